@@ -1,0 +1,61 @@
+# How our own targets are compiled, and where their files go.
+include_guard(GLOBAL)
+
+if(PROJECT_IS_TOP_LEVEL AND NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Debug, Release, RelWithDebInfo or MinSizeRel" FORCE)
+endif()
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS OFF)
+set(CMAKE_CXX_VISIBILITY_PRESET hidden)
+set(CMAKE_C_VISIBILITY_PRESET hidden)
+set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+# `lib` on every system: ferry-run finds its plugins in ../lib/ferry, wherever the tree is moved to.
+if(NOT DEFINED CMAKE_INSTALL_LIBDIR)
+  set(CMAKE_INSTALL_LIBDIR lib CACHE PATH "Library folder of the install tree")
+endif()
+include(GNUInstallDirs)
+
+# The build tree has the shape of the install tree, so plugins are found in the same way in both.
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/${CMAKE_INSTALL_BINDIR}")
+set(CMAKE_LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/${CMAKE_INSTALL_LIBDIR}")
+set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/${CMAKE_INSTALL_LIBDIR}")
+set(FERRY_PLUGIN_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/${CMAKE_INSTALL_LIBDIR}/ferry")
+set(FERRY_PLUGIN_INSTALL_DIRECTORY "${CMAKE_INSTALL_LIBDIR}/ferry")
+set(CMAKE_INSTALL_RPATH "$ORIGIN;$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
+
+add_library(ferry_warnings INTERFACE)
+if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
+  target_compile_options(ferry_warnings INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow
+                                                  $<$<BOOL:${FERRY_WARNINGS_AS_ERRORS}>:-Werror>)
+endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  target_compile_options(ferry_warnings INTERFACE -Wno-restrict)  # false alarms in std::string's operator+ (GCC bug 105651)
+endif()
+
+if(FERRY_SANITIZE)
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+endif()
+
+# ferry_add_engine(NAME SOURCES... [LIBRARIES...]): one engine plugin, libferry_engine_NAME.so, opened on demand.
+function(ferry_add_engine name)
+  cmake_parse_arguments(PARSE_ARGV 1 engine "" "" "SOURCES;LIBRARIES")
+  set(target ferry_engine_${name})
+  add_library(${target} MODULE ${engine_SOURCES})
+  target_link_libraries(${target} PRIVATE ferry_headers ferry_warnings ${engine_LIBRARIES})
+  set_target_properties(${target} PROPERTIES
+    PREFIX lib
+    LIBRARY_OUTPUT_DIRECTORY "${FERRY_PLUGIN_OUTPUT_DIRECTORY}"
+    INSTALL_RPATH "$ORIGIN"
+    INSTALL_RPATH_USE_LINK_PATH ON)
+  if(FERRY_INSTALL)
+    install(TARGETS ${target} LIBRARY DESTINATION "${FERRY_PLUGIN_INSTALL_DIRECTORY}" COMPONENT ferry)
+  endif()
+endfunction()

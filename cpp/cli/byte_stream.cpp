@@ -1,0 +1,90 @@
+#include "byte_stream.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "ferry/ferry.hpp"
+
+namespace ferry::cli {
+
+namespace {
+
+constexpr std::size_t chunk_size = std::size_t{1} << 16U;
+
+[[noreturn]] void throw_too_long(const std::string& name, const std::string& what, std::size_t limit) {
+  throw Error(ErrorCode::bad_input, name + ": " + what + ": got more than " + std::to_string(limit) +
+                                        " bytes, expected fewer; is this the right file?");
+}
+
+}  // namespace
+
+ByteStream ByteStream::open(const std::string& path) {
+  if (path == "-") return ByteStream(File(STDIN_FILENO, "stdin", false));
+  return ByteStream(File::open(path));
+}
+
+bool ByteStream::refill() {
+  std::array<std::byte, chunk_size> chunk{};
+  const auto count = file_.read(chunk);
+  if (position_ != 0) {
+    buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(position_));
+    position_ = 0;
+  }
+  buffer_.insert(buffer_.end(), chunk.begin(), chunk.begin() + static_cast<std::ptrdiff_t>(count));
+  return count != 0;
+}
+
+std::optional<std::uint64_t> ByteStream::bytes_left() const {
+  const auto position = ::lseek(file_.descriptor(), 0, SEEK_CUR);
+  if (!file_.is_regular() || position < 0) return std::nullopt;
+  const auto size = file_.size();
+  const auto taken = std::min(size, static_cast<std::uint64_t>(position));  // the file may have shrunk
+  return size - taken + (buffer_.size() - position_);
+}
+
+std::span<const std::byte> ByteStream::peek(std::size_t count) {
+  while (buffer_.size() - position_ < count && refill()) {
+  }
+  return std::span(buffer_).subspan(position_, std::min(count, buffer_.size() - position_));
+}
+
+std::size_t ByteStream::read(std::span<std::byte> buffer) {
+  const auto held = std::min(buffer.size(), buffer_.size() - position_);
+  if (held != 0) std::memcpy(buffer.data(), buffer_.data() + position_, held);
+  position_ += held;
+  return held + (held < buffer.size() ? file_.read(buffer.subspan(held)) : 0);
+}
+
+bool ByteStream::read_line(std::string& line, std::size_t limit) {
+  line.clear();
+  for (std::size_t searched = 0;;) {
+    const auto* start = reinterpret_cast<const char*>(buffer_.data()) + position_;
+    const auto held = buffer_.size() - position_;
+    const auto* newline =
+        held == searched ? nullptr : static_cast<const char*>(std::memchr(start + searched, '\n', held - searched));
+    const bool more = newline == nullptr && held <= limit && refill();
+    if (more) {
+      searched = held;
+      continue;
+    }
+    const auto size = newline == nullptr ? held : static_cast<std::size_t>(newline - start);
+    if (size > limit) throw_too_long(name(), "line", limit);
+    line.assign(reinterpret_cast<const char*>(buffer_.data()) + position_, size);
+    position_ += size + (newline == nullptr ? 0 : 1);
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    return newline != nullptr || size != 0;
+  }
+}
+
+std::vector<std::byte> ByteStream::read_all(std::size_t limit) {
+  const auto held = peek(limit + 1);
+  if (held.size() > limit) throw_too_long(name(), "size", limit);
+  std::vector<std::byte> bytes(held.begin(), held.end());
+  position_ += bytes.size();
+  return bytes;
+}
+
+}  // namespace ferry::cli

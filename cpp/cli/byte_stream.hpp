@@ -1,0 +1,42 @@
+// A user's input file or stdin as a stream of bytes that can be looked at before it is read.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "file.hpp"
+
+namespace ferry::cli {
+
+class ByteStream {
+ public:
+  // `-` is stdin; pipes and /dev/fd/N are waited for. Throws Error(io).
+  [[nodiscard]] static ByteStream open(const std::string& path);
+  explicit ByteStream(File file) : file_(std::move(file)) {}
+
+  [[nodiscard]] const std::string& name() const noexcept { return file_.name(); }
+
+  // How many bytes are left in a regular file; nothing is known of a pipe.
+  [[nodiscard]] std::optional<std::uint64_t> bytes_left() const;
+  // The next bytes without taking them: `count`, or fewer at the end.
+  [[nodiscard]] std::span<const std::byte> peek(std::size_t count);
+  // Fills the buffer; less than its size means the end.
+  [[nodiscard]] std::size_t read(std::span<std::byte> buffer);
+  // The next line without its "\n" or "\r\n"; false at the end. Throws Error(bad_input) where it is longer than `limit`.
+  [[nodiscard]] bool read_line(std::string& line, std::size_t limit);
+  // The rest. Throws Error(bad_input) where it is longer than `limit`.
+  [[nodiscard]] std::vector<std::byte> read_all(std::size_t limit);
+
+ private:
+  bool refill();  // false at the end
+
+  File file_;
+  std::vector<std::byte> buffer_;
+  std::size_t position_ = 0;  // of the next byte in buffer_
+};
+
+}  // namespace ferry::cli

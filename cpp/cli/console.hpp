@@ -1,0 +1,14 @@
+// The terminal: text to stdout, one-line errors to stderr.
+#pragma once
+
+#include <string_view>
+
+namespace ferry::cli {
+
+// Writes all of `text` to stdout. Throws Error(io): a full disk or a closed pipe is a failure of the command.
+void print(std::string_view text);
+
+// Writes `error: <text>` to stderr as one line.
+void print_error(std::string_view text) noexcept;
+
+}  // namespace ferry::cli

@@ -1,0 +1,25 @@
+#include "engine_choice.hpp"
+
+#include <string>
+
+namespace ferry::cli {
+
+SessionOptions session_options(const EngineOptions& options, const std::string& engine) {
+  return {.engine = engine, .device = options.device, .threads = options.threads, .allow_native = options.allow_native};
+}
+
+Session open_session(const Bundle& bundle, const EngineOptions& options) {
+  if (!options.engine.empty()) return {bundle, session_options(options, options.engine)};
+  std::string reasons;
+  for (const auto& artifact : bundle.manifest().artifacts) {
+    try {
+      return {bundle, session_options(options, artifact.engine)};
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::unavailable) throw;
+      reasons += "; " + artifact.engine + ": " + error.what();
+    }
+  }
+  throw Error(ErrorCode::unavailable, bundle.folder().string() + ": no engine of this bundle can run here" + reasons);
+}
+
+}  // namespace ferry::cli

@@ -1,0 +1,128 @@
+// ferry-run inspect: what a bundle holds. Reads the manifest and checks the files; loads no engine.
+#include <algorithm>
+#include <cstddef>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "console.hpp"
+#include "ferry/ferry.hpp"
+#include "table.hpp"
+#include "text.hpp"
+#include "verbs.hpp"
+
+namespace ferry::cli {
+
+namespace {
+
+using Rows = std::vector<std::vector<std::string>>;
+
+std::string shape_text(const TensorSpec& spec) {
+  std::string text = "[";
+  for (const auto& dim : spec.shape) {
+    if (text.size() > 1) text += ',';
+    text += std::holds_alternative<std::string>(dim) ? std::get<std::string>(dim) : std::to_string(std::get<std::int64_t>(dim));
+  }
+  return text + "]";
+}
+
+std::string range_text(const TensorSpec& spec) {
+  if (!spec.range) return {};
+  return short_number(spec.range->at(0)) + " to " + short_number(spec.range->at(1));
+}
+
+void add_specs(Rows& rows, const std::string& title, const std::vector<TensorSpec>& specs) {
+  for (const auto& spec : specs)
+    rows.push_back({title, spec.name, std::string(to_string(spec.dtype)), shape_text(spec), range_text(spec),
+                    spec.unit.value_or(""), spec.allow_nonfinite ? "NaN and Inf allowed" : ""});
+}
+
+std::string contract_text(const Contract& contract) {
+  Rows rows = {{"", "name", "dtype", "shape", "range", "unit", ""}};
+  add_specs(rows, "input", contract.inputs);
+  add_specs(rows, "output", contract.outputs);
+  auto text = align(rows);
+  for (const auto& [symbol, range] : contract.symbols)
+    text += symbol + ": " + std::to_string(range.min) + (range.max ? " to " + std::to_string(*range.max) : " or more") + "\n";
+  if (contract.classes) {
+    text += "classes of " + contract.classes->output + ":";
+    for (const auto& name : contract.classes->names) text += " " + text::printable(name);
+    text += '\n';
+  }
+  return text;
+}
+
+std::string artifacts_text(const Manifest& manifest) {
+  Rows rows = {{"artifact", "engine", "file", "bytes", "producer"}};
+  for (const auto& artifact : manifest.artifacts)
+    for (const auto& file : artifact.files)
+      rows.push_back(
+          {artifact.format, artifact.engine, file.path, std::to_string(file.bytes), text::printable(artifact.producer)});
+  return align(rows);
+}
+
+std::string golden_text(const Golden& golden) {
+  auto text = "golden: " + golden.source + ", " + text::printable(golden.description) + "\n";
+  text += "  numerics: " + text::printable(golden.numerics) + "\n  cases:";
+  for (const auto& item : golden.cases) text += " " + item.name;
+  return text + "\n";
+}
+
+std::string kind_text(const Tolerance& row) {
+  if (row.kind == ToleranceKind::bits) return "bits";
+  return row.kind == ToleranceKind::label ? "label of " + row.scores.value_or("") : "absolute";
+}
+
+// One line a row, then each reason once.
+std::string tolerances_text(const Manifest& manifest) {
+  Rows rows = {{"tolerance", "device", "output", "numerics", "kind", "reference", "bound", "reason"}};
+  std::vector<std::string> reasons;
+  for (const auto& row : manifest.tolerances) {
+    auto found = std::ranges::find(reasons, row.reason);
+    if (found == reasons.end()) found = reasons.insert(found, row.reason);
+    rows.push_back({row.engine, row.device, row.output, row.numerics, kind_text(row),
+                    row.reference == Reference::float32 ? "float32" : "float64", short_number(row.bound),
+                    "(" + std::to_string(found - reasons.begin() + 1) + ")"});
+  }
+  auto text = align(rows);
+  for (std::size_t i = 0; i < reasons.size(); ++i)
+    text += "(" + std::to_string(i + 1) + ") " + text::printable(reasons[i]) + "\n";
+  return text;
+}
+
+std::string training_text(const Training& training) {
+  auto text = "training: recipe " + text::printable(training.recipe) + ", dataset " + text::printable(training.dataset) +
+              ", seed " + std::to_string(training.seed) + ", " + std::to_string(training.epochs) + " epochs\n";
+  for (const auto& [name, value] : training.metrics) text += "  " + text::printable(name) + " " + short_number(value) + "\n";
+  for (const auto& [name, version] : training.versions)
+    text += "  " + text::printable(name) + " " + text::printable(version) + "\n";
+  return text;
+}
+
+std::string to_text(const Bundle& bundle) {
+  const auto& manifest = bundle.manifest();
+  std::string text = manifest.name + " (" + bundle.folder().string() + "), every SHA-256 is right\n\n";
+  text += contract_text(manifest.contract) + "\n" + artifacts_text(manifest) + "\n" + golden_text(manifest.golden) + "\n" +
+          tolerances_text(manifest);
+  if (manifest.training) text += "\n" + training_text(*manifest.training);
+  return text;
+}
+
+std::string to_json(const Bundle& bundle) {
+  const nlohmann::json object = {{"bundle", bundle.folder().string()},
+                                 {"manifest", nlohmann::json::parse(bundle.manifest_json())}};
+  return object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace
+
+int inspect(const InspectOptions& options) {
+  const auto bundle = Bundle::open(options.bundle);
+  print(options.json ? to_json(bundle) : to_text(bundle));
+  return EXIT_SUCCESS;
+}
+
+}  // namespace ferry::cli

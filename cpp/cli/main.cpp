@@ -1,0 +1,194 @@
+// ferry-run: inspect, predict, verify and bench a bundle. Parses the command line, calls one verb, returns its exit code.
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <csignal>
+#include <cstdlib>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <new>
+#include <string>
+#include <string_view>
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
+#include "console.hpp"
+#include "ferry/ferry.hpp"
+#include "verbs.hpp"
+
+namespace ferry::cli {
+namespace {
+
+using Command = std::function<int()>;
+
+constexpr auto exit_codes =
+    "Exit codes: 0 ok, 1 a comparison failed, 2 command line, 3 manifest or file format, 4 integrity,\n"
+    "5 engine or device not here, 6 files or memory, 7 bad input, 9 internal error.";
+
+void add_bundle(CLI::App& verb, std::string& bundle) {
+  verb.add_option("BUNDLE", bundle, "the bundle's folder, e.g. exported/digits-mlp")->required()->type_name("");
+}
+
+// An empty name is a script's unset variable, not a wish for the default.
+std::string require_name(const std::string& text) { return text.empty() ? "got nothing, expected a name" : std::string(); }
+
+void add_engine(CLI::App& verb, EngineOptions& options, const std::string& fallback) {
+  verb.add_option("--engine", options.engine, "torchscript, ... (default: " + fallback + ")")
+      ->type_name("NAME")
+      ->check(require_name);
+  verb.add_option("--device", options.device, "cpu or cuda:N")->type_name("NAME")->capture_default_str();
+  verb.add_option("--threads", options.threads, "threads inside one call")->type_name("COUNT")->capture_default_str();
+  verb.add_flag("--allow-native", options.allow_native, "run machine code of the bundle: it has all rights of this process");
+}
+
+void add_inspect(CLI::App& app, Command& command) {
+  auto* verb = app.add_subcommand("inspect", "Show what a bundle holds, after checking every file's SHA-256; loads no engine");
+  const auto options = std::make_shared<InspectOptions>();
+  add_bundle(*verb, options->bundle);
+  verb->add_flag("--json", options->json, "print the manifest as JSON");
+  verb->callback([&command, options] { command = [options] { return inspect(*options); }; });
+}
+
+void add_predict(CLI::App& app, Command& command) {
+  auto* verb = app.add_subcommand("predict", "Run the model on files and write its named outputs");
+  const auto options = std::make_shared<PredictOptions>();
+  add_bundle(*verb, options->bundle);
+  add_engine(*verb, options->engine, "the bundle's first that can run here");
+  verb->add_option("--input", options->inputs,
+                   "a .npy, .csv, PNG, BMP or PGM file, or - for stdin; NAME=FILE where there are several inputs")
+      ->required()
+      ->type_name("FILE")
+      ->allow_extra_args(false);
+  verb->add_option("--output", options->output, "a .jsonl, .csv or .npy file, or - for stdout")
+      ->type_name("FILE")
+      ->capture_default_str();
+  verb->add_option("--format", options->format, "jsonl, csv or npy (default: by the output's ending; jsonl on stdout)")
+      ->type_name("NAME")
+      ->check(CLI::IsMember({"jsonl", "csv", "npy"}));
+  verb->add_option("--select", options->select, "write this output only")->type_name("OUTPUT")->check(require_name);
+  verb->add_option("--batch", options->batch, "samples read, run and written at a time")
+      ->type_name("COUNT")
+      ->capture_default_str();
+  verb->callback([&command, options] { command = [options] { return predict(*options); }; });
+}
+
+void add_verify(CLI::App& app, Command& command) {
+  auto* verb = app.add_subcommand("verify", "Replay the golden inputs and compare the outputs within the bundle's tolerances");
+  const auto options = std::make_shared<VerifyOptions>();
+  add_bundle(*verb, options->bundle);
+  add_engine(*verb, options->engine, "every engine of the bundle that can run here");
+  verb->add_flag("--json", options->json, "print the verdicts as JSON");
+  verb->callback([&command, options] { command = [options] { return verify_bundle(*options); }; });
+}
+
+void add_bench(CLI::App& app, Command& command) {
+  auto* verb = app.add_subcommand("bench", "Time the model, and the same calls written directly against the runtime");
+  const auto options = std::make_shared<BenchOptions>();
+  add_bundle(*verb, options->bundle);
+  add_engine(*verb, options->engine, "the bundle's first that can run here");
+  verb->add_option("--batch", options->batches, "batch sizes, e.g. 1,64,1024")
+      ->type_name("COUNTS")
+      ->capture_default_str()
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  verb->add_option("--calls", options->calls, "timed calls a batch size (default: about a second's worth)")->type_name("COUNT");
+  verb->add_flag("--json", options->json, "print the figures as JSON");
+  verb->callback([&command, options] { command = [options] { return bench(*options); }; });
+}
+
+// CLI11's message, as ours are written: "Could not convert: --batch = x" names no expectation.
+std::string say(const CLI::ParseError& failure) {
+  std::string message = failure.what();
+  const std::string_view prefix = "Could not convert: ";
+  const auto equals = message.find(" = ");
+  if (!message.starts_with(prefix) || equals == std::string::npos) return message;
+  return message.substr(prefix.size(), equals - prefix.size()) + ": got " + message.substr(equals + 3) + ", expected a number";
+}
+
+// What the command line asks for: a verb, or the text of --help and --version.
+Command parse(int argc, char** argv) {
+  Command command;
+  CLI::App app("ferry-run: run a torchferry bundle without Python, and prove that its answers are the same.", "ferry-run");
+  app.footer(exit_codes);
+  app.set_version_flag("--version", "ferry-run " + std::string(version()));
+  app.require_subcommand(1);
+  app.fallthrough(false);
+  add_inspect(app, command);
+  add_predict(app, command);
+  add_verify(app, command);
+  add_bench(app, command);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    const std::string text = app.help();  // of the verb, where there is one
+    return [text] { return print(text), EXIT_SUCCESS; };
+  } catch (const CLI::CallForVersion& request) {
+    const std::string text = request.what();
+    return [text] { return print(text + "\n"), EXIT_SUCCESS; };
+  } catch (const CLI::ParseError& failure) {
+    const bool no_verb = app.get_subcommands().empty();
+    const std::string problem =
+        no_verb ? "got " + std::string(argc > 1 ? argv[1] : "no verb") + ", expected inspect, predict, verify or bench"
+                : say(failure);
+    throw Error(ErrorCode::usage, problem + "; see ferry-run --help");
+  }
+  return command;
+}
+
+int fail(ErrorCode code, const std::string& text) noexcept {
+  print_error(text);
+  return static_cast<int>(code);
+}
+
+// One line and the exit code for the exception that is being handled.
+int fail() noexcept {
+  try {
+    throw;
+  } catch (const Error& error) {
+    return fail(error.code(), error.what());
+  } catch (const std::bad_alloc&) {
+    return fail(ErrorCode::io, "not enough memory");
+  } catch (const std::exception& error) {
+    return fail(ErrorCode::internal, std::string("unexpected: ") + error.what());
+  } catch (...) {
+    return fail(ErrorCode::internal, "unexpected: an exception of an unknown type");
+  }
+}
+
+int run(int argc, char** argv) noexcept {
+  try {
+    return parse(argc, argv)();
+  } catch (...) {
+    return fail();
+  }
+}
+
+// An exception that no handler can reach: LibTorch runs out of memory while it is loaded, for one.
+[[noreturn]] void end_on_terminate() noexcept {
+  std::_Exit(std::current_exception() == nullptr ? fail(ErrorCode::internal, "unexpected: std::terminate was called") : fail());
+}
+
+// Each batch takes and frees the same memory. By default glibc hands large pieces back to the kernel every time, and the page
+// faults of getting them again are a quarter of the time of LibTorch at batch 1024.
+void keep_freed_memory() noexcept {
+#ifdef __GLIBC__
+  constexpr int mmap_threshold = 32 * 1024 * 1024;  // bytes; the most that glibc allows
+  constexpr int trim_threshold = 256 * 1024 * 1024;
+  ::mallopt(M_MMAP_THRESHOLD, mmap_threshold);
+  ::mallopt(M_TRIM_THRESHOLD, trim_threshold);
+#endif
+}
+
+}  // namespace
+}  // namespace ferry::cli
+
+int main(int argc, char** argv) {
+  // A closed stdout is then an error of `write` like any other, and temporary files are removed.
+  std::signal(SIGPIPE, SIG_IGN);
+  std::set_terminate(ferry::cli::end_on_terminate);
+  ferry::cli::keep_freed_memory();
+  return ferry::cli::run(argc, argv);
+}

@@ -1,0 +1,111 @@
+#include "npy_output.hpp"
+
+#include <unistd.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdio>
+#include <span>
+#include <utility>
+
+#include "npy.hpp"
+
+namespace ferry::cli {
+
+namespace {
+
+// A file without a name, which is gone when it is closed.
+class Spool {
+ public:
+  Spool() : stream_(create()), file_(::fileno(stream_.get()), "temporary file", false) {}
+
+  [[nodiscard]] File& file() { return file_; }
+
+  void copy_to(File& target) {
+    if (::lseek(file_.descriptor(), 0, SEEK_SET) != 0) throw_io("temporary file", "to read it from its beginning");
+    std::array<std::byte, chunk_size> chunk{};
+    for (std::size_t count = chunk.size(); count == chunk.size();) {
+      count = file_.read(chunk);
+      target.write(std::span(chunk).first(count));
+    }
+  }
+
+ private:
+  struct Close {
+    void operator()(std::FILE* stream) const { static_cast<void>(std::fclose(stream)); }
+  };
+  using Stream = std::unique_ptr<std::FILE, Close>;
+
+  static Stream create() {
+    Stream stream(std::tmpfile());
+    if (stream == nullptr) throw_io("temporary file", "room in the folder for temporary files");
+    return stream;
+  }
+
+  static constexpr std::size_t chunk_size = std::size_t{1} << 16U;
+
+  Stream stream_;
+  File file_;
+};
+
+// One output's file. Its header is written with the first rows, which say the shape.
+class NpyFile {
+ public:
+  NpyFile(NpyTarget target, std::optional<std::int64_t> total)
+      : output_(std::move(target.output)), target_(std::move(target.file)), total_(total) {}
+
+  void write(const NamedTensors& outputs, bool batched) {
+    const auto& tensor = outputs[output_];
+    if (!batched) return target_.file().write(npy::serialize(tensor));
+    if (!writer_) writer_.emplace(choose_file(), tensor.dtype(), Shape(tensor.shape().begin() + 1, tensor.shape().end()), total_);
+    writer_->write(tensor);
+  }
+
+  void finish() {
+    if (writer_) writer_->finish();
+    if (spool_) spool_->copy_to(target_.file());
+  }
+
+  void commit() { target_.commit(); }
+
+ private:
+  File& choose_file() {
+    if (total_ || target_.is_temporary()) return target_.file();
+    return spool_.emplace().file();
+  }
+
+  std::string output_;
+  OutputFile target_;
+  std::optional<std::int64_t> total_;
+  std::optional<Spool> spool_;
+  std::optional<npy::Writer> writer_;
+};
+
+class NpyOutput final : public SampleWriter {
+ public:
+  NpyOutput(std::vector<NpyTarget> targets, std::optional<std::int64_t> total, bool batched) : batched_(batched) {
+    for (auto& target : targets) files_.push_back(std::make_unique<NpyFile>(std::move(target), total));
+  }
+
+  void write(const NamedTensors& outputs) override {
+    for (auto& file : files_) file->write(outputs, batched_);
+  }
+
+  // All files are whole before the first appears.
+  void finish() override {
+    for (auto& file : files_) file->finish();
+    for (auto& file : files_) file->commit();
+  }
+
+ private:
+  std::vector<std::unique_ptr<NpyFile>> files_;  // a Writer keeps a pointer to its file
+  bool batched_;
+};
+
+}  // namespace
+
+std::unique_ptr<SampleWriter> open_npy_files(std::vector<NpyTarget> targets, std::optional<std::int64_t> total, bool batched) {
+  return std::make_unique<NpyOutput>(std::move(targets), total, batched);
+}
+
+}  // namespace ferry::cli

@@ -1,0 +1,105 @@
+#include "output.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "input.hpp"
+#include "npy_output.hpp"
+#include "output_file.hpp"
+#include "row_output.hpp"
+
+namespace ferry::cli {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view npy_ending = ".npy";
+
+std::string names_of(const Contract& contract) {
+  std::string names;
+  for (const auto& spec : contract.outputs) names += (names.empty() ? "" : ", ") + spec.name;
+  return names;
+}
+
+std::vector<std::string> selected_outputs(const OutputRequest& request, const Contract& contract) {
+  if (!request.select.empty()) return {request.select};
+  std::vector<std::string> names(contract.outputs.size());
+  std::ranges::transform(contract.outputs, names.begin(), &TensorSpec::name);
+  return names;
+}
+
+// OUT.npy becomes OUT.NAME.npy.
+std::string path_of_output(const std::string& path, const std::string& name) {
+  const auto stem = path.ends_with(npy_ending) ? path.substr(0, path.size() - npy_ending.size()) : path;
+  return stem + "." + name + std::string(npy_ending);
+}
+
+void check_select(const OutputRequest& request, const Contract& contract) {
+  if (request.select.empty() ||
+      std::ranges::any_of(contract.outputs, [&](const auto& spec) { return spec.name == request.select; }))
+    return;
+  throw Error(ErrorCode::usage, "--select: got " + request.select + ", expected one of " + names_of(contract));
+}
+
+// stdout, a device, a pipe or a socket.
+bool is_special(const std::string& path) {
+  std::error_code unknown;
+  const auto status = fs::status(path, unknown);
+  return path == "-" || (fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status));
+}
+
+// Several .npy files need names of their own.
+void check_one_target(const OutputRequest& request) {
+  if (!is_special(request.path)) return;
+  throw Error(ErrorCode::usage, "--output: got " + request.path +
+                                    " for several outputs, expected a file's name to make one .npy for each; add --select NAME");
+}
+
+// An output without the batch dim cannot be cut into samples where the others can.
+void check_batches(const OutputRequest& request, const Contract& contract) {
+  const bool batched = std::ranges::any_of(contract.inputs, is_batched);
+  for (const auto& spec : contract.outputs) {
+    if (!request.select.empty() && spec.name != request.select) continue;
+    if (is_batched(spec) != batched)
+      throw Error(ErrorCode::usage, "--output: " + spec.name +
+                                        ": got an output without the batch N, expected N first; take another with --select NAME");
+  }
+}
+
+}  // namespace
+
+OutputFormat choose_format(const OutputRequest& request) {
+  if (request.format.empty() && is_special(request.path)) return OutputFormat::jsonl;
+  const auto name = request.format.empty() ? fs::path(request.path).extension().string() : "." + request.format;
+  if (name == ".jsonl") return OutputFormat::jsonl;
+  if (name == ".csv") return OutputFormat::csv;
+  if (name == npy_ending) return OutputFormat::npy;
+  throw Error(ErrorCode::usage,
+              "--output: got " + request.path + ", expected a name that ends in .jsonl, .csv or .npy; rename it or add --format");
+}
+
+void check_output_request(const OutputRequest& request, const Contract& contract) {
+  const auto format = choose_format(request);
+  check_select(request, contract);
+  check_batches(request, contract);
+  if (format == OutputFormat::npy && selected_outputs(request, contract).size() > 1) check_one_target(request);
+}
+
+std::unique_ptr<SampleWriter> open_output(const OutputRequest& request, const Contract& contract) {
+  const auto format = choose_format(request);
+  auto names = selected_outputs(request, contract);
+  if (format == OutputFormat::jsonl) return open_json_lines(OutputFile::open(request.path), contract, std::move(names));
+  if (format == OutputFormat::csv) return open_csv_rows(OutputFile::open(request.path), contract, std::move(names));
+  std::vector<NpyTarget> targets;
+  targets.reserve(names.size());
+  for (const auto& name : names)
+    targets.push_back({name, OutputFile::open(names.size() == 1 ? request.path : path_of_output(request.path, name))});
+  return open_npy_files(std::move(targets), request.total, std::ranges::any_of(contract.inputs, is_batched));
+}
+
+}  // namespace ferry::cli

@@ -1,0 +1,54 @@
+#include "output_file.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <span>
+#include <system_error>
+#include <utility>
+
+namespace ferry::cli {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr auto expected = "a file that can be written; check the path and its permissions";
+
+File open_directly(const std::string& path) {
+  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  if (descriptor < 0) throw_io(path, expected);
+  return {descriptor, path};
+}
+
+}  // namespace
+
+OutputFile::OutputFile(File file, std::optional<TemporaryFile> temporary, fs::path target)
+    : file_(std::move(file)), temporary_(std::move(temporary)), target_(std::move(target)) {}
+
+OutputFile OutputFile::open(const std::string& path) {
+  if (path == "-" || path == "/dev/stdout") return {File(STDOUT_FILENO, "stdout", false), std::nullopt, {}};
+  std::error_code unknown;
+  const auto status = fs::status(path, unknown);
+  if (fs::is_directory(status)) {
+    errno = EISDIR;
+    throw_io(path, expected);
+  }
+  if (fs::exists(status) && !fs::is_regular_file(status)) return {open_directly(path), std::nullopt, {}};
+  // A rename would replace a file that its owner has made read-only.
+  if (fs::exists(status) && ::access(path.c_str(), W_OK) != 0) throw_io(path, expected);
+  auto target = fs::exists(status) ? fs::canonical(path, unknown) : fs::path(path);  // a symbolic link stays one
+  auto [temporary, file] = TemporaryFile::create_beside(target, path);
+  return {std::move(file), std::move(temporary), std::move(target)};
+}
+
+void OutputFile::write(std::string_view text) { file_.write(std::as_bytes(std::span(text))); }
+
+void OutputFile::commit() {
+  const auto name = file_.name();
+  file_.close();
+  if (temporary_) temporary_->rename_to(target_, name);
+}
+
+}  // namespace ferry::cli

@@ -1,0 +1,58 @@
+// ferry-run predict: input files through the model to an output file, some samples at a time.
+#include <cstdlib>
+#include <string>
+#include <utility>
+
+#include "contract.hpp"
+#include "engine_choice.hpp"
+#include "input.hpp"
+#include "output.hpp"
+#include "progress.hpp"
+#include "runner.hpp"
+#include "verbs.hpp"
+
+namespace ferry::cli {
+
+namespace {
+
+std::int64_t batch_of(const NamedTensors& tensors, const Contract& contract) {
+  for (const auto& spec : contract.inputs)
+    if (is_batched(spec)) return tensors[spec.name].shape().front();
+  return 1;
+}
+
+// Runs and writes `tensors` and what follows them until the inputs end. No samples at all still make one run, which gives
+// empty outputs their shapes.
+void stream(const Session& session, NamedTensors tensors, InputReader& inputs, SampleWriter& outputs, const Contract& contract,
+            std::int64_t batch) {
+  Progress progress(inputs.total());
+  while (true) {
+    outputs.write(session.run(tensors));
+    progress.advance(batch_of(tensors, contract));
+    if (inputs.at_end()) return;
+    tensors = inputs.read(batch);
+    if (batch_of(tensors, contract) == 0) return;
+  }
+}
+
+}  // namespace
+
+int predict(const PredictOptions& options) {
+  if (options.batch < 1) throw Error(ErrorCode::usage, "--batch: got " + std::to_string(options.batch) + ", expected at least 1");
+  const auto bundle = Bundle::open(options.bundle);
+  const auto& contract = bundle.contract();
+  OutputRequest request{.path = options.output, .format = options.format, .select = options.select, .total = std::nullopt};
+  check_output_request(request, contract);
+  InputReader inputs(contract, options.inputs);
+  request.total = inputs.total();
+  // Bad input and a place that cannot be written are told before a runtime is loaded, which takes a hundred times as long.
+  auto first = inputs.read(options.batch);
+  static_cast<void>(ContractChecker(contract).check_inputs(views_of(first)));
+  const auto outputs = open_output(request, contract);
+  const auto session = open_session(bundle, options.engine);
+  stream(session, std::move(first), inputs, *outputs, contract, options.batch);
+  outputs->finish();
+  return EXIT_SUCCESS;
+}
+
+}  // namespace ferry::cli

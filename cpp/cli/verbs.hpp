@@ -1,0 +1,52 @@
+// The verbs of ferry-run: what the command line gives each, and the function that does it. Each returns the exit code or throws.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace ferry::cli {
+
+struct EngineOptions {
+  std::string engine;  // empty: the verb chooses among the bundle's
+  std::string device = "cpu";
+  int threads = 1;
+  bool allow_native = false;  // run machine code that lies in the bundle
+};
+
+struct InspectOptions {
+  std::string bundle;
+  bool json = false;
+};
+
+struct PredictOptions {
+  std::string bundle;
+  EngineOptions engine;
+  std::vector<std::string> inputs;  // FILE or NAME=FILE
+  std::string output = "-";
+  std::string format;  // empty: by the output's ending
+  std::string select;  // empty: every output
+  std::int64_t batch = 256;
+};
+
+struct VerifyOptions {
+  std::string bundle;
+  EngineOptions engine;
+  bool json = false;
+};
+
+struct BenchOptions {
+  std::string bundle;
+  EngineOptions engine;
+  std::vector<std::int64_t> batches = {1, 64, 1024};
+  std::size_t calls = 0;  // 0: as many as take about a second
+  bool json = false;
+};
+
+[[nodiscard]] int inspect(const InspectOptions& options);
+[[nodiscard]] int predict(const PredictOptions& options);
+[[nodiscard]] int verify_bundle(const VerifyOptions& options);
+[[nodiscard]] int bench(const BenchOptions& options);
+
+}  // namespace ferry::cli

@@ -1,0 +1,158 @@
+#include "verdict_report.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
+
+#include "table.hpp"
+#include "text.hpp"
+
+namespace ferry::cli {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int evidence_digits = 9;         // a float32 is told from its neighbours
+constexpr double exact_integers = 0x1p53;  // float64 holds every whole number below
+
+std::string to_text(Reference reference) { return reference == Reference::float32 ? "float32" : "float64"; }
+
+std::string to_text(ToleranceKind kind) {
+  if (kind == ToleranceKind::bits) return "bits";
+  return kind == ToleranceKind::label ? "label" : "absolute";
+}
+
+std::vector<std::string> row_of(const EngineVerdict& engine, const Verdict& verdict) {
+  const auto& tolerance = verdict.tolerance;
+  return {engine.engine,
+          engine.device,
+          verdict.golden_case,
+          verdict.output,
+          to_text(tolerance.reference),
+          short_number(verdict.max_abs),
+          short_number(verdict.max_ulp, 17),
+          tolerance.kind == ToleranceKind::absolute ? short_number(tolerance.bound) : to_text(tolerance.kind),
+          std::to_string(verdict.compared - verdict.mismatches - verdict.within_margin) + "/" + std::to_string(verdict.compared),
+          verdict.passed ? "PASS" : "FAIL"};
+}
+
+std::string table_text(std::span<const EngineVerdict> engines) {
+  std::vector<std::vector<std::string>> rows = {
+      {"engine", "device", "case", "output", "reference", "max abs", "max ulp", "bound", "agree", "verdict"}};
+  for (const auto& engine : engines)
+    for (const auto& verdict : engine.verdicts) rows.push_back(row_of(engine, verdict));
+  return rows.size() == 1 ? std::string() : align(rows);
+}
+
+std::string evidence(const EngineVerdict& engine, const Verdict& verdict) {
+  const auto where = "FAIL " + engine.engine + " " + verdict.golden_case + " " + verdict.output + ": ";
+  if (!verdict.problem.empty() || !verdict.worst) return where + verdict.problem + "\n";
+  const auto& worst = *verdict.worst;
+  return where + "at " + to_string(worst.index) + " got " + short_number(worst.actual, evidence_digits) + ", expected " +
+         short_number(worst.expected, evidence_digits) + "; tolerance: " + text::printable(verdict.tolerance.reason) + "\n";
+}
+
+std::string margin(const EngineVerdict& engine, const Verdict& verdict) {
+  std::string indices;
+  for (const auto& index : verdict.near_tie_indices) indices += (indices.empty() ? "" : ", ") + to_string(index);
+  return "NEAR TIE " + engine.engine + " " + verdict.golden_case + " " + verdict.output + ": " +
+         std::to_string(verdict.near_ties) + " of " + std::to_string(verdict.compared) + " have two " +
+         verdict.tolerance.scores.value_or("") + " within " + short_number(verdict.tolerance.bound) + ", first at " + indices +
+         "; " + std::to_string(verdict.within_margin) + " of them disagree, which is tolerated\n";
+}
+
+// `names` stand for passed, failed and unavailable.
+std::string name_status(EngineVerdict::Status status, const std::array<const char*, 3>& names) {
+  return names.at(static_cast<std::size_t>(status));
+}
+
+std::string closing(const EngineVerdict& engine) {
+  return name_status(engine.status, {"PASSED ", "FAILED ", "could not run "}) + engine.engine +
+         (engine.reason.empty() ? "" : ": " + engine.reason) + "\n";
+}
+
+// Whole numbers as integers; what is not finite as a string.
+Json number(double value) {
+  if (std::isnan(value)) return "nan";
+  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
+  if (value == std::trunc(value) && std::abs(value) < exact_integers) return static_cast<std::int64_t>(value);
+  return value;
+}
+
+Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
+
+Json to_json(const std::optional<WorstElement>& worst) {
+  if (!worst) return nullptr;
+  return {{"index", worst->index}, {"actual", number(worst->actual)}, {"expected", number(worst->expected)}};
+}
+
+Json to_json(const Verdict& verdict) {
+  const auto& tolerance = verdict.tolerance;
+  return {{"case", verdict.golden_case},
+          {"output", verdict.output},
+          {"passed", verdict.passed},
+          {"kind", to_text(tolerance.kind)},
+          {"reference", to_text(tolerance.reference)},
+          {"bound", tolerance.bound},
+          {"reason", tolerance.reason},
+          {"compared", verdict.compared},
+          {"mismatches", verdict.mismatches},
+          {"max_abs", number(verdict.max_abs)},
+          {"max_rel", number(verdict.max_rel)},
+          {"max_ulp", number(verdict.max_ulp)},
+          {"worst", to_json(verdict.worst)},
+          {"problem", text_or_null(verdict.problem)},
+          {"near_ties", verdict.near_ties},
+          {"near_tie_indices", verdict.near_tie_indices},
+          {"within_margin", verdict.within_margin}};
+}
+
+Json to_json(const EngineVerdict& engine) {
+  auto verdicts = Json::array();
+  for (const auto& verdict : engine.verdicts) verdicts.push_back(to_json(verdict));
+  return {{"engine", engine.engine},
+          {"device", engine.device},
+          {"status", name_status(engine.status, {"passed", "failed", "unavailable"})},
+          {"reason", text_or_null(engine.reason)},
+          {"numerics", text_or_null(engine.numerics)},
+          {"verdicts", std::move(verdicts)}};
+}
+
+}  // namespace
+
+bool all_passed(std::span<const EngineVerdict> engines) noexcept {
+  const auto ran = [](const EngineVerdict& engine) { return engine.status != EngineVerdict::Status::unavailable; };
+  const auto failed = [](const EngineVerdict& engine) { return engine.status == EngineVerdict::Status::failed; };
+  return std::ranges::any_of(engines, ran) && std::ranges::none_of(engines, failed);
+}
+
+std::string verdicts_text(const Bundle& bundle, std::span<const EngineVerdict> engines) {
+  const auto& golden = bundle.manifest().golden;
+  auto text = bundle.manifest().name + ": " + golden.source + " goldens: " + text::printable(golden.description) + "\n" +
+              table_text(engines);
+  for (const auto& engine : engines)
+    for (const auto& verdict : engine.verdicts)
+      if (!verdict.passed) text += evidence(engine, verdict);
+  for (const auto& engine : engines)
+    for (const auto& verdict : engine.verdicts)
+      if (verdict.near_ties > 0) text += margin(engine, verdict);
+  for (const auto& engine : engines) text += closing(engine);
+  return text;
+}
+
+std::string verdicts_json(const Bundle& bundle, std::span<const EngineVerdict> engines) {
+  auto list = Json::array();
+  for (const auto& engine : engines) list.push_back(to_json(engine));
+  const Json object = {{"bundle", bundle.folder().string()},
+                       {"name", bundle.manifest().name},
+                       {"source", bundle.manifest().golden.source},
+                       {"passed", all_passed(engines)},
+                       {"engines", std::move(list)}};
+  return object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace ferry::cli

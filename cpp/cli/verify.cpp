@@ -1,0 +1,61 @@
+// ferry-run verify: replay the goldens on one engine, or on every engine of the bundle that can run here.
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "console.hpp"
+#include "engine_choice.hpp"
+#include "ferry/ferry.hpp"
+#include "verbs.hpp"
+#include "verdict_report.hpp"
+
+namespace ferry::cli {
+
+namespace {
+
+// An artifact whose outputs are not those of the contract has failed before there is anything to compare.
+EngineVerdict verify_engine(const Bundle& bundle, const EngineOptions& options, const std::string& engine) {
+  try {
+    return verify(bundle, Session(bundle, session_options(options, engine)));
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::mismatch) throw;
+    return {.engine = engine,
+            .device = options.device,
+            .status = EngineVerdict::Status::failed,
+            .reason = error.what(),
+            .numerics = {},
+            .verdicts = {}};
+  }
+}
+
+std::vector<EngineVerdict> verify_every_engine(const Bundle& bundle, const EngineOptions& options) {
+  std::vector<EngineVerdict> verdicts;
+  for (const auto& artifact : bundle.manifest().artifacts) {
+    try {
+      verdicts.push_back(verify_engine(bundle, options, artifact.engine));
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::unavailable) throw;
+      verdicts.push_back(
+          {.engine = artifact.engine, .device = options.device, .reason = error.what(), .numerics = {}, .verdicts = {}});
+    }
+  }
+  return verdicts;
+}
+
+bool ran(const EngineVerdict& engine) { return engine.status != EngineVerdict::Status::unavailable; }
+
+}  // namespace
+
+int verify_bundle(const VerifyOptions& options) {
+  const auto bundle = Bundle::open(options.bundle);
+  const auto verdicts = options.engine.engine.empty() ? verify_every_engine(bundle, options.engine)
+                                                      : std::vector{verify_engine(bundle, options.engine, options.engine.engine)};
+  print(options.json ? verdicts_json(bundle, verdicts) : verdicts_text(bundle, verdicts));
+  if (std::ranges::none_of(verdicts, ran))
+    throw Error(ErrorCode::unavailable,
+                bundle.folder().string() + ": no engine of this bundle can run here, expected at least one");
+  return all_passed(verdicts) ? EXIT_SUCCESS : static_cast<int>(ErrorCode::mismatch);
+}
+
+}  // namespace ferry::cli

@@ -1,0 +1,105 @@
+// Values at the border of the engines that stand on LibTorch: the host's memory as tensors, a model's result as views.
+#pragma once
+
+#include <ATen/ATen.h>
+#include <ATen/core/ivalue.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ferry/engine.h"
+
+namespace ferry::libtorch {
+
+// What the user is told, with the code that the plugin's function returns.
+struct Refusal : std::exception {
+  Refusal(std::int32_t its_code, std::string its_text) : code(its_code), text(std::move(its_text)) {}
+  [[nodiscard]] const char* what() const noexcept override { return text.c_str(); }
+
+  std::int32_t code;
+  std::string text;
+};
+
+inline constexpr std::array scalar_types = {at::kBool, at::kByte, at::kChar,  at::kShort,
+                                            at::kInt,  at::kLong, at::kFloat, at::kDouble};  // by FERRY_BOOL ...
+
+inline std::int32_t dtype_of(const at::Tensor& tensor) {
+  const auto* found = std::find(scalar_types.begin(), scalar_types.end(), tensor.scalar_type());
+  if (found != scalar_types.end()) return static_cast<std::int32_t>(found - scalar_types.begin());
+  throw Refusal{FERRY_MISMATCH, std::string("the model gives an output of dtype ") + c10::toString(tensor.scalar_type()) +
+                                    ", which no contract can hold; cast it inside the model and export again"};
+}
+
+// The caller's memory as a tensor, without a copy on `cpu`.
+inline at::Tensor borrow(const ferry_tensor_view& view, at::Device device) {
+  const auto options = at::TensorOptions().dtype(scalar_types.at(static_cast<std::size_t>(view.dtype)));
+  // LibTorch has no tensor of const memory; inputs that the model writes into are cloned by the caller of this function.
+  auto* data = const_cast<void*>(view.data);  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+  const auto tensor = at::from_blob(data, at::IntArrayRef(view.shape, static_cast<std::size_t>(view.rank)), options);
+  return device.is_cpu() ? tensor : tensor.to(device);
+}
+
+// Contiguous and in host memory, without a trip through LibTorch's dispatcher where it already is.
+inline at::Tensor to_host(const at::Tensor& tensor) {
+  if (tensor.is_cpu() && tensor.is_contiguous()) return tensor;
+  return tensor.to(at::kCPU).contiguous();
+}
+
+inline bool is_sequence(const c10::IValue& value) { return value.isTuple() || value.isList(); }
+
+inline c10::ArrayRef<c10::IValue> elements_of(const c10::IValue& sequence) {
+  return sequence.isTuple() ? sequence.toTupleRef().elements().asArrayRef() : sequence.toListRef();
+}
+
+// The outputs of one call as views: by name for a dict, else in contract order.
+class Outputs {
+ public:
+  explicit Outputs(const c10::IValue& value) {
+    if (value.isTensor()) {
+      add(nullptr, value);
+    } else if (is_sequence(value)) {
+      const auto elements = elements_of(value);
+      reserve(elements.size());
+      for (const auto& element : elements) add(nullptr, element);
+    } else if (value.isGenericDict()) {
+      const auto dict = value.toGenericDict();
+      reserve(dict.size());
+      for (const auto& item : dict) add(item.key().isString() ? item.key().toStringRef().c_str() : nullptr, item.value());
+    } else {
+      throw Refusal{FERRY_MISMATCH,
+                    "the model gives a " + value.tagKind() +
+                        ", expected a tensor, or a tuple, list or dict of tensors; change its forward and export again"};
+    }
+  }
+
+  [[nodiscard]] const std::vector<ferry_tensor_view>& views() const { return views_; }
+
+ private:
+  void reserve(std::size_t count) {
+    tensors_.reserve(count);
+    views_.reserve(count);
+  }
+
+  void add(const char* name, const c10::IValue& value) {
+    if (!value.isTensor())
+      throw Refusal{FERRY_MISMATCH, "the model gives a " + value.tagKind() + " among its outputs, expected tensors only"};
+    const auto& tensor = tensors_.emplace_back(to_host(value.toTensor()));
+    views_.push_back({.name = name,
+                      .dtype = dtype_of(tensor),
+                      .rank = static_cast<std::int32_t>(tensor.dim()),
+                      .shape = tensor.sizes().data(),
+                      .data = tensor.const_data_ptr(),
+                      .bytes = tensor.nbytes()});
+  }
+
+  std::vector<at::Tensor> tensors_;
+  std::vector<ferry_tensor_view> views_;
+};
+
+}  // namespace ferry::libtorch

@@ -1,0 +1,208 @@
+// The engine `torchscript`: runs a TorchScript archive with LibTorch on `cpu` or `cuda:N`.
+//
+// The model is loaded from the verified bytes, frozen without any change of its numerics, and run without the profiling executor
+// (whose first calls cost 40 times a steady one), so that its bits are those of Python's eager mode. TorchScript has no fixed
+// upper bound of memory or time while it loads: an archive is trusted because its SHA-256 was checked.
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+#include <sys/utsname.h>
+#include <torch/csrc/jit/ir/alias_analysis.h>
+#include <torch/csrc/jit/runtime/graph_executor.h>
+#include <torch/script.h>
+#include <torch/version.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ferry/engine.h"
+#include "libtorch_host.hpp"
+#include "libtorch_values.hpp"
+
+// A model that was opened: what the host holds between open and close. Nothing in it changes during run.
+struct ferry_engine_model {
+  torch::jit::Module module;
+  torch::jit::Method forward;
+  at::Device device;
+  int threads;
+  std::vector<bool> written_inputs;  // in contract order: does the model write into it?
+};
+
+namespace {
+
+using namespace ferry::libtorch;
+
+// ---- open -----------------------------------------------------------------------------------------------------------
+
+// Reads the archive from the verified bytes. LibTorch's own MemoryReadAdapter of 2.11 trusts the offsets that the archive names.
+class VerifiedBytes final : public caffe2::serialize::ReadAdapterInterface {
+ public:
+  explicit VerifiedBytes(const ferry_artifact_file& file) : data_(static_cast<const char*>(file.data)), size_(file.bytes) {}
+
+  [[nodiscard]] std::size_t size() const override { return size_; }
+
+  std::size_t read(std::uint64_t position, void* buffer, std::size_t count, const char* /*what*/) const override {
+    if (position >= size_) return 0;
+    const auto size = std::min<std::size_t>(count, size_ - position);
+    std::memcpy(buffer, data_ + position, size);
+    return size;
+  }
+
+ private:
+  const char* data_;
+  std::size_t size_;
+};
+
+// Settings of the whole process: LibTorch has no narrower place for them.
+void set_process_numerics() {
+  torch::jit::getProfilingMode() = false;
+  at::globalContext().setAllowTF32CuBLAS(false);
+  at::globalContext().setAllowTF32CuDNN(false);
+}
+
+torch::jit::Module load_frozen(const ferry_artifact_file& file, at::Device device) {
+  auto module = torch::jit::load(std::make_shared<VerifiedBytes>(file), device);
+  module.eval();
+  return torch::jit::freeze(module, std::nullopt, /*optimize_numerics=*/false);
+}
+
+// The graph's inputs without the first, which is the module itself. They must be as many as the contract's, and tensors: the
+// interpreter trusts its caller in both.
+std::vector<const torch::jit::Value*> tensor_inputs(const torch::jit::Graph& graph, const ferry_open_request& request) {
+  const std::vector<const torch::jit::Value*> inputs(graph.inputs().begin() + 1, graph.inputs().end());
+  const auto is_tensor = [](const torch::jit::Value* input) { return c10::TensorType::get()->isSubtypeOf(*input->type()); };
+  if (inputs.size() == request.input_count && std::all_of(inputs.begin(), inputs.end(), is_tensor)) return inputs;
+  std::string got;
+  for (const auto* input : inputs) got += (got.empty() ? "" : ", ") + input->type()->repr_str();
+  throw Refusal{FERRY_FORMAT, std::string(request.files[0].path) + ": got a model of inputs (" + got + "), expected " +
+                                  std::to_string(request.input_count) + " tensors as in the contract; export it again"};
+}
+
+// Which inputs the model writes into (x.mul_(2)), in contract order.
+std::vector<bool> find_written_inputs(const torch::jit::Method& forward, const ferry_open_request& request) {
+  const auto graph = forward.graph();
+  const torch::jit::AliasDb aliases(graph);
+  std::vector<bool> written;
+  for (const auto* input : tensor_inputs(*graph, request)) written.push_back(aliases.hasWriters(input));
+  return written;
+}
+
+std::int32_t open_model(const ferry_open_request* request, ferry_engine_model** model, ferry_engine_error* error) noexcept {
+  const auto task = std::string(request->files[0].path) + ": LibTorch cannot load it";
+  return guarded(error, FERRY_FORMAT, task, [&] {
+    const c10::InferenceMode inference;
+    const auto device = find_device(request->device);
+    set_process_numerics();
+    auto module = load_frozen(request->files[0], device);
+    auto forward = module.get_method("forward");
+    auto written = find_written_inputs(forward, *request);
+    *model = std::make_unique<ferry_engine_model>(
+                 ferry_engine_model{std::move(module), std::move(forward), device, request->threads, std::move(written)})
+                 .release();
+    return FERRY_OK;
+  });
+}
+
+// ---- run ------------------------------------------------------------------------------------------------------------
+
+std::vector<c10::IValue> borrow_all(const ferry_engine_model& model, const ferry_tensor_view* inputs, std::size_t count) {
+  std::vector<c10::IValue> tensors;
+  tensors.reserve(count + 1);  // the interpreter puts the module itself before them
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto tensor = borrow(inputs[i], model.device);
+    tensors.emplace_back(model.written_inputs[i] && model.device.is_cpu() ? tensor.clone() : tensor);
+  }
+  return tensors;
+}
+
+constexpr auto run_task = "the model failed on these inputs";
+
+std::int32_t run_model(ferry_engine_model* model, const ferry_tensor_view* inputs, std::size_t count, ferry_output_sink sink,
+                       void* context, ferry_engine_error* error) noexcept {
+  return guarded(error, FERRY_BAD_INPUT, run_task, [&] {
+    const c10::InferenceMode inference;
+    use_threads(model->threads);
+    auto stack = borrow_all(*model, inputs, count);
+    model->forward.run(stack);  // leaves the result on the stack
+    const Outputs outputs(stack.front());
+    return sink(context, outputs.views().data(), outputs.views().size());
+  });
+}
+
+std::vector<at::Tensor> to_tensors(const c10::IValue& result) {
+  const auto on_host = [](const c10::IValue& value) { return value.toTensor().to(at::kCPU).contiguous(); };
+  std::vector<at::Tensor> tensors;
+  if (result.isTensor()) {
+    tensors.push_back(on_host(result));
+  } else if (is_sequence(result)) {
+    for (const auto& element : elements_of(result)) tensors.push_back(on_host(element));
+  } else {
+    for (const auto& item : result.toGenericDict()) tensors.push_back(on_host(item.value()));
+  }
+  return tensors;
+}
+
+// The loop that a user of LibTorch would write, deliberately without the shortcuts of `run`.
+std::int32_t run_direct(ferry_engine_model* model, const ferry_tensor_view* inputs, std::size_t count, std::size_t calls,
+                        std::int64_t* nanoseconds, ferry_engine_error* error) noexcept {
+  return guarded(error, FERRY_BAD_INPUT, run_task, [&] {
+    const c10::InferenceMode inference;
+    use_threads(model->threads);
+    for (std::size_t call = 0; call < calls; ++call) {
+      const auto start = std::chrono::steady_clock::now();
+      const auto result = model->module.forward(borrow_all(*model, inputs, count));
+      const auto outputs = to_tensors(result);
+      nanoseconds[call] = std::chrono::nanoseconds(std::chrono::steady_clock::now() - start).count();
+    }
+    return FERRY_OK;
+  });
+}
+
+void close_model(ferry_engine_model* model) noexcept { const std::unique_ptr<ferry_engine_model> owned(model); }
+
+// ---- description ----------------------------------------------------------------------------------------------------
+
+// The first `model name` of /proc/cpuinfo, else the machine's architecture.
+std::string processor() {
+  std::ifstream cpuinfo("/proc/cpuinfo");
+  for (std::string line; std::getline(cpuinfo, line);) {
+    if (!line.starts_with("model name")) continue;
+    const auto first = line.find_first_not_of(" \t", line.find(':') + 1);
+    if (first == std::string::npos) break;
+    return line.substr(first, line.find_last_not_of(" \t") - first + 1);
+  }
+  utsname system{};
+  uname(&system);
+  return static_cast<const char*>(system.machine);
+}
+
+const char* numerics() noexcept {
+  try {
+    static const std::string text = std::string("torch " TORCH_VERSION ", ") + (at::hasMKL() ? "mkl" : "no mkl") + ", " +
+                                    at::get_cpu_capability() + ", " + processor();
+    return text.c_str();
+  } catch (...) {
+    return "";
+  }
+}
+
+}  // namespace
+
+extern "C" FERRY_ENGINE_EXPORT const ferry_engine* ferry_engine_entry() {
+  static const ferry_engine engine = {.abi_version = FERRY_ENGINE_ABI_VERSION,
+                                      .flags = 0,
+                                      .name = "torchscript",
+                                      .runtime = "LibTorch " TORCH_VERSION,
+                                      .numerics = numerics,
+                                      .open = open_model,
+                                      .run = run_model,
+                                      .run_direct = run_direct,
+                                      .close = close_model};
+  return &engine;
+}

@@ -1,0 +1,146 @@
+/* ferry/engine.h: what an engine plugin must give.
+ *
+ * An engine runs one kind of artifact. It is a shared library libferry_engine_NAME.so that exports one symbol,
+ * ferry_engine_entry, and is opened on demand from FERRY_ENGINE_DIR or from the folder `ferry/` beside libferry.
+ * This header is C so that a plugin and libferry may come from different compilers.
+ *
+ * The host (libferry) has checked everything before the engine sees it: the artifact's SHA-256, and each input's
+ * name, dtype, shape, byte count and finiteness against the contract. The engine gives its outputs to a sink; the host
+ * checks them against the contract and copies them. No exception may leave a function of this table.
+ */
+#ifndef FERRY_ENGINE_H
+#define FERRY_ENGINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Raised by every change of this header that breaks a built plugin; a plugin of another version is refused. */
+#define FERRY_ENGINE_ABI_VERSION 1u
+
+/* The exit codes of FORMAT.md section 11; what the functions below return. */
+enum {
+  FERRY_OK = 0,
+  FERRY_MISMATCH = 1,
+  FERRY_USAGE = 2,
+  FERRY_FORMAT = 3,
+  FERRY_INTEGRITY = 4,
+  FERRY_UNAVAILABLE = 5,
+  FERRY_IO = 6,
+  FERRY_BAD_INPUT = 7,
+  FERRY_INTERNAL = 9
+};
+
+enum {
+  FERRY_BOOL = 0,
+  FERRY_UINT8 = 1,
+  FERRY_INT8 = 2,
+  FERRY_INT16 = 3,
+  FERRY_INT32 = 4,
+  FERRY_INT64 = 5,
+  FERRY_FLOAT32 = 6,
+  FERRY_FLOAT64 = 7
+};
+
+/* What an engine says of itself in ferry_engine.flags. */
+enum {
+  /* It runs machine code that lies in the bundle. The host opens nothing with it unless the user has allowed that
+   * (SessionOptions::allow_native, ferry-run --allow-native). */
+  FERRY_ENGINE_NATIVE_CODE = 1
+};
+
+/* A borrowed, contiguous, C-order tensor in host memory, little-endian. */
+typedef struct ferry_tensor_view {
+  const char* name;     /* the contract's name, or NULL for an output that has none: outputs are then taken in contract order */
+  int32_t dtype;        /* FERRY_FLOAT32 ... */
+  int32_t rank;         /* 0..8 */
+  const int64_t* shape; /* rank dims */
+  const void* data;     /* aligned to the element; may be NULL when bytes is 0 */
+  size_t bytes;         /* elements x element size */
+} ferry_tensor_view;
+
+/* One line of text for the user, cut at the size: what was got, what was expected, what to do. */
+typedef struct ferry_engine_error {
+  char text[1024];
+} ferry_engine_error;
+
+/* One tensor of the contract. A symbolic dim is -1. */
+typedef struct ferry_tensor_spec {
+  const char* name;
+  int32_t dtype;
+  int32_t rank;
+  const int64_t* shape;
+} ferry_tensor_spec;
+
+typedef struct ferry_artifact_file {
+  const char* path; /* as in the manifest, for messages only */
+  const void* data; /* verified bytes; valid until open returns */
+  size_t bytes;
+  const char* sha256; /* of data, 64 lower-case hex digits: what an engine that keeps models may know them by */
+} ferry_artifact_file;
+
+typedef struct ferry_requirement {
+  const char* key;
+  const char* value;
+} ferry_requirement;
+
+/* Everything an engine is given to open a model. Pointers are valid until open returns. */
+typedef struct ferry_open_request {
+  const char* format; /* the artifact's format, e.g. "torchscript" */
+  const ferry_artifact_file* files;
+  size_t file_count; /* at least 1; the first is the one to open */
+  const ferry_requirement* requires_;
+  size_t require_count;
+  const ferry_tensor_spec* inputs;
+  size_t input_count;
+  const ferry_tensor_spec* outputs;
+  size_t output_count;
+  const char* device; /* "cpu" or "cuda:N"; a device that is not there is FERRY_UNAVAILABLE, never another device */
+  int32_t threads;    /* inside one call, at least 1 */
+} ferry_open_request;
+
+typedef struct ferry_engine_model ferry_engine_model; /* the engine's own type */
+
+/* Takes the outputs of one run, all at once, while they are alive. Returns FERRY_OK or the code that run must return. */
+typedef int32_t (*ferry_output_sink)(void* context, const ferry_tensor_view* outputs, size_t count);
+
+typedef struct ferry_engine {
+  uint32_t abi_version; /* FERRY_ENGINE_ABI_VERSION */
+  uint32_t flags;       /* 0 or FERRY_ENGINE_NATIVE_CODE */
+  const char* name;     /* as in the file name and in the manifest's `engine` */
+  const char* runtime;  /* e.g. "LibTorch 2.13.0" */
+
+  /* What decides the bits of this engine's float results on this machine (FORMAT.md section 5, `numerics`); "" if unknown.
+   * Static storage. */
+  const char* (*numerics)(void);
+
+  int32_t (*open)(const ferry_open_request* request, ferry_engine_model** model, ferry_engine_error* error);
+
+  /* Called from many threads at once on one model. Inputs come in contract order. */
+  int32_t (*run)(ferry_engine_model* model, const ferry_tensor_view* inputs, size_t count, ferry_output_sink sink, void* context,
+                 ferry_engine_error* error);
+
+  /* `calls` timed calls written directly against the runtime, without the host: what `ferry-run bench` compares `run` with.
+   * Writes the nanoseconds of each call. May be NULL. */
+  int32_t (*run_direct)(ferry_engine_model* model, const ferry_tensor_view* inputs, size_t count, size_t calls,
+                        int64_t* nanoseconds, ferry_engine_error* error);
+
+  void (*close)(ferry_engine_model* model);
+} ferry_engine;
+
+/* The one exported symbol: a table with static storage. */
+#if defined(_WIN32)
+#define FERRY_ENGINE_EXPORT __declspec(dllexport)
+#else
+#define FERRY_ENGINE_EXPORT __attribute__((visibility("default")))
+#endif
+typedef const ferry_engine* (*ferry_engine_entry_function)(void);
+FERRY_ENGINE_EXPORT const ferry_engine* ferry_engine_entry(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

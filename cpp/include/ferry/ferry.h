@@ -1,0 +1,70 @@
+/* ferry/ferry.h: the C API of torchferry, for C and for other languages' foreign functions.
+ *
+ *   ferry_bundle* bundle = NULL;
+ *   ferry_session* session = NULL;
+ *   if (ferry_bundle_open("exported/digits-mlp", &bundle) != FERRY_OK) puts(ferry_last_error());
+ *   if (ferry_session_open(bundle, "torchscript", "cpu", 1, &session) != FERRY_OK) puts(ferry_last_error());
+ *
+ * Functions that can fail return FERRY_OK or one of the codes of engine.h; what they would have given is then NULL. The text of
+ * the thread's last failure is ferry_last_error(). A NULL handle or argument is FERRY_USAGE, and closing NULL does nothing. No
+ * C++ exception leaves this API.
+ */
+#ifndef FERRY_FERRY_H
+#define FERRY_FERRY_H
+
+#include <ferry/engine.h>
+#include <ferry/export.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct ferry_bundle ferry_bundle;
+typedef struct ferry_session ferry_session;
+typedef struct ferry_outputs ferry_outputs;
+
+FERRY_API const char* ferry_version(void);
+
+/* Bytes of one element of FERRY_BOOL ... FERRY_FLOAT64; 0 for other numbers. */
+FERRY_API size_t ferry_element_size(int32_t dtype);
+
+/* Of this thread's last failure; "" and FERRY_OK before the first. Valid until the thread's next failure. */
+FERRY_API const char* ferry_last_error(void);
+FERRY_API int32_t ferry_last_code(void);
+
+/* Opens a bundle; every file's SHA-256 is checked here. */
+FERRY_API int32_t ferry_bundle_open(const char* folder, ferry_bundle** bundle);
+FERRY_API void ferry_bundle_close(ferry_bundle* bundle);
+
+/* The contract and the engines that the bundle has artifacts for. Valid until the bundle is closed; NULL beyond the count. A
+ * spec's shape has -1 for a symbolic dim. */
+FERRY_API size_t ferry_bundle_input_count(const ferry_bundle* bundle);
+FERRY_API size_t ferry_bundle_output_count(const ferry_bundle* bundle);
+FERRY_API size_t ferry_bundle_engine_count(const ferry_bundle* bundle);
+FERRY_API const ferry_tensor_spec* ferry_bundle_input(const ferry_bundle* bundle, size_t index);
+FERRY_API const ferry_tensor_spec* ferry_bundle_output(const ferry_bundle* bundle, size_t index);
+FERRY_API const char* ferry_bundle_engine(const ferry_bundle* bundle, size_t index);
+
+/* Lets sessions opened after this call run machine code that lies in the bundle (engine.h, FERRY_ENGINE_NATIVE_CODE). It has all
+ * rights of the process: call this only for a bundle that you built or trust as you trust a program. */
+FERRY_API void ferry_bundle_allow_native(ferry_bundle* bundle);
+
+/* One bundle on one engine and device ("cpu" or "cuda:N"), warmed up. The bundle may be closed before the session. */
+FERRY_API int32_t ferry_session_open(const ferry_bundle* bundle, const char* engine, const char* device, int32_t threads,
+                                     ferry_session** session);
+FERRY_API void ferry_session_close(ferry_session* session);
+
+/* Runs inputs that are given by name, in any order. May be called from many threads at once. */
+FERRY_API int32_t ferry_session_run(const ferry_session* session, const ferry_tensor_view* inputs, size_t count,
+                                    ferry_outputs** outputs);
+
+/* The outputs in contract order. Valid until they are closed; NULL beyond the count or for an unknown name. */
+FERRY_API size_t ferry_outputs_count(const ferry_outputs* outputs);
+FERRY_API const ferry_tensor_view* ferry_outputs_get(const ferry_outputs* outputs, size_t index);
+FERRY_API const ferry_tensor_view* ferry_outputs_find(const ferry_outputs* outputs, const char* name);
+FERRY_API void ferry_outputs_close(ferry_outputs* outputs);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,362 @@
+// ferry/ferry.hpp: the C++ API of torchferry. Standard library only.
+//
+//   auto bundle  = ferry::Bundle::open("exported/digits-mlp");   // every file's SHA-256 is checked here
+//   auto session = ferry::Session(bundle, {.engine = "torchscript"});
+//   auto outputs = session.run({{"image", ferry::Tensor::from<std::uint8_t>({1, 8, 8}, pixels)}});
+//   auto label   = outputs["label"].as<std::int64_t>()[0];
+//
+// Every failure is a ferry::Error with the exit code of exported/FORMAT.md section 11.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <initializer_list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <ferry/export.h>
+
+namespace ferry {
+
+[[nodiscard]] FERRY_API std::string_view version() noexcept;
+
+// ---- errors ---------------------------------------------------------------------------------------------------------
+
+enum class ErrorCode : int {
+  mismatch = 1,     // a comparison failed
+  usage = 2,        // command line
+  format = 3,       // manifest or file format
+  integrity = 4,    // size, SHA-256, missing or unlisted file
+  unavailable = 5,  // engine or device not here
+  io = 6,           // files, memory, disk
+  bad_input = 7,    // the user's tensors or data files
+  internal = 9,
+};
+
+class FERRY_API Error : public std::runtime_error {
+ public:
+  Error(ErrorCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
+  [[nodiscard]] ErrorCode code() const noexcept { return code_; }
+
+ private:
+  ErrorCode code_;
+};
+
+// ---- tensors --------------------------------------------------------------------------------------------------------
+
+enum class DType : std::int32_t { boolean = 0, uint8 = 1, int8 = 2, int16 = 3, int32 = 4, int64 = 5, float32 = 6, float64 = 7 };
+
+[[nodiscard]] FERRY_API std::string_view to_string(DType dtype) noexcept;  // "float32", "bool"
+[[nodiscard]] FERRY_API std::size_t size_of(DType dtype) noexcept;         // bytes of one element
+
+template <typename T>
+[[nodiscard]] consteval DType dtype_of() {
+  if constexpr (std::is_same_v<T, bool>)
+    return DType::boolean;
+  else if constexpr (std::is_same_v<T, std::uint8_t>)
+    return DType::uint8;
+  else if constexpr (std::is_same_v<T, std::int8_t>)
+    return DType::int8;
+  else if constexpr (std::is_same_v<T, std::int16_t>)
+    return DType::int16;
+  else if constexpr (std::is_same_v<T, std::int32_t>)
+    return DType::int32;
+  else if constexpr (std::is_same_v<T, std::int64_t>)
+    return DType::int64;
+  else if constexpr (std::is_same_v<T, float>)
+    return DType::float32;
+  else {
+    static_assert(std::is_same_v<T, double>, "not an element type of ferry::DType");
+    return DType::float64;
+  }
+}
+
+using Shape = std::vector<std::int64_t>;
+
+[[nodiscard]] FERRY_API std::string to_string(const Shape& shape);  // "[64,10]"
+// Product of the dims. Throws Error(bad_input) on a negative dim or overflow.
+[[nodiscard]] FERRY_API std::size_t element_count(std::span<const std::int64_t> shape);
+
+// An owned, contiguous, C-order tensor in host memory.
+class FERRY_API Tensor {
+ public:
+  Tensor() = default;
+  // Zeros. Throws Error(bad_input) where the shape is negative or overflows.
+  Tensor(DType dtype, Shape shape);
+
+  // A copy of `values`, whose size must be the product of `shape`.
+  template <typename T>
+  [[nodiscard]] static Tensor from(Shape shape, std::span<const T> values) {
+    return copy(dtype_of<T>(), std::move(shape), std::as_bytes(values));
+  }
+  template <typename T>
+  [[nodiscard]] static Tensor from(Shape shape, const std::vector<T>& values) {
+    return from<T>(std::move(shape), std::span<const T>(values));
+  }
+  template <typename T>
+  [[nodiscard]] static Tensor from(Shape shape, std::initializer_list<T> values) {
+    return from<T>(std::move(shape), std::span<const T>(values.begin(), values.size()));
+  }
+  [[nodiscard]] static Tensor copy(DType dtype, Shape shape, std::span<const std::byte> bytes);
+
+  [[nodiscard]] DType dtype() const noexcept { return dtype_; }
+  [[nodiscard]] const Shape& shape() const noexcept { return shape_; }
+  [[nodiscard]] std::size_t size() const noexcept { return data_.size() / size_of(dtype_); }  // elements
+  [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return data_; }
+  [[nodiscard]] std::span<std::byte> bytes() noexcept { return data_; }
+
+  // The elements. Throws Error(bad_input) where T is not the tensor's dtype.
+  template <typename T>
+  [[nodiscard]] std::span<const T> as() const {
+    require_dtype(dtype_of<T>());
+    return {reinterpret_cast<const T*>(data_.data()), size()};
+  }
+  template <typename T>
+  [[nodiscard]] std::span<T> as() {
+    require_dtype(dtype_of<T>());
+    return {reinterpret_cast<T*>(data_.data()), size()};
+  }
+
+ private:
+  void require_dtype(DType wanted) const;
+
+  DType dtype_ = DType::float32;
+  Shape shape_ = {0};
+  std::vector<std::byte> data_;
+};
+
+// Tensors by name, in a fixed order (the contract's, for outputs).
+class FERRY_API NamedTensors {
+ public:
+  using Item = std::pair<std::string, Tensor>;
+  NamedTensors() = default;
+  NamedTensors(std::initializer_list<Item> items) : items_(items) {}
+
+  void add(std::string name, Tensor tensor) { items_.emplace_back(std::move(name), std::move(tensor)); }
+  void reserve(std::size_t count) { items_.reserve(count); }
+  [[nodiscard]] const Tensor* find(std::string_view name) const noexcept;
+  // Throws Error(bad_input) that lists the names there are.
+  [[nodiscard]] const Tensor& operator[](std::string_view name) const;
+  [[nodiscard]] std::size_t size() const noexcept { return items_.size(); }
+  [[nodiscard]] auto begin() const noexcept { return items_.begin(); }
+  [[nodiscard]] auto end() const noexcept { return items_.end(); }
+
+ private:
+  std::vector<Item> items_;
+};
+
+// ---- contract (FORMAT.md section 3) -----------------------------------------------------------------------------------
+
+using Dim = std::variant<std::int64_t, std::string>;  // a number, or a symbol such as "N"
+
+struct TensorSpec {
+  std::string name;
+  DType dtype = DType::float32;
+  std::vector<Dim> shape;
+  std::optional<std::array<double, 2>> range;
+  std::optional<std::string> unit;
+  bool allow_nonfinite = false;
+};
+
+struct SymbolRange {
+  std::int64_t min = 0;
+  std::optional<std::int64_t> max;
+};
+
+struct Classes {
+  std::string output;
+  std::vector<std::string> names;
+};
+
+struct Contract {
+  std::vector<TensorSpec> inputs;
+  std::vector<TensorSpec> outputs;
+  std::map<std::string, SymbolRange, std::less<>> symbols;
+  std::optional<Classes> classes;
+};
+
+// ---- manifest (FORMAT.md sections 2, 4-7) -----------------------------------------------------------------------------
+
+struct FileEntry {
+  std::string path;
+  std::uint64_t bytes = 0;
+  std::string sha256;
+};
+
+struct Artifact {
+  std::string format;
+  std::string engine;
+  std::vector<FileEntry> files;
+  std::string producer;
+  std::map<std::string, std::string, std::less<>> requirements;  // the manifest's `requires`
+};
+
+struct GoldenCase {
+  std::string name;
+  std::map<std::string, FileEntry, std::less<>> inputs;
+  std::map<std::string, FileEntry, std::less<>> float32;
+  std::map<std::string, FileEntry, std::less<>> float64;
+};
+
+struct Golden {
+  std::string source;  // "real" or "synthetic"
+  std::string description;
+  std::string numerics;
+  std::vector<GoldenCase> cases;
+};
+
+enum class ToleranceKind { bits, absolute, label };
+enum class Reference { float32, float64 };
+
+struct Tolerance {
+  std::string engine;
+  std::string device;  // "cpu" or "cuda"
+  std::string output;
+  std::string numerics;  // "golden" or "any"
+  Reference reference = Reference::float64;
+  ToleranceKind kind = ToleranceKind::absolute;
+  double bound = 0;
+  std::string reason;
+  std::optional<std::string> scores = std::nullopt;  // kind label: the float output whose argmax the output is
+};
+
+struct Training {
+  std::string recipe;
+  std::string dataset;
+  std::int64_t seed = 0;
+  std::int64_t epochs = 0;
+  std::map<std::string, double, std::less<>> metrics;
+  std::map<std::string, std::string, std::less<>> versions;
+};
+
+struct Manifest {
+  std::string name;
+  Contract contract;
+  std::vector<Artifact> artifacts;
+  Golden golden;
+  std::vector<Tolerance> tolerances;
+  std::optional<Training> training;
+};
+
+// ---- bundle -----------------------------------------------------------------------------------------------------------
+
+// An opened bundle: the manifest has been parsed and the size and SHA-256 of every file checked. Cheap to copy.
+class FERRY_API Bundle {
+ public:
+  // Throws Error(io | format | integrity).
+  [[nodiscard]] static Bundle open(const std::filesystem::path& path);
+
+  [[nodiscard]] const std::filesystem::path& folder() const noexcept;
+  [[nodiscard]] const Manifest& manifest() const noexcept;
+  [[nodiscard]] const std::string& manifest_json() const noexcept;  // the bytes of manifest.json
+  [[nodiscard]] const Contract& contract() const noexcept { return manifest().contract; }
+  [[nodiscard]] const Artifact* find_artifact(std::string_view engine) const noexcept;
+
+  // Reads a listed file once more and returns exactly the bytes whose hash was checked. Throws Error(io | integrity).
+  [[nodiscard]] std::vector<std::byte> read(const FileEntry& file) const;
+  // Reads golden tensors. Throws Error(io | integrity | format).
+  [[nodiscard]] NamedTensors read_tensors(const std::map<std::string, FileEntry, std::less<>>& files) const;
+
+ private:
+  struct State;
+  std::shared_ptr<const State> state_;
+};
+
+// ---- session ----------------------------------------------------------------------------------------------------------
+
+struct SessionOptions {
+  std::string engine;          // e.g. "torchscript"
+  std::string device = "cpu";  // "cpu" or "cuda:N"
+  int threads = 1;             // inside one call
+  bool allow_native = false;   // run an engine that executes machine code from the bundle: it has all rights of this process
+};
+
+// One bundle on one engine and device, warmed up with its golden cases. `run` may be called from many threads at once.
+class FERRY_API Session {
+ public:
+  // Throws Error(usage | unavailable | format | integrity | io).
+  Session(const Bundle& bundle, const SessionOptions& options);
+  Session(Session&&) noexcept;
+  Session& operator=(Session&&) noexcept;
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  ~Session();
+
+  // Inputs by name, in any order. Outputs in contract order, checked against the contract, owned by the caller.
+  // Throws Error(bad_input) before the engine sees anything that breaks the contract.
+  [[nodiscard]] NamedTensors run(const NamedTensors& inputs) const;
+
+  // Nanoseconds of `calls` calls written directly against the runtime; empty where the engine has no such loop.
+  [[nodiscard]] std::vector<std::int64_t> run_direct(const NamedTensors& inputs, std::size_t calls) const;
+
+  [[nodiscard]] const std::string& engine() const noexcept;
+  [[nodiscard]] const std::string& device() const noexcept;
+  [[nodiscard]] const std::string& runtime() const noexcept;   // e.g. "LibTorch 2.13.0"
+  [[nodiscard]] const std::string& numerics() const noexcept;  // FORMAT.md section 5
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// ---- comparison (FORMAT.md sections 6 and 9) ----------------------------------------------------------------------------
+
+struct WorstElement {
+  Shape index;
+  double actual = 0;
+  double expected = 0;
+};
+
+struct Verdict {
+  std::string golden_case;
+  std::string output;
+  bool passed = false;
+  Tolerance tolerance;
+  std::size_t compared = 0;
+  std::size_t mismatches = 0;
+  double max_abs = 0;
+  double max_rel = 0;
+  double max_ulp = 0;  // a whole number, or infinity
+  std::optional<WorstElement> worst;
+  std::string problem;  // why nothing could be compared, else empty
+  // Kind label: goldens whose two best scores are within the bound, the first of them, and the tolerated disagreements.
+  std::size_t near_ties = 0;
+  std::vector<Shape> near_tie_indices;
+  std::size_t within_margin = 0;
+};
+
+// The golden float64 scores of a label, and their axis of classes, which the label does not have.
+struct Scores {
+  const Tensor* values = nullptr;
+  std::size_t axis = 0;
+};
+
+struct EngineVerdict {
+  enum class Status { passed, failed, unavailable };
+  std::string engine;
+  std::string device;
+  Status status = Status::unavailable;
+  std::string reason;  // why it is unavailable, else empty
+  std::string numerics;
+  std::vector<Verdict> verdicts;
+};
+
+// Compares one output. `actual` may be null: the engine did not give it. `scores` is what kind label needs.
+[[nodiscard]] FERRY_API Verdict compare(const Tensor* actual, const Tensor& expected, const Tolerance& tolerance, bool allow_nan,
+                                        const Scores& scores = {});
+
+// Runs every golden case in `session` first, then compares. Throws what Session::run throws.
+[[nodiscard]] FERRY_API EngineVerdict verify(const Bundle& bundle, const Session& session);
+
+}  // namespace ferry

@@ -1,0 +1,127 @@
+#include <algorithm>
+#include <array>
+#include <ferry/ferry.hpp>
+
+#include "digest.hpp"
+#include "folder.hpp"
+#include "manifest.hpp"
+#include "npy.hpp"
+#include "text.hpp"
+
+namespace ferry {
+
+namespace fs = std::filesystem;
+
+struct Bundle::State {
+  Folder folder;
+  std::string manifest_json;
+  Manifest manifest;
+};
+
+namespace {
+
+std::string read_manifest(const Folder& folder) {
+  const std::string name = folder.name_of(manifest_name);
+  const fs::path path = folder.root() / manifest_name;
+  std::error_code error;
+  if (fs::symlink_status(path, error).type() == fs::file_type::not_found) {
+    throw Error(ErrorCode::format, name + ": got no such file, expected the bundle's manifest; export the bundle again");
+  }
+  const std::vector<std::byte> bytes = folder.read(manifest_name, max_manifest_bytes + 1);
+  if (bytes.size() > max_manifest_bytes) {
+    throw Error(ErrorCode::format, name + ": size: got more than " + std::to_string(max_manifest_bytes) +
+                                       " bytes, expected at most that; export the bundle again");
+  }
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// What lies in the folder is what the manifest lists, with those sizes.
+void check_files(const Folder& folder, const std::vector<const FileEntry*>& listed) {
+  auto found = folder.list();
+  found.erase(std::string(manifest_name));
+  for (const FileEntry* file : listed) {
+    const auto it = found.find(file->path);
+    if (it != found.end()) continue;
+    throw Error(ErrorCode::integrity,
+                folder.name_of(file->path) + ": got no such file, expected it as listed in the manifest; copy the bundle whole");
+  }
+  for (const FileEntry* file : listed) {
+    const auto it = found.find(file->path);
+    if (it->second != file->bytes) {
+      throw Error(ErrorCode::integrity, folder.name_of(file->path) + ": size: got " + std::to_string(it->second) +
+                                            " bytes, expected " + std::to_string(file->bytes) +
+                                            "; the file was changed or cut: export the bundle again");
+    }
+    found.erase(it);
+  }
+  if (!found.empty()) {
+    throw Error(ErrorCode::integrity,
+                folder.name_of(found.begin()->first) + ": got a file that the manifest does not list; remove it");
+  }
+}
+
+[[noreturn]] void fail_digest(const Folder& folder, const FileEntry& file, const std::string& got) {
+  throw Error(ErrorCode::integrity, folder.name_of(file.path) + ": sha256: got " + got.substr(0, 16) + "..., expected " +
+                                        file.sha256.substr(0, 16) + "...; the file was changed: export the bundle again");
+}
+
+void check_digest(const Folder& folder, const FileEntry& entry) {
+  constexpr std::size_t buffer_bytes = std::size_t{1} << 18U;
+  std::vector<std::byte> buffer(buffer_bytes);
+  File file = folder.open(entry.path);
+  Sha256 digest;
+  for (std::size_t got = buffer_bytes; got == buffer_bytes;) {
+    got = file.read(buffer);
+    digest.update(std::span(buffer).first(got));
+  }
+  if (const std::string hex = digest.hex(); hex != entry.sha256) fail_digest(folder, entry, hex);
+}
+
+}  // namespace
+
+Bundle Bundle::open(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_directory(path, error)) {
+    const std::string missing = error ? error.message() : "nothing there";
+    const std::string got = fs::exists(path, error) ? "a file" : missing;
+    throw Error(ErrorCode::io, text::printable(path.native()) + ": got " + got +
+                                   ", expected a bundle folder; check the path or run `ferry export`");
+  }
+  const Folder folder(path);
+  std::string manifest_json = read_manifest(folder);
+  Manifest manifest = parse_manifest(manifest_json, folder.name_of(manifest_name));
+  const std::vector<const FileEntry*> listed = listed_files(manifest);
+  check_files(folder, listed);
+  for (const FileEntry* file : listed) check_digest(folder, *file);
+  Bundle bundle;
+  bundle.state_ = std::make_shared<const State>(State{folder, std::move(manifest_json), std::move(manifest)});
+  return bundle;
+}
+
+const fs::path& Bundle::folder() const noexcept { return state_->folder.root(); }
+const Manifest& Bundle::manifest() const noexcept { return state_->manifest; }
+const std::string& Bundle::manifest_json() const noexcept { return state_->manifest_json; }
+
+const Artifact* Bundle::find_artifact(std::string_view engine) const noexcept {
+  const std::vector<Artifact>& artifacts = manifest().artifacts;
+  const auto it = std::find_if(artifacts.begin(), artifacts.end(), [engine](const Artifact& a) { return a.engine == engine; });
+  return it == artifacts.end() ? nullptr : &*it;
+}
+
+std::vector<std::byte> Bundle::read(const FileEntry& file) const {
+  std::vector<std::byte> bytes = state_->folder.read(file.path, file.bytes + 1);
+  const std::string hex = sha256_hex(bytes);
+  if (bytes.size() != file.bytes || hex != file.sha256) fail_digest(state_->folder, file, hex);
+  return bytes;
+}
+
+NamedTensors Bundle::read_tensors(const std::map<std::string, FileEntry, std::less<>>& files) const {
+  NamedTensors tensors;
+  tensors.reserve(files.size());
+  for (const auto& [name, file] : files) {
+    tensors.add(name, npy::parse(read(file), {state_->folder.name_of(file.path), ErrorCode::format}));
+  }
+  return tensors;
+}
+
+}  // namespace ferry

@@ -1,0 +1,213 @@
+#include "contract.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+
+#include "shape.hpp"
+
+namespace ferry {
+
+namespace {
+
+constexpr std::int32_t max_rank = 8;
+
+std::string where_of(const char* kind, const TensorSpec& spec) { return std::string(kind) + " " + spec.name + ": "; }
+
+std::string shape_text(std::span<const std::int64_t> shape) { return to_string(Shape(shape.begin(), shape.end())); }
+
+template <typename Float>
+struct Bits;
+template <>
+struct Bits<float> {
+  using Type = std::uint32_t;
+  static constexpr Type exponent = 0x7F80'0000U;
+  static constexpr Type lowest_exponent_bit = 0x0080'0000U;
+};
+template <>
+struct Bits<double> {
+  using Type = std::uint64_t;
+  static constexpr Type exponent = 0x7FF0'0000'0000'0000U;
+  static constexpr Type lowest_exponent_bit = 0x0010'0000'0000'0000U;
+};
+
+// An exponent of all ones plus one carries into the sign bit: no branch and no comparison, so compilers vectorise the loop for
+// any CPU.
+template <typename Float>
+bool finite_values(const void* data, std::size_t count) noexcept {
+  using Type = Bits<Float>::Type;
+  const auto* values = static_cast<const Float*>(data);
+  Type carries = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    carries |= static_cast<Type>((std::bit_cast<Type>(values[i]) & Bits<Float>::exponent) + Bits<Float>::lowest_exponent_bit);
+  }
+  return (carries >> (8 * sizeof(Type) - 1)) == 0;
+}
+
+template <typename Float>
+[[noreturn]] void fail_not_finite(const ferry_tensor_view& tensor, const TensorSpec& spec) {
+  const std::span values(static_cast<const Float*>(tensor.data), tensor.bytes / sizeof(Float));
+  const auto bad = std::find_if(values.begin(), values.end(), [](Float value) { return !std::isfinite(value); });
+  const std::string infinity = *bad > 0 ? "inf" : "-inf";
+  const std::string got = std::isnan(*bad) ? "nan" : infinity;
+  const Shape index = index_of(static_cast<std::size_t>(bad - values.begin()), shape_of(tensor));
+  throw Error(ErrorCode::bad_input, where_of("input", spec) + "element " + to_string(index) + ": got " + got +
+                                        ", expected a finite number; clean the data");
+}
+
+void check_values(const ferry_tensor_view& tensor, const TensorSpec& spec) {
+  if (spec.dtype == DType::boolean) {
+    const std::span bytes(static_cast<const unsigned char*>(tensor.data), tensor.bytes);
+    const auto bad = std::find_if(bytes.begin(), bytes.end(), [](unsigned char byte) { return byte > 1; });
+    if (bad == bytes.end()) return;
+    const Shape index = index_of(static_cast<std::size_t>(bad - bytes.begin()), shape_of(tensor));
+    throw Error(ErrorCode::bad_input, where_of("input", spec) + "element " + to_string(index) + ": got the byte " +
+                                          std::to_string(*bad) + ", expected 0 or 1 for bool; clean the data");
+  }
+  if (spec.allow_nonfinite || all_finite(tensor)) return;
+  if (spec.dtype == DType::float32) fail_not_finite<float>(tensor, spec);
+  fail_not_finite<double>(tensor, spec);
+}
+
+// The bytes are there, as many as dtype and shape promise, and aligned.
+void check_storage(const char* kind, ErrorCode code, const ferry_tensor_view& tensor, const TensorSpec& spec) {
+  const std::size_t expected = element_count(shape_of(tensor)) * size_of(spec.dtype);
+  if (tensor.bytes != expected) {
+    throw Error(code, where_of(kind, spec) + "bytes: got " + std::to_string(tensor.bytes) + ", expected " +
+                          std::to_string(expected) + " for " + std::string(to_string(spec.dtype)) + shape_text(shape_of(tensor)));
+  }
+  if (expected == 0) return;
+  if (tensor.data == nullptr || reinterpret_cast<std::uintptr_t>(tensor.data) % size_of(spec.dtype) != 0) {
+    throw Error(code, where_of(kind, spec) + "data: got a null or misaligned pointer, expected one aligned to " +
+                          std::to_string(size_of(spec.dtype)) + " bytes");
+  }
+}
+
+}  // namespace
+
+std::string describe(const TensorSpec& spec) {
+  std::string text(to_string(spec.dtype));
+  text += '[';
+  for (const Dim& dim : spec.shape) {
+    if (text.back() != '[') text += ',';
+    text += std::holds_alternative<std::string>(dim) ? std::get<std::string>(dim) : std::to_string(std::get<std::int64_t>(dim));
+  }
+  return text + "]";
+}
+
+bool all_finite(const ferry_tensor_view& tensor) noexcept {
+  if (tensor.dtype == FERRY_FLOAT32) return finite_values<float>(tensor.data, tensor.bytes / sizeof(float));
+  if (tensor.dtype == FERRY_FLOAT64) return finite_values<double>(tensor.data, tensor.bytes / sizeof(double));
+  return true;
+}
+
+ContractChecker::ContractChecker(const Contract& contract) {
+  for (const auto& [name, range] : contract.symbols) {
+    if (name == "N") batch_ = static_cast<int>(symbols_.size());
+    symbols_.push_back({name, range});
+  }
+  inputs_ = compile(contract.inputs);
+  outputs_ = compile(contract.outputs);
+}
+
+std::vector<CompiledSpec> ContractChecker::compile(const std::vector<TensorSpec>& specs) const {
+  std::vector<CompiledSpec> compiled;
+  for (const TensorSpec& spec : specs) {
+    CompiledSpec& one = compiled.emplace_back(CompiledSpec{&spec, {}});
+    for (const Dim& dim : spec.shape) {
+      if (const auto* number = std::get_if<std::int64_t>(&dim)) {
+        one.dims.push_back(*number);
+      } else {
+        const auto it =
+            std::find_if(symbols_.begin(), symbols_.end(), [&](const Symbol& s) { return s.name == std::get<std::string>(dim); });
+        one.dims.push_back(-1 - (it - symbols_.begin()));
+      }
+    }
+  }
+  return compiled;
+}
+
+void ContractChecker::check_symbol(Side side, const CompiledSpec& spec, std::span<const std::int64_t> shape, std::size_t axis,
+                                   SymbolValues& symbols) const {
+  const auto index = static_cast<std::size_t>(-1 - spec.dims[axis]);
+  const Symbol& symbol = symbols_[index];
+  const std::int64_t got = shape[axis];
+  const auto fail = [&](const std::string& expected) {
+    throw Error(side.code, where_of(side.kind, *spec.spec) + "shape " + shape_text(shape) + ": dim " + std::to_string(axis) +
+                               ": got " + std::to_string(got) + ", expected " + expected);
+  };
+  if (symbols[index] >= 0) {
+    if (got != symbols[index])
+      fail(symbol.name + " = " + std::to_string(symbols[index]) + " as in the other tensors of this call");
+    return;
+  }
+  if (got < symbol.range.min || (symbol.range.max && got > *symbol.range.max)) {
+    fail(symbol.name + " at least " + std::to_string(symbol.range.min) + ", " +
+         (symbol.range.max ? "at most " + std::to_string(*symbol.range.max) : "no maximum") + "; split the batch");
+  }
+  symbols[index] = got;
+}
+
+void ContractChecker::check_header(Side side, const CompiledSpec& compiled, DType dtype, std::span<const std::int64_t> shape,
+                                   SymbolValues& symbols) const {
+  const TensorSpec& spec = *compiled.spec;
+  if (dtype != spec.dtype) {
+    throw Error(side.code, where_of(side.kind, spec) + "dtype: got " + std::string(to_string(dtype)) + ", expected " +
+                               std::string(to_string(spec.dtype)) + "; convert the values before the call");
+  }
+  if (shape.size() != compiled.dims.size()) {
+    throw Error(side.code, where_of(side.kind, spec) + "rank: got " + std::to_string(shape.size()) + " (" + shape_text(shape) +
+                               "), expected " + std::to_string(compiled.dims.size()) + " (" + describe(spec) + "); reshape it");
+  }
+  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+    if (compiled.dims[axis] < 0) {
+      check_symbol(side, compiled, shape, axis, symbols);
+    } else if (shape[axis] != compiled.dims[axis]) {
+      throw Error(side.code, where_of(side.kind, spec) + "shape " + shape_text(shape) + ": dim " + std::to_string(axis) +
+                                 ": got " + std::to_string(shape[axis]) + ", expected " + std::to_string(compiled.dims[axis]) +
+                                 "; the contract is " + describe(spec));
+    }
+  }
+}
+
+void ContractChecker::check_input_header(std::size_t index, DType dtype, std::span<const std::int64_t> shape,
+                                         SymbolValues& symbols) const {
+  check_header({"input", ErrorCode::bad_input}, inputs_[index], dtype, shape, symbols);
+}
+
+SymbolValues ContractChecker::check_inputs(std::span<const ferry_tensor_view> inputs) const {
+  constexpr Side side{"input", ErrorCode::bad_input};
+  SymbolValues symbols = unknown_symbols();
+  for (std::size_t i = 0; i < inputs.size(); ++i) check_view(side, inputs_[i], inputs[i], symbols);
+  for (std::size_t i = 0; i < inputs.size(); ++i) check_values(inputs[i], *inputs_[i].spec);
+  return symbols;
+}
+
+void ContractChecker::check_output(std::size_t index, const ferry_tensor_view& output, SymbolValues& symbols) const {
+  check_view({"output", ErrorCode::mismatch}, outputs_[index], output, symbols);
+}
+
+void ContractChecker::check_view(Side side, const CompiledSpec& compiled, const ferry_tensor_view& tensor,
+                                 SymbolValues& symbols) const {
+  const TensorSpec& spec = *compiled.spec;
+  if (tensor.dtype < FERRY_BOOL || tensor.dtype > FERRY_FLOAT64) {
+    throw Error(side.code, where_of(side.kind, spec) + "dtype: got the number " + std::to_string(tensor.dtype) +
+                               ", expected one of FERRY_BOOL to FERRY_FLOAT64");
+  }
+  if (tensor.rank < 0 || tensor.rank > max_rank || (tensor.rank > 0 && tensor.shape == nullptr)) {
+    throw Error(side.code,
+                where_of(side.kind, spec) + "rank: got " + std::to_string(tensor.rank) + ", expected 0 to 8 dims in shape");
+  }
+  check_header(side, compiled, static_cast<DType>(tensor.dtype), shape_of(tensor), symbols);
+  check_storage(side.kind, side.code, tensor, spec);
+}
+
+Shape ContractChecker::output_shape(std::size_t index, const SymbolValues& symbols) const {
+  Shape shape;
+  for (const std::int64_t dim : outputs_[index].dims)
+    shape.push_back(dim >= 0 ? dim : symbols[static_cast<std::size_t>(-1 - dim)]);
+  return shape;
+}
+
+}  // namespace ferry

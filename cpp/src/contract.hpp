@@ -1,0 +1,83 @@
+// Holds tensors to a bundle's contract (FORMAT.md section 3).
+#pragma once
+
+#include <ferry/engine.h>
+
+#include <cstdint>
+#include <ferry/ferry.hpp>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace ferry {
+
+// The values of a contract's symbols within one call; -1 where not yet known.
+using SymbolValues = std::vector<std::int64_t>;
+
+// One tensor spec made ready for fast checks. A dim is a number, or -1 - i for symbol i.
+struct CompiledSpec {
+  const TensorSpec* spec;
+  std::vector<std::int64_t> dims;
+};
+
+// A contract made ready for fast checks. The contract must outlive it.
+class ContractChecker {
+ public:
+  explicit ContractChecker(const Contract& contract);
+
+  [[nodiscard]] SymbolValues unknown_symbols() const { return std::vector(symbols_.size(), std::int64_t{-1}); }
+
+  // Dtype and shape of input `index`; binds the symbols that the shape shows and checks their ranges. Throws Error(bad_input).
+  void check_input_header(std::size_t index, DType dtype, std::span<const std::int64_t> shape, SymbolValues& symbols) const;
+
+  // Every input, in contract order: header, bytes, and finite values. Returns the symbols' values. Throws Error(bad_input).
+  [[nodiscard]] SymbolValues check_inputs(std::span<const ferry_tensor_view> inputs) const;
+
+  // An engine's output `index` after a run with `symbols`, which are all known. Throws Error(mismatch).
+  void check_output(std::size_t index, const ferry_tensor_view& output, SymbolValues& symbols) const;
+
+  // The value of the batch symbol N, or -1 where the contract has none.
+  [[nodiscard]] std::int64_t batch(const SymbolValues& symbols) const noexcept {
+    return batch_ < 0 ? -1 : symbols[static_cast<std::size_t>(batch_)];
+  }
+
+  // The shape of output `index` with the symbols' values put in.
+  [[nodiscard]] Shape output_shape(std::size_t index, const SymbolValues& symbols) const;
+
+  [[nodiscard]] std::span<const CompiledSpec> inputs() const noexcept { return inputs_; }
+  [[nodiscard]] std::span<const CompiledSpec> outputs() const noexcept { return outputs_; }
+
+ private:
+  struct Symbol {
+    std::string name;
+    SymbolRange range;
+  };
+  [[nodiscard]] std::vector<CompiledSpec> compile(const std::vector<TensorSpec>& specs) const;
+  // `kind` is "input" or "output", `code` what a violation throws.
+  struct Side {
+    const char* kind;
+    ErrorCode code;
+  };
+  void check_view(Side side, const CompiledSpec& compiled, const ferry_tensor_view& tensor, SymbolValues& symbols) const;
+  void check_header(Side side, const CompiledSpec& compiled, DType dtype, std::span<const std::int64_t> shape,
+                    SymbolValues& symbols) const;
+  void check_symbol(Side side, const CompiledSpec& spec, std::span<const std::int64_t> shape, std::size_t axis,
+                    SymbolValues& symbols) const;
+
+  std::vector<Symbol> symbols_;
+  std::vector<CompiledSpec> inputs_;
+  std::vector<CompiledSpec> outputs_;
+  int batch_ = -1;
+};
+
+// `uint8[N,8,8]`
+[[nodiscard]] std::string describe(const TensorSpec& spec);
+
+// Whether every float of the view is finite; true for other dtypes.
+[[nodiscard]] bool all_finite(const ferry_tensor_view& tensor) noexcept;
+
+[[nodiscard]] inline std::span<const std::int64_t> shape_of(const ferry_tensor_view& tensor) noexcept {
+  return {tensor.shape, static_cast<std::size_t>(tensor.rank)};
+}
+
+}  // namespace ferry

@@ -1,0 +1,128 @@
+#include "engine_library.hpp"
+
+#include <dlfcn.h>
+#include <link.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <ferry/ferry.hpp>
+#include <map>
+#include <mutex>
+
+#include "manifest.hpp"
+#include "text.hpp"
+
+namespace ferry {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::string_view prefix = "libferry_engine_";
+constexpr std::string_view suffix = ".so";
+
+[[noreturn]] void fail(std::string_view engine, const std::string& problem) {
+  throw Error(ErrorCode::unavailable, "engine " + text::printable(engine) + ": " + problem);
+}
+
+// The folder of the shared library or program that this code is part of.
+fs::path own_folder() {
+  Dl_info info{};
+  link_map* map = nullptr;
+  std::error_code error;
+  const void* here = reinterpret_cast<const void*>(&own_folder);
+  const bool found = ::dladdr1(here, &info, reinterpret_cast<void**>(&map), RTLD_DL_LINKMAP) != 0 && map != nullptr;
+  // The program itself has an empty name there, and argv[0] need not be a path.
+  const bool program = !found || map->l_name == nullptr || *map->l_name == '\0';
+  const fs::path file = program ? fs::path("/proc/self/exe") : fs::path(map->l_name);
+  return fs::canonical(file, error).parent_path();
+}
+
+fs::path find_plugin(std::string_view name) {
+  const std::string file = std::string(prefix) + std::string(name) + std::string(suffix);
+  std::string searched;
+  for (const fs::path& folder : engine_folders()) {
+    std::error_code error;
+    if (fs::is_regular_file(folder / file, error)) return fs::absolute(folder / file, error);
+    searched += (searched.empty() ? "" : ", ") + text::printable(folder.native());
+  }
+  fail(name, "plugin: got no " + file + " in " + searched +
+                 ", expected it there; build that engine or set FERRY_ENGINE_DIR to its folder");
+}
+
+std::string last_dl_error() {
+  const char* reason = ::dlerror();
+  return text::printable(reason == nullptr ? "an unknown reason" : reason);
+}
+
+void check_table(std::string_view name, const std::string& plugin, const ferry_engine* engine) {
+  if (engine == nullptr) fail(name, plugin + ": ferry_engine_entry: got null, expected a table; build the plugin again");
+  if (engine->abi_version != FERRY_ENGINE_ABI_VERSION) {
+    fail(name, plugin + ": abi_version: got " + std::to_string(engine->abi_version) + ", expected " +
+                   std::to_string(FERRY_ENGINE_ABI_VERSION) + "; build the plugin with this libferry's engine.h");
+  }
+  const bool complete = engine->name != nullptr && engine->runtime != nullptr && engine->numerics != nullptr &&
+                        engine->open != nullptr && engine->run != nullptr && engine->close != nullptr;
+  if (!complete) fail(name, plugin + ": table: got a null entry, expected all but run_direct; build the plugin again");
+  if (name != engine->name)
+    fail(name, plugin + ": name: got " + text::printable(engine->name) + ", expected " + std::string(name));
+}
+
+const ferry_engine& open_plugin(std::string_view name) {
+  const fs::path path = find_plugin(name);
+  const std::string plugin = text::printable(path.native());
+  void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr)
+    fail(name, plugin + ": got " + last_dl_error() + ", expected a plugin that loads; install what it needs");
+  const auto entry = reinterpret_cast<ferry_engine_entry_function>(::dlsym(library, "ferry_engine_entry"));
+  if (entry == nullptr)
+    fail(name, plugin + ": got " + last_dl_error() + ", expected an engine plugin that exports ferry_engine_entry");
+  const ferry_engine* engine = entry();
+  check_table(name, plugin, engine);
+  return *engine;
+}
+
+}  // namespace
+
+std::vector<fs::path> engine_folders() {
+  std::vector<fs::path> folders;
+  const char* variable = std::getenv("FERRY_ENGINE_DIR");
+  std::string_view rest = variable == nullptr ? "" : variable;
+  while (!rest.empty()) {
+    const std::string_view folder = rest.substr(0, rest.find(':'));
+    if (!folder.empty()) folders.emplace_back(folder);
+    rest.remove_prefix(std::min(rest.size(), folder.size() + 1));
+  }
+  const fs::path own = own_folder();
+  folders.push_back(own / "ferry");
+  folders.push_back((own / FERRY_PLUGINS_FROM_PROGRAM).lexically_normal());
+  return folders;
+}
+
+std::vector<std::string> installed_engines() {
+  std::vector<std::string> names;
+  for (const fs::path& folder : engine_folders()) {
+    std::error_code error;
+    for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+      const std::string file = it->path().filename().native();
+      const bool plugin = file.size() > prefix.size() + suffix.size() && file.starts_with(prefix) && file.ends_with(suffix);
+      if (plugin) names.push_back(file.substr(prefix.size(), file.size() - prefix.size() - suffix.size()));
+    }
+  }
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
+}
+
+const ferry_engine& load_engine(std::string_view name) {
+  static std::mutex mutex;
+  static std::map<std::string, const ferry_engine*, std::less<>> loaded;
+  const std::scoped_lock lock(mutex);
+  if (const auto it = loaded.find(name); it != loaded.end()) return *it->second;
+  if (!is_word(name)) fail(name, "name: got this, expected a word matching [a-z][a-z0-9_-]{0,31}");
+  const ferry_engine& engine = open_plugin(name);
+  loaded.emplace(name, &engine);
+  return engine;
+}
+
+}  // namespace ferry

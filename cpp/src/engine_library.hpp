@@ -1,0 +1,24 @@
+// Engine plugins: where they are looked for, and how they are opened. A plugin stays loaded for the life of the process, because
+// runtimes such as LibTorch do not survive being unloaded.
+#pragma once
+
+#include <ferry/engine.h>
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ferry {
+
+// The folders searched, in order: FERRY_ENGINE_DIR (several are separated by colons), `ferry/` beside the file that holds this
+// code (libferry, or a program that it is linked into), and ../lib/ferry seen from there.
+[[nodiscard]] std::vector<std::filesystem::path> engine_folders();
+
+// The names of the engines whose plugins lie in those folders, sorted; nothing is loaded.
+[[nodiscard]] std::vector<std::string> installed_engines();
+
+// The engine's table, from libferry_engine_<name>.so. Throws Error(unavailable) with one line that says why.
+[[nodiscard]] const ferry_engine& load_engine(std::string_view name);
+
+}  // namespace ferry

@@ -1,0 +1,183 @@
+#include "json.hpp"
+
+#include <algorithm>
+#include <ferry/ferry.hpp>
+#include <set>
+
+#include "text.hpp"
+
+namespace ferry::json {
+
+namespace {
+
+[[noreturn]] void refuse(const std::string& where, const std::string& problem) {
+  throw Error(ErrorCode::format, where + ": " + problem + "; export the bundle again");
+}
+
+std::string member_key(const std::string& parent, std::string_view name) {
+  return (parent.empty() ? "" : parent + ".") + text::printable(name);
+}
+std::string item_key(const std::string& parent, std::size_t index) { return parent + "[" + std::to_string(index) + "]"; }
+
+// Looks for what nlohmann::json lets pass: duplicate keys and deep nesting. Throws Error(format).
+class StructureCheck final : public nlohmann::json::json_sax_t {
+ public:
+  explicit StructureCheck(const std::string& where) : where_(&where) {}
+
+  bool null() override { return scalar(); }
+  bool boolean(bool /*value*/) override { return scalar(); }
+  bool number_integer(std::int64_t /*value*/) override { return scalar(); }
+  bool number_unsigned(std::uint64_t /*value*/) override { return scalar(); }
+  bool number_float(double /*value*/, const std::string& /*text*/) override { return scalar(); }
+  bool string(std::string& /*value*/) override { return scalar(); }
+  bool binary(nlohmann::json::binary_t& /*value*/) override { return scalar(); }
+  bool start_object(std::size_t /*elements*/) override { return push(); }
+  bool start_array(std::size_t /*elements*/) override { return push(); }
+  bool end_object() override { return pop(); }
+  bool end_array() override { return pop(); }
+  bool key(std::string& name) override {
+    Level& level = levels_.back();
+    level.place = member_key(level.base, name);
+    if (!level.keys.insert(name).second) refuse(*where_, level.place + ": got this key twice, expected it once");
+    return true;
+  }
+  bool parse_error(std::size_t /*position*/, const std::string& /*token*/, const nlohmann::json::exception& error) override {
+    std::string_view reason = error.what();
+    reason.remove_prefix(std::min(reason.find("] ") + 2, reason.size()));  // "[json.exception.parse_error.101] "
+    refuse(*where_, "got invalid JSON (" + text::printable(reason) + "), expected one JSON object");
+  }
+
+ private:
+  struct Level {
+    std::string base;   // the container's own place
+    std::string place;  // of the member or item that comes next
+    std::size_t index = 0;
+    std::set<std::string> keys;
+  };
+
+  bool push() {
+    if (levels_.size() == max_depth) {
+      refuse(*where_,
+             "nesting: got more than " + std::to_string(max_depth) + " levels, expected at most " + std::to_string(max_depth));
+    }
+    const std::string base = levels_.empty() ? "" : current_place();
+    levels_.push_back({base, base, 0, {}});
+    return true;
+  }
+  bool pop() {
+    levels_.pop_back();
+    return scalar();
+  }
+  bool scalar() {
+    if (!levels_.empty()) ++levels_.back().index;
+    return true;
+  }
+  [[nodiscard]] std::string current_place() const {
+    const Level& level = levels_.back();
+    return level.keys.empty() ? item_key(level.base, level.index) : level.place;
+  }
+
+  const std::string* where_;
+  std::vector<Level> levels_;
+};
+
+}  // namespace
+
+nlohmann::json parse(std::string_view text, const std::string& where) {
+  if (text.starts_with("\xEF\xBB\xBF")) refuse(where, "got a byte order mark, expected JSON in UTF-8 without one");
+  if (!text::is_utf8(text)) refuse(where, "got bytes that are not UTF-8, expected JSON in UTF-8");
+  // nlohmann::json takes a NUL for the end and would not see what follows.
+  if (text.find('\0') != std::string_view::npos) refuse(where, "got a NUL byte, expected JSON text");
+  StructureCheck check(where);
+  nlohmann::json::sax_parse(text, &check);
+  return nlohmann::json::parse(text);
+}
+
+void Node::fail(const std::string& got, const std::string& expected) const {
+  refuse(*where_, (key_.empty() ? "" : key_ + ": ") + "got " + got + ", expected " + expected);
+}
+
+void Node::fail(const std::string& expected) const {
+  if (value_->is_structured()) fail(value_->is_object() ? "an object" : "an array", expected);
+  fail(text::printable(value_->dump().substr(0, 80)), expected);
+}
+
+Node Node::child(const nlohmann::json& value, const std::string& key) const { return {value, where_, key}; }
+
+void Node::require_object() const {
+  if (!value_->is_object()) fail("an object");
+}
+
+void Node::require_keys(std::initializer_list<std::string_view> keys) const {
+  require_object();
+  for (const std::string_view key : keys) {
+    if (!value_->contains(key)) refuse(*where_, member_key(key_, key) + ": got no such key, expected it");
+  }
+  for (const auto& [key, value] : value_->items()) {
+    if (std::find(keys.begin(), keys.end(), key) == keys.end()) {
+      child(value, member_key(key_, key)).fail("an unknown key", "only those of FORMAT.md");
+    }
+  }
+}
+
+Node Node::operator[](std::string_view key) const { return child(value_->at(std::string(key)), member_key(key_, key)); }
+
+std::vector<Node> Node::items(std::size_t min_size) const {
+  if (!value_->is_array()) fail("an array");
+  if (value_->size() < min_size) fail(std::to_string(value_->size()) + " items", "at least " + std::to_string(min_size));
+  std::vector<Node> nodes;
+  nodes.reserve(value_->size());
+  for (std::size_t i = 0; i < value_->size(); ++i) nodes.push_back(child((*value_)[i], item_key(key_, i)));
+  return nodes;
+}
+
+std::vector<std::pair<std::string, Node>> Node::members(const Pattern* keys) const {
+  require_object();
+  std::vector<std::pair<std::string, Node>> nodes;
+  for (const auto& [key, value] : value_->items()) {
+    Node node = child(value, member_key(key_, key));
+    if (keys != nullptr && !keys->matches(key)) node.fail("this key", std::string(keys->expected));
+    nodes.emplace_back(key, std::move(node));
+  }
+  return nodes;
+}
+
+const std::string& Node::string() const {
+  if (!value_->is_string()) fail("a string");
+  return value_->get_ref<const std::string&>();
+}
+
+const std::string& Node::string(const Pattern& pattern) const {
+  if (!value_->is_string() || !pattern.matches(value_->get_ref<const std::string&>())) fail(std::string(pattern.expected));
+  return value_->get_ref<const std::string&>();
+}
+
+const std::string& Node::one_of(std::initializer_list<std::string_view> words) const {
+  std::string expected = "one of";
+  for (const std::string_view word : words) {
+    if (value_->is_string() && value_->get_ref<const std::string&>() == word) return value_->get_ref<const std::string&>();
+    expected += (expected.size() > 6 ? ", " : " ") + std::string(word);
+  }
+  fail(expected);
+}
+
+std::int64_t Node::integer(std::int64_t min, std::int64_t max) const {
+  const std::string expected = "an integer from " + std::to_string(min) + " to " + std::to_string(max);
+  if (!value_->is_number_integer()) fail(expected);
+  const bool huge = value_->is_number_unsigned() && value_->get<std::uint64_t>() > static_cast<std::uint64_t>(max);
+  const std::int64_t value = huge ? max : value_->get<std::int64_t>();
+  if (huge || value < min || value > max) fail(expected);
+  return value;
+}
+
+double Node::number() const {
+  if (!value_->is_number()) fail("a number");
+  return value_->get<double>();
+}
+
+bool Node::boolean() const {
+  if (!value_->is_boolean()) fail("true or false");
+  return value_->get<bool>();
+}
+
+}  // namespace ferry::json

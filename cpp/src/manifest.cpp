@@ -1,0 +1,252 @@
+#include "manifest.hpp"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "json.hpp"
+
+namespace ferry {
+
+namespace {
+
+using json::Node;
+using json::Pattern;
+
+// ---- patterns: what a regular expression would say, without its engine ------------------------------------------------
+
+constexpr std::string_view lower = "abcdefghijklmnopqrstuvwxyz";
+constexpr std::string_view upper = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+constexpr std::string_view digits = "0123456789";
+
+bool in(char c, std::initializer_list<std::string_view> sets) noexcept {
+  return std::any_of(sets.begin(), sets.end(), [c](std::string_view set) { return set.find(c) != std::string_view::npos; });
+}
+
+// One char of `first`, then up to `max` - 1 of `rest`.
+bool is_name(std::string_view text, std::size_t max, std::initializer_list<std::string_view> first,
+             std::initializer_list<std::string_view> rest) noexcept {
+  if (text.empty() || text.size() > max || !in(text.front(), first)) return false;
+  return std::all_of(text.begin() + 1, text.end(), [&](char c) { return in(c, rest); });
+}
+
+bool is_path(std::string_view path) noexcept {
+  constexpr std::size_t max_path = 255;
+  if (path.size() > max_path) return false;
+  while (true) {
+    const std::size_t slash = path.find('/');
+    if (!is_name(path.substr(0, slash), max_path, {lower, upper, digits, "_"}, {lower, upper, digits, "._-"})) return false;
+    if (slash == std::string_view::npos) return true;
+    path.remove_prefix(slash + 1);
+  }
+}
+
+bool is_sha256(std::string_view text) noexcept {
+  return text.size() == 64 && std::all_of(text.begin(), text.end(), [](char c) { return in(c, {digits, "abcdef"}); });
+}
+
+constexpr Pattern bundle_name{"a name matching [a-z0-9][a-z0-9._-]{0,63}",
+                              [](std::string_view t) { return is_name(t, 64, {lower, digits}, {lower, digits, "._-"}); }};
+constexpr Pattern tensor_name{"a name matching [A-Za-z_][A-Za-z0-9_]{0,63}", [](std::string_view t) {
+                                return is_name(t, 64, {lower, upper, "_"}, {lower, upper, digits, "_"});
+                              }};
+constexpr Pattern symbol{"an integer from 0 to 2^53 or a symbol matching [A-Z][A-Za-z0-9_]{0,31}",
+                         [](std::string_view t) { return is_name(t, 32, {upper}, {lower, upper, digits, "_"}); }};
+constexpr Pattern word{"a word matching [a-z][a-z0-9_-]{0,31}", [](std::string_view t) { return is_word(t); }};
+constexpr Pattern case_name{"a name matching [a-z0-9][a-z0-9-]{0,31}",
+                            [](std::string_view t) { return is_name(t, 32, {lower, digits}, {lower, digits, "-"}); }};
+constexpr Pattern relative_path{"a relative path of components matching [A-Za-z0-9_][A-Za-z0-9._-]*, at most 255 bytes",
+                                [](std::string_view t) { return is_path(t); }};
+constexpr Pattern sha256_digits{"64 lower-case hex digits", [](std::string_view t) { return is_sha256(t); }};
+constexpr Pattern text_not_empty{"a string that is not empty", [](std::string_view t) { return !t.empty(); }};
+
+// ---- sections 3 to 7 ----------------------------------------------------------------------------------------------------
+
+using Strings = std::map<std::string, std::string, std::less<>>;
+using Files = std::map<std::string, FileEntry, std::less<>>;
+
+template <typename T, typename Parse>
+std::vector<T> parse_items(const Node& array, std::size_t min_size, Parse parse) {
+  std::vector<T> values;
+  for (const Node& item : array.items(min_size)) values.push_back(parse(item));
+  return values;
+}
+
+Strings parse_strings(const Node& object) {
+  Strings values;
+  for (const auto& [key, node] : object.members()) values.emplace(key, node.string());
+  return values;
+}
+
+FileEntry parse_file(const Node& node) {
+  node.require_keys({"path", "bytes", "sha256"});
+  return {node["path"].string(relative_path), static_cast<std::uint64_t>(node["bytes"].integer()),
+          node["sha256"].string(sha256_digits)};
+}
+
+Files parse_files(const Node& object) {
+  Files files;
+  for (const auto& [name, node] : object.members(&tensor_name)) files.emplace(name, parse_file(node));
+  return files;
+}
+
+DType parse_dtype(const Node& node) {
+  const std::string& name = node.one_of({"bool", "uint8", "int8", "int16", "int32", "int64", "float32", "float64"});
+  for (std::int32_t i = 0; i < static_cast<std::int32_t>(DType::float64); ++i) {
+    if (to_string(static_cast<DType>(i)) == name) return static_cast<DType>(i);
+  }
+  return DType::float64;
+}
+
+std::vector<Dim> parse_shape(const Node& node) {
+  constexpr std::size_t max_rank = 8;
+  const std::vector<Node> dims = node.items();
+  if (dims.size() > max_rank) node.fail("rank " + std::to_string(dims.size()), "rank at most 8");
+  std::vector<Dim> shape;
+  for (const Node& dim : dims) {
+    if (dim.is_string()) {
+      shape.emplace_back(dim.string(symbol));
+      if (dim.string() == "N" && shape.size() > 1) dim.fail("the batch symbol N as first dim and nowhere else");
+    } else {
+      shape.emplace_back(dim.integer());
+    }
+  }
+  return shape;
+}
+
+std::optional<std::array<double, 2>> parse_range(const Node& node) {
+  if (node.is_null()) return std::nullopt;
+  const std::vector<Node> ends = node.items();
+  if (ends.size() != 2) node.fail(std::to_string(ends.size()) + " items", "null or [min, max]");
+  const std::array<double, 2> range{ends[0].number(), ends[1].number()};
+  if (range[0] > range[1]) node.fail("a minimum above the maximum", "min <= max");
+  return range;
+}
+
+TensorSpec parse_spec(const Node& node) {
+  node.require_keys({"name", "dtype", "shape", "range", "unit", "allow_nonfinite"});
+  TensorSpec spec;
+  spec.name = node["name"].string(tensor_name);
+  spec.dtype = parse_dtype(node["dtype"]);
+  spec.shape = parse_shape(node["shape"]);
+  spec.range = parse_range(node["range"]);
+  if (const Node unit = node["unit"]; !unit.is_null()) spec.unit = unit.string();
+  spec.allow_nonfinite = node["allow_nonfinite"].boolean();
+  const bool is_float = spec.dtype == DType::float32 || spec.dtype == DType::float64;
+  if (spec.allow_nonfinite && !is_float) node["allow_nonfinite"].fail("false for dtype " + std::string(to_string(spec.dtype)));
+  return spec;
+}
+
+SymbolRange parse_symbol_range(const Node& node) {
+  node.require_keys({"min", "max"});
+  SymbolRange range{node["min"].integer(), std::nullopt};
+  if (const Node max = node["max"]; !max.is_null()) range.max = max.integer(range.min);
+  return range;
+}
+
+std::optional<Classes> parse_classes(const Node& node) {
+  if (node.is_null()) return std::nullopt;
+  node.require_keys({"output", "names"});
+  return Classes{node["output"].string(tensor_name),
+                 parse_items<std::string>(node["names"], 1, [](const Node& name) { return name.string(text_not_empty); })};
+}
+
+Contract parse_contract(const Node& node) {
+  node.require_keys({"inputs", "outputs", "symbols", "classes"});
+  Contract contract;
+  contract.inputs = parse_items<TensorSpec>(node["inputs"], 1, parse_spec);
+  contract.outputs = parse_items<TensorSpec>(node["outputs"], 1, parse_spec);
+  for (const auto& [name, range] : node["symbols"].members(&symbol)) contract.symbols.emplace(name, parse_symbol_range(range));
+  contract.classes = parse_classes(node["classes"]);
+  return contract;
+}
+
+Artifact parse_artifact(const Node& node) {
+  node.require_keys({"format", "engine", "files", "producer", "requires"});
+  return {node["format"].string(word), node["engine"].string(word), parse_items<FileEntry>(node["files"], 1, parse_file),
+          node["producer"].string(), parse_strings(node["requires"])};
+}
+
+GoldenCase parse_case(const Node& node) {
+  node.require_keys({"name", "inputs", "float32", "float64"});
+  return {node["name"].string(case_name), parse_files(node["inputs"]), parse_files(node["float32"]),
+          parse_files(node["float64"])};
+}
+
+Golden parse_golden(const Node& node) {
+  node.require_keys({"source", "description", "numerics", "cases"});
+  return {node["source"].one_of({"real", "synthetic"}), node["description"].string(), node["numerics"].string(),
+          parse_items<GoldenCase>(node["cases"], 1, parse_case)};
+}
+
+ToleranceKind parse_kind(const Node& node) {
+  const std::string& kind = node.one_of({"bits", "absolute", "label"});
+  if (kind == "bits") return ToleranceKind::bits;
+  return kind == "label" ? ToleranceKind::label : ToleranceKind::absolute;
+}
+
+Tolerance parse_tolerance(const Node& node) {
+  node.require_keys({"engine", "device", "output", "numerics", "reference", "kind", "bound", "scores", "reason"});
+  Tolerance row;
+  row.engine = node["engine"].string(word);
+  row.device = node["device"].one_of({"cpu", "cuda"});
+  row.output = node["output"].string(tensor_name);
+  row.numerics = node["numerics"].one_of({"golden", "any"});
+  row.reference = node["reference"].one_of({"float32", "float64"}) == "float32" ? Reference::float32 : Reference::float64;
+  row.kind = parse_kind(node["kind"]);
+  row.bound = node["bound"].number();
+  row.reason = node["reason"].string(text_not_empty);
+  if (!(row.bound >= 0)) node["bound"].fail("0 or more");
+  if (row.kind == ToleranceKind::bits) {
+    if (row.reference != Reference::float32) node["reference"].fail("float32 for kind bits");
+    if (row.bound != 0) node["bound"].fail("0 for kind bits");
+  }
+  if (const Node scores = node["scores"]; !scores.is_null()) row.scores = scores.string(tensor_name);
+  if (row.kind == ToleranceKind::label && row.reference != Reference::float64) node["reference"].fail("float64 for kind label");
+  if ((row.kind == ToleranceKind::label) != row.scores.has_value())
+    node["scores"].fail("the name of an output for kind label, null for the others");
+  return row;
+}
+
+std::optional<Training> parse_training(const Node& node) {
+  if (node.is_null()) return std::nullopt;
+  node.require_keys({"recipe", "dataset", "seed", "epochs", "metrics", "versions"});
+  Training training{node["recipe"].string(), node["dataset"].string(), node["seed"].integer(), node["epochs"].integer(), {}, {}};
+  for (const auto& [name, value] : node["metrics"].members()) training.metrics.emplace(name, value.number());
+  training.versions = parse_strings(node["versions"]);
+  return training;
+}
+
+// Read before anything else, so that a newer bundle is called newer and not malformed.
+void check_version(const nlohmann::json& document, const std::string& where) {
+  const auto found = document.find("format_version");
+  if (found == document.end() || !found->is_number()) return;
+  if (found->get<double>() > static_cast<double>(format_version)) {
+    throw Error(ErrorCode::format, where + ": format_version: got " + found->dump() + ", expected " +
+                                       std::to_string(format_version) +
+                                       "; this bundle is newer than this libferry: update ferry");
+  }
+}
+
+}  // namespace
+
+bool is_word(std::string_view text) noexcept { return is_name(text, 32, {lower}, {lower, digits, "_-"}); }
+
+Manifest parse_manifest(std::string_view text, const std::string& where) {
+  const nlohmann::json document = json::parse(text, where);
+  const Node root(document, where);
+  if (!document.is_object()) root.fail("one JSON object");
+  check_version(document, where);
+  root.require_keys({"format_version", "name", "contract", "artifacts", "golden", "tolerances", "training"});
+  static_cast<void>(root["format_version"].integer(format_version, format_version));
+  Manifest manifest{root["name"].string(bundle_name),
+                    parse_contract(root["contract"]),
+                    parse_items<Artifact>(root["artifacts"], 1, parse_artifact),
+                    parse_golden(root["golden"]),
+                    parse_items<Tolerance>(root["tolerances"], 0, parse_tolerance),
+                    parse_training(root["training"])};
+  check_manifest(manifest, where);
+  return manifest;
+}
+
+}  // namespace ferry

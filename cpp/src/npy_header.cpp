@@ -1,0 +1,185 @@
+// The header of a .npy file: a Python dict literal with the keys descr, fortran_order and shape.
+#include <algorithm>
+#include <array>
+#include <limits>
+
+#include "npy.hpp"
+#include "text.hpp"
+
+namespace ferry::npy {
+
+namespace {
+
+struct Descr {
+  std::string_view text;
+  DType dtype;
+};
+constexpr std::array<Descr, 8> descrs = {{{"|b1", DType::boolean},
+                                          {"|u1", DType::uint8},
+                                          {"|i1", DType::int8},
+                                          {"<i2", DType::int16},
+                                          {"<i4", DType::int32},
+                                          {"<i8", DType::int64},
+                                          {"<f4", DType::float32},
+                                          {"<f8", DType::float64}}};
+
+constexpr std::string_view spaces = " \t\n\r\f";
+
+// Reads the dict literal left to right. Nothing recurses, so no header can exhaust the stack.
+class DictParser {
+ public:
+  DictParser(std::string_view text, const Origin& origin) : rest_(text), origin_(&origin) {}
+
+  Header parse() {
+    expect('{');
+    while (!accept('}')) {
+      parse_item();
+      if (accept(',')) continue;
+      expect('}');
+      break;
+    }
+    skip_spaces();
+    if (!rest_.empty()) fail("'" + text::printable(rest_) + "' after the dict", "only padding");
+    if (!descr_ || !fortran_ || !shape_) fail("too few keys", "descr, fortran_order and shape");
+    if (*fortran_ && shape_->size() > 1) fail("Fortran order", "C order; write it with numpy.ascontiguousarray");
+    return {*descr_, std::move(*shape_)};
+  }
+
+ private:
+  void parse_item() {
+    const std::string_view key = quoted();
+    expect(':');
+    if (key == "descr" && !descr_) {
+      descr_ = parse_descr();
+    } else if (key == "fortran_order" && !fortran_) {
+      fortran_ = parse_bool();
+    } else if (key == "shape" && !shape_) {
+      shape_ = parse_shape();
+    } else {
+      fail("the key '" + text::printable(key) + "'", "descr, fortran_order and shape, each once");
+    }
+  }
+
+  DType parse_descr() {
+    skip_spaces();
+    if (rest_.starts_with('[')) fail("a structured dtype", "a plain number dtype");
+    const std::string_view descr = quoted();
+    for (const Descr& known : descrs) {
+      if (known.text == descr) return known.dtype;
+    }
+    const bool object = descr.find('O') != std::string_view::npos;
+    fail(object ? "objects (a pickle)" : "dtype '" + text::printable(descr) + "'",
+         "one of |b1 |u1 |i1 <i2 <i4 <i8 <f4 <f8; convert with numpy.astype");
+  }
+
+  bool parse_bool() {
+    if (accept_word("True")) return true;
+    if (accept_word("False")) return false;
+    fail("'" + text::printable(rest_.substr(0, 16)) + "'", "True or False for fortran_order");
+  }
+
+  Shape parse_shape() {
+    Shape shape;
+    bool comma = true;
+    expect('(');
+    while (!accept(')')) {
+      if (!comma) fail("a shape without commas", "a tuple of integers");
+      if (shape.size() == max_rank) fail("a shape of rank above 8", "rank at most 8");
+      shape.push_back(parse_dim());
+      comma = accept(',');
+    }
+    if (shape.size() == 1 && !comma) fail("a shape that is not a tuple", "a tuple of integers");
+    return shape;
+  }
+
+  std::int64_t parse_dim() {
+    skip_spaces();
+    const std::size_t digits = std::min(rest_.find_first_not_of("0123456789"), rest_.size());
+    const std::string_view text = rest_.substr(0, digits);
+    if (text.empty() || (text.size() > 1 && text.front() == '0')) {
+      fail("'" + text::printable(rest_.substr(0, 16)) + "' in the shape", "a whole number, 0 or more");
+    }
+    std::int64_t value = 0;
+    for (const char c : text) {
+      const std::int64_t digit = c - '0';
+      if (value > (std::numeric_limits<std::int64_t>::max() - digit) / 10)
+        fail("a dim of " + text::printable(text), "one below 2^63");
+      value = 10 * value + digit;
+    }
+    rest_.remove_prefix(digits);
+    return value;
+  }
+
+  std::string_view quoted() {
+    skip_spaces();
+    const char quote = rest_.empty() ? '\0' : rest_.front();
+    const std::size_t end = quote == '\'' || quote == '"' ? rest_.find(quote, 1) : std::string_view::npos;
+    if (end == std::string_view::npos) fail("'" + text::printable(rest_.substr(0, 16)) + "'", "a quoted string");
+    const std::string_view inside = rest_.substr(1, end - 1);
+    rest_.remove_prefix(end + 1);
+    return inside;
+  }
+
+  void skip_spaces() { rest_.remove_prefix(std::min(rest_.find_first_not_of(spaces), rest_.size())); }
+
+  bool accept_word(std::string_view word) {
+    skip_spaces();
+    if (!rest_.starts_with(word)) return false;
+    rest_.remove_prefix(word.size());
+    return true;
+  }
+  bool accept(char c) { return accept_word(std::string_view(&c, 1)); }
+  void expect(char c) {
+    if (!accept(c)) fail("'" + text::printable(rest_.substr(0, 16)) + "'", std::string("'") + c + "'");
+  }
+
+  [[noreturn]] void fail(const std::string& got, const std::string& expected) const {
+    throw Error(origin_->code, origin_->name + ": npy header: got " + got + ", expected " + expected);
+  }
+
+  std::string_view rest_;
+  const Origin* origin_;
+  std::optional<DType> descr_;
+  std::optional<bool> fortran_;
+  std::optional<Shape> shape_;
+};
+
+bool fits_in_memory(const Header& header) {
+  try {
+    return element_count(header.shape) <=
+           static_cast<std::size_t>(std::numeric_limits<std::ptrdiff_t>::max()) / size_of(header.dtype);
+  } catch (const Error&) {
+    return false;  // the product overflows
+  }
+}
+
+}  // namespace
+
+Header parse_header_dict(std::string_view text, const Origin& origin) {
+  Header header = DictParser(text, origin).parse();
+  if (fits_in_memory(header)) return header;
+  throw Error(origin.code,
+              origin.name + ": npy header: shape: got " + to_string(header.shape) + ", expected a size that fits in memory");
+}
+
+std::string header_bytes(const Header& header, std::size_t min_size) {
+  constexpr std::size_t prefix = 10;  // magic, version, two bytes of length
+  constexpr std::size_t alignment = 64;
+  std::string dict = "{'descr': '";
+  dict += std::find_if(descrs.begin(), descrs.end(), [&](const Descr& d) { return d.dtype == header.dtype; })->text;
+  dict += "', 'fortran_order': False, 'shape': (";
+  for (const std::int64_t dim : header.shape) dict += std::to_string(dim) + (header.shape.size() == 1 ? "," : ", ");
+  if (header.shape.size() > 1) dict.resize(dict.size() - 2);
+  dict += "), }";
+  const std::size_t wanted = std::max(prefix + dict.size() + 1, min_size);
+  const std::size_t total = (wanted + alignment - 1) / alignment * alignment;
+  dict.resize(total - prefix - 1, ' ');
+  std::string bytes(magic);
+  bytes += '\x01';
+  bytes += '\x00';
+  bytes += static_cast<char>((total - prefix) & 0xFFU);
+  bytes += static_cast<char>((total - prefix) >> 8U);
+  return bytes + dict + '\n';
+}
+
+}  // namespace ferry::npy

@@ -1,0 +1,243 @@
+#include "runner.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+
+#include "engine_library.hpp"
+#include "output_sink.hpp"
+#include "text.hpp"
+
+namespace ferry {
+
+namespace {
+
+constexpr int max_threads =
+    1024;  // beyond it runtimes run out of memory and end the process; Python's engines/base.py holds the same
+constexpr int warm_up_runs = 3;  // runtimes prepare memory and kernels in their first calls
+// A model whose smallest case takes less is warmed up with the larger cases too: a batch of another size costs it several
+// steady calls the first time. For a slower model that is not worth the time at open.
+constexpr std::chrono::milliseconds small_model{2};
+
+bool is_device(std::string_view device) {
+  constexpr std::string_view cuda = "cuda:";
+  constexpr std::size_t max_digits = 4;
+  if (device == "cpu") return true;
+  if (!device.starts_with(cuda)) return false;
+  device.remove_prefix(cuda.size());
+  return !device.empty() && device.size() <= max_digits && device.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+SessionOptions checked(SessionOptions options) {
+  if (!is_device(options.device)) {
+    throw Error(ErrorCode::usage, "--device: got " + text::printable(options.device) + ", expected cpu or cuda:N");
+  }
+  if (options.threads < 1)
+    throw Error(ErrorCode::usage, "--threads: got " + std::to_string(options.threads) + ", expected at least 1");
+  if (options.threads > max_threads)
+    throw Error(ErrorCode::usage,
+                "--threads: got " + std::to_string(options.threads) + ", expected at most " + std::to_string(max_threads));
+  return options;
+}
+
+const Artifact& artifact_for(const Bundle& bundle, const std::string& engine) {
+  if (const Artifact* artifact = bundle.find_artifact(engine)) return *artifact;
+  std::string known;
+  for (const Artifact& artifact : bundle.manifest().artifacts) known += (known.empty() ? "" : ", ") + artifact.engine;
+  throw Error(ErrorCode::unavailable, text::printable(bundle.folder().native()) + ": engine: got " + text::printable(engine) +
+                                          ", expected one of " + known + "; export that format too");
+}
+
+// The one place that decides whether machine code from a bundle may run.
+const ferry_engine* permitted(const ferry_engine* engine, const SessionOptions& options, const Artifact& artifact) {
+  if ((engine->flags & FERRY_ENGINE_NATIVE_CODE) != 0 && !options.allow_native) {
+    throw Error(
+        ErrorCode::unavailable,
+        "engine " + options.engine + ": " + artifact.files.front().path +
+            ": got machine code, which runs with all rights of this process and which no check can make safe, expected "
+            "permission to run it; pass --allow-native (SessionOptions::allow_native) if you trust this bundle as a program");
+  }
+  return engine;
+}
+
+const char* text_or_empty(const char* text) { return text == nullptr ? "" : text; }
+
+ErrorCode code_of(std::int32_t code) {
+  switch (code) {
+    case FERRY_MISMATCH:
+    case FERRY_USAGE:
+    case FERRY_FORMAT:
+    case FERRY_INTEGRITY:
+    case FERRY_UNAVAILABLE:
+    case FERRY_IO:
+    case FERRY_BAD_INPUT:
+      return static_cast<ErrorCode>(code);
+    default:
+      return ErrorCode::internal;
+  }
+}
+
+// What open is given, with the storage that its pointers point into.
+class OpenRequest {
+ public:
+  OpenRequest(const Bundle& bundle, const Artifact& artifact, const SessionOptions& options, const ContractChecker& checker) {
+    for (const FileEntry& file : artifact.files) {
+      contents_.push_back(bundle.read(file));
+      files_.push_back({file.path.c_str(), contents_.back().data(), contents_.back().size(), file.sha256.c_str()});
+    }
+    for (const auto& [key, value] : artifact.requirements) requirements_.push_back({key.c_str(), value.c_str()});
+    add_specs(checker.inputs(), inputs_);
+    add_specs(checker.outputs(), outputs_);
+    request_ = {artifact.format.c_str(), files_.data(),          files_.size(),  requirements_.data(),
+                requirements_.size(),    inputs_.data(),         inputs_.size(), outputs_.data(),
+                outputs_.size(),         options.device.c_str(), options.threads};
+  }
+  OpenRequest(const OpenRequest&) = delete;
+  OpenRequest& operator=(const OpenRequest&) = delete;
+
+  [[nodiscard]] const ferry_open_request& get() const noexcept { return request_; }
+
+ private:
+  void add_specs(std::span<const CompiledSpec> specs, std::vector<ferry_tensor_spec>& out) {
+    for (const CompiledSpec& compiled : specs) {
+      std::vector<std::int64_t>& dims = shapes_.emplace_back(compiled.dims);
+      for (std::int64_t& dim : dims) dim = std::max<std::int64_t>(dim, -1);  // engine.h: a symbolic dim is -1
+      out.push_back({compiled.spec->name.c_str(), static_cast<std::int32_t>(compiled.spec->dtype),
+                     static_cast<std::int32_t>(dims.size()), dims.data()});
+    }
+  }
+
+  std::vector<std::vector<std::byte>> contents_;
+  std::vector<ferry_artifact_file> files_;
+  std::vector<ferry_requirement> requirements_;
+  std::vector<std::vector<std::int64_t>> shapes_;  // moving a vector keeps its elements where they are
+  std::vector<ferry_tensor_spec> inputs_;
+  std::vector<ferry_tensor_spec> outputs_;
+  ferry_open_request request_{};
+};
+
+std::uint64_t input_bytes(const GoldenCase& golden_case) {
+  std::uint64_t bytes = 0;
+  for (const auto& [name, file] : golden_case.inputs) bytes += file.bytes;
+  return bytes;
+}
+
+}  // namespace
+
+std::vector<ferry_tensor_view> views_of(const NamedTensors& tensors) {
+  std::vector<ferry_tensor_view> views;
+  views.reserve(tensors.size());
+  for (const auto& [name, tensor] : tensors) {
+    views.push_back({name.c_str(), static_cast<std::int32_t>(tensor.dtype()), static_cast<std::int32_t>(tensor.shape().size()),
+                     tensor.shape().data(), tensor.bytes().data(), tensor.bytes().size()});
+  }
+  return views;
+}
+
+Runner::Runner(const Bundle& bundle, const SessionOptions& options)
+    : bundle_(bundle),
+      options_(checked(options)),
+      checker_(bundle_.contract()),
+      artifact_(&artifact_for(bundle_, options_.engine)),
+      table_(permitted(&load_engine(options_.engine), options_, *artifact_)),
+      runtime_(table_->runtime),
+      numerics_(options_.device == "cpu" ? text_or_empty(table_->numerics()) : std::string()),  // it speaks of the processor
+      model_(open_model()) {
+  warm_up();
+}
+
+Runner::Model Runner::open_model() const {
+  const OpenRequest request(bundle_, *artifact_, options_, checker_);
+  ferry_engine_error error{};
+  ferry_engine_model* model = nullptr;
+  const std::int32_t code = table_->open(&request.get(), &model, &error);
+  Model owned(model, Close{table_});
+  if (code != FERRY_OK || owned == nullptr) fail(code, error);
+  return owned;
+}
+
+void Runner::warm_up() const {
+  std::vector<const GoldenCase*> cases;
+  for (const GoldenCase& golden_case : bundle_.manifest().golden.cases) cases.push_back(&golden_case);
+  std::sort(cases.begin(), cases.end(), [](const auto* a, const auto* b) { return input_bytes(*a) < input_bytes(*b); });
+  auto start = std::chrono::steady_clock::now();
+  for (int i = 0; i < warm_up_runs; ++i) {
+    start = std::chrono::steady_clock::now();
+    run_golden(*cases.front());
+  }
+  const bool is_small = std::chrono::steady_clock::now() - start < small_model;
+  for (std::size_t i = 1; i < cases.size() && is_small; ++i) run_golden(*cases[i]);
+}
+
+void Runner::run_golden(const GoldenCase& golden_case) const {
+  const NamedTensors inputs = bundle_.read_tensors(golden_case.inputs);
+  try {
+    static_cast<void>(run(views_of(inputs)));
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::bad_input) throw;
+    throw Error(ErrorCode::format,
+                text::printable(bundle_.folder().native()) + ": golden case " + golden_case.name + ": " + error.what());
+  }
+}
+
+std::vector<ferry_tensor_view> Runner::in_contract_order(std::span<const ferry_tensor_view> inputs) const {
+  const auto specs = checker_.inputs();
+  std::vector<ferry_tensor_view> ordered;
+  ordered.reserve(specs.size());
+  for (const CompiledSpec& compiled : specs) {
+    for (const ferry_tensor_view& input : inputs) {
+      if (input.name != nullptr && compiled.spec->name == input.name) ordered.push_back(input);
+    }
+  }
+  bool complete = ordered.size() == specs.size() && inputs.size() == specs.size();
+  for (std::size_t i = 0; complete && i < specs.size(); ++i) complete = specs[i].spec->name == ordered[i].name;
+  if (complete) return ordered;
+  std::string got;
+  for (const ferry_tensor_view& input : inputs)
+    got += (got.empty() ? "" : ", ") + text::printable(input.name == nullptr ? "NULL" : input.name);
+  std::string expected;
+  for (const CompiledSpec& compiled : specs) expected += (expected.empty() ? "" : ", ") + compiled.spec->name;
+  throw Error(ErrorCode::bad_input, "inputs: got [" + got + "], expected [" + expected + "]; give each input by its name once");
+}
+
+NamedTensors Runner::run(std::span<const ferry_tensor_view> inputs) const {
+  const std::vector<ferry_tensor_view> ordered = in_contract_order(inputs);
+  SymbolValues symbols = checker_.check_inputs(ordered);
+  if (checker_.batch(symbols) == 0) return empty_outputs(symbols);
+  OutputSink sink(checker_, symbols);
+  ferry_engine_error error;
+  error.text[0] = '\0';
+  const std::int32_t code = table_->run(model_.get(), ordered.data(), ordered.size(), &OutputSink::receive, &sink, &error);
+  sink.rethrow();
+  if (code != FERRY_OK) fail(code, error);
+  return sink.take();
+}
+
+std::vector<std::int64_t> Runner::run_direct(std::span<const ferry_tensor_view> inputs, std::size_t calls) const {
+  if (table_->run_direct == nullptr) return {};
+  const std::vector<ferry_tensor_view> ordered = in_contract_order(inputs);
+  static_cast<void>(checker_.check_inputs(ordered));
+  std::vector<std::int64_t> nanoseconds(calls);
+  ferry_engine_error error{};
+  const std::int32_t code = table_->run_direct(model_.get(), ordered.data(), ordered.size(), calls, nanoseconds.data(), &error);
+  if (code != FERRY_OK) fail(code, error);
+  return nanoseconds;
+}
+
+NamedTensors Runner::empty_outputs(const SymbolValues& symbols) const {
+  NamedTensors outputs;
+  for (std::size_t i = 0; i < checker_.outputs().size(); ++i) {
+    const TensorSpec& spec = *checker_.outputs()[i].spec;
+    outputs.add(spec.name, Tensor(spec.dtype, checker_.output_shape(i, symbols)));
+  }
+  return outputs;
+}
+
+void Runner::fail(std::int32_t code, const ferry_engine_error& error) const {
+  const std::string_view text(error.text, strnlen(error.text, sizeof error.text));
+  const std::string reason =
+      text.empty() ? "got code " + std::to_string(code) + " without a reason, expected success" : text::printable(text);
+  throw Error(code_of(code), "engine " + options_.engine + ": " + reason);
+}
+
+}  // namespace ferry

@@ -1,0 +1,58 @@
+// One opened model behind an engine's C table: what Session and the C ABI are made of.
+#pragma once
+
+#include <ferry/engine.h>
+
+#include <ferry/ferry.hpp>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "contract.hpp"
+
+namespace ferry {
+
+class Runner {
+ public:
+  // Checks the options, opens the artifact from verified bytes and warms it up with the smallest golden case.
+  // Throws Error(usage | unavailable | format | integrity | io).
+  Runner(const Bundle& bundle, const SessionOptions& options);
+
+  // Named inputs in any order; outputs in contract order. May be called from many threads at once.
+  [[nodiscard]] NamedTensors run(std::span<const ferry_tensor_view> inputs) const;
+  [[nodiscard]] std::vector<std::int64_t> run_direct(std::span<const ferry_tensor_view> inputs, std::size_t calls) const;
+
+  [[nodiscard]] const std::string& engine() const noexcept { return options_.engine; }
+  [[nodiscard]] const std::string& device() const noexcept { return options_.device; }
+  [[nodiscard]] const std::string& runtime() const noexcept { return runtime_; }
+  [[nodiscard]] const std::string& numerics() const noexcept { return numerics_; }
+
+ private:
+  struct Close {
+    const ferry_engine* engine;
+    void operator()(ferry_engine_model* model) const { engine->close(model); }
+  };
+  using Model = std::unique_ptr<ferry_engine_model, Close>;
+
+  [[nodiscard]] Model open_model() const;
+  void warm_up() const;
+  void run_golden(const GoldenCase& golden_case) const;
+  [[nodiscard]] std::vector<ferry_tensor_view> in_contract_order(std::span<const ferry_tensor_view> inputs) const;
+  [[nodiscard]] NamedTensors empty_outputs(const SymbolValues& symbols) const;
+  [[noreturn]] void fail(std::int32_t code, const ferry_engine_error& error) const;
+
+  Bundle bundle_;
+  SessionOptions options_;
+  ContractChecker checker_;
+  const Artifact* artifact_;
+  const ferry_engine* table_;
+  std::string runtime_;
+  std::string numerics_;
+  Model model_;
+};
+
+// A borrowed view of each tensor, by name.
+[[nodiscard]] std::vector<ferry_tensor_view> views_of(const NamedTensors& tensors);
+
+}  // namespace ferry

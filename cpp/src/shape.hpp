@@ -1,0 +1,22 @@
+// Index arithmetic of C-order arrays.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <ferry/ferry.hpp>
+#include <span>
+
+namespace ferry {
+
+// The index of element `flat` of a C-order array of that shape, which has no dim of 0.
+[[nodiscard]] inline Shape index_of(std::size_t flat, std::span<const std::int64_t> shape) {
+  Shape index(shape.size());
+  for (std::size_t axis = shape.size(); axis-- > 0;) {
+    const auto dim = static_cast<std::size_t>(shape[axis]);
+    index[axis] = static_cast<std::int64_t>(flat % dim);
+    flat /= dim;
+  }
+  return index;
+}
+
+}  // namespace ferry

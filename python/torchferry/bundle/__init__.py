@@ -1,0 +1,1 @@
+"""The bundle: the only place where Python and C++ meet (exported/FORMAT.md)."""

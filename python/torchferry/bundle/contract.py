@@ -1,0 +1,222 @@
+"""The contract: names, dtypes, shapes, ranges and units of a model's inputs and outputs (FORMAT.md section 3)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from torchferry.errors import ExitCode, FerryError
+
+MAX_INTEGER = 2**53
+BATCH = "N"
+
+DTypeName = Literal["bool", "uint8", "int8", "int16", "int32", "int64", "float32", "float64"]
+TensorName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
+Symbol = Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9_]{0,31}$")]
+Size = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Array = NDArray[np.generic]
+
+
+class Strict(BaseModel):
+    """Base of everything in a manifest: no conversion, no unknown key, no missing key, immutable."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class TensorSpec(Strict):
+    """One input or output. `shape` holds integers and symbols; `N` is the batch and comes first."""
+
+    name: TensorName
+    dtype: DTypeName
+    shape: Annotated[tuple[Size | Symbol, ...], Field(max_length=8, strict=False)]
+    range: Annotated[tuple[Number, Number], Field(strict=False)] | None
+    unit: str | None
+    allow_nonfinite: bool
+
+    @model_validator(mode="after")
+    def _check(self) -> TensorSpec:
+        if self.range is not None and self.range[0] > self.range[1]:
+            raise ValueError(f"range: got minimum {self.range[0]} above maximum {self.range[1]}")
+        if self.allow_nonfinite and not self.dtype.startswith("float"):
+            raise ValueError(f"allow_nonfinite: got true for dtype {self.dtype}, expected a float dtype")
+        if BATCH in self.shape[1:]:
+            raise ValueError(f"shape: the batch {BATCH} must be the first dim and stand nowhere else")
+        return self
+
+    @property
+    def symbols(self) -> set[str]:
+        """The symbols that the shape uses."""
+        return {dim for dim in self.shape if isinstance(dim, str)}
+
+    def class_axis(self, label: TensorSpec) -> int | None:
+        """The dim that these scores have and their argmax `label` has not; None unless exactly one dim can be that."""
+        axes = [axis for axis in range(len(self.shape)) if self.shape[:axis] + self.shape[axis + 1 :] == label.shape]
+        return axes[0] if len(axes) == 1 else None
+
+    def describe(self) -> str:
+        """`uint8[N,8,8]`."""
+        return f"{self.dtype}[{','.join(map(str, self.shape))}]"
+
+
+class SymbolRange(Strict):
+    """The values that a symbol may take; `max` null: no limit."""
+
+    min: Size
+    max: Size | None
+
+    @model_validator(mode="after")
+    def _check(self) -> SymbolRange:
+        if self.max is not None and self.max < self.min:
+            raise ValueError(f"max: got {self.max}, expected at least min = {self.min}")
+        return self
+
+
+class Classes(Strict):
+    """The int64 output whose values index `names`."""
+
+    output: TensorName
+    names: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1, strict=False)]
+
+
+class Contract(Strict):
+    """What a model takes and gives."""
+
+    inputs: Annotated[tuple[TensorSpec, ...], Field(min_length=1, strict=False)]
+    outputs: Annotated[tuple[TensorSpec, ...], Field(min_length=1, strict=False)]
+    symbols: dict[Symbol, SymbolRange]
+    classes: Classes | None
+
+    @model_validator(mode="after")
+    def _check(self) -> Contract:
+        for kind, specs in (("inputs", self.inputs), ("outputs", self.outputs)):
+            require_unique(kind, [spec.name for spec in specs])
+        bound = set().union(*(spec.symbols for spec in self.inputs))
+        for spec in self.outputs:
+            if spec.symbols - bound:
+                raise ValueError(f"outputs: {spec.name}: symbol {min(spec.symbols - bound)} occurs in no input")
+        if set(self.symbols) != bound:
+            raise ValueError(f"symbols: got {sorted(self.symbols)}, expected those of the shapes: {sorted(bound)}")
+        self._check_classes()
+        return self
+
+    def _check_classes(self) -> None:
+        if self.classes is None:
+            return
+        require_unique("classes.names", self.classes.names)
+        if not any(spec.name == self.classes.output and spec.dtype == "int64" for spec in self.outputs):
+            raise ValueError(f"classes.output: got {self.classes.output!r}, expected the name of an int64 output")
+
+    def with_max_batch(self, most: int) -> Contract:
+        """This contract with batches of at most `most` samples. Raises FerryError(USAGE) where that is not possible."""
+        limits = self.symbols.get(BATCH)
+        if limits is None or most < max(limits.min, 1):
+            raise FerryError(
+                ExitCode.USAGE,
+                f"maximal batch: got {most}, expected at least {'a contract with a batch N' if limits is None else max(limits.min, 1)}",
+            )
+        return self.model_copy(update={"symbols": {**self.symbols, BATCH: limits.model_copy(update={"max": most})}})
+
+    def input(self, name: str) -> TensorSpec:
+        """The input of that name; KeyError where there is none."""
+        return {spec.name: spec for spec in self.inputs}[name]
+
+    def output(self, name: str) -> TensorSpec:
+        """The output of that name; KeyError where there is none."""
+        return {spec.name: spec for spec in self.outputs}[name]
+
+
+def require_unique(where: str, values: Iterable[object]) -> None:
+    """Raises ValueError naming the first value that occurs twice."""
+    seen: set[object] = set()
+    for value in values:
+        if value in seen:
+            raise ValueError(f"{where}: {value!r} occurs twice")
+        seen.add(value)
+
+
+def batch_symbols(*specs: TensorSpec) -> dict[str, SymbolRange]:
+    """Unlimited ranges for every symbol of the specs: what a contract's `symbols` needs."""
+    return {symbol: SymbolRange(min=0, max=None) for symbol in sorted(set().union(*(spec.symbols for spec in specs)))}
+
+
+def check_inputs(contract: Contract, inputs: Mapping[str, Array]) -> dict[str, int]:
+    """Hold a caller's inputs to the contract before an engine sees them.
+
+    Returns the value of each symbol, e.g. `{"N": 64}`. Raises FerryError(BAD_INPUT).
+    """
+    sizes = _check_shapes("input", contract.inputs, contract.symbols, inputs, {}, ExitCode.BAD_INPUT)
+    for spec in contract.inputs:
+        _check_finite(spec, inputs[spec.name])
+    return sizes
+
+
+def check_outputs(contract: Contract, outputs: Mapping[str, Array], sizes: Mapping[str, int]) -> None:
+    """Hold an engine's outputs to the contract; `sizes` are the symbols' values in this call. Raises FerryError(MISMATCH)."""
+    _check_shapes("output", contract.outputs, contract.symbols, outputs, dict(sizes), ExitCode.MISMATCH)
+
+
+def _check_shapes(
+    kind: str,
+    specs: tuple[TensorSpec, ...],
+    ranges: Mapping[str, SymbolRange],
+    tensors: Mapping[str, Array],
+    sizes: dict[str, int],
+    code: ExitCode,
+) -> dict[str, int]:
+    names = [spec.name for spec in specs]
+    if set(tensors) != set(names):
+        raise FerryError(code, f"{kind}s: got {sorted(tensors)}, expected {names}; give each {kind} by its name once")
+    for spec in specs:
+        _check_kind(kind, spec, tensors[spec.name], code)
+        _bind_shape(kind, spec, ranges, tensors[spec.name].shape, sizes, code)
+    return sizes
+
+
+def _check_kind(kind: str, spec: TensorSpec, tensor: Array, code: ExitCode) -> None:
+    where = f"{kind} {spec.name}"
+    if tensor.dtype.name != spec.dtype or not tensor.dtype.isnative:
+        got = tensor.dtype.name if tensor.dtype.isnative else f"{tensor.dtype.str} (byte-swapped)"
+        raise FerryError(code, f"{where}: dtype: got {got}, expected {spec.dtype}; convert the values before the call")
+    if tensor.ndim != len(spec.shape):
+        raise FerryError(
+            code,
+            f"{where}: rank: got {tensor.ndim} ({_shape(tensor.shape)}), expected {len(spec.shape)} ({spec.describe()}); reshape it",
+        )
+
+
+def _bind_shape(
+    kind: str, spec: TensorSpec, ranges: Mapping[str, SymbolRange], shape: tuple[int, ...], sizes: dict[str, int], code: ExitCode
+) -> None:
+    for axis, (got, dim) in enumerate(zip(shape, spec.shape, strict=True)):
+        where = f"{kind} {spec.name}: shape {_shape(shape)}: dim {axis}: got {got}"
+        if isinstance(dim, int):
+            if got != dim:
+                raise FerryError(code, f"{where}, expected {dim}; the contract is {spec.describe()}")
+            continue
+        if sizes.setdefault(dim, got) != got:
+            raise FerryError(code, f"{where}, expected {dim} = {sizes[dim]} as in the other tensors of this call")
+        limits = ranges[dim]
+        if got < limits.min or (limits.max is not None and got > limits.max):
+            most = "no maximum" if limits.max is None else f"at most {limits.max}"
+            raise FerryError(code, f"{where}, expected {dim} at least {limits.min}, {most}; split the batch")
+
+
+def _check_finite(spec: TensorSpec, tensor: Array) -> None:
+    if spec.allow_nonfinite or tensor.dtype.kind != "f" or bool(np.isfinite(tensor).all()):
+        return
+    index = tuple(int(i) for i in np.argwhere(~np.isfinite(tensor))[0])
+    value = float(tensor[index])
+    text = "nan" if math.isnan(value) else str(value)
+    raise FerryError(
+        ExitCode.BAD_INPUT, f"input {spec.name}: element {_shape(index)}: got {text}, expected a finite number; clean the data"
+    )
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "[" + ",".join(map(str, shape)) + "]"

@@ -1,0 +1,19 @@
+"""SHA-256 of bytes and files."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import BinaryIO
+
+
+def sha256_of(data: bytes) -> str:
+    """64 lower-case hex digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_of_stream(stream: BinaryIO) -> str:
+    """The digest of everything that is left in the stream, read in pieces."""
+    digest = hashlib.sha256()
+    while piece := stream.read(1 << 20):
+        digest.update(piece)
+    return digest.hexdigest()

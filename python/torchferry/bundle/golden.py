@@ -1,0 +1,59 @@
+"""Golden cases as arrays: raw inputs with float32 and float64 outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from torchferry.bundle.contract import Array, Contract, check_inputs
+from torchferry.bundle.manifest import FileEntry, GoldenCase
+from torchferry.bundle.npy import array_bytes
+from torchferry.bundle.reader import Bundle
+from torchferry.bundle.writer import file_entry
+from torchferry.errors import ExitCode, FerryError
+
+
+@dataclass(frozen=True)
+class CaseArrays:
+    """One golden case in memory; `float64` holds float outputs as float64 and others in the contract's dtype."""
+
+    name: str
+    inputs: Mapping[str, Array]
+    float32: Mapping[str, Array]
+    float64: Mapping[str, Array]
+
+    def expected(self, reference: str) -> Mapping[str, Array]:
+        """The outputs of that reference, `float32` or `float64`."""
+        return self.float32 if reference == "float32" else self.float64
+
+
+def read_case(bundle: Bundle, case: GoldenCase) -> CaseArrays:
+    """Read the arrays of a case and hold its inputs to the contract. Raises FerryError(IO, INTEGRITY or FORMAT)."""
+    inputs = bundle.read_arrays(case.inputs)
+    try:
+        check_inputs(bundle.contract, inputs)
+    except FerryError as error:
+        raise FerryError(ExitCode.FORMAT, f"{bundle.folder}: golden case {case.name}: {error}") from None
+    return CaseArrays(case.name, inputs, bundle.read_arrays(case.float32), bundle.read_arrays(case.float64))
+
+
+def write_case(folder: Path, contract: Contract, case: CaseArrays) -> GoldenCase:
+    """Write the arrays of a case under `golden/` and give their entries."""
+    (folder / "golden").mkdir(exist_ok=True)
+
+    def write(kind: str, arrays: Mapping[str, Array], names: list[str]) -> dict[str, FileEntry]:
+        entries = {}
+        for name in names:
+            path = f"golden/{case.name}.{kind}.{name}.npy"
+            (folder / path).write_bytes(array_bytes(arrays[name]))
+            entries[name] = file_entry(folder, path)
+        return entries
+
+    outputs = [spec.name for spec in contract.outputs]
+    return GoldenCase(
+        name=case.name,
+        inputs=write("input", case.inputs, [spec.name for spec in contract.inputs]),
+        float32=write("float32", case.float32, outputs),
+        float64=write("float64", case.float64, outputs),
+    )

@@ -1,0 +1,295 @@
+"""The manifest: its models, its strict parser and its printer (FORMAT.md sections 2-7)."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, NoReturn
+
+from pydantic import Field, ValidationError, model_validator
+
+from torchferry.bundle.contract import Contract, Number, Size, Strict, TensorName, TensorSpec, require_unique
+from torchferry.errors import ExitCode, FerryError
+
+FORMAT_VERSION = 1
+MAX_MANIFEST_BYTES = 1 << 20
+MAX_DEPTH = 32
+MANIFEST_NAME = "manifest.json"
+
+Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+_COMPONENT = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
+
+
+class FileEntry(Strict):
+    """One file of the bundle: relative path, size in bytes and SHA-256."""
+
+    path: Annotated[str, Field(max_length=255, pattern=rf"^{_COMPONENT}(/{_COMPONENT})*$")]
+    bytes: Size
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Artifact(Strict):
+    """One exported file set of one format, and the engine that runs it."""
+
+    format: Word
+    engine: Word
+    files: Annotated[tuple[FileEntry, ...], Field(min_length=1, strict=False)]
+    producer: str
+    requires: dict[str, str]
+
+
+class GoldenCase(Strict):
+    """Raw inputs with the float32 and float64 outputs that belong to them."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
+    inputs: dict[TensorName, FileEntry]
+    float32: dict[TensorName, FileEntry]
+    float64: dict[TensorName, FileEntry]
+
+    def files(self) -> Iterator[FileEntry]:
+        """Every file of the case."""
+        for group in (self.inputs, self.float32, self.float64):
+            yield from group.values()
+
+
+class Golden(Strict):
+    """Golden cases, where they come from, and the numerics of the machine that made them."""
+
+    source: Literal["real", "synthetic"]
+    description: str
+    numerics: str
+    cases: Annotated[tuple[GoldenCase, ...], Field(min_length=1, strict=False)]
+
+
+class Tolerance(Strict):
+    """What one output of one engine is held to, and why."""
+
+    engine: Word
+    device: Literal["cpu", "cuda"]
+    output: TensorName
+    numerics: Literal["golden", "any"]
+    reference: Literal["float32", "float64"]
+    kind: Literal["bits", "absolute", "label"]
+    bound: Annotated[Number, Field(ge=0)]
+    scores: TensorName | None
+    reason: Annotated[str, Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _check(self) -> Tolerance:
+        if self.kind == "bits" and (self.reference != "float32" or self.bound != 0):
+            raise ValueError(f"kind bits: got reference {self.reference} and bound {self.bound}, expected float32 and 0")
+        if self.kind == "label" and self.reference != "float64":
+            raise ValueError(f"reference: got {self.reference}, expected float64 for kind label")
+        if (self.kind == "label") != (self.scores is not None):
+            raise ValueError(f"scores: got {self.scores!r}, expected the name of an output for kind label, null for the others")
+        return self
+
+
+class Training(Strict):
+    """Where the weights come from."""
+
+    recipe: str
+    dataset: str
+    seed: Size
+    epochs: Size
+    metrics: dict[str, Number]
+    versions: dict[str, str]
+
+
+class Manifest(Strict):
+    """The whole manifest.json."""
+
+    format_version: Annotated[int, Field(ge=FORMAT_VERSION, le=FORMAT_VERSION)]  # Literal[1] would take 1.0 and true
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+    contract: Contract
+    artifacts: Annotated[tuple[Artifact, ...], Field(min_length=1, strict=False)]
+    golden: Golden
+    tolerances: Annotated[tuple[Tolerance, ...], Field(strict=False)]
+    training: Training | None
+
+    @model_validator(mode="after")
+    def _check(self) -> Manifest:
+        require_unique("artifacts: format", (artifact.format for artifact in self.artifacts))
+        require_unique("artifacts: engine", (artifact.engine for artifact in self.artifacts))
+        if [a.format for a in self.artifacts] != sorted(a.format for a in self.artifacts):
+            raise ValueError("artifacts: got another order, expected them sorted by format")
+        require_unique("path", (file.path for file in self.files()))
+        if any(file.path == MANIFEST_NAME for file in self.files()):
+            raise ValueError(f"path: got {MANIFEST_NAME}, which must not list itself")
+        self._check_golden()
+        self._check_tolerances()
+        return self
+
+    def _check_golden(self) -> None:
+        require_unique("golden.cases: name", (case.name for case in self.golden.cases))
+        for case in self.golden.cases:
+            for key, files, specs in (
+                ("inputs", case.inputs, self.contract.inputs),
+                ("float32", case.float32, self.contract.outputs),
+                ("float64", case.float64, self.contract.outputs),
+            ):
+                _require_names(f"golden.cases: {case.name}.{key}", files, specs)
+
+    def _check_tolerances(self) -> None:
+        rows = [(row.engine, row.device, row.output, row.numerics) for row in self.tolerances]
+        require_unique("tolerances: (engine, device, output, numerics)", rows)
+        known = set(rows)
+        outputs = {spec.name: spec for spec in self.contract.outputs}
+        for row in self.tolerances:
+            if row.output not in outputs:
+                raise ValueError(f"tolerances: output: got {row.output!r}, expected one of {sorted(outputs)}")
+            _check_scores(outputs, row)
+        for artifact in self.artifacts:
+            for output in sorted(outputs):
+                if (artifact.engine, "cpu", output, "any") not in known:
+                    raise ValueError(
+                        f"tolerances: engine {artifact.engine} has no row for output {output} on cpu with numerics any"
+                    )
+
+    def files(self) -> Iterator[FileEntry]:
+        """Every listed file."""
+        for artifact in self.artifacts:
+            yield from artifact.files
+        for case in self.golden.cases:
+            yield from case.files()
+
+    def tolerance(self, *, engine: str, device: str, output: str, numerics: str) -> Tolerance | None:
+        """The row that holds in a session with that numerics string; `device` is `cpu` or `cuda:N`."""
+        rows = {
+            row.numerics: row
+            for row in self.tolerances
+            if (row.engine, row.device, row.output) == (engine, device.partition(":")[0], output)
+        }
+        if "golden" in rows and numerics and numerics == self.golden.numerics:
+            return rows["golden"]
+        return rows.get("any")
+
+
+def _check_scores(outputs: dict[str, TensorSpec], row: Tolerance) -> None:
+    if row.scores is None:
+        return
+    label, scores = outputs[row.output], outputs.get(row.scores)
+    if not label.dtype.startswith(("int", "uint")):
+        raise ValueError(f"tolerances: {row.output}: kind: got label for {label.dtype}, expected an integer output")
+    if scores is None or not scores.dtype.startswith("float") or scores.class_axis(label) is None:
+        raise ValueError(
+            f"tolerances: {row.output}: scores: got {row.scores!r}, expected a float output whose shape is {label.describe()}'s and one dim more"
+        )
+
+
+def _require_names(where: str, files: dict[str, FileEntry], specs: tuple[TensorSpec, ...]) -> None:
+    names = {spec.name for spec in specs}
+    if set(files) != names:
+        raise ValueError(f"{where}: got {sorted(files)}, expected the contract's names {sorted(names)}")
+
+
+def parse_manifest(data: bytes, *, where: str) -> Manifest:
+    """Parse manifest.json. `where` names the file in messages. Raises FerryError(FORMAT)."""
+    value = _parse_json(data, where)
+    _check_version(value, where)
+    try:
+        return Manifest.model_validate(value)
+    except ValidationError as error:
+        raise FerryError(ExitCode.FORMAT, f"{where}: {_first_problem(error)}") from None
+
+
+def dump_manifest(manifest: Manifest) -> bytes:
+    """The bytes of manifest.json: UTF-8, sorted keys, a newline at the end."""
+    text = json.dumps(manifest.model_dump(mode="json"), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
+    return text.encode() + b"\n"
+
+
+def _parse_json(data: bytes, where: str) -> object:
+    def refuse(problem: str) -> NoReturn:
+        raise FerryError(ExitCode.FORMAT, f"{where}: {problem}; export the bundle again")
+
+    if len(data) > MAX_MANIFEST_BYTES:
+        refuse(f"size: got {len(data)} bytes, expected at most {MAX_MANIFEST_BYTES}")
+    try:
+        text = data.decode("utf-8")
+        if _is_too_deep(text):
+            refuse(f"nesting: got more than {MAX_DEPTH} levels, expected at most {MAX_DEPTH}")
+        value = json.loads(
+            text, object_pairs_hook=_unique_object, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_integer
+        )
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeDecodeError as error:
+        refuse(f"got bytes that are not UTF-8 at offset {error.start}, expected JSON in UTF-8")
+    except UnicodeEncodeError:
+        refuse("got a lone surrogate in a string, expected Unicode text")
+    except ValueError as error:
+        refuse(f"got invalid JSON ({error}), expected one JSON object")
+    return value
+
+
+def _is_too_deep(text: str) -> bool:
+    """Do brackets outside strings nest so deep that a hostile file could exhaust the parser's stack?"""
+    depth = 0
+    for token in re.finditer(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', text, re.DOTALL):
+        depth += (token[0] in "[{") - (token[0] in "]}")
+        if depth > MAX_DEPTH:
+            return True
+    return False
+
+
+def _unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value: dict[str, Any] = {}
+    for key, item in pairs:
+        if key in value:
+            raise ValueError(f"duplicate key {key!r}")
+        value[key] = item
+    return value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"the number {name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"the number {text[:32]} is outside float64")
+    return value
+
+
+def _integer(text: str) -> int | float:
+    # Integers beyond 64 bits are floats, as in every JSON reader that has no big integers.
+    if len(text) < 20:
+        return int(text)
+    value = _finite(text)
+    return int(text) if abs(value) < 2**63 else value
+
+
+def _check_version(value: object, where: str) -> None:
+    if not isinstance(value, dict):
+        raise FerryError(
+            ExitCode.FORMAT, f"{where}: got {type(value).__name__}, expected one JSON object; export the bundle again"
+        )
+    version = value.get("format_version")
+    if isinstance(version, int | float) and not isinstance(version, bool) and version > FORMAT_VERSION:
+        raise FerryError(
+            ExitCode.FORMAT,
+            f"{where}: format_version: got {version}, expected {FORMAT_VERSION}; this bundle is newer than this torchferry: update torchferry",
+        )
+
+
+def _first_problem(error: ValidationError) -> str:
+    """One line for the first problem, with the key as `a.b[0].c`."""
+    problem = error.errors(include_url=False)[0]
+    key = ""
+    for part in problem["loc"]:
+        if isinstance(part, int):
+            key += f"[{part}]"
+        elif part not in ("constrained-str", "constrained-int", "function-after", "[key]"):
+            key += f".{part}" if key else str(part)
+    prefix = f"{key}: " if key else ""
+    got = problem["input"]
+    if problem["type"] == "missing":
+        return f"{prefix}got no such key, expected it; export the bundle again"
+    if problem["type"] == "extra_forbidden":
+        return f"{prefix}got an unknown key, expected only those of FORMAT.md; remove it or update torchferry"
+    if problem["type"] == "value_error":
+        return f"{prefix}{problem['ctx']['error']}"
+    return f"{prefix}got {json.dumps(got, default=str)[:80]}, expected: {problem['msg'][0].lower()}{problem['msg'][1:]}; export the bundle again"

@@ -1,0 +1,165 @@
+"""Opening a bundle: the manifest is parsed, then the size and SHA-256 of every file checked (FORMAT.md sections 1 and 2)."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from torchferry.bundle.contract import Array, Contract
+from torchferry.bundle.digest import sha256_of, sha256_of_stream
+from torchferry.bundle.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, Artifact, FileEntry, Manifest, parse_manifest
+from torchferry.bundle.npy import read_array
+from torchferry.errors import ExitCode, FerryError
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """An opened bundle, every file of which has been checked."""
+
+    folder: Path
+    manifest: Manifest
+
+    @property
+    def contract(self) -> Contract:
+        """Names, dtypes and shapes of inputs and outputs."""
+        return self.manifest.contract
+
+    def artifact(self, engine: str) -> Artifact:
+        """The artifact that `engine` runs. Raises FerryError(UNAVAILABLE)."""
+        for artifact in self.manifest.artifacts:
+            if artifact.engine == engine:
+                return artifact
+        known = [artifact.engine for artifact in self.manifest.artifacts]
+        raise FerryError(
+            ExitCode.UNAVAILABLE, f"{self.folder}: engine: got {engine!r}, expected one of {known}; export that format too"
+        )
+
+    def read(self, entry: FileEntry) -> bytes:
+        """Read a file once more; these very bytes have been hashed. Raises FerryError(IO or INTEGRITY)."""
+        with _open_file(self.folder / entry.path) as stream:
+            data = stream.read(entry.bytes + 1)
+        if len(data) != entry.bytes or sha256_of(data) != entry.sha256:
+            raise FerryError(
+                ExitCode.INTEGRITY, f"{self.folder / entry.path}: the file changed while it was in use; export the bundle again"
+            )
+        return data
+
+    def read_arrays(self, files: Mapping[str, FileEntry]) -> dict[str, Array]:
+        """Read golden tensors by name. Raises FerryError(IO, INTEGRITY or FORMAT)."""
+        return {
+            name: read_array(self.read(entry), where=str(self.folder / entry.path), code=ExitCode.FORMAT)
+            for name, entry in files.items()
+        }
+
+
+def open_bundle(folder: str | os.PathLike[str]) -> Bundle:
+    """Open the bundle in `folder`. Raises FerryError(IO, FORMAT or INTEGRITY)."""
+    path = Path(folder)
+    if not os.fspath(folder) or not path.is_dir():  # Path("") would be the working folder
+        found = "a file" if path.is_file() else "nothing there"
+        raise FerryError(ExitCode.IO, f"{folder}: got {found}, expected a bundle folder; check the path or run `ferry export`")
+    manifest = parse_manifest(_read_manifest(path / MANIFEST_NAME), where=str(path / MANIFEST_NAME))
+    bundle = Bundle(path, manifest)
+    _check_file_list(bundle)
+    for entry in manifest.files():
+        _check_size(path / entry.path, entry)
+    for entry in manifest.files():
+        _check_digest(path / entry.path, entry)
+    return bundle
+
+
+def _read_manifest(path: Path) -> bytes:
+    if _is_missing(path):
+        raise FerryError(ExitCode.FORMAT, f"{path}: got no such file, expected the bundle's manifest; export the bundle again")
+    with _open_file(path) as stream:
+        return stream.read(MAX_MANIFEST_BYTES + 1)
+
+
+def _is_missing(path: Path) -> bool:
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return True
+    except OSError:  # there or not, it cannot be read: opening it says why
+        return False
+    return False
+
+
+def _open_file(path: Path) -> BinaryIO:
+    """Open a regular file, never a link or a pipe that another program put in its place."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.ENXIO):  # a link, a file in a folder's place, a socket
+            raise _not_regular(path) from None
+        raise FerryError(ExitCode.IO, f"{path}: got {error.strerror}, expected a readable file; check its permissions") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _not_regular(path)
+    return cast(BinaryIO, os.fdopen(descriptor, "rb"))
+
+
+def _not_regular(path: Path) -> FerryError:
+    return FerryError(
+        ExitCode.INTEGRITY, f"{path}: got a link or special file, expected a regular file; copy the bundle with its files"
+    )
+
+
+def _check_file_list(bundle: Bundle) -> None:
+    listed = {entry.path for entry in bundle.manifest.files()} | {MANIFEST_NAME}
+    found = set(_walk(bundle.folder))
+    for path in sorted(listed - found):
+        raise FerryError(
+            ExitCode.INTEGRITY,
+            f"{bundle.folder / path}: got no such file, expected it as listed in the manifest; copy the bundle whole",
+        )
+    for path in sorted(found - listed):
+        raise FerryError(ExitCode.INTEGRITY, f"{bundle.folder / path}: got a file that the manifest does not list; remove it")
+
+
+def _walk(folder: Path) -> Iterator[str]:
+    """Every file, relative; a list of folders instead of recursion, so that no depth exhausts the stack."""
+    pending = [""]
+    while pending:
+        prefix = pending.pop()
+        for entry in _scan(folder / prefix):
+            path = prefix + entry.name
+            if entry.is_dir(follow_symlinks=False):
+                pending.append(path + "/")
+            elif entry.is_file(follow_symlinks=False):
+                yield path
+            else:
+                raise _not_regular(folder / path)
+
+
+def _scan(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        return sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        raise FerryError(
+            ExitCode.IO, f"{folder}: got {error.strerror}, expected a readable folder; check its permissions"
+        ) from None
+
+
+def _check_size(path: Path, entry: FileEntry) -> None:
+    got = path.lstat().st_size
+    if got != entry.bytes:
+        raise FerryError(
+            ExitCode.INTEGRITY,
+            f"{path}: size: got {got} bytes, expected {entry.bytes}; the file was changed or cut: export the bundle again",
+        )
+
+
+def _check_digest(path: Path, entry: FileEntry) -> None:
+    with _open_file(path) as stream:
+        got = sha256_of_stream(stream)
+    if got != entry.sha256:
+        raise FerryError(
+            ExitCode.INTEGRITY,
+            f"{path}: sha256: got {got[:16]}..., expected {entry.sha256[:16]}...; the file was changed: export the bundle again",
+        )

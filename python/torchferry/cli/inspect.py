@@ -1,0 +1,76 @@
+"""`ferry inspect`: what a bundle holds, after every digest has been checked; no runtime is loaded."""
+
+from __future__ import annotations
+
+import json
+
+import typer
+
+from torchferry.bundle.contract import Contract, TensorSpec
+from torchferry.bundle.manifest import Manifest
+from torchferry.bundle.reader import open_bundle
+from torchferry.cli.options import BundleFolder, Json
+
+
+def inspect(bundle: BundleFolder, as_json: Json = False) -> None:
+    """Show a bundle's contract, artifacts, goldens and tolerances; check every digest."""
+    opened = open_bundle(bundle)
+    if as_json:
+        typer.echo(
+            json.dumps(
+                {"bundle": str(bundle), "manifest": opened.manifest.model_dump(mode="json")}, sort_keys=True, ensure_ascii=False
+            )
+        )
+        return
+    for line in describe(opened.manifest):
+        typer.echo(line)
+
+
+def describe(manifest: Manifest) -> list[str]:
+    """The lines that `inspect` prints."""
+    lines = [f"{manifest.name}: format {manifest.format_version}, every digest is right", *_contract_lines(manifest.contract)]
+    for artifact in manifest.artifacts:
+        size = sum(file.bytes for file in artifact.files)
+        needs = "".join(f", {key} {value}" for key, value in sorted(artifact.requires.items()))
+        lines.append(
+            f"artifact  {artifact.format:<14}{artifact.files[0].path} ({size} bytes), engine {artifact.engine}, by {artifact.producer}{needs}"
+        )
+    golden = manifest.golden
+    lines.append(
+        f"golden    {golden.source}: {golden.description}; cases {', '.join(case.name for case in golden.cases)}; {golden.numerics}"
+    )
+    lines += _tolerance_lines(manifest)
+    if manifest.training is not None:
+        metrics = ", ".join(f"{key} {value:.6g}" for key, value in sorted(manifest.training.metrics.items()))
+        lines.append(
+            f"training  {manifest.training.recipe} on {manifest.training.dataset}, {manifest.training.epochs} epochs: {metrics}"
+        )
+    return lines
+
+
+def _tolerance_lines(manifest: Manifest) -> list[str]:
+    """One line a row, then each reason once."""
+    reasons = list(dict.fromkeys(row.reason for row in manifest.tolerances))
+    lines = []
+    for row in manifest.tolerances:
+        bound = {"bits": "equal bits", "label": f"equal unless two {row.scores} are within {row.bound:.3g}"}.get(
+            row.kind, f"within {row.bound:.3g}"
+        )
+        where = f"{row.engine} {row.device} {row.output}"
+        lines.append(
+            f"tolerance {where}: {bound} of {row.reference} on {row.numerics} numerics ({reasons.index(row.reason) + 1})"
+        )
+    return lines + [f"reason    ({number}) {reason}" for number, reason in enumerate(reasons, 1)]
+
+
+def _contract_lines(contract: Contract) -> list[str]:
+    lines = [_spec_line("input", spec) for spec in contract.inputs] + [_spec_line("output", spec) for spec in contract.outputs]
+    if contract.classes is not None:
+        lines.append(f"classes   {contract.classes.output}: {', '.join(contract.classes.names)}")
+    return lines
+
+
+def _spec_line(kind: str, spec: TensorSpec) -> str:
+    unit = f" {spec.unit}" if spec.unit else ""
+    values = f", {spec.range[0]:g} to {spec.range[1]:g}{unit}" if spec.range else unit and f",{unit}"
+    return f"{kind:<10}{spec.name:<14}{spec.describe()}{values}"

@@ -1,0 +1,122 @@
+"""`ferry`: the verbs, and the one place where errors become one line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from torchferry.cli.course import course
+from torchferry.cli.demo import demo
+from torchferry.cli.diff import diff
+from torchferry.cli.export import export
+from torchferry.cli.inspect import inspect
+from torchferry.cli.predict import predict
+from torchferry.cli.trace import trace
+from torchferry.cli.train import train
+from torchferry.cli.verify import verify
+from torchferry.errors import ExitCode, FerryError
+from torchferry.version import VERSION
+
+# UsageError and its base; typer carries its own copy of click, so that they have no public name in every version.
+_UsageError, _ClickException = typer.BadParameter.__mro__[1:3]
+_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="ferry",
+    help="Carry a PyTorch model from Python to C++ and to the edge, and prove that nothing was lost on the way.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"ferry {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Options that stand before the verb."""
+
+
+for verb in (train, export, inspect, predict, verify, diff, trace, course, demo):
+    app.command()(verb)
+
+
+def main() -> None:
+    """The entry point: run a verb and exit."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run a verb and give its exit code; an error is one line on stderr."""
+    try:
+        _require_stdout()
+        result = app(arguments, prog_name="ferry", standalone_mode=False)
+        sys.stdout.flush()
+        return int(result or 0)
+    except BaseException as error:
+        code, message = _describe(error)
+    if message:
+        print(f"error: {_one_line(message)}", file=sys.stderr)
+    if code == ExitCode.IO:
+        _detach_stdout()
+    return code
+
+
+def _require_stdout() -> None:
+    """Without descriptor 1 Python prints nothing and says nothing."""
+    if sys.stdout is None:
+        raise FerryError(ExitCode.IO, "stdout: got a closed descriptor, expected a place to write; use > /dev/null")
+
+
+def _one_line(message: str) -> str:
+    """Printable characters only: names out of a hostile bundle cannot reach the terminal as control sequences."""
+    text = " ".join(message.split())
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _describe(error: BaseException) -> tuple[int, str]:
+    if isinstance(error, SystemExit) and isinstance(error.__context__, OSError):
+        error = error.__context__  # click answers a closed pipe with exit code 1, which is that of a mismatch
+    if isinstance(error, FerryError):
+        return error.code, str(error)
+    if isinstance(error, _UsageError):
+        problem = error.format_message().rstrip(".") or "got no verb, expected one"  # type: ignore[attr-defined]
+        return ExitCode.USAGE, f"{problem}; see `ferry --help`"
+    if isinstance(error, _ClickException):
+        return ExitCode.USAGE, error.format_message()  # type: ignore[attr-defined]
+    if isinstance(error, SystemExit | typer.Exit):
+        code = error.code if isinstance(error, SystemExit) else error.exit_code
+        return (code if isinstance(code, int) else 0), ""
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return _INTERRUPTED, "interrupted"
+    if isinstance(error, OSError):
+        return ExitCode.IO, f"{error.filename or 'output'}: got {error.strerror or error}, expected to read or write it"
+    if isinstance(error, MemoryError):
+        return ExitCode.IO, "memory: got too little, expected more; use a smaller --batch"
+    return ExitCode.INTERNAL, f"internal: {type(error).__name__}: {error}; please report this with the command you ran"
+
+
+def _detach_stdout() -> None:
+    """Keep the interpreter from failing once more at exit, when it flushes a stdout that is closed or full."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""Arguments that several verbs share, with one wording."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from torchferry.errors import ExitCode, FerryError
+
+
+def _require_name(text: str | None) -> str | None:
+    """An empty name is a script's unset variable, not a wish for the default."""
+    if text == "":
+        raise FerryError(ExitCode.USAGE, "--engine: got nothing, expected a name")
+    return text
+
+
+# Text, because Path("") would be the working folder.
+BundleFolder = Annotated[str, typer.Argument(metavar="BUNDLE", help="Folder of the bundle.", show_default=False)]
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        callback=_require_name, help="eager, torchscript, onnxruntime ...; default: every engine of the bundle that can run here."
+    ),
+]
+OneEngine = Annotated[
+    str | None,
+    typer.Option(
+        callback=_require_name, help="eager, torchscript, onnxruntime ...; default: the bundle's first that can run here."
+    ),
+]
+Device = Annotated[str, typer.Option(help="cpu or cuda:N.")]
+Threads = Annotated[int, typer.Option(help="Threads inside one call.")]
+AllowNative = Annotated[
+    bool,
+    typer.Option("--allow-native", help="Run machine code of the bundle (engine aoti): it has all rights of this process."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

@@ -1,0 +1,87 @@
+"""`ferry predict`: run samples from files through one engine, a batch at a time."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from itertools import chain
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from torchferry.bundle.contract import Array
+from torchferry.bundle.reader import Bundle, open_bundle
+from torchferry.cli.options import AllowNative, BundleFolder, Device, OneEngine, Threads
+from torchferry.engines.base import Session
+from torchferry.errors import ExitCode, FerryError
+from torchferry.samples.sink import open_sink
+from torchferry.samples.source import SampleSource, open_samples
+
+
+def predict(
+    bundle: BundleFolder,
+    input_: Annotated[
+        list[str],
+        typer.Option(
+            "--input", help=".npy, .csv, PNG, BMP or PGM; NAME=FILE with several inputs; - is stdin.", show_default=False
+        ),
+    ],
+    engine: OneEngine = None,
+    device: Device = "cpu",
+    threads: Threads = 1,
+    allow_native: AllowNative = False,
+    output: Annotated[str, typer.Option(help=".jsonl, .csv or .npy; - is stdout.")] = "-",
+    format_: Annotated[str | None, typer.Option("--format", help="jsonl, csv or npy, whatever the ending.")] = None,
+    select: Annotated[str | None, typer.Option(help="Write this output only.")] = None,
+    batch: Annotated[int, typer.Option(help="Samples in one call.")] = 256,
+) -> None:
+    """Run samples from files and write named outputs."""
+    opened = open_bundle(bundle)
+    contract = opened.contract
+    with (
+        open_samples(contract, input_, batch=batch) as source,
+        open_sink(contract, output, format_name=format_, select=select, total=source.total) as sink,
+    ):
+        batches = _read_ahead(source)
+        session = open_session(opened, engine, device=device, threads=threads, allow_native=allow_native)
+        for inputs in _with_progress(batches):
+            sink.write(session.run(inputs))
+
+
+def open_session(bundle: Bundle, engine: str | None, *, device: str, threads: int, allow_native: bool) -> Session:
+    """A session on `engine`, or on the bundle's first engine that can run here. Raises FerryError(UNAVAILABLE)."""
+    if engine is not None:
+        return Session(bundle, engine, device=device, threads=threads, allow_native=allow_native)
+    reasons = []
+    for artifact in bundle.manifest.artifacts:
+        try:
+            return Session(bundle, artifact.engine, device=device, threads=threads, allow_native=allow_native)
+        except FerryError as error:
+            if error.code != ExitCode.UNAVAILABLE:
+                raise
+            reasons.append(f"{artifact.engine}: {error}")
+    raise FerryError(ExitCode.UNAVAILABLE, f"{bundle.folder}: no engine of this bundle can run here: {'; '.join(reasons)}")
+
+
+def _read_ahead(source: SampleSource) -> SampleSource:
+    """Read the first batch now: bad input is told before a runtime is loaded, which takes a hundred times as long."""
+    first = next(source.batches)  # there is one, be it empty
+    return SampleSource(source.total, chain([first], source.batches))
+
+
+def _with_progress(source: SampleSource) -> Iterator[dict[str, Array]]:
+    console = Console(stderr=True)
+    if not sys.stderr.isatty():
+        yield from source.batches
+        return
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task("predict", total=source.total)
+        for inputs in source.batches:
+            yield inputs
+            progress.advance(task, _samples(inputs))
+
+
+def _samples(inputs: dict[str, Array]) -> int:
+    return max(len(array) if array.ndim else 1 for array in inputs.values())

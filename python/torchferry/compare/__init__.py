@@ -1,0 +1,1 @@
+"""Comparison of arrays with goldens: tolerances, verdicts. Pure arrays, no torch."""

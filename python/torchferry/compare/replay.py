@@ -1,0 +1,150 @@
+"""Replaying a bundle's goldens: everything runs first, then everything is compared."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from torchferry.bundle.contract import Array
+from torchferry.bundle.golden import CaseArrays, read_case
+from torchferry.bundle.manifest import Tolerance
+from torchferry.bundle.reader import Bundle
+from torchferry.compare.label_margin import Scores
+from torchferry.compare.verdict import Verdict, compare
+from torchferry.errors import ExitCode, FerryError
+
+Status = Literal["passed", "failed", "unavailable"]
+
+
+class Runnable(Protocol):
+    """What a replay needs of a session."""
+
+    @property
+    def numerics(self) -> str:
+        """What decides the bits of its float results."""
+
+    def run(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
+        """One batch."""
+
+
+@dataclass(frozen=True)
+class EngineVerdict:
+    """All verdicts of one engine, or why it could not run here."""
+
+    engine: str
+    device: str
+    status: Status
+    reason: str | None
+    numerics: str
+    verdicts: tuple[Verdict, ...]
+
+
+def replay(bundle: Bundle, session: Runnable, *, engine: str, device: str) -> EngineVerdict:
+    """Run every golden case, then compare each output. Raises what the session raises."""
+    cases = [read_case(bundle, case) for case in bundle.manifest.golden.cases]
+    outputs = [session.run(case.inputs) for case in cases]
+    verdicts = tuple(
+        compare_output(bundle, case, actual, spec.name, engine=engine, device=device, numerics=session.numerics)
+        for case, actual in zip(cases, outputs, strict=True)
+        for spec in bundle.contract.outputs
+    )
+    passed = bool(verdicts) and all(verdict.passed for verdict in verdicts)
+    return EngineVerdict(engine, device, "passed" if passed else "failed", None, session.numerics, verdicts)
+
+
+def compare_output(
+    bundle: Bundle, case: CaseArrays, actual: Mapping[str, Array], output: str, *, engine: str, device: str, numerics: str
+) -> Verdict:
+    """Compare one output of one case under the tolerance that holds. Raises FerryError(FORMAT) where the manifest has none."""
+    row = bundle.manifest.tolerance(engine=engine, device=device, output=output, numerics=numerics)
+    if row is None:
+        raise FerryError(
+            ExitCode.FORMAT,
+            f"{bundle.folder}: tolerances: got no row for engine {engine}, device {device}, output {output}, expected one; "
+            "nothing is compared against nothing: export the bundle again",
+        )
+    allow_nan = bundle.contract.output(output).allow_nonfinite
+    expected, scores = case.expected(row.reference)[output], golden_scores(bundle, case, row)
+    return compare(actual.get(output), expected, row, case=case.name, allow_nan=allow_nan, scores=scores)
+
+
+def golden_scores(bundle: Bundle, case: CaseArrays, row: Tolerance) -> Scores | None:
+    """The scores that a row of kind `label` names, with their axis of classes."""
+    if row.scores is None:
+        return None
+    axis = bundle.contract.output(row.scores).class_axis(bundle.contract.output(row.output))
+    return None if axis is None else Scores(case.float64[row.scores], axis)
+
+
+def unavailable(engine: str, device: str, reason: str) -> EngineVerdict:
+    """An engine that cannot run here."""
+    return EngineVerdict(engine, device, "unavailable", reason, "", ())
+
+
+def contract_broken(engine: str, device: str, reason: str) -> EngineVerdict:
+    """An engine whose artifact gives other outputs than the contract promises: it failed before there was anything to compare."""
+    return EngineVerdict(engine, device, "failed", reason, "", ())
+
+
+def all_passed(engines: Sequence[EngineVerdict]) -> bool:
+    """At least one engine ran, and every one that ran passed."""
+    ran = [engine for engine in engines if engine.status != "unavailable"]
+    return bool(ran) and all(engine.status == "passed" for engine in ran)
+
+
+def to_json(bundle: Bundle, engines: Sequence[EngineVerdict]) -> dict[str, object]:
+    """The object that `verify --json` prints (FORMAT.md section 9)."""
+    return {
+        "bundle": str(bundle.folder),
+        "name": bundle.manifest.name,
+        "source": bundle.manifest.golden.source,
+        "passed": all_passed(engines),
+        "engines": [engine_json(engine) for engine in engines],
+    }
+
+
+def engine_json(engine: EngineVerdict) -> dict[str, Any]:
+    """One entry of `engines` in that object."""
+    return {
+        "engine": engine.engine,
+        "device": engine.device,
+        "status": engine.status,
+        "reason": engine.reason,
+        "numerics": engine.numerics or None,
+        "verdicts": [_verdict_json(verdict) for verdict in engine.verdicts],
+    }
+
+
+def _verdict_json(verdict: Verdict) -> dict[str, object]:
+    row: Tolerance = verdict.tolerance
+    worst = verdict.worst
+    return {
+        "case": verdict.case,
+        "output": verdict.output,
+        "passed": verdict.passed,
+        "kind": row.kind,
+        "reference": row.reference,
+        "bound": row.bound,
+        "reason": row.reason,
+        "compared": verdict.compared,
+        "mismatches": verdict.mismatches,
+        "max_abs": json_number(verdict.max_abs),
+        "max_rel": json_number(verdict.max_rel),
+        "max_ulp": json_number(verdict.max_ulp),
+        "worst": None
+        if worst is None
+        else {"index": list(worst.index), "actual": json_number(worst.actual), "expected": json_number(worst.expected)},
+        "problem": verdict.problem,
+        "near_ties": verdict.near_ties,
+        "near_tie_indices": [list(index) for index in verdict.near_tie_indices],
+        "within_margin": verdict.within_margin,
+    }
+
+
+def json_number(value: float) -> float | int | str:
+    """A number for JSON: whole numbers as integers, what is not finite as `nan`, `inf`, `-inf`."""
+    if not math.isfinite(value):
+        return "nan" if math.isnan(value) else ("inf" if value > 0 else "-inf")
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value

@@ -1,0 +1,96 @@
+"""Tolerances with a reason: what each output of each engine is held to (FORMAT.md section 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from torchferry.bundle.contract import Contract, TensorSpec
+from torchferry.bundle.golden import CaseArrays
+from torchferry.bundle.manifest import Tolerance
+
+BIT_EXACT_ENGINES = ("eager", "torchscript")
+DEVICES: tuple[Literal["cpu", "cuda"], ...] = ("cpu", "cuda")
+
+
+@dataclass(frozen=True)
+class Bound:
+    """How far any float32 evaluation of an output may be from the float64 reference on the goldens, and why."""
+
+    value: float
+    reason: str
+
+
+def tolerances(
+    contract: Contract, cases: Sequence[CaseArrays], engines: Sequence[str], bounds: Mapping[str, Bound]
+) -> tuple[Tolerance, ...]:
+    """The rows of a manifest for the outputs of these engines, on cpu and cuda; `bounds` has every float output."""
+    rows = []
+    for engine in engines:
+        for spec in contract.outputs:
+            if engine in BIT_EXACT_ENGINES:
+                rows.append(_bits_row(engine, spec))
+            rows += [_any_row(engine, device, spec, contract, cases, bounds) for device in DEVICES]
+    return tuple(rows)
+
+
+def find_scores(contract: Contract, label: TensorSpec, cases: Sequence[CaseArrays]) -> TensorSpec | None:
+    """The first float output whose float64 argmax is `label` on every golden: what the label's margin is measured on."""
+    if not label.dtype.startswith(("int", "uint")):
+        return None
+    for spec in contract.outputs:
+        axis = spec.class_axis(label) if spec.dtype.startswith("float") else None
+        if axis is not None and all((c.float64[spec.name].argmax(axis) == c.float64[label.name]).all() for c in cases):
+            return spec
+    return None
+
+
+def _bits_row(engine: str, spec: TensorSpec) -> Tolerance:
+    return Tolerance(
+        engine=engine,
+        device="cpu",
+        output=spec.name,
+        numerics="golden",
+        reference="float32",
+        kind="bits",
+        bound=0.0,
+        scores=None,
+        reason=f"{engine} calls the same kernels as float32 eager: with the same torch, BLAS and processor as the golden the bits are equal",
+    )
+
+
+def _any_row(
+    engine: str,
+    device: Literal["cpu", "cuda"],
+    spec: TensorSpec,
+    contract: Contract,
+    cases: Sequence[CaseArrays],
+    bounds: Mapping[str, Bound],
+) -> Tolerance:
+    scores = find_scores(contract, spec, cases)
+    held_to = bounds[spec.name] if spec.dtype.startswith("float") else _exact(spec) if scores is None else _margin(scores, bounds)
+    return Tolerance(
+        engine=engine,
+        device=device,
+        output=spec.name,
+        numerics="any",
+        reference="float64",
+        kind="absolute" if scores is None else "label",
+        bound=held_to.value,
+        scores=None if scores is None else scores.name,
+        reason=held_to.reason,
+    )
+
+
+def _exact(spec: TensorSpec) -> Bound:
+    return Bound(0.0, f"{spec.dtype} values are exact: each must equal the float64 reference's")
+
+
+def _margin(scores: TensorSpec, bounds: Mapping[str, Bound]) -> Bound:
+    bound = bounds[scores.name].value
+    return Bound(
+        2 * bound,
+        f"the class with the largest of {scores.name} must be the float64 reference's, unless another lies within twice their bound "
+        f"of {bound:.3g}, where rounding may order the two either way",
+    )

@@ -1,0 +1,85 @@
+"""What a compiled package needs of a machine, and whether this one has it: asked before a loader sees the package."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+from torchferry.errors import ExitCode, FerryError
+
+# Levels of vector instructions by ascending strength, with the processor flags (of /proc/cpuinfo) that they stand for: the
+# x86-64 levels v1, v3 and v4 of the System V ABI. Machines that are not x86-64 have DEFAULT alone.
+ISA_FLAGS: dict[str, frozenset[str]] = {
+    "DEFAULT": frozenset(),
+    "AVX2": frozenset({"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe"}),
+    "AVX512": frozenset({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}),
+}
+_CPUINFO = Path("/proc/cpuinfo")
+
+
+def describe_machine() -> dict[str, str]:
+    """This machine in the words of an artifact's `requires`."""
+    return {
+        "cxx_abi": "cxx11" if torch.compiled_with_cxx11_abi() else "pre-cxx11",
+        "isa": strongest_isa(),
+        "machine": platform.machine(),
+        "os": platform.system().lower(),
+        "torch": torch.__version__.partition("+")[0],
+    }
+
+
+def strongest_isa() -> str:
+    """The strongest level that this processor has."""
+    flags = _processor_flags()
+    strongest = "DEFAULT"
+    for level, needed in ISA_FLAGS.items():
+        if not needed <= flags:
+            break
+        strongest = level
+    return strongest
+
+
+def check_requirements(requires: Mapping[str, str], device: str) -> None:
+    """Raises FerryError(FORMAT) where the manifest does not say what the package needs, UNAVAILABLE where this machine lacks it."""
+    here = describe_machine()
+    for key in ("devices", *here):
+        if key not in requires:
+            raise FerryError(
+                ExitCode.FORMAT,
+                f"aoti: requires.{key}: got none, expected what the package was compiled for; export the bundle again",
+            )
+    for key, value in here.items():
+        if not _is_enough(key, value, requires[key]):
+            raise FerryError(
+                ExitCode.UNAVAILABLE,
+                f"engine aoti: {key}: needs {requires[key]}, this {_HOLDER[key]} {value}; export the bundle on such a machine",
+            )
+    kind = device.partition(":")[0]
+    if kind not in requires["devices"].split(","):
+        raise FerryError(
+            ExitCode.UNAVAILABLE,
+            f"--device: got {device}, expected one of {requires['devices']}, for which the package was compiled; export it on a machine with {kind}",
+        )
+
+
+_HOLDER = {"cxx_abi": "torch has", "isa": "CPU has", "machine": "machine is", "os": "machine runs", "torch": "torch is"}
+
+
+def _is_enough(key: str, here: str, needed: str) -> bool:
+    if key != "isa":
+        return here == needed
+    levels = list(ISA_FLAGS)
+    return needed in levels and levels.index(needed) <= levels.index(here)
+
+
+def _processor_flags() -> frozenset[str]:
+    if platform.machine() != "x86_64" or not _CPUINFO.exists():
+        return frozenset()
+    for line in _CPUINFO.read_text().splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() == "flags":
+            return frozenset(value.split())
+    return frozenset()

@@ -1,0 +1,146 @@
+"""Session: one opened bundle on one engine and device, and what an engine must give for it.
+
+The session holds inputs and outputs to the contract; an engine sees only inputs that have been checked and bytes whose
+SHA-256 has been checked. No runtime is imported before that.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Protocol, cast
+
+import numpy as np
+
+from torchferry.bundle.contract import BATCH, Array, Contract, check_inputs, check_outputs
+from torchferry.bundle.manifest import Artifact
+from torchferry.bundle.reader import Bundle
+from torchferry.errors import ExitCode, FerryError
+
+ENGINES = ("aoti", "eager", "executorch", "onnxruntime", "torchscript")
+NATIVE_CODE_ENGINES = frozenset({"aoti"})  # they run machine code that lies in the bundle
+MAX_THREADS = 1024  # beyond it runtimes run out of memory and end the process; cpp/src/runner.cpp holds the same
+_DEVICE = re.compile(r"cpu|cuda:[0-9]{1,4}")
+
+
+@dataclass(frozen=True)
+class OpenRequest:
+    """Everything an engine is given to open a model; `files` are verified bytes, the first is the one to open."""
+
+    files: Mapping[str, bytes]
+    requires: Mapping[str, str]
+    contract: Contract
+    device: str
+    threads: int
+
+    @property
+    def main_file(self) -> bytes:
+        """The bytes of the artifact's first file."""
+        return next(iter(self.files.values()))
+
+
+class Model(Protocol):
+    """An opened model. `run` may be called from many threads at once."""
+
+    @property
+    def runtime(self) -> str:
+        """E.g. `onnxruntime 1.31.1`."""
+
+    @property
+    def numerics(self) -> str:
+        """What decides the bits of float results on this machine (FORMAT.md section 5); empty if unknown."""
+
+    def run(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
+        """Contract inputs to contract outputs, as arrays on the host."""
+
+
+class Session:
+    """One bundle on one engine and device; safe to `run` from many threads at once."""
+
+    def __init__(self, bundle: Bundle, engine: str, *, device: str = "cpu", threads: int = 1, allow_native: bool = False) -> None:
+        """`allow_native` lets an engine run machine code of the bundle, which has all rights of this process.
+
+        Raises FerryError(USAGE) for a bad option, UNAVAILABLE where engine or device are not here, FORMAT for an undecodable artifact.
+        """
+        _check_options(device, threads)
+        artifact = bundle.artifact(engine)
+        if engine not in ENGINES:
+            raise FerryError(
+                ExitCode.UNAVAILABLE,
+                f"engine: got {engine!r}, which Python cannot run, expected one of {list(ENGINES)}; try ferry-run",
+            )
+        if engine in NATIVE_CODE_ENGINES and not allow_native:
+            raise FerryError(ExitCode.UNAVAILABLE, _native_code_refusal(engine, artifact))
+        request = OpenRequest(
+            files={entry.path: bundle.read(entry) for entry in artifact.files},
+            requires=artifact.requires,
+            contract=bundle.contract,
+            device=device,
+            threads=threads,
+        )
+        self.contract = bundle.contract
+        self.engine = engine
+        self.device = device
+        self._model = cast(Model, import_module(f"torchferry.engines.{engine}").open_model(request))
+
+    @property
+    def numerics(self) -> str:
+        """What decides the bits of float results on this machine; empty if unknown."""
+        return self._model.numerics
+
+    @property
+    def runtime(self) -> str:
+        """Name and version of what runs the model."""
+        return self._model.runtime
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Run one batch: contract inputs by name to outputs in contract order.
+
+        Raises FerryError(BAD_INPUT) before the engine sees anything that breaks the contract.
+        """
+        sizes = check_inputs(self.contract, inputs)
+        if sizes.get(BATCH) == 0:
+            return empty_outputs(self.contract, sizes)
+        outputs = self._model.run({spec.name: np.asarray(inputs[spec.name], order="C") for spec in self.contract.inputs})
+        check_outputs(self.contract, outputs, sizes)
+        return {spec.name: np.asarray(outputs[spec.name], order="C") for spec in self.contract.outputs}
+
+
+def _native_code_refusal(engine: str, artifact: Artifact) -> str:
+    return (
+        f"engine {engine}: {artifact.files[0].path}: got machine code, which runs with all rights of this process and which no check can make safe, "
+        "expected permission to run it; pass --allow-native (Session(allow_native=True)) if you trust this bundle as a program"
+    )
+
+
+def empty_outputs(contract: Contract, sizes: Mapping[str, int]) -> dict[str, Array]:
+    """The outputs of a batch of 0."""
+    return {
+        spec.name: np.empty([dim if isinstance(dim, int) else sizes[dim] for dim in spec.shape], dtype=spec.dtype)
+        for spec in contract.outputs
+    }
+
+
+def name_outputs(contract: Contract, values: object) -> dict[str, object]:
+    """Give names to what a model returned: one value, a tuple in contract order, or a mapping. Raises FerryError(MISMATCH)."""
+    names = [spec.name for spec in contract.outputs]
+    if isinstance(values, Mapping):
+        return dict(values)
+    listed = list(values) if isinstance(values, tuple | list) else [values]
+    if len(listed) != len(names):
+        raise FerryError(
+            ExitCode.MISMATCH,
+            f"outputs: got {len(listed)} values, expected {len(names)}: {names}; the artifact breaks the contract: export it again",
+        )
+    return dict(zip(names, listed, strict=True))
+
+
+def _check_options(device: str, threads: int) -> None:
+    if not _DEVICE.fullmatch(device):
+        raise FerryError(ExitCode.USAGE, f"--device: got {device!r}, expected cpu or cuda:N")
+    if threads < 1:
+        raise FerryError(ExitCode.USAGE, f"--threads: got {threads}, expected at least 1")
+    if threads > MAX_THREADS:
+        raise FerryError(ExitCode.USAGE, f"--threads: got {threads}, expected at most {MAX_THREADS}")

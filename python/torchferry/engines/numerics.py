@@ -1,0 +1,25 @@
+"""The numerics string of torch on this machine: equal strings promise equal bits (FORMAT.md section 5)."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+import torch
+
+
+def torch_numerics() -> str:
+    """`torch 2.13.0, mkl, AVX512, Intel(R) Xeon(R) Processor`; cpp/engines/torchscript.cpp builds the same."""
+    version = torch.__version__.partition("+")[0]
+    blas = "mkl" if torch.backends.mkl.is_available() else "no mkl"
+    return f"torch {version}, {blas}, {torch.backends.cpu.get_cpu_capability()}, {_processor()}"
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                return value.strip()
+    return platform.machine()

@@ -1,0 +1,64 @@
+"""Engine `onnxruntime`: the ONNX artifact on ONNX Runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import onnxruntime
+
+from torchferry.bundle.contract import Array
+from torchferry.engines.base import OpenRequest, name_outputs
+from torchferry.errors import ExitCode, FerryError
+
+
+class OnnxRuntimeModel:
+    """An inference session of ONNX Runtime."""
+
+    def __init__(self, request: OpenRequest) -> None:
+        self._contract = request.contract
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = request.threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        providers = [_provider(request.device)]
+        try:
+            self._session = onnxruntime.InferenceSession(request.main_file, sess_options=options, providers=providers)
+        except Exception as error:  # the package's exceptions share no base class of their own
+            raise FerryError(
+                ExitCode.FORMAT, f"onnxruntime: got a file that it cannot load: {str(error).splitlines()[0]}"
+            ) from None
+        self._outputs = [output.name for output in self._session.get_outputs()]
+
+    @property
+    def runtime(self) -> str:
+        """Name and version."""
+        return f"onnxruntime {onnxruntime.__version__}"
+
+    @property
+    def numerics(self) -> str:
+        """Unknown: no bits are promised for this engine."""
+        return ""
+
+    def run(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
+        """One forward pass."""
+        try:
+            values = self._session.run(self._outputs, dict(inputs))
+        except Exception as error:  # as above
+            raise FerryError(ExitCode.INTERNAL, f"onnxruntime: {str(error).splitlines()[0]}") from None
+        return {name: np.asarray(value) for name, value in name_outputs(self._contract, tuple(values)).items()}
+
+
+def _provider(device: str) -> str | tuple[str, dict[str, str]]:
+    if device == "cpu":
+        return "CPUExecutionProvider"
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        raise FerryError(
+            ExitCode.UNAVAILABLE, f"--device: got {device}, expected cpu: this onnxruntime has no CUDA; install onnxruntime-gpu"
+        )
+    return ("CUDAExecutionProvider", {"device_id": device.partition(":")[2], "use_tf32": "0"})
+
+
+def open_model(request: OpenRequest) -> OnnxRuntimeModel:
+    """Open the artifact. Raises FerryError(UNAVAILABLE or FORMAT)."""
+    return OnnxRuntimeModel(request)

@@ -1,0 +1,67 @@
+"""Devices and threads of torch, and tensors in and out of it, for the engines that stand on torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+
+from torchferry.bundle.contract import Array, Contract
+from torchferry.engines.base import OpenRequest, name_outputs
+from torchferry.errors import ExitCode, FerryError
+
+
+def require_device(device: str) -> torch.device:
+    """The device, with TF32 off. Raises FerryError(UNAVAILABLE) where it is not there; never another device."""
+    if device != "cpu":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if int(device.partition(":")[2]) >= count:
+            raise FerryError(
+                ExitCode.UNAVAILABLE,
+                f"--device: got {device}, expected a device that is here: {count} CUDA devices; use --device cpu or a CUDA build of torch",
+            )
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = False
+    return torch.device(device)
+
+
+def set_threads(threads: int) -> None:
+    """Threads inside one call, for the calling thread."""
+    if torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)
+
+
+def call_module(
+    engine: str, module: Callable[..., object], request: OpenRequest, inputs: Mapping[str, Array]
+) -> dict[str, Array]:
+    """One forward pass. Raises FerryError(INTERNAL) where the model fails."""
+    set_threads(request.threads)
+    try:
+        with torch.inference_mode():
+            return to_arrays(request.contract, module(*to_tensors(inputs, torch.device(request.device))))
+    except FerryError:
+        raise
+    except Exception as error:  # a model may fail in any way
+        raise FerryError(ExitCode.INTERNAL, f"{engine}: the model failed: {last_line(error)}; check it in Python") from None
+
+
+def last_line(error: BaseException) -> str:
+    """What went wrong; torch writes a trace of the model's code before it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1][:300] if lines else type(error).__name__
+
+
+def to_tensors(inputs: Mapping[str, Array], device: torch.device) -> list[torch.Tensor]:
+    """Copies of the arrays as tensors, in the mapping's order: a model may write into its inputs (`x.mul_(2)`)."""
+    return [torch.from_numpy(array.copy()).to(device) for array in inputs.values()]
+
+
+def to_arrays(contract: Contract, values: object) -> dict[str, Array]:
+    """What a module returned, as named arrays on the host."""
+    named = name_outputs(contract, values)
+    return {
+        name: np.asarray(value.detach().cpu().contiguous().numpy())
+        for name, value in named.items()
+        if isinstance(value, torch.Tensor)
+    }

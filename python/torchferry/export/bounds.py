@@ -1,0 +1,88 @@
+"""The bound of every float output, with its reason: certified where each operator has a rule, else estimated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from torchferry.bundle.golden import CaseArrays
+from torchferry.compare.tolerance import Bound
+from torchferry.errors import ExitCode, FerryError
+from torchferry.export.certified import NotCertifiedError, certified_bounds
+from torchferry.export.golden_cases import OTHER_SIZES
+from torchferry.export.perturbation import DRAWS, FACTOR, estimated_bounds
+from torchferry.export.source import ExportSource
+
+UNIT_ROUNDOFF = 2.0**-24  # of float32
+
+
+def output_bounds(source: ExportSource, cases: Sequence[CaseArrays]) -> dict[str, Bound]:
+    """Bounds that hold on the inputs of each case, and so on any of its samples.
+
+    Raises FerryError(MISMATCH) where float32 eager itself breaks them: the module computes something else in float64.
+    """
+    found = [
+        _case_bounds(source, case) for case in cases if case is cases[0] or case.name == OTHER_SIZES
+    ]  # a batch holds its samples
+    return {name: max((bounds[name] for bounds in found), key=lambda bound: bound.value) for name in found[0]}
+
+
+def _case_bounds(source: ExportSource, case: CaseArrays) -> dict[str, Bound]:
+    observed = {name: _distance(case, name) for name in _float_outputs(source)}
+    bounds = _bounds(source, case, observed)
+    for name, bound in bounds.items():
+        if not observed[name] <= bound.value:
+            raise FerryError(
+                ExitCode.MISMATCH,
+                f"module: output {name}: got float32 eager {observed[name]:.3g} away from float64, expected at most {bound.value:.3g}, which "
+                "rounding explains: the module computes something else in float64 (a dtype that depends on its input's?); nothing was written",
+            )
+    return bounds
+
+
+def _bounds(source: ExportSource, case: CaseArrays, observed: dict[str, float]) -> dict[str, Bound]:
+    try:
+        program = source.program
+    except FerryError:
+        return _estimated(source, case, observed, "torch.export cannot take the module")
+    try:
+        values = certified_bounds(program, source.contract, case.inputs)
+    except NotCertifiedError as error:
+        return _estimated(source, case, observed, str(error))
+    return {name: Bound(value, _certified_reason(value, observed[name])) for name, value in values.items()}
+
+
+def _estimated(source: ExportSource, case: CaseArrays, observed: dict[str, float], why: str) -> dict[str, Bound]:
+    values = {
+        # Never less than the rounding of the output itself: a constant that a clamp lets through is rounded by no operator.
+        name: max(value, UNIT_ROUNDOFF * float(np.abs(case.float64[name]).max(initial=0.0)))
+        for name, value in estimated_bounds(source.module, source.contract, case.inputs).items()
+    }
+    return {name: Bound(value, _estimated_reason(value, observed[name], why)) for name, value in values.items()}
+
+
+def _certified_reason(bound: float, observed: float) -> str:
+    return (
+        f"certified: on these goldens no float32 evaluation, with sums in any order, can be more than {bound:.3g} from float64 (running error "
+        f"bound: Higham, Accuracy and Stability of Numerical Algorithms, chapters 3 and 4); float32 eager is within {observed:.2g}"
+    )
+
+
+def _estimated_reason(bound: float, observed: float, why: str) -> str:
+    return (
+        f"estimated, since {why}: {FACTOR} x {bound / FACTOR:.3g}, the largest of {DRAWS} deviations from float64 when each operator's "
+        f"result is moved at random by its own float32 rounding error; float32 eager is within {observed:.2g}"
+    )
+
+
+def _float_outputs(source: ExportSource) -> list[str]:
+    return [spec.name for spec in source.contract.outputs if spec.dtype.startswith("float")]
+
+
+def _distance(case: CaseArrays, name: str) -> float:
+    """How far float32 eager is from float64; infinite where only one of them is a number."""
+    a, b = case.float32[name].astype(np.float64), case.float64[name].astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        difference = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.abs(a - b))
+    return float(np.nan_to_num(difference, nan=np.inf).max(initial=0.0))

@@ -1,0 +1,117 @@
+"""`generate`: a torch.export program and its contract to the text of model.c, model.h and model.cmake."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch.export import ExportedProgram
+
+from torchferry.bundle.contract import Contract
+from torchferry.errors import ExitCode, FerryError
+from torchferry.export.c99 import reference
+from torchferry.export.c99.capture import capture
+from torchferry.export.c99.elementary import ULP_BOUND
+from torchferry.export.c99.fold import fold
+from torchferry.export.c99.ir import Graph, Linear
+from torchferry.export.c99.kernels import pack
+from torchferry.export.c99.model import Model
+from torchferry.export.c99.naming import named, plain
+from torchferry.export.c99.print_header import print_header
+from torchferry.export.c99.print_layers import describe
+from torchferry.export.c99.print_source import print_source
+from torchferry.export.c99.tables import wrap_code
+
+Array = NDArray[Any]
+SELFTEST_SAMPLES = 4
+DEFAULT_MAX_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class Generated:
+    """The files by name, the folded graph (which `reference.run` computes with the same bits) and the bytes of its tables."""
+
+    files: Mapping[str, str]
+    graph: Graph
+    prefix: str
+    table_bytes: int
+
+
+def generate(
+    program: ExportedProgram,
+    contract: Contract,
+    *,
+    name: str,
+    goldens: Mapping[str, Array],
+    provenance: str = "",
+    max_bytes: int = DEFAULT_MAX_BYTES,
+) -> Generated:
+    """Print the C of a model.
+
+    `goldens` are raw inputs [N, ...] by name; the first four become the self-test. `provenance` is free text for the comment
+    at the top. Raises FerryError: FORMAT for what C cannot express and for names that are not C identifiers, BAD_INPUT for
+    weights that are not finite and for tables of more than `max_bytes`.
+    """
+    graph = fold(capture(program, contract))
+    model = Model.build(name, contract, graph)
+    size = table_bytes(graph)
+    if size > max_bytes:
+        raise FerryError(
+            ExitCode.BAD_INPUT,
+            f"c: tables: got {size} bytes, expected at most {max_bytes}; raise --max-bytes or make the model smaller",
+        )
+    samples = {spec.name: np.asarray(goldens[spec.name])[:SELFTEST_SAMPLES] for spec in contract.inputs}
+    outputs = reference.run(graph, samples)
+    expected = {spec.name: output for spec, output in zip(contract.outputs, outputs, strict=True)}
+    body = wrap_code(named(print_source(model, "model.h", samples, expected), model.prefix))
+    about = _about(model, provenance, size, hashlib.sha256(body.encode()).hexdigest())
+    files = {
+        "model.c": f"{about}{body}",
+        "model.h": about + wrap_code(named(print_header(model), model.prefix)),
+        "model.cmake": CMAKE.replace("@", model.prefix),
+    }
+    return Generated(files, graph, model.prefix, size)
+
+
+def table_bytes(graph: Graph) -> int:
+    """Bytes of weights and biases in C."""
+    tables = [pack(node) for node in graph.nodes if isinstance(node, Linear)]
+    return sum(4 * (table.wide.size + table.narrow.size + table.bias.size) for table in tables)
+
+
+def _about(model: Model, provenance: str, size: int, digest: str) -> str:
+    contract = model.contract
+    inputs = [f" *   {spec.name}: {spec.describe()}" for spec in contract.inputs]
+    outputs = [f" *   {spec.name}: {spec.describe()}" for spec in contract.outputs]
+    ulp = max(ULP_BOUND[function] for function in ("exp", "expm1", "tanh", "erf", "log"))
+    layers = [f" *   {index}. {describe(layer)}" for index, layer in enumerate(model.layers, 1)]
+    lines = [
+        f"/* {model.prefix}: a neural network in C99, written by torchferry. Do not edit; export again instead.",
+        *([" *", *(f" * {line}" for line in plain(provenance).splitlines())] if provenance else []),
+        " *",
+        " * Inputs (N samples):",
+        *inputs,
+        " * Outputs:",
+        *outputs,
+        " * Layers:",
+        *layers,
+        " *",
+        f" * Tables {size} bytes, workspace {model.workspace_bytes()} bytes. No heap, no libm, no stdio, no mutable globals.",
+        " * Every operation is one IEEE 754 float32 operation in a fixed order, so every processor gives the same bits. Errors against",
+        f" * exact arithmetic: exp, tanh, erf and log at most {ulp} ULP; a product of n inputs (n + 1) 2^-24 of the sum of |weight x|.",
+        f" * SHA-256 of model.c after this comment: {digest}",
+        " */",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+CMAKE = """\
+# include(model.cmake), then target_link_libraries(your_target PRIVATE @). Options such as -march=native choose the vector width.
+add_library(@ STATIC ${CMAKE_CURRENT_LIST_DIR}/model.c)
+target_include_directories(@ PUBLIC ${CMAKE_CURRENT_LIST_DIR})
+set_target_properties(@ PROPERTIES C_STANDARD 99 C_STANDARD_REQUIRED ON POSITION_INDEPENDENT_CODE ON)
+"""

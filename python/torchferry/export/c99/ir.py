@@ -1,0 +1,142 @@
+"""The intermediate representation: what one sample goes through, as a list of nodes over immutable values.
+
+Shapes are per sample, without the batch. Numbers in constants are float64 while passes fold them and are rounded to
+float32 once, when the C is printed or the reference runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Value:
+    """An array that a node gives or the caller gives; compared by identity."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+    @property
+    def size(self) -> int:
+        """Elements per sample."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+
+@dataclass(frozen=True, eq=False)
+class Constant:
+    """A scalar (shape ()) or one number per element of a sample (shape [size])."""
+
+    array: Doubles
+
+
+Operand = Value | Constant
+
+
+@dataclass(frozen=True, eq=False)
+class Map:
+    """An elementwise function; `operator` is a key of `elementwise.OPERATORS`. All values have the output's size, or one element."""
+
+    operator: str
+    operands: tuple[Operand, ...]
+    output: Value
+    label: str
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """The operands that are not constants."""
+        return tuple(operand for operand in self.operands if isinstance(operand, Value))
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """output[row] = weight x[row] + bias over the rows of x, a matrix [rows, inputs]. `weight` is [outputs, inputs]."""
+
+    x: Value
+    weight: Doubles
+    bias: Doubles
+    output: Value
+    label: str
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """What it reads."""
+        return (self.x,)
+
+    @property
+    def inputs(self) -> int:
+        """Columns of x."""
+        return int(self.weight.shape[1])
+
+    @property
+    def outputs(self) -> int:
+        """Columns of the output."""
+        return int(self.weight.shape[0])
+
+    @property
+    def rows(self) -> int:
+        """Rows of x per sample, 1 for a plain vector."""
+        return self.x.size // self.inputs
+
+
+@dataclass(frozen=True, eq=False)
+class Softmax:
+    """Softmax, or its logarithm, over rows of `width` elements."""
+
+    x: Value
+    width: int
+    logarithm: bool
+    output: Value
+    label: str
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """What it reads."""
+        return (self.x,)
+
+
+@dataclass(frozen=True, eq=False)
+class Argmax:
+    """The index of the first largest of each row of `width` elements; a NaN counts as the largest."""
+
+    x: Value
+    width: int
+    output: Value
+    label: str
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """What it reads."""
+        return (self.x,)
+
+
+Node = Map | Linear | Softmax | Argmax
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """Nodes in the order in which they run. `outputs` are in contract order; two may be one value, in two shapes."""
+
+    inputs: tuple[Value, ...]
+    nodes: tuple[Node, ...]
+    outputs: tuple[Value, ...]
+    shapes: tuple[tuple[int, ...], ...]
+
+    def uses(self) -> dict[Value, int]:
+        """How often each value is read, as an operand or as an output."""
+        counts: dict[Value, int] = {}
+        for node in self.nodes:
+            for value in node.values:
+                counts[value] = counts.get(value, 0) + 1
+        for value in self.outputs:
+            counts[value] = counts.get(value, 0) + 1
+        return counts
+
+    def producer(self) -> dict[Value, Node]:
+        """Which node gives each value."""
+        return {node.output: node for node in self.nodes}

@@ -1,0 +1,66 @@
+"""model.c: arithmetic, helpers, layers, and the functions that the header declares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from numpy.typing import NDArray
+
+from torchferry.export.c99.kernels import PANEL
+from torchferry.export.c99.model import Model
+from torchferry.export.c99.naming import own
+from torchferry.export.c99.print_calls import print_calls, print_forward
+from torchferry.export.c99.print_layers import LayerPrinter
+from torchferry.export.c99.print_selftest import print_selftest
+from torchferry.export.c99.product_snippets import PRODUCTS, VECTORS, gather
+from torchferry.export.c99.snippets import FUNCTIONS, PLAIN, STRICT
+
+Array = NDArray[Any]
+CHECK = "typedef char model_check_workspace[sizeof(model_workspace) == MODEL_WORKSPACE_BYTES ? 1 : -1];\n"
+
+
+def print_source(model: Model, header: str, goldens: Mapping[str, Array], expected: Mapping[str, Array]) -> str:
+    """Everything after the comment at the top. `goldens` and `expected` are samples of the self-test by tensor name."""
+    printers = [LayerPrinter(model, index) for index in range(len(model.layers))]
+    layers = [printer.print() for printer in printers]
+    needs = [name for printer in printers for name in printer.needs]
+    floats = any(value.dtype == "float32" for value in model.graph.outputs)
+    products = any(name in ("columns", "dot") for name in needs)
+    parts = [
+        f'#include "{header}"\n\n#include <float.h>\n',
+        own(STRICT),
+        own(VECTORS if products else PLAIN),
+        own(_shapes(model)) if products else "",
+        own(CHECK),
+        own(print_helpers(["bits", *needs, *(["quiet"] if floats else [])], model.row_bits)),
+        *layers,
+        print_forward(model, printers),
+        print_calls(model),
+        print_selftest(model, goldens, expected),
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _shapes(model: Model) -> str:
+    return f"#define MODEL_PANEL {PANEL} /* columns of a table that lie together */\ntypedef uint{model.row_bits}_t model_row;\n"
+
+
+def print_helpers(needs: Iterable[str], row_bits: int) -> str:
+    """The snippets that are needed, each after those that it calls."""
+    printed: dict[str, str] = {}
+
+    def add(name: str) -> None:
+        if name in printed:
+            return
+        if name.startswith("gather_"):
+            printed[name] = gather(name.removeprefix("gather_"), row_bits)
+            return
+        snippet = FUNCTIONS.get(name) or PRODUCTS[name]
+        for other in snippet.needs:
+            add(other)
+        printed[name] = snippet.text
+
+    for name in needs:
+        add(name)
+    return "\n".join(printed.values())

@@ -1,0 +1,94 @@
+"""Input specs as users write them: `uint8[N,3,32,32]:0..255`, an example array or tensor, or a TensorSpec."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, get_args
+
+import numpy as np
+import torch
+from pydantic import ValidationError
+
+from torchferry.bundle.contract import BATCH, DTypeName, SymbolRange, TensorSpec
+from torchferry.errors import ExitCode, FerryError
+
+InputSpec = TensorSpec | str | np.ndarray[Any, Any] | torch.Tensor
+SymbolLimits = SymbolRange | tuple[int, int | None]
+
+DTYPES: tuple[str, ...] = get_args(DTypeName)
+GRAMMAR = "DTYPE[DIM,...] or DTYPE[DIM,...]:MIN..MAX, e.g. uint8[N,3,32,32]:0..255"
+_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_SPEC = re.compile(rf"(?P<dtype>\w+)\[(?P<dims>[^\[\]]*)\](?::(?P<low>{_NUMBER})\.\.(?P<high>{_NUMBER}))?")
+_SYMBOL_LIMITS = re.compile(r"(?P<low>\d+)\.\.(?P<high>\d*)")
+
+
+def parse_inputs(inputs: Mapping[str, InputSpec]) -> tuple[TensorSpec, ...]:
+    """The contract's inputs, in order. Raises FerryError(USAGE)."""
+    if not inputs:
+        raise FerryError(ExitCode.USAGE, "inputs: got none, expected at least one; name each input and give its dtype and shape")
+    return tuple(parse_input(name, value) for name, value in inputs.items())
+
+
+def parse_input(name: str, value: InputSpec) -> TensorSpec:
+    """One input; an example's first dim becomes the batch `N`. Raises FerryError(USAGE)."""
+    if isinstance(value, TensorSpec):
+        return value.model_copy(update={"name": name})
+    if isinstance(value, str):
+        return _parse_text(name, value)
+    shape: tuple[int | str, ...] = (BATCH, *map(int, value.shape[1:])) if value.ndim else ()
+    return _spec(name, str(value.dtype).removeprefix("torch."), shape, None)
+
+
+def parse_symbols(limits: Mapping[str, SymbolLimits | str], specs: tuple[TensorSpec, ...]) -> dict[str, SymbolRange]:
+    """The range of each symbol of the specs: those given (`1..512`, `2..`), else 0 or more for N and 1 or more for others.
+
+    Raises FerryError(USAGE) for a symbol that no input has, or limits that are none.
+    """
+    used = sorted(set().union(*(spec.symbols for spec in specs)))
+    for symbol in limits:
+        if symbol not in used:
+            raise FerryError(ExitCode.USAGE, f"symbols: got {symbol!r}, expected one of those in the inputs' shapes: {used}")
+    return {symbol: _limits(symbol, limits.get(symbol, (0 if symbol == BATCH else 1, None))) for symbol in used}
+
+
+def _limits(symbol: str, value: SymbolLimits | str) -> SymbolRange:
+    if isinstance(value, SymbolRange):
+        return value
+    if isinstance(value, str):
+        found = _SYMBOL_LIMITS.fullmatch(value)
+        if found is None:
+            raise FerryError(ExitCode.USAGE, f"symbols: {symbol}: got {value!r}, expected MIN..MAX or MIN.., e.g. 1..512")
+        value = (int(found["low"]), int(found["high"]) if found["high"] else None)
+    try:
+        return SymbolRange(min=value[0], max=value[1])
+    except ValidationError as error:
+        raise FerryError(ExitCode.USAGE, f"symbols: {symbol}: {_problem(error)}; correct the limits") from None
+
+
+def _parse_text(name: str, text: str) -> TensorSpec:
+    found = _SPEC.fullmatch(text.strip())
+    if found is None:
+        raise FerryError(ExitCode.USAGE, f"input {name}: got {text!r}, expected {GRAMMAR}")
+    dims = [dim.strip() for dim in found["dims"].split(",")] if found["dims"].strip() else []
+    limits = None if found["low"] is None else (float(found["low"]), float(found["high"]))
+    return _spec(name, found["dtype"], tuple(int(dim) if dim.isdigit() else dim for dim in dims), limits)
+
+
+def _spec(name: str, dtype: str, shape: tuple[int | str, ...], limits: tuple[float, float] | None) -> TensorSpec:
+    if dtype not in DTYPES:
+        raise FerryError(ExitCode.USAGE, f"input {name}: dtype: got {dtype}, expected one of {', '.join(DTYPES)}")
+    fields = {"name": name, "dtype": dtype, "shape": shape, "range": limits, "unit": None, "allow_nonfinite": False}
+    try:
+        return TensorSpec.model_validate(fields)
+    except ValidationError as error:
+        raise FerryError(ExitCode.USAGE, f"input {name}: {_problem(error)}; expected {GRAMMAR}") from None
+
+
+def _problem(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    if first["type"] == "value_error":
+        return str(first["ctx"]["error"])
+    return (
+        f"{'.'.join(str(part) for part in first['loc'][:2])}: got {first['input']!r}, {first['msg'][0].lower()}{first['msg'][1:]}"
+    )

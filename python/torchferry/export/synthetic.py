@@ -1,0 +1,48 @@
+"""Seeded random inputs inside a contract, for modules without real goldens and for trying other shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from torchferry.bundle.contract import BATCH, Array, SymbolRange, TensorSpec
+
+BATCH_SIZE = 64
+_SIZES = (11, 13, 17, 19, 23)  # of symbols other than the batch: all different, so that an output's dims can be told apart
+_INTEGER_RANGE = (0, 9)  # where a contract gives no range: small enough to be an index into most things
+
+
+def default_sizes(symbols: Mapping[str, SymbolRange], *, batch: int = BATCH_SIZE) -> dict[str, int]:
+    """A size for each symbol inside its limits."""
+    others = [symbol for symbol in symbols if symbol != BATCH]
+    wanted = {BATCH: batch, **{symbol: _SIZES[index % len(_SIZES)] + index for index, symbol in enumerate(others)}}
+    return {symbol: clipped(wanted[symbol], limits) for symbol, limits in symbols.items()}
+
+
+def clipped(size: int, limits: SymbolRange) -> int:
+    """The allowed size next to `size`."""
+    return max(limits.min, size if limits.max is None else min(size, limits.max))
+
+
+def synthetic_inputs(specs: tuple[TensorSpec, ...], sizes: Mapping[str, int], *, seed: int) -> dict[str, Array]:
+    """One array for each spec, inside its range: floats are normal without one, uniform in one."""
+    random = np.random.default_rng(seed)
+    return {spec.name: _values(spec, sizes, random) for spec in specs}
+
+
+def _values(spec: TensorSpec, sizes: Mapping[str, int], random: np.random.Generator) -> Array:
+    shape = [dim if isinstance(dim, int) else sizes[dim] for dim in spec.shape]
+    if spec.dtype == "bool":
+        return np.asarray(random.integers(0, 2, shape).astype(bool))
+    if spec.dtype.startswith("float"):
+        values = random.normal(size=shape) if spec.range is None else random.uniform(*spec.range, shape)
+        return np.asarray(values.astype(spec.dtype))
+    low, high = _integer_range(spec)
+    return np.asarray(random.integers(low, high, shape, dtype=np.int64, endpoint=True).astype(spec.dtype))
+
+
+def _integer_range(spec: TensorSpec) -> tuple[int, int]:
+    if spec.range is not None:
+        return int(np.ceil(spec.range[0])), int(np.floor(spec.range[1]))
+    return (0, 255) if spec.dtype == "uint8" else _INTEGER_RANGE

@@ -1,0 +1,62 @@
+"""Running a float32 module in float64 without changing its source."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from torchferry.bundle.contract import Array, Contract
+from torchferry.engines.torch_device import set_threads, to_arrays, to_tensors
+
+
+class Widen(TorchDispatchMode):
+    """Every conversion to float32 that the module's code asks for (`x.float()`, `dtype=torch.float32`) is one to float64."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch has no annotation there
+
+    def __torch_dispatch__(
+        self, func: Callable[..., Any], types: object, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Call `func` with float64 for float32."""
+        return func(*map(_widen_dtype, args), **{key: _widen_dtype(value) for key, value in (kwargs or {}).items()})
+
+
+def _widen_dtype(value: Any) -> Any:
+    return torch.float64 if value is torch.float32 else value
+
+
+@contextmanager
+def float64_everywhere() -> Iterator[None]:
+    """New tensors without a dtype are float64, and so are those that ask for float32."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        with Widen():
+            yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def double_of(module: torch.nn.Module) -> torch.nn.Module:
+    """A copy with float64 parameters and buffers."""
+    return copy.deepcopy(module).double()
+
+
+def run_in_float64(double: torch.nn.Module, contract: Contract, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """Outputs of a module made by `double_of`: float outputs as float64, others in the contract's dtype."""
+    ordered = {spec.name: widen(inputs[spec.name]) for spec in contract.inputs}
+    set_threads(1)
+    with torch.inference_mode(), float64_everywhere():
+        values = double(*to_tensors(ordered, torch.device("cpu")))
+    return to_arrays(contract, values)
+
+
+def widen(array: Array) -> Array:
+    """Floats as float64, others as they are."""
+    return array.astype("float64") if array.dtype.kind == "f" else array

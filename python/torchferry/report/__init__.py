@@ -1,0 +1,1 @@
+"""Reports of verdicts: text for the terminal."""

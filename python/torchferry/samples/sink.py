@@ -1,0 +1,233 @@
+"""Outputs of `predict`: JSON lines, CSV or `.npy`, written beside their place and renamed at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+import numpy as np
+
+from torchferry.bundle import npy
+from torchferry.bundle.contract import BATCH, Array, Contract
+from torchferry.errors import ExitCode, FerryError
+from torchferry.samples.text import csv_header, csv_rows, json_rows
+
+FORMATS = ("jsonl", "csv", "npy")
+
+
+class SampleSink(Protocol):
+    """Takes batches of contract outputs."""
+
+    def write(self, outputs: Mapping[str, Array]) -> None:
+        """Append one batch."""
+
+    def finish(self) -> None:
+        """Called once after the last batch, by `open_sink`."""
+
+
+@contextlib.contextmanager
+def open_sink(
+    contract: Contract, output: str, *, format_name: str | None, select: str | None, total: int | None
+) -> Iterator[SampleSink]:
+    """Open `--output` (`-` is stdout); the files appear when the block ends without an error.
+
+    `select` names the only output to write; `total` is the number of samples if known. Raises FerryError(USAGE or IO).
+    """
+    kind = _format(output, format_name)
+    names = _names(contract, select)
+    _check_batch(contract, names)
+    try:
+        with contextlib.ExitStack() as stack:
+            sink = _open_kind(kind, contract, output, names, total, stack)
+            yield sink
+            sink.finish()
+    except OSError as error:
+        raise FerryError(
+            ExitCode.IO, f"{output}: got {error.strerror or error}, expected to write the outputs; nothing was kept"
+        ) from None
+
+
+def _format(output: str, format_name: str | None) -> str:
+    by_ending = "jsonl" if output == "-" else Path(output).suffix.removeprefix(".")
+    chosen = by_ending if format_name is None else format_name
+    if format_name is None and output != "-" and chosen not in FORMATS and _is_special(Path(output)):
+        chosen = "jsonl"
+    if chosen not in FORMATS:
+        where = f"--output {output}" if format_name is None else "--format"
+        raise FerryError(
+            ExitCode.USAGE, f"{where}: got {chosen!r}, expected one of {', '.join(FORMATS)}; use such an ending or --format"
+        )
+    return chosen
+
+
+def _names(contract: Contract, select: str | None) -> list[str]:
+    names = [spec.name for spec in contract.outputs]
+    if select is not None and select not in names:
+        raise FerryError(ExitCode.USAGE, f"--select: got {select!r}, expected one of {names}")
+    return names if select is None else [select]
+
+
+def _is_batched(contract: Contract) -> bool:
+    """Without a batch the outputs are one sample."""
+    return any(BATCH in spec.shape[:1] for spec in contract.inputs)
+
+
+def _check_batch(contract: Contract, names: list[str]) -> None:
+    """Samples are written one by one, so each output must have one value a sample."""
+    for name in names:
+        if _is_batched(contract) and contract.output(name).shape[:1] != (BATCH,):
+            raise FerryError(
+                ExitCode.USAGE,
+                f"--output: got output {name} {contract.output(name).describe()}, expected the batch {BATCH} first: "
+                "it has no value for each sample; use --select with another output",
+            )
+
+
+def _open_kind(
+    kind: str,
+    contract: Contract,
+    output: str,
+    names: list[str],
+    total: int | None,
+    stack: contextlib.ExitStack,
+) -> SampleSink:
+    if kind == "npy":
+        if output == "-" and len(names) > 1:
+            raise FerryError(
+                ExitCode.USAGE, f"--output -: got {len(names)} outputs, expected one for .npy; use --select with one of {names}"
+            )
+        paths = {name: output if len(names) == 1 else f"{Path(output).with_suffix('')}.{name}.npy" for name in names}
+        batched = _is_batched(contract)
+        files = {
+            name: _NpyFile(stack.enter_context(_open_target(path)), path, batched=batched, total=total)
+            for name, path in paths.items()
+        }
+        return _NpySink(files)
+    stream = stack.enter_context(_open_target(output))
+    return _JsonSink(stream, contract, names) if kind == "jsonl" else _CsvSink(stream, contract, names)
+
+
+class _RowSink:
+    """One line a sample."""
+
+    def __init__(self, stream: BinaryIO, contract: Contract, names: list[str]) -> None:
+        self._stream, self._contract, self._names = stream, contract, names
+
+    def write(self, outputs: Mapping[str, Array]) -> None:
+        samples = {name: outputs[name] for name in self._names}
+        if not _is_batched(self._contract):
+            samples = {name: array[np.newaxis] for name, array in samples.items()}
+        self._write_samples(samples)
+
+    def finish(self) -> None:
+        self._stream.flush()
+
+    def _write_samples(self, samples: Mapping[str, Array]) -> None:
+        raise NotImplementedError
+
+    def _write_line(self, line: str) -> None:
+        self._stream.write(line.encode() + b"\n")
+
+
+class _JsonSink(_RowSink):
+    def _write_samples(self, samples: Mapping[str, Array]) -> None:
+        for row in json_rows(self._contract, samples):
+            self._write_line(row)
+
+
+class _CsvSink(_RowSink):
+    _needs_header = True
+
+    def _write_samples(self, samples: Mapping[str, Array]) -> None:
+        if self._needs_header:
+            self._write_line(csv_header(self._contract, samples))
+            self._needs_header = False
+        for row in csv_rows(self._contract, samples):
+            self._write_line(row)
+
+
+class _NpySink:
+    def __init__(self, files: Mapping[str, _NpyFile]) -> None:
+        self._files = files
+
+    def write(self, outputs: Mapping[str, Array]) -> None:
+        for name, file in self._files.items():
+            file.append(outputs[name])
+
+    def finish(self) -> None:
+        """All files are whole before the first appears."""
+        for file in self._files.values():
+            file.finish()
+
+
+class _NpyFile:
+    """One growing array. The first rows say the shape; the header is written again at the end, with the row count."""
+
+    def __init__(self, stream: BinaryIO, path: str, *, batched: bool, total: int | None) -> None:
+        self._stream, self._batched, self._total = stream, batched, total
+        if batched and total is None and not stream.seekable():
+            raise FerryError(
+                ExitCode.USAGE, f"{path}: got .npy into a pipe from an input of unknown length; write to a file or use jsonl"
+            )
+        self._first: Array | None = None
+        self._rows = 0
+
+    def append(self, rows: Array) -> None:
+        if self._first is None:
+            self._first = rows
+            self._stream.write(self._header(rows, self._total or 0))
+        self._rows += len(rows) if self._batched else 0
+        self._stream.write(rows.tobytes())
+
+    def finish(self) -> None:
+        if self._first is not None and self._stream.seekable():
+            self._stream.seek(0)
+            self._stream.write(self._header(self._first, self._rows))
+        self._stream.flush()
+
+    def _header(self, rows: Array, count: int) -> bytes:
+        return npy.header_bytes(rows.dtype, (count, *rows.shape[1:]) if self._batched else rows.shape)
+
+
+@contextlib.contextmanager
+def _open_target(path: str) -> Iterator[BinaryIO]:
+    """stdout, a special file written directly, or a temporary sibling that is renamed at the end."""
+    if path == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    target = Path(path)
+    if _is_special(target):
+        with target.open("wb") as stream:
+            yield stream
+        return
+    if target.is_dir():
+        raise FerryError(ExitCode.IO, f"{path}: got a folder, expected a file to write; choose another --output")
+    if target.exists():
+        target = target.resolve()  # a link is kept, and what it points to replaced
+        if not os.access(target, os.W_OK):
+            raise FerryError(ExitCode.IO, f"{path}: got a file that may not be written; change its permissions or choose another")
+    descriptor, temporary = tempfile.mkstemp(prefix=".ferry-", suffix=".tmp", dir=target.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            os.fchmod(stream.fileno(), 0o666 & ~_umask())
+            yield stream
+        Path(temporary).replace(target)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def _is_special(path: Path) -> bool:
+    return path.exists() and not stat.S_ISREG(path.stat().st_mode) and not path.is_dir()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,89 @@
+"""Outputs as text: a float is the shortest decimal that reads back to the same value."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from torchferry.bundle.contract import Array, Classes, Contract
+from torchferry.errors import ExitCode, FerryError
+
+Texts = np.ndarray[Any, np.dtype[Any]]
+
+
+def json_rows(contract: Contract, samples: Mapping[str, Array]) -> Iterator[str]:
+    """One JSON object a sample [count, ...]: the outputs in order, then `class` where the contract names classes."""
+    texts = {name: _texts(array) for name, array in samples.items()}
+    if contract.classes is not None and contract.classes.output in samples:
+        names = _class_names(contract.classes, samples[contract.classes.output])
+        texts["class"] = _each(names, lambda text: json.dumps(text, ensure_ascii=False))
+    for index in range(_count(samples)):
+        yield "{" + ", ".join(f'"{name}": {_nested(text[index])}' for name, text in texts.items()) + "}"
+
+
+def csv_header(contract: Contract, samples: Mapping[str, Array]) -> str:
+    """Column names: `label` for one element a sample, `logits[0]`, `map[1][2]` for more, then `class`."""
+    shapes = {name: array.shape[1:] for name, array in samples.items()}
+    if contract.classes is not None and contract.classes.output in samples:
+        shapes["class"] = shapes[contract.classes.output]
+    return ",".join(column for name, shape in shapes.items() for column in _columns(name, shape))
+
+
+def csv_rows(contract: Contract, samples: Mapping[str, Array]) -> Iterator[str]:
+    """One line a sample, in the header's order."""
+    texts = {name: _texts(array, quote="") for name, array in samples.items()}
+    if contract.classes is not None and contract.classes.output in samples:
+        texts["class"] = _each(_class_names(contract.classes, samples[contract.classes.output]), _csv_text)
+    for index in range(_count(samples)):
+        yield ",".join(cell for text in texts.values() for cell in np.ravel(text[index]).tolist())
+
+
+def _columns(name: str, shape: tuple[int, ...]) -> list[str]:
+    if math.prod(shape) == 1:
+        return [name]
+    return [name + "".join(f"[{i}]" for i in index) for index in np.ndindex(*shape)]
+
+
+def _count(samples: Mapping[str, Array]) -> int:
+    return len(next(iter(samples.values())))
+
+
+def _texts(array: Array, *, quote: str = '"') -> Texts:
+    """Each element as text; `quote` goes around what is not finite."""
+    if array.dtype.kind == "b":
+        return np.where(array, "true", "false")
+    texts = array.astype("U32")
+    if array.dtype.kind == "f" and quote:
+        texts = np.where(np.isfinite(array), texts, np.char.add(np.char.add(quote, texts), quote))
+    return texts
+
+
+def _nested(texts: Any) -> str:
+    if isinstance(texts, str):
+        return texts
+    return "[" + ", ".join(_nested(text) for text in texts) + "]"
+
+
+def _class_names(classes: Classes, values: Array) -> Texts:
+    """The name of each value. Raises FerryError(FORMAT) for a value without one: the contract promises that there is none."""
+    labels = values.astype(np.int64)
+    wrong = labels[(labels < 0) | (labels >= len(classes.names))]
+    if wrong.size:
+        raise FerryError(
+            ExitCode.FORMAT,
+            f"{classes.output}: got class {wrong[0]}, expected 0 to {len(classes.names) - 1}; "
+            "the artifact breaks the contract, export again",
+        )
+    return np.asarray(np.array(classes.names, dtype=object)[labels])
+
+
+def _each(texts: Texts, change: Any) -> Texts:
+    return np.array([change(text) for text in texts.ravel()], dtype=object).reshape(texts.shape)
+
+
+def _csv_text(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in ',"\n\r') else text

@@ -1,0 +1,166 @@
+"""Generated C as something to call: compiled with the strict warnings into a shared object, called through ctypes."""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+import subprocess
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from builders.contracts import contract, spec
+from torchferry.bundle.contract import Classes, Contract, TensorSpec
+from torchferry.export.c99 import Generated, generate, generate_int8
+from torchferry.export.source import ExportSource
+
+WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror")
+COMPILERS = tuple(compiler for compiler in ("gcc", "clang") if shutil.which(compiler))
+Array = NDArray[Any]
+
+
+def contract_of(
+    module: nn.Module, inputs: tuple[TensorSpec, ...], names: tuple[str, ...], classes: Classes | None = None
+) -> Contract:
+    """The contract of a module, from what it returns for two samples."""
+    with torch.no_grad():
+        results = module(*(torch.zeros(2, *s.shape[1:], dtype=getattr(torch, s.dtype)) for s in inputs))
+    results = results if isinstance(results, tuple) else (results,)
+    outputs = tuple(
+        spec(n, str(r.dtype).removeprefix("torch."), ("N", *r.shape[1:])) for n, r in zip(names, results, strict=True)
+    )
+    return contract(inputs, outputs, classes=classes)
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A module with its contract, example inputs and generated C."""
+
+    module: nn.Module
+    contract: Contract
+    samples: dict[str, Array]
+    generated: Generated
+
+    def float32(self) -> dict[str, Array]:
+        return self._eager(self.module.float())
+
+    def float64(self) -> dict[str, Array]:
+        try:
+            return self._eager(self.module.double())
+        finally:
+            self.module.float()
+
+    def _eager(self, module: nn.Module) -> dict[str, Array]:
+        dtype = next(module.parameters()).dtype if list(module.parameters()) else torch.float32
+        tensors = [torch.from_numpy(a.copy()) for a in self.samples.values()]
+        with torch.no_grad():
+            results = module(*(t.to(dtype) if t.is_floating_point() else t for t in tensors))
+        results = results if isinstance(results, tuple) else (results,)
+        return {s.name: r.numpy() for s, r in zip(self.contract.outputs, results, strict=True)}
+
+
+def subject_of(
+    module: nn.Module,
+    inputs: tuple[TensorSpec, ...],
+    names: tuple[str, ...],
+    samples: dict[str, Array],
+    *,
+    name: str = "net",
+    classes: Classes | None = None,
+) -> Subject:
+    """Export and generate."""
+    module.eval()
+    promised = contract_of(module, inputs, names, classes)
+    program = ExportSource(module, promised, {key: array[:4] for key, array in samples.items()}).program
+    return Subject(module, promised, samples, generate(program, promised, name=name, goldens=samples))
+
+
+def quantized(subject: Subject) -> Subject:
+    """The int8 form of a subject, calibrated on its samples."""
+    name = subject.generated.prefix
+    program = ExportSource(subject.module, subject.contract, {key: array[:4] for key, array in subject.samples.items()}).program
+    made = generate_int8(program, subject.contract, name=name, goldens=subject.samples, calibration=subject.samples)
+    return replace(subject, generated=made)
+
+
+def struct_dtype(specs: tuple[TensorSpec, ...]) -> np.dtype[Any]:
+    """The C struct as NumPy sees it, with the C compiler's padding."""
+    return np.dtype([(s.name, "uint8" if s.dtype == "bool" else s.dtype, s.shape[1:]) for s in specs], align=True)
+
+
+def address(array: Array | None, offset: int = 0) -> ctypes.c_void_p:
+    """A pointer to an array's bytes; None: NULL."""
+    return ctypes.c_void_p(None if array is None else array.ctypes.data + offset)
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A loaded model. `run` takes arrays [N, ...] by name, one call per sample or one for the whole batch."""
+
+    library: ctypes.CDLL
+    prefix: str
+    contract: Contract
+
+    def function(self, name: str) -> Any:
+        return getattr(self.library, f"{self.prefix}_{name}")
+
+    def pack(self, arrays: dict[str, Array]) -> Array:
+        packed = np.zeros(len(next(iter(arrays.values()))), struct_dtype(self.contract.inputs))
+        for name, array in arrays.items():
+            packed[name] = array
+        return packed
+
+    def empty(self, count: int) -> Array:
+        return np.zeros(count, struct_dtype(self.contract.outputs))
+
+    def unpack(self, outputs: Array) -> dict[str, Array]:
+        return {s.name: np.ascontiguousarray(outputs[s.name]).astype(s.dtype) for s in self.contract.outputs}
+
+    def run(self, arrays: dict[str, Array], *, batch: bool = False) -> dict[str, Array]:
+        packed = self.pack(arrays)
+        outputs = self.empty(len(packed))
+        if batch:
+            assert self.function("run_batch")(address(packed), address(outputs), ctypes.c_size_t(len(packed)), None) == 0
+        else:
+            for i in range(len(packed)):
+                assert self.function("run")(address(packed[i:]), address(outputs[i:])) == 0
+        return self.unpack(outputs)
+
+    def selftest(self) -> int:
+        return int(self.function("selftest")())
+
+
+def write(generated: Generated, folder: Path) -> Path:
+    """The files in `folder`; returns the C file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in generated.files.items():
+        (folder / name).write_text(text)
+    return folder / next(name for name in generated.files if name.endswith(".c"))
+
+
+def run_tool(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """A compiler or program; what it says becomes the failure."""
+    done = subprocess.run([str(a) for a in arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, (
+        f"{' '.join(map(str, arguments))}: exit {done.returncode}\n{done.stdout[-2000:]}{done.stderr[:4000]}"
+    )
+    return done
+
+
+def load(subject: Subject, folder: Path, compiler: str = "gcc", *flags: str) -> Compiled:
+    """Compile with the strict warnings and load."""
+    source = write(subject.generated, folder)
+    library = folder / f"{compiler}{''.join(flags)}.so".replace("/", "_")
+    run_tool(compiler, *WARNINGS, *(flags or ("-O3",)), "-shared", "-fPIC", "-o", library, source)
+    return Compiled(ctypes.CDLL(str(library)), subject.generated.prefix, subject.contract)
+
+
+def same_bits(actual: dict[str, Array], expected: dict[str, Array]) -> bool:
+    """Equal bytes of every output."""
+    assert set(actual) == set(expected)
+    return all(actual[name].tobytes() == expected[name].tobytes() for name in expected)

@@ -1,0 +1,137 @@
+"""The models of the conformance suite, exported once a session to every format that there is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fcntl import LOCK_EX, flock
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from builders.contracts import contract, spec
+from builders.models import Classifier, Mixed
+from torchferry.bundle.contract import Array, Classes, Contract, SymbolRange
+from torchferry.bundle.reader import open_bundle
+from torchferry.engines.base import NATIVE_CODE_ENGINES
+from torchferry.errors import ExitCode, FerryError
+from torchferry.export.exporter import EXPORTERS, GoldenInputs, export_bundle
+
+ROWS = 64
+STEPS = 6
+
+
+@dataclass(frozen=True)
+class Species:
+    """A model with its contract; `inputs` gives that many samples. A format need express only what `is_common` says."""
+
+    build: Callable[[], nn.Module]
+    contract: Contract
+    inputs: Callable[[int], dict[str, Array]]
+    is_common: bool
+
+
+def _images(rows: int) -> dict[str, Array]:
+    return {"image": np.random.default_rng(1).integers(0, 256, (ROWS, 4, 4), np.uint8)[:rows]}
+
+
+def _mixed(rows: int) -> dict[str, Array]:
+    random = np.random.default_rng(2)
+    samples: dict[str, Array] = {
+        "x": random.normal(size=(ROWS, 3)).astype(np.float32),
+        "wide": random.normal(size=ROWS),
+        "count": random.integers(-(2**40), 2**40, (ROWS, 2)),
+        "small": random.integers(-1000, 1000, ROWS, np.int32),
+        "flag": random.integers(0, 2, ROWS).astype(bool),
+        "level": random.integers(0, 256, (ROWS, 2, 3), np.uint8),
+        "steps": random.normal(size=(ROWS, STEPS)).astype(np.float32),
+    }
+    fixed: dict[str, Array] = {"bias": np.array([0.5, -1.5, 3], np.float32), "scale": np.array(1.25, np.float32)}
+    return {**{name: array[:rows] for name, array in samples.items()}, **fixed}
+
+
+def _mixed_contract() -> Contract:
+    inputs = (
+        spec("x", shape=("N", 3)),
+        spec("wide", "float64", ("N",)),
+        spec("count", "int64", ("N", 2)),
+        spec("small", "int32", ("N",)),
+        spec("flag", "bool", ("N",)),
+        spec("level", "uint8", ("N", 2, 3)),
+        spec("steps", shape=("N", "T")),
+        spec("bias", shape=(3,)),
+        spec("scale", shape=()),
+    )
+    outputs = (
+        spec("scaled", shape=("N", 3)),
+        spec("wider", "float64", ("N",)),
+        spec("next", "int64", ("N", 2)),
+        spec("twice", "int32", ("N",)),
+        spec("other", "bool", ("N",)),
+        spec("turned", "uint8", ("N", 3, 2)),
+        spec("doubled", shape=("N", "T")),
+        spec("total", shape=("N",)),
+        spec("shifted", shape=(3,)),
+    )
+    symbols = {"N": SymbolRange(min=0, max=None), "T": SymbolRange(min=1, max=16)}
+    return Contract(inputs=inputs, outputs=outputs, symbols=symbols, classes=None)
+
+
+_CLASSES = Classes(output="label", names=("ant", "bee", "cow", "dog", "elk"))
+SPECIES = {
+    "classifier": Species(
+        Classifier,
+        contract(
+            (spec("image", "uint8", ("N", 4, 4)),),
+            (spec("logits", shape=("N", 5)), spec("probabilities", shape=("N", 5)), spec("label", "int64", ("N",))),
+            classes=_CLASSES,
+        ),
+        _images,
+        is_common=True,
+    ),
+    "mixed": Species(Mixed, _mixed_contract(), _mixed, is_common=False),
+}
+
+
+@dataclass(frozen=True)
+class Zoo:
+    """Bundles of one model and one format each, in a folder that all test processes share."""
+
+    folder: Path
+
+    def bundle(self, name: str, engine: str) -> Path | None:
+        """The bundle of that model for that engine; None where its format cannot express the model, or is not here."""
+        for form in sorted(EXPORTERS, key=lambda form: (form != engine, form in NATIVE_CODE_ENGINES)):  # machine code last: it is slow
+            path = self._export(name, form)
+            if path is not None and any(artifact.engine == engine for artifact in open_bundle(path).manifest.artifacts):
+                return path
+        return None
+
+    def _export(self, name: str, form: str) -> Path | None:
+        out = self.folder / f"{name}-{form}"
+        with self._lock(out.name):
+            if not out.exists() and not self._refusal(out).exists():
+                self._write(name, form, out)
+            return out if out.exists() else None
+
+    def _refusal(self, out: Path) -> Path:
+        return out.with_suffix(".refused")
+
+    def _write(self, name: str, form: str, out: Path) -> None:
+        species = SPECIES[name]
+        golden = GoldenInputs(species.inputs(ROWS), "synthetic", "the conformance suite")
+        try:
+            export_bundle(species.build().eval(), name=name, contract=species.contract, golden=golden, formats=[form], out=out)
+        except FerryError as error:
+            if error.code == ExitCode.UNAVAILABLE or (error.code == ExitCode.FORMAT and not species.is_common):
+                self._refusal(out).write_text(str(error))
+                return
+            raise
+
+    @contextmanager
+    def _lock(self, name: str) -> Iterator[None]:
+        with (self.folder / f"{name}.lock").open("w") as stream:
+            flock(stream, LOCK_EX)
+            yield

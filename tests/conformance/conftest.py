@@ -1,0 +1,17 @@
+"""Which of the suite's tests take too long for every run."""
+
+from __future__ import annotations
+
+import pytest
+
+from torchferry.engines.base import NATIVE_CODE_ENGINES
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Compiling machine code takes half a minute a model: one model always, the others in `make test-slow`."""
+    for item in items:
+        params = item.callspec.params if hasattr(item, "callspec") else {}
+        subject = params.get("subject")
+        if subject is not None and subject.engine in NATIVE_CODE_ENGINES and params.get("name", "classifier") != "classifier":
+            item.add_marker("slow")

@@ -1,0 +1,215 @@
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <ferry/ferry.hpp>
+
+#include "manifest.hpp"
+#include "toy_bundle.hpp"
+
+namespace {
+
+namespace fs = std::filesystem;
+
+Failure open_failure(const fs::path& folder) {
+  return failure_of([&] { static_cast<void>(ferry::Bundle::open(folder)); });
+}
+
+TEST(Bundle, AValidOneOpens) {
+  const ToyBundle toy;
+  const ferry::Bundle bundle = toy.open();
+  EXPECT_EQ(bundle.folder(), toy.folder());
+  EXPECT_EQ(bundle.manifest_json(), read_file(toy.folder() / "manifest.json"));
+  ASSERT_NE(bundle.find_artifact("toy"), nullptr);
+  EXPECT_EQ(bundle.find_artifact("torchscript"), nullptr);
+  EXPECT_EQ(bundle.read_tensors(bundle.manifest().golden.cases[1].inputs)["x"].shape(), (ferry::Shape{1, 3}));
+}
+
+TEST(Bundle, ALinkToTheFolderItselfIsFollowed) {
+  const ToyBundle toy;
+  const TemporaryFolder other;
+  fs::create_directory_symlink(toy.folder(), other.path() / "link");
+  EXPECT_EQ(open_failure(other.path() / "link").code, 0);
+}
+
+TEST(Bundle, AMissingFolderOrAFileIsAnIoError) {
+  const TemporaryFolder folder;
+  write_file(folder.path() / "file", "");
+  EXPECT_EQ(open_failure(folder.path() / "nothing").code, 6);
+  EXPECT_EQ(open_failure(folder.path() / "file").code, 6);
+  EXPECT_EQ(open_failure("").code, 6);
+}
+
+TEST(Bundle, AnEmptyFolderHasNoManifest) {
+  const TemporaryFolder folder;
+  const Failure failure = open_failure(folder.path());
+  EXPECT_EQ(failure.code, 3);
+  EXPECT_EQ(failure.text, (folder.path() / "manifest.json").native() +
+                              ": got no such file, expected the bundle's manifest; export the bundle again");
+}
+
+TEST(Bundle, AManifestOfOneMebibyteIsReadAndALargerOneRefused) {
+  const ToyBundle toy;
+  const fs::path path = toy.folder() / "manifest.json";
+  std::string text = read_file(path);
+  text.resize(ferry::max_manifest_bytes, ' ');
+  write_file(path, text);
+  EXPECT_EQ(open_failure(toy.folder()).code, 0);
+  write_file(path, text + " ");
+  EXPECT_EQ(open_failure(toy.folder()).code, 3);
+}
+
+TEST(Bundle, AHugeManifestIsRefusedUnread) {
+  const ToyBundle toy;
+  fs::resize_file(toy.folder() / "manifest.json", std::uintmax_t{1} << 40U);  // sparse
+  EXPECT_EQ(open_failure(toy.folder()).code, 3);
+}
+
+// Makes something that is no regular file at `path`.
+enum class Special { link, link_to_nowhere, pipe, socket, folder };
+void make_special(const fs::path& path, Special kind) {
+  fs::remove(path);
+  sockaddr_un address{};
+  switch (kind) {
+    case Special::link:
+      return fs::create_symlink("/etc/hostname", path);
+    case Special::link_to_nowhere:
+      return fs::create_symlink("/nowhere", path);
+    case Special::pipe:
+      ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+      return;
+    case Special::socket: {
+      const int descriptor = ::socket(AF_UNIX, SOCK_STREAM, 0);
+      address.sun_family = AF_UNIX;
+      path.native().copy(static_cast<char*>(address.sun_path), sizeof address.sun_path - 1);
+      ASSERT_EQ(::bind(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+      ::close(descriptor);
+      return;
+    }
+    case Special::folder:
+      fs::create_directory(path);
+  }
+}
+
+class SpecialFiles : public testing::TestWithParam<Special> {};
+std::string name_of(const testing::TestParamInfo<Special>& info) {
+  constexpr std::array names{"ALink", "ALinkToNowhere", "APipe", "ASocket", "AFolder"};
+  return names.at(static_cast<std::size_t>(info.param));
+}
+INSTANTIATE_TEST_SUITE_P(Bundle, SpecialFiles,
+                         testing::Values(Special::link, Special::link_to_nowhere, Special::pipe, Special::socket,
+                                         Special::folder),
+                         name_of);
+
+TEST_P(SpecialFiles, InPlaceOfAnArtifactAreRefused) {
+  const ToyBundle toy;
+  make_special(toy.folder() / "model.toy", GetParam());
+  EXPECT_EQ(open_failure(toy.folder()).code, 4);
+}
+
+TEST_P(SpecialFiles, InPlaceOfTheManifestAreRefused) {
+  const ToyBundle toy;
+  make_special(toy.folder() / "manifest.json", GetParam());
+  EXPECT_EQ(open_failure(toy.folder()).code, 4);
+}
+
+TEST_P(SpecialFiles, BesideTheListedFilesAreRefused) {
+  const ToyBundle toy;
+  make_special(toy.folder() / "more", GetParam());
+  EXPECT_EQ(open_failure(toy.folder()).code, GetParam() == Special::folder ? 0 : 4);  // an empty folder holds no file
+}
+
+TEST(Bundle, ALinkInPlaceOfASubfolderIsRefused) {
+  const ToyBundle toy;
+  const TemporaryFolder other;
+  fs::rename(toy.folder() / "golden", other.path() / "golden");
+  fs::create_directory_symlink(other.path() / "golden", toy.folder() / "golden");
+  EXPECT_EQ(open_failure(toy.folder()).code, 4);
+}
+
+TEST(Bundle, AnUnlistedFileIsNamed) {
+  const ToyBundle toy;
+  write_file(toy.folder() / "golden" / "extra\n.npy", "x");
+  const Failure failure = open_failure(toy.folder());
+  EXPECT_EQ(failure.code, 4);
+  EXPECT_EQ(failure.text,
+            toy.folder().native() + "/golden/extra\\x0a.npy: got a file that the manifest does not list; remove it");
+}
+
+TEST(Bundle, AHiddenUnlistedFileIsFoundToo) {
+  const ToyBundle toy;
+  write_file(toy.folder() / ".cache" / "x", "x");
+  EXPECT_EQ(open_failure(toy.folder()).code, 4);
+}
+
+TEST(Bundle, AMissingFileIsNamed) {
+  const ToyBundle toy;
+  fs::remove(toy.folder() / "golden/batch-1.float32.label.npy");
+  const Failure failure = open_failure(toy.folder());
+  EXPECT_EQ(failure.code, 4);
+  EXPECT_NE(failure.text.find("golden/batch-1.float32.label.npy: got no such file"), std::string::npos) << failure.text;
+}
+
+TEST(Bundle, ASizeOffByOneIsRefused) {
+  const ToyBundle toy;
+  const fs::path path = toy.folder() / "model.toy";
+  for (const std::uintmax_t size : {fs::file_size(path) - 1, fs::file_size(path) + 1}) {
+    const ToyBundle changed;
+    fs::resize_file(changed.folder() / "model.toy", size);
+    const Failure failure = open_failure(changed.folder());
+    EXPECT_EQ(failure.code, 4);
+    EXPECT_NE(failure.text.find("model.toy: size: got " + std::to_string(size) + " bytes, expected 7"), std::string::npos)
+        << failure.text;
+  }
+}
+
+TEST(Bundle, EveryFlippedBitIsRefused) {
+  const ToyBundle toy;
+  for (const char* name : {"model.toy", "golden/batch-1.input.x.npy"}) {
+    const fs::path path = toy.folder() / name;
+    const std::string original = read_file(path);
+    for (std::size_t bit = 0; bit < 8 * original.size(); ++bit) {
+      std::string flipped = original;
+      flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << (bit % 8)));
+      write_file(path, flipped);
+      ASSERT_EQ(open_failure(toy.folder()).code, 4) << name << " bit " << bit;
+    }
+    write_file(path, original);
+    ASSERT_EQ(open_failure(toy.folder()).code, 0);
+  }
+}
+
+TEST(Bundle, AnUnreadableFileIsAnIoError) {
+  if (::geteuid() == 0) GTEST_SKIP() << "root reads every file";
+  const ToyBundle toy;
+  fs::permissions(toy.folder() / "model.toy", fs::perms::none);
+  EXPECT_EQ(open_failure(toy.folder()).code, 6);
+}
+
+TEST(Bundle, AFileThatChangedSinceOpenIsNotHandedOut) {
+  const ToyBundle toy;
+  const ferry::Bundle bundle = toy.open();
+  const ferry::FileEntry& file = bundle.manifest().artifacts[0].files[0];
+  EXPECT_EQ(bundle.read(file).size(), 7U);
+  for (const char* content : {"scale 3", "scale 2 ", "scale", ""}) {
+    write_file(toy.folder() / "model.toy", content);
+    EXPECT_EQ(failure_of([&] { static_cast<void>(bundle.read(file)); }).code, 4) << content;
+  }
+  make_special(toy.folder() / "model.toy", Special::link);
+  EXPECT_EQ(failure_of([&] { static_cast<void>(bundle.read(file)); }).code, 4);
+  fs::remove(toy.folder() / "model.toy");
+  EXPECT_EQ(failure_of([&] { static_cast<void>(bundle.read(file)); }).code, 6);
+}
+
+TEST(Bundle, AGoldenFileThatIsNoNpyIsAFormatError) {
+  ToyBundle toy;
+  toy.manifest["golden"]["cases"][0]["inputs"]["x"] = toy.add_file("golden/batch-4.input.x.npy", "not numpy");
+  toy.write_manifest();
+  const ferry::Bundle bundle = toy.open();
+  EXPECT_EQ(failure_of([&] { static_cast<void>(bundle.read_tensors(bundle.manifest().golden.cases[0].inputs)); }).code, 3);
+}
+
+}  // namespace

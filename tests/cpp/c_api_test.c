@@ -1,0 +1,97 @@
+/* The C ABI from C11: opens the bundle in argv[1] with the engine `toy`, runs it, and meets every kind of refusal. */
+#include <ferry/ferry.h>
+#include <stdio.h>
+#include <string.h>
+
+static int failures = 0;
+
+#define CHECK(condition)                                      \
+  do {                                                        \
+    if (!(condition)) {                                       \
+      printf("line %d: %s is false\n", __LINE__, #condition); \
+      printf("  last error: %s\n", ferry_last_error());       \
+      ++failures;                                             \
+    }                                                         \
+  } while (0)
+
+static void check_contract(const ferry_bundle* bundle) {
+  CHECK(ferry_bundle_input_count(bundle) == 1);
+  CHECK(ferry_bundle_output_count(bundle) == 2);
+  CHECK(ferry_bundle_engine_count(bundle) == 1);
+  CHECK(strcmp(ferry_bundle_engine(bundle, 0), "toy") == 0);
+  CHECK(ferry_bundle_engine(bundle, 1) == NULL);
+  const ferry_tensor_spec* x = ferry_bundle_input(bundle, 0);
+  CHECK(x != NULL && strcmp(x->name, "x") == 0 && x->dtype == FERRY_FLOAT32);
+  CHECK(x != NULL && x->rank == 2 && x->shape[0] == -1 && x->shape[1] == 3);
+  CHECK(ferry_bundle_input(bundle, 1) == NULL);
+  CHECK(strcmp(ferry_bundle_output(bundle, 1)->name, "label") == 0);
+}
+
+static void check_run(const ferry_session* session) {
+  const float values[6] = {1, 2, 3, 6, 5, 4};
+  const int64_t shape[2] = {2, 3};
+  const ferry_tensor_view x = {"x", FERRY_FLOAT32, 2, shape, values, sizeof values};
+  ferry_outputs* outputs = NULL;
+  CHECK(ferry_session_run(session, &x, 1, &outputs) == FERRY_OK);
+  CHECK(ferry_outputs_count(outputs) == 2);
+  const ferry_tensor_view* scaled = ferry_outputs_get(outputs, 0);
+  CHECK(scaled != NULL && strcmp(scaled->name, "scaled") == 0 && scaled->bytes == 24);
+  CHECK(scaled != NULL && ((const float*)scaled->data)[5] == 8.0F);
+  const ferry_tensor_view* label = ferry_outputs_find(outputs, "label");
+  CHECK(label != NULL && label->dtype == FERRY_INT64 && ((const int64_t*)label->data)[0] == 2);
+  CHECK(ferry_outputs_get(outputs, 2) == NULL);
+  CHECK(ferry_outputs_find(outputs, "other") == NULL);
+  ferry_outputs_close(outputs);
+}
+
+static void check_refusals(const ferry_bundle* bundle, const ferry_session* session) {
+  const float values[3] = {0};
+  const int64_t shape[2] = {1, 3};
+  ferry_tensor_view x = {"x", FERRY_FLOAT64, 2, shape, values, sizeof values};
+  ferry_outputs* outputs = (ferry_outputs*)&x; /* must become NULL */
+  CHECK(ferry_session_run(session, &x, 1, &outputs) == FERRY_BAD_INPUT);
+  CHECK(outputs == NULL);
+  CHECK(ferry_last_code() == FERRY_BAD_INPUT);
+  CHECK(strcmp(ferry_last_error(), "input x: dtype: got float64, expected float32; convert the values before the call") == 0);
+  x.name = NULL;
+  CHECK(ferry_session_run(session, &x, 1, &outputs) == FERRY_BAD_INPUT);
+  CHECK(ferry_session_run(session, NULL, 1, &outputs) == FERRY_USAGE);
+  CHECK(ferry_session_run(NULL, &x, 1, &outputs) == FERRY_USAGE);
+
+  ferry_session* other = NULL;
+  CHECK(ferry_session_open(bundle, "absent", "cpu", 1, &other) == FERRY_UNAVAILABLE);
+  CHECK(ferry_session_open(bundle, "toy", "cuda:0", 1, &other) == FERRY_UNAVAILABLE);
+  CHECK(ferry_session_open(bundle, "toy", "gpu", 1, &other) == FERRY_USAGE);
+  CHECK(ferry_session_open(bundle, "toy", "cpu", 0, &other) == FERRY_USAGE);
+  CHECK(ferry_session_open(bundle, NULL, "cpu", 1, &other) == FERRY_USAGE);
+  CHECK(other == NULL);
+
+  ferry_bundle* nothing = NULL;
+  CHECK(ferry_bundle_open("/nowhere", &nothing) == FERRY_IO);
+  CHECK(ferry_bundle_open(NULL, &nothing) == FERRY_USAGE);
+  CHECK(ferry_bundle_open("/nowhere", NULL) == FERRY_USAGE);
+  CHECK(nothing == NULL);
+}
+
+int main(int argc, char** argv) {
+  ferry_bundle* bundle = NULL;
+  ferry_session* session = NULL;
+  CHECK(argc == 2);
+  CHECK(ferry_last_code() == FERRY_OK && strcmp(ferry_last_error(), "") == 0);
+  CHECK(strlen(ferry_version()) >= 5);
+  CHECK(ferry_element_size(FERRY_BOOL) == 1 && ferry_element_size(FERRY_FLOAT64) == 8);
+  CHECK(ferry_element_size(-1) == 0 && ferry_element_size(8) == 0);
+  CHECK(ferry_bundle_open(argv[1], &bundle) == FERRY_OK);
+  check_contract(bundle);
+  CHECK(ferry_session_open(bundle, "toy", "cpu", 1, &session) == FERRY_OK);
+  check_run(session);
+  check_refusals(bundle, session);
+  ferry_bundle_close(bundle);
+  check_run(session); /* a session outlives its bundle */
+  ferry_session_close(session);
+  ferry_session_close(NULL);
+  ferry_bundle_close(NULL);
+  ferry_outputs_close(NULL);
+  printf(failures == 0 ? "C ABI: passed\n" : "C ABI: FAILED\n");
+  return failures == 0 ? 0 : 1;
+}

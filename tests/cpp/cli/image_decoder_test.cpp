@@ -1,0 +1,123 @@
+#include <gtest/gtest.h>
+
+#include <string>
+#include <string_view>
+
+#include "image_input.hpp"
+#include "toy_bundle.hpp"
+
+namespace {
+
+using ferry::cli::decode_image;
+using ferry::cli::is_image;
+
+// Files that Pillow wrote, 3 x 2 pixels. Grey: 0 10 200 / 255 1 2. Colour: red, green, blue / (10,20,30), (7,7,7), white;
+// the file with alpha has the same colours.
+constexpr std::string_view grey_png(
+    "\x89\x50\x4e\x47\x0d\x0a\x1a\x0a\x00\x00\x00\x0d\x49\x48\x44\x52\x00\x00\x00\x03\x00\x00\x00\x02\x08\x00\x00\x00"
+    "\x00\xb8\x1f\x39\xc6\x00\x00\x00\x10\x49\x44\x41\x54\x78\x9c\x63\x60\xe0\x3a\xc1\xf0\x9f\x91\x09\x00\x07\x2d\x01"
+    "\xd5\x4e\x30\x76\xf0\x00\x00\x00\x00\x49\x45\x4e\x44\xae\x42\x60\x82",
+    73);
+constexpr std::string_view rgb_png(
+    "\x89\x50\x4e\x47\x0d\x0a\x1a\x0a\x00\x00\x00\x0d\x49\x48\x44\x52\x00\x00\x00\x03\x00\x00\x00\x02\x08\x02\x00\x00"
+    "\x00\x12\x16\xf1\x4d\x00\x00\x00\x18\x49\x44\x41\x54\x78\x9c\x63\xf8\xcf\xc0\xc0\x00\xc1\x5c\x22\x72\xec\xec\xec"
+    "\xff\xff\xff\x07\x00\x35\x16\x06\x4c\x79\x86\x2e\x9b\x00\x00\x00\x00\x49\x45\x4e\x44\xae\x42\x60\x82",
+    81);
+constexpr std::string_view rgba_png(
+    "\x89\x50\x4e\x47\x0d\x0a\x1a\x0a\x00\x00\x00\x0d\x49\x48\x44\x52\x00\x00\x00\x03\x00\x00\x00\x02\x08\x06\x00\x00"
+    "\x00\x9d\x74\x66\x1a\x00\x00\x00\x22\x49\x44\x41\x54\x78\x9c\x63\xfc\xcf\xc0\xc0\xc9\xf8\x9f\x81\x81\x81\xf1\x3f"
+    "\x03\x13\xb7\x88\x1c\x03\x3b\x07\x3b\xc3\xff\xff\x0c\x0c\x00\x47\x1c\x05\x5d\x52\xc1\x03\x06\x00\x00\x00\x00\x49"
+    "\x45\x4e\x44\xae\x42\x60\x82",
+    91);
+constexpr std::string_view deep_png(
+    "\x89\x50\x4e\x47\x0d\x0a\x1a\x0a\x00\x00\x00\x0d\x49\x48\x44\x52\x00\x00\x00\x03\x00\x00\x00\x02\x10\x00\x00\x00"
+    "\x00\xe8\x8f\xe5\x85\x00\x00\x00\x16\x49\x44\x41\x54\x78\x9c\x63\x60\x60\xe0\x62\x38\xc1\xc0\xf0\x9f\x81\x91\x81"
+    "\x89\x01\x00\x0d\x86\x01\xd5\x77\xa0\x08\x45\x00\x00\x00\x00\x49\x45\x4e\x44\xae\x42\x60\x82",
+    79);
+constexpr std::string_view rgb_bmp(
+    "\x42\x4d\x4e\x00\x00\x00\x00\x00\x00\x00\x36\x00\x00\x00\x28\x00\x00\x00\x03\x00\x00\x00\x02\x00\x00\x00\x01\x00"
+    "\x18\x00\x00\x00\x00\x00\x18\x00\x00\x00\xc4\x0e\x00\x00\xc4\x0e\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x1e\x14"
+    "\x0a\x07\x07\x07\xff\xff\xff\x00\x00\x00\x00\x00\xff\x00\xff\x00\xff\x00\x00\x00\x00\x00",
+    78);
+constexpr std::string_view grey_pgm("\x50\x35\x0a\x33\x20\x32\x0a\x32\x35\x35\x0a\x00\x0a\xc8\xff\x01\x02", 17);
+constexpr std::string_view palette_png(
+    "\x89\x50\x4e\x47\x0d\x0a\x1a\x0a\x00\x00\x00\x0d\x49\x48\x44\x52\x00\x00\x00\x03\x00\x00\x00\x02\x08\x03\x00\x00"
+    "\x00\xaa\xaa\x96\x28\x00\x00\x00\x33\x50\x4c\x54\x45\xff\x00\x00\x00\xff\x00\x00\x00\xff\x0a\x14\x1e\x07\x07\x07"
+    "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+    "\x00\x00\x00\x00\x00\xff\xff\xff\x68\x85\x94\x53\x00\x00\x00\x10\x49\x44\x41\x54\x78\x9c\x63\x60\x60\x64\x62\x60"
+    "\x66\x11\x00\x00\x00\x39\x00\x1b\x20\xc7\x45\x66\x00\x00\x00\x00\x49\x45\x4e\x44\xae\x42\x60\x82",
+    136);
+
+const std::vector<std::uint8_t> grey_levels = {0, 10, 200, 255, 1, 2};
+const std::vector<std::uint8_t> levels_of_colours = {76, 150, 29, 18, 7, 255};  // Pillow's convert("L")
+
+std::span<const std::byte> bytes_of(std::string_view file) { return std::as_bytes(std::span(file)); }
+
+std::vector<std::uint8_t> levels_of(std::string_view file) { return decode_image(bytes_of(file), "a", {2, 3}).levels; }
+
+Failure failure(std::string_view file) {
+  return failure_of([&] { static_cast<void>(decode_image(bytes_of(file), "a", {2, 3})); });
+}
+
+TEST(Images, GiveTheirGreyLevels) {
+  EXPECT_EQ(levels_of(grey_png), grey_levels);
+  EXPECT_EQ(levels_of(grey_pgm), grey_levels);
+}
+
+TEST(Images, OfColourGiveTheGreyOfPillow) {
+  EXPECT_EQ(levels_of(rgb_png), levels_of_colours);
+  EXPECT_EQ(levels_of(rgba_png), levels_of_colours);
+  EXPECT_EQ(levels_of(rgb_bmp), levels_of_colours);
+  EXPECT_EQ(levels_of(palette_png), levels_of_colours);
+}
+
+TEST(Images, OfAnotherSizeAreRefused) {
+  const auto wrong = failure_of([] { static_cast<void>(decode_image(bytes_of(grey_png), "a.png", {28, 28})); });
+  EXPECT_EQ(wrong.code, 7);
+  EXPECT_EQ(wrong.text, "a.png: image: got 3 x 2 pixels, expected 28 x 28; resize it before");
+  EXPECT_EQ(decode_image(bytes_of(grey_png), "a", {}).width, 3);
+}
+
+TEST(Images, CutShortAnywhereAreRefused) {
+  for (const auto file : {grey_png, rgb_png, rgb_bmp, grey_pgm})
+    for (std::size_t size = 10; size < file.size(); ++size) EXPECT_EQ(failure(file.substr(0, size)).code, 7) << size;
+}
+
+TEST(Images, PngWithAFlippedBitAnywhereIsRefused) {
+  for (std::size_t bit = 0; bit < grey_png.size() * 8; ++bit) {
+    std::string flipped(grey_png);
+    flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ 1 << bit % 8);
+    EXPECT_EQ(failure(flipped).code, 7) << bit;
+  }
+}
+
+TEST(Images, OfOtherDepthsAreRefused) {
+  EXPECT_EQ(failure(deep_png).text, "a: image: got a PNG of 16 bits, expected 8 bits");
+  EXPECT_EQ(failure("P5 3 2 65535\n123456789012").code, 7);
+  EXPECT_EQ(failure("P5 3 2 15\n123456").code, 7);
+}
+
+TEST(Images, OfOtherKindsAreRefusedByName) {
+  EXPECT_NE(failure("\xff\xd8\xff\xe0 jpeg").text.find("got JPEG"), std::string::npos);
+  EXPECT_NE(failure("P6 1 1 255\nabc").text.find("P6"), std::string::npos);
+  EXPECT_EQ(failure("anything").code, 7);
+}
+
+TEST(Images, PgmMayHaveComments) {
+  EXPECT_EQ(levels_of("P5\n# a comment\n3 2\n255\nabcdef"), (std::vector<std::uint8_t>{97, 98, 99, 100, 101, 102}));
+}
+
+TEST(Images, PgmOfHugeOrNoSizeIsRefused) {
+  EXPECT_EQ(failure("P5 999999999 999999999 255\nab").code, 7);
+  EXPECT_EQ(failure("P5 9999999999 1 255\nab").code, 7);
+  EXPECT_EQ(failure("P5 0 0 255\n").code, 7);
+  EXPECT_EQ(failure("P5 3").code, 7);
+}
+
+TEST(Images, AreToldFromCsvByTheirFirstBytes) {
+  for (const auto file : {grey_png, rgb_bmp, grey_pgm}) EXPECT_TRUE(is_image(bytes_of(file.substr(0, 10))));
+  for (const std::string_view header : {"BMI,age\n1,2", "P5,P6\n1,2", "P5 (kW),x", "", "B"})
+    EXPECT_FALSE(is_image(bytes_of(header))) << header;
+}
+
+}  // namespace

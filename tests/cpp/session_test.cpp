@@ -1,0 +1,215 @@
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cmath>
+#include <thread>
+
+#include "toy_bundle.hpp"
+
+namespace {
+
+using ferry::DType;
+using ferry::NamedTensors;
+using ferry::Session;
+using ferry::SessionOptions;
+using ferry::Tensor;
+
+Session open_session(const ToyBundle& toy) { return Session(toy.open(), {.engine = "toy"}); }
+
+Failure open_failure(const ToyBundle& toy, const SessionOptions& options) {
+  return failure_of([&] { const Session session(toy.open(), options); });
+}
+
+TEST(Session, RunsAndNamesWhatItRunsOn) {
+  const ToyBundle toy;
+  const Session session = open_session(toy);
+  EXPECT_EQ(session.engine(), "toy");
+  EXPECT_EQ(session.device(), "cpu");
+  EXPECT_EQ(session.runtime(), "Toy 1.0");
+  EXPECT_EQ(session.numerics(), "toy numerics");
+  const NamedTensors outputs = session.run({{"x", Tensor::from<float>({2, 3}, {1, 2, 3, 6, 5, 4})}});
+  ASSERT_EQ(outputs.size(), 2U);
+  EXPECT_EQ(outputs.begin()->first, "scaled");
+  EXPECT_EQ(outputs["scaled"].as<float>()[3], 12);
+  EXPECT_EQ(outputs["label"].as<std::int64_t>()[0], 2);
+  EXPECT_EQ(outputs["label"].as<std::int64_t>()[1], 0);
+}
+
+TEST(Session, OutlivesTheBundleAndItsFolder) {
+  auto toy = std::make_unique<ToyBundle>();
+  Session session = open_session(*toy);
+  toy.reset();
+  const Session moved = std::move(session);
+  EXPECT_EQ(moved.run({{"x", toy_input(2)}})["label"].size(), 2U);
+}
+
+// How many calls the engine of a bundle "count calls" has seen, this one included.
+float calls_of(const Session& session) { return session.run({{"x", toy_input(1)}})["scaled"].as<float>()[0]; }
+
+TEST(Session, IsWarmWhenItIsOpen) {
+  const ToyBundle toy("count calls");
+  EXPECT_GE(calls_of(open_session(toy)), 4);
+}
+
+TEST(Session, AnEmptyBatchGivesEmptyOutputsWithoutTheEngine) {
+  const ToyBundle toy("count calls");
+  const Session session = open_session(toy);
+  const float before = calls_of(session);
+  const NamedTensors outputs = session.run({{"x", Tensor(DType::float32, {0, 3})}});
+  EXPECT_EQ(outputs["scaled"].shape(), (ferry::Shape{0, 3}));
+  EXPECT_EQ(outputs["scaled"].dtype(), DType::float32);
+  EXPECT_EQ(outputs["label"].shape(), (ferry::Shape{0}));
+  EXPECT_EQ(calls_of(session), before + 1);
+}
+
+TEST(Session, RefusesNamesThatAreNotTheContracts) {
+  const ToyBundle toy;
+  const Session session = open_session(toy);
+  const Tensor x = toy_input(1);
+  EXPECT_EQ(failure_of([&] { static_cast<void>(session.run({{"y", x}})); }).text,
+            "inputs: got [y], expected [x]; give each input by its name once");
+  for (const NamedTensors& inputs : {NamedTensors{}, NamedTensors{{"x", x}, {"y", x}}, NamedTensors{{"x", x}, {"x", x}}}) {
+    EXPECT_EQ(failure_of([&] { static_cast<void>(session.run(inputs)); }).code, 7);
+  }
+}
+
+TEST(Session, RefusesBadInputBeforeTheEngineSeesIt) {
+  const ToyBundle toy("count calls");
+  const Session session = open_session(toy);
+  const float before = calls_of(session);
+  Tensor bad = toy_input(1);
+  bad.as<float>()[2] = std::nanf("");
+  EXPECT_EQ(failure_of([&] { static_cast<void>(session.run({{"x", bad}})); }).code, 7);
+  EXPECT_EQ(failure_of([&] { static_cast<void>(session.run({{"x", toy_input(1001)}})); }).code, 7);
+  EXPECT_EQ(calls_of(session), before + 1);
+}
+
+TEST(Session, EightThreadsGetTheirOwnAnswers) {
+  const ToyBundle toy;
+  const Session session = open_session(toy);
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < 8; ++thread) {
+    threads.emplace_back([&, thread] {
+      for (int i = 0; i < 200; ++i) {
+        const auto value = static_cast<float>(1000 * thread + i);
+        const NamedTensors outputs = session.run({{"x", Tensor::from<float>({1, 3}, {value, 0, 0})}});
+        if (outputs["scaled"].as<float>()[0] != 2 * value) ++wrong;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+}
+
+TEST(Session, TimesTheDirectLoop) {
+  const ToyBundle toy;
+  EXPECT_EQ(open_session(toy).run_direct({{"x", toy_input(1)}}, 5).size(), 5U);
+}
+
+TEST(Session, ReportsAFailedDirectLoop) {
+  const ToyBundle toy("no direct loop");
+  const Session session = open_session(toy);
+  EXPECT_EQ(failure_of([&] { static_cast<void>(session.run_direct({{"x", toy_input(1)}}, 5)); }).code, 9);
+  EXPECT_EQ(failure_of([&] { static_cast<void>(session.run_direct({}, 5)); }).code, 7);
+}
+
+TEST(Session, BadOptionsAreAUsageError) {
+  const ToyBundle toy;
+  for (const char* device : {"", "gpu", "CPU", "cuda", "cuda:", "cuda:x", "cuda:-1", "cuda:00000", "cpu:0", "cuda:1 "}) {
+    const Failure failure = open_failure(toy, {.engine = "toy", .device = device});
+    EXPECT_EQ(failure.code, 2) << device;
+    EXPECT_EQ(failure.text, "--device: got " + std::string(device) + ", expected cpu or cuda:N");
+  }
+  EXPECT_EQ(open_failure(toy, {.engine = "toy", .threads = 0}).text, "--threads: got 0, expected at least 1");
+}
+
+TEST(Session, ADeviceThatIsNotThereIsUnavailable) {
+  const Failure failure = open_failure(ToyBundle(), {.engine = "toy", .device = "cuda:0"});
+  EXPECT_EQ(failure.code, 5);
+  EXPECT_EQ(failure.text, "engine toy: device: got cuda, expected cpu");
+}
+
+TEST(Session, AnEngineThatTheBundleHasNoArtifactForIsUnavailable) {
+  const ToyBundle toy;
+  const Failure failure = open_failure(toy, {.engine = "torchscript"});
+  EXPECT_EQ(failure.code, 5);
+  EXPECT_EQ(failure.text, toy.folder().native() + ": engine: got torchscript, expected one of toy; export that format too");
+}
+
+TEST(Session, NativeCodeFromTheBundleNeedsPermission) {
+  ToyBundle toy;
+  toy.manifest["artifacts"][0]["engine"] = "native";
+  for (nlohmann::json& row : toy.manifest["tolerances"]) row["engine"] = "native";
+  toy.write_manifest();
+  const Failure refused = open_failure(toy, {.engine = "native"});
+  EXPECT_EQ(refused.code, 5);
+  EXPECT_NE(refused.text.find("--allow-native"), std::string::npos) << refused.text;
+  EXPECT_EQ(open_failure(toy, {.engine = "native", .allow_native = true}).text, "engine native: the engine was asked");
+}
+
+TEST(Session, AnArtifactChangedSinceTheBundleWasOpenedIsRefused) {
+  const ToyBundle toy;
+  const ferry::Bundle bundle = toy.open();
+  write_file(toy.folder() / "model.toy", "scale 3");
+  EXPECT_EQ(failure_of([&] { const Session session(bundle, {.engine = "toy"}); }).code, 4);
+}
+
+TEST(Session, AnEnginesRefusalIsOneLineWithItsCode) {
+  const Failure failure = open_failure(ToyBundle("refuse to open"), {.engine = "toy"});
+  EXPECT_EQ(failure.code, 3);
+  EXPECT_EQ(failure.text, "engine toy: model: got nonsense,\\x0aexpected sense");
+}
+
+TEST(Session, AnUnknownCodeWithoutTextIsInternal) {
+  const Failure failure = open_failure(ToyBundle("refuse silently"), {.engine = "toy"});
+  EXPECT_EQ(failure.code, 9);
+  EXPECT_EQ(failure.text, "engine toy: got code 77 without a reason, expected success");
+}
+
+TEST(Session, GoldenInputsThatBreakTheContractAreAFormatError) {
+  ToyBundle toy;
+  toy.manifest["golden"]["cases"][1]["inputs"]["x"] =
+      toy.add_tensor("golden/batch-1.input.x.npy", Tensor(DType::float64, {1, 3}));
+  toy.write_manifest();
+  const Failure failure = open_failure(toy, {.engine = "toy"});
+  EXPECT_EQ(failure.code, 3);
+  EXPECT_NE(failure.text.find("golden case batch-1: input x: dtype: got float64, expected float32"), std::string::npos)
+      << failure.text;
+}
+
+struct BrokenEngine {
+  const char* mode;
+  int code;
+  const char* reason;
+};
+void PrintTo(const BrokenEngine& broken, std::ostream* out) { *out << broken.mode; }
+class BrokenEngines : public testing::TestWithParam<BrokenEngine> {};
+INSTANTIATE_TEST_SUITE_P(Session, BrokenEngines,
+                         testing::Values(BrokenEngine{"fail", 6, "engine toy: memory: got none"},
+                                         BrokenEngine{"no outputs", 9, "outputs: got none from the engine"},
+                                         BrokenEngine{"one output", 1, "outputs: got 1, expected 2"},
+                                         BrokenEngine{"twice", 1, "outputs: got 2 more, expected 2 once"},
+                                         BrokenEngine{"other name", 1, "outputs: got none named scaled"},
+                                         BrokenEngine{"other dtype", 1, "output label: dtype: got float64, expected int64"},
+                                         BrokenEngine{"no dtype", 1, "output label: dtype: got the number 99"},
+                                         BrokenEngine{"other shape", 1, "output scaled: shape [1,4]: dim 1: got 4, expected 3"},
+                                         BrokenEngine{"other rank", 1, "output scaled: rank: got 1"},
+                                         BrokenEngine{"rank 99", 1, "output scaled: rank: got 99"},
+                                         BrokenEngine{"fewer bytes", 1, "output scaled: bytes: got 8, expected 12"},
+                                         BrokenEngine{"null data", 1, "output scaled: data: got a null"},
+                                         BrokenEngine{"ignore the sink", 0, ""}, BrokenEngine{"reversed", 0, ""},
+                                         BrokenEngine{"no names", 0, ""}));
+
+TEST_P(BrokenEngines, DoNotReachTheCaller) {
+  const Failure failure = open_failure(ToyBundle(GetParam().mode), {.engine = "toy"});
+  EXPECT_EQ(failure.code, GetParam().code);
+  EXPECT_NE(failure.text.find(GetParam().reason), std::string::npos) << failure.text;
+}
+
+TEST(Session, NamedOutputsAreBroughtIntoContractOrder) {
+  const ToyBundle toy("reversed");
+  EXPECT_EQ(open_session(toy).run({{"x", toy_input(2)}}).begin()->first, "scaled");
+}
+
+}  // namespace

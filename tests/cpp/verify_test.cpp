@@ -1,0 +1,72 @@
+#include <gtest/gtest.h>
+
+#include "toy_bundle.hpp"
+
+namespace {
+
+using ferry::EngineVerdict;
+
+EngineVerdict verify(const ToyBundle& toy) {
+  const ferry::Bundle bundle = toy.open();
+  return ferry::verify(bundle, ferry::Session(bundle, {.engine = "toy"}));
+}
+
+TEST(Verify, EveryOutputOfEveryCaseGetsAVerdict) {
+  const EngineVerdict verdict = verify(ToyBundle());
+  EXPECT_EQ(verdict.status, EngineVerdict::Status::passed);
+  EXPECT_EQ(verdict.engine, "toy");
+  EXPECT_EQ(verdict.device, "cpu");
+  EXPECT_EQ(verdict.numerics, "toy numerics");
+  ASSERT_EQ(verdict.verdicts.size(), 4U);
+  EXPECT_EQ(verdict.verdicts[0].golden_case, "batch-4");
+  EXPECT_EQ(verdict.verdicts[0].output, "scaled");
+  EXPECT_EQ(verdict.verdicts[0].compared, 12U);
+  EXPECT_EQ(verdict.verdicts[3].golden_case, "batch-1");
+  EXPECT_EQ(verdict.verdicts[3].output, "label");
+}
+
+TEST(Verify, OneWrongWeightTurnsItRed) {
+  const EngineVerdict verdict = verify(ToyBundle("scale 2.0001"));
+  EXPECT_EQ(verdict.status, EngineVerdict::Status::failed);
+  EXPECT_FALSE(verdict.verdicts[0].passed);
+  EXPECT_EQ(verdict.verdicts[0].mismatches, 11U);  // 0 stays 0
+  EXPECT_TRUE(verdict.verdicts[1].passed);
+}
+
+TEST(Verify, AnOutputOfAnotherCaseTurnsItRed) {
+  ToyBundle toy;
+  toy.manifest["golden"]["cases"][0]["float64"]["scaled"] =
+      toy.add_tensor("golden/batch-4.float64.scaled.npy", ferry::Tensor(ferry::DType::float64, {4, 2}));
+  toy.write_manifest();
+  const EngineVerdict verdict = verify(toy);
+  EXPECT_EQ(verdict.status, EngineVerdict::Status::failed);
+  EXPECT_EQ(verdict.verdicts[0].problem, "shape: got [4,3], expected [4,2]");
+}
+
+// A row that only the float64 golden of zeros could pass, beside the `any` row.
+void add_golden_row(ToyBundle& toy, const char* numerics) {
+  nlohmann::json row = toy.manifest["tolerances"][0];
+  row["numerics"] = "golden";
+  row["bound"] = 1e9;
+  toy.manifest["tolerances"].push_back(row);
+  toy.manifest["golden"]["numerics"] = numerics;
+  toy.write_manifest();
+}
+
+TEST(Verify, TheGoldenRowHoldsOnTheGoldensMachine) {
+  ToyBundle toy("scale 3");
+  add_golden_row(toy, "toy numerics");
+  const EngineVerdict verdict = verify(toy);
+  EXPECT_EQ(verdict.verdicts[0].tolerance.bound, 1e9);
+  EXPECT_EQ(verdict.status, EngineVerdict::Status::passed);
+}
+
+TEST(Verify, TheAnyRowHoldsElsewhere) {
+  ToyBundle toy("scale 3");
+  add_golden_row(toy, "another machine");
+  const EngineVerdict verdict = verify(toy);
+  EXPECT_EQ(verdict.verdicts[0].tolerance.bound, 0);
+  EXPECT_EQ(verdict.status, EngineVerdict::Status::failed);
+}
+
+}  // namespace

@@ -1,0 +1,135 @@
+"""One SHA-256 of all outputs over 1,000 real digits, and of every operator, on every processor, compiler and optimisation level."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from builders.generated_c import Array, Subject, struct_dtype, write
+from builders.networks import fork, image_net
+from edge.targets import CORTEX_M4F, FIRMWARE, HOSTED, WASM, Target
+from torchferry.export.c99 import reference
+
+HERE = Path(__file__).resolve().parent
+SAMPLES = 1000
+LIMIT_S = 600
+ALL = [*HOSTED, *CORTEX_M4F, *WASM]
+
+
+@cache
+def digits(root: Path) -> Subject:
+    images = np.fromfile(root / "MNIST/raw/t10k-images-idx3-ubyte", np.uint8, offset=16, count=SAMPLES * 784).reshape(-1, 28, 28)
+    return image_net(28, 28, 100, images=images)
+
+
+@cache
+def operators() -> Subject:
+    return fork(count=203)
+
+
+@cache
+def expected(subject: Subject) -> str:
+    """The SHA-256 of what the NumPy definition gives, sample by sample."""
+    outputs = reference.run(subject.generated.graph, subject.samples)
+    rows = [b"".join(output[i].tobytes() for output in outputs) for i in range(len(outputs[0]))]
+    return hashlib.sha256(b"".join(rows)).hexdigest()
+
+
+@pytest.fixture(params=["digits", "every operator"])
+def subject(request: pytest.FixtureRequest) -> Subject:
+    return digits(request.getfixturevalue("data_root")) if request.param == "digits" else operators()
+
+
+@pytest.mark.parametrize("target", ALL, ids=lambda target: target.name)
+def test_every_processor_gives_the_same_bits(subject: Subject, target: Target, tmp_path: Path) -> None:
+    if target.missing:
+        pytest.skip(f"{', '.join(target.missing)} not installed; run `make setup-edge`")
+    prepare(subject, tmp_path)
+    if target in WASM:
+        outputs = run_wasm(subject, target, tmp_path)
+    elif target in CORTEX_M4F:
+        outputs = run_board(target, tmp_path)
+    else:
+        outputs = run_hosted(target, tmp_path)
+    assert hashlib.sha256(outputs).hexdigest() == expected(subject)
+
+
+def test_one_changed_weight_changes_the_sum(tmp_path: Path) -> None:
+    subject = operators()
+    prepare(subject, tmp_path)
+    source = (tmp_path / "model.c").read_text()
+    assert source.count("0x1.5558f6p-5f") == 1  # a coefficient of exp
+    (tmp_path / "model.c").write_text(
+        source.replace("0x1.5558f6p-5f", "0x1.5559f6p-5f").replace("SELFTEST_ARITHMETIC;", "SELFTEST_PASSED;")
+    )
+    (tmp_path / "replay_model.h").write_text(
+        (tmp_path / "replay_model.h").read_text().replace("#define SELFTEST fork_selftest", "#define SELFTEST() -1")
+    )
+    assert hashlib.sha256(run_hosted(HOSTED[0], tmp_path)).hexdigest() != expected(subject)
+
+
+def prepare(subject: Subject, folder: Path) -> None:
+    """The model, its inputs as structs, and the names that the replay programs use."""
+    write(subject.generated, folder)
+    packed = np.zeros(len(next(iter(subject.samples.values()))), struct_dtype(subject.contract.inputs))
+    for name, array in subject.samples.items():
+        packed[name] = array
+    (folder / "inputs.bin").write_bytes(packed.tobytes())
+    prefix = subject.generated.prefix
+    members = " ".join(f"PUT(&(o).{spec.name}, sizeof (o).{spec.name}, file);" for spec in subject.contract.outputs)
+    lines = [f"#define {kind.upper()} {prefix}_{kind}" for kind in ("input", "output", "run", "run_batch", "selftest")]
+    (folder / "replay_model.h").write_text("\n".join([*lines, f"#define WRITE(o, file) do {{ {members} }} while (0)", ""]))
+
+
+def compile_for(target: Target, folder: Path, *sources: Path) -> Path:
+    """Compile, and link with the target's own linker where the compiler has none."""
+    program = folder / "replay.elf"
+    if target.linker and target not in WASM:
+        objects = [folder / f"{source.stem}.o" for source in sources]
+        for source, made in zip(sources, objects, strict=True):
+            run([target.compiler, *target.flags, "-I", folder, "-c", "-o", made, source])
+        run([target.linker, "-static", "-o", program, *objects])
+    else:
+        static = ["-static"] if target.runner and target in HOSTED else []
+        run([target.compiler, *target.flags, *static, "-I", folder, "-o", program, *sources])
+    return program
+
+
+def run_hosted(target: Target, folder: Path) -> bytes:
+    program = compile_for(target, folder, HERE / "replay.c", folder / "model.c")
+    run([*target.runner, program, folder / "inputs.bin", folder / "outputs.bin"])
+    return (folder / "outputs.bin").read_bytes()
+
+
+def run_board(target: Target, folder: Path) -> bytes:
+    program = compile_for(target, folder, HERE / "replay_board.c", FIRMWARE / "startup.c", folder / "model.c", Path("-lgcc"))
+    run([*target.runner, program], cwd=folder)
+    return (folder / "outputs.bin").read_bytes()
+
+
+def run_wasm(subject: Subject, target: Target, folder: Path) -> bytes:
+    module = compile_for(target, folder, HERE / "replay_wasm.c", folder / "model.c")
+    run(["node", HERE / "replay.mjs", module, folder / "inputs.bin", folder / "outputs.bin"])
+    structs: Array = np.fromfile(folder / "outputs.bin", struct_dtype(subject.contract.outputs))
+    return b"".join(row[spec.name].tobytes() for row in structs for spec in subject.contract.outputs)
+
+
+def run(command: list[object], cwd: Path | None = None) -> None:
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+        env={**os.environ, "LC_ALL": "C"},
+    )
+    assert done.returncode == 0, (
+        f"{' '.join(map(str, command))}: exit {done.returncode}\n{done.stdout[-1000:]}{done.stderr[-3000:]}"
+    )

@@ -1,0 +1,53 @@
+"""Both programs, called fast enough for long tables, and a bundle to break."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from builders.programs import Program, run_here
+from torchferry.cli import main
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def command() -> object:
+    """The verbs of `ferry`, put together once: typer takes three quarters of a call's time for that."""
+    return typer.main.get_command(main.app)
+
+
+@pytest.fixture
+def ferry_here(monkeypatch: pytest.MonkeyPatch, command: object) -> Program:
+    """The Python program inside this process: milliseconds a call. A traceback would fail the test by itself."""
+    monkeypatch.setattr(main, "app", command)
+    return run_here
+
+
+@pytest.fixture(params=["ferry_here", "ferry_run"])
+def quick_program(request: pytest.FixtureRequest) -> Program:
+    """Each program in turn, for tables: Python inside this process, C++ as a process."""
+    program: Program = request.getfixturevalue(request.param)
+    return program
+
+
+@pytest.fixture
+def iris(tmp_path: Path) -> Path:
+    """A copy of the smallest bundle, whose input is float32 [N,2]."""
+    return Path(shutil.copytree(ROOT / "exported" / "iris-adaline", tmp_path / "iris-adaline"))
+
+
+@pytest.fixture
+def digits(tmp_path: Path) -> Path:
+    """A copy of the bundle whose input is uint8 [N,8,8]."""
+    return Path(shutil.copytree(ROOT / "exported" / "digits-mlp", tmp_path / "digits-mlp"))
+
+
+@pytest.fixture
+def engine(request: pytest.FixtureRequest) -> str:
+    """An engine of the program of this test that starts fast: importing torch would take Python two seconds."""
+    in_python = any(value in ("ferry", "ferry_here") for value in request.node.callspec.params.values())
+    return "onnxruntime" if in_python else "torchscript"

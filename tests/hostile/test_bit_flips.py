@@ -1,0 +1,95 @@
+"""One flipped bit anywhere in a file is refused, 64 of 64 times.
+
+LibTorch loads most such files and computes other numbers; ONNX Runtime too. Only the digest sees them.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from builders.programs import Program
+from hostile.refusal import assert_error
+from torchferry.bundle.reader import open_bundle
+from torchferry.errors import ExitCode, FerryError
+
+EXPORTED = Path(__file__).resolve().parents[2] / "exported"
+FLIPS = 64
+FILES = [
+    file
+    for bundle, pattern in (("iris-adaline", "**/*"), ("digits-mlp", "model.*"))
+    for file in sorted((EXPORTED / bundle).glob(pattern))
+    if file.is_file() and file.name != "manifest.json"
+]
+
+
+@pytest.fixture
+def copy_of(tmp_path: Path) -> Callable[[Path], Path]:
+    """Copies the bundle that a file belongs to; gives the file in the copy."""
+
+    def copy(file: Path) -> Path:
+        inside = file.relative_to(EXPORTED)
+        shutil.copytree(EXPORTED / inside.parts[0], tmp_path / inside.parts[0])
+        return tmp_path / inside
+
+    return copy
+
+
+def bundle_of(file: Path) -> Path:
+    return file.parent.parent if file.parent.name == "golden" else file.parent
+
+
+def flips(size: int) -> list[tuple[int, int]]:
+    """64 places over the whole file, the first and the last byte among them: byte and bit."""
+    return [(k * (size - 1) // (FLIPS - 1), k % 8) for k in range(FLIPS)]
+
+
+def refusals(file: Path, is_refused: Callable[[], bool]) -> int:
+    """How many of the flips are refused; the file is as before at the end."""
+    whole = file.read_bytes()
+    count = 0
+    for byte, bit in flips(len(whole)):
+        broken = bytearray(whole)
+        broken[byte] ^= 1 << bit
+        file.write_bytes(broken)
+        count += is_refused()
+    file.write_bytes(whole)
+    return count
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(EXPORTED)))
+def test_a_flipped_bit_is_refused_64_of_64_times_in_python(copy_of: Callable[[Path], Path], file: Path) -> None:
+    file = copy_of(file)
+
+    def is_refused() -> bool:
+        with pytest.raises(FerryError, match=file.name) as caught:
+            open_bundle(bundle_of(file))
+        return caught.value.code == ExitCode.INTEGRITY
+
+    assert refusals(file, is_refused) == FLIPS
+    open_bundle(bundle_of(file))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(EXPORTED)))
+def test_a_flipped_bit_is_refused_64_of_64_times_in_cpp(copy_of: Callable[[Path], Path], file: Path, ferry_run: Program) -> None:
+    file = copy_of(file)
+
+    def is_refused() -> bool:
+        done = ferry_run("inspect", bundle_of(file))
+        assert_error(done, 4, file.name, "sha256")
+        return True
+
+    assert refusals(file, is_refused) == FLIPS
+    assert ferry_run("inspect", bundle_of(file)).code == 0
+
+
+@pytest.mark.parametrize("verb", ["inspect", "verify"])
+def test_a_flipped_bit_of_the_engines_file_is_refused_by_every_verb(program: Program, iris: Path, verb: str) -> None:
+    file = iris / "model.ts.pt"
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+    assert_error(program(verb, iris), 4, "model.ts.pt", "sha256")

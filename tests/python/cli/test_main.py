@@ -1,0 +1,109 @@
+"""`ferry` as a program: help, errors of one line, exit codes."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from builders.programs import Program
+from torchferry.cli import main
+from torchferry.errors import ExitCode, FerryError
+from torchferry.version import VERSION
+
+VERBS = sorted(command.callback.__name__ for command in main.app.registered_commands if command.callback)
+
+
+def test_help_lists_every_verb_with_what_it_does(ferry_here: Program) -> None:
+    done = ferry_here("--help")
+    assert done.code == ExitCode.OK
+    text = done.stdout.decode()
+    for verb in VERBS:
+        assert re.search(rf"\b{verb}\b\s+\w", text), verb
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_each_verb_explains_all_its_options(ferry_here: Program, verb: str) -> None:
+    text = ferry_here(verb, "--help").stdout.decode()
+    options = re.findall(r"(--[a-z-]+)\s[^\n]*", text)
+    assert "--help" in options
+    for line in re.findall(r"^│[ *]+--[^\n]*│$", text, re.MULTILINE):
+        assert re.search(r"--\S+.*[a-z]{3}.*│", line), line
+
+
+def test_no_arguments_show_the_help(ferry_here: Program) -> None:
+    done = ferry_here()
+    assert b"Usage: ferry " in done.stdout
+    assert (done.code, done.stderr) == (ExitCode.USAGE, "error: got no verb, expected one; see `ferry --help`\n")
+
+
+def test_the_version_is_the_packages(ferry_here: Program) -> None:
+    assert ferry_here("--version").stdout.decode() == f"ferry {VERSION}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["fly"], "No such command 'fly'"),
+        (["inspect"], "Missing argument 'BUNDLE'"),
+        (["inspect", "x", "--colour"], "No such option"),
+        (["verify", "x", "--threads", "two"], "--threads"),
+        (["predict", "x"], "--input"),
+    ],
+)
+def test_a_wrong_command_line_is_one_line_and_code_2(ferry_here: Program, arguments: list[str], words: str) -> None:
+    done = ferry_here(*arguments)
+    assert done.code == ExitCode.USAGE
+    assert done.stderr.startswith("error: ")
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == b""
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (FerryError(ExitCode.INTEGRITY, "a file: size:\ngot 1"), 4, "error: a file: size: got 1"),
+        (
+            OSError(28, "No space left on device", "out"),
+            6,
+            "error: out: got No space left on device, expected to read or write it",
+        ),
+        (MemoryError(), 6, "error: memory: got too little"),
+        (KeyboardInterrupt(), 130, "error: interrupted"),
+        (ZeroDivisionError("division\nby zero"), 9, "error: internal: ZeroDivisionError: division by zero"),
+        (FerryError(ExitCode.FORMAT, "name \x1b[31m\u202e"), 3, "error: name \\x1b[31m\\u202e"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_every_failure_is_one_line_with_its_code(
+    ferry_here: Program, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, line: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(main, "app", fail)
+    done = ferry_here("inspect", "x")
+    assert done.code == code
+    assert done.stderr.startswith(line)
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_closed_stdout_is_code_6_without_a_second_message(reference_bundle: Path) -> None:
+    command = f"{sys.executable} -m torchferry inspect {reference_bundle} --json > /dev/full"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, check=False)
+    assert done.returncode == ExitCode.IO
+    assert done.stderr.decode().count("\n") == 1
+
+
+@pytest.mark.parametrize("verb", ["inspect", "train", "predict"])
+def test_torch_is_loaded_only_when_it_is_needed(reference_bundle: Path, verb: str) -> None:
+    code = (
+        "import sys; from torchferry.cli.main import run; "
+        f"run(['{verb}', '--help' if '{verb}' != 'inspect' else {str(reference_bundle)!r}]); "
+        "sys.exit(bool({'torch', 'onnxruntime', 'sklearn', 'matplotlib'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0

@@ -1,0 +1,113 @@
+"""The arithmetic stays strict whatever flags the user compiles with, and where it cannot the build or the self-test says so."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from builders.generated_c import COMPILERS, WARNINGS, Subject, run_tool, write
+from builders.networks import fork, image_net
+
+FUSED = re.compile(r"\bvfn?m(add|sub)\w*\b|\bfmadd|\bfmla|\bvfma")
+
+
+@pytest.fixture(scope="module")
+def subject() -> Subject:
+    return image_net(8, 8, 100)
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+@pytest.mark.parametrize(
+    "flags",
+    [("-O3", "-march=x86-64-v4"), ("-O3", "-march=x86-64-v3", "-std=gnu99"), ("-O2", "-mfma", "-std=gnu11")],
+    ids=" ".join,
+)
+def test_a_plain_compile_fuses_nothing(compiler: str, flags: tuple[str, ...], tmp_path: Path) -> None:
+    for subject in (image_net(8, 8, 100), fork()):
+        source = write(subject.generated, tmp_path / subject.generated.prefix)
+        run_tool(compiler, *flags, "-c", "-o", tmp_path / "model.o", source)
+        assert not FUSED.search(run_tool("objdump", "-d", tmp_path / "model.o").stdout)
+
+
+def test_the_search_for_fused_instructions_would_find_one(tmp_path: Path) -> None:
+    (tmp_path / "f.c").write_text("float f(float a, float b, float c) { return a * b + c; }\n")
+    run_tool("gcc", "-O3", "-march=x86-64-v3", "-c", "-o", tmp_path / "f.o", tmp_path / "f.c")
+    assert FUSED.search(run_tool("objdump", "-d", tmp_path / "f.o").stdout)
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+@pytest.mark.parametrize("flag", ["-ffast-math", "-Ofast", "-ffinite-math-only"])
+def test_fast_math_does_not_compile(subject: Subject, compiler: str, flag: str, tmp_path: Path) -> None:
+    source = write(subject.generated, tmp_path)
+    done = subprocess.run([compiler, flag, "-c", "-o", tmp_path / "model.o", source], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "without -ffast-math" in done.stderr
+
+
+@pytest.mark.skipif(shutil.which("clang") is None, reason="clang is not installed")
+def test_the_self_test_notices_clangs_forced_contraction(subject: Subject, tmp_path: Path) -> None:
+    source = write(subject.generated, tmp_path)
+    run_tool("clang", "-O2", "-mfma", "-ffp-contract=fast", "-shared", "-fPIC", "-o", tmp_path / "fast.so", source)
+    assert ctypes.CDLL(str(tmp_path / "fast.so")).image_net_selftest() == -2
+
+
+def test_the_self_test_notices_flush_to_zero(subject: Subject, tmp_path: Path) -> None:
+    source = write(subject.generated, tmp_path)
+    (tmp_path / "main.c").write_text(
+        '#include <xmmintrin.h>\n#include "model.h"\n'
+        "int main(void) { const int before = image_net_selftest(); _mm_setcsr(_mm_getcsr() | 0x8040); "
+        "return before == -1 && image_net_selftest() == -2 ? 0 : 1; }\n"
+    )
+    run_tool("gcc", "-O2", "-o", tmp_path / "main", tmp_path / "main.c", source)
+    run_tool(tmp_path / "main")
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_sanitizers_find_nothing(compiler: str, tmp_path: Path) -> None:
+    for subject in (image_net(7, 5, 130, 3), fork()):
+        folder = tmp_path / subject.generated.prefix
+        source = write(subject.generated, folder)
+        prefix = subject.generated.prefix
+        (folder / "main.c").write_text(DRIVER.replace("NAME", prefix))
+        flags = ["-O1", "-g", "-march=native", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+        run_tool(compiler, *WARNINGS, *flags, "-o", folder / "main", folder / "main.c", source)
+        run_tool(folder / "main")
+
+
+@pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed")
+def test_valgrind_finds_nothing(tmp_path: Path) -> None:
+    subject = image_net(7, 5, 130, 3)
+    source = write(subject.generated, tmp_path)
+    (tmp_path / "main.c").write_text(DRIVER.replace("NAME", "image_net"))
+    run_tool("gcc", *WARNINGS, "-O2", "-g", "-o", tmp_path / "main", tmp_path / "main.c", source)
+    run_tool("valgrind", "-q", "--error-exitcode=9", "--exit-on-first-error=yes", "--leak-check=full", tmp_path / "main")
+
+
+# Inputs and outputs in heap blocks of exactly their size, so that one byte too far is found.
+DRIVER = """\
+#include <stdlib.h>
+#include <string.h>
+#include "model.h"
+int main(void) {
+  if (NAME_selftest() != -1) return 1;
+  for (size_t count = 1; count <= 9; ++count) {
+    NAME_input *in = malloc(count * sizeof *in);
+    NAME_output *out = malloc(count * sizeof *out);
+    for (size_t i = 0; i < count * sizeof *in; ++i) ((unsigned char *)in)[i] = (unsigned char)(i % 7 < count ? 0 : 63 - i % 3);
+    if (NAME_run_batch(in, out, count, NULL) != 0) return 2;
+    unsigned char *bytes = (unsigned char *)out, sum = 0;
+    for (size_t i = 0; i < count * sizeof *out; ++i) sum = (unsigned char)(sum + bytes[i]);
+    NAME_workspace *workspace = malloc(sizeof *workspace);
+    if (NAME_run_with(in, out, workspace) != 0 || sum == 77) free(NULL);
+    free(workspace);
+    free(in);
+    free(out);
+  }
+  return 0;
+}
+"""

@@ -1,0 +1,60 @@
+"""What each exporter writes and says of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+import pytest
+import torch
+
+from builders.contracts import doubling
+from builders.models import Doubling, doubling_inputs
+from torchferry.export import onnx as onnx_format
+from torchferry.export import program, torchscript
+from torchferry.export.source import ExportSource, first_line
+
+
+@pytest.fixture
+def source() -> ExportSource:
+    return ExportSource(Doubling().eval(), doubling(), doubling_inputs().arrays)
+
+
+def test_an_artifact_lists_the_file_that_was_written(source: ExportSource, tmp_path: Path) -> None:
+    for export, engine in ((torchscript.export, "torchscript"), (onnx_format.export, "onnxruntime"), (program.export, "eager")):
+        artifact = export(source, tmp_path)
+        assert artifact.engine == engine
+        assert artifact.files[0].bytes == (tmp_path / artifact.files[0].path).stat().st_size
+        assert torch.__version__ in artifact.producer
+
+
+def test_onnx_has_the_contracts_names_a_free_batch_and_no_paths_of_this_machine(source: ExportSource, tmp_path: Path) -> None:
+    artifact = onnx_format.export(source, tmp_path)
+    model = onnx.load(tmp_path / "model.onnx")
+    assert [value.name for value in model.graph.input] == ["x"]
+    assert [value.name for value in model.graph.output] == ["y", "label"]
+    for value in (*model.graph.input, *model.graph.output):
+        assert value.type.tensor_type.shape.dim[0].dim_param
+    assert artifact.requires == {"ir_version": str(model.ir_version), "opset": str(model.opset_import[0].version)}
+    assert str(Path.cwd()).encode() not in (tmp_path / "model.onnx").read_bytes()
+
+
+def test_exporters_print_nothing(source: ExportSource, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for export in (torchscript.export, onnx_format.export, program.export):
+        export(source, tmp_path)
+    printed = capfd.readouterr()
+    assert (printed.out, printed.err) == ("", "")
+
+
+def test_the_program_is_made_once_with_the_batch_free(source: ExportSource) -> None:
+    assert source.program is source.program
+    placeholders = [node for node in source.program.graph.nodes if node.op == "placeholder" and "val" in node.meta]
+    shape = placeholders[-1].meta["val"].shape
+    assert not isinstance(shape[0], int)
+    assert shape[1] == 2
+
+
+def test_the_first_line_that_says_something_is_kept() -> None:
+    assert first_line(ValueError("\n  one\ntwo")) == "one"
+    assert first_line(ValueError("")) == "ValueError"
+    assert len(first_line(ValueError("x" * 1000))) == 300

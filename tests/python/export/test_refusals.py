@@ -1,0 +1,161 @@
+"""Modules that would do harm later are refused before anything is written: what, where, and how to mend it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import torchferry
+from torchferry.errors import ExitCode, FerryError
+
+GRID = np.linspace(-1, 1, 24, dtype=np.float32).reshape(6, 4)
+
+
+class Linear(nn.Module):
+    """The harmless module that the others spoil."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x)  # type: ignore[no-any-return]
+
+
+class AlwaysDropping(Linear):
+    def forward(self, x: Tensor) -> Tensor:
+        return F.dropout(super().forward(x))
+
+
+class Noisy(Linear):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) + torch.randn(4, device=x.device)
+
+
+class Counting(Linear):
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        return super().forward(x) * self.calls
+
+
+class Aliasing(Linear):
+    def forward(self, x: Tensor) -> Tensor:
+        return x[:, 1:]
+
+
+class Writing(Linear):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.mul_(2))
+
+
+class NamingTheCpu(Linear):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) + torch.ones(4, device="cpu")
+
+
+class MovingToTheCpu(Linear):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).cpu()
+
+
+class NamingCuda(Linear):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.to("cuda"))
+
+
+class FixedBatch(Linear):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.reshape(6, 2, 2).flatten(1))
+
+
+class Half(Linear):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).half()
+
+
+class Text(Linear):
+    def forward(self, x: Tensor) -> tuple[Tensor, str]:  # type: ignore[override]
+        return super().forward(x), "done"
+
+
+def double_weight() -> nn.Module:
+    module = Linear()
+    module.layer.double()
+    return module
+
+
+def training_inside() -> nn.Module:
+    module = nn.Sequential(Linear(), nn.Dropout()).eval()
+    module[1].train()
+    return module
+
+
+def on_meta() -> nn.Module:
+    return Linear().to("meta")
+
+
+CASES = [
+    (training_inside(), GRID, ("module: 1:", "train mode", "module.eval()")),
+    (AlwaysDropping(), GRID, ("two answers", "dropout at test_refusals.py:", "F.dropout(super()", "training=self.training")),
+    (Noisy(), GRID, ("two answers", "randn at test_refusals.py:")),
+    (Counting(), GRID, ("two answers", "remembers its calls")),
+    (double_weight(), GRID, ("layer.weight", "float64", "module.float()")),
+    (on_meta(), GRID, ("layer.weight", "device meta", "module.cpu()")),
+    (NamingTheCpu(), GRID, ("device baked in", "ones at test_refusals.py:", "device=x.device")),
+    (MovingToTheCpu(), GRID, ("device baked in", ".cpu()")),
+    (NamingCuda(), GRID, ("device baked in", 'to("cuda")')),
+    (Aliasing(), GRID, ("output output", "memory of input x", ".clone()")),
+    (Writing(), GRID, ("input x", "changed by the module")),
+    (FixedBatch(), GRID, ("N = 7", "test_refusals.py:", "N = 6 works", "x.shape[0]")),
+    (Half(), GRID, ("float16", "convert it")),
+    (Text(), GRID, ("output 1", "str", "tensors only")),
+    (Linear(), np.zeros((6, 4), np.float32), ("golden: x", "all 0.0", "real inputs")),
+    (Linear(), np.full((6, 4), 2.5, np.float32), ("golden: x", "all 2.5")),
+]
+
+
+@pytest.mark.parametrize(
+    ("module", "golden", "words"), CASES, ids=[type(case[0]).__name__ + str(i) for i, case in enumerate(CASES)]
+)
+def test_a_harmful_module_or_golden_is_refused(
+    module: nn.Module, golden: np.ndarray, words: tuple[str, ...], tmp_path: Path
+) -> None:
+    if not isinstance(module, nn.Sequential):
+        module.eval()
+    with pytest.raises(FerryError) as caught:
+        torchferry.export(module, inputs={"x": "float32[N,4]"}, golden=golden, out=tmp_path / "b", to=())
+    text = str(caught.value)
+    assert caught.value.code == ExitCode.BAD_INPUT
+    assert "\n" not in text
+    for word in words:
+        assert word in text
+    assert list(tmp_path.iterdir()) == []
+
+
+class OnTheDefaultDevice(Linear):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) + torch.ones(4)
+
+
+def test_a_tensor_on_the_default_device_is_allowed_with_a_note(tmp_path: Path) -> None:
+    notes: list[str] = []
+    torchferry.export(
+        OnTheDefaultDevice().eval(), inputs={"x": "float32[N,4]"}, golden=GRID, out=tmp_path / "b", to=(), note=notes.append
+    )
+    assert "CPU only" in notes[0]
+    assert "torch.ones(4)" in notes[0]
+
+
+def test_the_harmless_module_is_taken(tmp_path: Path) -> None:
+    notes: list[str] = []
+    torchferry.export(Linear().eval(), inputs={"x": "float32[N,4]"}, golden=GRID, out=tmp_path / "b", note=notes.append)
+    assert notes == []

@@ -1,0 +1,115 @@
+"""Images of every accepted pixel format, written by Pillow or byte by byte. What C++ reads of them is compared in tests/parity."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from builders.contracts import spec
+from torchferry.bundle.contract import Array, TensorSpec
+from torchferry.errors import ExitCode, FerryError
+from torchferry.samples.image import is_image, read_image
+
+SPEC = spec("image", "uint8", ("N", 2, 3))
+GREY = np.array([[0, 1, 128], [200, 254, 255]], np.uint8)
+COLOUR = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255]], [[255, 255, 255], [1, 2, 3], [0, 0, 0]]], np.uint8)
+COLOUR_AS_GREY = [[76, 150, 29], [255, 2, 0]]  # (19595 R + 38470 G + 7471 B + 32768) >> 16
+
+
+def encoded(image: Image.Image, kind: str = "PNG") -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, kind)
+    return stream.getvalue()
+
+
+def read(data: bytes, wanted: TensorSpec = SPEC) -> Array:
+    assert is_image(data[:16])
+    return read_image(io.BytesIO(data), wanted, where="x.png")
+
+
+def refusal(data: bytes, wanted: TensorSpec = SPEC) -> str:
+    with pytest.raises(FerryError) as caught:
+        read(data, wanted)
+    assert caught.value.code == ExitCode.BAD_INPUT
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "PPM"])
+def test_grey_levels_are_read_as_they_are(kind: str) -> None:
+    image = read(encoded(Image.fromarray(GREY), kind))
+    assert image.dtype == np.uint8
+    assert image.shape == (1, 2, 3)
+    assert np.array_equal(image[0], GREY)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP"])
+def test_colour_becomes_grey_by_the_formula(kind: str) -> None:
+    assert read(encoded(Image.fromarray(COLOUR), kind))[0].tolist() == COLOUR_AS_GREY
+
+
+def test_alpha_is_ignored() -> None:
+    alpha = np.array([[0, 1, 255], [7, 0, 0]], np.uint8)
+    with_alpha = np.dstack([COLOUR, alpha])
+    assert read(encoded(Image.fromarray(with_alpha)))[0].tolist() == COLOUR_AS_GREY
+    grey_alpha = Image.merge("LA", [Image.fromarray(GREY), Image.fromarray(alpha)])
+    assert np.array_equal(read(encoded(grey_alpha))[0], GREY)
+
+
+def test_a_palette_is_looked_up() -> None:
+    palette = Image.fromarray(np.tile(COLOUR, (4, 4, 1)) + np.arange(96, dtype=np.uint8).reshape(8, 12, 1)).quantize(64)
+    colours = np.asarray(palette.convert("RGB")).astype(int)
+    expected = (19595 * colours[..., 0] + 38470 * colours[..., 1] + 7471 * colours[..., 2] + 32768) >> 16
+    wanted = spec("image", "uint8", ("N", 8, 12))
+    assert read(encoded(palette), wanted)[0].tolist() == expected.tolist()
+    assert read(encoded(palette, "BMP"), wanted)[0].tolist() == expected.tolist()
+
+
+def test_a_free_size_takes_every_image() -> None:
+    assert read(encoded(Image.fromarray(GREY)), spec("image", "uint8", ("N", "H", 3))).shape == (1, 2, 3)
+
+
+def test_a_pgm_may_have_comments() -> None:
+    assert np.array_equal(read(b"P5 # a comment\n3 2\n255\n" + GREY.tobytes())[0], GREY)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (encoded(Image.fromarray(COLOUR), "JPEG"), "expected PNG, BMP or PGM"),
+        (encoded(Image.fromarray(GREY.T.copy())), "got 2 x 3 pixels, expected 3 x 2"),
+        (encoded(Image.fromarray(GREY.astype(np.uint16) * 257)), "a PNG of 16 bits, expected 8 bit"),
+        (encoded(Image.fromarray(GREY > 127)), "a PNG of 1 bits, expected 8 bit"),
+        (encoded(Image.fromarray(GREY > 127), "BMP"), "a BMP of 1 bits"),
+        (b"P5\n3 2\n65535\n" + bytes(12), "maximum 65535, expected 255"),
+        (b"P5\n3 2\n15\n" + bytes(6), "maximum 15, expected 255"),
+        (b"P2\n3 2\n255\n0 1 2 3 4 5\n", "a PNM of kind P2"),
+        (b"P5\n3\n", "without width, height and maximum"),
+        (b"P5\n3 2\n255\n12345", "a PGM that is cut short"),
+        (encoded(Image.fromarray(GREY))[:-20], "a PNG that is cut short"),
+        (encoded(Image.fromarray(GREY))[:20], "a PNG that is cut short"),
+        (encoded(Image.fromarray(GREY)).replace(b"IDAT", b"IDAU"), "wrong CRC"),
+        (b"BM" + bytes(60), "a BMP without a Windows header"),
+        (encoded(Image.fromarray(COLOUR), "BMP")[:-1], "a BMP that is cut short"),
+    ],
+)
+def test_other_images_are_refused(data: bytes, words: str) -> None:
+    assert words in refusal(data)
+
+
+@pytest.mark.parametrize(
+    "wanted", [spec("image", "float32", ("N", 2, 3)), spec("image", "uint8", ("N", 6)), spec("image", "uint8", (1, 2, 3))]
+)
+def test_a_contract_for_something_else_wants_npy_or_csv(wanted: TensorSpec) -> None:
+    assert "expected .npy or CSV" in refusal(encoded(Image.fromarray(GREY)), wanted)
+
+
+def test_numbers_and_arrays_are_no_images() -> None:
+    assert not is_image(b"1,2,3\n")
+    assert not is_image(b"BMI,P5\n1,2\n")
+    assert not is_image(b"P5 (kW),x\n1,2\n")
+    assert not is_image(b"\x93NUMPY\x01\x00")
+    assert not is_image(b"")
