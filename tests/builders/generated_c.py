@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import shutil
 import subprocess
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from torch import nn
 
 from builders.contracts import contract, spec
 from torchferry.bundle.contract import Classes, Contract, TensorSpec
-from torchferry.export.c99 import Generated, generate, generate_int8
+from torchferry.export.c99 import Generated, generate
 from torchferry.export.source import ExportSource
 
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror")
@@ -78,14 +78,6 @@ def subject_of(
     promised = contract_of(module, inputs, names, classes)
     program = ExportSource(module, promised, {key: array[:4] for key, array in samples.items()}).program
     return Subject(module, promised, samples, generate(program, promised, name=name, goldens=samples))
-
-
-def quantized(subject: Subject) -> Subject:
-    """The int8 form of a subject, calibrated on its samples."""
-    name = subject.generated.prefix
-    program = ExportSource(subject.module, subject.contract, {key: array[:4] for key, array in subject.samples.items()}).program
-    made = generate_int8(program, subject.contract, name=name, goldens=subject.samples, calibration=subject.samples)
-    return replace(subject, generated=made)
 
 
 def struct_dtype(specs: tuple[TensorSpec, ...]) -> np.dtype[Any]:

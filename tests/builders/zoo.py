@@ -103,7 +103,8 @@ class Zoo:
 
     def bundle(self, name: str, engine: str) -> Path | None:
         """The bundle of that model for that engine; None where its format cannot express the model, or is not here."""
-        for form in sorted(EXPORTERS, key=lambda form: (form != engine, form in NATIVE_CODE_ENGINES)):  # machine code last: it is slow
+        machine_code_last = sorted(EXPORTERS, key=lambda form: (form != engine, form in NATIVE_CODE_ENGINES))
+        for form in machine_code_last:
             path = self._export(name, form)
             if path is not None and any(artifact.engine == engine for artifact in open_bundle(path).manifest.artifacts):
                 return path

@@ -66,7 +66,7 @@ def test_the_example_passes_the_conformance_suite(plugin: Path, tmp_path: Path) 
         timeout=600,
         check=False,
     )
-    counted = dict((word, int(number)) for number, word in re.findall(r"(\d+) (passed|failed|skipped)", done.stdout))
+    counted = {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|skipped)", done.stdout)}
     assert done.returncode == 0, done.stdout
     assert counted["passed"] >= 40
     assert "failed" not in counted

@@ -47,7 +47,9 @@ def test_error_is_one_line_with_its_exit_code(arguments: list[str], code: int, s
 
 
 def test_interrupted_run_says_how_to_go_on(tmp_path: Path):
-    command = [*COMMAND, "digits-mlp", "--epochs", "4000"]
+    # A shell's background job starts with SIGINT ignored, and so does all that it starts; a person's Ctrl-C does not.
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); " + COMMAND[2]
+    command = [sys.executable, "-c", code, "train", "digits-mlp", "--epochs", "4000"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ONE_THREAD)
     assert process.stdout is not None
     process.stdout.readline()

@@ -126,7 +126,7 @@ def test_a_file_that_is_not_there_is_an_io_error(tmp_path: Path) -> None:
     ("array", "words"),
     [
         (np.zeros((5, 2)), "dtype: got float64, expected float32"),
-        (np.zeros((5, 3), np.float32), "shape: got [5, 3], expected float32[N,2]"),
+        (np.zeros((5, 3), np.float32), "shape: got [5,3], expected float32[N,2]"),
         (np.zeros(5, np.float32), "shape: got [5], expected float32[N,2]"),
         (np.array([[1, np.nan]], np.float32), "element [0,1]: got nan"),
     ],
