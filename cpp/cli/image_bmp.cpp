@@ -43,14 +43,13 @@ Layout read_header(std::string_view file, const ImageRules& rules) {
     rules.refuse("a BMP of " + std::to_string(bits) + " bits, compression " + std::to_string(compression),
                  "8, 24 or 32 bits, not compressed");
   const std::uint32_t used = little_endian(file, 46, 4);
+  const std::uint32_t entries = used == 0 ? 256 : used;
   return {width,
           std::abs(std::int64_t{height}),
           height < 0,
           bits / 8,
           file_header + info,
-          bits != 8   ? 0
-          : used == 0 ? 256
-                      : used,
+          bits == 8 ? entries : 0,
           little_endian(file, 10, 4),
           (static_cast<std::size_t>(width) * bits + 31) / 32 * 4};
 }

@@ -151,6 +151,20 @@ void look_up(std::vector<std::uint8_t>& levels, const Chunk& palette, const Imag
   }
 }
 
+// Samples of a pixel by the header's colour type; a palette's index is one.
+std::size_t channels_of(char type) {
+  switch (type) {
+    case 2:
+      return 3;
+    case 4:
+      return 2;
+    case 6:
+      return 4;
+    default:
+      return 1;
+  }
+}
+
 }  // namespace
 
 GreyImage decode_png(std::string_view file, const ImageRules& rules) {
@@ -164,7 +178,7 @@ GreyImage decode_png(std::string_view file, const ImageRules& rules) {
     rules.refuse("a PNG header with unknown values", "an undamaged file");
   GreyImage image{big_endian(header.substr(4)), big_endian(header), {}};
   rules.require_size(image.width, image.height);
-  const std::size_t channels = type == 2 ? 3 : type == 4 ? 2 : type == 6 ? 4 : 1;
+  const std::size_t channels = channels_of(type);
   require_exact_data(chunks, row_bytes(image, channels, header[12] == 1 ? std::span<const Pass>(interlaced_passes) : one_pass),
                      rules);
   const Pixels pixels = decode_pixels(chunks, rules);

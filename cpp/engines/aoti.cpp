@@ -35,9 +35,9 @@ using torch::inductor::AOTIModelContainerRunner;
 
 // A model that was opened: what the host holds between open and close. Sessions on the same bytes and device share the library.
 struct ferry_engine_model {
-  AOTIModelContainerRunner* library;
+  AOTIModelContainerRunner* library = nullptr;
   at::Device device;
-  int threads;
+  int threads = 1;
 };
 
 namespace {

@@ -138,6 +138,7 @@ Entry read_entry(const Reader& reader, std::uint64_t& at, std::uint64_t stop) {
 
 std::vector<Entry> read_directory(const Reader& reader, const Directory& directory) {
   std::vector<Entry> entries;
+  entries.reserve(directory.count);
   auto at = directory.start;
   for (std::uint64_t i = 0; i < directory.count; ++i) entries.push_back(read_entry(reader, at, directory.stop));
   if (at != directory.stop)

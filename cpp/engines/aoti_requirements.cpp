@@ -21,7 +21,7 @@ std::size_t own_level() {
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
                       __builtin_cpu_supports("avx512vl");
-  return avx512 ? 2 : avx2 ? 1 : 0;
+  return static_cast<std::size_t>(avx2) + static_cast<std::size_t>(avx512);
 #else
   return 0;
 #endif

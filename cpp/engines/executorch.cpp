@@ -34,7 +34,7 @@
 #else
 // The wheel exports these functions from libexecutorch_threadpool and ships no header for them.
 namespace executorch::extension::threadpool {
-class ThreadPool {
+class ThreadPool {  // NOLINT(misc-use-internal-linkage): the library's
  public:
   [[nodiscard]] std::size_t get_thread_count() const;
   bool _unsafe_reset_threadpool(std::uint32_t count);
@@ -52,7 +52,7 @@ using executorch::aten::TensorImpl;
 using executorch::extension::threadpool::NoThreadPoolGuard;
 
 constexpr auto method_name = "forward";
-constexpr std::size_t program_alignment = 64;
+constexpr std::align_val_t program_alignment{64};
 
 // What the user is told, with the code that the plugin's function returns.
 struct Refusal {
@@ -166,52 +166,71 @@ class Threads {
 
 // ---- memory -----------------------------------------------------------------------------------------------------------
 
-struct Free {
-  void operator()(void* memory) const { std::free(memory); }
+struct Aligned {
+  void operator()(std::byte* memory) const { ::operator delete(memory, program_alignment); }
 };
-template <typename T>
-using Owned = std::unique_ptr<T, Free>;
 
 // A copy that is aligned as ExecuTorch's segments are; the program points into it for as long as it lives.
 class ProgramBytes {
  public:
   explicit ProgramBytes(const ferry_artifact_file& file)
-      : bytes_(static_cast<std::byte*>(
-            std::aligned_alloc(program_alignment, (file.bytes / program_alignment + 1) * program_alignment))),
-        loader_(bytes_.get(), file.bytes) {
-    if (bytes_ == nullptr) throw std::bad_alloc();
+      : bytes_(static_cast<std::byte*>(::operator new(file.bytes, program_alignment))), loader_(bytes_.get(), file.bytes) {
     if (file.bytes > 0) std::memcpy(bytes_.get(), file.data, file.bytes);
   }
   [[nodiscard]] et::DataLoader* loader() { return &loader_; }
 
  private:
-  Owned<std::byte> bytes_;
+  std::unique_ptr<std::byte, Aligned> bytes_;
   executorch::extension::BufferDataLoader loader_;
 };
 
-// The memory that the program has planned for itself, for its largest batch. It is zeroed by the system when first touched, so
-// that a small batch costs little.
+// Memory that the system zeroes when it is first touched: a small batch pays for little of what the largest would need.
+class LazyMemory {
+ public:
+  explicit LazyMemory(std::size_t bytes)
+      : bytes_(bytes),
+        start_(static_cast<std::uint8_t*>(std::calloc(std::max<std::size_t>(bytes, 1), 1))) {  // NOLINT(*-no-malloc)
+    if (start_ == nullptr) throw std::bad_alloc();
+  }
+  [[nodiscard]] et::Span<std::uint8_t> span() const { return {start_.get(), bytes_}; }
+
+ private:
+  struct Free {
+    void operator()(std::uint8_t* memory) const { std::free(memory); }  // NOLINT(*-no-malloc)
+  };
+  std::size_t bytes_;
+  std::unique_ptr<std::uint8_t, Free> start_;
+};
+
+// The memory that the program has planned for itself, for its largest batch.
 class PlannedMemory {
  public:
-  explicit PlannedMemory(const et::MethodMeta& meta) {
-    const auto count = meta.num_memory_planned_buffers();
-    for (std::size_t i = 0; i < count; ++i) {
+  explicit PlannedMemory(const et::MethodMeta& meta)
+      : buffers_(allocate(meta)), spans_(spans_of(buffers_)), allocator_({spans_.data(), spans_.size()}) {}
+  [[nodiscard]] et::HierarchicalAllocator* allocator() { return &allocator_; }
+
+ private:
+  static std::vector<LazyMemory> allocate(const et::MethodMeta& meta) {
+    std::vector<LazyMemory> buffers;
+    buffers.reserve(meta.num_memory_planned_buffers());
+    for (std::size_t i = 0; i < meta.num_memory_planned_buffers(); ++i) {
       const auto size = meta.memory_planned_buffer_size(i);
       require(size.error(), FERRY_FORMAT, "got a program with a broken memory plan");
       if (*size < 0) throw Refusal{FERRY_FORMAT, "got a program with a broken memory plan, expected sizes of at least 0"};
-      const auto bytes = static_cast<std::size_t>(*size);
-      auto& buffer = buffers_.emplace_back(static_cast<std::uint8_t*>(std::calloc(std::max<std::size_t>(bytes, 1), 1)));
-      if (buffer == nullptr) throw std::bad_alloc();
-      spans_.emplace_back(buffer.get(), bytes);
+      buffers.emplace_back(static_cast<std::size_t>(*size));
     }
-    allocator_.emplace(et::Span<et::Span<std::uint8_t>>(spans_.data(), spans_.size()));
+    return buffers;
   }
-  [[nodiscard]] et::HierarchicalAllocator* allocator() { return &*allocator_; }
+  static std::vector<et::Span<std::uint8_t>> spans_of(const std::vector<LazyMemory>& buffers) {
+    std::vector<et::Span<std::uint8_t>> spans;
+    spans.reserve(buffers.size());
+    for (const LazyMemory& buffer : buffers) spans.push_back(buffer.span());
+    return spans;
+  }
 
- private:
-  std::vector<Owned<std::uint8_t>> buffers_;
+  std::vector<LazyMemory> buffers_;
   std::vector<et::Span<std::uint8_t>> spans_;
-  std::optional<et::HierarchicalAllocator> allocator_;
+  et::HierarchicalAllocator allocator_;
 };
 
 // ---- the program's own description of its inputs and outputs -----------------------------------------------------------
@@ -291,33 +310,44 @@ void check_backends(const et::MethodMeta& meta) {
 // The caller's memory as a tensor, with the storage of its description. `limit` is the largest shape that the program takes.
 class BorrowedTensor {
  public:
-  BorrowedTensor(const ferry_tensor_view& view, const std::vector<std::int32_t>& limit) {
-    const auto rank = static_cast<std::size_t>(view.rank);
-    std::int32_t stride = 1;
-    for (std::size_t axis = rank; axis-- > 0;) {
-      if (view.shape[axis] > limit[axis])
-        throw Refusal{FERRY_BAD_INPUT, std::string("input ") + view.name + ": dim " + std::to_string(axis) + ": got " +
-                                           std::to_string(view.shape[axis]) + ", expected at most " +
-                                           std::to_string(limit[axis]) +
-                                           ", for which the program has planned its memory; split the batch"};
-      sizes_[axis] = static_cast<std::int32_t>(view.shape[axis]);
-      dim_order_[axis] = static_cast<std::uint8_t>(axis);
-      strides_[axis] = stride;
-      stride *= std::max(sizes_[axis], 1);
-    }
-    // The runtime has no tensor of const memory; it copies inputs into the program's own.
-    impl_.emplace(scalar_types.at(static_cast<std::size_t>(view.dtype)), view.rank, sizes_.data(), const_cast<void*>(view.data),
-                  dim_order_.data(), strides_.data());
-  }
-  [[nodiscard]] Tensor get() { return Tensor(&*impl_); }
+  BorrowedTensor(const ferry_tensor_view& view, const std::vector<std::int32_t>& limit)
+      : layout_(view, limit),
+        // The runtime has no tensor of const memory; it copies inputs into the program's own.
+        impl_(scalar_types.at(static_cast<std::size_t>(view.dtype)), view.rank, layout_.sizes.data(),
+              const_cast<void*>(view.data),  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+              layout_.dim_order.data(), layout_.strides.data()) {}
+  BorrowedTensor(const BorrowedTensor&) = delete;
+  BorrowedTensor& operator=(const BorrowedTensor&) = delete;
+  ~BorrowedTensor() = default;
+  [[nodiscard]] Tensor get() { return Tensor(&impl_); }
 
  private:
-  static constexpr std::size_t max_rank = 8;
-  std::array<std::int32_t, max_rank> sizes_{};
-  std::array<std::uint8_t, max_rank> dim_order_{};
-  std::array<std::int32_t, max_rank> strides_{};
-  std::optional<TensorImpl> impl_;
+  // Arrays that the tensor points into.
+  struct Layout {
+    Layout(const ferry_tensor_view& view, const std::vector<std::int32_t>& limit);
+    static constexpr std::size_t max_rank = 8;
+    std::array<std::int32_t, max_rank> sizes{};
+    std::array<std::uint8_t, max_rank> dim_order{};
+    std::array<std::int32_t, max_rank> strides{};
+  };
+  Layout layout_;
+  TensorImpl impl_;
 };
+
+BorrowedTensor::Layout::Layout(const ferry_tensor_view& view, const std::vector<std::int32_t>& limit) {
+  const auto rank = static_cast<std::size_t>(view.rank);
+  std::int32_t stride = 1;
+  for (std::size_t axis = rank; axis-- > 0;) {
+    if (view.shape[axis] > limit[axis])
+      throw Refusal{FERRY_BAD_INPUT, std::string("input ") + view.name + ": dim " + std::to_string(axis) + ": got " +
+                                         std::to_string(view.shape[axis]) + ", expected at most " + std::to_string(limit[axis]) +
+                                         ", for which the program has planned its memory; split the batch"};
+    sizes[axis] = static_cast<std::int32_t>(view.shape[axis]);
+    dim_order[axis] = static_cast<std::uint8_t>(axis);
+    strides[axis] = stride;
+    stride *= std::max(sizes[axis], 1);
+  }
+}
 
 // The outputs of one call as views of the program's memory.
 class Outputs {
@@ -352,6 +382,27 @@ et::Program load_program(et::DataLoader* loader, const std::string& file) {
   return std::move(*program);
 }
 
+et::MethodMeta description_of(const et::Program& program) {
+  auto meta = program.method_meta(method_name);
+  require(meta.error(), FERRY_FORMAT, "got a program without a method `forward`");
+  return *meta;
+}
+
+Limits checked_limits(const et::MethodMeta& meta, const ferry_open_request& request) {
+  check_backends(meta);
+  auto limits = check_inputs(meta, request);
+  check_outputs(meta, request);
+  return limits;
+}
+
+et::Method load_method(const et::Program& program, et::MemoryManager& manager, const Threads& threads, const std::string& file) {
+  const auto alone = threads.use();
+  auto method = program.load_method(method_name, &manager);
+  require(method.error(), method.error() == et::Error::OperatorMissing ? FERRY_UNAVAILABLE : FERRY_FORMAT,
+          file + ": got a program that ExecuTorch " FERRY_EXECUTORCH_VERSION " cannot prepare");
+  return std::move(*method);
+}
+
 }  // namespace
 
 // ---- the model --------------------------------------------------------------------------------------------------------
@@ -360,26 +411,19 @@ et::Program load_program(et::DataLoader* loader, const std::string& file) {
 struct ferry_engine_model {
  public:
   explicit ferry_engine_model(const ferry_open_request& request)
-      : threads_(request.threads), bytes_(request.files[0]), program_(load_program(bytes_.loader(), request.files[0].path)) {
-    const auto meta = program_.method_meta(method_name);
-    require(meta.error(), FERRY_FORMAT, "got a program without a method `forward`");
-    check_backends(*meta);
-    limits_ = check_inputs(*meta, request);
-    check_outputs(*meta, request);
-    planned_.emplace(*meta);
-    manager_.emplace(&method_memory_, planned_->allocator(), &temporary_memory_);
-    const auto alone = threads_.use();
-    auto method = program_.load_method(method_name, &*manager_);
-    require(method.error(), method.error() == et::Error::OperatorMissing ? FERRY_UNAVAILABLE : FERRY_FORMAT,
-            std::string(request.files[0].path) + ": got a program that ExecuTorch " FERRY_EXECUTORCH_VERSION " cannot prepare");
-    method_.emplace(std::move(*method));
-  }
+      : threads_(request.threads),
+        bytes_(request.files[0]),
+        program_(load_program(bytes_.loader(), request.files[0].path)),
+        limits_(checked_limits(description_of(program_), request)),
+        planned_(description_of(program_)),
+        manager_(&method_memory_, planned_.allocator(), &temporary_memory_),
+        method_(load_method(program_, manager_, threads_, request.files[0].path)) {}
 
   std::int32_t run(const ferry_tensor_view* inputs, std::size_t count, ferry_output_sink sink, void* context) {
     const std::scoped_lock turn(mutex_);
     const auto alone = threads_.use();
     execute(inputs, count);
-    const Outputs outputs(*method_);
+    const Outputs outputs(method_);
     return sink(context, outputs.views().data(), outputs.views().size());
   }
 
@@ -387,11 +431,11 @@ struct ferry_engine_model {
   void run_direct(const ferry_tensor_view* inputs, std::size_t count, std::size_t calls, std::int64_t* nanoseconds) {
     const std::scoped_lock turn(mutex_);
     const auto alone = threads_.use();
-    std::vector<et::EValue> outputs(method_->outputs_size());
+    std::vector<et::EValue> outputs(method_.outputs_size());
     for (std::size_t call = 0; call < calls; ++call) {
       const auto start = std::chrono::steady_clock::now();
       execute(inputs, count);
-      require(method_->get_outputs(outputs.data(), outputs.size()), FERRY_INTERNAL, "the program failed");
+      require(method_.get_outputs(outputs.data(), outputs.size()), FERRY_INTERNAL, "the program failed");
       nanoseconds[call] = std::chrono::nanoseconds(std::chrono::steady_clock::now() - start).count();
     }
   }
@@ -400,9 +444,9 @@ struct ferry_engine_model {
   void execute(const ferry_tensor_view* inputs, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) {
       BorrowedTensor tensor(inputs[i], limits_[i]);
-      require(method_->set_input(et::EValue(tensor.get()), i), FERRY_FORMAT, "the program does not take its inputs");
+      require(method_.set_input(et::EValue(tensor.get()), i), FERRY_FORMAT, "the program does not take its inputs");
     }
-    require(method_->execute(), FERRY_FORMAT, "the program failed");
+    require(method_.execute(), FERRY_FORMAT, "the program failed");
   }
 
   Threads threads_;
@@ -411,9 +455,9 @@ struct ferry_engine_model {
   Limits limits_;
   executorch::extension::MallocMemoryAllocator method_memory_;
   executorch::extension::MallocMemoryAllocator temporary_memory_;
-  std::optional<PlannedMemory> planned_;
-  std::optional<et::MemoryManager> manager_;
-  std::optional<et::Method> method_;
+  PlannedMemory planned_;
+  et::MemoryManager manager_;
+  et::Method method_;
   std::mutex mutex_;
 };
 

@@ -73,7 +73,7 @@ inline at::Device find_device(const std::string& name) {
   const std::string_view digits = std::string_view(name).substr(std::min<std::size_t>(name.size(), 5));
   if (!name.starts_with("cuda:") || digits.empty() || digits.find_first_not_of("0123456789") != std::string_view::npos)
     throw Refusal{FERRY_UNAVAILABLE, "got device " + name + ", expected cpu or cuda:N"};
-  const int count = torch::cuda::device_count();
+  const int count = static_cast<std::uint8_t>(torch::cuda::device_count());
   const int index = digits.size() > 3 ? count : std::stoi(std::string(digits));
   if (index >= count)
     throw Refusal{FERRY_UNAVAILABLE, "got device " + name + ", and LibTorch " TORCH_VERSION " finds " + std::to_string(count) +

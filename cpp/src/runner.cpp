@@ -94,6 +94,7 @@ class OpenRequest {
   }
   OpenRequest(const OpenRequest&) = delete;
   OpenRequest& operator=(const OpenRequest&) = delete;
+  ~OpenRequest() = default;
 
   [[nodiscard]] const ferry_open_request& get() const noexcept { return request_; }
 
@@ -134,8 +135,8 @@ std::vector<ferry_tensor_view> views_of(const NamedTensors& tensors) {
   return views;
 }
 
-Runner::Runner(const Bundle& bundle, const SessionOptions& options)
-    : bundle_(bundle),
+Runner::Runner(Bundle bundle, const SessionOptions& options)
+    : bundle_(std::move(bundle)),
       options_(checked(options)),
       checker_(bundle_.contract()),
       artifact_(&artifact_for(bundle_, options_.engine)),

@@ -69,7 +69,8 @@ void append_json_ascii(std::string& out, char c) {
 template <typename Float>
 void append_number(std::string& out, Float value) {
   if (!std::isfinite(value)) {
-    out += std::isnan(value) ? "\"nan\"" : (value > 0 ? "\"inf\"" : "\"-inf\"");
+    const std::string_view infinity = value > 0 ? "\"inf\"" : "\"-inf\"";
+    out += std::isnan(value) ? "\"nan\"" : infinity;
     return;
   }
   std::array<char, 32> buffer{};

@@ -52,7 +52,8 @@ Scores golden_scores(const Bundle& bundle, const TensorSpec& label, const Tolera
   if (!row.scores) return {};
   const std::vector<TensorSpec>& outputs = bundle.contract().outputs;
   const auto spec = std::ranges::find(outputs, *row.scores, &TensorSpec::name);
-  return {float64.find(*row.scores), class_axis(*spec, label).value()};
+  const auto axis = class_axis(*spec, label);
+  return axis ? Scores{float64.find(*row.scores), *axis} : Scores{};
 }
 
 }  // namespace
@@ -60,6 +61,7 @@ Scores golden_scores(const Bundle& bundle, const TensorSpec& label, const Tolera
 EngineVerdict verify(const Bundle& bundle, const Session& session) {
   const std::vector<GoldenCase>& cases = bundle.manifest().golden.cases;
   std::vector<Replayed> replayed;
+  replayed.reserve(cases.size());
   for (const GoldenCase& golden_case : cases) replayed.push_back(replay(bundle, session, golden_case));
   EngineVerdict result{session.engine(), session.device(), EngineVerdict::Status::passed, {}, session.numerics(), {}};
   for (std::size_t i = 0; i < cases.size(); ++i) {

@@ -25,7 +25,8 @@ void session_run(benchmark::State& state) {
 }
 BENCHMARK(session_run)->Arg(1)->Arg(64);
 
-// The engine without the host; the difference to session_run is libferry's share. Each call's time holds one reading of the clock.
+// The engine without the host; the difference to session_run is libferry's share. Each call's time holds one reading of the
+// clock.
 void engine_alone(benchmark::State& state) {
   constexpr std::size_t batch = 1000;
   const Session session = open_session();
