@@ -15,10 +15,11 @@ export FERRY_DATA_ROOT := $(abspath $(DATA_ROOT))
 PYTHON_READY := $(VENV)/.ready
 SYSTEM_READY := $(VENV)/.system-ready
 CPP_READY    := build/CMakeCache.txt
+CPP_PACKAGES := nlohmann-json3-dev libcli11-dev libgtest-dev libbenchmark-dev libsodium-dev libstb-dev
 
-.PHONY: help setup build demo test test-python test-cpp test-slow lint format exported bench clean
+.PHONY: help setup setup-edge build demo test test-python test-cpp test-slow lint format exported bench clean
 help:
-	@echo "make demo | test | lint | format | exported | bench | clean"
+	@echo "make demo | test | setup-edge | lint | format | exported | bench | clean"
 
 setup: $(PYTHON_READY) $(SYSTEM_READY)
 
@@ -30,8 +31,12 @@ $(PYTHON_READY): pyproject.toml constraints.txt
 
 # Debian packages where the user may install them; CMake fetches what is missing (cmake/Dependencies.cmake).
 $(SYSTEM_READY): | $(PYTHON_READY)
-	@.ci/system-packages
+	@.ci/system-packages "CMake fetches the libraries" $(CPP_PACKAGES)
 	@touch $@
+
+# Cross compilers, emulators and a browser for tests/edge; without them those tests are skipped.
+setup-edge: setup
+	@.ci/system-packages "the tests that need them are skipped" $$(grep -v '^#' tests/edge/packages.txt)
 
 $(CPP_READY): CMakeLists.txt | setup
 	$(BIN)/cmake --preset release -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) \
@@ -74,8 +79,9 @@ exported: setup
 	$(BIN)/ferry train digits-mlp
 	$(BIN)/ferry export digits-mlp --to torchscript,onnx --force
 
+# The tables of tests/bench/RESULTS.md, printed: on an idle machine, some minutes each.
 bench: build
-	$(BIN)/python tests/bench/run.py
+	for bench in tests/bench/*_speed.py tests/bench/startup.py; do $(BIN)/python $$bench --data-root $(DATA_ROOT) || exit 1; done
 
 clean:
 	rm -rf build build-* runs
