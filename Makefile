@@ -79,9 +79,11 @@ exported: setup
 	$(BIN)/ferry train digits-mlp
 	$(BIN)/ferry export digits-mlp --to torchscript,onnx --force
 
-# The tables of tests/bench/RESULTS.md, printed: on an idle machine, some minutes each.
+# The tables of tests/bench/RESULTS.md, printed: on an idle machine, some minutes.
 bench: build
-	for bench in tests/bench/*_speed.py tests/bench/startup.py; do $(BIN)/python $$bench --data-root $(DATA_ROOT) || exit 1; done
+	$(BIN)/python tests/bench/crossing_speed.py
+	$(BIN)/python tests/bench/startup.py
+	$(BIN)/python tests/bench/train_speed.py --data-root $(DATA_ROOT)
 
 clean:
 	rm -rf build build-* runs

@@ -42,7 +42,7 @@ const OrtApi& api() {
                                        std::to_string(ORT_API_VERSION) + ", for which this plugin was built"};
 }
 
-std::string first_line(const char* text) { return std::string(text, std::strcspn(text, "\n")); }
+std::string first_line(const char* text) { return {text, std::strcspn(text, "\n")}; }
 
 // Throws where ONNX Runtime gives an error.
 void require(OrtStatus* status, std::int32_t code, std::string_view task) {
@@ -117,8 +117,8 @@ Shape read_shape(const OrtTensorTypeAndShapeInfo* info) {
 Value borrow(const ferry_tensor_view& view, const OrtMemoryInfo* memory) {
   OrtValue* value = nullptr;
   static std::int64_t none = 0;
-  void* data =
-      view.data == nullptr ? &none : const_cast<void*>(view.data);  // the API has no tensor of const memory; it is not written to
+  // The API has no tensor of const memory; it is not written to.
+  void* data = view.data == nullptr ? &none : const_cast<void*>(view.data);  // NOLINT(cppcoreguidelines-pro-type-const-cast)
   require(api().CreateTensorWithDataAsOrtValue(memory, data, view.bytes, view.shape, static_cast<std::size_t>(view.rank),
                                                element_types.at(static_cast<std::size_t>(view.dtype)), &value),
           FERRY_INTERNAL, "an input could not be passed");
@@ -196,14 +196,24 @@ Memory host_memory() {
   return Memory(memory);
 }
 
+// Names as ONNX Runtime takes them. Moving it keeps the texts where they are.
+struct Names {
+  explicit Names(std::vector<std::string> names) : texts(std::move(names)) {
+    pointers.reserve(texts.size());
+    for (const auto& text : texts) pointers.push_back(text.c_str());
+  }
+  std::vector<std::string> texts;
+  std::vector<const char*> pointers;
+};
+
 }  // namespace
 
 // A model that was opened: what the host holds between open and close. Nothing in it changes during run.
 struct ferry_engine_model {
   Session session;
   Memory memory;
-  std::vector<std::string> inputs;
-  std::vector<std::string> outputs;
+  Names inputs;
+  Names outputs;
 };
 
 namespace {
@@ -241,11 +251,13 @@ std::string read_name(const OrtSession* session, std::size_t index, Name name) {
 }
 
 // The names of the contract, each found in the model with its dtype and shape.
-std::vector<std::string> match_names(const OrtSession* session, std::size_t count, const ferry_tensor_spec* specs,
-                                     std::size_t expected, const std::string& kind, Name name, Describe describe) {
+Names match_names(const OrtSession* session, std::size_t count, const ferry_tensor_spec* specs, std::size_t expected,
+                  const std::string& kind, Name name, Describe describe) {
   std::vector<std::string> found;
+  found.reserve(count);
   for (std::size_t i = 0; i < count; ++i) found.push_back(read_name(session, i, name));
   std::vector<std::string> names;
+  names.reserve(expected);
   for (std::size_t i = 0; i < expected; ++i) {
     const auto at = std::find(found.begin(), found.end(), specs[i].name);
     if (at == found.end())
@@ -257,7 +269,7 @@ std::vector<std::string> match_names(const OrtSession* session, std::size_t coun
   if (count != expected && kind == "input")
     throw Refusal{FERRY_FORMAT, "got a model of " + std::to_string(count) + " inputs, expected " + std::to_string(expected) +
                                     " as in the contract; export it again"};
-  return names;
+  return Names(std::move(names));
 }
 
 std::int32_t open_model(const ferry_open_request* request, ferry_engine_model** model, ferry_engine_error* error) noexcept {
@@ -281,30 +293,23 @@ std::int32_t open_model(const ferry_open_request* request, ferry_engine_model** 
 
 // ---- run --------------------------------------------------------------------------------------------------------------
 
-std::vector<const char*> pointers_to(const std::vector<std::string>& names) {
-  std::vector<const char*> pointers;
-  pointers.reserve(names.size());
-  for (const auto& name : names) pointers.push_back(name.c_str());
-  return pointers;
-}
-
 std::vector<Value> run_session(const ferry_engine_model& model, const ferry_tensor_view* inputs, std::size_t count) {
   std::vector<Value> owned;
   std::vector<const OrtValue*> values;
+  owned.reserve(count);
+  values.reserve(count);
   for (std::size_t i = 0; i < count; ++i) values.push_back(owned.emplace_back(borrow(inputs[i], model.memory.get())).get());
-  const auto input_names = pointers_to(model.inputs);
-  const auto output_names = pointers_to(model.outputs);
-  std::vector<OrtValue*> results(output_names.size());
-  require(api().Run(model.session.get(), nullptr, input_names.data(), values.data(), values.size(), output_names.data(),
-                    output_names.size(), results.data()),
+  std::vector<OrtValue*> results(model.outputs.texts.size());
+  require(api().Run(model.session.get(), nullptr, model.inputs.pointers.data(), values.data(), values.size(),
+                    model.outputs.pointers.data(), results.size(), results.data()),
           FERRY_FORMAT, "the model failed");
-  return std::vector<Value>(results.begin(), results.end());
+  return {results.begin(), results.end()};
 }
 
 std::int32_t run_model(ferry_engine_model* model, const ferry_tensor_view* inputs, std::size_t count, ferry_output_sink sink,
                        void* context, ferry_engine_error* error) noexcept {
   return guarded(error, [&] {
-    const Outputs outputs(run_session(*model, inputs, count), model->outputs);
+    const Outputs outputs(run_session(*model, inputs, count), model->outputs.texts);
     return sink(context, outputs.views().data(), outputs.views().size());
   });
 }

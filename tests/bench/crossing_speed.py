@@ -72,7 +72,7 @@ def print_processes(bundle: Bundle, ferry_run: str) -> None:
         "`ferry-run inspect`": [ferry_run, "inspect", str(bundle.folder)],
         "`ferry inspect`": [".venv/bin/ferry", "inspect", str(bundle.folder)],
         **{
-            f"`ferry-run predict` of one sample, {name}": [ferry_run, *predict, "--engine", name]
+            f"`ferry-run predict` of one sample, {name}": [ferry_run, *predict, "--engine", name, "--allow-native"]
             for name in cpp_engines(bundle, ferry_run)
         },
         "`ferry predict` of one sample, torchscript": [".venv/bin/ferry", *predict, "--engine", "torchscript"],
@@ -91,7 +91,7 @@ def print_processes(bundle: Bundle, ferry_run: str) -> None:
 def open_session(bundle: Bundle, engine: str) -> Session | None:
     """A session, or None where the engine cannot run this bundle here."""
     try:
-        return Session(bundle, engine)
+        return Session(bundle, engine, allow_native=True)
     except FerryError as error:
         if error.code != ExitCode.UNAVAILABLE:
             raise
@@ -99,12 +99,14 @@ def open_session(bundle: Bundle, engine: str) -> Session | None:
 
 
 def cpp_engines(bundle: Bundle, ferry_run: str) -> list[str]:
-    done = subprocess.run([ferry_run, "verify", str(bundle.folder), "--json"], capture_output=True, check=True)
+    command = [ferry_run, "verify", str(bundle.folder), "--allow-native", "--json"]
+    done = subprocess.run(command, capture_output=True, check=True)
     return [engine["engine"] for engine in json.loads(done.stdout)["engines"] if engine["status"] != "unavailable"]
 
 
 def bench(bundle: Bundle, ferry_run: str, engine: str) -> list[dict[str, float]]:
-    command = [ferry_run, "bench", str(bundle.folder), "--engine", engine, "--batch", ",".join(map(str, BATCHES)), "--json"]
+    batches = ",".join(map(str, BATCHES))
+    command = [ferry_run, "bench", str(bundle.folder), "--engine", engine, "--batch", batches, "--allow-native", "--json"]
     figures: list[dict[str, float]] = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)["batches"]
     return figures
 

@@ -62,7 +62,7 @@ def bound_of(manifest: Manifest, engine: str, output: str) -> float:
 
 
 @pytest.mark.parametrize("batch", [1, 7, 64])
-@pytest.mark.parametrize(("bundle", "engine", "language"), crossings(), ids=name_of)
+@pytest.mark.parametrize(("bundle", "engine", "language"), list(crossings()), ids=name_of)
 def test_outputs_are_eagers_bits_or_within_the_bound_of_float64(
     programs: Programs, tmp_path: Path, bundle: Path, engine: str, language: str, batch: int
 ) -> None:
