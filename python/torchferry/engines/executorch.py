@@ -35,7 +35,7 @@ class ExecutorchModel:
             raise FerryError(ExitCode.UNAVAILABLE, f"--device: got {request.device}, expected cpu: ExecuTorch runs there only")
         self._runtime = _import_runtime()
         self._contract = request.contract
-        self._file = request.main_file  # the program borrows these bytes
+        self._path, self._file = next(iter(request.files.items()))  # the program borrows these bytes
         self._threads, self._method = self._load(request.threads)
         self._limits = self._check_description()
 
@@ -65,6 +65,7 @@ class ExecutorchModel:
         with _TURN, _captured_log() as log:
             self._runtime._threadpool_get_thread_count()  # makes the pool, which talks while it is made
             threads = Threads(self._runtime, count)
+            log.clear()
             with threads.use():
                 return threads, self._load_method(log)
 
@@ -76,7 +77,8 @@ class ExecutorchModel:
             )
             method = program.load_method(METHOD)
         except RuntimeError as error:
-            raise _refusal(f"got a file that ExecuTorch {version('executorch')} cannot load: {log() or error}") from None
+            reason = log() or str(error)
+            raise _refusal(f"{self._path}: got a file that ExecuTorch {version('executorch')} cannot load: {reason}") from None
         self._program = program  # owns what the method stands on
         return method
 
@@ -135,13 +137,16 @@ def _refusal(text: str) -> FerryError:
 
 
 class _Log:
-    """What the runtime has logged so far: the last line is the one that says why."""
+    """What the runtime has logged since `clear`: the first line is the one that says why."""
 
     def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+        self._descriptor, self._start = descriptor, 0
+
+    def clear(self) -> None:
+        self._start = os.fstat(self._descriptor).st_size
 
     def __call__(self) -> str:
-        lines = os.pread(self._descriptor, 65536, 0).decode(errors="replace").strip().splitlines()
+        lines = os.pread(self._descriptor, 65536, self._start).decode(errors="replace").strip().splitlines()
         return lines[0].partition("] ")[2] if lines else ""
 
 
