@@ -59,6 +59,8 @@ def _require_compiler() -> None:
 
 
 def _compile(source: ExportSource, program: ExportedProgram, file: Path, isa: str) -> None:
+    from torch._inductor.utils import fresh_cache  # imports the compiler
+
     march, vector_bits = _LEVELS[isa]
     options: dict[str, object] = {
         "cpp.march": march,
@@ -71,7 +73,9 @@ def _compile(source: ExportSource, program: ExportedProgram, file: Path, isa: st
     if file.name == CUDA_FILE:
         options["aot_inductor.embed_kernel_binary"] = True  # the library alone is loaded
     try:
-        with torch.no_grad():
+        # In a shared cache folder a second model of the same graph is given the first one's weights: files of one name in a folder
+        # that only the generated code names.
+        with torch.no_grad(), fresh_cache():
             torch._inductor.aoti_compile_and_package(program, package_path=str(file), inductor_configs=options)
     except Exception as error:  # torch.compile raises errors of many kinds for a graph that it cannot take
         raise FerryError(ExitCode.FORMAT, f"AOTInductor: {type(source.module).__name__}: {first_line(error)}") from None

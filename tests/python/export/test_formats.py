@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 import torch
 
+import torchferry
 from builders.contracts import doubling
 from builders.models import Doubling, doubling_inputs
 from torchferry.export import onnx as onnx_format
@@ -58,3 +60,14 @@ def test_the_first_line_that_says_something_is_kept() -> None:
     assert first_line(ValueError("\n  one\ntwo")) == "one"
     assert first_line(ValueError("")) == "ValueError"
     assert len(first_line(ValueError("x" * 1000))) == 300
+
+
+def test_a_second_model_of_the_same_graph_is_compiled_with_its_own_weights(tmp_path: Path) -> None:
+    """torch 2.13 takes those of the first from its cache where both have one file name; the exporter would refuse that."""
+    inputs = {"x": np.random.default_rng(0).normal(size=(5, 20)).astype(np.float32)}
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        module = torch.nn.Sequential(torch.nn.Linear(20, 7), torch.nn.Sigmoid(), torch.nn.Linear(7, 3)).eval()
+        out = tmp_path / f"seed-{seed}"
+        torchferry.export(module, inputs={"x": "float32[N,20]"}, outputs=["y"], golden=inputs, to=["aoti"], out=out)
+        assert (out / "model.pt2").is_file()
