@@ -54,7 +54,8 @@ Words find_compiler() {
   const char* variable = std::getenv("CC");
   std::istringstream text(variable == nullptr ? "" : variable);
   const Words wanted{std::istream_iterator<std::string>(text), {}};
-  const std::vector<Words> candidates = wanted.empty() ? std::vector<Words>{{"cc"}, {"gcc"}, {"clang"}} : std::vector{wanted};
+  const std::vector<Words> candidates =
+      wanted.empty() ? std::vector<Words>{{"cc"}, {"gcc"}, {"clang"}} : std::vector<Words>{wanted};
   const auto found = std::find_if(candidates.begin(), candidates.end(), [](const Words& words) { return is_found(words[0]); });
   return found == candidates.end() ? Words{} : *found;
 }
