@@ -77,8 +77,8 @@ def _compile(command: Sequence[str], sources: Mapping[str, bytes]) -> tuple[byte
             (folder / path).write_bytes(data)
         arguments = [*command, str(folder / next(iter(sources))), "-o", str(folder / OBJECT)]
         done = subprocess.run(arguments, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-        if done.returncode == 0 and (folder / OBJECT).exists():
-            return (folder / OBJECT).read_bytes(), ""
+        if done.returncode == 0:
+            return ((folder / OBJECT).read_bytes(), "") if (folder / OBJECT).exists() else (None, "it wrote no object")
         return None, _complaint(done.stderr.decode("utf-8", "replace").replace(f"{folder}/", ""))
 
 
