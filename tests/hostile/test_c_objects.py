@@ -5,6 +5,7 @@ Every file is sealed: its SHA-256 stands in the manifest, so that nothing but th
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -221,7 +222,7 @@ def test_both_languages_build_the_same_object(bundle: Path, tmp_path: Path) -> N
     compiler.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/told\nexec {" ".join(find_compiler() or [])} "$@"\n')
     compiler.chmod(0o755)
     without_object_sealed(bundle)
-    environment = {"CC": str(compiler), "PATH": "/usr/bin:/bin", "TMPDIR": str(tmp_path)}
+    environment = {**os.environ, "CC": str(compiler)}
     for program in ([str(BUILD / "bin" / "ferry-run")], [sys.executable, "-m", "torchferry"]):
         subprocess.run([*program, "verify", str(bundle), "--engine", "c", "--allow-native"], env=environment, check=True)
     told = [[word for word in line.split() if "/ferry-c-" not in word] for line in (tmp_path / "told").read_text().splitlines()]
