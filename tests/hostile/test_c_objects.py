@@ -190,9 +190,7 @@ def test_other_bits_than_those_of_the_export_are_a_mismatch(quick_program: Progr
     assert b"self-test: got other bits for sample 0" in done.stdout
 
 
-def test_a_source_that_is_no_c_is_refused_with_the_compilers_words(
-    quick_program: Program, bundle: Path, temporary: Path
-) -> None:
+def test_a_source_that_is_no_c_is_refused_with_the_compilers_words(quick_program: Program, bundle: Path, temporary: Path) -> None:
     without_object_sealed(bundle)
     change_source(bundle, lambda text: "this is no C\n" + text)
     assert_error(verify(quick_program, bundle, "--allow-native"), ExitCode.FORMAT, "engine.c", "cannot compile", "model.c:1:")

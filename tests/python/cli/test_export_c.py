@@ -106,14 +106,22 @@ REFUSED: dict[str, tuple[tuple[str, ...], int, str]] = {
     "a weight that is infinite": (("netcode:infinite", *INPUT, *OUTPUT), ExitCode.BAD_INPUT, ""),
     "tables that are too large": (("netcode:net", *INPUT, *OUTPUT, "--max-bytes", "100"), ExitCode.BAD_INPUT, "--max-bytes"),
     "a limit of nothing": (("netcode:net", *INPUT, *OUTPUT, "--max-bytes", "0"), ExitCode.USAGE, "--max-bytes: got 0"),
-    "an output that is a keyword": (("netcode:net", *INPUT, "--output", "int"), ExitCode.FORMAT, "'int', expected a C identifier"),
+    "an output that is a keyword": (
+        ("netcode:net", *INPUT, "--output", "int"),
+        ExitCode.FORMAT,
+        "'int', expected a C identifier",
+    ),
     "an input that is a keyword": (
         ("netcode:net", "--input", "while=float32[N,6]", *OUTPUT),
         ExitCode.FORMAT,
         "'while', expected a C identifier",
     ),
     "a bundle that is a keyword": (("netcode:net", *INPUT, *OUTPUT, "--name", "double"), ExitCode.FORMAT, "name: got 'double'"),
-    "a bundle that starts with a digit": (("netcode:net", *INPUT, *OUTPUT, "--name", "3net"), ExitCode.FORMAT, "name: got '3net'"),
+    "a bundle that starts with a digit": (
+        ("netcode:net", *INPUT, *OUTPUT, "--name", "3net"),
+        ExitCode.FORMAT,
+        "name: got '3net'",
+    ),
 }
 
 
