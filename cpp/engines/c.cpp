@@ -176,7 +176,7 @@ class Answers {
 
  private:
   const std::byte* unpack(const Member& member) {
-    auto& array = arrays_.emplace_back(make_buffer(count_ * member.bytes));
+    const auto& array = arrays_.emplace_back(make_buffer(count_ * member.bytes));
     for (std::size_t row = 0; row < count_; ++row)
       std::memcpy(array.get() + row * member.bytes, structs_.get() + row * output_->size + member.offset, member.bytes);
     return array.get();

@@ -17,7 +17,7 @@
 #include "private_folder.hpp"
 #include "refusal.hpp"
 
-extern "C" char** environ;  // POSIX has it in no header
+extern "C" char** environ;  // NOLINT(*-redundant-declaration): POSIX has it in no header, glibc in one
 
 namespace ferry::c {
 
