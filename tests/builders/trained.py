@@ -29,6 +29,15 @@ class Trained:
         self._make(name, data_root)
         return self.folder / name
 
+    def bundle_for(self, name: str, form: str, data_root: Path | None = None) -> Path:
+        """Its bundle in one other format. Raises FerryError(UNAVAILABLE) where that cannot be exported here."""
+        run, out = self.run(name, data_root), self.folder / f"{name}-{form}"
+        with (self.folder / f"{name}-{form}.lock").open("w") as stream:
+            flock(stream, LOCK_EX)
+            if not out.exists():
+                export_run(run, name=name, formats=(form,), out=out, force=False)
+        return out
+
     def _make(self, name: str, data_root: Path | None) -> None:
         with (self.folder / f"{name}.lock").open("w") as stream:
             flock(stream, LOCK_EX)
