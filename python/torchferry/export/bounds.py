@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from torchferry.bundle.golden import CaseArrays
+from torchferry.compare.telling import largest_bound
 from torchferry.compare.tolerance import Bound
 from torchferry.errors import ExitCode, FerryError
 from torchferry.export.certified import NotCertifiedError, certified_bounds
@@ -50,13 +51,17 @@ def _bounds(source: ExportSource, case: CaseArrays, observed: dict[str, float]) 
         values = certified_bounds(program, source.contract, case.inputs)
     except NotCertifiedError as error:
         return _estimated(source, case, observed, str(error))
+    vague = [name for name, value in values.items() if value > largest_bound([case], name)]
+    if vague:
+        return _estimated(source, case, observed, f"the certified {values[vague[0]]:.3g} of {vague[0]} would pass any model")
     return {name: Bound(value, _certified_reason(value, observed[name])) for name, value in values.items()}
 
 
 def _estimated(source: ExportSource, case: CaseArrays, observed: dict[str, float], why: str) -> dict[str, Bound]:
     values = {
         # Never less than the rounding of the output itself: a constant that a clamp lets through is rounded by no operator.
-        name: max(value, UNIT_ROUNDOFF * float(np.abs(case.float64[name]).max(initial=0.0)))
+        # Never more than what the goldens can tell, which a reader refuses.
+        name: min(max(value, UNIT_ROUNDOFF * float(np.abs(case.float64[name]).max(initial=0.0))), largest_bound([case], name))
         for name, value in estimated_bounds(source.module, source.contract, case.inputs).items()
     }
     return {name: Bound(value, _estimated_reason(value, observed[name], why)) for name, value in values.items()}
@@ -71,7 +76,7 @@ def _certified_reason(bound: float, observed: float) -> str:
 
 def _estimated_reason(bound: float, observed: float, why: str) -> str:
     return (
-        f"estimated, since {why}: {FACTOR} x {bound / FACTOR:.3g}, the largest of {DRAWS} deviations from float64 when each operator's "
+        f"estimated at {bound:.3g}, since {why}: {FACTOR} x {bound / FACTOR:.3g}, the largest of {DRAWS} deviations from float64 when each operator's "
         f"result is moved at random by its own float32 rounding error; float32 eager is within {observed:.2g}"
     )
 
