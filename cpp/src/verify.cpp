@@ -112,7 +112,7 @@ EngineVerdict verify(const Bundle& bundle, const Session& session, std::size_t c
         Verdict& verdict = result.verdicts.emplace_back(judge(bundle, session, replayed[i], replayed[i].outputs[call], spec));
         verdict.golden_case = bundle.manifest().golden.cases[i].name;
         verdict.call = call + 1;
-        if (!verdict.passed) result.status = EngineVerdict::Status::failed;
+        if (!verdict.passed || verdict.compared == 0) result.status = EngineVerdict::Status::failed;
       }
     }
   }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def test_the_table_names_each_reason_once(ferry_here: Program, bundle_copy: Path
     assert sum(line.endswith("PASS") for line in lines) == 2 * 2 * 2
     assert sum("not here (" in line for line in lines) == 2
     assert sum(line.startswith("(") for line in lines) == len({line.split()[-1] for line in lines if "not here" in line})
-    assert lines[-1] == "PASSED 4 of 8 runs passed, 4 could not run here"
+    assert lines[-1] == "PASSED 40 of 80 cells passed, 40 could not run here"
 
 
 def test_one_wrong_golden_turns_its_cells_red_in_both_languages(ferry_here: Program, bundle_copy: Path) -> None:
@@ -58,7 +59,7 @@ def test_one_wrong_golden_turns_its_cells_red_in_both_languages(ferry_here: Prog
     assert status == {("batch-64", "passed"), ("batch-1", "failed")}
     text = ferry_here("verify", bundle_copy, "--all", *SHORT).stdout.decode()
     assert text.count("FAIL torchscript C++ cpu, threads ") == text.count("FAIL torchscript Python cpu, threads ") == 2
-    assert text.splitlines()[-1].startswith("FAILED 0 of 8 runs passed, 4 failed")
+    assert text.splitlines()[-1].startswith("FAILED 20 of 80 cells passed, 20 failed")
 
 
 def test_a_device_without_tolerance_is_no_proof(ferry_here: Program, bundle_copy: Path) -> None:
@@ -100,3 +101,25 @@ def test_calls_are_verdicts_of_their_own_in_both_programs(programs: dict[str, Pr
     assert [verdict["call"] for verdict in verdicts] == [call for call in (1, 2, 3) for _ in range(6)]
     for program in programs.values():
         assert program("verify", bundle_copy, "--calls", 0).code == program("verify", bundle_copy, "--calls", 101).code == 2
+
+
+def test_a_program_that_skips_an_output_is_not_believed(ferry_here: Program, bundle_copy: Path, tmp_path: Path) -> None:
+    """A C++ comparator that never looks at `label`, and says that all is well."""
+    program = tmp_path / "ferry-run"
+    program.write_text(
+        f"""#!{sys.executable}
+import json, subprocess, sys
+done = subprocess.run([{str(FERRY_RUN)!r}, *sys.argv[1:]], capture_output=True)
+if not done.stdout:
+    sys.stderr.buffer.write(done.stderr)
+    sys.exit(done.returncode)
+report = json.loads(done.stdout)
+for engine in report["engines"]:
+    engine["verdicts"] = [verdict for verdict in engine["verdicts"] if verdict["output"] != "label"]
+print(json.dumps(report))
+"""
+    )
+    program.chmod(0o755)
+    cells = matrix(ferry_here, bundle_copy, "--engine", "torchscript", "--ferry-run", program, code=ExitCode.MISMATCH)
+    status = {(cell["language"], cell["status"]) for cell in cells if cell["device"] == "cpu"}
+    assert status == {("Python", "passed"), ("C++", "failed")}

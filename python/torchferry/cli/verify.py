@@ -13,6 +13,7 @@ import typer
 from torchferry.bundle.reader import Bundle, open_bundle
 from torchferry.cli.matrix import run_matrix
 from torchferry.cli.options import AllowNative, BundleFolder, Calls, Device, Engine, FerryRun, Json, Threads
+from torchferry.compare.matrix import statuses
 from torchferry.compare.replay import MAX_CALLS, EngineVerdict, Status, contract_broken, replay, to_json, unavailable
 from torchferry.engines.base import Session
 from torchferry.errors import ExitCode, FerryError
@@ -74,7 +75,7 @@ def _verify_all(bundle: Bundle, engine: str | None, ferry_run: Path | None, *, a
     else:
         for line in matrix_lines(bundle, runs):
             typer.echo(line)
-    return _exit_code(bundle, [run.status for run in runs])
+    return _exit_code(bundle, statuses(bundle, runs))
 
 
 def _exit_code(bundle: Bundle, statuses: Sequence[Status]) -> int:

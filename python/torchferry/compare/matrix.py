@@ -65,5 +65,17 @@ def cells(bundle: Bundle, run: Run) -> Iterator[Cell]:
     for case in bundle.manifest.golden.cases:
         for call in range(1, CALLS + 1):
             verdicts = [v for v in run.result["verdicts"] if (v["case"], v["call"]) == (case.name, call)]
-            passed = bool(verdicts) and all(verdict["passed"] for verdict in verdicts)
-            yield Cell(case.name, call, run.status if not verdicts else "passed" if passed else "failed", verdicts)
+            yield Cell(case.name, call, _status(bundle, run, verdicts), verdicts)
+
+
+def statuses(bundle: Bundle, runs: Sequence[Run]) -> list[Status]:
+    """Of every cell of every run."""
+    return [cell.status for run in runs for cell in cells(bundle, run)]
+
+
+def _status(bundle: Bundle, run: Run, verdicts: Sequence[dict[str, Any]]) -> Status:
+    """A program's word is not enough: each output must have been compared."""
+    if run.status == "unavailable":
+        return "unavailable"
+    outputs = sorted(verdict["output"] for verdict in verdicts if verdict["passed"] and verdict["compared"] > 0)
+    return "passed" if outputs == sorted(spec.name for spec in bundle.contract.outputs) else "failed"

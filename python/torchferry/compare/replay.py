@@ -60,8 +60,20 @@ def replay(bundle: Bundle, session: Runnable, *, engine: str, device: str, calls
         for case, actual in zip(cases, answers, strict=True)
         for row in rows
     )
-    passed = bool(verdicts) and all(verdict.passed for verdict in verdicts)
+    passed = is_whole(verdicts, cases, names, calls) and all(verdict.passed for verdict in verdicts)
     return EngineVerdict(engine, device, "passed" if passed else "failed", None, session.numerics, verdicts)
+
+
+def is_whole(verdicts: Sequence[Verdict], cases: Sequence[CaseArrays], outputs: Sequence[str], calls: int) -> bool:
+    """Was every element of every output of every case and call compared? A comparison that skips one proves nothing."""
+    expected = {
+        (call, case.name, output): case.float64[output].size
+        for call in range(1, calls + 1)
+        for case in cases
+        for output in outputs
+    }
+    compared = {(verdict.call, verdict.case, verdict.output): verdict.compared for verdict in verdicts}
+    return bool(expected) and len(verdicts) == len(expected) and compared == expected and all(compared.values())
 
 
 def tolerance_of(bundle: Bundle, output: str, *, engine: str, device: str, numerics: str) -> Tolerance:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from torchferry.bundle.reader import Bundle
-from torchferry.compare.matrix import CALLS, Cell, Run, cells
+from torchferry.compare.matrix import CALLS, Cell, Run, cells, statuses
 from torchferry.report.text import aligned
 
 HEADER = (
@@ -28,7 +29,7 @@ def matrix_lines(bundle: Bundle, runs: Sequence[Run]) -> list[str]:
     lines = [f"{bundle.manifest.name}: {golden.source} goldens: {golden.description}", *aligned([HEADER, *_rows(bundle, runs)])]
     lines += [f"({number}) could not run: {reason}" for number, reason in enumerate(absences(runs), 1)]
     lines += [line for run in runs for line in _evidence(run)]
-    return [*lines, closing(runs)]
+    return [*lines, closing(bundle, runs)]
 
 
 def absences(runs: Sequence[Run]) -> list[str]:
@@ -36,13 +37,13 @@ def absences(runs: Sequence[Run]) -> list[str]:
     return list(dict.fromkeys(run.reason or "" for run in runs if run.status == "unavailable"))
 
 
-def closing(runs: Sequence[Run]) -> str:
-    """`PASSED 12 of 20 runs, 8 could not run here`."""
-    count = {status: sum(run.status == status for run in runs) for status in ("passed", "failed", "unavailable")}
-    word = "FAILED" if count["failed"] or not count["passed"] else "PASSED"
-    failed = f", {count['failed']} failed" if count["failed"] else ""
-    absent = f", {count['unavailable']} could not run here" if count["unavailable"] else ""
-    return f"{word} {count['passed']} of {len(runs)} runs passed{failed}{absent}"
+def closing(bundle: Bundle, runs: Sequence[Run]) -> str:
+    """`PASSED 80 of 240 cells passed, 160 could not run here`."""
+    found = Counter(statuses(bundle, runs))
+    word = "FAILED" if found["failed"] or not found["passed"] else "PASSED"
+    failed = f", {found['failed']} failed" if found["failed"] else ""
+    absent = f", {found['unavailable']} could not run here" if found["unavailable"] else ""
+    return f"{word} {found['passed']} of {sum(found.values())} cells passed{failed}{absent}"
 
 
 def by_case(bundle: Bundle, run: Run) -> dict[str, list[Cell]]:
@@ -62,12 +63,12 @@ def share_text(row: Sequence[Cell]) -> str:
 
 def matrix_json(bundle: Bundle, runs: Sequence[Run]) -> dict[str, object]:
     """Every cell; numbers that are not finite are strings, as in `verify --json`."""
-    statuses = [run.status for run in runs]
+    found = set(statuses(bundle, runs))
     return {
         "bundle": str(bundle.folder),
         "name": bundle.manifest.name,
         "source": bundle.manifest.golden.source,
-        "passed": "passed" in statuses and "failed" not in statuses,
+        "passed": "passed" in found and "failed" not in found,
         "cells": [_cell_json(run, cell) for run in runs for cell in cells(bundle, run)],
     }
 
