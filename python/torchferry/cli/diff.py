@@ -56,9 +56,9 @@ def diff(
     data_root: Annotated[
         Path | None, typer.Option(help="Folder of MNIST, for a run on it.", rich_help_panel=LAYERS, show_default=False)
     ] = None,
-    ferry_run: Annotated[
-        Path, typer.Option(help="The C++ program, built by `make build`.", rich_help_panel=LAYERS)
-    ] = Path("build/bin/ferry-run"),
+    ferry_run: Annotated[Path, typer.Option(help="The C++ program, built by `make build`.", rich_help_panel=LAYERS)] = Path(
+        "build/bin/ferry-run"
+    ),
 ) -> int:
     """Say where two models differ and by how much; exit code 1 if they differ by more than their tolerances.
 
@@ -70,26 +70,37 @@ def diff(
     export. Not seen: functions without a module (only their effect, as `into LAYER`), layers that an exporter merged or dropped,
     layers inside an `if` or a loop that was kept, formats that are machine code, and what an engine fuses only without a probe.
 
-    ferry diff BUNDLE OTHER: weights by name, and outputs on the goldens of the first. The outputs decide the exit code.
+    ferry diff BUNDLE OTHER [--engine X]: weights by their names, and outputs on the goldens of the first, for each format of the
+    second. The outputs decide the exit code: ONNX keeps some weights merged, so that a name alone proves nothing.
     """
-    _check_modes(other, engines, engine, run, {"--weights": weights, "--preprocess": preprocess})
+    _check_modes(other, input_, engines, engine, run, {"--weights": weights, "--preprocess": preprocess})
     opened = open_bundle(bundle)
-    side = Side(engine=engine or "", language=language, device=device, threads=threads, ferry_run=ferry_run)
     if other is not None:
-        return diff_two_bundles(opened, open_bundle(other), side, batch=batch, allow_native=allow_native, as_json=as_json)
+        second = open_bundle(other)
+        return diff_two_bundles(
+            opened, second, engine=engine, device=device, threads=threads, allow_native=allow_native, as_json=as_json
+        )
     if engine is not None:
+        side = Side(engine=engine, language=language, device=device, threads=threads, ferry_run=ferry_run)
         eager = Eager(run=run, weights=weights, preprocess=preprocess, data_root=data_root)
         return diff_layers(opened, side, eager, inputs=input_, batch=batch, as_json=as_json)
     return diff_two_engines(
-        opened, engines or "", inputs=input_, batch=batch, device=device, threads=threads, allow_native=allow_native, as_json=as_json
+        opened,
+        engines or "",
+        inputs=input_,
+        batch=batch,
+        device=device,
+        threads=threads,
+        allow_native=allow_native,
+        as_json=as_json,
     )
 
 
 def _check_modes(
-    other: str | None, engines: str | None, engine: str | None, run: str | None, of_factory: dict[str, object]
+    other: str | None, inputs: object, engines: str | None, engine: str | None, run: str | None, of_factory: dict[str, object]
 ) -> None:
-    if other is not None and (engines is not None or run is not None):
-        option = "--engines" if engines is not None else "--run"
+    if other is not None and (engines is not None or run is not None or inputs):
+        option = "--engines" if engines is not None else "--run" if run is not None else "--input"
         raise FerryError(ExitCode.USAGE, f"{option}: got it with two bundles, expected it with one; leave it out")
     if other is None and (engines is None) == (engine is None):
         found = "neither" if engine is None else "both"
@@ -98,7 +109,9 @@ def _check_modes(
             f"ferry diff: got {found} of --engines and --engine, expected --engines A,B for two different engines, or --engine X for its layers",
         )
     if run is not None and engine is None:
-        raise FerryError(ExitCode.USAGE, f"--run: got {run!r} without --engine, expected the engine whose layers are compared with it")
+        raise FerryError(
+            ExitCode.USAGE, f"--run: got {run!r} without --engine, expected the engine whose layers are compared with it"
+        )
     for option, value in of_factory.items():
         if value is not None and (run is None or ":" not in run):
             raise FerryError(ExitCode.USAGE, f"{option}: got it without a factory, expected it with --run package.module:factory")

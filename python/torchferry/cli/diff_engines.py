@@ -33,7 +33,9 @@ def diff_two_engines(
     pair = Pair(*_two(engines), device=device)
     with ExitStack() as stack:
         batches = (
-            golden_inputs(bundle) if not inputs else stack.enter_context(open_samples(bundle.contract, inputs, batch=batch)).batches
+            golden_inputs(bundle)
+            if not inputs
+            else stack.enter_context(open_samples(bundle.contract, inputs, batch=batch)).batches
         )
         first, second = (
             Session(bundle, engine, device=device, threads=threads, allow_native=allow_native)

@@ -151,10 +151,12 @@ def _reference(bundle: Bundle, eager: Eager, inputs: Mapping[str, Array]) -> nn.
 
 def _golden_problem(bundle: Bundle, side: Side, reference: nn.Module) -> str | None:
     """What to know where the reference is not the module that the bundle's goldens are of."""
+    from torchferry.export.quiet import quiet
     from torchferry.export.reference import Reference
 
     case = read_case(bundle, bundle.manifest.golden.cases[0])
-    outputs = Reference(reference, bundle.contract).float32(case.inputs)
+    with quiet():
+        outputs = Reference(reference, bundle.contract).float32(case.inputs)
     for spec in bundle.contract.outputs:
         verdict = compare_output(bundle, case, outputs, spec.name, engine=side.engine, device=side.device, numerics="")
         if not verdict.passed:

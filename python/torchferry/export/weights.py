@@ -34,11 +34,6 @@ def read_weights(bundle: Bundle, artifact: Artifact) -> dict[str, Array] | None:
     return _unframed(found)
 
 
-def is_complete(artifact: Artifact) -> bool:
-    """Does the format keep every tensor of the state_dict, and no other? ONNX keeps what it uses, and constants beside it."""
-    return artifact.format != "onnx"
-
-
 def _torchscript(data: bytes) -> dict[str, Array]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)

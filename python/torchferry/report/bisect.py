@@ -34,7 +34,9 @@ def _verdict(found: Bisection) -> list[str]:
     first = found.first
     if first is None or first.verdict is None:
         seen = len(found.layers) - found.unseen
-        return [f"SAME: {seen} values inside and {len(found.outputs)} outputs are within their tolerances; {found.unseen} not seen"]
+        return [
+            f"SAME: {seen} values inside and {len(found.outputs)} outputs are within their tolerances; {found.unseen} not seen"
+        ]
     worst = first.verdict["worst"]
     where = first.verdict["problem"] or f"at {worst['index']} got {worst['actual']}, expected {worst['expected']}"
     lines = [f"FIRST DIFFERENCE {first.layer} ({first.kind}): {where}; {_meaning(found, first)}"]
@@ -45,7 +47,9 @@ def _verdict(found: Bisection) -> list[str]:
 
 
 def _meaning(found: Bisection, first: LayerDiff) -> str:
-    before = [entry.layer for entry in found.layers[: found.layers.index(first)] if entry.is_within] if first in found.layers else []
+    before = (
+        [entry.layer for entry in found.layers[: found.layers.index(first)] if entry.is_within] if first in found.layers else []
+    )
     last = f"; the last value within its tolerance is {before[-1]}" if before else ""
     if first.layer.startswith("into "):
         return f"what forward computes before {first.layer.removeprefix('into ')} is wrong{last}"

@@ -119,14 +119,13 @@ def _own_outputs(reference: torch.nn.Module, contract: Contract, inputs: Mapping
     return Reference(reference, contract).float32(inputs)
 
 
-def _contract(
-    contract: Contract, inputs: Mapping[str, Array], taps: Sequence[Tap], outputs: Mapping[str, Array]
-) -> Contract:
+def _contract(contract: Contract, inputs: Mapping[str, Array], taps: Sequence[Tap], outputs: Mapping[str, Array]) -> Contract:
     """One batch of fixed size: what is inside a model may have shapes that no symbol names."""
     missing = [spec.name for spec in contract.outputs if spec.name not in outputs]
     if missing:
         raise FerryError(
-            ExitCode.BAD_INPUT, f"reference: got outputs {sorted(outputs)}, expected {missing} too; give the module that was exported"
+            ExitCode.BAD_INPUT,
+            f"reference: got outputs {sorted(outputs)}, expected {missing} too; give the module that was exported",
         )
     fixed = [spec.model_copy(update={"shape": inputs[spec.name].shape}) for spec in contract.inputs]
     own = [spec.model_copy(update={"shape": outputs[spec.name].shape}) for spec in contract.outputs]

@@ -137,5 +137,7 @@ def _reads(node: onnx.NodeProto) -> Iterator[str]:
 
 def _described(info: onnx.ValueInfoProto) -> _Value:
     kind = info.type.tensor_type
-    shape = tuple(dim.dim_value if dim.HasField("dim_value") else None for dim in kind.shape.dim) if kind.HasField("shape") else None
+    shape = (
+        tuple(dim.dim_value if dim.HasField("dim_value") else None for dim in kind.shape.dim) if kind.HasField("shape") else None
+    )
     return _Value(kind.elem_type in _FLOATS, shape)
