@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from builders.faults import FAULTS
+from builders.model_faults import FAULTS
 from builders.mutants import write_mutant
 from builders.programs import Program
 from builders.sides import ALLOW, LANGUAGES, Verify, runnable_engines

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from builders.bundles import edit_manifest, reseal
-from builders.faults import FAULTS
+from builders.model_faults import FAULTS
 from builders.programs import Program
 from builders.sides import Verify
 from builders.trained import Trained

@@ -16,7 +16,7 @@ import pytest
 
 from builders.bundles import edit_manifest, reseal
 from builders.contracts import contract, spec
-from builders.faults import FAULTS
+from builders.model_faults import FAULTS
 from builders.models import Classifier
 from builders.mutants import Normalized, with_weight_changed, write_mutant
 from builders.programs import Program

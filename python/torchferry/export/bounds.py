@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 
+from torchferry.bundle.contract import Array, Contract
 from torchferry.bundle.golden import CaseArrays
 from torchferry.compare.telling import largest_bound
 from torchferry.compare.tolerance import Bound
@@ -57,13 +59,30 @@ def _bounds(source: ExportSource, case: CaseArrays, observed: dict[str, float]) 
     return {name: Bound(value, _certified_reason(value, observed[name])) for name, value in values.items()}
 
 
-def _estimated(source: ExportSource, case: CaseArrays, observed: dict[str, float], why: str) -> dict[str, Bound]:
-    values = {
+def layer_bounds(module: torch.nn.Module, contract: Contract, case: CaseArrays) -> dict[str, Bound]:
+    """Bounds of the values inside a module, which a probe gives as outputs: estimated, and never below twice what eager is off."""
+    found = {}
+    for name, value in _estimated_values(module, contract, case).items():
+        off = _distance(case, name)
+        found[name] = Bound(
+            max(value, 2 * off) if np.isfinite(off) else value,
+            f"estimated: {FACTOR} x the largest of {DRAWS} deviations from float64 when each operator's result is moved at random by its "
+            f"own float32 rounding error, at least twice what float32 eager is off ({off:.2g})",
+        )
+    return found
+
+
+def _estimated_values(module: torch.nn.Module, contract: Contract, case: CaseArrays) -> dict[str, float]:
+    return {
         # Never less than the rounding of the output itself: a constant that a clamp lets through is rounded by no operator.
         # Never more than what the goldens can tell, which a reader refuses.
-        name: min(max(value, UNIT_ROUNDOFF * float(np.abs(case.float64[name]).max(initial=0.0))), largest_bound([case], name))
-        for name, value in estimated_bounds(source.module, source.contract, case.inputs).items()
+        name: min(max(value, UNIT_ROUNDOFF * _largest(case.float64[name])), largest_bound([case], name))
+        for name, value in estimated_bounds(module, contract, case.inputs).items()
     }
+
+
+def _estimated(source: ExportSource, case: CaseArrays, observed: dict[str, float], why: str) -> dict[str, Bound]:
+    values = _estimated_values(source.module, source.contract, case)
     return {name: Bound(value, _estimated_reason(value, observed[name], why)) for name, value in values.items()}
 
 
@@ -83,6 +102,12 @@ def _estimated_reason(bound: float, observed: float, why: str) -> str:
 
 def _float_outputs(source: ExportSource) -> list[str]:
     return [spec.name for spec in source.contract.outputs if spec.dtype.startswith("float")]
+
+
+def _largest(values: Array) -> float:
+    """The largest magnitude that is a number: a mask is infinite and not rounded."""
+    magnitudes = np.abs(values)
+    return float(magnitudes[np.isfinite(magnitudes)].max(initial=0.0))
 
 
 def _distance(case: CaseArrays, name: str) -> float:

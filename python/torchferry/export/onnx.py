@@ -23,6 +23,7 @@ from torchferry.export.torchscript import compile_module
 
 FILE = "model.onnx"
 OPSET = 20  # the newest that the older exporter writes
+MODULE_NAMES = "pkg.torch.onnx.name_scopes"  # beside a node: the modules around it, by which `ferry diff` finds layers
 
 
 def export(source: ExportSource, folder: Path) -> Artifact:
@@ -86,7 +87,9 @@ def _names(source: ExportSource) -> dict[str, Any]:
 def _strip_provenance(model: onnx.ModelProto) -> None:
     """Drop stack traces: they name files of the exporting machine and are larger than a small model."""
     for node in model.graph.node:
+        kept = [entry for entry in node.metadata_props if entry.key == MODULE_NAMES]
         del node.metadata_props[:]
+        node.metadata_props.extend(kept)
         node.doc_string = ""
     del model.graph.metadata_props[:]
     for value in (*model.graph.input, *model.graph.output, *model.graph.value_info, *model.graph.initializer):
