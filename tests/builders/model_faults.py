@@ -49,7 +49,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "the label as int32": ("digits-mlp", after(mutants.NarrowLabel())),
     "the label as a column": ("digits-mlp", after(mutants.ColumnLabel())),
     "logits and probabilities under each other's names": ("digits-mlp", after(mutants.SwappedOutputs())),
-    "the last sample left out": ("digits-mlp", after(mutants.TruncatedBatch())),
+    "one sample of the batch answered only": ("digits-mlp", after(mutants.TruncatedBatch())),
     "the last sample answered as the first": ("digits-mlp", after(mutants.RepeatedFirst())),
     "logits of bfloat16": ("digits-mlp", after(mutants.CoarseLogits())),
     "weights of bfloat16": ("digits-mlp", mutants.with_coarse_weights),

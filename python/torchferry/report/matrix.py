@@ -28,7 +28,7 @@ def matrix_lines(bundle: Bundle, runs: Sequence[Run]) -> list[str]:
     golden = bundle.manifest.golden
     lines = [f"{bundle.manifest.name}: {golden.source} goldens: {golden.description}", *aligned([HEADER, *_rows(bundle, runs)])]
     lines += [f"({number}) could not run: {reason}" for number, reason in enumerate(absences(runs), 1)]
-    lines += [line for run in runs for line in _evidence(run)]
+    lines += [line for run in runs for line in evidence(bundle, run)]
     return [*lines, closing(bundle, runs)]
 
 
@@ -87,16 +87,23 @@ def _cell_json(run: Run, cell: Cell) -> dict[str, object]:
     }
 
 
-def _rows(bundle: Bundle, runs: Sequence[Run]) -> Iterator[tuple[str, ...]]:
-    """Runs that differ in their threads only and are not possible for one reason share a row."""
-    for _, group in groupby(runs, key=lambda run: (run.engine, run.language, run.device, run.status, run.reason)):
+def together(runs: Sequence[Run]) -> Iterator[tuple[Run, str]]:
+    """Each run with its threads; those that are not possible for one reason and differ in their threads only are one."""
+    for key, group in groupby(runs, key=lambda run: (_where(run), run.status, run.reason)):
         same = list(group)
-        if same[0].status == "unavailable":
-            number = absences(runs).index(same[0].reason or "") + 1
-            threads = ",".join(str(run.threads) for run in same)
-            yield (*_where(same[0]), threads, "all", *["-"] * (CALLS + 2), f"not here ({number})")
+        if key[1] == "unavailable":
+            yield same[0], ",".join(str(run.threads) for run in same)
         else:
-            yield from (row for run in same for row in _run_rows(bundle, run))
+            yield from ((run, str(run.threads)) for run in same)
+
+
+def _rows(bundle: Bundle, runs: Sequence[Run]) -> Iterator[tuple[str, ...]]:
+    for run, threads in together(runs):
+        if run.status == "unavailable":
+            number = absences(runs).index(run.reason or "") + 1
+            yield (*_where(run), threads, "all", *["-"] * (CALLS + 2), f"not here ({number})")
+        else:
+            yield from _run_rows(bundle, run)
 
 
 def _run_rows(bundle: Bundle, run: Run) -> Iterator[tuple[str, ...]]:
@@ -111,10 +118,14 @@ def _where(run: Run) -> tuple[str, str, str]:
     return run.engine, run.language, run.device
 
 
-def _evidence(run: Run) -> Iterator[str]:
+def evidence(bundle: Bundle, run: Run) -> Iterator[str]:
     """The first failure of each output of each case; later calls fail alike."""
     if run.status == "failed" and run.reason is not None:
         yield f"FAIL {run.engine} {run.language} {run.device}, threads {run.threads}: {run.reason}"
+    compared = {verdict["output"] for verdict in run.result["verdicts"]}
+    for spec in bundle.contract.outputs if run.result["verdicts"] else ():
+        if spec.name not in compared:
+            yield f"FAIL {run.engine} {run.language} {run.device}, threads {run.threads}, {spec.name}: it was never compared"
     seen = set()
     for verdict in run.result["verdicts"]:
         key = (verdict["case"], verdict["output"])
