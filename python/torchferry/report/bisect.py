@@ -14,7 +14,7 @@ HEADER = ("layer", "kind", "max abs", "bound", "verdict")
 def bisect_lines(title: str, found: Bisection) -> list[str]:
     """A table and the verdict."""
     rows = [_row(entry) for entry in (*found.layers, *found.outputs)]
-    return [f"{title}, case {found.case}", *aligned([HEADER, *rows]), *first_difference_lines(found)]
+    return [title, f"case {found.case}:", *aligned([HEADER, *rows]), *first_difference_lines(found)]
 
 
 def _row(entry: LayerDiff) -> tuple[str, ...]:

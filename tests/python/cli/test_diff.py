@@ -124,7 +124,7 @@ def test_the_layer_of_a_wrong_weight_is_told_in_words(ferry_here: Program, wrong
     done = ferry_here("diff", wrong, "--engine", "onnxruntime")
     text = done.stdout.decode()
     assert done.code == ExitCode.MISMATCH
-    assert "against the torch.export program in the bundle, case batch-64" in text
+    assert "against the torch.export program in the bundle, cases compared: batch-64\ncase batch-64:" in text
     assert "FIRST DIFFERENCE network.output (Linear): at [" in text
     assert "the last value within its tolerance is into network.output" in text
 
