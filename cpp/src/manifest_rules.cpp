@@ -176,7 +176,7 @@ class Rules {
   // A bound that was changed by hand contradicts what stands beside it.
   void check_bound(const Tolerance& row, std::size_t index) const {
     const std::string key = at("tolerances", index, "bound");
-    if (row.kind == ToleranceKind::label) {
+    if (row.scores) {  // kind label
       const Tolerance* scores = find_any_row(row, *row.scores);
       if (scores == nullptr || row.bound != 2 * scores->bound)
         fail(key, text::short_number(row.bound), "twice the bound of " + *row.scores + " on the same engine and device");

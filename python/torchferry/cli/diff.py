@@ -11,7 +11,7 @@ from torchferry.bundle.reader import open_bundle
 from torchferry.cli.diff_bundles import diff_two_bundles
 from torchferry.cli.diff_engines import diff_two_engines
 from torchferry.cli.diff_layers import Eager, Side, diff_layers
-from torchferry.cli.options import AllowNative, BundleFolder, Device, Json, OneEngine, Threads
+from torchferry.cli.options import AllowNative, BundleFolder, Device, Json, Threads
 from torchferry.errors import ExitCode, FerryError
 
 LAYERS = "Layer by layer (--engine)"
@@ -24,7 +24,10 @@ def diff(
         typer.Argument(metavar="[OTHER]", help="A second bundle, to be compared with the first.", show_default=False),
     ] = None,
     engines: Annotated[str | None, typer.Option(help="Two engines, e.g. torchscript,aoti.", show_default=False)] = None,
-    engine: OneEngine = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(help="The engine whose layers are compared; of two bundles, the only one compared.", show_default=False),
+    ] = None,
     input_: Annotated[
         list[str] | None,
         typer.Option("--input", help="Samples as for `ferry predict`; default: the bundle's goldens.", show_default=False),
@@ -73,15 +76,14 @@ def diff(
     ferry diff BUNDLE OTHER [--engine X]: weights by their names, and outputs on the goldens of the first, for each format of the
     second. The outputs decide the exit code: ONNX keeps some weights merged, so that a name alone proves nothing.
     """
-    _check_modes(other, input_, engines, engine, run, {"--weights": weights, "--preprocess": preprocess})
+    _check_modes(other, input_, engines, engine, run)
+    _check_layer_options(language, run, {"--weights": weights, "--preprocess": preprocess}, has_layers=engines is None)
     opened = open_bundle(bundle)
+    side = Side(engine=engine or "", language=language, device=device, threads=threads, ferry_run=ferry_run)
     if other is not None:
         second = open_bundle(other)
-        return diff_two_bundles(
-            opened, second, engine=engine, device=device, threads=threads, allow_native=allow_native, as_json=as_json
-        )
+        return diff_two_bundles(opened, second, side, engine=engine, allow_native=allow_native, as_json=as_json)
     if engine is not None:
-        side = Side(engine=engine, language=language, device=device, threads=threads, ferry_run=ferry_run)
         eager = Eager(run=run, weights=weights, preprocess=preprocess, data_root=data_root)
         return diff_layers(opened, side, eager, inputs=input_, batch=batch, as_json=as_json)
     return diff_two_engines(
@@ -96,9 +98,9 @@ def diff(
     )
 
 
-def _check_modes(
-    other: str | None, inputs: object, engines: str | None, engine: str | None, run: str | None, of_factory: dict[str, object]
-) -> None:
+def _check_modes(other: str | None, inputs: object, engines: str | None, engine: str | None, run: str | None) -> None:
+    if engine == "":  # a script's unset variable
+        raise FerryError(ExitCode.USAGE, "--engine: got nothing, expected a name")
     if other is not None and (engines is not None or run is not None or inputs):
         option = "--engines" if engines is not None else "--run" if run is not None else "--input"
         raise FerryError(ExitCode.USAGE, f"{option}: got it with two bundles, expected it with one; leave it out")
@@ -108,10 +110,14 @@ def _check_modes(
             ExitCode.USAGE,
             f"ferry diff: got {found} of --engines and --engine, expected --engines A,B for two different engines, or --engine X for its layers",
         )
-    if run is not None and engine is None:
-        raise FerryError(
-            ExitCode.USAGE, f"--run: got {run!r} without --engine, expected the engine whose layers are compared with it"
-        )
+
+
+def _check_layer_options(language: str, run: str | None, of_factory: dict[str, object], *, has_layers: bool) -> None:
+    for option, found in (("--run", run), ("--language", None if language == "python" else language)):
+        if found is not None and not has_layers:
+            raise FerryError(
+                ExitCode.USAGE, f"{option}: got {found!r} without --engine, expected the engine whose layers are compared"
+            )
     for option, value in of_factory.items():
         if value is not None and (run is None or ":" not in run):
             raise FerryError(ExitCode.USAGE, f"{option}: got it without a factory, expected it with --run package.module:factory")

@@ -54,7 +54,9 @@ def diff_layers(bundle: Bundle, side: Side, eager: Eager, *, inputs: list[str] |
     """Probe the engine's artifact on each golden case, or on the samples given, until a value is off."""
     cases = _samples(bundle, inputs, batch) if inputs else _goldens(bundle, batch)
     reference: nn.Module | None = None
+    compared: list[str] = []
     for name, arrays in cases:
+        compared.append(name)
         reference = reference or _reference(bundle, eager, arrays)
         found = bisect(bundle, side, reference, name, arrays)
         if found.first is not None:
@@ -63,11 +65,17 @@ def diff_layers(bundle: Bundle, side: Side, eager: Eager, *, inputs: list[str] |
         raise FerryError(ExitCode.BAD_INPUT, "inputs: got no samples, expected at least one; nothing is compared against nothing")
     problem = None if inputs else _golden_problem(bundle, side, reference)
     named = eager.run or "the torch.export program in the bundle"
-    head = {"bundle": str(bundle.folder), "engine": side.engine, "language": side.language, "device": side.device}
+    head = {
+        "bundle": str(bundle.folder),
+        "engine": side.engine,
+        "language": side.language,
+        "device": side.device,
+        "cases": compared,
+    }
     if as_json:
         typer.echo(json.dumps(bisect_json({**head, "reference": named, "note": problem}, found), ensure_ascii=False))
     else:
-        title = f"{bundle.manifest.name}: {side.engine} in {side.language} on {side.device} against {named}"
+        title = f"{bundle.manifest.name}: {side.engine} in {side.language} on {side.device} against {named}, cases compared: {'; '.join(compared)}"
         for line in [*bisect_lines(title, found), *([] if problem is None else [f"NOTE {problem}"])]:
             typer.echo(line)
     return ExitCode.OK if found.first is None else ExitCode.MISMATCH

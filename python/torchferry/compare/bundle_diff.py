@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torchferry.bundle.manifest import Artifact
 from torchferry.bundle.reader import Bundle
+from torchferry.compare.bisect import Bisection
 from torchferry.compare.engine_diff import OutputDiff
 from torchferry.compare.weight_diff import WeightsDiff
 from torchferry.errors import ExitCode, FerryError
@@ -41,6 +42,9 @@ class BundleDiff:
 
     artifacts: tuple[ArtifactDiff, ...]
     outputs: tuple[EngineOutputs, ...]
+    layers: tuple[str, Bisection] | None = (
+        None  # where outputs differ: an engine, and the second's layers against the first's program
+    )
 
     @property
     def is_same(self) -> bool:

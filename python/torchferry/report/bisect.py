@@ -14,7 +14,7 @@ HEADER = ("layer", "kind", "max abs", "bound", "verdict")
 def bisect_lines(title: str, found: Bisection) -> list[str]:
     """A table and the verdict."""
     rows = [_row(entry) for entry in (*found.layers, *found.outputs)]
-    return [f"{title}, case {found.case}", *aligned([HEADER, *rows]), *_verdict(found)]
+    return [title, f"case {found.case}:", *aligned([HEADER, *rows]), *first_difference_lines(found)]
 
 
 def _row(entry: LayerDiff) -> tuple[str, ...]:
@@ -30,7 +30,8 @@ def _row(entry: LayerDiff) -> tuple[str, ...]:
     )
 
 
-def _verdict(found: Bisection) -> list[str]:
+def first_difference_lines(found: Bisection) -> list[str]:
+    """The layer, its worst element and what the artifact does not show just before it."""
     first = found.first
     if first is None or first.verdict is None:
         seen = len(found.layers) - found.unseen
@@ -42,7 +43,7 @@ def _verdict(found: Bisection) -> list[str]:
     lines = [f"FIRST DIFFERENCE {first.layer} ({first.kind}): {where}; {_meaning(found, first)}"]
     if found.suspects:
         names = ", ".join(entry.layer for entry in found.suspects)
-        lines.append(f"NOT SEEN just before it, so it may be there: {names}")
+        lines.append(f"NOT SEEN just before it: {names}")
     return lines
 
 
@@ -55,7 +56,7 @@ def _meaning(found: Bisection, first: LayerDiff) -> str:
         return f"what forward computes before {first.layer.removeprefix('into ')} is wrong{last}"
     if first in found.outputs:
         return "every layer that is seen is within its tolerance: what forward computes behind the last of them is wrong"
-    return f"this layer is wrong{last}"
+    return f"this layer{' or one that is not seen before it' if found.suspects else ''} is wrong{last}"
 
 
 def bisect_json(head: Mapping[str, Any], found: Bisection) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from torchferry.bundle.reader import Bundle
 from torchferry.compare.bundle_diff import ArtifactDiff, BundleDiff, EngineOutputs
 from torchferry.compare.replay import json_number
 from torchferry.compare.weight_diff import WeightDiff, WeightsDiff
+from torchferry.report.bisect import bisect_json, first_difference_lines
 from torchferry.report.engine_diff import output_json, output_lines
 from torchferry.report.text import aligned
 
@@ -20,8 +21,11 @@ def bundle_diff_lines(first: Bundle, second: Bundle, found: BundleDiff) -> list[
     lines += aligned([("first", "producer", "second", "producer", "files", "weights"), *map(_artifact_row, found.artifacts)])
     for artifact in found.artifacts:
         lines += _weight_lines(artifact)
-    for engine in found.outputs:
-        lines += _output_lines(engine)
+    for outputs in found.outputs:
+        lines += _output_lines(outputs)
+    if found.layers is not None:
+        engine, bisection = found.layers
+        lines += [f"layers: {engine} of the second against the program of the first", *first_difference_lines(bisection)]
     if found.is_same:
         return [*lines, f"SAME within the bound of float32: {second.folder} may stand for {first.folder}"]
     return [*lines, f"NOT the same within the bound of float32: {second.folder} must not stand for {first.folder}"]
@@ -72,6 +76,7 @@ def bundle_diff_json(first: Bundle, second: Bundle, found: BundleDiff) -> dict[s
         "same": found.is_same,
         "artifacts": [_artifact_json(diff) for diff in found.artifacts],
         "engines": [_engine_json(engine) for engine in found.outputs],
+        "layers": None if found.layers is None else bisect_json({"engine": found.layers[0]}, found.layers[1]),
     }
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from torchferry.bundle.contract import Array, Contract, TensorSpec
+from torchferry.bundle.contract import Array, Contract, TensorSpec, check_inputs, check_outputs
 from torchferry.bundle.golden import CaseArrays, write_case
 from torchferry.bundle.manifest import Artifact, Golden, Manifest
 from torchferry.bundle.reader import Bundle, open_bundle
@@ -56,11 +56,12 @@ def build_probe(bundle: Bundle, engine: str, reference: torch.nn.Module, inputs:
             f"engine {engine}: got {artifact.files[0].path}, whose layers cannot be shown, expected an engine whose can: {', '.join(sorted(WRITERS))}; "
             "compare its outputs with --engines",
         )
+    own = _own_outputs(reference, bundle.contract, inputs)
     taps = find_taps(reference, bundle.contract, inputs)
     data, seen = WRITERS[engine](bundle.read(artifact.files[0]), taps, bundle.contract)
     (folder / artifact.files[0].path).write_bytes(data)
     entry = artifact.model_copy(update={"files": (file_entry(folder, artifact.files[0].path),)})
-    contract = _contract(bundle.contract, inputs, seen, _own_outputs(reference, bundle.contract, inputs))
+    contract = _contract(bundle.contract, inputs, seen, own)
     module = _Layered(reference, [tap.recorded for tap in seen], bundle.contract).eval()
     case = Reference(module, contract).case("batch", inputs)
     write_manifest(folder, _manifest(bundle, entry, contract, module, case, folder))
@@ -72,14 +73,7 @@ def find_taps(reference: torch.nn.Module, contract: Contract, inputs: Mapping[st
     """What the reference's modules return, and take where that is new, in the order in which they run."""
     tensors = [torch.from_numpy(np.array(inputs[spec.name])) for spec in contract.inputs]
     with torch.inference_mode(), recording(reference, everything=True) as found:
-        try:
-            reference(*tensors)
-        except Exception as error:  # whatever the user's code raises
-            raise FerryError(
-                ExitCode.BAD_INPUT,
-                f"reference: got {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}, expected it to take the bundle's inputs; "
-                "give the module that was exported",
-            ) from None
+        reference(*tensors)
     known = list(tensors)
     taps = []
     calls = Counter(_path(layer.name)[0] for layer in found if not layer.name.startswith(_INTO))
@@ -116,17 +110,18 @@ def _is_same(a: torch.Tensor, b: torch.Tensor) -> bool:
 
 
 def _own_outputs(reference: torch.nn.Module, contract: Contract, inputs: Mapping[str, Array]) -> dict[str, Array]:
-    return Reference(reference, contract).float32(inputs)
+    """Held to the contract: another module cannot stand for the one that was exported."""
+    try:
+        outputs = Reference(reference, contract).float32(inputs)
+        check_outputs(contract, outputs, check_inputs(contract, inputs))
+    except FerryError as error:
+        problem = str(error).partition(";")[0]
+        raise FerryError(ExitCode.BAD_INPUT, f"reference: {problem}; give the module that was exported with --run") from None
+    return outputs
 
 
 def _contract(contract: Contract, inputs: Mapping[str, Array], taps: Sequence[Tap], outputs: Mapping[str, Array]) -> Contract:
     """One batch of fixed size: what is inside a model may have shapes that no symbol names."""
-    missing = [spec.name for spec in contract.outputs if spec.name not in outputs]
-    if missing:
-        raise FerryError(
-            ExitCode.BAD_INPUT,
-            f"reference: got outputs {sorted(outputs)}, expected {missing} too; give the module that was exported",
-        )
     fixed = [spec.model_copy(update={"shape": inputs[spec.name].shape}) for spec in contract.inputs]
     own = [spec.model_copy(update={"shape": outputs[spec.name].shape}) for spec in contract.outputs]
     inside = [

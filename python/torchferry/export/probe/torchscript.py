@@ -7,6 +7,7 @@ the state_dict, and calls that a trace has left out because they computed nothin
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from collections import Counter
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from torchferry.errors import ExitCode, FerryError
 from torchferry.export.probe.taps import Tap, frame_of
 from torchferry.export.source import first_line
 
+_FORWARD = re.compile(r"forward(__\d+)?")  # with a number where it is overloaded (LSTM)
 _Call = tuple[str, int, bool]  # path of the module, number of the call, what went into it
 
 
@@ -46,11 +48,28 @@ def _probe(module: Any, taps: Sequence[Tap], contract: Contract) -> tuple[bytes,
     result = graph.return_node().inputsAt(0)
     shown = [*_outputs(graph, result, contract), *(values[_key(tap, frame)] for tap in seen)]
     _return(graph, shown)
-    frozen = torch.jit.freeze(module, optimize_numerics=False).graph.copy()
-    frozen.eraseInput(0)  # the module itself: freezing has made its weights constants
+    frozen = torch.jit.freeze(module, optimize_numerics=False)
+    flat = frozen.graph.copy()
+    with flat.insert_point_guard(next(flat.nodes())):
+        _weights_to_constants(flat, frozen._c, next(flat.inputs()))
+    flat.eraseInput(0)  # the module itself
     # A new function, since the module's own one remembers what it returned before.
-    probe: Any = torch._C._create_function_from_graph("forward", frozen)
+    probe: Any = torch._C._create_function_from_graph("forward", flat)
     return bytes(probe.save_to_buffer()), seen
+
+
+def _weights_to_constants(graph: Any, owner: Any, value: Any) -> None:
+    """Freezing leaves the weights that an `if` reads where they are."""
+    for node in [use.user for use in value.uses()]:
+        if node.kind() != "prim::GetAttr":
+            raise RuntimeError(f"{node.kind()} works on a module, not on tensors")
+        found = owner.getattr(node.s("name"))
+        if node.output().type().kind() == "ClassType":
+            _weights_to_constants(graph, found, node.output())
+        else:
+            constant = graph.insertConstant(found.detach() if isinstance(found, torch.Tensor) else found)
+            node.output().replaceAllUsesWith(constant)
+        node.destroy()
 
 
 def _key(tap: Tap, frame: str) -> _Call:
@@ -79,7 +98,7 @@ class _Inliner:
     def _inline(self, call: Any) -> Any:
         """Put the method's nodes in the place of its call; gives the value that stands for its result."""
         path = _path(call.inputsAt(0))
-        is_forward = call.s("name").startswith("forward")  # `forward__0` where it is overloaded
+        is_forward = _FORWARD.fullmatch(call.s("name")) is not None
         if is_forward:
             self._calls[path] += 1
             number = self._calls[path]
