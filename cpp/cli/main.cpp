@@ -80,6 +80,9 @@ void add_verify(CLI::App& app, Command& command) {
   const auto options = std::make_shared<VerifyOptions>();
   add_bundle(*verb, options->bundle);
   add_engine(*verb, options->engine, "every engine of the bundle that can run here");
+  verb->add_option("--calls", options->calls, "times that one session replays every golden")
+      ->type_name("COUNT")
+      ->capture_default_str();
   verb->add_flag("--json", options->json, "print the verdicts as JSON");
   verb->callback([&command, options] { command = [options] { return verify_bundle(*options); }; });
 }

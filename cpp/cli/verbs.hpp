@@ -33,6 +33,7 @@ struct PredictOptions {
 struct VerifyOptions {
   std::string bundle;
   EngineOptions engine;
+  std::size_t calls = 1;
   bool json = false;
 };
 

@@ -26,11 +26,16 @@ std::string to_text(ToleranceKind kind) {
   return kind == ToleranceKind::label ? "label" : "absolute";
 }
 
+// `batch-64`, and `batch-64 #2` of the second call.
+std::string case_of(const Verdict& verdict) {
+  return verdict.golden_case + (verdict.call > 1 ? " #" + std::to_string(verdict.call) : "");
+}
+
 std::vector<std::string> row_of(const EngineVerdict& engine, const Verdict& verdict) {
   const auto& tolerance = verdict.tolerance;
   return {engine.engine,
           engine.device,
-          verdict.golden_case,
+          case_of(verdict),
           verdict.output,
           to_text(tolerance.reference),
           short_number(verdict.max_abs),
@@ -49,7 +54,7 @@ std::string table_text(std::span<const EngineVerdict> engines) {
 }
 
 std::string evidence(const EngineVerdict& engine, const Verdict& verdict) {
-  const auto where = "FAIL " + engine.engine + " " + verdict.golden_case + " " + verdict.output + ": ";
+  const auto where = "FAIL " + engine.engine + " " + case_of(verdict) + " " + verdict.output + ": ";
   if (!verdict.problem.empty() || !verdict.worst) return where + verdict.problem + "\n";
   const auto& worst = *verdict.worst;
   return where + "at " + to_string(worst.index) + " got " + short_number(worst.actual, evidence_digits) + ", expected " +
@@ -59,10 +64,10 @@ std::string evidence(const EngineVerdict& engine, const Verdict& verdict) {
 std::string margin(const EngineVerdict& engine, const Verdict& verdict) {
   std::string indices;
   for (const auto& index : verdict.near_tie_indices) indices += (indices.empty() ? "" : ", ") + to_string(index);
-  return "NEAR TIE " + engine.engine + " " + verdict.golden_case + " " + verdict.output + ": " +
-         std::to_string(verdict.near_ties) + " of " + std::to_string(verdict.compared) + " have two " +
-         verdict.tolerance.scores.value_or("") + " within " + short_number(verdict.tolerance.bound) + ", first at " + indices +
-         "; " + std::to_string(verdict.within_margin) + " of them disagree, which is tolerated\n";
+  return "NEAR TIE " + engine.engine + " " + case_of(verdict) + " " + verdict.output + ": " + std::to_string(verdict.near_ties) +
+         " of " + std::to_string(verdict.compared) + " have two " + verdict.tolerance.scores.value_or("") + " within " +
+         short_number(verdict.tolerance.bound) + ", first at " + indices + "; " + std::to_string(verdict.within_margin) +
+         " of them disagree, which is tolerated\n";
 }
 
 // `names` stand for passed, failed and unavailable.
@@ -93,6 +98,7 @@ Json to_json(const std::optional<WorstElement>& worst) {
 Json to_json(const Verdict& verdict) {
   const auto& tolerance = verdict.tolerance;
   return {{"case", verdict.golden_case},
+          {"call", verdict.call},
           {"output", verdict.output},
           {"passed", verdict.passed},
           {"kind", to_text(tolerance.kind)},

@@ -15,13 +15,13 @@ namespace ferry::cli {
 namespace {
 
 // An artifact whose outputs are not those of the contract has failed before there is anything to compare.
-EngineVerdict verify_engine(const Bundle& bundle, const EngineOptions& options, const std::string& engine) {
+EngineVerdict verify_engine(const Bundle& bundle, const VerifyOptions& options, const std::string& engine) {
   try {
-    return verify(bundle, Session(bundle, session_options(options, engine)));
+    return verify(bundle, Session(bundle, session_options(options.engine, engine)), options.calls);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::mismatch) throw;
     return {.engine = engine,
-            .device = options.device,
+            .device = options.engine.device,
             .status = EngineVerdict::Status::failed,
             .reason = error.what(),
             .numerics = {},
@@ -29,7 +29,7 @@ EngineVerdict verify_engine(const Bundle& bundle, const EngineOptions& options, 
   }
 }
 
-std::vector<EngineVerdict> verify_every_engine(const Bundle& bundle, const EngineOptions& options) {
+std::vector<EngineVerdict> verify_every_engine(const Bundle& bundle, const VerifyOptions& options) {
   std::vector<EngineVerdict> verdicts;
   for (const auto& artifact : bundle.manifest().artifacts) {
     try {
@@ -37,7 +37,7 @@ std::vector<EngineVerdict> verify_every_engine(const Bundle& bundle, const Engin
     } catch (const Error& error) {
       if (error.code() != ErrorCode::unavailable) throw;
       verdicts.push_back(
-          {.engine = artifact.engine, .device = options.device, .reason = error.what(), .numerics = {}, .verdicts = {}});
+          {.engine = artifact.engine, .device = options.engine.device, .reason = error.what(), .numerics = {}, .verdicts = {}});
     }
   }
   return verdicts;
@@ -48,9 +48,12 @@ bool ran(const EngineVerdict& engine) { return engine.status != EngineVerdict::S
 }  // namespace
 
 int verify_bundle(const VerifyOptions& options) {
+  if (options.calls < 1 || options.calls > max_verify_calls)
+    throw Error(ErrorCode::usage,
+                "--calls: got " + std::to_string(options.calls) + ", expected 1 to " + std::to_string(max_verify_calls));
   const auto bundle = Bundle::open(options.bundle);
-  const auto verdicts = options.engine.engine.empty() ? verify_every_engine(bundle, options.engine)
-                                                      : std::vector{verify_engine(bundle, options.engine, options.engine.engine)};
+  const auto verdicts = options.engine.engine.empty() ? verify_every_engine(bundle, options)
+                                                      : std::vector{verify_engine(bundle, options, options.engine.engine)};
   print(options.json ? verdicts_json(bundle, verdicts) : verdicts_text(bundle, verdicts));
   if (std::ranges::none_of(verdicts, ran))
     throw Error(ErrorCode::unavailable,

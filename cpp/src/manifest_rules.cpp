@@ -158,6 +158,7 @@ class Rules {
       const Tolerance& row = manifest_->tolerances[i];
       if (!outputs.contains(row.output)) fail(at("tolerances", i, "output"), row.output, "an output of the contract");
       if (row.scores) check_scores(row, *row.scores, i);
+      check_bound(row, i);
       if (!rows.emplace(row.engine, row.device, row.output, row.numerics).second) {
         fail(at("tolerances", i, ""), "a second row for its engine, device, output and numerics", "one");
       }
@@ -180,6 +181,29 @@ class Rules {
     const auto scores = find(name_of_scores);
     if (scores == manifest_->contract.outputs.end() || !is_float(*scores) || !class_axis(*scores, *label))
       fail(at("tolerances", index, "scores"), name_of_scores, "a float output whose shape is the label's and one dim more");
+  }
+
+  // A bound that was changed by hand contradicts what stands beside it.
+  void check_bound(const Tolerance& row, std::size_t index) const {
+    const std::string key = at("tolerances", index, "bound");
+    if (row.scores) {  // kind label
+      const Tolerance* scores = find_any_row(row, *row.scores);
+      if (scores == nullptr || row.bound != 2 * scores->bound)
+        fail(key, text::short_number(row.bound), "twice the bound of " + *row.scores + " on the same engine and device");
+    } else if (row.bound != 0) {
+      const auto output = std::ranges::find(manifest_->contract.outputs, row.output, &TensorSpec::name);
+      if (!is_float(*output)) fail(key, text::short_number(row.bound), "0 for " + std::string(to_string(output->dtype)));
+      if (row.reason.find(text::short_number(row.bound)) == std::string::npos)
+        fail(at("tolerances", index, "reason"), "a reason for another bound", "one that names " + text::short_number(row.bound));
+    }
+  }
+
+  [[nodiscard]] const Tolerance* find_any_row(const Tolerance& like, const std::string& output) const {
+    const auto& rows = manifest_->tolerances;
+    const auto row = std::ranges::find_if(rows, [&](const Tolerance& other) {
+      return other.engine == like.engine && other.device == like.device && other.output == output && other.numerics == "any";
+    });
+    return row == rows.end() ? nullptr : &*row;
   }
 
   static bool is_float(const TensorSpec& spec) noexcept { return spec.dtype == DType::float32 || spec.dtype == DType::float64; }

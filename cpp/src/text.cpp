@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <cstdio>
 #include <system_error>
 
 namespace ferry::text {
@@ -82,6 +83,12 @@ void append_number(std::string& out, Float value) {
 }
 
 }  // namespace
+
+std::string short_number(double value) {
+  std::array<char, 32> buffer{};
+  std::snprintf(buffer.data(), buffer.size(), "%.3g", value);
+  return buffer.data();
+}
 
 bool is_utf8(std::string_view text) noexcept {
   while (!text.empty()) {

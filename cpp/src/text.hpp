@@ -17,6 +17,9 @@ void append_json_string(std::string& out, std::string_view text);
 void append_json_number(std::string& out, float value);
 void append_json_number(std::string& out, double value);
 
+// Three significant digits, as printf's %.3g and Python's .3g write them.
+[[nodiscard]] std::string short_number(double value);
+
 // True for UTF-8 as RFC 3629 has it: no overlong forms, no surrogates.
 [[nodiscard]] bool is_utf8(std::string_view text) noexcept;
 

@@ -3,6 +3,7 @@
 #include <ferry/ferry.hpp>
 
 #include "manifest.hpp"
+#include "telling.hpp"
 #include "text.hpp"
 
 namespace ferry {
@@ -10,23 +11,25 @@ namespace ferry {
 namespace {
 
 struct Replayed {
+  NamedTensors inputs;
   NamedTensors float32;
   NamedTensors float64;
-  NamedTensors outputs;
+  std::vector<NamedTensors> outputs;  // of each call
 };
 
 std::string name_of(const Bundle& bundle) { return text::printable(bundle.folder().native()); }
 
-Replayed replay(const Bundle& bundle, const Session& session, const GoldenCase& golden_case) {
-  Replayed replayed{bundle.read_tensors(golden_case.float32), bundle.read_tensors(golden_case.float64), {}};
-  const NamedTensors inputs = bundle.read_tensors(golden_case.inputs);
+Replayed read_case(const Bundle& bundle, const GoldenCase& item) {
+  return {bundle.read_tensors(item.inputs), bundle.read_tensors(item.float32), bundle.read_tensors(item.float64), {}};
+}
+
+NamedTensors run_case(const Bundle& bundle, const Session& session, const std::string& name, const NamedTensors& inputs) {
   try {
-    replayed.outputs = session.run(inputs);
+    return session.run(inputs);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::bad_input) throw;
-    throw Error(ErrorCode::format, name_of(bundle) + ": golden case " + golden_case.name + ": " + error.what());
+    throw Error(ErrorCode::format, name_of(bundle) + ": golden case " + name + ": " + error.what());
   }
-  return replayed;
 }
 
 // The row that holds for the session: `golden` where the numerics are those of the golden's machine, else `any`.
@@ -56,23 +59,61 @@ Scores golden_scores(const Bundle& bundle, const TensorSpec& label, const Tolera
   return axis ? Scores{float64.find(*row.scores), *axis} : Scores{};
 }
 
-}  // namespace
+double largest_bound(const Bundle& bundle, const std::vector<Replayed>& cases, const Tolerance& row) {
+  Rounding rounding;
+  for (const Replayed& item : cases) rounding.add(item.float32[row.output], item.float64[row.output]);
+  const Artifact* artifact = bundle.find_artifact(row.engine);
+  return rounding.largest_bound(artifact != nullptr && artifact->requirements.contains("quantize"));
+}
 
-EngineVerdict verify(const Bundle& bundle, const Session& session) {
+// Nothing is proven within a bound, of whatever engine, that was loosened beyond all rounding.
+void require_telling(const Bundle& bundle, const std::vector<Replayed>& cases) {
+  for (const Tolerance& row : bundle.manifest().tolerances) {
+    if (row.kind != ToleranceKind::absolute) continue;
+    if (const double largest = largest_bound(bundle, cases, row); !(row.bound <= largest))
+      throw Error(ErrorCode::format, name_of(bundle) + ": tolerances: " + row.engine + " " + row.device + " " + row.output +
+                                         ": bound: got " + text::short_number(row.bound) + ", expected at most " +
+                                         text::short_number(largest) +
+                                         ", beyond which the goldens prove nothing; export the bundle again");
+  }
+}
+
+// The verdict of one output of one call.
+Verdict judge(const Bundle& bundle, const Session& session, const Replayed& item, const NamedTensors& outputs,
+              const TensorSpec& spec) {
+  const Tolerance& row = tolerance_for(bundle, session, spec.name);
+  const NamedTensors& golden = row.reference == Reference::float32 ? item.float32 : item.float64;
+  return compare(outputs.find(spec.name), golden[spec.name], row, spec.allow_nonfinite,
+                 golden_scores(bundle, spec, row, item.float64));
+}
+
+// Everything runs before anything is compared.
+std::vector<Replayed> replay(const Bundle& bundle, const Session& session, std::size_t calls) {
   const std::vector<GoldenCase>& cases = bundle.manifest().golden.cases;
   std::vector<Replayed> replayed;
   replayed.reserve(cases.size());
-  for (const GoldenCase& golden_case : cases) replayed.push_back(replay(bundle, session, golden_case));
+  for (const GoldenCase& item : cases) replayed.push_back(read_case(bundle, item));
+  require_telling(bundle, replayed);
+  for (std::size_t call = 0; call < calls; ++call) {
+    for (std::size_t i = 0; i < cases.size(); ++i)
+      replayed[i].outputs.push_back(run_case(bundle, session, cases[i].name, replayed[i].inputs));
+  }
+  return replayed;
+}
+
+}  // namespace
+
+EngineVerdict verify(const Bundle& bundle, const Session& session, std::size_t calls) {
+  const std::vector<Replayed> replayed = replay(bundle, session, calls);
   EngineVerdict result{session.engine(), session.device(), EngineVerdict::Status::passed, {}, session.numerics(), {}};
-  for (std::size_t i = 0; i < cases.size(); ++i) {
-    for (const TensorSpec& spec : bundle.contract().outputs) {
-      const Tolerance& row = tolerance_for(bundle, session, spec.name);
-      const NamedTensors& golden = row.reference == Reference::float32 ? replayed[i].float32 : replayed[i].float64;
-      Verdict& verdict =
-          result.verdicts.emplace_back(compare(replayed[i].outputs.find(spec.name), golden[spec.name], row, spec.allow_nonfinite,
-                                               golden_scores(bundle, spec, row, replayed[i].float64)));
-      verdict.golden_case = cases[i].name;
-      if (!verdict.passed) result.status = EngineVerdict::Status::failed;
+  for (std::size_t call = 0; call < calls; ++call) {
+    for (std::size_t i = 0; i < replayed.size(); ++i) {
+      for (const TensorSpec& spec : bundle.contract().outputs) {
+        Verdict& verdict = result.verdicts.emplace_back(judge(bundle, session, replayed[i], replayed[i].outputs[call], spec));
+        verdict.golden_case = bundle.manifest().golden.cases[i].name;
+        verdict.call = call + 1;
+        if (!verdict.passed || verdict.compared == 0) result.status = EngineVerdict::Status::failed;
+      }
     }
   }
   if (result.verdicts.empty()) result.status = EngineVerdict::Status::failed;

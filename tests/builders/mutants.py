@@ -152,3 +152,95 @@ def with_weight_changed(module: nn.Module, name: str, by: float = 1e-3) -> nn.Mo
     with torch.no_grad():
         dict(module.named_parameters())[name].view(-1)[-1] += by
     return module
+
+
+class SwappedOutputs(nn.Module):
+    """Two outputs of one dtype and shape, each in the other's place."""
+
+    def forward(self, logits: Tensor, probabilities: Tensor, label: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return probabilities, logits, label
+
+
+class TruncatedBatch(nn.Module):
+    """One sample, whatever the batch; a slice of it would make torch.export refuse a batch of 0."""
+
+    def forward(self, logits: Tensor, probabilities: Tensor, label: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        one = logits.mean(0, keepdim=True)
+        return one, probabilities.mean(0, keepdim=True), one.argmax(1).to(label.dtype)
+
+
+class RepeatedFirst(nn.Module):
+    """The right shape, but the last sample has the first one's answer: a buffer that was not filled to its end."""
+
+    def forward(self, logits: Tensor, probabilities: Tensor, label: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        last = torch.arange(logits.size(0), device=logits.device) == logits.size(0) - 1
+        column = last.unsqueeze(1)
+        return (
+            torch.where(column, logits[:1], logits),
+            torch.where(column, probabilities[:1], probabilities),
+            torch.where(last, label[:1], label),
+        )
+
+
+class CoarseLogits(nn.Module):
+    """Logits that went through bfloat16."""
+
+    def forward(self, logits: Tensor, probabilities: Tensor, label: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return logits.to(torch.bfloat16).to(torch.float32), probabilities, label
+
+
+class WarmSoftmax(nn.Module):
+    """A softmax at temperature 1.01."""
+
+    def forward(self, logits: Tensor, probabilities: Tensor, label: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return logits, torch.softmax(torch.log(probabilities) / 1.01, 1), label
+
+
+class SmallestLogit(nn.Module):
+    """argmin for argmax."""
+
+    def forward(self, logits: Tensor, probabilities: Tensor, label: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return logits, probabilities, logits.argmin(1).to(label.dtype)
+
+
+def with_coarse_weights(module: nn.Module) -> nn.Module:
+    """The module with weights that went through bfloat16."""
+    return module.to(torch.bfloat16).to(torch.float32)
+
+
+def with_larger_weights(module: nn.Module) -> nn.Module:
+    """The module as it might be an epoch later."""
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.mul_(1.001)
+    return module
+
+
+def with_classes_swapped(module: nn.Module) -> nn.Module:
+    """The module with the output layer's first two rows in each other's place."""
+    with torch.no_grad():
+        for parameter in (module.network.output.weight, module.network.output.bias):  # type: ignore[union-attr]
+            parameter[:2] = parameter[:2].flip(0)  # type: ignore[index]
+    return module
+
+
+def without_hidden_bias(module: nn.Module) -> nn.Module:
+    """The module with a hidden bias of zeros."""
+    with torch.no_grad():
+        module.network.hidden.bias.zero_()  # type: ignore[union-attr, operator]
+    return module
+
+
+def with_sign_turned(module: nn.Module) -> nn.Module:
+    """The module with the sign of the largest weight of the output layer turned: one bit."""
+    with torch.no_grad():
+        weight = module.network.output.weight.view(-1)  # type: ignore[union-attr, operator]
+        weight[weight.abs().argmax()] *= -1
+    return module
+
+
+def with_buffer_scaled(module: nn.Module, name: str, by: float) -> nn.Module:
+    """The module with one buffer of its preprocessing multiplied."""
+    (buffer,) = (buffer for key, buffer in module.named_buffers() if key.endswith(name))
+    buffer.mul_(by)
+    return module

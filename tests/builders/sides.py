@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from builders.programs import BUILD, ROOT
@@ -11,6 +12,8 @@ from torchferry.bundle.reader import open_bundle
 
 REFERENCE_BUNDLES = [ROOT / "exported" / name for name in ("iris-adaline", "digits-mlp")]
 ALLOW = "--allow-native"
+LANGUAGES = ("python", "c++")
+Verify = Callable[[Path], dict[str, int]]  # a bundle to the exit code of each of its engines
 
 
 def engines_here(language: str) -> set[str]:
@@ -27,6 +30,14 @@ def engines_of(bundle: Path, language: str) -> list[str]:
 def shared_engines(bundle: Path) -> list[str]:
     """Those that run in both languages."""
     return [engine for engine in engines_of(bundle, "python") if engine in engines_of(bundle, "c++")]
+
+
+def runnable_engines(bundle: Path, language: str) -> list[str]:
+    """The same, read without the bundle's own checks, which a broken bundle does not pass."""
+    artifacts = json.loads((bundle / "manifest.json").read_text())["artifacts"]
+    engines = [artifact["engine"] for artifact in artifacts if artifact["engine"] in engines_here(language)]
+    assert engines
+    return engines
 
 
 def crossings() -> Iterator[tuple[Path, str, str]]:

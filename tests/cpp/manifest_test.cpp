@@ -210,6 +210,9 @@ INSTANTIATE_TEST_SUITE_P(
         Breakage{"RowTwice", [](json& m) { m["tolerances"].push_back(m["tolerances"][0]); }, "tolerances[2]: got a second row"},
         Breakage{"RowMissing", [](json& m) { m["tolerances"].erase(0); },
                  "tolerances: got no row for engine toy, output scaled on cpu"},
+        Breakage{"BoundOfIntegers", [](json& m) { m["tolerances"][1].update({{"kind", "absolute"}, {"bound", 1.0}}); },
+                 "tolerances[1].bound: got 1, expected 0"},
+        Breakage{"BoundWithAnotherReason", [](json& m) { m["tolerances"][0]["bound"] = 0.5; }, "tolerances[0].reason"},
         Breakage{"OnlyAGoldenRow", [](json& m) { m["tolerances"][0]["numerics"] = "golden"; },
                  "tolerances: got no row for engine toy"}),
     title_of);

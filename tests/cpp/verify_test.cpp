@@ -6,9 +6,9 @@ namespace {
 
 using ferry::EngineVerdict;
 
-EngineVerdict verify(const ToyBundle& toy) {
+EngineVerdict verify(const ToyBundle& toy, std::size_t calls = 1) {
   const ferry::Bundle bundle = toy.open();
-  return ferry::verify(bundle, ferry::Session(bundle, {.engine = "toy"}));
+  return ferry::verify(bundle, ferry::Session(bundle, {.engine = "toy"}), calls);
 }
 
 TEST(Verify, EveryOutputOfEveryCaseGetsAVerdict) {
@@ -43,26 +43,63 @@ TEST(Verify, AnOutputOfAnotherCaseTurnsItRed) {
   EXPECT_EQ(verdict.verdicts[0].problem, "shape: got [4,3], expected [4,2]");
 }
 
-// A row that only the float64 golden of zeros could pass, beside the `any` row.
+TEST(Verify, EveryCallGetsAVerdict) {
+  const EngineVerdict verdict = verify(ToyBundle("scale 2.0001"), 3);
+  ASSERT_EQ(verdict.verdicts.size(), 12U);
+  for (std::size_t i = 0; i < verdict.verdicts.size(); ++i) {
+    EXPECT_EQ(verdict.verdicts[i].call, i / 4 + 1);
+    EXPECT_EQ(verdict.verdicts[i].passed, i % 2 == 1);
+  }
+}
+
+TEST(Verify, NoCallsAreNoProof) { EXPECT_EQ(verify(ToyBundle(), 0).status, EngineVerdict::Status::failed); }
+
+// The `any` row of `scaled` with that bound, and a reason that names it.
+void loosen(ToyBundle& toy, double bound, const char* reason) {
+  toy.manifest["tolerances"][0]["bound"] = bound;
+  toy.manifest["tolerances"][0]["reason"] = reason;
+  toy.write_manifest();
+}
+
+TEST(Verify, ABoundThatNoGoldenCouldBreakIsRefused) {
+  ToyBundle toy("scale 2.0001");
+  loosen(toy, 1000, "at most 1e+03");
+  try {
+    static_cast<void>(verify(toy));
+    FAIL();
+  } catch (const ferry::Error& error) {
+    EXPECT_EQ(error.code(), ferry::ErrorCode::format);
+    EXPECT_NE(std::string(error.what()).find("toy cpu scaled: bound: got 1e+03, expected at most 0.0859"), std::string::npos);
+  }
+}
+
+TEST(Verify, ABoundOfFewerThanEightBitsIsTaken) {
+  ToyBundle toy("scale 2.0001");
+  loosen(toy, 0.08, "at most 0.08");
+  EXPECT_EQ(verify(toy).status, EngineVerdict::Status::passed);
+}
+
+// A row that the wrong model passes, beside the `any` row.
 void add_golden_row(ToyBundle& toy, const char* numerics) {
   nlohmann::json row = toy.manifest["tolerances"][0];
   row["numerics"] = "golden";
-  row["bound"] = 1e9;
+  row["bound"] = 0.01;
+  row["reason"] = "at most 0.01";
   toy.manifest["tolerances"].push_back(row);
   toy.manifest["golden"]["numerics"] = numerics;
   toy.write_manifest();
 }
 
 TEST(Verify, TheGoldenRowHoldsOnTheGoldensMachine) {
-  ToyBundle toy("scale 3");
+  ToyBundle toy("scale 2.0001");
   add_golden_row(toy, "toy numerics");
   const EngineVerdict verdict = verify(toy);
-  EXPECT_EQ(verdict.verdicts[0].tolerance.bound, 1e9);
+  EXPECT_EQ(verdict.verdicts[0].tolerance.bound, 0.01);
   EXPECT_EQ(verdict.status, EngineVerdict::Status::passed);
 }
 
 TEST(Verify, TheAnyRowHoldsElsewhere) {
-  ToyBundle toy("scale 3");
+  ToyBundle toy("scale 2.0001");
   add_golden_row(toy, "another machine");
   const EngineVerdict verdict = verify(toy);
   EXPECT_EQ(verdict.verdicts[0].tolerance.bound, 0);

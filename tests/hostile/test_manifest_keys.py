@@ -93,6 +93,8 @@ def test_an_integer_out_of_range_is_refused(quick_program: Program, iris: Path, 
 
 
 ROW = ("tolerances", 0)
+FLOAT, LABEL = (next(i for i, row in enumerate(MANIFEST["tolerances"]) if (row["kind"], row["output"]) == kind)
+                for kind in (("absolute", "net_input"), ("absolute", "label")))  # fmt: skip
 RULES: list[tuple[str, Place, Any]] = [
     *((f"a path {path!r}", ("artifacts", 0, "files", 0, "path"), path) for path in (
         "../model.onnx", "golden/../model.onnx", "/etc/passwd", "/", "", ".", "..", "./model.onnx", ".hidden", "golden//x", "x/", "a\\b", "C:x", "a b", "a\n",
@@ -140,6 +142,8 @@ RULES: list[tuple[str, Place, Any]] = [
     ("a kind", (*ROW, "kind"), "relative"),
     ("bits of float64", ROW, {**MANIFEST["tolerances"][0], "kind": "bits", "bound": 0, "reference": "float64"}),
     ("bits with a bound", ROW, {**MANIFEST["tolerances"][0], "kind": "bits", "bound": 1e-9, "reference": "float32"}),
+    ("a bound that its reason does not name", ("tolerances", FLOAT, "bound"), 10 * MANIFEST["tolerances"][FLOAT]["bound"]),
+    ("a bound of integers", ("tolerances", LABEL), {**MANIFEST["tolerances"][LABEL], "bound": 1, "reason": "at most 1"}),
     ("two rows for one output", ("tolerances",), [*MANIFEST["tolerances"], MANIFEST["tolerances"][-1]]),
     ("a row too few", ("tolerances",), [row for row in MANIFEST["tolerances"] if row["numerics"] != "any" or row["output"] != "label"]),
 ]  # fmt: skip

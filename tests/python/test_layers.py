@@ -25,7 +25,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "compare": {"bundle"},  # the goldens and tolerances that it compares with
     "data": set(),
     "engines": {"bundle"},
-    "export": {"bundle", "models.preprocess", "compare", "engines"},  # the exporter replays what it wrote before it publishes it
+    # compare, engines: the exporter replays what it wrote before it publishes it. models.trace: a probe names layers as `ferry trace` does.
+    "export": {"bundle", "models.preprocess", "models.trace", "compare", "engines"},
     "models": set(),
     "report": {"bundle", "compare"},
     "samples": {"bundle"},

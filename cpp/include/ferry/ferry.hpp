@@ -322,6 +322,7 @@ struct WorstElement {
 
 struct Verdict {
   std::string golden_case;
+  std::size_t call = 1;  // of the session with that case, from 1
   std::string output;
   bool passed = false;
   Tolerance tolerance;
@@ -358,7 +359,10 @@ struct EngineVerdict {
 [[nodiscard]] FERRY_API Verdict compare(const Tensor* actual, const Tensor& expected, const Tolerance& tolerance, bool allow_nan,
                                         const Scores& scores = {});
 
-// Runs every golden case in `session` first, then compares. Throws what Session::run throws.
-[[nodiscard]] FERRY_API EngineVerdict verify(const Bundle& bundle, const Session& session);
+inline constexpr std::size_t max_verify_calls = 100;  // their outputs are all kept until they are compared
+
+// Runs every golden case in `session` first, all of them `calls` times, then compares. Throws what Session::run throws, and
+// Error(format) where a tolerance is so large that it proves nothing.
+[[nodiscard]] FERRY_API EngineVerdict verify(const Bundle& bundle, const Session& session, std::size_t calls = 1);
 
 }  // namespace ferry

@@ -157,12 +157,25 @@ class Manifest(Strict):
             if row.output not in outputs:
                 raise ValueError(f"tolerances: output: got {row.output!r}, expected one of {sorted(outputs)}")
             _check_scores(outputs, row)
+            self._check_bound(outputs[row.output], row)
         for artifact in self.artifacts:
             for output in sorted(outputs):
                 if (artifact.engine, "cpu", output, "any") not in known:
                     raise ValueError(
                         f"tolerances: engine {artifact.engine} has no row for output {output} on cpu with numerics any"
                     )
+
+    def _check_bound(self, output: TensorSpec, row: Tolerance) -> None:
+        """A bound that was changed by hand contradicts what stands beside it."""
+        where = f"tolerances: {row.engine} {row.device} {row.output}"
+        if row.scores is not None:
+            scores = self.tolerance(engine=row.engine, device=row.device, output=row.scores, numerics="")
+            if scores is None or row.bound != 2 * scores.bound:
+                raise ValueError(f"{where}: bound: got {row.bound:.3g}, expected twice the bound of {row.scores} on {row.device}")
+        elif row.bound and not output.dtype.startswith("float"):
+            raise ValueError(f"{where}: bound: got {row.bound:.3g}, expected 0 for {output.dtype}")
+        elif row.bound and f"{row.bound:.3g}" not in row.reason:
+            raise ValueError(f"{where}: reason: got one for another bound, expected one that names {row.bound:.3g}")
 
     def files(self) -> Iterator[FileEntry]:
         """Every listed file."""

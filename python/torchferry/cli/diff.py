@@ -1,72 +1,123 @@
-"""`ferry diff`: two engines of one bundle against each other: the evidence for moving from one to the other."""
+"""`ferry diff`: two engines of one bundle, one engine against eager layer by layer, or two bundles."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from contextlib import ExitStack
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
 
-from torchferry.bundle.contract import Array
-from torchferry.bundle.golden import read_case
-from torchferry.bundle.reader import Bundle, open_bundle
+from torchferry.bundle.reader import open_bundle
+from torchferry.cli.diff_bundles import diff_two_bundles
+from torchferry.cli.diff_engines import diff_two_engines
+from torchferry.cli.diff_layers import Eager, Side, diff_layers
 from torchferry.cli.options import AllowNative, BundleFolder, Device, Json, Threads
-from torchferry.compare.engine_diff import Outputs, Pair, diff_engines
-from torchferry.engines.base import Session
 from torchferry.errors import ExitCode, FerryError
-from torchferry.report.engine_diff import diff_json, diff_lines
-from torchferry.samples.source import open_samples
+
+LAYERS = "Layer by layer (--engine)"
 
 
 def diff(
     bundle: BundleFolder,
-    engines: Annotated[str, typer.Option(help="Two engines, e.g. torchscript,aoti.", show_default=False)],
+    other: Annotated[
+        str | None,
+        typer.Argument(metavar="[OTHER]", help="A second bundle, to be compared with the first.", show_default=False),
+    ] = None,
+    engines: Annotated[str | None, typer.Option(help="Two engines, e.g. torchscript,aoti.", show_default=False)] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(help="The engine whose layers are compared; of two bundles, the only one compared.", show_default=False),
+    ] = None,
     input_: Annotated[
         list[str] | None,
         typer.Option("--input", help="Samples as for `ferry predict`; default: the bundle's goldens.", show_default=False),
     ] = None,
-    batch: Annotated[int, typer.Option(help="Samples in one call.")] = 256,
+    batch: Annotated[int, typer.Option(help="Samples in one call.", min=1)] = 256,
     device: Device = "cpu",
     threads: Threads = 1,
     allow_native: AllowNative = False,
     as_json: Json = False,
+    language: Annotated[
+        Literal["python", "cpp"], typer.Option(help="Which program runs the engine.", rich_help_panel=LAYERS)
+    ] = "python",
+    run: Annotated[
+        str | None,
+        typer.Option(
+            help="The eager side: a recipe's name, a run folder, or package.module:factory; default: the torch.export program in the bundle.",
+            rich_help_panel=LAYERS,
+            show_default=False,
+        ),
+    ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(help="A state_dict for the factory's module.", rich_help_panel=LAYERS, show_default=False),
+    ] = None,
+    preprocess: Annotated[
+        str | None,
+        typer.Option(help="package.module:factory of the module put before it.", rich_help_panel=LAYERS, show_default=False),
+    ] = None,
+    data_root: Annotated[
+        Path | None, typer.Option(help="Folder of MNIST, for a run on it.", rich_help_panel=LAYERS, show_default=False)
+    ] = None,
+    ferry_run: Annotated[Path, typer.Option(help="The C++ program, built by `make build`.", rich_help_panel=LAYERS)] = Path(
+        "build/bin/ferry-run"
+    ),
 ) -> int:
-    """Run two engines on the same inputs and say whether one may stand for the other; exit code 1 if not."""
+    """Say where two models differ and by how much; exit code 1 if they differ by more than their tolerances.
+
+    ferry diff BUNDLE --engines A,B: may engine B stand for engine A? Outputs on the same inputs.
+
+    ferry diff BUNDLE --engine X: the first layer whose output leaves its tolerance. The bundle's TorchScript or ONNX file is opened up
+    into a probe that gives the values inside it too, and engine X runs it, in Python or in C++; they are held to what hooks see in
+    the eager module. Without --run that is the torch.export program in the bundle, which shares whatever was wrong before the
+    export. Not seen: functions without a module (only their effect, as `into LAYER`), layers that an exporter merged or dropped,
+    layers inside an `if` or a loop that was kept, formats that are machine code, and what an engine fuses only without a probe.
+
+    ferry diff BUNDLE OTHER [--engine X]: weights by their names, and outputs on the goldens of the first, for each format of the
+    second. The outputs decide the exit code: ONNX keeps some weights merged, so that a name alone proves nothing.
+    """
+    _check_modes(other, input_, engines, engine, run)
+    _check_layer_options(language, run, {"--weights": weights, "--preprocess": preprocess}, has_layers=engines is None)
     opened = open_bundle(bundle)
-    pair = Pair(*_two(engines), device=device)
-    with ExitStack() as stack:
-        inputs = (
-            _goldens(opened) if not input_ else stack.enter_context(open_samples(opened.contract, input_, batch=batch)).batches
+    side = Side(engine=engine or "", language=language, device=device, threads=threads, ferry_run=ferry_run)
+    if other is not None:
+        second = open_bundle(other)
+        return diff_two_bundles(opened, second, side, engine=engine, allow_native=allow_native, as_json=as_json)
+    if engine is not None:
+        eager = Eager(run=run, weights=weights, preprocess=preprocess, data_root=data_root)
+        return diff_layers(opened, side, eager, inputs=input_, batch=batch, as_json=as_json)
+    return diff_two_engines(
+        opened,
+        engines or "",
+        inputs=input_,
+        batch=batch,
+        device=device,
+        threads=threads,
+        allow_native=allow_native,
+        as_json=as_json,
+    )
+
+
+def _check_modes(other: str | None, inputs: object, engines: str | None, engine: str | None, run: str | None) -> None:
+    if engine == "":  # a script's unset variable
+        raise FerryError(ExitCode.USAGE, "--engine: got nothing, expected a name")
+    if other is not None and (engines is not None or run is not None or inputs):
+        option = "--engines" if engines is not None else "--run" if run is not None else "--input"
+        raise FerryError(ExitCode.USAGE, f"{option}: got it with two bundles, expected it with one; leave it out")
+    if other is None and (engines is None) == (engine is None):
+        found = "neither" if engine is None else "both"
+        raise FerryError(
+            ExitCode.USAGE,
+            f"ferry diff: got {found} of --engines and --engine, expected --engines A,B for two different engines, or --engine X for its layers",
         )
-        first, second = (
-            Session(opened, engine, device=device, threads=threads, allow_native=allow_native)
-            for engine in (pair.first, pair.second)
-        )
-        diffs = diff_engines(opened, pair, _run_both(first, second, inputs))
-    golden = opened.manifest.golden
-    described = ", ".join(input_) if input_ else f"{golden.source} goldens: {golden.description}"
-    if as_json:
-        typer.echo(json.dumps(diff_json(opened, pair, described, diffs), ensure_ascii=False))
-    else:
-        for line in diff_lines(opened, pair, described, diffs):
-            typer.echo(line)
-    return ExitCode.OK if all(found.passed for found in diffs) else ExitCode.MISMATCH
 
 
-def _two(engines: str) -> tuple[str, str]:
-    names = [name.strip() for name in engines.split(",")]
-    if len(names) != 2 or not all(names) or names[0] == names[1]:
-        raise FerryError(ExitCode.USAGE, f"--engines: got {engines!r}, expected two different engines, e.g. torchscript,aoti")
-    return names[0], names[1]
-
-
-def _goldens(bundle: Bundle) -> Iterator[dict[str, Array]]:
-    for case in bundle.manifest.golden.cases:
-        yield dict(read_case(bundle, case).inputs)
-
-
-def _run_both(first: Session, second: Session, inputs: Iterator[dict[str, Array]]) -> Iterator[tuple[Outputs, Outputs]]:
-    for batch in inputs:
-        yield first.run(batch), second.run(batch)
+def _check_layer_options(language: str, run: str | None, of_factory: dict[str, object], *, has_layers: bool) -> None:
+    for option, found in (("--run", run), ("--language", None if language == "python" else language)):
+        if found is not None and not has_layers:
+            raise FerryError(
+                ExitCode.USAGE, f"{option}: got {found!r} without --engine, expected the engine whose layers are compared"
+            )
+    for option, value in of_factory.items():
+        if value is not None and (run is None or ":" not in run):
+            raise FerryError(ExitCode.USAGE, f"{option}: got it without a factory, expected it with --run package.module:factory")

@@ -14,6 +14,7 @@ from torchferry.cli.diff import diff
 from torchferry.cli.export import export
 from torchferry.cli.inspect import inspect
 from torchferry.cli.predict import predict
+from torchferry.cli.report import report
 from torchferry.cli.trace import trace
 from torchferry.cli.train import train
 from torchferry.cli.verify import verify
@@ -49,7 +50,7 @@ def options(
     """Options that stand before the verb."""
 
 
-for verb in (train, export, inspect, predict, verify, diff, trace, course, demo):
+for verb in (train, export, inspect, predict, verify, diff, report, trace, course, demo):
     app.command()(verb)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -32,10 +33,14 @@ OneEngine = Annotated[
 ]
 Device = Annotated[str, typer.Option(help="cpu or cuda:N.")]
 Threads = Annotated[int, typer.Option(help="Threads inside one call.")]
+Calls = Annotated[int, typer.Option(help="Times that one session replays every golden.")]
 AllowNative = Annotated[
     bool,
     typer.Option(
         "--allow-native", help="Run machine code of the bundle (engines aoti and c): it has all rights of this process."
     ),
+]
+FerryRun = Annotated[
+    Path | None, typer.Option(help="The C++ program; default: build/bin/ferry-run, else the one on PATH.", show_default=False)
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from torchferry.bundle.reader import Bundle, open_bundle
-from torchferry.cli.options import AllowNative, BundleFolder, Device, Engine, Json, Threads
-from torchferry.compare.replay import EngineVerdict, all_passed, contract_broken, replay, to_json, unavailable
+from torchferry.cli.matrix import run_matrix
+from torchferry.cli.options import AllowNative, BundleFolder, Calls, Device, Engine, FerryRun, Json, Threads
+from torchferry.compare.matrix import statuses
+from torchferry.compare.replay import MAX_CALLS, EngineVerdict, Status, contract_broken, replay, to_json, unavailable
 from torchferry.engines.base import Session
 from torchferry.errors import ExitCode, FerryError
+from torchferry.report.matrix import matrix_json, matrix_lines
 from torchferry.report.text import verdict_lines
 
 
@@ -21,27 +26,40 @@ def verify(
     engine: Engine = None,
     device: Device = "cpu",
     threads: Threads = 1,
+    calls: Calls = 1,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Every engine, device, batch, 1 and 2 threads, calls 1 to 5, in Python and C++.")
+    ] = False,
+    ferry_run: FerryRun = None,
     allow_native: AllowNative = False,
     as_json: Json = False,
 ) -> int:
     """Replay the bundle's goldens and say whether every output is within its tolerance."""
     opened = open_bundle(bundle)
+    if all_:
+        return _verify_all(opened, engine, ferry_run, allow_native=allow_native, as_json=as_json)
+    _check_calls(calls)
     names = [artifact.engine for artifact in opened.manifest.artifacts] if engine is None else [engine]
     open_session = partial(Session, opened, device=device, threads=threads, allow_native=allow_native)
-    results = [_verify_engine(opened, name, device, open_session, must_run=engine is not None) for name in names]
+    results = [_verify_engine(opened, name, device, open_session, calls, must_run=engine is not None) for name in names]
     if as_json:
         typer.echo(json.dumps(to_json(opened, results), ensure_ascii=False))
     else:
         for line in verdict_lines(opened, results):
             typer.echo(line)
-    return _exit_code(opened, results)
+    return _exit_code(opened, [result.status for result in results])
+
+
+def _check_calls(calls: int) -> None:
+    if not 1 <= calls <= MAX_CALLS:
+        raise FerryError(ExitCode.USAGE, f"--calls: got {calls}, expected 1 to {MAX_CALLS}")
 
 
 def _verify_engine(
-    bundle: Bundle, engine: str, device: str, open_session: Callable[[str], Session], *, must_run: bool
+    bundle: Bundle, engine: str, device: str, open_session: Callable[[str], Session], calls: int, *, must_run: bool
 ) -> EngineVerdict:
     try:
-        return replay(bundle, open_session(engine), engine=engine, device=device)
+        return replay(bundle, open_session(engine), engine=engine, device=device, calls=calls)
     except FerryError as error:
         if error.code == ExitCode.MISMATCH:
             return contract_broken(engine, device, str(error))
@@ -50,7 +68,17 @@ def _verify_engine(
         return unavailable(engine, device, str(error))
 
 
-def _exit_code(bundle: Bundle, results: Sequence[EngineVerdict]) -> int:
-    if all(result.status == "unavailable" for result in results):
+def _verify_all(bundle: Bundle, engine: str | None, ferry_run: Path | None, *, allow_native: bool, as_json: bool) -> int:
+    runs = run_matrix(bundle, engine, ferry_run, allow_native=allow_native)
+    if as_json:
+        typer.echo(json.dumps(matrix_json(bundle, runs), ensure_ascii=False))
+    else:
+        for line in matrix_lines(bundle, runs):
+            typer.echo(line)
+    return _exit_code(bundle, statuses(bundle, runs))
+
+
+def _exit_code(bundle: Bundle, statuses: Sequence[Status]) -> int:
+    if all(status == "unavailable" for status in statuses):
         raise FerryError(ExitCode.UNAVAILABLE, f"{bundle.folder}: no engine of this bundle can run here, expected at least one")
-    return ExitCode.OK if all_passed(results) else ExitCode.MISMATCH
+    return ExitCode.MISMATCH if "failed" in statuses else ExitCode.OK

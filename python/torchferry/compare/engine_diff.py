@@ -54,12 +54,15 @@ class OutputDiff:
         return dataclasses.replace(self, **sums, **largest, passed=self.passed and other.passed)
 
 
-def diff_engines(bundle: Bundle, pair: Pair, batches: Iterable[tuple[Outputs, Outputs]]) -> list[OutputDiff]:
+def diff_engines(
+    bundle: Bundle, pair: Pair, batches: Iterable[tuple[Outputs, Outputs]], *, other: Bundle | None = None
+) -> list[OutputDiff]:
     """Per output, the differences over all batches; each batch holds what the first and the second engine gave for it.
 
+    `other` is the second engine's bundle where that is another one.
     Raises FerryError(FORMAT) where the bundle has no tolerance for an engine, BAD_INPUT where there is no batch.
     """
-    rows = {spec.name: _pair_row(bundle, pair, spec) for spec in bundle.contract.outputs}
+    rows = {spec.name: _pair_row(bundle, other or bundle, pair, spec) for spec in bundle.contract.outputs}
     merged: dict[str, list[OutputDiff]] = {name: [] for name in rows}
     for first, second in batches:
         for spec in bundle.contract.outputs:
@@ -95,8 +98,9 @@ def _to_diff(verdict: Verdict, spec: TensorSpec, *, differing: int) -> OutputDif
     )
 
 
-def _pair_row(bundle: Bundle, pair: Pair, spec: TensorSpec) -> Tolerance:
-    first, second = (_any_row(bundle, engine, pair.device, spec.name) for engine in (pair.first, pair.second))
+def _pair_row(bundle: Bundle, other: Bundle, pair: Pair, spec: TensorSpec) -> Tolerance:
+    first = _any_row(bundle, pair.first, pair.device, spec.name)
+    second = _any_row(other, pair.second, pair.device, spec.name)
     bound = first.bound + second.bound
     reason = f"the bounds of {pair.first} ({first.bound:.3g}) and of {pair.second} ({second.bound:.3g}) against float64, together"
     return second.model_copy(update={"reference": "float32", "bound": bound, "reason": reason})

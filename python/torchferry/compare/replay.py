@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,10 +13,12 @@ from torchferry.bundle.golden import CaseArrays, read_case
 from torchferry.bundle.manifest import Tolerance
 from torchferry.bundle.reader import Bundle
 from torchferry.compare.label_margin import Scores
+from torchferry.compare.telling import require_telling
 from torchferry.compare.verdict import Verdict, compare
 from torchferry.errors import ExitCode, FerryError
 
 Status = Literal["passed", "failed", "unavailable"]
+MAX_CALLS = 100  # their outputs are all kept until they are compared; cpp/include/ferry/ferry.hpp holds the same
 
 
 class Runnable(Protocol):
@@ -41,23 +44,40 @@ class EngineVerdict:
     verdicts: tuple[Verdict, ...]
 
 
-def replay(bundle: Bundle, session: Runnable, *, engine: str, device: str) -> EngineVerdict:
-    """Run every golden case, then compare each output. Raises what the session raises."""
+def replay(bundle: Bundle, session: Runnable, *, engine: str, device: str, calls: int = 1) -> EngineVerdict:
+    """Run every golden case, all of them `calls` times, then compare each output.
+
+    Raises what the session raises, and FerryError(FORMAT) for a tolerance that is missing or so large that it proves nothing.
+    """
     cases = [read_case(bundle, case) for case in bundle.manifest.golden.cases]
-    outputs = [session.run(case.inputs) for case in cases]
+    names = [spec.name for spec in bundle.contract.outputs]
+    rows = [tolerance_of(bundle, name, engine=engine, device=device, numerics=session.numerics) for name in names]
+    require_telling(bundle, cases)
+    outputs = [[session.run(case.inputs) for case in cases] for _ in range(calls)]
     verdicts = tuple(
-        compare_output(bundle, case, actual, spec.name, engine=engine, device=device, numerics=session.numerics)
-        for case, actual in zip(cases, outputs, strict=True)
-        for spec in bundle.contract.outputs
+        dataclasses.replace(judge(bundle, case, actual, row), call=call)
+        for call, answers in enumerate(outputs, 1)
+        for case, actual in zip(cases, answers, strict=True)
+        for row in rows
     )
-    passed = bool(verdicts) and all(verdict.passed for verdict in verdicts)
+    passed = is_whole(verdicts, cases, names, calls) and all(verdict.passed for verdict in verdicts)
     return EngineVerdict(engine, device, "passed" if passed else "failed", None, session.numerics, verdicts)
 
 
-def compare_output(
-    bundle: Bundle, case: CaseArrays, actual: Mapping[str, Array], output: str, *, engine: str, device: str, numerics: str
-) -> Verdict:
-    """Compare one output of one case under the tolerance that holds. Raises FerryError(FORMAT) where the manifest has none."""
+def is_whole(verdicts: Sequence[Verdict], cases: Sequence[CaseArrays], outputs: Sequence[str], calls: int) -> bool:
+    """Was every element of every output of every case and call compared? A comparison that skips one proves nothing."""
+    expected = {
+        (call, case.name, output): case.float64[output].size
+        for call in range(1, calls + 1)
+        for case in cases
+        for output in outputs
+    }
+    compared = {(verdict.call, verdict.case, verdict.output): verdict.compared for verdict in verdicts}
+    return bool(expected) and len(verdicts) == len(expected) and compared == expected and all(compared.values())
+
+
+def tolerance_of(bundle: Bundle, output: str, *, engine: str, device: str, numerics: str) -> Tolerance:
+    """The row that holds. Raises FerryError(FORMAT) where the manifest has none."""
     row = bundle.manifest.tolerance(engine=engine, device=device, output=output, numerics=numerics)
     if row is None:
         raise FerryError(
@@ -65,9 +85,21 @@ def compare_output(
             f"{bundle.folder}: tolerances: got no row for engine {engine}, device {device}, output {output}, expected one; "
             "nothing is compared against nothing: export the bundle again",
         )
-    allow_nan = bundle.contract.output(output).allow_nonfinite
-    expected, scores = case.expected(row.reference)[output], golden_scores(bundle, case, row)
-    return compare(actual.get(output), expected, row, case=case.name, allow_nan=allow_nan, scores=scores)
+    return row
+
+
+def judge(bundle: Bundle, case: CaseArrays, actual: Mapping[str, Array], row: Tolerance) -> Verdict:
+    """The verdict of one output of one call."""
+    allow_nan = bundle.contract.output(row.output).allow_nonfinite
+    expected, scores = case.expected(row.reference)[row.output], golden_scores(bundle, case, row)
+    return compare(actual.get(row.output), expected, row, case=case.name, allow_nan=allow_nan, scores=scores)
+
+
+def compare_output(
+    bundle: Bundle, case: CaseArrays, actual: Mapping[str, Array], output: str, *, engine: str, device: str, numerics: str
+) -> Verdict:
+    """Compare one output of one case under the tolerance that holds. Raises FerryError(FORMAT) where the manifest has none."""
+    return judge(bundle, case, actual, tolerance_of(bundle, output, engine=engine, device=device, numerics=numerics))
 
 
 def golden_scores(bundle: Bundle, case: CaseArrays, row: Tolerance) -> Scores | None:
@@ -122,6 +154,7 @@ def _verdict_json(verdict: Verdict) -> dict[str, object]:
     worst = verdict.worst
     return {
         "case": verdict.case,
+        "call": verdict.call,
         "output": verdict.output,
         "passed": verdict.passed,
         "kind": row.kind,

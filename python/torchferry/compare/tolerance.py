@@ -81,11 +81,17 @@ def _any_row(
         kind="absolute" if scores is None else "label",
         bound=held_to.value,
         scores=None if scores is None else scores.name,
-        reason=f"{held_to.reason}{_SAME_BITS if engine in SAME_BITS_ENGINES else ''}",
+        reason=f"{_naming(held_to) if scores is None else held_to.reason}{_SAME_BITS if engine in SAME_BITS_ENGINES else ''}",
     )
 
 
 _SAME_BITS = "; these are the same bits on every processor, and the self-test of the code compares them whenever it is loaded"
+
+
+def _naming(bound: Bound) -> str:
+    """The reason, with the number that it is a reason for: a reader refuses any other (FORMAT.md section 6)."""
+    number = f"{bound.value:.3g}"
+    return bound.reason if number in bound.reason or bound.value == 0 else f"at most {number}: {bound.reason}"
 
 
 def _exact(spec: TensorSpec) -> Bound:

@@ -43,6 +43,12 @@ class Verdict:
     near_ties: int = 0
     near_tie_indices: tuple[tuple[int, ...], ...] = ()
     within_margin: int = 0
+    call: int = 1  # of the session with that case, from 1
+
+    @property
+    def where(self) -> str:
+        """`batch-64`, and `batch-64 #2` of the second call."""
+        return self.case if self.call == 1 else f"{self.case} #{self.call}"
 
 
 def compare(

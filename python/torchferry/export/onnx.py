@@ -23,6 +23,7 @@ from torchferry.export.torchscript import compile_module
 
 FILE = "model.onnx"
 OPSET = 20  # the newest that the older exporter writes
+MODULE_NAMES = "pkg.torch.onnx.name_scopes"  # beside a node: the modules around it, by which `ferry diff` finds layers
 
 
 def export(source: ExportSource, folder: Path) -> Artifact:
@@ -68,12 +69,20 @@ def _from_torchscript(source: ExportSource, problem: str) -> onnx.ModelProto:
     axes = {spec.name: {axis: dim for axis, dim in enumerate(spec.shape) if isinstance(dim, str)} for spec in specs}
     stream = io.BytesIO()
     try:
-        compiled, _ = compile_module(flat, examples)
+        compiled = _own_copy(compile_module(flat, examples)[0])
         options = {"dynamo": False, "dynamic_axes": axes, "opset_version": OPSET, **_names(source)}
         torch.onnx.export(compiled, examples, stream, **options)  # type: ignore[arg-type]  # this exporter takes streams too
     except Exception as error:  # as above
         raise FerryError(ExitCode.FORMAT, f"{problem}; and its TorchScript: torch.onnx: {first_line(error)}") from None
     return onnx.load_from_string(stream.getvalue())
+
+
+def _own_copy(compiled: Any) -> Any:
+    """torch.onnx inlines the graph in place, and torch.jit shares it: a TorchScript file written later would lose its modules."""
+    stream = io.BytesIO()
+    torch.jit.save(compiled, stream)
+    stream.seek(0)
+    return torch.jit.load(stream)
 
 
 def _names(source: ExportSource) -> dict[str, Any]:
@@ -86,7 +95,9 @@ def _names(source: ExportSource) -> dict[str, Any]:
 def _strip_provenance(model: onnx.ModelProto) -> None:
     """Drop stack traces: they name files of the exporting machine and are larger than a small model."""
     for node in model.graph.node:
+        kept = [entry for entry in node.metadata_props if entry.key == MODULE_NAMES]
         del node.metadata_props[:]
+        node.metadata_props.extend(kept)
         node.doc_string = ""
     del model.graph.metadata_props[:]
     for value in (*model.graph.input, *model.graph.output, *model.graph.value_info, *model.graph.initializer):

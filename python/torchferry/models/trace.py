@@ -1,6 +1,7 @@
 """Intermediate results: what each layer of a model returned (STAT 453, L6.5)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -22,25 +23,57 @@ def trace_layers(model: nn.Module, *inputs: Tensor) -> list[LayerOutput]:
     A layer is a module without modules inside. What `forward` computes between them, such as `F.relu`, has no name and is not
     seen: that is the price of the functional style.
     """
-    outputs: list[LayerOutput] = []
-    layers = [(name, layer) for name, layer in model.named_modules() if name and not list(layer.children())]
-    handles = [layer.register_forward_hook(_recorder(name, outputs)) for name, layer in layers]
-    try:
+    with recording(model) as outputs:
         model(*inputs)
-    finally:
-        for handle in handles:
-            handle.remove()
     return outputs
 
 
-def _recorder(name: str, outputs: list[LayerOutput]) -> Callable[[nn.Module, Any, Any], None]:
-    calls = 0
+@contextmanager
+def recording(model: nn.Module, *, everything: bool = False) -> Iterator[list[LayerOutput]]:
+    """A list that fills while the model runs.
 
-    def hook(layer: nn.Module, _inputs: Any, output: Any) -> None:
-        nonlocal calls
-        calls += 1
-        if isinstance(output, Tensor):
-            call = name if calls == 1 else f"{name}:{calls}"
-            outputs.append(LayerOutput(call, type(layer).__name__, output.clone()))  # cloned: the next layer may work in place
+    `everything`: modules with modules inside too, the first tensor of a layer that returns a tuple (LSTM, attention), and the first
+    argument of each layer as `into NAME`, which shows what `forward` computed before it.
+    """
+    outputs: list[LayerOutput] = []
+    layers = [(name, layer) for name, layer in model.named_modules() if name and (everything or not list(layer.children()))]
+    recorders = [(layer, _Recorder(name, layer, outputs, everything)) for name, layer in layers]
+    handles = [layer.register_forward_hook(recorder.after) for layer, recorder in recorders]
+    if everything:
+        handles += [layer.register_forward_pre_hook(recorder.before) for layer, recorder in recorders]
+    try:
+        yield outputs
+    finally:
+        for handle in handles:
+            handle.remove()
 
-    return hook
+
+class _Recorder:
+    """The hooks of one layer."""
+
+    def __init__(self, name: str, layer: nn.Module, outputs: list[LayerOutput], everything: bool) -> None:
+        self._name = name
+        # Modules that torch.export has written know their class by name only.
+        named: Callable[[], str | None] = getattr(layer, "type_name", lambda: None)
+        self._kind = (named() or type(layer).__name__).rpartition(".")[2]
+        self._outputs = outputs
+        self._everything = everything
+        self._calls = 0
+
+    def before(self, _layer: nn.Module, arguments: Any) -> None:
+        """A forward pre-hook."""
+        self._record(f"into {self._call(self._calls + 1)}", arguments)
+
+    def after(self, _layer: nn.Module, _arguments: Any, output: Any) -> None:
+        """A forward hook."""
+        self._calls += 1
+        self._record(self._call(self._calls), output)
+
+    def _call(self, number: int) -> str:
+        return self._name if number == 1 else f"{self._name}:{number}"
+
+    def _record(self, name: str, value: Any) -> None:
+        if self._everything and isinstance(value, tuple) and value:
+            value = value[0]
+        if isinstance(value, Tensor):
+            self._outputs.append(LayerOutput(name, self._kind, value.clone()))  # cloned: the next layer may work in place

@@ -1,1 +1,1 @@
-"""Reports of verdicts: text for the terminal."""
+"""Reports of verdicts: text for the terminal, one HTML page for a browser."""

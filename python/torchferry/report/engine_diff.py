@@ -14,14 +14,18 @@ HEADER = ("output", "compared", "other bits", "max abs", "max rel", "max ulp", "
 
 def diff_lines(bundle: Bundle, pair: Pair, inputs: str, diffs: Sequence[OutputDiff]) -> list[str]:
     """A table and the verdict."""
-    lines = [f"{bundle.manifest.name}: {pair.first} against {pair.second} on {pair.device}: {inputs}"]
-    lines += aligned([HEADER, *map(_row, diffs)])
-    lines += [f"DIFFERENT {diff.output}: {diff.reason}" for diff in diffs if not diff.passed]
+    lines = [f"{bundle.manifest.name}: {pair.first} against {pair.second} on {pair.device}: {inputs}", *output_lines(diffs)]
     if all(diff.passed for diff in diffs):
         lines.append(f"SAME within the bound of float32: {pair.second} may stand for {pair.first}")
     else:
         lines.append(f"NOT the same within the bound of float32: {pair.second} must not stand for {pair.first}")
     return lines
+
+
+def output_lines(diffs: Sequence[OutputDiff]) -> list[str]:
+    """The table, and why an output is different."""
+    lines = aligned([HEADER, *map(_row, diffs)])
+    return [*lines, *(f"DIFFERENT {diff.output}: {diff.reason}" for diff in diffs if not diff.passed)]
 
 
 def diff_json(bundle: Bundle, pair: Pair, inputs: str, diffs: Sequence[OutputDiff]) -> dict[str, object]:
@@ -32,11 +36,12 @@ def diff_json(bundle: Bundle, pair: Pair, inputs: str, diffs: Sequence[OutputDif
         "device": pair.device,
         "inputs": inputs,
         "same": all(diff.passed for diff in diffs),
-        "outputs": [_output_json(diff) for diff in diffs],
+        "outputs": [output_json(diff) for diff in diffs],
     }
 
 
-def _output_json(diff: OutputDiff) -> dict[str, object]:
+def output_json(diff: OutputDiff) -> dict[str, object]:
+    """One output as an object."""
     return {
         "output": diff.output,
         "compared": diff.compared,

@@ -39,7 +39,7 @@ def _row(engine: EngineVerdict, verdict: Verdict) -> tuple[str, ...]:
     return (
         engine.engine,
         engine.device,
-        verdict.case,
+        verdict.where,
         verdict.output,
         row.reference,
         f"{verdict.max_abs:.3g}",
@@ -53,13 +53,13 @@ def _row(engine: EngineVerdict, verdict: Verdict) -> tuple[str, ...]:
 def _margin(engine: EngineVerdict, verdict: Verdict) -> str:
     row, indices = verdict.tolerance, ", ".join(str(list(index)).replace(" ", "") for index in verdict.near_tie_indices)
     return (
-        f"NEAR TIE {engine.engine} {verdict.case} {verdict.output}: {verdict.near_ties} of {verdict.compared} have two {row.scores} within "
+        f"NEAR TIE {engine.engine} {verdict.where} {verdict.output}: {verdict.near_ties} of {verdict.compared} have two {row.scores} within "
         f"{row.bound:.3g}, first at {indices}; {verdict.within_margin} of them disagree, which is tolerated"
     )
 
 
 def _evidence(engine: EngineVerdict, verdict: Verdict) -> list[str]:
-    where = f"FAIL {engine.engine} {verdict.case} {verdict.output}"
+    where = f"FAIL {engine.engine} {verdict.where} {verdict.output}"
     if verdict.problem is not None or verdict.worst is None:
         return [f"{where}: {verdict.problem}"]
     worst = verdict.worst

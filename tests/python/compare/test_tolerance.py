@@ -32,7 +32,7 @@ def test_bits_are_promised_only_for_engines_with_eagers_kernels_on_the_goldens_m
 
 def test_a_float_is_held_to_its_bound_of_float64_and_a_label_without_scores_to_equality() -> None:
     rows = {row.output: row for row in tolerances(doubling(), [doubling_case()], ["onnxruntime"], BOUNDS)}
-    assert (rows["y"].bound, rows["y"].reason, rows["y"].reference) == (0.25, "because of the test", "float64")
+    assert (rows["y"].bound, rows["y"].reason, rows["y"].reference) == (0.25, "at most 0.25: because of the test", "float64")
     assert (rows["label"].bound, rows["label"].kind, rows["label"].scores) == (0, "absolute", None)
 
 

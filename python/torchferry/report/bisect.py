@@ -1,0 +1,79 @@
+"""What `ferry diff BUNDLE --engine X` prints: one line a layer, and the first that leaves its tolerance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torchferry.compare.bisect import Bisection, LayerDiff
+from torchferry.report.text import aligned
+
+HEADER = ("layer", "kind", "max abs", "bound", "verdict")
+
+
+def bisect_lines(title: str, found: Bisection) -> list[str]:
+    """A table and the verdict."""
+    rows = [_row(entry) for entry in (*found.layers, *found.outputs)]
+    return [title, f"case {found.case}:", *aligned([HEADER, *rows]), *first_difference_lines(found)]
+
+
+def _row(entry: LayerDiff) -> tuple[str, ...]:
+    verdict = entry.verdict
+    if verdict is None:
+        return (entry.layer, entry.kind, "", "", "not seen")
+    return (
+        entry.layer,
+        entry.kind,
+        f"{float(verdict['max_abs']):.3g}",
+        f"{float(verdict['bound']):.3g}",
+        "WITHIN" if verdict["passed"] else "OFF",
+    )
+
+
+def first_difference_lines(found: Bisection) -> list[str]:
+    """The layer, its worst element and what the artifact does not show just before it."""
+    first = found.first
+    if first is None or first.verdict is None:
+        seen = len(found.layers) - found.unseen
+        return [
+            f"SAME: {seen} values inside and {len(found.outputs)} outputs are within their tolerances; {found.unseen} not seen"
+        ]
+    worst = first.verdict["worst"]
+    where = first.verdict["problem"] or f"at {worst['index']} got {worst['actual']}, expected {worst['expected']}"
+    lines = [f"FIRST DIFFERENCE {first.layer} ({first.kind}): {where}; {_meaning(found, first)}"]
+    if found.suspects:
+        names = ", ".join(entry.layer for entry in found.suspects)
+        lines.append(f"NOT SEEN just before it: {names}")
+    return lines
+
+
+def _meaning(found: Bisection, first: LayerDiff) -> str:
+    before = (
+        [entry.layer for entry in found.layers[: found.layers.index(first)] if entry.is_within] if first in found.layers else []
+    )
+    last = f"; the last value within its tolerance is {before[-1]}" if before else ""
+    if first.layer.startswith("into "):
+        return f"what forward computes before {first.layer.removeprefix('into ')} is wrong{last}"
+    if first in found.outputs:
+        return "every layer that is seen is within its tolerance: what forward computes behind the last of them is wrong"
+    return f"this layer{' or one that is not seen before it' if found.suspects else ''} is wrong{last}"
+
+
+def bisect_json(head: Mapping[str, Any], found: Bisection) -> dict[str, Any]:
+    """The same as one object; verdicts as in FORMAT.md section 9."""
+    return {
+        **head,
+        "case": found.case,
+        "same": found.first is None,
+        "first": None if found.first is None else found.first.layer,
+        "suspects": [entry.layer for entry in found.suspects],
+        "unseen": found.unseen,
+        "layers": [_entry(entry) for entry in found.layers],
+        "outputs": [_entry(entry) for entry in found.outputs],
+    }
+
+
+def _entry(entry: LayerDiff) -> dict[str, Any]:
+    keys = ("passed", "max_abs", "max_rel", "max_ulp", "bound", "worst", "problem")
+    verdict = None if entry.verdict is None else {key: entry.verdict[key] for key in keys}
+    return {"layer": entry.layer, "kind": entry.kind, "seen": verdict is not None, "verdict": verdict}

@@ -1,0 +1,143 @@
+"""The verify matrix as a table for the terminal and as one JSON object."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from torchferry.bundle.reader import Bundle
+from torchferry.compare.matrix import CALLS, Cell, Run, cells, statuses
+from torchferry.report.text import aligned
+
+HEADER = (
+    "engine",
+    "language",
+    "device",
+    "threads",
+    "case",
+    *(f"call {i + 1}" for i in range(CALLS)),
+    "max abs",
+    "of bound",
+    "verdict",
+)
+
+
+def matrix_lines(bundle: Bundle, runs: Sequence[Run]) -> list[str]:
+    """A row for each run and golden case, then why runs were not possible or what failed, and a closing line."""
+    golden = bundle.manifest.golden
+    lines = [f"{bundle.manifest.name}: {golden.source} goldens: {golden.description}", *aligned([HEADER, *_rows(bundle, runs)])]
+    lines += [f"({number}) could not run: {reason}" for number, reason in enumerate(absences(runs), 1)]
+    lines += [line for run in runs for line in evidence(bundle, run)]
+    return [*lines, closing(bundle, runs)]
+
+
+def absences(runs: Sequence[Run]) -> list[str]:
+    """Why runs were not possible here, each reason once."""
+    return list(dict.fromkeys(run.reason or "" for run in runs if run.status == "unavailable"))
+
+
+def closing(bundle: Bundle, runs: Sequence[Run]) -> str:
+    """`PASSED 80 of 240 cells passed, 160 could not run here`."""
+    found = Counter(statuses(bundle, runs))
+    word = "FAILED" if found["failed"] or not found["passed"] else "PASSED"
+    failed = f", {found['failed']} failed" if found["failed"] else ""
+    absent = f", {found['unavailable']} could not run here" if found["unavailable"] else ""
+    return f"{word} {found['passed']} of {sum(found.values())} cells passed{failed}{absent}"
+
+
+def by_case(bundle: Bundle, run: Run) -> dict[str, list[Cell]]:
+    """The cells of a run, by golden case."""
+    found: dict[str, list[Cell]] = {}
+    for cell in cells(bundle, run):
+        found.setdefault(cell.case, []).append(cell)
+    return found
+
+
+def share_text(row: Sequence[Cell]) -> str:
+    """How much of the bound the largest difference takes; `bits` where all must be equal."""
+    shares = [cell.share_of_bound for cell in row if cell.share_of_bound is not None]
+    kinds = {verdict["kind"] for cell in row for verdict in cell.verdicts}
+    return f"{100 * max(shares):.2g} %" if shares else "bits" if kinds == {"bits"} else "-"
+
+
+def matrix_json(bundle: Bundle, runs: Sequence[Run]) -> dict[str, object]:
+    """Every cell; numbers that are not finite are strings, as in `verify --json`."""
+    found = set(statuses(bundle, runs))
+    return {
+        "bundle": str(bundle.folder),
+        "name": bundle.manifest.name,
+        "source": bundle.manifest.golden.source,
+        "passed": "passed" in found and "failed" not in found,
+        "cells": [_cell_json(run, cell) for run in runs for cell in cells(bundle, run)],
+    }
+
+
+def _cell_json(run: Run, cell: Cell) -> dict[str, object]:
+    return {
+        "engine": run.engine,
+        "language": run.language,
+        "device": run.device,
+        "threads": run.threads,
+        "case": cell.case,
+        "call": cell.call,
+        "status": cell.status,
+        "reason": run.reason,
+        "outputs": [{key: verdict[key] for key in verdict if key not in ("case", "call", "reason")} for verdict in cell.verdicts],
+    }
+
+
+def together(runs: Sequence[Run]) -> Iterator[tuple[Run, str]]:
+    """Each run with its threads; those that are not possible for one reason and differ in their threads only are one."""
+    for key, group in groupby(runs, key=lambda run: (_where(run), run.status, run.reason)):
+        same = list(group)
+        if key[1] == "unavailable":
+            yield same[0], ",".join(str(run.threads) for run in same)
+        else:
+            yield from ((run, str(run.threads)) for run in same)
+
+
+def _rows(bundle: Bundle, runs: Sequence[Run]) -> Iterator[tuple[str, ...]]:
+    for run, threads in together(runs):
+        if run.status == "unavailable":
+            number = absences(runs).index(run.reason or "") + 1
+            yield (*_where(run), threads, "all", *["-"] * (CALLS + 2), f"not here ({number})")
+        else:
+            yield from _run_rows(bundle, run)
+
+
+def _run_rows(bundle: Bundle, run: Run) -> Iterator[tuple[str, ...]]:
+    for case, row in by_case(bundle, run).items():
+        verdict = "FAIL" if any(cell.status == "failed" for cell in row) else "PASS"
+        calls = ("ok" if cell.status == "passed" else "FAIL" for cell in row)
+        largest = f"{max(cell.max_abs for cell in row):.3g}" if row[0].verdicts else "-"
+        yield (*_where(run), str(run.threads), case, *calls, largest, share_text(row), verdict)
+
+
+def _where(run: Run) -> tuple[str, str, str]:
+    return run.engine, run.language, run.device
+
+
+def evidence(bundle: Bundle, run: Run) -> Iterator[str]:
+    """The first failure of each output of each case; later calls fail alike."""
+    if run.status == "failed" and run.reason is not None:
+        yield f"FAIL {run.engine} {run.language} {run.device}, threads {run.threads}: {run.reason}"
+    compared = {verdict["output"] for verdict in run.result["verdicts"]}
+    for spec in bundle.contract.outputs if run.result["verdicts"] else ():
+        if spec.name not in compared:
+            yield f"FAIL {run.engine} {run.language} {run.device}, threads {run.threads}, {spec.name}: it was never compared"
+    seen = set()
+    for verdict in run.result["verdicts"]:
+        key = (verdict["case"], verdict["output"])
+        if verdict["passed"] or key in seen:
+            continue
+        seen.add(key)
+        where = f"FAIL {run.engine} {run.language} {run.device}, threads {run.threads}, {verdict['case']}, call {verdict['call']}, {verdict['output']}"
+        worst = verdict["worst"]
+        yield (
+            f"{where}: {verdict['problem']}"
+            if worst is None
+            else (
+                f"{where}: at {worst['index']} got {worst['actual']}, expected {worst['expected']}; tolerance: {verdict['reason']}"
+            )
+        )

@@ -1,0 +1,128 @@
+"""The report as one HTML page that fetches nothing: styles, plots and pictures are inside. Jinja escapes all that comes from a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from torchferry.bundle.contract import Array
+from torchferry.bundle.manifest import Manifest
+from torchferry.compare.matrix import CALLS, Run, statuses
+from torchferry.report import matrix, plots
+from torchferry.report.evidence import Evidence
+from torchferry.report.matrix import absences, by_case, closing, share_text, together
+from torchferry.version import VERSION
+
+SHOWN = 12  # sample images
+
+
+def report_html(evidence: Evidence) -> str:
+    """The whole page."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string(files("torchferry.report").joinpath("page.html").read_text("utf-8"))
+    bundle, runs = evidence.bundle, evidence.runs
+    return template.render(
+        version=VERSION,
+        manifest=bundle.manifest,
+        passed=(found := set(statuses(bundle, runs))) >= {"passed"} and "failed" not in found,
+        closing=closing(bundle, runs).partition(" ")[2],
+        calls=range(1, CALLS + 1),
+        rows=[row for run, threads in together(runs) for row in _matrix_rows(evidence, run, threads)],
+        absences=absences(runs),
+        evidence=[line for run in runs for line in matrix.evidence(bundle, run)],
+        histograms=list(_histograms(evidence)),
+        layers=_layers(evidence),
+        confusions=list(_confusions(evidence)),
+        samples=list(_samples(evidence)),
+        latency=Markup(plots.latency_plot(evidence.latencies)) if evidence.latencies else None,
+        artifacts=[(item, sum(file.bytes for file in item.files)) for item in bundle.manifest.artifacts],
+        tolerances=_tolerances(bundle.manifest),
+        environment=evidence.environment,
+        entries=list(bundle.manifest.files()),
+    )
+
+
+def _matrix_rows(evidence: Evidence, run: Run, threads: str) -> Iterator[dict[str, Any]]:
+    head = {"engine": run.engine, "language": run.language, "device": run.device, "threads": threads}
+    if run.status == "unavailable":
+        yield {**head, "case": "all", "cells": [], "why": absences(evidence.runs).index(run.reason or "") + 1}
+        return
+    for case, cells in by_case(evidence.bundle, run).items():
+        passed = all(cell.status == "passed" for cell in cells)
+        largest = f"{max(cell.max_abs for cell in cells):.3g}"
+        yield {**head, "case": case, "cells": cells, "largest": largest, "share": share_text(cells), "passed": passed}
+
+
+def _histograms(evidence: Evidence) -> Iterator[tuple[str, float, Markup]]:
+    for output, engines in evidence.errors.items():
+        bound = max(
+            r.bound for r in evidence.bundle.manifest.tolerances if (r.output, r.device, r.numerics) == (output, "cpu", "any")
+        )
+        if engines:
+            yield output, bound, Markup(plots.error_histogram(engines, bound))
+
+
+def _layers(evidence: Evidence) -> dict[str, Any]:
+    if isinstance(evidence.layers, str):
+        return {"why": evidence.layers}
+    engine, found = evidence.layers
+    return {"engine": engine, "first": found.first, "unseen": found.unseen, "plot": Markup(plots.layer_plot(found))}
+
+
+def _confusions(evidence: Evidence) -> Iterator[tuple[str, int, int, Markup]]:
+    """Engines that gave the same labels share a plot."""
+    if evidence.expected is None or evidence.bundle.contract.classes is None:
+        return
+    names = evidence.bundle.contract.classes.names
+    groups: dict[bytes, tuple[list[str], Array]] = {}
+    for engine, labels in evidence.labels:
+        groups.setdefault(labels.tobytes(), ([], labels))[0].append(engine)
+    for engines, labels in groups.values():
+        agree = int(np.count_nonzero(labels == evidence.expected))
+        yield (
+            ", ".join(engines),
+            agree,
+            labels.size,
+            Markup(plots.confusion_plot(_counts(evidence.expected, labels, len(names)), names)),
+        )
+
+
+def _counts(expected: Array, given: Array, classes: int) -> NDArray[np.int64]:
+    """[golden, given]; a label outside the classes is counted nowhere, and the number that agree says so."""
+    counts = np.zeros((classes, classes), np.int64)
+    rows, columns = expected.astype(np.int64), given.astype(np.int64)
+    inside = (rows >= 0) & (rows < classes) & (columns >= 0) & (columns < classes)
+    np.add.at(counts, (rows[inside], columns[inside]), 1)
+    return counts
+
+
+def _samples(evidence: Evidence) -> Iterator[dict[str, object]]:
+    """Images on which an engine disagrees with the golden first, then the first ones."""
+    if evidence.images is None or evidence.expected is None or evidence.bundle.contract.classes is None:
+        return
+    values, names = evidence.bundle.contract.inputs[0].range, evidence.bundle.contract.classes.names
+    wrong = [any(labels[i] != evidence.expected[i] for _, labels in evidence.labels) for i in range(len(evidence.images))]
+    for index in sorted(range(len(wrong)), key=lambda i: not wrong[i])[:SHOWN]:
+        picture = plots.picture(evidence.images[index], values[1] if values else 255)
+        given = sorted({_name(names, labels[index]) for _, labels in evidence.labels})
+        yield {"picture": picture, "golden": _name(names, evidence.expected[index]), "given": given, "wrong": wrong[index]}
+
+
+def _name(names: Sequence[str], label: Any) -> str:
+    return names[int(label)] if 0 <= int(label) < len(names) else f"class {int(label)}"
+
+
+def _tolerances(manifest: Manifest) -> list[tuple[str, str, list[str]]]:
+    """Output, what it is held to, and by whom: rows that differ in engine and device only are one."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for row in manifest.tolerances:
+        bound = {"bits": "equal bits", "label": f"near ties within {row.bound:.3g}"}.get(row.kind, f"{row.bound:.3g}")
+        reason = row.reason.replace(row.engine, "it", 1) if row.kind == "bits" else row.reason
+        found.setdefault((row.output, bound, reason), []).append(f"{row.engine} {row.device}")
+    return [(output, f"{bound}: {reason}", who) for (output, bound, reason), who in found.items()]

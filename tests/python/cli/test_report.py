@@ -1,0 +1,138 @@
+"""`ferry report`: one HTML file that holds everything and trusts nothing. tests/edge opens it in a browser."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import torchferry
+from builders.bundles import edit_manifest, fill_bundle, reseal
+from builders.modules import MODULES
+from builders.programs import BUILD, Program
+from torchferry.errors import ExitCode
+
+FERRY_RUN = BUILD / "bin" / "ferry-run"
+EVIL = '</title></svg><script>alert(1)</script><img src=x onerror="alert(2)">\'"{{ 7 * 7 }}$\\frac{1}$'
+
+
+class Page(HTMLParser):
+    """The tags and attributes of a page, as a browser reads them."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: Counter[str] = Counter()
+        self.attributes: list[tuple[str, str | None]] = []
+        self.words = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        self.attributes += attrs
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+def report(program: Program, bundle: Path, folder: Path, code: int = ExitCode.OK) -> Page:
+    done = program("report", bundle, "-o", folder / "report.html", "--ferry-run", FERRY_RUN)
+    assert done.code == code, done.stderr
+    assert [path.name for path in folder.iterdir()] == ["report.html"]
+    return Page((folder / "report.html").read_text())
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "out").mkdir()
+    return tmp_path / "out"
+
+
+def test_the_report_holds_what_it_promises_and_refers_to_nothing_outside(
+    ferry_here: Program, reference_bundle: Path, folder: Path
+) -> None:
+    page = report(ferry_here, reference_bundle, folder)
+    manifest = json.loads((reference_bundle / "manifest.json").read_text())
+    for heading in (
+        "Contract",
+        "Verdicts",
+        "Errors against their bounds",
+        "Layer by layer",
+        "Labels",
+        "Latency and size",
+        "Digests",
+    ):
+        assert heading in page.words
+    for words in (manifest["golden"]["description"], manifest["artifacts"][0]["files"][0]["sha256"], "PASSED", "not here (1)"):
+        assert words in page.words
+    assert page.tags["svg"] >= 4
+    assert page.tags["script"] == page.tags["iframe"] == page.tags["object"] == 0
+    assert page.tags["img"] == (12 if "digits" in reference_bundle.name else 0)
+    outside = [value for name, value in page.attributes if name in ("src", "href", "xlink:href", "srcset", "action")]
+    assert all(value is not None and value.startswith(("data:", "#")) for value in outside)
+    styles = (folder / "report.html").read_text()
+    assert "@import" not in styles
+    assert styles.count("url(") == styles.count("url(#")
+
+
+def test_a_failure_is_red_and_keeps_its_exit_code(ferry_here: Program, bundle_copy: Path, folder: Path) -> None:
+    for reference in ("float32", "float64"):
+        path = bundle_copy / "golden" / f"batch-64.{reference}.label.npy"
+        labels = np.load(path)
+        labels[5] = (labels[5] + 1) % 10
+        np.save(path, labels)
+    reseal(bundle_copy)
+    page = report(ferry_here, bundle_copy, folder, ExitCode.MISMATCH)
+    assert "FAILED" in page.words
+    assert "63 of 64 as the golden" in page.words
+    assert ("class", "wrong") in page.attributes
+    assert "call 1, label: at [5] got" in page.words
+
+
+def test_what_a_manifest_says_is_text_and_never_markup(ferry_here: Program, bundle_copy: Path, folder: Path) -> None:
+    """The tags of the page are those of its template; a picture for each sample, and what matplotlib draws."""
+
+    def poison(value: dict[str, dict[str, object]]) -> None:
+        value["golden"].update(description=EVIL, numerics=EVIL)
+        value["contract"]["classes"]["names"][0] = EVIL  # type: ignore[index]
+        value["contract"]["inputs"][0]["unit"] = EVIL  # type: ignore[index]
+        value["artifacts"][0].update(producer=EVIL, requires={EVIL: EVIL})  # type: ignore[index]
+        value["training"].update(recipe=EVIL, dataset=EVIL, metrics={EVIL: 1.0})
+        for row in value["tolerances"]:
+            row["reason"] += EVIL  # type: ignore[index]
+
+    edit_manifest(bundle_copy, poison)
+    page = report(ferry_here, bundle_copy, folder)
+    assert page.tags["img"] == 12
+    assert page.tags["title"] == page.tags["body"] == page.tags["header"] == 1
+    assert page.tags["script"] == 0
+    assert page.words.count("<script>alert(1)</script>") > 8
+    assert "{{ 7 * 7 }}" in page.words
+    assert not any(name.startswith("on") for name, _ in page.attributes)
+
+
+def test_a_bundle_without_classes_or_layers_has_a_report_too(ferry_here: Program, tmp_path: Path, folder: Path) -> None:
+    sample = MODULES["several"]
+    torchferry.export(sample.module(), inputs=sample.inputs, outputs=sample.outputs, out=tmp_path / "b", note=lambda _: None)
+    page = report(ferry_here, tmp_path / "b", folder)
+    assert "synthetic goldens" in page.words
+    assert page.tags["img"] == 0
+
+
+def test_a_target_that_cannot_be_written_is_told_before_anything_runs(
+    ferry_here: Program, reference_bundle: Path, tmp_path: Path
+) -> None:
+    for target in (tmp_path, tmp_path / "nowhere" / "report.html"):
+        done = ferry_here("report", reference_bundle, "-o", target)
+        assert (done.code, done.stdout, done.stderr.count("\n")) == (ExitCode.IO, b"", 1)
+        assert "choose another -o" in done.stderr
+
+
+def test_a_bundle_that_nothing_can_run_has_no_report(ferry_here: Program, tmp_path: Path, folder: Path) -> None:
+    (tmp_path / "b").mkdir()
+    fill_bundle(tmp_path / "b", artifacts={"abacus": b"beads"})
+    assert ferry_here("report", tmp_path / "b", "-o", folder / "r.html").code == ExitCode.UNAVAILABLE
+    assert list(folder.iterdir()) == []
