@@ -27,7 +27,7 @@ def write_mutant(right: Path, module: nn.Module, folder: Path) -> Path:
         try:
             written = EXPORTERS[artifact.format](source, folder)
         except FerryError as error:
-            if error.code != ExitCode.FORMAT or artifact.format not in PARTIAL:
+            if error.code not in (ExitCode.FORMAT, ExitCode.BAD_INPUT) or artifact.format not in PARTIAL:
                 raise
             drop(folder, artifact)
             continue
