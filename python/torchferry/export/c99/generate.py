@@ -14,16 +14,18 @@ from torch.export import ExportedProgram
 from torchferry.bundle.contract import Contract
 from torchferry.errors import ExitCode, FerryError
 from torchferry.export.c99 import reference
+from torchferry.export.c99.calibrate import calibrate
 from torchferry.export.c99.capture import capture
 from torchferry.export.c99.elementary import ULP_BOUND
 from torchferry.export.c99.fold import fold
-from torchferry.export.c99.ir import Graph, Linear
-from torchferry.export.c99.kernels import pack
+from torchferry.export.c99.ir import Graph, IntegerLinear, Linear, Node, ToBytes
+from torchferry.export.c99.kernels import pack, pack_integers
 from torchferry.export.c99.model import Model
 from torchferry.export.c99.naming import named, plain
 from torchferry.export.c99.print_header import print_header
 from torchferry.export.c99.print_layers import describe
 from torchferry.export.c99.print_source import print_source
+from torchferry.export.c99.quantize import quantize
 from torchferry.export.c99.tables import wrap_code
 
 Array = NDArray[Any]
@@ -57,6 +59,33 @@ def generate(
     weights that are not finite and for tables of more than `max_bytes`.
     """
     graph = fold(capture(program, contract))
+    return _generated(graph, contract, name=name, goldens=goldens, provenance=provenance, max_bytes=max_bytes)
+
+
+def generate_int8(
+    program: ExportedProgram,
+    contract: Contract,
+    *,
+    name: str,
+    goldens: Mapping[str, Array],
+    calibration: Mapping[str, Array],
+    provenance: str = "",
+    max_bytes: int = DEFAULT_MAX_BYTES,
+) -> Generated:
+    """Print the C of a model with int8 weights and bytes as activations.
+
+    `calibration` are raw inputs [N, ...] by name from the training data, which tell how large each activation becomes.
+    Raises FerryError as `generate` does, and: BAD_INPUT for calibration data that are missing, constant or outside the
+    contract, FORMAT for a model without matrix products and for products whose sums could leave 32 bits.
+    """
+    graph = fold(capture(program, contract))
+    graph = quantize(graph, calibrate(graph, contract, calibration))
+    return _generated(graph, contract, name=name, goldens=goldens, provenance=provenance, max_bytes=max_bytes)
+
+
+def _generated(
+    graph: Graph, contract: Contract, *, name: str, goldens: Mapping[str, Array], provenance: str, max_bytes: int
+) -> Generated:
     model = Model.build(name, contract, graph)
     size = table_bytes(graph)
     if size > max_bytes:
@@ -78,9 +107,19 @@ def generate(
 
 
 def table_bytes(graph: Graph) -> int:
-    """Bytes of weights and biases in C."""
-    tables = [pack(node) for node in graph.nodes if isinstance(node, Linear)]
-    return sum(4 * (table.wide.size + table.narrow.size + table.bias.size) for table in tables)
+    """Bytes of the products' tables in C."""
+    return sum(array.nbytes for node in graph.nodes for array in _tables(node))
+
+
+def _tables(node: Node) -> list[Array]:
+    if isinstance(node, Linear):
+        floats = pack(node)
+        return [floats.wide, floats.narrow, floats.bias]
+    if not isinstance(node, IntegerLinear):
+        return []
+    packed, finish = pack_integers(node), node.finish
+    scaling = [finish.multiplier.astype(np.int32), finish.table.astype(np.uint8)] if isinstance(finish, ToBytes) else []
+    return [packed.wide, packed.narrow, packed.bias, *(scaling or [np.zeros(node.outputs, np.float32)])]
 
 
 def _about(model: Model, provenance: str, size: int, digest: str) -> str:
