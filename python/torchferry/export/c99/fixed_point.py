@@ -51,7 +51,7 @@ def to_bytes(chain: Sequence[Map], unit: Doubles, before: Range, after: Range) -
     kind = bytes_for(after)
     low, high = _where_bytes_change(chain, before, kind)
     step = max((high - low) / (TABLE_SIZE - 1), float(unit.max()) / FINEST)
-    table = _function_bytes(chain, low + step * np.arange(TABLE_SIZE), kind)
+    table = _function_bytes(chain, low + step * np.arange(TABLE_SIZE, dtype=np.float64), kind)
     return _fixed_point(unit, low, step, table, operators), kind
 
 
@@ -81,4 +81,5 @@ def _function_bytes(chain: Sequence[Map], points: Doubles, kind: Bytes) -> Integ
         for node in chain:
             values[node.output] = reference.apply(node, values).astype(np.float32)
     results = np.nan_to_num(values[chain[-1].output].astype(np.float64) / kind.scale, nan=0.0)
-    return np.clip(np.rint(results) + kind.zero, 0, BYTE_MOST).astype(np.int64)
+    made: Integers = np.clip(np.rint(results) + kind.zero, 0, BYTE_MOST).astype(np.int64)
+    return made

@@ -118,8 +118,10 @@ def _tables(node: Node) -> list[Array]:
     if not isinstance(node, IntegerLinear):
         return []
     packed, finish = pack_integers(node), node.finish
-    scaling = [finish.multiplier.astype(np.int32), finish.table.astype(np.uint8)] if isinstance(finish, ToBytes) else []
-    return [packed.wide, packed.narrow, packed.bias, *(scaling or [np.zeros(node.outputs, np.float32)])]
+    tables: list[Array] = [packed.wide, packed.narrow, packed.bias]
+    if isinstance(finish, ToBytes):
+        return [*tables, finish.multiplier.astype(np.int32), finish.table.astype(np.uint8)]
+    return [*tables, finish.scale.astype(np.float32)]
 
 
 def _about(model: Model, provenance: str, size: int, digest: str) -> str:

@@ -7,7 +7,6 @@ float32 once, when the C is printed or the reference runs. In an int8 graph `qua
 from __future__ import annotations
 
 from dataclasses import dataclass
-
 from typing import Any
 
 import numpy as np

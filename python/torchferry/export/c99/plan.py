@@ -8,7 +8,6 @@ from torchferry.export.c99.ir import Graph, IntegerLinear, Linear, Value
 from torchferry.export.c99.kernels import choose
 from torchferry.export.c99.layers import Layer, stored
 
-
 AREAS = {
     "integers": "int64_t",
     "floats": "float",
