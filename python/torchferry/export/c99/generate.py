@@ -142,6 +142,7 @@ def _about(model: Model, provenance: str, size: int, digest: str) -> str:
         *layers,
         " *",
         f" * Tables {size} bytes, workspace {model.workspace_bytes()} bytes. No heap, no libm, no stdio, no mutable globals.",
+        *(INTEGER_PRODUCTS if any(isinstance(node, IntegerLinear) for node in model.graph.nodes) else []),
         " * Every operation is one IEEE 754 float32 operation in a fixed order, so every processor gives the same bits. Errors against",
         f" * exact arithmetic: exp, tanh, erf and log at most {ulp} ULP; a product of n inputs (n + 1) 2^-24 of the sum of |weight x|.",
         f" * SHA-256 of model.c after this comment: {digest}",
@@ -149,6 +150,11 @@ def _about(model: Model, provenance: str, size: int, digest: str) -> str:
     ]
     return "\n".join(lines) + "\n"
 
+
+INTEGER_PRODUCTS = (
+    " * Products are of unsigned bytes and int8 weights, with one scale per output; their sums are exact, and between two products",
+    " * everything is integers. What float32 there is follows the rules below.",
+)
 
 CMAKE = """\
 # include(model.cmake), then target_link_libraries(your_target PRIVATE @). Options such as -march=native choose the vector width.
