@@ -25,20 +25,14 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import torch
+from c_contenders import FLAGS, Subject, Turn, c_turn, emx, limit, ours
 
-from torchferry.bundle.contract import Contract
 from torchferry.data import load_dataset
 from torchferry.engines.numerics import torch_numerics
-from torchferry.export.c99 import Generated, generate, generate_int8
 from torchferry.export.exporter import GoldenInputs, export_bundle
-from torchferry.export.source import ExportSource
 from torchferry.train.recipes import find_recipe
 
-HERE = Path(__file__).resolve().parent
-FLAGS = ("-O3", "-march=native")
-ROUNDS, BLOCKS, BATCH = 15, 40, 1024
-TURN_NS = 20e6  # of C in one round
-Turn = Callable[[], list[float]]  # one round of one contender: nanoseconds a call
+ROUNDS, BATCH = 15, 1024
 
 
 @dataclass
@@ -85,17 +79,6 @@ def main() -> None:
         print_start(Path(folder))
 
 
-@dataclass(frozen=True)
-class Subject:
-    """An untrained model of a recipe with real inputs: the speed does not depend on the weights."""
-
-    name: str
-    module: torch.nn.Module
-    contract: Contract
-    inputs: np.ndarray[Any, Any]
-    bundle: Path
-
-
 def subject(recipe_name: str, folder: Path, data_root: Path | None) -> Subject:
     recipe = find_recipe(recipe_name)
     dataset = load_dataset(recipe.dataset, data_root)
@@ -134,118 +117,6 @@ def adaline(folder: Path, options: argparse.Namespace) -> Table:
     model = subject("iris-adaline", folder, None)
     turns = {name: c_turn(program, model.inputs, folder / "iris.bin", 1) for name, program in ours(model, folder).items()}
     return Table("ADALINE, batch 1", {**turns, **runtimes(model, model.inputs[:1], 1, options.ferry_run)})
-
-
-# ---- C ----
-
-
-def ours(model: Subject, folder: Path) -> dict[str, Path]:
-    """Generated C in float32 and int8, by every compiler that is here."""
-    name = model.contract.inputs[0].name
-    samples = {name: model.inputs[:64]}
-    program = ExportSource(model.module, model.contract, samples).program
-    made = {
-        "float32": generate(program, model.contract, name=model.name, goldens=samples),
-        "int8": generate_int8(program, model.contract, name=model.name, goldens=samples, calibration={name: model.inputs[:512]}),
-    }
-    return {
-        f"torchferry {kind}, {compiler}": compiled(generated, folder / f"{model.name}-{kind}-{compiler}", compiler)
-        for kind, generated in made.items()
-        for compiler in ("gcc", "clang")
-        if shutil.which(compiler)
-    }
-
-
-def compiled(generated: Generated, folder: Path, compiler: str) -> Path:
-    folder.mkdir()
-    for name, text in generated.files.items():
-        (folder / name).write_text(text)
-    (folder / "contender.h").write_text(OURS.replace("NAME", generated.prefix))
-    return build(folder, compiler, *FLAGS)
-
-
-OURS = """\
-#include "model.h"
-typedef NAME_input INPUT;
-static NAME_output output, outputs[1024];
-static void one(const INPUT* input) { NAME_run(input, &output); }
-#define BATCH(inputs, count) NAME_run_batch((inputs), outputs, (count), NULL)
-"""
-
-
-def build(folder: Path, compiler: str, *flags: str) -> Path:
-    program = folder / "program"
-    driver = HERE / "c_speed.c"
-    subprocess.run([compiler, *flags, "-I", folder, "-o", program, driver, folder / "model.c", "-lm"], check=True)
-    return program
-
-
-def emx(model: Subject, folder: Path, command: str) -> dict[str, Path]:
-    """emx-onnx-cgen's C of the bundle's ONNX file, in strict and in fast arithmetic."""
-    if shutil.which(command) is None:
-        print(f"\nemx-onnx-cgen left out: {command} not found")
-        return {}
-    found = {}
-    for kind, flags in {"strict": FLAGS, "-ffast-math": (*FLAGS, "-ffast-math")}.items():
-        own = folder / f"emx-{kind}"
-        own.mkdir()
-        arguments = ["--model-name", "emx", "--input-dim", "image:0=1", "--large-weight-threshold", str(1 << 30)]
-        source = model.bundle / "model.onnx"
-        subprocess.run([command, "compile", *arguments, source, own / "model.c"], check=True, capture_output=True)
-        (own / "contender.h").write_text(EMX)
-        found[f"emx-onnx-cgen {kind}"] = build(own, "gcc", *flags)
-    return found
-
-
-EMX = """\
-#include <stdint.h>
-typedef struct { uint8_t image[1][28][28]; } INPUT;
-void emx(const uint8_t image[1][28][28], float logits[1][10], float probabilities[1][10], int64_t label[1]);
-static float logits[1][10], probabilities[1][10];
-static int64_t label[1];
-static void one(INPUT* input) { emx(input->image, logits, probabilities, label); }
-"""
-
-
-def limit(folder: Path, size: int) -> Path:
-    """A program that reads as many bytes as the float32 tables have, in the widest vectors."""
-    own = folder / "limit"
-    own.mkdir()
-    (own / "model.c").write_text("")
-    (own / "contender.h").write_text(LIMIT.replace("SIZE", str(size // 512 * 512)))
-    return build(own, "gcc", *FLAGS)
-
-
-LIMIT = """\
-typedef struct { unsigned char image[784]; } INPUT;
-typedef long long vector __attribute__((vector_size(64)));
-static vector tables[SIZE / 64];
-static volatile long long sink;
-static void one(INPUT* input) {
-  vector sums[8] = {{input->image[0]}};
-  for (int i = 0; i < SIZE / 64; i += 8) {
-    for (int k = 0; k < 8; ++k) sums[k] ^= tables[i + k];
-  }
-  for (int k = 1; k < 8; ++k) sums[0] ^= sums[k];
-  sink = sums[0][0];
-}
-"""
-
-
-def c_turn(program: Path, inputs: np.ndarray[Any, Any], file: Path, batch: int) -> Turn:
-    """Blocks of so many calls that a turn takes some 20 ms; every digit is used at least once in a run."""
-    file.write_bytes(np.ascontiguousarray(inputs).tobytes())
-    mode = ["batch"] if batch > 1 else []
-
-    def run(blocks: int, calls: int) -> list[float]:
-        command = [str(program), str(file), str(len(inputs)), str(blocks), str(calls), *mode]
-        return [float(line) for line in subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()]
-
-    calls = max(1, round(TURN_NS / BLOCKS / statistics.median(run(5, 1 if batch > 1 else 1000))))
-    return lambda: run(BLOCKS, calls)
-
-
-# ---- runtimes ----
 
 
 def runtimes(model: Subject, inputs: np.ndarray[Any, Any], batch: int, ferry_run: str) -> dict[str, Turn]:
@@ -294,16 +165,15 @@ def libtorch_turn(bundle: Path, batch: int, ferry_run: str) -> Turn:
 def print_start(folder: Path) -> None:
     """A whole process: start, one answer, end."""
     command = [str(folder / "mnist-mlp-float32-gcc" / "program"), str(folder / "inputs0.bin"), "1", "0", "1"]
-    times, peak = [], 0
-    for _ in range(100):
+    times = []
+    for _ in range(200):
         start = time.perf_counter_ns()
-        process = os.posix_spawn(command[0], command, os.environ)
-        _, _, usage = os.wait4(process, 0)
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
         times.append((time.perf_counter_ns() - start) / 1e6)
-        peak = max(peak, usage.ru_maxrss)
     print(
-        f"\nProcess start to first answer and end, float32: {statistics.median(times):.2f} ms, peak {peak / 1024:.1f} MB resident."
+        f"\nProcess start to first answer and end, float32, started by Python: {statistics.median(times):.2f} ms, fastest {min(times):.2f} ms;"
     )
+    print(f"resident at most: {' '.join(done.stdout.split()[1:])}. Load {os.getloadavg()[0]:.1f} at the end.")
 
 
 if __name__ == "__main__":
