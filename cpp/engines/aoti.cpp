@@ -6,12 +6,8 @@
 // memory that nothing gives back.
 #include <c10/core/InferenceMode.h>
 #include <torch/csrc/inductor/aoti_runner/model_container_runner.h>
-#include <unistd.h>
 
 #include <chrono>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -24,10 +20,10 @@
 #include "ferry/engine.h"
 #include "libtorch_host.hpp"
 #include "libtorch_values.hpp"
+#include "private_folder.hpp"
 
 namespace {
 
-namespace fs = std::filesystem;
 using namespace ferry::libtorch;
 using torch::inductor::AOTIModelContainerRunner;
 
@@ -43,37 +39,6 @@ struct ferry_engine_model {
 namespace {
 
 // ---- open -----------------------------------------------------------------------------------------------------------
-
-// A new folder that nobody else may enter, removed with all it holds.
-class PrivateFolder {
- public:
-  PrivateFolder() : path_((fs::temp_directory_path() / "ferry-aoti-XXXXXX").string()) {
-    if (::mkdtemp(path_.data()) == nullptr)
-      throw Refusal{FERRY_IO, path_ + ": got no folder there, expected to make one; set TMPDIR to a folder with space"};
-  }
-  PrivateFolder(const PrivateFolder&) = delete;
-  PrivateFolder& operator=(const PrivateFolder&) = delete;
-  ~PrivateFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-
-  // Returns the file's path.
-  [[nodiscard]] std::string write(const std::string& name, std::span<const std::byte> content) const {
-    const auto file = path_ + '/' + name;
-    std::ofstream stream(file, std::ios::binary);
-    stream.write(reinterpret_cast<const char*>(content.data()), static_cast<std::streamsize>(content.size()));
-    stream.close();
-    if (!stream)
-      throw Refusal{FERRY_IO,
-                    file + ": got too little space, expected to write " + std::to_string(content.size()) + " bytes; set TMPDIR"};
-    return file;
-  }
-  [[nodiscard]] const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 // The package for the device: `*.cuda.pt2` for CUDA, the artifact's first file for the CPU.
 const ferry_artifact_file& choose_file(const ferry_open_request& request, at::Device device) {
@@ -95,7 +60,7 @@ ferry::aoti::Library judge(const ferry_artifact_file& file) {
 
 std::unique_ptr<AOTIModelContainerRunner> load(const ferry_artifact_file& file, at::Device device) {
   const auto package = judge(file);
-  const PrivateFolder folder;
+  const ferry::engines::PrivateFolder folder("ferry-aoti-");
   std::string library;
   for (const auto& [name, content] : package.files) {
     auto path = folder.write(name, content);

@@ -1,36 +1,13 @@
 #include "aoti_requirements.hpp"
 
-#include <sys/utsname.h>
-
 #include <algorithm>
 #include <array>
-#include <cctype>
+
+#include "machine.hpp"
 
 namespace ferry::aoti {
 
 namespace {
-
-// Levels of vector instructions by ascending strength: the x86-64 levels v1, v3 and v4 of the System V ABI. Machines that are not
-// x86-64 have DEFAULT alone.
-constexpr std::array<std::string_view, 3> levels = {"DEFAULT", "AVX2", "AVX512"};
-
-std::size_t own_level() {
-#if defined(__x86_64__)
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
-                    __builtin_cpu_supports("bmi2");
-  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                      __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
-                      __builtin_cpu_supports("avx512vl");
-  return static_cast<std::size_t>(avx2) + static_cast<std::size_t>(avx512);
-#else
-  return 0;
-#endif
-}
-
-std::string lower(std::string text) {
-  std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
 
 struct Property {
   std::string_view key;
@@ -39,17 +16,15 @@ struct Property {
 };
 
 std::array<Property, 5> describe_machine(std::string_view torch_version) {
-  utsname system{};
-  uname(&system);
 #if defined(_GLIBCXX_USE_CXX11_ABI) && !_GLIBCXX_USE_CXX11_ABI
   constexpr auto abi = "pre-cxx11";
 #else
   constexpr auto abi = "cxx11";
 #endif
   return {{{"cxx_abi", "LibTorch has", abi},
-           {"isa", "CPU has", std::string(levels[own_level()])},
-           {"machine", "machine is", static_cast<const char*>(system.machine)},
-           {"os", "machine runs", lower(static_cast<const char*>(system.sysname))},
+           {"isa", "CPU has", std::string(engines::isa_levels.at(engines::own_isa_level()))},
+           {"machine", "machine is", engines::machine_name()},
+           {"os", "machine runs", engines::system_name()},
            {"torch", "LibTorch is", std::string(torch_version.substr(0, torch_version.find('+')))}}};
 }
 
@@ -61,8 +36,9 @@ const char* find(const ferry_open_request& request, std::string_view key) {
 
 bool is_enough(const Property& property, std::string_view needed) {
   if (property.key != "isa") return property.here == needed;
-  const auto* const level = std::ranges::find(levels, needed);
-  return level != levels.end() && static_cast<std::size_t>(level - levels.begin()) <= own_level();
+  const auto* const level = std::ranges::find(engines::isa_levels, needed);
+  return level != engines::isa_levels.end() &&
+         static_cast<std::size_t>(level - engines::isa_levels.begin()) <= engines::own_isa_level();
 }
 
 // Whether `list`, words separated by commas, holds `word`.

@@ -37,12 +37,7 @@ inline bool is_out_of_memory(std::string_view message) {
          message.find("can't allocate memory") != std::string_view::npos;
 }
 
-inline std::int32_t refuse(ferry_engine_error* error, std::int32_t code, std::string_view text) noexcept {
-  const auto size = std::min(text.size(), sizeof error->text - 1);
-  std::memcpy(error->text, text.data(), size);
-  error->text[size] = '\0';
-  return code;
-}
+using engines::refuse;
 
 // Runs `body` and turns every exception into a code and one line. `torch_code` is what a failure of LibTorch means here.
 template <typename Body>

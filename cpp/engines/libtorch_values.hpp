@@ -8,23 +8,16 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <exception>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "ferry/engine.h"
+#include "refusal.hpp"
 
 namespace ferry::libtorch {
 
-// What the user is told, with the code that the plugin's function returns.
-struct Refusal : std::exception {
-  Refusal(std::int32_t its_code, std::string its_text) : code(its_code), text(std::move(its_text)) {}
-  [[nodiscard]] const char* what() const noexcept override { return text.c_str(); }
-
-  std::int32_t code;
-  std::string text;
-};
+using engines::Refusal;
 
 inline constexpr std::array scalar_types = {at::kBool, at::kByte, at::kChar,  at::kShort,
                                             at::kInt,  at::kLong, at::kFloat, at::kDouble};  // by FERRY_BOOL ...

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <array>
 #include <ferry/ferry.hpp>
+#include <functional>
+#include <set>
 
 #include "digest.hpp"
 #include "folder.hpp"
@@ -16,6 +18,7 @@ struct Bundle::State {
   Folder folder;
   std::string manifest_json;
   Manifest manifest;
+  std::set<std::string, std::less<>> missing;  // native files that are listed and not there
 };
 
 namespace {
@@ -35,16 +38,22 @@ std::string read_manifest(const Folder& folder) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-// What lies in the folder is what the manifest lists, with those sizes.
-void check_files(const Folder& folder, const std::vector<const FileEntry*>& listed) {
+// What lies in the folder is what the manifest lists, with those sizes. Takes the native files that are missing out of `listed`
+// and returns them.
+std::set<std::string, std::less<>> check_files(const Folder& folder, std::vector<const FileEntry*>& listed) {
   auto found = folder.list();
   found.erase(std::string(manifest_name));
+  std::set<std::string, std::less<>> missing;
   for (const FileEntry* file : listed) {
-    const auto it = found.find(file->path);
-    if (it != found.end()) continue;
+    if (found.contains(file->path)) continue;
+    if (is_native(*file)) {
+      missing.insert(file->path);
+      continue;
+    }
     throw Error(ErrorCode::integrity,
                 folder.name_of(file->path) + ": got no such file, expected it as listed in the manifest; copy the bundle whole");
   }
+  std::erase_if(listed, [&](const FileEntry* file) { return missing.contains(file->path); });
   for (const FileEntry* file : listed) {
     const auto it = found.find(file->path);
     if (it->second != file->bytes) {
@@ -58,6 +67,7 @@ void check_files(const Folder& folder, const std::vector<const FileEntry*>& list
     throw Error(ErrorCode::integrity,
                 folder.name_of(found.begin()->first) + ": got a file that the manifest does not list; remove it");
   }
+  return missing;
 }
 
 [[noreturn]] void fail_digest(const Folder& folder, const FileEntry& file, const std::string& got) {
@@ -90,11 +100,11 @@ Bundle Bundle::open(const fs::path& path) {
   const Folder folder(path);
   std::string manifest_json = read_manifest(folder);
   Manifest manifest = parse_manifest(manifest_json, folder.name_of(manifest_name));
-  const std::vector<const FileEntry*> listed = listed_files(manifest);
-  check_files(folder, listed);
+  std::vector<const FileEntry*> listed = listed_files(manifest);
+  std::set<std::string, std::less<>> missing = check_files(folder, listed);
   for (const FileEntry* file : listed) check_digest(folder, *file);
   Bundle bundle;
-  bundle.state_ = std::make_shared<const State>(State{folder, std::move(manifest_json), std::move(manifest)});
+  bundle.state_ = std::make_shared<const State>(State{folder, std::move(manifest_json), std::move(manifest), std::move(missing)});
   return bundle;
 }
 
@@ -107,6 +117,8 @@ const Artifact* Bundle::find_artifact(std::string_view engine) const noexcept {
   const auto it = std::find_if(artifacts.begin(), artifacts.end(), [engine](const Artifact& a) { return a.engine == engine; });
   return it == artifacts.end() ? nullptr : &*it;
 }
+
+bool Bundle::has(const FileEntry& file) const noexcept { return !state_->missing.contains(file.path); }
 
 std::vector<std::byte> Bundle::read(const FileEntry& file) const {
   std::vector<std::byte> bytes = state_->folder.read(file.path, file.bytes + 1);

@@ -20,6 +20,9 @@ inline constexpr std::string_view manifest_name = "manifest.json";
 void check_manifest(const Manifest& manifest, const std::string& where);
 
 // Every listed file: those of the artifacts, then those of the golden cases. Valid as long as the manifest.
+// Whether the file may be missing: machine code for one kind of machine, which whoever needs it can build again.
+[[nodiscard]] inline bool is_native(const FileEntry& file) noexcept { return file.path.starts_with("native/"); }
+
 [[nodiscard]] std::vector<const FileEntry*> listed_files(const Manifest& manifest);
 
 // The dim that `scores` have and their argmax `label` has not; empty unless exactly one dim can be that.

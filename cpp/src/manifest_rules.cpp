@@ -116,6 +116,16 @@ class Rules {
       if (file->path == manifest_name) fail("path", file->path, "other files than the manifest itself");
       if (!paths.insert(file->path).second) fail("path", file->path + " a second time", "each path once");
     }
+    for (const Artifact& artifact : manifest_->artifacts) require_needed(artifact.files.front());
+    for (const GoldenCase& golden_case : manifest_->golden.cases) {
+      for (const auto* files : {&golden_case.inputs, &golden_case.float32, &golden_case.float64})
+        for (const auto& [name, file] : *files) require_needed(file);
+    }
+  }
+
+  // What may be missing is never what an engine opens first, and never a golden.
+  void require_needed(const FileEntry& file) const {
+    if (is_native(file)) fail("path", file.path, "files of native/ only after an artifact's first file");
   }
 
   void check_golden() const {

@@ -82,6 +82,7 @@ class OpenRequest {
  public:
   OpenRequest(const Bundle& bundle, const Artifact& artifact, const SessionOptions& options, const ContractChecker& checker) {
     for (const FileEntry& file : artifact.files) {
+      if (!bundle.has(file)) continue;
       contents_.push_back(bundle.read(file));
       files_.push_back({file.path.c_str(), contents_.back().data(), contents_.back().size(), file.sha256.c_str()});
     }

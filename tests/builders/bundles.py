@@ -64,6 +64,15 @@ def fill_bundle(
     return manifest
 
 
+def add_native_file(folder: Path, path: str = "native/x86_64-linux-gnu/model.so") -> Path:
+    """A native file, listed as the last of the first artifact."""
+    (folder / path).parent.mkdir(parents=True)
+    (folder / path).write_bytes(b"machine code")
+    entry = file_entry(folder, path).model_dump()
+    edit_manifest(folder, lambda value: value["artifacts"][0]["files"].append(entry))
+    return folder / path
+
+
 def edit_manifest(folder: Path, change: Callable[[Any], object]) -> None:
     """Change manifest.json as plain JSON."""
     path = folder / "manifest.json"

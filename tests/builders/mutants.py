@@ -6,24 +6,41 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from builders.bundles import reseal
+from builders.bundles import edit_manifest, reseal
 from torchferry.bundle.golden import read_case
+from torchferry.bundle.manifest import Artifact
 from torchferry.bundle.reader import open_bundle
+from torchferry.errors import ExitCode, FerryError
 from torchferry.export.exporter import EXPORTERS
 from torchferry.export.source import ExportSource
 
+PARTIAL = ("c",)  # formats of few operators: they are under the faults that they can express
+
 
 def write_mutant(right: Path, module: nn.Module, folder: Path) -> Path:
-    """A copy of the bundle `right` whose artifacts are those of `module`."""
+    """A copy of the bundle `right` whose artifacts are those of `module`; those that PARTIAL formats cannot express are left out."""
     shutil.copytree(right, folder)
     bundle = open_bundle(right)
     examples = read_case(bundle, bundle.manifest.golden.cases[0]).inputs
     source = ExportSource(module, bundle.contract, examples)
     for artifact in bundle.manifest.artifacts:
-        written = EXPORTERS[artifact.format](source, folder)
+        try:
+            written = EXPORTERS[artifact.format](source, folder)
+        except FerryError as error:
+            if error.code != ExitCode.FORMAT or artifact.format not in PARTIAL:
+                raise
+            drop(folder, artifact)
+            continue
         assert [file.path for file in written.files] == [file.path for file in artifact.files]
     reseal(folder)
     return folder
+
+
+def drop(folder: Path, artifact: Artifact) -> None:
+    """Take an artifact out of a bundle: its files and its entry."""
+    for file in artifact.files:
+        (folder / file.path).unlink()
+    edit_manifest(folder, lambda value: value.update(artifacts=[a for a in value["artifacts"] if a["format"] != artifact.format]))
 
 
 class SwappedFeatures(nn.Module):

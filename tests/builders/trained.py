@@ -10,7 +10,7 @@ from torchferry.cli.export import export_run
 from torchferry.train import Run, load_run, train_recipe
 
 EPOCHS = {"iris-adaline": 20, "digits-mlp": 3, "mnist-mlp": 2}
-FORMATS = ("torchscript", "onnx")
+FORMATS = ("torchscript", "onnx", "c")
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,8 @@ STRINGS = [
     "a" * 63, "a" * 64, "a" * 65, "a" * 255, "a" * 256, "A" * 32, "A" * 33, "\u00e9", "\U0001f600", "\u0000", "\u2028", "\u007f", "\u212a", "\u0130",
     "golden", "any", "cpu", "cuda", "cuda:0", "bits", "absolute", "float32", "float64", "int64", "uint8", "bool", "float16", "real", "synthetic",
     "eager", "onnxruntime", "torchscript", "export", "onnx", "label", "net_input", "measurements", "batch-1", "batch-64",
-    "manifest.json", "model.onnx", "golden/batch-1.input.measurements.npy", "f" * 64, "F" * 64, "0" * 63, "1" * 65,
+    "manifest.json", "model.onnx", "native/x", "native/x86_64-linux-gnu/model.so", "nativ/x",
+    "golden/batch-1.input.measurements.npy", "f" * 64, "F" * 64, "0" * 63, "1" * 65,
 ]  # fmt: skip
 FORMS = [
     "0", "-0", "1", "-1", "2", "3", "7", "8", "64", "1.0", "0.0", "-0.0", "1e0", "1E+0", "10e-1", "0.5", "-0.5", "1e-400", "1e308", "1e309", "-1e309",

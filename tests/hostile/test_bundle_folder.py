@@ -8,9 +8,11 @@ import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from builders.bundles import add_native_file, edit_manifest
 from builders.programs import Program
 from hostile.permissions import obey_permissions, require_bound_by_permissions
 from hostile.refusal import assert_refused
@@ -116,6 +118,45 @@ def test_a_device_in_the_bundle_is_refused(quick_program: Program, iris: Path) -
 def test_a_missing_file_is_refused(quick_program: Program, iris: Path, name: str) -> None:
     (iris / name).unlink()
     assert_refused(quick_program, "inspect", iris, code=4, named=name, under=iris.parent)
+
+
+def test_a_native_file_may_be_missing(quick_program: Program, iris: Path) -> None:
+    native = add_native_file(iris)
+    assert quick_program("inspect", iris).code == 0
+    shutil.rmtree(native.parents[1])
+    assert quick_program("inspect", iris).code == 0
+
+
+def test_a_native_file_that_is_there_is_checked_like_every_other(quick_program: Program, iris: Path) -> None:
+    native = add_native_file(iris)
+    native.write_bytes(b"machine cod3")
+    assert_refused(quick_program, "inspect", iris, code=4, named=("native/", "sha256"), under=iris.parent)
+    native.write_bytes(b"machine")
+    assert_refused(quick_program, "inspect", iris, code=4, named=("native/", "size"), under=iris.parent)
+    native.unlink()
+    native.symlink_to(iris / "manifest.json")
+    assert_refused(quick_program, "inspect", iris, code=4, named="native/", under=iris.parent)
+
+
+def test_a_native_file_that_is_not_listed_is_refused(quick_program: Program, iris: Path) -> None:
+    native = add_native_file(iris)
+    native.with_name("other.so").write_bytes(b"evil")
+    assert_refused(quick_program, "inspect", iris, code=4, named="other.so", under=iris.parent)
+
+
+@pytest.mark.parametrize("group", ["artifact", "inputs", "float32", "float64"])
+def test_a_file_that_is_needed_is_never_native(quick_program: Program, iris: Path, group: str) -> None:
+    """Else a bundle could be opened without its model or its goldens."""
+
+    def move(value: Any) -> None:
+        case = value["golden"]["cases"][0]
+        entry = value["artifacts"][0]["files"][0] if group == "artifact" else next(iter(case[group].values()))
+        (iris / "native").mkdir()
+        (iris / entry["path"]).rename(iris / "native" / "file")
+        entry["path"] = "native/file"
+
+    edit_manifest(iris, move)
+    assert_refused(quick_program, "inspect", iris, code=3, named="native/file", under=iris.parent)
 
 
 def test_a_missing_golden_folder_is_refused(quick_program: Program, iris: Path) -> None:

@@ -71,6 +71,16 @@ FAULTS: dict[str, tuple[str, Fault]] = {
 }
 
 
+IN_C = {
+    "one weight of a corner pixel by 1",
+    "one bias of the hidden layer by 1e-2",
+    "one weight of the output layer by 1e-3",
+    "one bias by 1e-3",
+    "one weight of the Adaline by 1e-3",
+    "uint8 fed as float without the scale",
+}
+
+
 @pytest.fixture(params=LANGUAGES)
 def verify(request: pytest.FixtureRequest, programs: dict[str, Program]) -> Callable[[Path], dict[str, int]]:
     """The exit code of every engine of the bundle in each language."""
@@ -127,6 +137,11 @@ def test_a_wrong_model_is_found(verify: Verify, made: Callable[[str], Path], tmp
         mutant = Path(shutil.copytree(mutant, tmp_path / "mutant"))
         edit_manifest(mutant, lambda value: value["golden"].update(numerics="another machine"))
     assert every(verify(mutant)) == {1}
+
+
+def test_c_is_under_every_fault_that_it_can_express(made: Callable[[str], Path]) -> None:
+    """The others are operators, dtypes and shapes that --to c refuses: such a mutant has no artifact of that format."""
+    assert {fault for fault in FAULTS if "c" in runnable_engines(made(fault), "python")} == IN_C
 
 
 @pytest.fixture(scope="session")

@@ -91,7 +91,7 @@ typedef struct ferry_requirement {
 typedef struct ferry_open_request {
   const char* format; /* the artifact's format, e.g. "torchscript" */
   const ferry_artifact_file* files;
-  size_t file_count; /* at least 1; the first is the one to open */
+  size_t file_count; /* at least 1; the first is the one to open. Native files that are listed and not there are left out. */
   const ferry_requirement* requires_;
   size_t require_count;
   const ferry_tensor_spec* inputs;

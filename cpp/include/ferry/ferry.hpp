@@ -263,6 +263,8 @@ class FERRY_API Bundle {
   [[nodiscard]] const Contract& contract() const noexcept { return manifest().contract; }
   [[nodiscard]] const Artifact* find_artifact(std::string_view engine) const noexcept;
 
+  // Whether a listed file is there: false for native files of other machines, perhaps (FORMAT.md section 1), true for all others.
+  [[nodiscard]] bool has(const FileEntry& file) const noexcept;
   // Reads a listed file once more and returns exactly the bytes whose hash was checked. Throws Error(io | integrity).
   [[nodiscard]] std::vector<std::byte> read(const FileEntry& file) const;
   // Reads golden tensors. Throws Error(io | integrity | format).

@@ -17,6 +17,7 @@ FORMAT_VERSION = 1
 MAX_MANIFEST_BYTES = 1 << 20
 MAX_DEPTH = 32
 MANIFEST_NAME = "manifest.json"
+NATIVE_FOLDER = "native/"  # what lies in it is machine code for one kind of machine, and may be missing
 
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 _COMPONENT = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
@@ -28,6 +29,11 @@ class FileEntry(Strict):
     path: Annotated[str, Field(max_length=255, pattern=rf"^{_COMPONENT}(/{_COMPONENT})*$")]
     bytes: Size
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+    @property
+    def is_native(self) -> bool:
+        """May the file be missing, because whoever needs it can build it again?"""
+        return self.path.startswith(NATIVE_FOLDER)
 
 
 class Artifact(Strict):
@@ -118,9 +124,19 @@ class Manifest(Strict):
         require_unique("path", (file.path for file in self.files()))
         if any(file.path == MANIFEST_NAME for file in self.files()):
             raise ValueError(f"path: got {MANIFEST_NAME}, which must not list itself")
+        self._check_native()
         self._check_golden()
         self._check_tolerances()
         return self
+
+    def _check_native(self) -> None:
+        """What may be missing is never what an engine opens first, and never a golden."""
+        needed = [artifact.files[0] for artifact in self.artifacts] + [
+            file for case in self.golden.cases for file in case.files()
+        ]
+        for file in needed:
+            if file.is_native:
+                raise ValueError(f"path: got {file.path}, expected files of {NATIVE_FOLDER} only after an artifact's first file")
 
     def _check_golden(self) -> None:
         require_unique("golden.cases: name", (case.name for case in self.golden.cases))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -23,6 +23,7 @@ class Bundle:
 
     folder: Path
     manifest: Manifest
+    missing: frozenset[str] = frozenset()  # native files that are listed and not there
 
     @property
     def contract(self) -> Contract:
@@ -38,6 +39,10 @@ class Bundle:
         raise FerryError(
             ExitCode.UNAVAILABLE, f"{self.folder}: engine: got {engine!r}, expected one of {known}; export that format too"
         )
+
+    def present(self, files: Iterable[FileEntry]) -> Iterator[FileEntry]:
+        """Those of an artifact's files that are there: all but the native ones of other machines, perhaps."""
+        return (entry for entry in files if entry.path not in self.missing)
 
     def read(self, entry: FileEntry) -> bytes:
         """Read a file once more; these very bytes have been hashed. Raises FerryError(IO or INTEGRITY)."""
@@ -64,11 +69,11 @@ def open_bundle(folder: str | os.PathLike[str]) -> Bundle:
         found = "a file" if path.is_file() else "nothing there"
         raise FerryError(ExitCode.IO, f"{folder}: got {found}, expected a bundle folder; check the path or run `ferry export`")
     manifest = parse_manifest(_read_manifest(path / MANIFEST_NAME), where=str(path / MANIFEST_NAME))
-    bundle = Bundle(path, manifest)
-    _check_file_list(bundle)
-    for entry in manifest.files():
+    bundle = Bundle(path, manifest, _check_file_list(path, manifest))
+    files = list(bundle.present(manifest.files()))
+    for entry in files:
         _check_size(path / entry.path, entry)
-    for entry in manifest.files():
+    for entry in files:
         _check_digest(path / entry.path, entry)
     return bundle
 
@@ -110,16 +115,19 @@ def _not_regular(path: Path) -> FerryError:
     )
 
 
-def _check_file_list(bundle: Bundle) -> None:
-    listed = {entry.path for entry in bundle.manifest.files()} | {MANIFEST_NAME}
-    found = set(_walk(bundle.folder))
-    for path in sorted(listed - found):
+def _check_file_list(folder: Path, manifest: Manifest) -> frozenset[str]:
+    """The listed files that are missing and may be."""
+    listed = {entry.path for entry in manifest.files()} | {MANIFEST_NAME}
+    native = {entry.path for entry in manifest.files() if entry.is_native}
+    found = set(_walk(folder))
+    for path in sorted(listed - found - native):
         raise FerryError(
             ExitCode.INTEGRITY,
-            f"{bundle.folder / path}: got no such file, expected it as listed in the manifest; copy the bundle whole",
+            f"{folder / path}: got no such file, expected it as listed in the manifest; copy the bundle whole",
         )
     for path in sorted(found - listed):
-        raise FerryError(ExitCode.INTEGRITY, f"{bundle.folder / path}: got a file that the manifest does not list; remove it")
+        raise FerryError(ExitCode.INTEGRITY, f"{folder / path}: got a file that the manifest does not list; remove it")
+    return frozenset(native - found)
 
 
 def _walk(folder: Path) -> Iterator[str]:

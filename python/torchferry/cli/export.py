@@ -26,7 +26,7 @@ def export(
         ),
     ],
     to: Annotated[
-        str, typer.Option(help="Formats, separated by commas: torchscript, onnx, aoti, executorch.")
+        str, typer.Option(help="Formats, separated by commas: torchscript, onnx, aoti, c, executorch.")
     ] = "torchscript,onnx",
     out: Annotated[Path | None, typer.Option(help="Folder of the bundle; default: exported/NAME.", show_default=False)] = None,
     data_root: Annotated[
@@ -35,6 +35,9 @@ def export(
     max_batch: Annotated[
         int | None,
         typer.Option(help="Largest batch in the contract; executorch needs one, 1024 if not given.", show_default=False),
+    ] = None,
+    max_bytes: Annotated[
+        int | None, typer.Option(help="Largest size of the tables of format c; 64 MiB if not given.", show_default=False)
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing bundle.")] = False,
     weights: Annotated[
@@ -97,6 +100,7 @@ def export(
             symbols=[*(symbol or []), *([] if max_batch is None else [f"N=0..{max_batch}"])],
             name=name,
             seed=seed,
+            max_bytes=max_bytes,
         )
     else:
         factory_options = {
@@ -107,7 +111,9 @@ def export(
             "--preprocess": preprocess,
         }
         _refuse_options(run, {**factory_options, "--classes": classes, "--symbol": symbol, "--name": name})
-        bundle = _export_run_folder(run, formats=formats, out=out, data_root=data_root, max_batch=max_batch, force=force)
+        bundle = _export_run_folder(
+            run, formats=formats, out=out, data_root=data_root, max_batch=max_batch, force=force, max_bytes=max_bytes
+        )
     sizes = ", ".join(
         f"{artifact.format} {sum(file.bytes for file in artifact.files)} bytes" for artifact in bundle.manifest.artifacts
     )
@@ -130,6 +136,7 @@ def export_factory(
     symbols: Sequence[str],
     name: str | None,
     seed: int,
+    max_bytes: int | None,
 ) -> Bundle:
     """Export what a factory builds. Raises what torchferry.export raises."""
     from torchferry.bundle.writer import check_target
@@ -157,6 +164,7 @@ def export_factory(
         name=named,
         force=force,
         seed=seed,
+        max_bytes=max_bytes,
     )
 
 
@@ -189,7 +197,14 @@ def _refuse_options(run: str, options: dict[str, object]) -> None:
 
 
 def _export_run_folder(
-    run: str, *, formats: Sequence[str], out: Path | None, data_root: Path | None, max_batch: int | None, force: bool
+    run: str,
+    *,
+    formats: Sequence[str],
+    out: Path | None,
+    data_root: Path | None,
+    max_batch: int | None,
+    force: bool,
+    max_bytes: int | None,
 ) -> Bundle:
     from torchferry.bundle.writer import check_target
     from torchferry.train import load_run
@@ -197,10 +212,21 @@ def _export_run_folder(
     name = Path(run).name
     target = EXPORTED / name if out is None else out
     check_target(target, force=force)
-    return export_run(load_run(run, data_root), name=name, formats=formats, out=target, force=force, max_batch=max_batch)
+    return export_run(
+        load_run(run, data_root), name=name, formats=formats, out=target, force=force, max_batch=max_batch, max_bytes=max_bytes
+    )
 
 
-def export_run(run: Run, *, name: str, formats: Sequence[str], out: Path, force: bool, max_batch: int | None = None) -> Bundle:
+def export_run(
+    run: Run,
+    *,
+    name: str,
+    formats: Sequence[str],
+    out: Path,
+    force: bool,
+    max_batch: int | None = None,
+    max_bytes: int | None = None,
+) -> Bundle:
     """Export a trained run with 64 real samples of its data set as goldens. Raises what export_bundle raises."""
     from torchferry.bundle.manifest import Training
     from torchferry.export.exporter import GoldenInputs, export_bundle
@@ -218,4 +244,5 @@ def export_run(run: Run, *, name: str, formats: Sequence[str], out: Path, force:
         out=out,
         training=Training.model_validate(run.training()),
         force=force,
+        max_bytes=max_bytes,
     )

@@ -34,6 +34,8 @@ Device = Annotated[str, typer.Option(help="cpu or cuda:N.")]
 Threads = Annotated[int, typer.Option(help="Threads inside one call.")]
 AllowNative = Annotated[
     bool,
-    typer.Option("--allow-native", help="Run machine code of the bundle (engine aoti): it has all rights of this process."),
+    typer.Option(
+        "--allow-native", help="Run machine code of the bundle (engines aoti and c): it has all rights of this process."
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

@@ -4,20 +4,11 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
-from pathlib import Path
 
 import torch
 
+from torchferry.engines.machine import ISA_FLAGS, strongest_isa
 from torchferry.errors import ExitCode, FerryError
-
-# Levels of vector instructions by ascending strength, with the processor flags (of /proc/cpuinfo) that they stand for: the
-# x86-64 levels v1, v3 and v4 of the System V ABI. Machines that are not x86-64 have DEFAULT alone.
-ISA_FLAGS: dict[str, frozenset[str]] = {
-    "DEFAULT": frozenset(),
-    "AVX2": frozenset({"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe"}),
-    "AVX512": frozenset({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}),
-}
-_CPUINFO = Path("/proc/cpuinfo")
 
 
 def describe_machine() -> dict[str, str]:
@@ -29,17 +20,6 @@ def describe_machine() -> dict[str, str]:
         "os": platform.system().lower(),
         "torch": torch.__version__.partition("+")[0],
     }
-
-
-def strongest_isa() -> str:
-    """The strongest level that this processor has."""
-    flags = _processor_flags()
-    strongest = "DEFAULT"
-    for level, needed in ISA_FLAGS.items():
-        if not needed <= flags:
-            break
-        strongest = level
-    return strongest
 
 
 def check_requirements(requires: Mapping[str, str], device: str) -> None:
@@ -73,13 +53,3 @@ def _is_enough(key: str, here: str, needed: str) -> bool:
         return here == needed
     levels = list(ISA_FLAGS)
     return needed in levels and levels.index(needed) <= levels.index(here)
-
-
-def _processor_flags() -> frozenset[str]:
-    if platform.machine() != "x86_64" or not _CPUINFO.exists():
-        return frozenset()
-    for line in _CPUINFO.read_text().splitlines():
-        key, _, value = line.partition(":")
-        if key.strip() == "flags":
-            return frozenset(value.split())
-    return frozenset()

@@ -19,15 +19,18 @@ from torchferry.bundle.manifest import Artifact
 from torchferry.bundle.reader import Bundle
 from torchferry.errors import ExitCode, FerryError
 
-ENGINES = ("aoti", "eager", "executorch", "onnxruntime", "torchscript")
-NATIVE_CODE_ENGINES = frozenset({"aoti"})  # they run machine code that lies in the bundle
+ENGINES = ("aoti", "c", "eager", "executorch", "onnxruntime", "torchscript")
+NATIVE_CODE_ENGINES = frozenset({"aoti", "c"})  # they run machine code that lies in the bundle, or that its source becomes
 MAX_THREADS = 1024  # beyond it runtimes run out of memory and end the process; cpp/src/runner.cpp holds the same
 _DEVICE = re.compile(r"cpu|cuda:[0-9]{1,4}")
 
 
 @dataclass(frozen=True)
 class OpenRequest:
-    """Everything an engine is given to open a model; `files` are verified bytes, the first is the one to open."""
+    """Everything an engine is given to open a model; `files` are verified bytes, the first is the one to open.
+
+    Native files that the bundle lists and does not have are left out.
+    """
 
     files: Mapping[str, bytes]
     requires: Mapping[str, str]
@@ -74,7 +77,7 @@ class Session:
         if engine in NATIVE_CODE_ENGINES and not allow_native:
             raise FerryError(ExitCode.UNAVAILABLE, _native_code_refusal(engine, artifact))
         request = OpenRequest(
-            files={entry.path: bundle.read(entry) for entry in artifact.files},
+            files={entry.path: bundle.read(entry) for entry in bundle.present(artifact.files)},
             requires=artifact.requires,
             contract=bundle.contract,
             device=device,

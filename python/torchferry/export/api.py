@@ -58,6 +58,7 @@ def export(
     name: str | None = None,
     force: bool = False,
     seed: int = 0,
+    max_bytes: int | None = None,
     note: Callable[[str], None] = print_note,
 ) -> Bundle:
     """Export a module in eval mode, with float32 weights, to the bundle `out`, and prove every artifact against eager.
@@ -71,6 +72,7 @@ def export(
     preprocess: a module put before `module`, exported with it; a dictionary by input name where there are several inputs.
     classes: names that the output `label` indexes, or (output, names).
     symbols: limits of dims that may change, `{"T": (1, 512)}`; default: N from 0, others from 1, without end.
+    max_bytes: largest size of the tables of format `c`; default: 64 MiB.
 
     Raises FerryError: USAGE for arguments that make no sense, BAD_INPUT for a module or goldens that are refused (train mode,
     randomness, float64, a device in the code, outputs that alias inputs, sizes that are frozen, constant goldens), FORMAT where a
@@ -87,6 +89,7 @@ def export(
         formats=list(to),
         out=target,
         force=force,
+        max_bytes=max_bytes,
         note=note,
     )
 

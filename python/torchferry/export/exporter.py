@@ -16,7 +16,7 @@ from torchferry.bundle.writer import staging_folder, write_manifest
 from torchferry.compare.tolerance import tolerances
 from torchferry.engines.numerics import torch_numerics
 from torchferry.errors import ExitCode, FerryError
-from torchferry.export import aoti, executorch, onnx, program, torchscript
+from torchferry.export import aoti, c, executorch, onnx, program, torchscript
 from torchferry.export.acceptance import check_written, with_bits_that_hold
 from torchferry.export.bounds import output_bounds
 from torchferry.export.golden_cases import GoldenInputs, golden_cases
@@ -25,11 +25,13 @@ from torchferry.export.reference import Reference
 from torchferry.export.refusals import require_eval
 from torchferry.export.source import Exporter, ExportSource
 from torchferry.export.synthetic import clipped
+from torchferry.version import VERSION
 
 __all__ = ["EXPORTERS", "GoldenInputs", "Note", "export_bundle", "print_note"]
 
 EXPORTERS: dict[str, Exporter] = {
     "aoti": aoti.export,
+    "c": c.export,
     "executorch": executorch.export,
     "export": program.export,
     "onnx": onnx.export,
@@ -53,6 +55,7 @@ def export_bundle(
     out: Path,
     training: Training | None = None,
     force: bool = False,
+    max_bytes: int | None = None,
     note: Note = print_note,
 ) -> Bundle:
     """Export `module` to `formats` (and `export`, which engine `eager` runs, where torch.export takes it) as the bundle `out`.
@@ -66,7 +69,14 @@ def export_bundle(
     if "executorch" in formats:
         contract = executorch.bounded(contract)
     check_inputs(contract, golden.arrays)
-    source = ExportSource(module, contract, _examples(contract, golden.arrays))
+    source = ExportSource(
+        module,
+        contract,
+        _examples(contract, golden.arrays),
+        name,
+        _provenance(name, golden, training),
+        _size_limit(max_bytes, formats),
+    )
     reference = Reference(module, contract)
     cases = golden_cases(reference, contract, golden.arrays)
     with staging_folder(out, force=force) as folder:
@@ -87,8 +97,21 @@ def export_bundle(
         )
         write_manifest(folder, manifest)
         write_manifest(folder, with_bits_that_hold(open_bundle(folder), note))
-        check_written(open_bundle(folder), reference, golden.arrays)
+        check_written(open_bundle(folder), reference, golden.arrays, note)
     return open_bundle(out)
+
+
+def _provenance(name: str, golden: GoldenInputs, training: Training | None) -> str:
+    origin = "" if training is None else f"Trained by recipe {training.recipe}: {training.epochs} epochs, seed {training.seed}.\n"
+    return f"Bundle {name}, written by torchferry {VERSION} from torch {torch.__version__}.\n{origin}Self-test on {golden.source} inputs: {golden.description}."
+
+
+def _size_limit(max_bytes: int | None, formats: Sequence[str]) -> int | None:
+    if max_bytes is not None and "c" not in formats:
+        raise FerryError(ExitCode.USAGE, f"--max-bytes: got {max_bytes} with --to {','.join(formats)}, expected it with c")
+    if max_bytes is not None and max_bytes < 1:
+        raise FerryError(ExitCode.USAGE, f"--max-bytes: got {max_bytes}, expected at least 1")
+    return max_bytes
 
 
 def _choose(formats: Sequence[str]) -> dict[str, Exporter]:

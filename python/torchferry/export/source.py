@@ -45,6 +45,9 @@ class ExportSource:
     module: torch.nn.Module
     contract: Contract
     examples: Mapping[str, Array]
+    name: str = "model"  # of the bundle
+    provenance: str = ""  # lines for a reader of the artifact
+    max_bytes: int | None = None  # of an artifact that has to fit into a device; None: the format's own limit
 
     @property
     def example_tensors(self) -> tuple[torch.Tensor, ...]:
@@ -75,7 +78,8 @@ class ExportSource:
     @cached_property
     def functional_program(self) -> ExportedProgram:
         """`program`, with copies of the inputs where the module writes into them: for formats that would write into the caller's memory."""
-        functional = self.program.run_decompositions({})  # only then does the signature tell what is written into
+        with quiet():
+            functional = self.program.run_decompositions({})  # only then does the signature tell what is written into
         if not functional.graph_signature.user_inputs_to_mutate:
             return self.program
         return ExportSource(_Untouched(self.module), self.contract, self.examples).program

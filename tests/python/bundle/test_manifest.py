@@ -109,6 +109,8 @@ def share_a_path(value: dict[str, Any]) -> None:
         (lambda v: v["artifacts"][0]["files"][0].update(sha256="A" * 64), "artifacts[0].files[0].sha256"),
         (lambda v: v["artifacts"][0]["files"][0].update(bytes=-1), "artifacts[0].files[0].bytes"),
         (lambda v: v["artifacts"][0]["files"][0].update(bytes=1.0), "artifacts[0].files[0].bytes"),
+        (lambda v: v["artifacts"][0]["files"][0].update(path="native/x/model.so"), "path: got native/x/model.so"),
+        (lambda v: v["golden"]["cases"][0]["inputs"]["x"].update(path="native/x.npy"), "path: got native/x.npy"),
         (share_a_path, "occurs twice"),
         (lambda v: v["golden"].update(source="invented"), "golden.source"),
         (lambda v: v["golden"].update(cases=[]), "golden.cases"),

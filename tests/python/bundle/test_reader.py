@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from builders.bundles import doubled, edit_manifest, fill_bundle, reseal
+from builders.bundles import add_native_file, doubled, edit_manifest, fill_bundle, reseal
 from torchferry.bundle.golden import read_case
 from torchferry.bundle.reader import open_bundle
 from torchferry.errors import ExitCode, FerryError
@@ -56,6 +56,15 @@ def test_a_missing_file_is_named(folder: Path) -> None:
     code, text = refusal(folder)
     assert code == ExitCode.INTEGRITY
     assert "model.onnxruntime" in text
+
+
+def test_a_native_file_may_be_missing_and_is_then_left_out(folder: Path) -> None:
+    native = add_native_file(folder)
+    bundle = open_bundle(folder)
+    assert [entry.path for entry in bundle.present(bundle.manifest.artifacts[0].files)][1:] == [str(native.relative_to(folder))]
+    native.unlink()
+    bundle = open_bundle(folder)
+    assert [entry.path for entry in bundle.present(bundle.manifest.artifacts[0].files)] == ["model.onnxruntime"]
 
 
 def test_an_unlisted_file_is_named(folder: Path) -> None:

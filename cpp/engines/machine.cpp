@@ -1,0 +1,54 @@
+#include "machine.hpp"
+
+#include <sys/utsname.h>
+
+#include <algorithm>
+#include <cctype>
+
+namespace ferry::engines {
+
+namespace {
+
+utsname describe_system() {
+  utsname system{};
+  ::uname(&system);
+  return system;
+}
+
+}  // namespace
+
+std::size_t own_isa_level() {
+#if defined(__x86_64__)
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
+                    __builtin_cpu_supports("bmi2");
+  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+                      __builtin_cpu_supports("avx512vl");
+  return static_cast<std::size_t>(avx2) + static_cast<std::size_t>(avx512);
+#else
+  return 0;
+#endif
+}
+
+std::string machine_name() { return static_cast<const char*>(describe_system().machine); }
+
+std::string system_name() {
+  std::string name = static_cast<const char*>(describe_system().sysname);
+  std::ranges::transform(name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return name;
+}
+
+std::vector<std::string> triples() {
+#if defined(__GLIBC__)
+  constexpr auto library = "gnu";
+#else
+  constexpr auto library = "other";
+#endif
+  constexpr std::array<std::string_view, isa_levels.size()> levels = {"", "_v3", "_v4"};
+  std::vector<std::string> found;
+  for (auto level = own_isa_level() + 1; level-- > 0;)
+    found.push_back(machine_name() + std::string(levels.at(level)) + '-' + system_name() + '-' + library);
+  return found;
+}
+
+}  // namespace ferry::engines

@@ -1,0 +1,49 @@
+// Where machine code lies for the moment in which it is built and loaded. Standard library and POSIX only.
+#pragma once
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <span>
+#include <string>
+
+#include "refusal.hpp"
+
+namespace ferry::engines {
+
+// A new folder that nobody else may enter, removed with all it holds.
+class PrivateFolder {
+ public:
+  // `prefix`: how its name begins.
+  explicit PrivateFolder(const std::string& prefix)
+      : path_((std::filesystem::temp_directory_path() / (prefix + "XXXXXX")).string()) {
+    if (::mkdtemp(path_.data()) == nullptr)
+      throw Refusal{FERRY_IO, path_ + ": got no folder there, expected to make one; set TMPDIR to a folder with space"};
+  }
+  PrivateFolder(const PrivateFolder&) = delete;
+  PrivateFolder& operator=(const PrivateFolder&) = delete;
+  ~PrivateFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+
+  // Returns the file's path.
+  [[nodiscard]] std::string write(const std::string& name, std::span<const std::byte> content) const {
+    const auto file = path_ + '/' + name;
+    std::ofstream stream(file, std::ios::binary);
+    stream.write(reinterpret_cast<const char*>(content.data()), static_cast<std::streamsize>(content.size()));
+    stream.close();
+    if (!stream)
+      throw Refusal{FERRY_IO,
+                    file + ": got too little space, expected to write " + std::to_string(content.size()) + " bytes; set TMPDIR"};
+    return file;
+  }
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+}  // namespace ferry::engines

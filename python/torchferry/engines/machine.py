@@ -1,0 +1,46 @@
+"""This machine as native code sees it: processor, its level of vector instructions, system. cpp/engines/machine.cpp is its twin."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+# Levels of vector instructions by ascending strength, with the processor flags (of /proc/cpuinfo) that they stand for: the
+# x86-64 levels v1, v3 and v4 of the System V ABI. Machines that are not x86-64 have DEFAULT alone.
+ISA_FLAGS: dict[str, frozenset[str]] = {
+    "DEFAULT": frozenset(),
+    "AVX2": frozenset({"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe"}),
+    "AVX512": frozenset({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}),
+}
+LEVELS = {"AVX512": "v4", "AVX2": "v3"}  # as compilers call them: -march=x86-64-v4
+_CPUINFO = Path("/proc/cpuinfo")
+
+
+def strongest_isa() -> str:
+    """The strongest level that this processor has."""
+    flags = _processor_flags()
+    strongest = "DEFAULT"
+    for level, needed in ISA_FLAGS.items():
+        if not needed <= flags:
+            break
+        strongest = level
+    return strongest
+
+
+def triples() -> list[str]:
+    """The kinds of machine whose objects this one can run, strongest first: `x86_64_v3-linux-gnu`, `x86_64-linux-gnu`."""
+    machine, system = platform.machine(), platform.system().lower()
+    library = "gnu" if platform.libc_ver()[0] == "glibc" else "other"
+    here = list(ISA_FLAGS).index(strongest_isa())
+    levels = [f"_{LEVELS[isa]}" for isa in reversed(list(ISA_FLAGS)[1 : here + 1])]
+    return [f"{machine}{level}-{system}-{library}" for level in (*levels, "")]
+
+
+def _processor_flags() -> frozenset[str]:
+    if platform.machine() != "x86_64" or not _CPUINFO.exists():
+        return frozenset()
+    for line in _CPUINFO.read_text().splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() == "flags":
+            return frozenset(value.split())
+    return frozenset()

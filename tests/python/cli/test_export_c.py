@@ -1,0 +1,155 @@
+"""`ferry export --to c` from the command line: what it writes, and what it refuses in one line without writing anything."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from builders.programs import Program
+from torchferry.bundle.reader import open_bundle
+from torchferry.engines.c_build import find_compiler
+from torchferry.engines.machine import triples
+from torchferry.errors import ExitCode
+
+SOURCE = """
+import torch
+from torch import nn
+
+
+def net(value=None):
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3))
+    if value is not None:
+        module[2].weight.data[1, 2] = value
+    return module.eval()
+
+
+def convolution():
+    return nn.Sequential(nn.Conv1d(1, 2, 3), nn.Flatten()).eval()
+
+
+def nan():
+    return net(float("nan"))
+
+
+def infinite():
+    return net(float("inf"))
+
+
+class Doubles(nn.Module):
+    def forward(self, x):
+        return x * 2
+
+
+def doubles():
+    return Doubles().eval()
+"""
+INPUT = ("--input", "x=float32[N,6]")
+OUTPUT = ("--output", "y")
+
+
+@pytest.fixture
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with the user's code."""
+    (tmp_path / "netcode.py").write_text(SOURCE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    yield tmp_path
+    sys.modules.pop("netcode", None)
+
+
+def test_the_bundle_has_the_c_and_an_object_for_this_machine(ferry_here: Program, work: Path) -> None:
+    done = ferry_here("export", "netcode:net", "--to", "c", *INPUT, *OUTPUT, "--out", "bundle")
+    assert (done.code, done.stderr) == (ExitCode.OK, "")
+    artifact = open_bundle(work / "bundle").artifact("c")
+    native = [f"native/{triples()[0]}/model.so"] if find_compiler() else []
+    assert [file.path for file in artifact.files] == ["engine.c", "model.c", "model.h", "model.cmake", *native]
+    header = (work / "bundle" / "model.h").read_text()
+    assert "net_run(const net_input *input" in header
+    assert "Bundle net, written by torchferry" in header
+    row = next(row for row in open_bundle(work / "bundle").manifest.tolerances if row.engine == "c")
+    assert (row.kind, row.reference, row.numerics) == ("absolute", "float64", "any")
+    assert "certified" in row.reason
+    assert "same bits on every processor" in row.reason
+
+
+def test_two_exports_are_equal_to_the_byte(ferry_here: Program, work: Path) -> None:
+    for name in ("one", "two"):
+        assert ferry_here("export", "netcode:net", "--to", "c", *INPUT, *OUTPUT, "--out", name).code == ExitCode.OK
+    one, two = (open_bundle(work / name).artifact("c") for name in ("one", "two"))
+    assert one == two
+
+
+def test_without_a_compiler_the_c_is_written_with_a_note_and_no_object(
+    ferry_here: Program, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CC", "/nonexistent/cc")
+    done = ferry_here("export", "netcode:net", "--to", "c", *INPUT, *OUTPUT, "--out", "bundle")
+    assert done.code == ExitCode.OK
+    assert done.stderr.startswith("note: c: got no C compiler")
+    assert [file.path for file in open_bundle(work / "bundle").artifact("c").files][-1] == "model.cmake"
+    done = ferry_here("verify", work / "bundle", "--engine", "c", "--allow-native")
+    assert (done.code, done.stderr.count("\n")) == (ExitCode.UNAVAILABLE, 1)
+    assert "no C compiler" in done.stderr
+
+
+REFUSED: dict[str, tuple[tuple[str, ...], int, str]] = {
+    "an unknown operator": (("netcode:convolution", "--input", "x=float32[N,1,6]", *OUTPUT), ExitCode.FORMAT, r"c: .*aten\.conv"),
+    "another dtype": (("netcode:doubles", "--input", "x=float64[N,6]", *OUTPUT), ExitCode.FORMAT, "x: dtype: got float64"),
+    "a free dim besides the batch": (("netcode:doubles", "--input", "x=float32[N,T]", *OUTPUT), ExitCode.FORMAT, "x: shape: got"),
+    "no batch": (("netcode:doubles", "--input", "x=float32[6]", *OUTPUT), ExitCode.FORMAT, "expected the batch N first"),
+    "a weight that is NaN": (("netcode:nan", *INPUT, *OUTPUT), ExitCode.BAD_INPUT, ""),
+    "a weight that is infinite": (("netcode:infinite", *INPUT, *OUTPUT), ExitCode.BAD_INPUT, ""),
+    "tables that are too large": (("netcode:net", *INPUT, *OUTPUT, "--max-bytes", "100"), ExitCode.BAD_INPUT, "--max-bytes"),
+    "a limit of nothing": (("netcode:net", *INPUT, *OUTPUT, "--max-bytes", "0"), ExitCode.USAGE, "--max-bytes: got 0"),
+    "an output that is a keyword": (
+        ("netcode:net", *INPUT, "--output", "int"),
+        ExitCode.FORMAT,
+        "'int', expected a C identifier",
+    ),
+    "an input that is a keyword": (
+        ("netcode:net", "--input", "while=float32[N,6]", *OUTPUT),
+        ExitCode.FORMAT,
+        "'while', expected a C identifier",
+    ),
+    "a bundle that is a keyword": (("netcode:net", *INPUT, *OUTPUT, "--name", "double"), ExitCode.FORMAT, "name: got 'double'"),
+    "a bundle that starts with a digit": (
+        ("netcode:net", *INPUT, *OUTPUT, "--name", "3net"),
+        ExitCode.FORMAT,
+        "name: got '3net'",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_c_cannot_take_is_refused_in_one_line_and_nothing_is_written(ferry_here: Program, work: Path, what: str) -> None:
+    arguments, code, words = REFUSED[what]
+    done = ferry_here("export", *arguments, "--to", "c", "--out", "bundle")
+    assert (done.code, done.stderr.count("\n")) == (code, 1), done.stderr
+    assert done.stderr.startswith("error: ")
+    assert re.search(words, done.stderr), done.stderr
+    assert done.stdout == b""
+    assert [path.name for path in work.iterdir() if path.name != "__pycache__"] == ["netcode.py"]
+
+
+def test_the_limit_belongs_to_c(ferry_here: Program, work: Path) -> None:
+    done = ferry_here("export", "netcode:net", *INPUT, *OUTPUT, "--to", "onnx", "--max-bytes", "5000", "--out", "bundle")
+    assert (done.code, done.stderr.count("\n")) == (ExitCode.USAGE, 1)
+    assert "--max-bytes: got 5000 with --to onnx, expected it with c" in done.stderr
+    assert not (work / "bundle").exists()
+
+
+def test_a_model_at_the_limit_is_written(ferry_here: Program, work: Path) -> None:
+    size = re.search(r"Tables (\d+) bytes", self_description(ferry_here, work))
+    assert size is not None
+    fits = ferry_here("export", "netcode:net", "--to", "c", *INPUT, *OUTPUT, "--max-bytes", size[1], "--out", "fits")
+    assert fits.code == ExitCode.OK, fits.stderr
+
+
+def self_description(ferry_here: Program, work: Path) -> str:
+    assert ferry_here("export", "netcode:net", "--to", "c", *INPUT, *OUTPUT, "--out", "any").code == ExitCode.OK
+    return (work / "any" / "model.c").read_text()
