@@ -35,7 +35,7 @@ Threads = Annotated[int, typer.Option(help="Threads inside one call.")]
 AllowNative = Annotated[
     bool,
     typer.Option(
-        "--allow-native", help="Run machine code of the bundle (engines aoti and c): it has all rights of this process."
+        "--allow-native", help="Run machine code of the bundle (engines aoti, c and c-int8): it has all rights of this process."
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

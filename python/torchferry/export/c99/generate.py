@@ -58,7 +58,7 @@ def generate(
     at the top. Raises FerryError: FORMAT for what C cannot express and for names that are not C identifiers, BAD_INPUT for
     weights that are not finite and for tables of more than `max_bytes`.
     """
-    graph = fold(capture(program, contract))
+    graph = float_graph(program, contract)
     return _generated(graph, contract, name=name, goldens=goldens, provenance=provenance, max_bytes=max_bytes)
 
 
@@ -78,9 +78,19 @@ def generate_int8(
     Raises FerryError as `generate` does, and: BAD_INPUT for calibration data that are missing, constant or outside the
     contract, FORMAT for a model without matrix products and for products whose sums could leave 32 bits.
     """
-    graph = fold(capture(program, contract))
-    graph = quantize(graph, calibrate(graph, contract, calibration))
+    graph = int8_graph(program, contract, calibration)
     return _generated(graph, contract, name=name, goldens=goldens, provenance=provenance, max_bytes=max_bytes)
+
+
+def float_graph(program: ExportedProgram, contract: Contract) -> Graph:
+    """What `generate` prints."""
+    return fold(capture(program, contract))
+
+
+def int8_graph(program: ExportedProgram, contract: Contract, calibration: Mapping[str, Array]) -> Graph:
+    """What `generate_int8` prints."""
+    graph = float_graph(program, contract)
+    return quantize(graph, calibrate(graph, contract, calibration))
 
 
 def _generated(
