@@ -35,18 +35,22 @@ class Subject:
     bundle: Path
 
 
-def ours(model: Subject, folder: Path) -> dict[str, Path]:
-    """Generated C in float32 and int8, by every compiler that is here."""
+def generated_kinds(model: Subject) -> dict[str, Generated]:
+    """The model's C in float32 and int8."""
     name = model.contract.inputs[0].name
     samples = {name: model.inputs[:64]}
     program = ExportSource(model.module, model.contract, samples).program
-    made = {
+    return {
         "float32": generate(program, model.contract, name=model.name, goldens=samples),
         "int8": generate_int8(program, model.contract, name=model.name, goldens=samples, calibration={name: model.inputs[:512]}),
     }
+
+
+def ours(model: Subject, folder: Path) -> dict[str, Path]:
+    """Both, by every compiler that is here."""
     return {
         f"torchferry {kind}, {compiler}": compiled(generated, folder / f"{model.name}-{kind}-{compiler}", compiler)
-        for kind, generated in made.items()
+        for kind, generated in generated_kinds(model).items()
         for compiler in ("gcc", "clang")
         if shutil.which(compiler)
     }

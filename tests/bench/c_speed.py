@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import torch
+from c_board import print_board
 from c_contenders import FLAGS, Subject, Turn, c_turn, emx, limit, ours
 
 from torchferry.data import load_dataset
@@ -70,13 +71,15 @@ def main() -> None:
     load = os.getloadavg()[0]
     print(f"{datetime.date.today()}, {torch_numerics()}, {compiler}, {' '.join(FLAGS)}, one thread, load {load:.1f} at the start")
     with tempfile.TemporaryDirectory() as folder:
-        tables = [*mnist(Path(folder), options), adaline(Path(folder), options)]
+        digits = subject("mnist-mlp", Path(folder), options.data_root)
+        tables = [*mnist(digits, Path(folder), options), adaline(Path(folder), options)]
         for _ in range(ROUNDS):
             for table in tables:
                 table.play()
         for table in tables:
             table.print(["LibTorch, C++", "PyTorch eager", "onnxruntime, Python"])
         print_start(Path(folder))
+        print_board(digits, Path(folder))
 
 
 def subject(recipe_name: str, folder: Path, data_root: Path | None) -> Subject:
@@ -89,9 +92,8 @@ def subject(recipe_name: str, folder: Path, data_root: Path | None) -> Subject:
     return Subject(recipe_name, module, contract, inputs, bundle)
 
 
-def mnist(folder: Path, options: argparse.Namespace) -> list[Table]:
+def mnist(model: Subject, folder: Path, options: argparse.Namespace) -> list[Table]:
     """Dense samples and real digits one by one, and batches."""
-    model = subject("mnist-mlp", folder, options.data_root)
     rng = np.random.default_rng(0)
     dense = rng.integers(1, 256, (64, 28, 28), dtype=np.uint8)
     programs = {**ours(model, folder), **emx(model, folder, options.emx), "reading the tables once": limit(folder, 318_848)}

@@ -191,30 +191,36 @@ MODEL_INLINE void model_integer_tile(const size_t columns, const size_t inputs, 
 }
 #else
 #define MODEL_INTEGER_TILE 4
+/* sum + the products of four inputs, the first in the lowest byte, and four weights */
+MODEL_INLINE int32_t model_add_products(const int32_t sum, const uint32_t four, const int8_t *const w) {
+#if defined(__ARM_FEATURE_SIMD32)
+  const uint8_t *const u = (const uint8_t *)w;
+  const uint32_t weights = (uint32_t)u[0] | (uint32_t)u[1] << 8 | (uint32_t)u[2] << 16 | (uint32_t)u[3] << 24;
+  const int32_t even = __smlad((int16x2_t)__uxtb16(four), __sxtb16((int8x4_t)weights), sum);
+  return __smlad((int16x2_t)__uxtb16(four >> 8), __sxtb16((int8x4_t)(weights >> 8)), even);
+#else
+  return sum + ((int32_t)(four & 255u) * w[0] + (int32_t)(four >> 8 & 255u) * w[1] + (int32_t)(four >> 16 & 255u) * w[2] +
+                (int32_t)(four >> 24) * w[3]);
+#endif
+}
+
 /* Up to four sums, from the weights of four columns: table[g * step + 4 column + k] belongs to input 4 g + k. */
 MODEL_INLINE void model_integer_tile(const size_t columns, const size_t inputs, const uint8_t *const restrict x,
     const int8_t *const restrict table, const size_t step, const int32_t *const restrict bias, int32_t *const restrict sums) {
-  int32_t a[4] = {bias[0], bias[1], bias[2], bias[3]};
+  int32_t a = bias[0], b = bias[1], c = bias[2], d = bias[3];
   for (size_t g = 0; 4 * g < inputs; ++g) {
     const uint32_t four = model_four_inputs(x, inputs, g);
-    if (four == 0) {
-      continue;
-    }
-    for (size_t k = 0; k < 4; ++k) {
-      const int8_t *const w = table + g * step + 4 * k;
-#if defined(__ARM_FEATURE_SIMD32)
-      const uint8_t *const u = (const uint8_t *)w;
-      const uint32_t weights = (uint32_t)u[0] | (uint32_t)u[1] << 8 | (uint32_t)u[2] << 16 | (uint32_t)u[3] << 24;
-      a[k] = __smlad((int16x2_t)__uxtb16(four), __sxtb16((int8x4_t)weights), a[k]);
-      a[k] = __smlad((int16x2_t)__uxtb16(four >> 8), __sxtb16((int8x4_t)(weights >> 8)), a[k]);
-#else
-      a[k] += (int32_t)(four & 255u) * w[0] + (int32_t)(four >> 8 & 255u) * w[1] + (int32_t)(four >> 16 & 255u) * w[2] +
-              (int32_t)(four >> 24) * w[3];
-#endif
+    if (four != 0) {
+      const int8_t *const w = table + g * step;
+      a = model_add_products(a, four, w);
+      b = model_add_products(b, four, w + 4);
+      c = model_add_products(c, four, w + 8);
+      d = model_add_products(d, four, w + 12);
     }
   }
+  const int32_t four_sums[4] = {a, b, c, d};
   for (size_t k = 0; k < columns; ++k) {
-    sums[k] = a[k];
+    sums[k] = four_sums[k];
   }
 }
 #endif
