@@ -1,6 +1,7 @@
 #include "c_object.hpp"
 
 #include <dlfcn.h>
+#include <sys/statvfs.h>
 
 #include <map>
 #include <mutex>
@@ -60,12 +61,21 @@ Files sort_files(const ferry_open_request& request) {
   return files;
 }
 
+bool forbids_programs(const std::string& folder) {
+  struct statvfs found{};
+  return ::statvfs(folder.c_str(), &found) == 0 && (found.f_flag & ST_NOEXEC) != 0;
+}
+
 // The object stays in the process: its functions may be running.
 void* load_bytes(const std::string& path, std::span<const std::byte> object) {
   const PrivateFolder folder("ferry-c-");
   const auto file = folder.write(std::string(object_name), object);
   void* handle = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle != nullptr) return handle;
+  if (forbids_programs(folder.path()))
+    throw Refusal{FERRY_UNAVAILABLE,
+                  "got a folder for temporary files that may hold no programs (noexec), expected one that may; "
+                  "set TMPDIR to another"};
   const char* reason = ::dlerror();
   throw Refusal{FERRY_FORMAT, path + ": got no object that loads (" + (reason == nullptr ? "no reason" : reason) +
                                   "), expected one; export it again"};

@@ -1,5 +1,6 @@
 /* Instructions of one call on a Cortex-M4F under QEMU with -icount shift=0: a dense sample, then a real one. Its clock counts an
- * instruction as a nanosecond, SysTick ticks at the board's 25 MHz: 40 instructions. contender.h as for c_speed.c, with `digit`. */
+ * instruction as a nanosecond, SysTick ticks at the board's 25 MHz: 40 instructions. contender.h as for c_speed.c, with `digit`.
+ */
 #include <stdint.h>
 
 #include "contender.h"

@@ -41,6 +41,20 @@ class Classifier(nn.Module):
         return logits, torch.softmax(logits, 1), logits.argmax(1)
 
 
+class Scorer(nn.Module):
+    """Several inputs and outputs of several dtypes, numbers among them, whose C structs have gaps: no two formats lay them out alike."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        self.mix = nn.Linear(3, 2)
+
+    def forward(self, level: Tensor, x: Tensor, offset: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """[N,3], [N,2], [N] -> `twice` [N], `positive` [N], `scores` [N,2], `label` [N]."""
+        scores = self.mix(level.to(self.mix.weight.dtype) / 255) + x
+        return offset * 2, offset > 0, scores, scores.argmax(1)
+
+
 class Mixed(nn.Module):
     """Every dtype that is common, a second free dim T, inputs without batch, a scalar, and outputs that are views of inputs."""
 

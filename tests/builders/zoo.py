@@ -12,7 +12,7 @@ import numpy as np
 from torch import nn
 
 from builders.contracts import contract, spec
-from builders.models import Classifier, Mixed
+from builders.models import Classifier, Mixed, Scorer
 from torchferry.bundle.contract import Array, Classes, Contract, SymbolRange
 from torchferry.bundle.reader import open_bundle
 from torchferry.engines.base import NATIVE_CODE_ENGINES
@@ -80,6 +80,16 @@ def _mixed_contract() -> Contract:
     return Contract(inputs=inputs, outputs=outputs, symbols=symbols, classes=None)
 
 
+def _scored(rows: int) -> dict[str, Array]:
+    random = np.random.default_rng(5)
+    samples: dict[str, Array] = {
+        "level": random.integers(0, 256, (ROWS, 3), np.uint8),
+        "x": random.normal(size=(ROWS, 2)).astype(np.float32),
+        "offset": random.normal(size=ROWS).astype(np.float32),
+    }
+    return {name: array[:rows] for name, array in samples.items()}
+
+
 _CLASSES = Classes(output="label", names=("ant", "bee", "cow", "dog", "elk"))
 SPECIES = {
     "classifier": Species(
@@ -91,6 +101,20 @@ SPECIES = {
         ),
         _images,
         is_common=True,
+    ),
+    "scorer": Species(
+        Scorer,
+        contract(
+            (spec("level", "uint8", ("N", 3)), spec("x", shape=("N", 2)), spec("offset", shape=("N",))),
+            (
+                spec("twice", shape=("N",)),
+                spec("positive", "bool", ("N",)),
+                spec("scores", shape=("N", 2)),
+                spec("label", "int64", ("N",)),
+            ),
+        ),
+        _scored,
+        is_common=False,
     ),
     "mixed": Species(Mixed, _mixed_contract(), _mixed, is_common=False),
 }

@@ -6,18 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from torchferry.engines.base import NATIVE_CODE_ENGINES
-
 HERE = Path(__file__).parent
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Compiling machine code takes half a minute a model: one model always, the others in `make test-slow`."""
+    """AOTInductor takes half a minute a model: one model always, the others in `make test-slow`."""
     for item in items:
         if HERE not in item.path.parents:
             continue  # the hook is given the items of every folder
         params = item.callspec.params if hasattr(item, "callspec") else {}
         subject = params.get("subject")
-        if subject is not None and subject.engine in NATIVE_CODE_ENGINES and params.get("name", "classifier") != "classifier":
+        if subject is not None and subject.engine == "aoti" and params.get("name", "classifier") != "classifier":
             item.add_marker("slow")

@@ -28,6 +28,20 @@ TEST(Bundle, AValidOneOpens) {
   EXPECT_EQ(bundle.read_tensors(bundle.manifest().golden.cases[1].inputs)["x"].shape(), (ferry::Shape{1, 3}));
 }
 
+TEST(Bundle, ANativeFileMayBeMissingAndSaysSo) {
+  ToyBundle toy;
+  fs::create_directories(toy.folder() / "native/x");
+  toy.manifest["artifacts"][0]["files"].push_back(toy.add_file("native/x/model.so", "machine code"));
+  toy.write_manifest();
+  const auto last_file = [](const ferry::Bundle& bundle) { return bundle.find_artifact("toy")->files.back(); };
+  const ferry::Bundle whole = toy.open();
+  EXPECT_TRUE(whole.has(last_file(whole)));
+  fs::remove_all(toy.folder() / "native");
+  const ferry::Bundle light = toy.open();
+  EXPECT_FALSE(light.has(last_file(light)));
+  EXPECT_TRUE(light.has(light.find_artifact("toy")->files.front()));
+}
+
 TEST(Bundle, ALinkToTheFolderItselfIsFollowed) {
   const ToyBundle toy;
   const TemporaryFolder other;

@@ -9,6 +9,7 @@ import pytest
 import typer.main
 
 from builders.programs import Program, run_here
+from builders.zoo import Zoo
 from torchferry.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,6 +45,14 @@ def iris(tmp_path: Path) -> Path:
 def digits(tmp_path: Path) -> Path:
     """A copy of the bundle whose input is uint8 [N,8,8]."""
     return Path(shutil.copytree(ROOT / "exported" / "digits-mlp", tmp_path / "digits-mlp"))
+
+
+@pytest.fixture
+def c_bundle(zoo: Zoo, tmp_path: Path) -> Path:
+    """A copy of an honest bundle of the engine `c`, with an object for this machine."""
+    found = zoo.bundle("classifier", "c")
+    assert found is not None
+    return Path(shutil.copytree(found, tmp_path / "bundle"))
 
 
 @pytest.fixture

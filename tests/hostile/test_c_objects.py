@@ -17,7 +17,6 @@ import pytest
 
 from builders.bundles import edit_manifest, reseal
 from builders.programs import BUILD, Program
-from builders.zoo import Zoo
 from hostile.refusal import assert_error, snapshot
 from torchferry.bundle.reader import open_bundle
 from torchferry.engines.c_build import OPTIONS, build, digest_of, find_compiler, sources_of
@@ -30,11 +29,9 @@ ELSEWHERE = "native/riscv128-plan9-other/model.so"
 
 
 @pytest.fixture
-def bundle(zoo: Zoo, tmp_path: Path) -> Path:
-    """A copy of an honest bundle with an object for this machine."""
-    found = zoo.bundle("classifier", "c")
-    assert found is not None
-    return Path(shutil.copytree(found, tmp_path / "bundle"))
+def bundle(c_bundle: Path) -> Path:
+    """The bundle to break."""
+    return c_bundle
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from builders.programs import Program
-from builders.sides import engines_of
+from builders.sides import ALLOW, engines_of
 from builders.trained import Trained
 from torchferry.bundle.reader import open_bundle
 from torchferry.engines import Session
@@ -32,7 +32,7 @@ def test_the_whole_test_set_gets_the_same_labels(
     engines = engines_of(bundle, "c++")
     assert engines
     for engine in engines:
-        options = ["--engine", engine, "--batch", BATCH, "--input", tmp_path / "inputs.npy", "--select", "label"]
+        options = ["--engine", engine, ALLOW, "--batch", BATCH, "--input", tmp_path / "inputs.npy", "--select", "label"]
         done = ferry_run("predict", bundle, *options, "--output", tmp_path / f"{engine}.npy")
         assert done.code == 0, done.stderr
         labels = np.load(tmp_path / f"{engine}.npy")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import os
 import tempfile
 import threading
 from collections.abc import Mapping
@@ -103,26 +104,38 @@ def _find_object(files: Mapping[str, bytes]) -> tuple[str, bytes]:
 
 
 def _load(path: str, data: bytes, sources: str) -> Library:
-    with tempfile.TemporaryDirectory(prefix="ferry-c-") as folder:
-        file = Path(folder) / OBJECT
-        file.write_bytes(data)
-        try:
-            library = Library(path, ctypes.CDLL(str(file)))
-            built_from = ctypes.c_char * (len(sources) + 1)
-            found = built_from.in_dll(library.handle, "ferrySources").value
-            _ = library.handle.ferryRun, library.handle.ferryInput, library.handle.ferryOutput
-            selftest = library.handle.ferrySelftest
-        except (OSError, ValueError, AttributeError) as error:
-            text = str(error).replace(f"{folder}/", "")
-            raise FerryError(
-                ExitCode.FORMAT, f"{path}: got no object of a model ({text}), expected one; export it again"
-            ) from None
+    handle = _load_bytes(path, data)
+    try:
+        found = (ctypes.c_char * (len(sources) + 1)).in_dll(handle, "ferrySources").value
+        _ = handle.ferryRun, handle.ferryInput, handle.ferryOutput
+        selftest = handle.ferrySelftest
+    except (ValueError, AttributeError) as error:
+        text = str(error).rpartition(": ")[2]
+        raise FerryError(ExitCode.FORMAT, f"{path}: got no object of a model ({text}), expected one; export it again") from None
     if found != sources.encode():
         raise FerryError(
             ExitCode.FORMAT, f"{path}: got an object built from other C files than the bundle's, expected these; export it again"
         )
     _require_passed(path, int(selftest()))
-    return library
+    return Library(path, handle)
+
+
+def _load_bytes(path: str, data: bytes) -> ctypes.CDLL:
+    with tempfile.TemporaryDirectory(prefix="ferry-c-") as folder:
+        file = Path(folder) / OBJECT
+        file.write_bytes(data)
+        try:
+            return ctypes.CDLL(str(file))
+        except OSError as error:
+            if os.statvfs(folder).f_flag & os.ST_NOEXEC:
+                raise FerryError(
+                    ExitCode.UNAVAILABLE,
+                    "engine c: got a folder for temporary files that may hold no programs (noexec), expected one that may; set TMPDIR to another",
+                ) from None
+            text = str(error).replace(f"{folder}/", "")
+            raise FerryError(
+                ExitCode.FORMAT, f"{path}: got no object that loads ({text}), expected one; export it again"
+            ) from None
 
 
 def _require_passed(path: str, result: int) -> None:
