@@ -228,7 +228,7 @@ const char* numerics() noexcept { return ""; }  // the bits are those of no BLAS
 extern "C" FERRY_ENGINE_EXPORT const ferry_engine* ferry_engine_entry() {
   static const ferry_engine engine = {.abi_version = FERRY_ENGINE_ABI_VERSION,
                                       .flags = FERRY_ENGINE_NATIVE_CODE,
-                                      .name = "c",
+                                      .name = FERRY_C_ENGINE,
                                       .runtime = "C99",
                                       .numerics = numerics,
                                       .open = open_model,

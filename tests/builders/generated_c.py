@@ -16,7 +16,7 @@ from torch import nn
 
 from builders.contracts import contract, spec
 from torchferry.bundle.contract import Classes, Contract, TensorSpec
-from torchferry.export.c99 import Generated, generate
+from torchferry.export.c99 import Generated, generate, generate_int8
 from torchferry.export.source import ExportSource
 
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror")
@@ -78,6 +78,15 @@ def subject_of(
     promised = contract_of(module, inputs, names, classes)
     program = ExportSource(module, promised, {key: array[:4] for key, array in samples.items()}).program
     return Subject(module, promised, samples, generate(program, promised, name=name, goldens=samples))
+
+
+def quantized(subject: Subject) -> Subject:
+    """The same module in int8, calibrated on the subject's samples."""
+    program = ExportSource(subject.module, subject.contract, {k: a[:4] for k, a in subject.samples.items()}).program
+    made = generate_int8(
+        program, subject.contract, name=subject.generated.prefix, goldens=subject.samples, calibration=subject.samples
+    )
+    return Subject(subject.module, subject.contract, subject.samples, made)
 
 
 def struct_dtype(specs: tuple[TensorSpec, ...]) -> np.dtype[Any]:
@@ -156,3 +165,28 @@ def same_bits(actual: dict[str, Array], expected: dict[str, Array]) -> bool:
     """Equal bytes of every output."""
     assert set(actual) == set(expected)
     return all(actual[name].tobytes() == expected[name].tobytes() for name in expected)
+
+
+# Inputs and outputs in heap blocks of exactly their size, so that one byte too far is found.
+DRIVER = """\
+#include <stdlib.h>
+#include <string.h>
+#include "model.h"
+int main(void) {
+  if (NAME_selftest() != -1) return 1;
+  for (size_t count = 1; count <= 9; ++count) {
+    NAME_input *in = malloc(count * sizeof *in);
+    NAME_output *out = malloc(count * sizeof *out);
+    for (size_t i = 0; i < count * sizeof *in; ++i) ((unsigned char *)in)[i] = (unsigned char)(i % 7 < count ? 0 : 63 - i % 3);
+    if (NAME_run_batch(in, out, count, NULL) != 0) return 2;
+    unsigned char *bytes = (unsigned char *)out, sum = 0;
+    for (size_t i = 0; i < count * sizeof *out; ++i) sum = (unsigned char)(sum + bytes[i]);
+    NAME_workspace *workspace = malloc(sizeof *workspace);
+    if (NAME_run_with(in, out, workspace) != 0 || sum == 77) free(NULL);
+    free(workspace);
+    free(in);
+    free(out);
+  }
+  return 0;
+}
+"""

@@ -12,7 +12,7 @@ from torchferry.bundle.manifest import Artifact
 from torchferry.bundle.reader import open_bundle
 from torchferry.errors import ExitCode, FerryError
 from torchferry.export.exporter import EXPORTERS
-from torchferry.export.source import ExportSource
+from torchferry.export.source import ExportSource, Quantization
 
 PARTIAL = ("c",)  # formats of few operators: they are under the faults that they can express
 
@@ -22,7 +22,7 @@ def write_mutant(right: Path, module: nn.Module, folder: Path) -> Path:
     shutil.copytree(right, folder)
     bundle = open_bundle(right)
     examples = read_case(bundle, bundle.manifest.golden.cases[0]).inputs
-    source = ExportSource(module, bundle.contract, examples)
+    source = ExportSource(module, bundle.contract, examples, quantization=Quantization(examples))
     for artifact in bundle.manifest.artifacts:
         try:
             written = EXPORTERS[artifact.format](source, folder)

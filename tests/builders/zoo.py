@@ -18,6 +18,7 @@ from torchferry.bundle.reader import open_bundle
 from torchferry.engines.base import NATIVE_CODE_ENGINES
 from torchferry.errors import ExitCode, FerryError
 from torchferry.export.exporter import EXPORTERS, GoldenInputs, export_bundle
+from torchferry.export.source import Quantization
 
 ROWS = 64
 STEPS = 6
@@ -148,7 +149,15 @@ class Zoo:
         species = SPECIES[name]
         golden = GoldenInputs(species.inputs(ROWS), "synthetic", "the conformance suite")
         try:
-            export_bundle(species.build().eval(), name=name, contract=species.contract, golden=golden, formats=[form], out=out)
+            export_bundle(
+                species.build().eval(),
+                name=name,
+                contract=species.contract,
+                golden=golden,
+                formats=[form],
+                out=out,
+                quantization=Quantization(golden.arrays),
+            )
         except FerryError as error:
             if error.code == ExitCode.UNAVAILABLE or (error.code == ExitCode.FORMAT and not species.is_common):
                 self._refusal(out).write_text(str(error))

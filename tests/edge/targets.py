@@ -36,14 +36,12 @@ def _clang(triple: str, library: str, *flags: str) -> tuple[str, ...]:
 
 def _x86() -> list[Target]:
     cpu = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    levels = {"SSE2": "-march=x86-64"}
-    levels |= {"AVX2": "-march=x86-64-v3"} if "avx2" in cpu and "fma" in cpu else {}
-    levels |= {"AVX-512": "-march=x86-64-v4"} if "avx512vl" in cpu and "avx512bw" in cpu else {}
+    levels: dict[str, tuple[str, ...]] = {"SSE2": ("-march=x86-64",)}
+    levels |= {"AVX2": ("-march=x86-64-v3",)} if "avx2" in cpu and "fma" in cpu else {}
+    vnni = ("-mavx512vnni",) if "avx512_vnni" in cpu else ()
+    levels |= {"AVX-512": ("-march=x86-64-v4", *vnni)} if "avx512vl" in cpu and "avx512bw" in cpu else {}
     return [
-        target
-        for c in ("gcc", "clang")
-        for isa, flag in levels.items()
-        for target in _levels(f"x86-64 {isa} {c}", c, (flag,), ())
+        target for c in ("gcc", "clang") for isa, flags in levels.items() for target in _levels(f"x86-64 {isa} {c}", c, flags, ())
     ]
 
 

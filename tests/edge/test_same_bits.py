@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from builders.generated_c import Array, Subject, struct_dtype, write
-from builders.networks import fork, image_net
+from builders.generated_c import Array, Subject, quantized, struct_dtype, write
+from builders.networks import fork, image_net, residual
 from edge.targets import CORTEX_M4F, FIRMWARE, HOSTED, WASM, Target
 from torchferry.export.c99 import reference
 
@@ -41,9 +41,22 @@ def expected(subject: Subject) -> str:
     return hashlib.sha256(b"".join(rows)).hexdigest()
 
 
-@pytest.fixture(params=["digits", "every operator"])
+@cache
+def int8_digits(root: Path) -> Subject:
+    return quantized(digits(root))
+
+
+@cache
+def int8_residual() -> Subject:
+    return quantized(residual())
+
+
+@pytest.fixture(params=["digits", "every operator", "int8 digits", "int8 residual"])
 def subject(request: pytest.FixtureRequest) -> Subject:
-    return digits(request.getfixturevalue("data_root")) if request.param == "digits" else operators()
+    if "digits" in request.param:
+        make = int8_digits if "int8" in request.param else digits
+        return make(request.getfixturevalue("data_root"))
+    return int8_residual() if "int8" in request.param else operators()
 
 
 @pytest.mark.parametrize("target", ALL, ids=lambda target: target.name)

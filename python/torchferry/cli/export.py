@@ -12,9 +12,11 @@ from torchferry.bundle.reader import Bundle
 from torchferry.errors import ExitCode, FerryError
 
 if TYPE_CHECKING:
+    from torchferry.export.source import Quantization
     from torchferry.train import Run
 
 EXPORTED = Path("exported")
+CALIBRATION_SAMPLES = 2048
 FACTORY = "Options of package.module:factory"
 
 
@@ -38,6 +40,12 @@ def export(
     ] = None,
     max_bytes: Annotated[
         int | None, typer.Option(help="Largest size of the tables of format c; 64 MiB if not given.", show_default=False)
+    ] = None,
+    quantize: Annotated[
+        str | None,
+        typer.Option(
+            metavar="int8", help="Format c with int8 weights, calibrated on training data (or --golden).", show_default=False
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing bundle.")] = False,
     weights: Annotated[
@@ -84,7 +92,7 @@ def export(
     seed: Annotated[int, typer.Option(help="Of random goldens.", rich_help_panel=FACTORY)] = 0,
 ) -> None:
     """Export a trained run, or any module, to a bundle, which is written only if every artifact agrees with eager."""
-    formats = [part.strip() for part in to.split(",") if part.strip()]
+    formats = _quantized([part.strip() for part in to.split(",") if part.strip()], quantize)
     if ":" in run:
         bundle = export_factory(
             run,
@@ -119,6 +127,17 @@ def export(
     )
     source = "" if bundle.manifest.golden.source == "real" else " on synthetic inputs"
     typer.echo(f"wrote {bundle.folder}: {sizes}; every artifact agrees with eager{source}")
+
+
+def _quantized(formats: list[str], quantize: str | None) -> list[str]:
+    """The formats with `c-int8` for `c`. Raises FerryError(USAGE)."""
+    if quantize is None:
+        return formats
+    if quantize != "int8":
+        raise FerryError(ExitCode.USAGE, f"--quantize: got {quantize!r}, expected int8")
+    if "c" not in formats:
+        raise FerryError(ExitCode.USAGE, f"--quantize: got int8 with --to {','.join(formats)}, expected it with c")
+    return ["c-int8" if item == "c" else item for item in formats]
 
 
 def export_factory(
@@ -245,4 +264,15 @@ def export_run(
         training=Training.model_validate(run.training()),
         force=force,
         max_bytes=max_bytes,
+        quantization=_quantization(run, contract.inputs[0].name) if "c-int8" in formats else None,
     )
+
+
+def _quantization(run: Run, name: str) -> Quantization:
+    """Training samples spread over the whole data set, which may be sorted by class, and the test samples with their labels."""
+    from torchferry.export.source import Quantization
+
+    train = run.dataset.train_inputs
+    step = max(1, len(train) // CALIBRATION_SAMPLES)
+    test = {name: run.dataset.test_inputs.numpy()}, run.dataset.test_targets.numpy()
+    return Quantization({name: train[::step][:CALIBRATION_SAMPLES].numpy()}, test)

@@ -37,7 +37,7 @@ Calls = Annotated[int, typer.Option(help="Times that one session replays every g
 AllowNative = Annotated[
     bool,
     typer.Option(
-        "--allow-native", help="Run machine code of the bundle (engines aoti and c): it has all rights of this process."
+        "--allow-native", help="Run machine code of the bundle (engines aoti, c and c-int8): it has all rights of this process."
     ),
 ]
 FerryRun = Annotated[

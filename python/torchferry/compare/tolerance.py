@@ -12,7 +12,7 @@ from torchferry.bundle.manifest import Tolerance
 
 BIT_EXACT_ENGINES = ("eager", "torchscript")
 # They compute in one fixed order, whatever the processor: their own bits are held by a self-test, their distance by the bound.
-SAME_BITS_ENGINES = ("c",)
+SAME_BITS_ENGINES = ("c", "c-int8")
 DEVICES: tuple[Literal["cpu", "cuda"], ...] = ("cpu", "cuda")
 
 
@@ -25,15 +25,23 @@ class Bound:
 
 
 def tolerances(
-    contract: Contract, cases: Sequence[CaseArrays], engines: Sequence[str], bounds: Mapping[str, Bound]
+    contract: Contract,
+    cases: Sequence[CaseArrays],
+    engines: Sequence[str],
+    bounds: Mapping[str, Bound],
+    own_bounds: Mapping[str, Mapping[str, Bound]] | None = None,
 ) -> tuple[Tolerance, ...]:
-    """The rows of a manifest for the outputs of these engines, on cpu and cuda; `bounds` has every float output."""
+    """The rows of a manifest for the outputs of these engines, on cpu and cuda.
+
+    `bounds` has every float output of a float32 engine; `own_bounds` those of engines that compute in another way, by engine.
+    """
     rows = []
     for engine in engines:
+        held_to = (own_bounds or {}).get(engine, bounds)
         for spec in contract.outputs:
             if engine in BIT_EXACT_ENGINES:
                 rows.append(_bits_row(engine, spec))
-            rows += [_any_row(engine, device, spec, contract, cases, bounds) for device in DEVICES]
+            rows += [_any_row(engine, device, spec, contract, cases, held_to) for device in DEVICES]
     return tuple(rows)
 
 

@@ -19,8 +19,10 @@ from torchferry.bundle.manifest import Artifact
 from torchferry.bundle.reader import Bundle
 from torchferry.errors import ExitCode, FerryError
 
-ENGINES = ("aoti", "c", "eager", "executorch", "onnxruntime", "torchscript")
-NATIVE_CODE_ENGINES = frozenset({"aoti", "c"})  # they run machine code that lies in the bundle, or that its source becomes
+ENGINES = ("aoti", "c", "c-int8", "eager", "executorch", "onnxruntime", "torchscript")
+NATIVE_CODE_ENGINES = frozenset(
+    {"aoti", "c", "c-int8"}
+)  # they run machine code that lies in the bundle, or that its source becomes
 MAX_THREADS = 1024  # beyond it runtimes run out of memory and end the process; cpp/src/runner.cpp holds the same
 _DEVICE = re.compile(r"cpu|cuda:[0-9]{1,4}")
 
@@ -86,7 +88,7 @@ class Session:
         self.contract = bundle.contract
         self.engine = engine
         self.device = device
-        self._model = cast(Model, import_module(f"torchferry.engines.{engine}").open_model(request))
+        self._model = cast(Model, import_module(f"torchferry.engines.{engine.replace('-', '_')}").open_model(request))
 
     @property
     def numerics(self) -> str:

@@ -43,7 +43,7 @@ def check_written(bundle: Bundle, reference: Reference, inputs: Mapping[str, Arr
     for artifact in bundle.manifest.artifacts:
         if artifact.engine not in ENGINES:
             continue
-        if artifact.engine == "c" and find_compiler() is None:
+        if artifact.engine in ("c", "c-int8") and find_compiler() is None:
             note(
                 "c: got no C compiler, so that the C was written without being run; its self-test compares its bits on the target"
             )

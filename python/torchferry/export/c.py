@@ -11,7 +11,8 @@ from torchferry.bundle.manifest import NATIVE_FOLDER, Artifact
 from torchferry.bundle.writer import file_entry
 from torchferry.engines.c_build import OBJECT, build, find_compiler, sources_of
 from torchferry.engines.machine import triples
-from torchferry.export.c99 import generate
+from torchferry.errors import ExitCode, FerryError
+from torchferry.export.c99 import Generated, generate, generate_int8
 from torchferry.export.c99.generate import DEFAULT_MAX_BYTES
 from torchferry.export.source import ExportSource
 from torchferry.version import VERSION
@@ -30,8 +31,36 @@ def export(source: ExportSource, folder: Path) -> Artifact:
         name=source.name,
         goldens=source.examples,
         provenance=source.provenance,
-        max_bytes=DEFAULT_MAX_BYTES if source.max_bytes is None else source.max_bytes,
+        max_bytes=_max_bytes(source),
     )
+    return _write(source, generated, folder, "c")
+
+
+def export_int8(source: ExportSource, folder: Path) -> Artifact:
+    """The same with int8 weights, as format `c-int8`. Raises FerryError also for calibration data that are missing or constant."""
+    if source.quantization is None:
+        raise FerryError(
+            ExitCode.BAD_INPUT,
+            "c-int8: calibration: got no data, expected samples of the training data; give real inputs with --golden FILE",
+        )
+    generated = generate_int8(
+        source.functional_program,
+        source.contract,
+        name=source.name,
+        goldens=source.examples,
+        calibration=source.quantization.calibration,
+        provenance=source.provenance,
+        max_bytes=_max_bytes(source),
+    )
+    return _write(source, generated, folder, "c-int8")
+
+
+def _max_bytes(source: ExportSource) -> int:
+    return DEFAULT_MAX_BYTES if source.max_bytes is None else source.max_bytes
+
+
+def _write(source: ExportSource, generated: Generated, folder: Path, kind: str) -> Artifact:
+    """The files, as an artifact whose format and engine have one name."""
     texts = {ENTRY: _entry(source, generated.prefix), **generated.files}
     files = {name: text.encode() for name, text in texts.items()}
     if find_compiler() is not None:
@@ -41,8 +70,8 @@ def export(source: ExportSource, folder: Path) -> Artifact:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
     return Artifact(
-        format="c",
-        engine="c",
+        format=kind,
+        engine=kind,
         files=tuple(file_entry(folder, name) for name in files),
         producer=f"torchferry {VERSION}, torch {torch.__version__}",
         requires={"standard": "C99"},

@@ -16,14 +16,14 @@ from torchferry.bundle.writer import staging_folder, write_manifest
 from torchferry.compare.tolerance import tolerances
 from torchferry.engines.numerics import torch_numerics
 from torchferry.errors import ExitCode, FerryError
-from torchferry.export import aoti, c, executorch, onnx, program, torchscript
+from torchferry.export import aoti, c, executorch, int8, onnx, program, torchscript
 from torchferry.export.acceptance import check_written, with_bits_that_hold
 from torchferry.export.bounds import output_bounds
 from torchferry.export.golden_cases import GoldenInputs, golden_cases
 from torchferry.export.outputs import resize, symbol_sizes
 from torchferry.export.reference import Reference
 from torchferry.export.refusals import require_eval
-from torchferry.export.source import Exporter, ExportSource
+from torchferry.export.source import Exporter, ExportSource, Quantization
 from torchferry.export.synthetic import clipped
 from torchferry.version import VERSION
 
@@ -32,6 +32,7 @@ __all__ = ["EXPORTERS", "GoldenInputs", "Note", "export_bundle", "print_note"]
 EXPORTERS: dict[str, Exporter] = {
     "aoti": aoti.export,
     "c": c.export,
+    "c-int8": c.export_int8,
     "executorch": executorch.export,
     "export": program.export,
     "onnx": onnx.export,
@@ -56,13 +57,15 @@ def export_bundle(
     training: Training | None = None,
     force: bool = False,
     max_bytes: int | None = None,
+    quantization: Quantization | None = None,
     note: Note = print_note,
 ) -> Bundle:
     """Export `module` to `formats` (and `export`, which engine `eager` runs, where torch.export takes it) as the bundle `out`.
 
     The bundle appears only if every artifact, run from the files written, agrees with eager on the goldens and at
-    other batch sizes. Raises FerryError: USAGE for an unknown format, BAD_INPUT for goldens outside the contract or a
-    module in train mode, FORMAT where a format cannot express the module, MISMATCH where an artifact disagrees, IO.
+    other batch sizes. `quantization`: what format `c-int8` is calibrated on; default: real goldens. Raises FerryError:
+    USAGE for an unknown format, BAD_INPUT for goldens outside the contract or a module in train mode, FORMAT where a
+    format cannot express the module, MISMATCH where an artifact disagrees, IO.
     """
     require_eval(module)
     exporters = _choose(formats)
@@ -76,11 +79,14 @@ def export_bundle(
         name,
         _provenance(name, golden, training),
         _size_limit(max_bytes, formats),
+        quantization or (Quantization(golden.arrays) if golden.source == "real" else None),
     )
     reference = Reference(module, contract)
     cases = golden_cases(reference, contract, golden.arrays)
     with staging_folder(out, force=force) as folder:
         artifacts = _write_artifacts(exporters, source, folder, required=formats, note=note)
+        bounds = output_bounds(source, cases)
+        quantized = {int8.ENGINE: int8.quantized_bounds(source, cases, bounds)} if int8.ENGINE in formats else {}
         manifest = Manifest(
             format_version=1,
             name=name,
@@ -92,7 +98,7 @@ def export_bundle(
                 numerics=torch_numerics(),
                 cases=tuple(write_case(folder, contract, case) for case in cases),
             ),
-            tolerances=tolerances(contract, cases, [artifact.engine for artifact in artifacts], output_bounds(source, cases)),
+            tolerances=tolerances(contract, cases, [artifact.engine for artifact in artifacts], bounds, quantized),
             training=training,
         )
         write_manifest(folder, manifest)
@@ -107,7 +113,7 @@ def _provenance(name: str, golden: GoldenInputs, training: Training | None) -> s
 
 
 def _size_limit(max_bytes: int | None, formats: Sequence[str]) -> int | None:
-    if max_bytes is not None and "c" not in formats:
+    if max_bytes is not None and not {"c", "c-int8"} & set(formats):
         raise FerryError(ExitCode.USAGE, f"--max-bytes: got {max_bytes} with --to {','.join(formats)}, expected it with c")
     if max_bytes is not None and max_bytes < 1:
         raise FerryError(ExitCode.USAGE, f"--max-bytes: got {max_bytes}, expected at least 1")
@@ -118,6 +124,10 @@ def _choose(formats: Sequence[str]) -> dict[str, Exporter]:
     for name in formats:
         if name not in EXPORTERS:
             raise FerryError(ExitCode.USAGE, f"--to: got {name!r}, expected one or more of {','.join(EXPORTERS)}")
+    if {"c", "c-int8"} <= set(formats):
+        raise FerryError(
+            ExitCode.USAGE, "--to: got c and c-int8, expected one of them: their files have the same names; export two bundles"
+        )
     return {name: EXPORTERS[name] for name in {*formats, "export"}}
 
 

@@ -39,6 +39,14 @@ class TupleOutputs(torch.nn.Module):
 
 
 @dataclass(frozen=True)
+class Quantization:
+    """Raw inputs of the training data by name, and where they are known test inputs with the labels of the contract's classes."""
+
+    calibration: Mapping[str, Array]
+    test: tuple[Mapping[str, Array], Array] | None = None
+
+
+@dataclass(frozen=True)
 class ExportSource:
     """A module in eval mode on the CPU, its contract, and example inputs (a batch of at least 2) inside the contract."""
 
@@ -48,6 +56,7 @@ class ExportSource:
     name: str = "model"  # of the bundle
     provenance: str = ""  # lines for a reader of the artifact
     max_bytes: int | None = None  # of an artifact that has to fit into a device; None: the format's own limit
+    quantization: Quantization | None = None  # for formats in int8
 
     @property
     def example_tensors(self) -> tuple[torch.Tensor, ...]:

@@ -136,14 +136,14 @@ def _is_affine(node: Node) -> bool:
 
 def _scaled_rows(linear: Linear, affine: Affine) -> Linear | None:
     """scale (W x + b) + shift as one Linear; None where it would leave float32 or differ from row to row of x."""
-    scale, shift = _per_column(affine.scale, linear.rows, linear.outputs), _per_column(affine.shift, linear.rows, linear.outputs)
+    scale, shift = per_column(affine.scale, linear.rows, linear.outputs), per_column(affine.shift, linear.rows, linear.outputs)
     if scale is None or shift is None:
         return None
     weight, bias = linear.weight * scale[:, None], linear.bias * scale + shift
     return replace(linear, weight=weight, bias=bias) if _fits(weight, bias) else None
 
 
-def _per_column(array: Doubles, rows: int, columns: int) -> Doubles | None:
+def per_column(array: Doubles, rows: int, columns: int) -> Doubles | None:
     """One number per column, where every row has the same."""
     if array.ndim == 0:
         return np.full(columns, float(array))
@@ -188,7 +188,7 @@ def _pulled(linear: Linear, uses: dict[Value, int], producer: dict[Value, Node],
 
 
 def _with_scaled_columns(linear: Linear, x: Value, affine: Affine) -> list[Node] | None:
-    scale = _per_column(affine.scale, linear.rows, linear.inputs)
+    scale = per_column(affine.scale, linear.rows, linear.inputs)
     with np.errstate(all="ignore"):
         centre = -affine.shift / affine.scale
     if scale is None or not _fits(scale) or not (scale != 0).all() or not _fits(centre):

@@ -14,16 +14,18 @@ from torch.export import ExportedProgram
 from torchferry.bundle.contract import Contract
 from torchferry.errors import ExitCode, FerryError
 from torchferry.export.c99 import reference
+from torchferry.export.c99.calibrate import calibrate
 from torchferry.export.c99.capture import capture
 from torchferry.export.c99.elementary import ULP_BOUND
 from torchferry.export.c99.fold import fold
-from torchferry.export.c99.ir import Graph, Linear
-from torchferry.export.c99.kernels import pack
+from torchferry.export.c99.ir import Graph, IntegerLinear, Linear, Node, ToBytes
+from torchferry.export.c99.kernels import pack, pack_integers
 from torchferry.export.c99.model import Model
 from torchferry.export.c99.naming import named, plain
 from torchferry.export.c99.print_header import print_header
 from torchferry.export.c99.print_layers import describe
 from torchferry.export.c99.print_source import print_source
+from torchferry.export.c99.quantize import quantize
 from torchferry.export.c99.tables import wrap_code
 
 Array = NDArray[Any]
@@ -56,7 +58,44 @@ def generate(
     at the top. Raises FerryError: FORMAT for what C cannot express and for names that are not C identifiers, BAD_INPUT for
     weights that are not finite and for tables of more than `max_bytes`.
     """
-    graph = fold(capture(program, contract))
+    graph = float_graph(program, contract)
+    return _generated(graph, contract, name=name, goldens=goldens, provenance=provenance, max_bytes=max_bytes)
+
+
+def generate_int8(
+    program: ExportedProgram,
+    contract: Contract,
+    *,
+    name: str,
+    goldens: Mapping[str, Array],
+    calibration: Mapping[str, Array],
+    provenance: str = "",
+    max_bytes: int = DEFAULT_MAX_BYTES,
+) -> Generated:
+    """Print the C of a model with int8 weights and bytes as activations.
+
+    `calibration` are raw inputs [N, ...] by name from the training data, which tell how large each activation becomes.
+    Raises FerryError as `generate` does, and: BAD_INPUT for calibration data that are missing, constant or outside the
+    contract, FORMAT for a model without matrix products and for products whose sums could leave 32 bits.
+    """
+    graph = int8_graph(program, contract, calibration)
+    return _generated(graph, contract, name=name, goldens=goldens, provenance=provenance, max_bytes=max_bytes)
+
+
+def float_graph(program: ExportedProgram, contract: Contract) -> Graph:
+    """What `generate` prints."""
+    return fold(capture(program, contract))
+
+
+def int8_graph(program: ExportedProgram, contract: Contract, calibration: Mapping[str, Array]) -> Graph:
+    """What `generate_int8` prints."""
+    graph = float_graph(program, contract)
+    return quantize(graph, calibrate(graph, contract, calibration))
+
+
+def _generated(
+    graph: Graph, contract: Contract, *, name: str, goldens: Mapping[str, Array], provenance: str, max_bytes: int
+) -> Generated:
     model = Model.build(name, contract, graph)
     size = table_bytes(graph)
     if size > max_bytes:
@@ -78,9 +117,21 @@ def generate(
 
 
 def table_bytes(graph: Graph) -> int:
-    """Bytes of weights and biases in C."""
-    tables = [pack(node) for node in graph.nodes if isinstance(node, Linear)]
-    return sum(4 * (table.wide.size + table.narrow.size + table.bias.size) for table in tables)
+    """Bytes of the products' tables in C."""
+    return sum(array.nbytes for node in graph.nodes for array in _tables(node))
+
+
+def _tables(node: Node) -> list[Array]:
+    if isinstance(node, Linear):
+        floats = pack(node)
+        return [floats.wide, floats.narrow, floats.bias]
+    if not isinstance(node, IntegerLinear):
+        return []
+    packed, finish = pack_integers(node), node.finish
+    tables: list[Array] = [packed.wide, packed.narrow, packed.bias]
+    if isinstance(finish, ToBytes):
+        return [*tables, finish.multiplier.astype(np.int32), finish.table.astype(np.uint8)]
+    return [*tables, finish.scale.astype(np.float32)]
 
 
 def _about(model: Model, provenance: str, size: int, digest: str) -> str:
@@ -101,6 +152,7 @@ def _about(model: Model, provenance: str, size: int, digest: str) -> str:
         *layers,
         " *",
         f" * Tables {size} bytes, workspace {model.workspace_bytes()} bytes. No heap, no libm, no stdio, no mutable globals.",
+        *(INTEGER_PRODUCTS if any(isinstance(node, IntegerLinear) for node in model.graph.nodes) else []),
         " * Every operation is one IEEE 754 float32 operation in a fixed order, so every processor gives the same bits. Errors against",
         f" * exact arithmetic: exp, tanh, erf and log at most {ulp} ULP; a product of n inputs (n + 1) 2^-24 of the sum of |weight x|.",
         f" * SHA-256 of model.c after this comment: {digest}",
@@ -108,6 +160,11 @@ def _about(model: Model, provenance: str, size: int, digest: str) -> str:
     ]
     return "\n".join(lines) + "\n"
 
+
+INTEGER_PRODUCTS = (
+    " * Products are of unsigned bytes and int8 weights, with one scale per output; their sums are exact, and between two products",
+    " * everything is integers. What float32 there is follows the rules below.",
+)
 
 CMAKE = """\
 # include(model.cmake), then target_link_libraries(your_target PRIVATE @). Options such as -march=native choose the vector width.

@@ -1,17 +1,19 @@
 """The intermediate representation: what one sample goes through, as a list of nodes over immutable values.
 
 Shapes are per sample, without the batch. Numbers in constants are float64 while passes fold them and are rounded to
-float32 once, when the C is printed or the reference runs.
+float32 once, when the C is printed or the reference runs. In an int8 graph `quantize` has put the integers in.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Doubles = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,15 +55,11 @@ class Map:
         return tuple(operand for operand in self.operands if isinstance(operand, Value))
 
 
-@dataclass(frozen=True, eq=False)
-class Linear:
-    """output[row] = weight x[row] + bias over the rows of x, a matrix [rows, inputs]. `weight` is [outputs, inputs]."""
+class Product:
+    """A matrix product over the rows of x, a matrix [rows, inputs]. `weight` is [outputs, inputs]."""
 
     x: Value
-    weight: Doubles
-    bias: Doubles
-    output: Value
-    label: str
+    weight: NDArray[Any]
 
     @property
     def values(self) -> tuple[Value, ...]:
@@ -82,6 +80,71 @@ class Linear:
     def rows(self) -> int:
         """Rows of x per sample, 1 for a plain vector."""
         return self.x.size // self.inputs
+
+
+@dataclass(frozen=True, eq=False)
+class Linear(Product):
+    """output[row] = weight x[row] + bias, in float32."""
+
+    x: Value
+    weight: Doubles
+    bias: Doubles
+    output: Value
+    label: str
+
+
+@dataclass(frozen=True, eq=False)
+class Quantize:
+    """float32 -> bytes: round(x * inverse) + zero, kept within 0..255; a NaN counts as 0."""
+
+    x: Value
+    inverse: float
+    zero: int
+    output: Value
+    label: str
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """What it reads."""
+        return (self.x,)
+
+
+@dataclass(frozen=True, eq=False)
+class ToBytes:
+    """Sums -> bytes in integers: index = (sum * multiplier[column] + offset) >> shift, kept within 0..last; then table[index].
+
+    An empty table: the index is the byte. `operators` are the elementwise functions that the step stands for.
+    """
+
+    multiplier: Integers
+    offset: int
+    shift: int
+    table: Integers
+    operators: tuple[str, ...]
+
+    @property
+    def last(self) -> int:
+        """The largest index."""
+        return len(self.table) - 1 if len(self.table) else 255
+
+
+@dataclass(frozen=True, eq=False)
+class ToFloats:
+    """Sums -> float32: (float) sum * scale[column]."""
+
+    scale: Doubles
+
+
+@dataclass(frozen=True, eq=False)
+class IntegerLinear(Product):
+    """sums[row] = weight x[row] + bias, exact in 32 bits, from bytes and signed bytes; `finish` makes the output of them."""
+
+    x: Value
+    weight: Integers
+    bias: Integers
+    finish: ToBytes | ToFloats
+    output: Value
+    label: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +178,7 @@ class Argmax:
         return (self.x,)
 
 
-Node = Map | Linear | Softmax | Argmax
+Node = Map | Linear | Softmax | Argmax | Quantize | IntegerLinear
 
 
 @dataclass(frozen=True, eq=False)

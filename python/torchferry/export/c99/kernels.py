@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from torchferry.export.c99.elementwise import MAKES_ZEROS
-from torchferry.export.c99.ir import Graph, Linear, Map
+from torchferry.export.c99.ir import Graph, IntegerLinear, Linear, Map
 
 Floats = NDArray[np.float32]
 
@@ -86,3 +86,32 @@ def pack(linear: Linear) -> Table:
     bias[: linear.outputs] = linear.bias.astype(np.float32)
     wide = np.concatenate(panels) if panels else np.zeros(0, np.float32)
     return Table(wide, narrow.ravel(), bias)
+
+
+GROUP = 4  # inputs whose weights for one output lie together: what one VNNI instruction adds to a sum
+
+
+@dataclass(frozen=True)
+class IntegerTable:
+    """The weights of an integer product: as in `Table`, with [groups of four inputs, columns, 4] for [inputs, columns].
+
+    Inputs that do not fill a group and columns that do not fill a quad are padded with zeros.
+    """
+
+    wide: NDArray[np.int8]
+    narrow: NDArray[np.int8]
+    bias: NDArray[np.int32]
+
+
+def pack_integers(linear: IntegerLinear) -> IntegerTable:
+    """The table in bytes."""
+    groups, outputs = -(-linear.inputs // GROUP), linear.outputs
+    split, padded = outputs // LINE * LINE, -(-outputs // QUAD) * QUAD
+    whole = np.zeros((padded, groups * GROUP), np.int8)
+    whole[:outputs, : linear.inputs] = linear.weight
+    grouped = whole.reshape(padded, groups, GROUP).transpose(1, 0, 2)  # (groups, columns, 4)
+    panels = [grouped[:, start : min(start + PANEL, split)].ravel() for start in range(0, split, PANEL)]
+    bias = np.zeros(padded, np.int32)
+    bias[:outputs] = linear.bias
+    wide = np.concatenate(panels) if panels else np.zeros(0, np.int8)
+    return IntegerTable(wide, grouped[:, split:].ravel(), bias)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torchferry.export.c99.ir import Argmax, Graph, Linear, Map, Node, Softmax, Value
+from torchferry.export.c99.ir import Argmax, Graph, IntegerLinear, Linear, Map, Node, Quantize, Softmax, Value
 
 
 @dataclass(frozen=True, eq=False)
 class Layer:
     """`head` runs first, if any; then `maps` as one loop over `size` elements."""
 
-    head: Linear | Softmax | Argmax | None
+    head: Linear | Softmax | Argmax | Quantize | IntegerLinear | None
     maps: tuple[Map, ...]
 
     @property

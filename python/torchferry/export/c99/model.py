@@ -10,7 +10,7 @@ from torchferry.export.c99.ir import Graph, Linear, Value
 from torchferry.export.c99.kernels import Kernel, choose
 from torchferry.export.c99.layers import Layer, group
 from torchferry.export.c99.naming import Names, check_members, prefix
-from torchferry.export.c99.plan import Plan, plan
+from torchferry.export.c99.plan import AREAS, ELEMENT_BYTES, Plan, plan
 
 C_TYPES = {"float32": "float", "uint8": "uint8_t", "int64": "int64_t", "bool": "uint8_t"}
 FOUR_OUTPUTS = 48  # with fewer outputs a table is so small that four samples at once gain nothing
@@ -76,8 +76,9 @@ class Model:
     def ctype(self, value: Value) -> str:
         """The type in which a stored value is kept."""
         place = self.plan.places[self.plan.owner(value)]
-        return "int64_t" if place.area == "integers" else C_TYPES[value.dtype]
+        return AREAS.get(place.area) or C_TYPES[value.dtype]
 
     def workspace_bytes(self) -> int:
         """Size of the workspace of one sample."""
-        return max(8, self.plan.integers * 8 + self.plan.floats * 4 + self.plan.rows * self.row_bits // 8)
+        areas = sum(ELEMENT_BYTES[name] * size for name, size in self.plan.sizes.items())
+        return max(8, areas + self.plan.rows * self.row_bits // 8)

@@ -67,7 +67,7 @@ class Names:
 
     def __init__(self, graph: Graph, contract: Contract, layers: tuple[Layer, ...]) -> None:
         self._values: dict[Value, str] = {}
-        self._taken = set(KEYWORDS) | {"j", "r", "row", "rows", "values", "found", "floats"}
+        self._taken = set(KEYWORDS) | {"j", "r", "row", "rows", "values", "found", "floats", "sums"}
         for value, spec in zip(graph.inputs, contract.inputs, strict=True):
             self._give(value, spec.name)
         for value, spec in zip(graph.outputs, contract.outputs, strict=True):

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from torchferry.export.c99.ir import Graph, Linear, Value
+from torchferry.export.c99.ir import Graph, IntegerLinear, Linear, Value
 from torchferry.export.c99.kernels import choose
 from torchferry.export.c99.layers import Layer, stored
+
+AREAS = {
+    "integers": "int64_t",
+    "floats": "float",
+    "sums": "int32_t",
+    "bytes": "uint8_t",
+}  # workspace member -> C type, widest first
+ELEMENT_BYTES = {"integers": 8, "floats": 4, "sums": 4, "bytes": 1}
+KEPT_IN = {"float32": "floats", "uint8": "bytes", "int64": "integers", "bool": "integers"}  # dtype of a value -> its area
 
 
 @dataclass(frozen=True)
 class Place:
-    """`area`: `input`, `output`, `floats` or `integers`; `offset` in elements, of the workspace's areas."""
+    """`area`: `input`, `output` or one of the workspace's `AREAS`; `offset` in its elements."""
 
     area: str
     offset: int = 0
@@ -19,16 +28,15 @@ class Place:
 
 @dataclass(frozen=True)
 class Plan:
-    """Places of all stored values; `same` names the value whose place another one shares; sizes in elements.
+    """Places of all stored values; `same` names the value whose place another one shares; `sizes` of the areas in elements.
 
-    `scratch`: offset of the floats into which a layer copies its input. `rows`: row numbers that a layer gathers.
+    `scratch`: the floats into which a layer copies its input, or its integer sums. `rows`: row numbers that a layer gathers.
     """
 
     places: dict[Value, Place]
     same: dict[Value, Value]
-    scratch: dict[Layer, int]
-    floats: int
-    integers: int
+    scratch: dict[Layer, Place]
+    sizes: dict[str, int]
     rows: int
 
     def owner(self, value: Value) -> Value:
@@ -41,8 +49,8 @@ def plan(graph: Graph, layers: tuple[Layer, ...]) -> Plan:
     places = {value: Place("output") for value in graph.outputs} | {value: Place("input") for value in graph.inputs}
     lives = _lifetimes(graph, layers)
     same: dict[Value, Value] = {}
-    scratch: dict[Layer, int] = {}
-    areas = {"floats": Area(), "integers": Area()}
+    scratch: dict[Layer, Place] = {}
+    areas = {name: Area() for name in AREAS}
     for index, layer in enumerate(layers):
         for node in reversed(layer.nodes):
             value = node.output
@@ -52,11 +60,12 @@ def plan(graph: Graph, layers: tuple[Layer, ...]) -> Plan:
             if shared is not None:
                 same[value] = shared
                 continue
-            name = "floats" if value.dtype == "float32" else "integers"
+            name = KEPT_IN[value.dtype]
             places[value] = Place(name, areas[name].take(value.size, index, lives[value][1]))
-        if _scratch_size(layer, graph):
-            scratch[layer] = areas["floats"].take(_scratch_size(layer, graph), index, index)
-    return Plan(places, same, scratch, areas["floats"].size, areas["integers"].size, _gathered_rows(graph, layers))
+        name, size = _scratch(layer, graph)
+        if size:
+            scratch[layer] = Place(name, areas[name].take(size, index, index))
+    return Plan(places, same, scratch, {name: area.size for name, area in areas.items()}, _gathered_rows(graph, layers))
 
 
 def _gathered_rows(graph: Graph, layers: tuple[Layer, ...]) -> int:
@@ -85,12 +94,14 @@ def _shared(layer: Layer, value: Value, lives: dict[Value, tuple[int, int]]) -> 
     return others[-1] if others else None
 
 
-def _scratch_size(layer: Layer, graph: Graph) -> int:
-    """Floats that a product needs beside its result: a copy of inputs that are bytes or that it gathers."""
+def _scratch(layer: Layer, graph: Graph) -> tuple[str, int]:
+    """Memory that a product needs beside its result: a float copy of inputs that are bytes or that it gathers, or its sums."""
     head = layer.head
-    if not isinstance(head, Linear) or not (head.x.dtype != "float32" or choose(head, graph).gather):
-        return 0
-    return head.inputs
+    if isinstance(head, IntegerLinear):
+        return "sums", head.outputs
+    if isinstance(head, Linear) and (head.x.dtype != "float32" or choose(head, graph).gather):
+        return "floats", head.inputs
+    return "floats", 0
 
 
 @dataclass

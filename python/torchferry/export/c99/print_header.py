@@ -7,6 +7,7 @@ import math
 from torchferry.bundle.contract import TensorSpec
 from torchferry.export.c99.model import C_TYPES, Model
 from torchferry.export.c99.naming import OWN, own, plain
+from torchferry.export.c99.plan import AREAS
 
 
 def print_header(model: Model) -> str:
@@ -47,8 +48,7 @@ def _member(spec: TensorSpec) -> str:
 
 def _workspace(model: Model) -> str:
     members = [
-        f"  int64_t integers[{model.plan.integers}];" if model.plan.integers else "",
-        f"  float floats[{model.plan.floats}];" if model.plan.floats else "",
+        *(f"  {ctype} {name}[{model.plan.sizes[name]}];" if model.plan.sizes[name] else "" for name, ctype in AREAS.items()),
         f"  uint{model.row_bits}_t rows[{model.plan.rows}];" if model.plan.rows else "",
     ]
     if not any(members):

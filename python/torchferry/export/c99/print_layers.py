@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from torchferry.export.c99.ir import Argmax, Linear, Softmax, Value
+from torchferry.export.c99.ir import Argmax, IntegerLinear, Linear, Quantize, Softmax, ToBytes, Value
 from torchferry.export.c99.kernels import pack
 from torchferry.export.c99.layers import Layer
 from torchferry.export.c99.model import Model
 from torchferry.export.c99.naming import OWN, plain
+from torchferry.export.c99.plan import AREAS
+from torchferry.export.c99.print_integers import COMMENTS, integer_product, quantized
 from torchferry.export.c99.print_maps import MapPrinter
 from torchferry.export.c99.tables import table
 
@@ -23,6 +25,7 @@ TABLES = {
     "weights": "[output][input]",
     "bias": "one per output",
 }
+SCRATCH = {"floats": "values", "sums": "sums"}  # area -> name of the parameter
 
 
 @dataclass(frozen=True)
@@ -75,11 +78,12 @@ class LayerPrinter:
     # ---- parameters ----
 
     def parameters(self) -> list[Parameter]:
-        """Of the layer's function: values, then scratch floats and row numbers where it needs them."""
+        """Of the layer's function: values, then scratch memory and row numbers where it needs them."""
         written = [node.output for node in self.layer.nodes]
         found = [*self._pointers(self.layer.reads(), written), *self._pointers(written, written)]
         if self.layer in self.model.plan.scratch:
-            found.append(Parameter("float", "values", f"workspace->floats + {self.model.plan.scratch[self.layer]}"))
+            place = self.model.plan.scratch[self.layer]
+            found.append(Parameter(AREAS[place.area], SCRATCH[place.area], f"workspace->{place.area} + {place.offset}"))
         if isinstance(self.layer.head, Linear) and self.model.kernel(self.layer.head).gather:
             found.append(Parameter(f"{OWN}row", "rows", "workspace->rows"))
         return list(dict.fromkeys(found))
@@ -108,7 +112,22 @@ class LayerPrinter:
             return []
         if isinstance(head, Linear):
             return _over_rows(head.rows, self._dot(head) if self.model.kernel(head).kind == "dot" else self._columns(head))
+        if isinstance(head, IntegerLinear):
+            return _over_rows(head.rows, self._integers(head))
+        if isinstance(head, Quantize):
+            self.needs.append("quantize")
+            return quantized(head, self.model.local(head.x), self.model.local(head.output))
         return _over_rows(head.x.size // head.width, self._reduction(head))
+
+    def _integers(self, head: IntegerLinear) -> list[str]:
+        x, y = self._row_of(head.x, head.rows, head.inputs), self._row_of(head.output, head.rows, head.outputs)
+
+        def named(ctype: str, kind: str, array: NDArray[Any]) -> str:
+            return self._table(kind, array, ctype, COMMENTS[kind])
+
+        lines, needs = integer_product(head, x, y, named)
+        self.needs += needs
+        return lines
 
     def _reduction(self, head: Softmax | Argmax) -> list[str]:
         rows = head.x.size // head.width
@@ -173,10 +192,10 @@ class LayerPrinter:
         narrow = self._table("narrow", packed.narrow) if packed.narrow.size else ""
         return wide or narrow, narrow or wide, self._table("bias", packed.bias)
 
-    def _table(self, kind: str, array: NDArray[Any]) -> str:
+    def _table(self, kind: str, array: NDArray[Any], ctype: str = "float", comment: str = "") -> str:
         name = f"{OWN}{self.name}_{kind}"
         if name not in self._tables:
-            self._tables[name] = table("float", name, array, TABLES[kind])
+            self._tables[name] = table(ctype, name, array, comment or TABLES[kind])
         return name
 
     # ---- four samples ----
@@ -228,13 +247,20 @@ def _over_rows(rows: int, body: list[str]) -> list[str]:
 
 def describe(layer: Layer) -> str:
     """`network.hidden: Linear 784 -> 100, sigmoid`."""
-    texts = []
-    head = layer.head
-    if isinstance(head, Linear):
-        texts.append(f"Linear {head.inputs} -> {head.outputs}" + (f" on {head.rows} rows" if head.rows > 1 else ""))
-    elif isinstance(head, Softmax):
-        texts.append("log_softmax" if head.logarithm else "softmax")
-    elif isinstance(head, Argmax):
-        texts.append("argmax")
+    texts = [_describe_head(layer.head)] if layer.head is not None else []
     texts += [node.operator for node in layer.maps]
     return (f"{plain(layer.label)}: " if layer.label else "") + ", ".join(texts)
+
+
+def _describe_head(head: Linear | IntegerLinear | Quantize | Softmax | Argmax) -> str:
+    if isinstance(head, Softmax):
+        return "log_softmax" if head.logarithm else "softmax"
+    if isinstance(head, Argmax):
+        return "argmax"
+    if isinstance(head, Quantize):
+        return "float to bytes"
+    text = f"Linear {head.inputs} -> {head.outputs}" + (f" on {head.rows} rows" if head.rows > 1 else "")
+    if isinstance(head, Linear):
+        return text
+    operators = head.finish.operators if isinstance(head.finish, ToBytes) else ()
+    return ", ".join((f"int8 {text}", *operators, "to bytes" if isinstance(head.finish, ToBytes) else "to float"))

@@ -7,6 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from torchferry.export.c99.integer_snippets import INTEGERS
 from torchferry.export.c99.kernels import PANEL
 from torchferry.export.c99.model import Model
 from torchferry.export.c99.naming import own
@@ -27,11 +28,12 @@ def print_source(model: Model, header: str, goldens: Mapping[str, Array], expect
     needs = [name for printer in printers for name in printer.needs]
     floats = any(value.dtype == "float32" for value in model.graph.outputs)
     products = any(name in ("columns", "dot") for name in needs)
+    panels = products or "integer_columns" in needs
     parts = [
         f'#include "{header}"\n\n#include <float.h>\n',
         own(STRICT),
         own(VECTORS if products else PLAIN),
-        own(_shapes(model)) if products else "",
+        own(_shapes(model, rows=products)) if panels else "",
         own(CHECK),
         own(print_helpers(["bits", *needs, *(["quiet"] if floats else [])], model.row_bits)),
         *layers,
@@ -42,8 +44,9 @@ def print_source(model: Model, header: str, goldens: Mapping[str, Array], expect
     return "\n".join(part for part in parts if part)
 
 
-def _shapes(model: Model) -> str:
-    return f"#define MODEL_PANEL {PANEL} /* columns of a table that lie together */\ntypedef uint{model.row_bits}_t model_row;\n"
+def _shapes(model: Model, *, rows: bool) -> str:
+    panel = f"#define MODEL_PANEL {PANEL} /* columns of a table that lie together */\n"
+    return panel + (f"typedef uint{model.row_bits}_t model_row;\n" if rows else "")
 
 
 def print_helpers(needs: Iterable[str], row_bits: int) -> str:
@@ -56,7 +59,7 @@ def print_helpers(needs: Iterable[str], row_bits: int) -> str:
         if name.startswith("gather_"):
             printed[name] = gather(name.removeprefix("gather_"), row_bits)
             return
-        snippet = FUNCTIONS.get(name) or PRODUCTS[name]
+        snippet = FUNCTIONS.get(name) or INTEGERS.get(name) or PRODUCTS[name]
         for other in snippet.needs:
             add(other)
         printed[name] = snippet.text

@@ -38,9 +38,9 @@ def test_no_two_living_values_overlap(make: object) -> None:
 
 def test_a_deep_network_needs_two_buffers_only() -> None:
     made, _ = lives(deep(depth=12, width=24))
-    assert made.floats == 2 * 32
+    assert made.sizes["floats"] == 2 * 32
 
 
 def test_an_activation_works_in_place() -> None:
     made, _ = lives(dense(5, 40, 2))
-    assert made.floats == 48
+    assert made.sizes["floats"] == 48

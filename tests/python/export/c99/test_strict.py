@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from builders.generated_c import COMPILERS, WARNINGS, Subject, run_tool, write
+from builders.generated_c import COMPILERS, DRIVER, WARNINGS, Subject, run_tool, write
 from builders.networks import fork, image_net
 
 FUSED = re.compile(r"\bvfn?m(add|sub)\w*\b|\bfmadd|\bfmla|\bvfma")
@@ -86,28 +86,3 @@ def test_valgrind_finds_nothing(tmp_path: Path) -> None:
     (tmp_path / "main.c").write_text(DRIVER.replace("NAME", "image_net"))
     run_tool("gcc", *WARNINGS, "-O2", "-g", "-o", tmp_path / "main", tmp_path / "main.c", source)
     run_tool("valgrind", "-q", "--error-exitcode=9", "--exit-on-first-error=yes", "--leak-check=full", tmp_path / "main")
-
-
-# Inputs and outputs in heap blocks of exactly their size, so that one byte too far is found.
-DRIVER = """\
-#include <stdlib.h>
-#include <string.h>
-#include "model.h"
-int main(void) {
-  if (NAME_selftest() != -1) return 1;
-  for (size_t count = 1; count <= 9; ++count) {
-    NAME_input *in = malloc(count * sizeof *in);
-    NAME_output *out = malloc(count * sizeof *out);
-    for (size_t i = 0; i < count * sizeof *in; ++i) ((unsigned char *)in)[i] = (unsigned char)(i % 7 < count ? 0 : 63 - i % 3);
-    if (NAME_run_batch(in, out, count, NULL) != 0) return 2;
-    unsigned char *bytes = (unsigned char *)out, sum = 0;
-    for (size_t i = 0; i < count * sizeof *out; ++i) sum = (unsigned char)(sum + bytes[i]);
-    NAME_workspace *workspace = malloc(sizeof *workspace);
-    if (NAME_run_with(in, out, workspace) != 0 || sum == 77) free(NULL);
-    free(workspace);
-    free(in);
-    free(out);
-  }
-  return 0;
-}
-"""
