@@ -155,11 +155,15 @@ class Manifest(Strict):
         if row.scores is not None:
             scores = self.tolerance(engine=row.engine, device=row.device, output=row.scores, numerics="")
             if scores is None or row.bound != 2 * scores.bound:
-                raise ValueError(f"{where}: bound: got {row.bound:.3g}, expected twice the bound of {row.scores} on {row.device}")
+                raise ValueError(
+                    f"{where}: bound: got {row.bound:.3g}, expected twice the bound of {row.scores} on {row.device}; export the bundle again"
+                )
         elif row.bound and not output.dtype.startswith("float"):
-            raise ValueError(f"{where}: bound: got {row.bound:.3g}, expected 0 for {output.dtype}")
+            raise ValueError(f"{where}: bound: got {row.bound:.3g}, expected 0 for {output.dtype}; export the bundle again")
         elif row.bound and f"{row.bound:.3g}" not in row.reason:
-            raise ValueError(f"{where}: reason: got one for another bound, expected one that names {row.bound:.3g}")
+            raise ValueError(
+                f"{where}: reason: got one for another bound, expected one that names {row.bound:.3g}; export the bundle again"
+            )
 
     def files(self) -> Iterator[FileEntry]:
         """Every listed file."""
