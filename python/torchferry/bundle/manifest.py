@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, NoReturn
 from pydantic import Field, ValidationError, model_validator
 
 from torchferry.bundle.contract import Contract, Number, Size, Strict, TensorName, TensorSpec, require_unique
+from torchferry.bundle.manifest_rules import check_scores
 from torchferry.errors import ExitCode, FerryError
 
 FORMAT_VERSION = 1
@@ -140,7 +141,7 @@ class Manifest(Strict):
         for row in self.tolerances:
             if row.output not in outputs:
                 raise ValueError(f"tolerances: output: got {row.output!r}, expected one of {sorted(outputs)}")
-            _check_scores(outputs, row)
+            check_scores(outputs, row)
             self._check_bound(outputs[row.output], row)
         for artifact in self.artifacts:
             for output in sorted(outputs):
@@ -182,18 +183,6 @@ class Manifest(Strict):
         if "golden" in rows and numerics and numerics == self.golden.numerics:
             return rows["golden"]
         return rows.get("any")
-
-
-def _check_scores(outputs: dict[str, TensorSpec], row: Tolerance) -> None:
-    if row.scores is None:
-        return
-    label, scores = outputs[row.output], outputs.get(row.scores)
-    if not label.dtype.startswith(("int", "uint")):
-        raise ValueError(f"tolerances: {row.output}: kind: got label for {label.dtype}, expected an integer output")
-    if scores is None or not scores.dtype.startswith("float") or scores.class_axis(label) is None:
-        raise ValueError(
-            f"tolerances: {row.output}: scores: got {row.scores!r}, expected a float output whose shape is {label.describe()}'s and one dim more"
-        )
 
 
 def _require_names(where: str, files: dict[str, FileEntry], specs: tuple[TensorSpec, ...]) -> None:
