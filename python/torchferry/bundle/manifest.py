@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, NoReturn
 from pydantic import Field, ValidationError, model_validator
 
 from torchferry.bundle.contract import Contract, Number, Size, Strict, TensorName, TensorSpec, require_unique
+from torchferry.bundle.manifest_rules import check_scores
 from torchferry.errors import ExitCode, FerryError
 
 FORMAT_VERSION = 1
@@ -156,7 +157,7 @@ class Manifest(Strict):
         for row in self.tolerances:
             if row.output not in outputs:
                 raise ValueError(f"tolerances: output: got {row.output!r}, expected one of {sorted(outputs)}")
-            _check_scores(outputs, row)
+            check_scores(outputs, row)
             self._check_bound(outputs[row.output], row)
         for artifact in self.artifacts:
             for output in sorted(outputs):
@@ -171,11 +172,15 @@ class Manifest(Strict):
         if row.scores is not None:
             scores = self.tolerance(engine=row.engine, device=row.device, output=row.scores, numerics="")
             if scores is None or row.bound != 2 * scores.bound:
-                raise ValueError(f"{where}: bound: got {row.bound:.3g}, expected twice the bound of {row.scores} on {row.device}")
+                raise ValueError(
+                    f"{where}: bound: got {row.bound:.3g}, expected twice the bound of {row.scores} on {row.device}; export the bundle again"
+                )
         elif row.bound and not output.dtype.startswith("float"):
-            raise ValueError(f"{where}: bound: got {row.bound:.3g}, expected 0 for {output.dtype}")
+            raise ValueError(f"{where}: bound: got {row.bound:.3g}, expected 0 for {output.dtype}; export the bundle again")
         elif row.bound and f"{row.bound:.3g}" not in row.reason:
-            raise ValueError(f"{where}: reason: got one for another bound, expected one that names {row.bound:.3g}")
+            raise ValueError(
+                f"{where}: reason: got one for another bound, expected one that names {row.bound:.3g}; export the bundle again"
+            )
 
     def files(self) -> Iterator[FileEntry]:
         """Every listed file."""
@@ -194,18 +199,6 @@ class Manifest(Strict):
         if "golden" in rows and numerics and numerics == self.golden.numerics:
             return rows["golden"]
         return rows.get("any")
-
-
-def _check_scores(outputs: dict[str, TensorSpec], row: Tolerance) -> None:
-    if row.scores is None:
-        return
-    label, scores = outputs[row.output], outputs.get(row.scores)
-    if not label.dtype.startswith(("int", "uint")):
-        raise ValueError(f"tolerances: {row.output}: kind: got label for {label.dtype}, expected an integer output")
-    if scores is None or not scores.dtype.startswith("float") or scores.class_axis(label) is None:
-        raise ValueError(
-            f"tolerances: {row.output}: scores: got {row.scores!r}, expected a float output whose shape is {label.describe()}'s and one dim more"
-        )
 
 
 def _require_names(where: str, files: dict[str, FileEntry], specs: tuple[TensorSpec, ...]) -> None:
