@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from builders.programs import BUILD, ROOT, Program, run_here, run_program
+from builders.trained import Trained
 from builders.zoo import Zoo
 
 FERRY_RUN = BUILD / "bin" / "ferry-run"
@@ -68,3 +69,12 @@ def zoo(tmp_path_factory: pytest.TempPathFactory) -> Zoo:
     folder: Path = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "zoo"
     folder.mkdir(exist_ok=True)
     return Zoo(folder)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """The course's models. The workers of pytest-xdist share the folder above their own."""
+    base = tmp_path_factory.getbasetemp()
+    folder: Path = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "trained"
+    folder.mkdir(exist_ok=True)
+    return Trained(folder)

@@ -1,9 +1,8 @@
-"""What the parity tests share: trained models, and which engines there are on which side."""
+"""What the parity tests share: both programs, the verdicts of every engine, and the mutants."""
 
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,15 +13,6 @@ from builders.mutants import write_mutant
 from builders.programs import Program
 from builders.sides import ALLOW, LANGUAGES, Verify, runnable_engines
 from builders.trained import Trained
-
-
-@pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """The workers of pytest-xdist share the folder above their own."""
-    base = tmp_path_factory.getbasetemp()
-    folder: Path = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "trained"
-    folder.mkdir(exist_ok=True)
-    return Trained(folder)
 
 
 @pytest.fixture

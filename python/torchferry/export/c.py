@@ -69,12 +69,14 @@ def _write(source: ExportSource, generated: Generated, folder: Path, kind: str) 
     for name, data in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
+    # What the readers allow a bound to be depends on it (FORMAT.md section 6).
+    quantize = {"quantize": "int8"} if kind == "c-int8" else {}
     return Artifact(
         format=kind,
         engine=kind,
         files=tuple(file_entry(folder, name) for name in files),
         producer=f"torchferry {VERSION}, torch {torch.__version__}",
-        requires={"standard": "C99"},
+        requires={"standard": "C99", **quantize},
     )
 
 
