@@ -98,7 +98,7 @@ class Page:
             self.problems.append(details["entry"]["text"])
         elif event == "Runtime.consoleAPICalled" and details["type"] in ("error", "assert"):
             self.problems.append(str(details["args"]))
-        elif event == "Network.requestWillBeSent":
+        elif event == "Network.requestWillBeSent" and not details["request"]["url"].startswith("data:"):  # those are in the page
             self.requests.append(details["request"]["url"])
 
 
