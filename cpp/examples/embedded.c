@@ -1,4 +1,5 @@
-/* The smallest program around generated C: 8 x 8 images as raw bytes on stdin, a class a line on stdout. No torchferry, no runtime.
+/* The smallest program around generated C: 8 x 8 images as raw bytes on stdin, a class a line on stdout. No torchferry, no
+ * runtime.
  *
  *   ferry export digits-mlp --to c
  *   cc -I exported/digits-mlp embedded.c exported/digits-mlp/model.c && ./a.out < images.bin */

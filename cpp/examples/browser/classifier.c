@@ -12,6 +12,4 @@ EXPORT(probabilities) void* probabilities(void) { return output.probabilities; }
 EXPORT(selftest) int selftest(void) { return mnist_mlp_selftest(); }
 
 /* The class, or -1 where the model refuses its input. */
-EXPORT(classify) int classify(void) {
-  return mnist_mlp_run_with(&input, &output, &workspace) == 0 ? (int)output.label : -1;
-}
+EXPORT(classify) int classify(void) { return mnist_mlp_run_with(&input, &output, &workspace) == 0 ? (int)output.label : -1; }
