@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import typer
 from torchferry.bundle.contract import Array
 from torchferry.bundle.reader import Bundle
 from torchferry.cli.export import export_run
+from torchferry.cli.ferry_run import call_ferry_run
 from torchferry.compare.replay import engine_json, replay
 from torchferry.engines.base import ENGINES, Session
 from torchferry.errors import ExitCode, FerryError
@@ -84,8 +84,8 @@ def _with_test_set(bundle: Bundle, run: Run, path: Path) -> Crossing:
 
 
 def _predict_labels(ferry_run: Path, crossing: Crossing, engine: str, output: Path) -> Array:
-    command = [str(ferry_run), "predict", str(crossing.bundle.folder), "--engine", engine]
-    _run([*command, "--input", str(crossing.inputs), "--output", str(output)])
+    options = ["--engine", engine, "--input", crossing.inputs, "--output", output]
+    call_ferry_run(ferry_run, "predict", crossing.bundle.folder, *options)
     return np.array([json.loads(line)["label"] for line in output.read_text().splitlines()])
 
 
@@ -109,13 +109,6 @@ def _row(recipe: str, crossing: Crossing, engine: dict[str, Any], language: str,
 
 
 def _verify(ferry_run: Path, bundle: Bundle) -> list[dict[str, Any]]:
-    text = _run([str(ferry_run), "verify", str(bundle.folder), "--json"], allowed=(ExitCode.OK, ExitCode.MISMATCH))
-    engines: list[dict[str, Any]] = json.loads(text)["engines"]
+    printed = call_ferry_run(ferry_run, "verify", bundle.folder, "--json", allowed=(ExitCode.OK, ExitCode.MISMATCH))
+    engines: list[dict[str, Any]] = json.loads(printed)["engines"]
     return engines
-
-
-def _run(command: list[str], allowed: tuple[int, ...] = (ExitCode.OK,)) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode not in allowed:
-        raise FerryError(ExitCode.MISMATCH, f"{' '.join(command)}: got exit code {done.returncode}: {done.stderr.strip()}")
-    return done.stdout

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import typer
 from torchferry.bundle.contract import Array, check_inputs
 from torchferry.bundle.golden import read_case
 from torchferry.bundle.reader import Bundle
+from torchferry.cli.ferry_run import call_ferry_run
 from torchferry.compare.bisect import Bisection, bisection
 from torchferry.compare.replay import compare_output, engine_json, replay
 from torchferry.engines.base import Session
@@ -110,15 +110,9 @@ def _run_python(probe: Bundle, side: Side) -> list[dict[str, Any]]:
 
 
 def _run_cpp(probe: Bundle, side: Side) -> list[dict[str, Any]]:
-    if not side.ferry_run.is_file():
-        raise FerryError(ExitCode.UNAVAILABLE, f"--ferry-run: got {side.ferry_run}, expected the C++ program; run `make build`")
-    options = ["--engine", side.engine, "--device", side.device, "--threads", str(side.threads), "--json"]
-    done = subprocess.run([side.ferry_run, "verify", probe.folder, *options], capture_output=True, check=False)
-    if done.returncode not in (ExitCode.OK, ExitCode.MISMATCH):
-        known = {code.value for code in ExitCode}
-        code = ExitCode(done.returncode) if done.returncode in known else ExitCode.INTERNAL
-        raise FerryError(code, f"ferry-run: {done.stderr.decode(errors='replace').strip().removeprefix('error: ')}")
-    (engine,) = json.loads(done.stdout)["engines"]
+    options = ["--engine", side.engine, "--device", side.device, "--threads", side.threads, "--json"]
+    printed = call_ferry_run(side.ferry_run, "verify", probe.folder, *options, allowed=(ExitCode.OK, ExitCode.MISMATCH))
+    (engine,) = json.loads(printed)["engines"]
     if not engine["verdicts"]:
         raise FerryError(ExitCode.MISMATCH, f"ferry-run: {engine['reason']}")
     verdicts: list[dict[str, Any]] = engine["verdicts"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from torchferry.bundle.contract import BATCH, check_inputs
 from torchferry.bundle.golden import CaseArrays
 from torchferry.bundle.reader import Bundle
-from torchferry.cli.matrix import call_ferry_run
+from torchferry.cli.ferry_run import call_ferry_run
 from torchferry.compare.matrix import Run
 from torchferry.engines.base import NATIVE_CODE_ENGINES, Session
 from torchferry.report.evidence import Latency
@@ -48,5 +48,5 @@ def _time(session: Session, engine: str, batch: int, case: CaseArrays) -> Latenc
 def _bench(bundle: Bundle, program: Path, engine: str, batches: Sequence[int]) -> list[Latency]:
     native = ["--allow-native"] if engine in NATIVE_CODE_ENGINES else []  # it ran in the matrix, so it was allowed
     sizes = ["--batch", ",".join(map(str, batches)), "--calls", MOST_CALLS, "--json"]
-    done = call_ferry_run(program, "bench", bundle.folder, "--engine", engine, *native, *sizes)
-    return [Latency(engine, "C++", entry["batch"], entry["p50_us"]) for entry in json.loads(done.stdout)["batches"]]
+    printed = call_ferry_run(program, "bench", bundle.folder, "--engine", engine, *native, *sizes)
+    return [Latency(engine, "C++", entry["batch"], entry["p50_us"]) for entry in json.loads(printed)["batches"]]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from torchferry.bundle.reader import Bundle
+from torchferry.cli.ferry_run import call_ferry_run
 from torchferry.compare.matrix import CALLS, DEVICES, LANGUAGES, THREADS, Run
 from torchferry.compare.replay import contract_broken, engine_json, replay, unavailable
 from torchferry.engines.base import Session
@@ -51,17 +51,6 @@ def find_ferry_run(chosen: Path | None) -> Path | None:
     return BUILT.resolve() if BUILT.is_file() else Path(found) if found else None
 
 
-def call_ferry_run(
-    program: Path, *arguments: object, allowed: tuple[int, ...] = (ExitCode.OK,)
-) -> subprocess.CompletedProcess[str]:
-    """Run the C++ program to its end. Raises FerryError with its exit code and line where that is not one of `allowed`."""
-    done = subprocess.run([str(program), *map(str, arguments)], capture_output=True, text=True, check=False)
-    if done.returncode in allowed:
-        return done
-    code = ExitCode(done.returncode) if done.returncode in list(ExitCode) else ExitCode.INTERNAL
-    raise FerryError(code, f"{program.name} {arguments[0]}: {_line(done.stderr) or f'ended with code {done.returncode}'}")
-
-
 def _not_promised(bundle: Bundle, engine: str, device: str) -> str | None:
     for spec in bundle.contract.outputs:
         if bundle.manifest.tolerance(engine=engine, device=device, output=spec.name, numerics="") is None:
@@ -84,10 +73,10 @@ def _run_cpp(bundle: Bundle, program: Path | None, engine: str, device: str, thr
     where = ["--engine", engine, "--device", device, "--threads", threads, *(["--allow-native"] if allow_native else [])]
 
     def run() -> Result:
-        done = call_ferry_run(
+        printed = call_ferry_run(
             program, "verify", bundle.folder, *where, "--calls", CALLS, "--json", allowed=(ExitCode.OK, ExitCode.MISMATCH)
         )
-        result: Result = json.loads(done.stdout)["engines"][0]
+        result: Result = json.loads(printed)["engines"][0]
         return result
 
     return _or_reason(run, engine, device)
@@ -102,7 +91,3 @@ def _or_reason(run: Callable[[], Result], engine: str, device: str) -> Result:
         if error.code == ExitCode.UNAVAILABLE:
             return engine_json(unavailable(engine, device, str(error)))
         raise
-
-
-def _line(stderr: str) -> str:
-    return " ".join(stderr.removeprefix("error: ").split())

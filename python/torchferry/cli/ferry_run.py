@@ -1,0 +1,23 @@
+"""The C++ program, called by verbs that compare both languages."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from torchferry.errors import ExitCode, FerryError
+
+
+def call_ferry_run(program: Path, *arguments: object, allowed: tuple[int, ...] = (ExitCode.OK,)) -> str:
+    """Run it to its end; returns what it printed.
+
+    Raises FerryError(UNAVAILABLE) where it is not there, and with its own exit code and line where that is not one of `allowed`.
+    """
+    if not program.is_file():
+        raise FerryError(ExitCode.UNAVAILABLE, f"--ferry-run: got {program}, expected the C++ program; run `make build`")
+    done = subprocess.run([str(program), *map(str, arguments)], capture_output=True, text=True, check=False)
+    if done.returncode in allowed:
+        return done.stdout
+    code = ExitCode(done.returncode) if done.returncode in list(ExitCode) else ExitCode.INTERNAL
+    line = " ".join(done.stderr.removeprefix("error: ").split())
+    raise FerryError(code, f"{program.name} {arguments[0]}: {line or f'ended with code {done.returncode}'}")
