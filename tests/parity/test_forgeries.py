@@ -176,7 +176,7 @@ def skipped(verdict: Verdict) -> Verdict:
 def test_a_comparison_that_skips_an_output_proves_nothing(
     ferry_here: Program, trained: Trained, monkeypatch: pytest.MonkeyPatch, output: str
 ) -> None:
-    """In Python; `test_matrix` plays a C++ program that does so, and the unit tests of `verify` hold C++ to it."""
+    """In Python; `test_matrix` plays a C++ program that does so."""
     judge = replay.judge
 
     def lazy(*arguments: Any) -> Verdict:
