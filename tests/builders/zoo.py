@@ -128,8 +128,9 @@ class Zoo:
 
     def bundle(self, name: str, engine: str) -> Path | None:
         """The bundle of that model for that engine; None where its format cannot express the model, or is not here."""
-        machine_code_last = sorted(EXPORTERS, key=lambda form: (form != engine, form in NATIVE_CODE_ENGINES))
-        for form in machine_code_last:
+        # A format is named like its engine or serves several; machine code serves its own, and takes a minute to compile.
+        candidates = [form for form in EXPORTERS if form == engine or form not in NATIVE_CODE_ENGINES]
+        for form in sorted(candidates, key=lambda form: form != engine):
             path = self._export(name, form)
             if path is not None and any(artifact.engine == engine for artifact in open_bundle(path).manifest.artifacts):
                 return path
