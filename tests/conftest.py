@@ -64,17 +64,19 @@ def data_root() -> Path:
 
 @pytest.fixture(scope="session")
 def zoo(tmp_path_factory: pytest.TempPathFactory) -> Zoo:
-    """The models of the suites in every format, exported once. The workers of pytest-xdist share the folder above their own."""
-    base = tmp_path_factory.getbasetemp()
-    folder: Path = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "zoo"
-    folder.mkdir(exist_ok=True)
-    return Zoo(folder)
+    """The models of the suites in every format, exported once."""
+    return Zoo(shared_folder(tmp_path_factory, "zoo"))
 
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """The course's models. The workers of pytest-xdist share the folder above their own."""
+    """The course's models, trained once."""
+    return Trained(shared_folder(tmp_path_factory, "trained"))
+
+
+def shared_folder(tmp_path_factory: pytest.TempPathFactory, name: str) -> Path:
+    """A folder of the whole run: the workers of pytest-xdist share the one above their own."""
     base = tmp_path_factory.getbasetemp()
-    folder: Path = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "trained"
+    folder: Path = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
     folder.mkdir(exist_ok=True)
-    return Trained(folder)
+    return folder

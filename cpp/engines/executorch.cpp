@@ -28,6 +28,7 @@
 #include <vector>
 
 #include "ferry/engine.h"
+#include "refusal.hpp"
 
 #if __has_include(<executorch/extension/threadpool/threadpool.h>)
 #include <executorch/extension/threadpool/threadpool.h>
@@ -50,15 +51,11 @@ using executorch::aten::ScalarType;
 using executorch::aten::Tensor;
 using executorch::aten::TensorImpl;
 using executorch::extension::threadpool::NoThreadPoolGuard;
+using ferry::engines::Refusal;
+using ferry::engines::refuse;
 
 constexpr auto method_name = "forward";
 constexpr std::align_val_t program_alignment{64};
-
-// What the user is told, with the code that the plugin's function returns.
-struct Refusal {
-  std::int32_t code;
-  std::string text;
-};
 
 // ---- the runtime's log ------------------------------------------------------------------------------------------------
 
@@ -98,13 +95,6 @@ void require(et::Error error, std::int32_t code, const std::string& task) {
   const auto reason = Log::text();
   throw Refusal{error == et::Error::MemoryAllocationFailed ? FERRY_IO : code,
                 task + ": " + (reason.empty() ? et::to_string(error) : reason)};
-}
-
-std::int32_t refuse(ferry_engine_error* error, std::int32_t code, std::string_view text) noexcept {
-  const auto size = std::min(text.size(), sizeof error->text - 1);
-  std::memcpy(error->text, text.data(), size);
-  error->text[size] = '\0';
-  return code;
 }
 
 // Runs `body` and turns every exception into a code and one line.

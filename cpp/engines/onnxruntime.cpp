@@ -17,14 +17,12 @@
 #include <vector>
 
 #include "ferry/engine.h"
+#include "refusal.hpp"
 
 namespace {
 
-// What the user is told, with the code that the plugin's function returns.
-struct Refusal {
-  std::int32_t code;
-  std::string text;
-};
+using ferry::engines::Refusal;
+using ferry::engines::refuse;
 
 // ---- the C API --------------------------------------------------------------------------------------------------------
 
@@ -64,13 +62,6 @@ using Value = std::unique_ptr<OrtValue, Releaser<OrtValue, &OrtApi::ReleaseValue
 using Type = std::unique_ptr<OrtTypeInfo, Releaser<OrtTypeInfo, &OrtApi::ReleaseTypeInfo>>;
 using Description =
     std::unique_ptr<OrtTensorTypeAndShapeInfo, Releaser<OrtTensorTypeAndShapeInfo, &OrtApi::ReleaseTensorTypeAndShapeInfo>>;
-
-std::int32_t refuse(ferry_engine_error* error, std::int32_t code, std::string_view text) noexcept {
-  const auto size = std::min(text.size(), sizeof error->text - 1);
-  std::memcpy(error->text, text.data(), size);
-  error->text[size] = '\0';
-  return code;
-}
 
 // Runs `body` and turns every exception into a code and one line.
 template <typename Body>

@@ -60,3 +60,13 @@ def engine(request: pytest.FixtureRequest) -> str:
     """An engine of the program of this test that starts fast: importing torch would take Python two seconds."""
     in_python = any(value in ("ferry", "ferry_here") for value in request.node.callspec.params.values())
     return "onnxruntime" if in_python else "torchscript"
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for temporary files, empty before the test."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    return folder

@@ -34,16 +34,6 @@ def bundle(c_bundle: Path) -> Path:
     return c_bundle
 
 
-@pytest.fixture
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder for temporary files, empty before the test."""
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    monkeypatch.setenv("TMPDIR", str(folder))
-    monkeypatch.setattr("tempfile.tempdir", str(folder))
-    return folder
-
-
 def verify(program: Program, bundle: Path, *options: str) -> Any:
     return program("verify", bundle, "--engine", "c", *options)
 

@@ -37,16 +37,6 @@ def bundle(zoo: Zoo, tmp_path: Path) -> Path:
     return Path(shutil.copytree(found, tmp_path / "bundle"))
 
 
-@pytest.fixture
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder for temporary files, empty before the test."""
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    monkeypatch.setenv("TMPDIR", str(folder))
-    monkeypatch.setattr("tempfile.tempdir", str(folder))
-    return folder
-
-
 def verify(program: Program, bundle: Path, *options: str) -> Any:
     return program("verify", bundle, "--engine", "aoti", *options)
 
