@@ -16,7 +16,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Operator:
-    """`expression` has {0}, {1} ... for the operands; `functions` are the helpers of `snippets.FUNCTIONS` that it calls."""
+    """`expression` has {0}, {1} ... for the operands; `functions` are the helpers of `function_snippets.FUNCTIONS` that it calls."""
 
     expression: str
     numpy: Callable[..., Any]

@@ -25,6 +25,7 @@ TABLES = {
     "weights": "[output][input]",
     "bias": "one per output",
 }
+VECTOR_SIZE = 8  # elements of a loop that is worth a call
 SCRATCH = {"floats": "values", "sums": "sums"}  # area -> name of the parameter
 
 
@@ -58,16 +59,23 @@ class LayerPrinter:
         """The text; `needs` then names the snippets that it calls."""
         maps = MapPrinter(self.model, self.layer, self.name)
         loop, head = maps.print(), self._head()
-        after = self._function(f"{self.name}_after", self.after_parameters(), loop)
+        after = f"{OWN}{OWN}APART " + self._function(f"{self.name}_after", self.after_parameters(), loop)
         functions = [self._function(self.name, self.parameters(), [*head, *self._loop_or_call(loop)])]
+        if self._apart:
+            functions = [after, *functions]
         if self.by_fours:
-            functions = [*([after] if loop else []), *functions, self._four()]
+            functions.append(self._four())
         self.needs = list(dict.fromkeys([*self.needs, *maps.needs]))
         title = f"/* ---- Layer {self._index}: {describe(self.layer)} ---- */\n"
         return "\n".join([title, *self._tables.values(), *maps.tables.values(), *functions])
 
+    @property
+    def _apart(self) -> bool:
+        """Is the loop over the maps a function of its own? After an inlined product clang would not vectorise it."""
+        return self.layer.head is not None and bool(self.layer.maps) and self.layer.size >= VECTOR_SIZE
+
     def _loop_or_call(self, loop: list[str]) -> list[str]:
-        if not (self.by_fours and loop):
+        if not self._apart:
             return loop
         return [f"  {OWN}{self.name}_after({', '.join(parameter.name for parameter in self.after_parameters())});"]
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from torchferry.export.c99.function_snippets import FUNCTIONS
+from torchferry.export.c99.gather_snippets import gather
 from torchferry.export.c99.integer_snippets import INTEGERS
 from torchferry.export.c99.kernels import PANEL
 from torchferry.export.c99.model import Model
@@ -14,8 +16,8 @@ from torchferry.export.c99.naming import own
 from torchferry.export.c99.print_calls import print_calls, print_forward
 from torchferry.export.c99.print_layers import LayerPrinter
 from torchferry.export.c99.print_selftest import print_selftest
-from torchferry.export.c99.product_snippets import PRODUCTS, VECTORS, gather
-from torchferry.export.c99.snippets import FUNCTIONS, PLAIN, STRICT
+from torchferry.export.c99.product_snippets import PRODUCTS, VECTORS
+from torchferry.export.c99.snippets import COMPILER, STRICT
 
 Array = NDArray[Any]
 CHECK = "typedef char model_check_workspace[sizeof(model_workspace) == MODEL_WORKSPACE_BYTES ? 1 : -1];\n"
@@ -32,7 +34,8 @@ def print_source(model: Model, header: str, goldens: Mapping[str, Array], expect
     parts = [
         f'#include "{header}"\n\n#include <float.h>\n',
         own(STRICT),
-        own(VECTORS if products else PLAIN),
+        own(COMPILER),
+        own(VECTORS) if products else "",
         own(_shapes(model, rows=products)) if panels else "",
         own(CHECK),
         own(print_helpers(["bits", *needs, *(["quiet"] if floats else [])], model.row_bits)),

@@ -1,28 +1,23 @@
-"""C99 text of the matrix products: columns in vectors or scalars, four samples at once, dot products, and the search for zeros."""
+"""C99 text of the matrix products of one sample: columns in vectors or scalars, and dot products."""
 
 from __future__ import annotations
 
+from torchferry.export.c99.four_snippets import FOUR
 from torchferry.export.c99.snippets import Snippet
 
 VECTORS = """\
 /* ---- Vectors ------------------------------------------------------------------------------------------------------
  * The width follows the target (-march, -mcpu, -msimd128); the results do not. One lane: plain C, for everything else.
  * 32-bit ARM stays scalar: its vectors flush subnormal numbers to zero. */
-#if defined(__GNUC__)
-#define MODEL_INLINE static inline __attribute__((always_inline))
-#define MODEL_ALIGNED __attribute__((aligned(64)))
-#if defined(__AVX512F__)
+#if !defined(__GNUC__)
+#define MODEL_LANES 1
+#elif defined(__AVX512F__)
 #define MODEL_LANES 16
 #elif defined(__AVX__)
 #define MODEL_LANES 8
 #elif defined(__SSE2__) || defined(__aarch64__) || defined(__wasm_simd128__)
 #define MODEL_LANES 4
 #else
-#define MODEL_LANES 1
-#endif
-#else
-#define MODEL_INLINE static inline
-#define MODEL_ALIGNED
 #define MODEL_LANES 1
 #endif
 
@@ -37,55 +32,6 @@ typedef float model_quad __attribute__((vector_size(16), aligned(4), may_alias))
 #else
 #define MODEL_WIDE
 #endif
-"""
-
-GATHER = """\
-/* The inputs that are not zero, with their row numbers; returns how many. Adding the others would change nothing. */
-static size_t model_gather_{type}(const size_t count, const {ctype} *const restrict x, float *const restrict values,
-    uint{bits}_t *const restrict rows) {{
-  size_t found = 0;
-{skip}\
-  for (; i < count; ++i) {{
-    values[found] = (float)x[i];
-    rows[found] = (uint{bits}_t)i;
-    found += x[i] != 0 ? 1u : 0u;
-  }}
-  return found;
-}}
-"""
-
-SKIP_BYTES = """\
-  size_t i = 0;
-  for (; i + 8 <= count; i += 8) {
-    const uint8_t *const p = x + i;
-    const uint64_t eight = (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 |
-                           (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 | (uint64_t)p[7] << 56;
-    if (eight == 0) {
-      continue;
-    }
-    for (size_t k = 0; k < 8; ++k) {
-      values[found] = (float)p[k];
-      rows[found] = (uint16_t)(i + k);
-      found += p[k] != 0 ? 1u : 0u;
-    }
-  }
-"""
-
-COUNT = """\
-/* Are so few of the inputs zero that looking for them costs more than it saves? */
-static int model_is_dense_{type}(const size_t count, const {ctype} *const x) {{
-  size_t zeros = 0;
-  for (size_t start = 0; start < count;) {{
-    const size_t length = count - start < 240 ? count - start : 240;
-    uint8_t part = 0; /* bytes: sixteen to sixty-four at once */
-    for (size_t i = 0; i < length; ++i) {{
-      part = (uint8_t)(part + (x[start + i] == 0 ? 1 : 0));
-    }}
-    zeros += part;
-    start += length;
-  }}
-  return zeros * 8 < count;
-}}
 """
 
 COLUMNS_VECTOR = """\
@@ -254,102 +200,6 @@ static void model_columns(const size_t inputs, const size_t outputs, const int s
 #endif
 """
 
-FOUR = """\
-/* ---- The same for four samples at once: a weight that has been loaded serves all four ---------------------------- */
-
-#if MODEL_LANES > 1
-#if MODEL_LANES == 16 || defined(__aarch64__)
-#define MODEL_FOUR_TILE 6 /* 32 vector registers */
-#else
-#define MODEL_FOUR_TILE 2 /* 16 vector registers */
-#endif
-
-MODEL_INLINE MODEL_WIDE void model_four_tile(const int vectors, const int quads, const size_t count, const float *const x[4],
-    const float *const restrict wide, const size_t width, const float *const restrict narrow,
-    const float *const restrict bias, float *const y[4], const size_t at,
-    const float *const restrict narrow_bias, const size_t narrow_at, const size_t narrow_columns) {
-  model_vector a[4][MODEL_FOUR_TILE];
-  model_quad q[4][4];
-  for (int r = 0; r < 4; ++r) {
-    for (int t = 0; t < vectors; ++t) {
-      a[r][t] = (model_vector){0.0f};
-    }
-    for (int t = 0; t < quads; ++t) {
-      q[r][t] = (model_quad){0.0f};
-    }
-  }
-  for (size_t i = 0; i < count; ++i) {
-    for (int t = 0; t < vectors; ++t) {
-      const model_vector w = MODEL_VECTOR(wide + i * width + t * MODEL_LANES);
-      for (int r = 0; r < 4; ++r) {
-        a[r][t] += x[r][i] * w;
-      }
-    }
-    for (int t = 0; t < quads; ++t) {
-      const model_quad w = MODEL_QUAD(narrow + (i * (size_t)quads + (size_t)t) * 4);
-      for (int r = 0; r < 4; ++r) {
-        q[r][t] += x[r][i] * w;
-      }
-    }
-  }
-  for (int r = 0; r < 4; ++r) {
-    for (int t = 0; t < vectors; ++t) {
-      *(model_vector *)(y[r] + at + t * MODEL_LANES) = a[r][t] + MODEL_VECTOR(bias + t * MODEL_LANES);
-    }
-    for (int t = 0; t < quads; ++t) {
-      const model_quad sum = q[r][t] + MODEL_QUAD(narrow_bias + t * 4);
-      for (size_t j = (size_t)t * 4; j < narrow_columns && j < (size_t)t * 4 + 4; ++j) {
-        y[r][narrow_at + j] = sum[j % 4];
-      }
-    }
-  }
-}
-
-/* One panel of columns; the narrow columns go with its last tile where the registers allow. */
-MODEL_INLINE MODEL_WIDE void model_four_panel(const size_t count, const float *const x[4], const float *const restrict wide,
-    const size_t width, const float *const restrict bias, float *const y[4],
-    const size_t start, const float *const restrict narrow,
-    const float *const restrict narrow_bias, const size_t narrow_at,
-    const size_t narrow_columns) {
-  const int vectors = (int)(width / MODEL_LANES);
-  const int tiles = vectors > MODEL_FOUR_TILE ? (vectors + MODEL_FOUR_TILE - 1) / MODEL_FOUR_TILE : 1;
-  const int tile = (vectors + tiles - 1) / tiles;
-  const int quads = (int)((narrow_columns + 3) / 4);
-  const int together = vectors - (tiles - 1) * tile + quads <= MODEL_FOUR_TILE + 1;
-  for (int t = 0; t + 1 < tiles; ++t) {
-    const size_t at = (size_t)(t * tile) * MODEL_LANES;
-    model_four_tile(tile, 0, count, x, wide + at, width, narrow, bias + start + at, y, start + at, narrow_bias, 0, 0);
-  }
-  const size_t at = (size_t)((tiles - 1) * tile) * MODEL_LANES;
-  model_four_tile(vectors - (tiles - 1) * tile, together ? quads : 0, count, x, wide + at, width, narrow, bias + start + at, y, start + at,
-                  narrow_bias, narrow_at, together ? narrow_columns : 0);
-  if (!together) {
-    model_four_tile(0, quads, count, x, wide, 0, narrow, bias, y, 0, narrow_bias, narrow_at, narrow_columns);
-  }
-}
-
-MODEL_INLINE MODEL_WIDE void model_four_columns(const size_t inputs, const size_t outputs, const float *const x[4],
-    const float *const restrict wide, const float *const restrict narrow,
-    const float *const restrict bias, float *const y[4]) {
-  const size_t split = outputs / 16 * 16;
-  const size_t last = split % MODEL_PANEL == 0 && split > 0 ? MODEL_PANEL : split % MODEL_PANEL; /* columns of the last panel */
-  const size_t whole = split - last;
-  for (size_t start = 0; start < whole; start += MODEL_PANEL) {
-    model_four_panel(inputs, x, wide + start * inputs, MODEL_PANEL, bias, y, start, narrow, bias, 0, 0);
-  }
-  model_four_panel(inputs, x, wide + whole * inputs, last, bias, y, whole, narrow, bias + split, split, outputs - split);
-}
-#else
-static void model_four_columns(const size_t inputs, const size_t outputs, const float *const x[4],
-    const float *const restrict wide, const float *const restrict narrow, const float *const restrict bias,
-    float *const y[4]) {
-  for (int r = 0; r < 4; ++r) {
-    model_columns(inputs, outputs, 1, inputs, x[r], NULL, wide, narrow, bias, y[r]);
-  }
-}
-#endif
-"""
-
 DOT = """\
 /* One output: sixteen partial sums over i mod 16, added pairwise, and the bias last. */
 MODEL_INLINE MODEL_WIDE float model_dot(const size_t count, const float *const restrict x, const float *const restrict w, const float bias) {
@@ -401,10 +251,3 @@ PRODUCTS: dict[str, Snippet] = {
     "dot": Snippet(DOT),
     "to_floats": Snippet(TO_FLOATS),
 }
-
-
-def gather(dtype: str, row_bits: int) -> str:
-    """The search for zeros in inputs of one dtype, with row numbers of 16 or 32 bits."""
-    ctype = "uint8_t" if dtype == "uint8" else "float"
-    skip = SKIP_BYTES.replace("uint16_t", f"uint{row_bits}_t") if dtype == "uint8" else "  size_t i = 0;\n"
-    return GATHER.format(type=dtype, ctype=ctype, bits=row_bits, skip=skip) + "\n" + COUNT.format(type=dtype, ctype=ctype)

@@ -13,7 +13,7 @@ from builders.generated_c import Array, run_tool
 from torchferry.export.c99 import elementary
 from torchferry.export.c99.naming import named, own
 from torchferry.export.c99.print_source import print_helpers
-from torchferry.export.c99.snippets import PLAIN, STRICT
+from torchferry.export.c99.snippets import COMPILER, STRICT
 
 EXACT = {"exp": torch.exp, "expm1": torch.expm1, "tanh": torch.tanh, "erf": torch.erf, "sigmoid": torch.sigmoid, "log": torch.log}
 RANGE = {"expm1": (-np.inf, 0.0), "log": (1.0, np.inf)}
@@ -100,7 +100,9 @@ def test_no_float32_at_all_exceeds_the_bound(name: str, tmp_path: Path) -> None:
     low, high = {"expm1": ("-INFINITY", "0.0f"), "log": ("1.0f", "INFINITY")}.get(name, ("-INFINITY", "INFINITY"))
     body = EXHAUSTIVE.format(name=name, exact=C_EXACT[name], low=low, high=high)
     text = named(
-        own(f"#include <float.h>\n#include <stddef.h>\n#include <stdint.h>\n{STRICT}{PLAIN}{print_helpers(['bits', name], 16)}"),
+        own(
+            f"#include <float.h>\n#include <stddef.h>\n#include <stdint.h>\n{STRICT}{COMPILER}{print_helpers(['bits', name], 16)}"
+        ),
         "t",
     )
     (tmp_path / "all.c").write_text(text + body)
