@@ -9,7 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
+import torchferry
 from builders.bundles import edit_manifest, fill_bundle, reseal
 from builders.programs import BUILD, Program
 from torchferry.errors import ExitCode
@@ -123,3 +126,14 @@ print(json.dumps(report))
     cells = matrix(ferry_here, bundle_copy, "--engine", "torchscript", "--ferry-run", program, code=ExitCode.MISMATCH)
     status = {(cell["language"], cell["status"]) for cell in cells if cell["device"] == "cpu"}
     assert status == {("Python", "passed"), ("C++", "failed")}
+
+
+def test_bits_are_promised_only_where_every_number_of_threads_gives_them(ferry_here: Program, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(4, 8, 1), nn.Flatten()).eval()  # on AVX-512 its kernel divides the sums among the threads
+    golden = np.random.default_rng(0).normal(size=(6, 4, 16, 16)).astype(np.float32)
+    torchferry.export(
+        module, inputs={"image": golden}, golden=golden, to=("torchscript",), out=tmp_path / "b", note=lambda _: None
+    )
+    cells = matrix(ferry_here, tmp_path / "b", *SHORT)
+    assert {cell["threads"] for cell in cells if cell["status"] == "passed"} == {1, 2}

@@ -131,6 +131,8 @@ def export(
 
 def _quantized(formats: list[str], quantize: str | None) -> list[str]:
     """The formats with `c-int8` for `c`. Raises FerryError(USAGE)."""
+    if not formats:
+        raise FerryError(ExitCode.USAGE, "--to: got no format, expected one or more of torchscript,onnx,aoti,c,executorch")
     if quantize is None:
         return formats
     if quantize != "int8":
@@ -165,10 +167,10 @@ def export_factory(
     from torchferry.export.specs import parse_input
 
     specs = _named("--input", inputs)
+    module = load_module(reference, weights)
     named = bundle_name(name or reference.rpartition(":")[2])
     target = EXPORTED / named if out is None else out
     check_target(target, force=force)
-    module = load_module(reference, weights)
     return export_module(
         module,
         inputs=specs,

@@ -20,6 +20,7 @@ from torchferry.errors import ExitCode, FerryError
 from torchferry.export.devices import check_devices
 from torchferry.export.exporter import EXPORTERS, GoldenInputs, export_bundle, print_note
 from torchferry.export.framing import Preprocess, framed
+from torchferry.export.golden_cases import require_samples
 from torchferry.export.outputs import infer_outputs, name_leaves, run_module
 from torchferry.export.refusals import (
     require_eval,
@@ -78,6 +79,10 @@ def export(
     randomness, float64, a device in the code, outputs that alias inputs, sizes that are frozen, constant goldens), FORMAT where a
     format cannot express the module, MISMATCH where an artifact disagrees with eager, IO.
     """
+    if not isinstance(module, nn.Module):
+        raise FerryError(
+            ExitCode.USAGE, f"module: got {type(module).__name__}, expected a torch.nn.Module; put the function into forward"
+        )
     target = Path(out)
     check_target(target, force=force)
     plan = _plan(module, inputs, outputs, golden, description, preprocess, classes, symbols or {}, to, seed, note)
@@ -153,9 +158,10 @@ def _golden_arrays(
     arrays = {str(key): _array(value) for key, value in golden.items()}
     inputs_only = Contract.model_construct(inputs=specs, outputs=(), symbols=dict(limits), classes=None)
     try:
-        check_inputs(inputs_only, arrays)
+        sizes = check_inputs(inputs_only, arrays)
     except FerryError as error:
         raise FerryError(error.code, f"golden: {error}") from None
+    require_samples(sizes)
     return {spec.name: arrays[spec.name] for spec in specs}
 
 

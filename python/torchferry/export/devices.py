@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torchferry.bundle.contract import Array
 from torchferry.errors import ExitCode, FerryError
 from torchferry.export.origin import current_origin
+from torchferry.export.quiet import quiet
 
 _PRETENDED = torch.device("cuda:7")  # a device that no code names by chance
 
@@ -26,8 +26,7 @@ def check_devices(module: nn.Module, inputs: Mapping[str, Array]) -> str | None:
     Raises FerryError(BAD_INPUT) where its code names a device.
     """
     named, default = _Named(), _Default()
-    with warnings.catch_warnings(), FakeTensorMode(allow_non_fake_inputs=True) as fakes:
-        warnings.simplefilter("ignore")
+    with quiet(), FakeTensorMode(allow_non_fake_inputs=True) as fakes:
         try:
             state = {name: fakes.from_tensor(tensor) for name, tensor in module.state_dict(keep_vars=True).items()}
             here = [fakes.from_tensor(torch.from_numpy(np.array(array))) for array in inputs.values()]

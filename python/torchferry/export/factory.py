@@ -18,6 +18,7 @@ from torchferry.bundle.contract import Array
 from torchferry.bundle.npy import read_array
 from torchferry.errors import ExitCode, FerryError
 from torchferry.export.origin import origin_of
+from torchferry.export.quiet import quiet
 from torchferry.export.source import first_line
 
 _STATE_KEYS = ("state_dict", "model_state_dict", "model")  # where checkpoints of training scripts keep the weights
@@ -42,7 +43,7 @@ def build(reference: str, where: str) -> nn.Module:
         return factory
     try:
         made = factory()
-    except Exception as error:  # whatever the user's code raises
+    except (Exception, SystemExit) as error:  # whatever the user's code raises
         raise _fault(f"{where}: {reference}", error, "expected it to build the module without arguments") from None
     if not isinstance(made, nn.Module):
         raise FerryError(
@@ -53,6 +54,10 @@ def build(reference: str, where: str) -> nn.Module:
 
 def _find(reference: str, where: str) -> Any:
     package, _, name = reference.partition(":")
+    if not package or not name:
+        raise FerryError(
+            ExitCode.USAGE, f"{where}: got {reference!r}, expected package.module:factory; name both the module and the factory"
+        )
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
@@ -63,7 +68,7 @@ def _find(reference: str, where: str) -> Any:
             ExitCode.USAGE,
             f"{where}: got {reference!r}, expected package.module:factory: no module named {error.name!r}; run it in the folder that holds the code",
         ) from None
-    except Exception as error:  # whatever the user's code raises while it is imported
+    except (Exception, SystemExit) as error:  # whatever the user's code raises while it is imported
         raise _fault(f"{where}: {package}", error, "expected it to be importable") from None
     for part in name.split("."):
         if not hasattr(found, part):
@@ -79,7 +84,7 @@ def _find(reference: str, where: str) -> Any:
     return found
 
 
-def _fault(where: str, error: Exception, expected: str) -> FerryError:
+def _fault(where: str, error: BaseException, expected: str) -> FerryError:
     line = origin_of(error)
     return FerryError(
         ExitCode.BAD_INPUT, f"{where}: got {type(error).__name__}: {first_line(error)}{f' at {line}' if line else ''}; {expected}"
@@ -89,9 +94,10 @@ def _fault(where: str, error: Exception, expected: str) -> FerryError:
 def load_weights(module: nn.Module, path: Path) -> None:
     """Load a state_dict, with `weights_only=True`: no code in the file is run. Raises FerryError(IO or BAD_INPUT)."""
     if not path.is_file():
-        raise FerryError(ExitCode.IO, f"--weights {path}: got no such file, expected a state_dict; check the path")
+        raise FerryError(ExitCode.IO, f"--weights {path}: got {_found(path)}, expected a state_dict; check the path")
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        with quiet():  # torch warns of pickle protocols
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError, zipfile.BadZipFile) as error:
         objects = "Weights only load failed" in str(error)
         problem = (
@@ -108,6 +114,10 @@ def load_weights(module: nn.Module, path: Path) -> None:
         )
     _require_fit(module, state, path)
     module.load_state_dict(state)
+
+
+def _found(path: Path) -> str:
+    return "a folder" if path.is_dir() else "no such file"
 
 
 def _state_dict(loaded: Any) -> Mapping[str, torch.Tensor] | None:
@@ -143,7 +153,7 @@ def _few(names: list[str]) -> str:
 def read_goldens(path: Path) -> dict[str, Array] | Array:
     """Golden inputs from .npz (by name) or .npy (one input). Raises FerryError(IO or BAD_INPUT)."""
     if not path.is_file():
-        raise FerryError(ExitCode.IO, f"--golden {path}: got no such file, expected .npz or .npy; check the path")
+        raise FerryError(ExitCode.IO, f"--golden {path}: got {_found(path)}, expected .npz or .npy; check the path")
     where = f"--golden {path}"
     if not zipfile.is_zipfile(path):
         return read_array(path.read_bytes(), where=where, code=ExitCode.BAD_INPUT)

@@ -10,6 +10,7 @@ from torchferry.bundle.golden import CaseArrays
 from torchferry.errors import ExitCode, FerryError
 from torchferry.export.outputs import resize
 from torchferry.export.reference import Reference
+from torchferry.export.source import first_line
 
 OTHER_SIZES = "other-sizes"
 FEW = 8
@@ -27,16 +28,21 @@ class GoldenInputs:
 def golden_cases(reference: Reference, contract: Contract, inputs: Mapping[str, Array]) -> list[CaseArrays]:
     """The cases of a bundle; the first holds every sample. Raises FerryError(BAD_INPUT)."""
     sizes = check_inputs(contract, inputs)
-    if sizes.get(BATCH, 2) < 2:
-        raise FerryError(
-            ExitCode.BAD_INPUT, f"golden: batch {BATCH}: got {sizes[BATCH]}, expected at least 2 samples; give more of them"
-        )
+    require_samples(sizes)
     batches = [sizes[BATCH], 1] if BATCH in sizes else [1]
     cases = [_case(reference, contract, f"batch-{size}", first_samples(contract, inputs, size)) for size in batches]
     other = _other_sizes(contract, sizes)
     if other != sizes:
         cases.append(_case(reference, contract, OTHER_SIZES, resize(inputs, contract.inputs, other)))
     return cases
+
+
+def require_samples(sizes: Mapping[str, int]) -> None:
+    """One sample could not show that a batch is computed sample by sample. Raises FerryError(BAD_INPUT)."""
+    if sizes.get(BATCH, 2) < 2:
+        raise FerryError(
+            ExitCode.BAD_INPUT, f"golden: batch {BATCH}: got {sizes[BATCH]}, expected at least 2 samples; give more of them"
+        )
 
 
 def first_samples(contract: Contract, inputs: Mapping[str, Array], count: int) -> dict[str, Array]:
@@ -54,6 +60,11 @@ def _case(reference: Reference, contract: Contract, name: str, inputs: Mapping[s
         check_outputs(contract, case.float32, check_inputs(contract, inputs))
     except FerryError as error:
         raise FerryError(ExitCode.BAD_INPUT, f"module: {error}; correct the module or its contract") from None
+    except Exception as error:  # whatever the user's code raises for a batch of one
+        raise FerryError(
+            ExitCode.BAD_INPUT,
+            f"module: {name}: got {type(error).__name__}: {first_line(error)}, expected an answer; that of a sample must not need others beside it",
+        ) from None
     return case
 
 

@@ -28,6 +28,12 @@ MODULE_NAMES = "pkg.torch.onnx.name_scopes"  # beside a node: the modules around
 
 def export(source: ExportSource, folder: Path) -> Artifact:
     """Write model.onnx. Raises FerryError(FORMAT) where an operator has no ONNX form."""
+    both = {spec.name for spec in source.contract.inputs} & {spec.name for spec in source.contract.outputs}
+    if both:
+        raise FerryError(
+            ExitCode.FORMAT,
+            f"torch.onnx: {min(both)}: got an input and an output of that name, expected two names; rename one of them",
+        )
     try:
         with quiet():
             model, how = _model(source)
@@ -37,7 +43,7 @@ def export(source: ExportSource, folder: Path) -> Artifact:
     except FerryError:
         raise
     except Exception as error:  # torch.onnx and onnx raise errors of many kinds for a graph that they cannot take
-        raise FerryError(ExitCode.FORMAT, f"torch.onnx: {type(source.module).__name__}: {first_line(error)}") from None
+        raise FerryError(ExitCode.FORMAT, f"torch.onnx: {type(source.module).__name__}: {first_line(_root(error))}") from None
     opset = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
     return Artifact(
         format="onnx",
@@ -46,6 +52,13 @@ def export(source: ExportSource, folder: Path) -> Artifact:
         producer=f"torch {torch.__version__}, onnx {onnx.__version__}{how}",
         requires={"ir_version": str(model.ir_version), "opset": str(opset)},
     )
+
+
+def _root(error: BaseException) -> BaseException:
+    """torch.onnx wraps what went wrong in advice on how to report it."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 def _model(source: ExportSource) -> tuple[onnx.ModelProto, str]:

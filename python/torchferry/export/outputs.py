@@ -13,7 +13,7 @@ from torchferry.errors import ExitCode, FerryError
 from torchferry.export.framing import Leaf, leaves
 from torchferry.export.origin import origin_of
 from torchferry.export.source import first_line
-from torchferry.export.specs import DTYPES
+from torchferry.export.specs import DTYPES, new_spec
 
 Shapes = list[tuple[int, ...]]
 
@@ -80,8 +80,10 @@ def infer_outputs(
         if other != sizes[symbol]:
             resized = resize(inputs, specs, {**sizes, symbol: other})
             changed[symbol] = (other, _shapes(_run_changed(module, resized, symbol, sizes[symbol], other)))
+    double = any(spec.dtype == "float64" for spec in specs)
     return tuple(
-        _output_spec(name, leaf.value, index, sizes, changed) for index, (name, leaf) in enumerate(zip(names, base, strict=True))
+        _output_spec(name, leaf.value, index, sizes, changed, double=double)
+        for index, (name, leaf) in enumerate(zip(names, base, strict=True))
     )
 
 
@@ -116,7 +118,13 @@ def _run_changed(module: nn.Module, inputs: Mapping[str, Array], symbol: str, si
 
 
 def _output_spec(
-    name: str, value: torch.Tensor, index: int, sizes: Mapping[str, int], changed: Mapping[str, tuple[int, Shapes]]
+    name: str,
+    value: torch.Tensor,
+    index: int,
+    sizes: Mapping[str, int],
+    changed: Mapping[str, tuple[int, Shapes]],
+    *,
+    double: bool,
 ) -> TensorSpec:
     dtype = str(value.dtype).removeprefix("torch.")
     if dtype not in DTYPES:
@@ -124,13 +132,19 @@ def _output_spec(
             ExitCode.BAD_INPUT,
             f"module: output {name}: dtype: got {dtype}, expected one of {', '.join(DTYPES)}; convert it in forward",
         )
+    if dtype == "float64" and not double:
+        raise FerryError(
+            ExitCode.BAD_INPUT,
+            f"module: output {name}: got float64 from inputs without it, expected float32: a float64 constant in forward? give it "
+            "dtype=torch.float32, or make it a buffer and call module.float()",
+        )
     for symbol, (_, shapes) in changed.items():
         if len(shapes[index]) != value.ndim:
             raise FerryError(
                 ExitCode.BAD_INPUT, f"module: output {name}: rank: got another one with another {symbol}, expected a fixed rank"
             )
     shape = tuple(_dim(name, axis, value.shape[axis], index, sizes, changed) for axis in range(value.ndim))
-    return TensorSpec(name=name, dtype=dtype, shape=shape, range=None, unit=None, allow_nonfinite=False)  # type: ignore[arg-type]
+    return new_spec(f"output {name}", {"name": name, "dtype": dtype, "shape": shape})
 
 
 def _dim(

@@ -78,11 +78,31 @@ def _parse_text(name: str, text: str) -> TensorSpec:
 def _spec(name: str, dtype: str, shape: tuple[int | str, ...], limits: tuple[float, float] | None) -> TensorSpec:
     if dtype not in DTYPES:
         raise FerryError(ExitCode.USAGE, f"input {name}: dtype: got {dtype}, expected one of {', '.join(DTYPES)}")
-    fields = {"name": name, "dtype": dtype, "shape": shape, "range": limits, "unit": None, "allow_nonfinite": False}
+    if limits is not None and not _fits(limits, dtype):
+        raise FerryError(
+            ExitCode.USAGE,
+            f"input {name}: range: got {limits[0]:g}..{limits[1]:g}, expected numbers that {dtype} has; correct the range or the dtype",
+        )
+    return new_spec(f"input {name}", {"name": name, "dtype": dtype, "shape": shape, "range": limits})
+
+
+def new_spec(where: str, fields: Mapping[str, Any]) -> TensorSpec:
+    """A tensor spec without unit. Raises FerryError(USAGE) that begins with `where`."""
     try:
-        return TensorSpec.model_validate(fields)
+        return TensorSpec.model_validate({"range": None, "unit": None, "allow_nonfinite": False, **fields})
     except ValidationError as error:
-        raise FerryError(ExitCode.USAGE, f"input {name}: {_problem(error)}; expected {GRAMMAR}") from None
+        at_name = error.errors(include_url=False)[0]["loc"][:1] == ("name",)
+        expected = "a name of letters, digits and _, at most 64, not beginning with a digit" if at_name else GRAMMAR
+        raise FerryError(ExitCode.USAGE, f"{where}: {_problem(error)}; expected {expected}") from None
+
+
+def _fits(limits: tuple[float, float], dtype: str) -> bool:
+    if dtype == "bool":
+        return limits[0] >= 0 and limits[1] <= 1
+    if dtype.startswith("float"):
+        return True
+    numbers = np.iinfo(dtype)
+    return limits[0] >= numbers.min and limits[1] <= numbers.max
 
 
 def _problem(error: ValidationError) -> str:

@@ -7,16 +7,18 @@ other sizes.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch.jit._trace import TracerWarning
+from torch.overrides import TorchFunctionMode
 
 from torchferry.bundle.manifest import Artifact
 from torchferry.bundle.writer import file_entry
 from torchferry.errors import ExitCode, FerryError
-from torchferry.export.origin import is_users, origin_of, place, script_origin
+from torchferry.export.origin import current_origin, is_users, origin_of, place, script_origin
 from torchferry.export.source import ExportSource, first_line
 
 FILE = "model.ts.pt"
@@ -55,13 +57,45 @@ def _trace(module: torch.nn.Module, examples: tuple[torch.Tensor, ...], script_p
     except Exception as error:  # whatever the user's code raises on traced tensors
         where = origin_of(error)
         raise _neither(script_problem, f"{first_line(error)}{f' at {where}' if where else ''}") from None
-    frozen = [item for item in caught if issubclass(item.category, TracerWarning) and is_users(item.filename)]
+    warned = [item for item in caught if issubclass(item.category, TracerWarning) and is_users(item.filename)]
+    frozen = [place(item.filename, item.lineno) for item in warned] + _escapes(module, examples)
     if frozen:
-        raise _neither(
-            script_problem,
-            f"it would freeze a decision that depends on the data at {place(frozen[0].filename, frozen[0].lineno)}",
-        )
+        raise _neither(script_problem, f"it would freeze a decision that depends on the data at {frozen[0]}")
     return traced
+
+
+def _escapes(module: torch.nn.Module, examples: tuple[torch.Tensor, ...]) -> list[str]:
+    """The lines where values leave the graph without a TracerWarning; in a run of its own, since a mode hides the lines of warnings."""
+    escapes = _Escapes(module)
+    with torch.no_grad(), escapes:
+        module(*examples)
+    return escapes.seen
+
+
+class _Escapes(TorchFunctionMode):
+    """Notes calls that give Python values made from tensors other than parameters and buffers."""
+
+    FUNCTIONS = (
+        torch.equal,
+        torch.allclose,
+        torch.Tensor.equal,
+        torch.Tensor.allclose,
+        torch.Tensor.numpy,
+        torch.Tensor.__array__,
+    )
+
+    def __init__(self, module: torch.nn.Module) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+        self._state = {id(tensor) for tensor in (*module.parameters(), *module.buffers())}
+
+    def __torch_function__(
+        self, func: Any, types: object, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Call `func` as it is."""
+        if func in self.FUNCTIONS and any(id(arg) not in self._state for arg in args if isinstance(arg, torch.Tensor)):
+            self.seen += [where] if (where := current_origin()) else []
+        return func(*args, **(kwargs or {}))
 
 
 def _neither(script_problem: str, trace_problem: str) -> FerryError:

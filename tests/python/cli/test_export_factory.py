@@ -42,6 +42,10 @@ def broken():
     return [][3]
 
 
+def leaving():
+    raise SystemExit(3)
+
+
 def text():
     return "no module"
 
@@ -103,6 +107,14 @@ def test_checkpoints_single_arrays_and_output_specs_are_taken(ferry_here: Progra
     assert ferry_here("export", "usercode:Net", *INPUT, "--to", "torchscript", "--out", "b", *options).code == ExitCode.OK
 
 
+@pytest.mark.usefixtures("work")
+def test_a_contract_that_the_module_contradicts_is_told_in_one_line(ferry: Program) -> None:
+    done = ferry("export", "usercode:Net", "--input", "image=uint8[N,4,8,8]", "--out", "b")  # torch's own log must stay quiet too
+    assert done.code == ExitCode.BAD_INPUT
+    assert done.stderr.count("\n") == 1
+    assert "4 channels" in done.stderr
+
+
 def test_without_goldens_it_says_synthetic(ferry_here: Program, work: Path) -> None:
     done = ferry_here("export", "usercode:Net", *INPUT, "--to", "torchscript", "--out", "b", "--seed", "7")
     assert "synthetic" in done.stdout.decode()
@@ -137,6 +149,12 @@ def test_preprocessing_limits_and_a_name_may_be_given(ferry_here: Program, work:
         (["usercode:Net", "--golden", "usercode.py"], 7, "--golden usercode.py"),
         (["usercode:broken"], 7, "IndexError: list index out of range at usercode.py:25: return [][3]"),
         (["usercode:text"], 7, "got str, expected a torch.nn.Module"),
+        (["usercode:leaving"], 7, "got SystemExit: 3 at usercode.py"),
+        ([":Net"], 2, "name both the module and the factory"),
+        (["usercode:"], 2, "name both the module and the factory"),
+        (["usercode:Net", "--weights", "."], 6, "got a folder"),
+        (["usercode:Net", "--input", "other=uint8[N,3]:0..256"], 2, "numbers that uint8 has"),
+        (["usercode:Net", "--to", ""], 2, "got no format"),
         (["usercode:absent"], 2, "usercode has no 'absent'"),
         (["usercode:number"], 2, "a int"),
         (["nowhere:Net"], 2, "no module named 'nowhere'"),

@@ -44,6 +44,19 @@ def test_importing_torchferry_imports_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_an_output_name_that_no_manifest_allows_is_refused(out: Path) -> None:
+    code, text = problem(nn.Linear(4, 2), out, outputs=["a b"])
+    assert (code, "\n" in text) == (ExitCode.USAGE, False)
+    assert "output a b" in text
+    assert "a name of letters" in text
+
+
+def test_a_function_is_no_module(tmp_path: Path) -> None:
+    with pytest.raises(FerryError) as caught:
+        torchferry.export(torch.relu, inputs={"x": "float32[N,4]"}, out=tmp_path / "b")  # type: ignore[arg-type]
+    assert (caught.value.code, "expected a torch.nn.Module" in str(caught.value)) == (ExitCode.USAGE, True)
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_a_users_module_becomes_a_bundle_whose_engines_agree(name: str, out: Path) -> None:
     sample = MODULES[name]

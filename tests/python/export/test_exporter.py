@@ -148,6 +148,42 @@ def test_a_module_that_a_format_cannot_express_is_named_with_its_line_and_a_way_
         assert part in text
 
 
+class UndecidedByEqual(Unscriptable):
+    """torch.jit.trace says nothing of this decision."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        y, label = super().forward(x)
+        return (y, label) if torch.equal(x.clamp(-100, 100), x) else (y + 1, label)
+
+
+class UndecidedByNumpy(Unscriptable):
+    """Nor of this one."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        y, label = super().forward(x)
+        return (y, label) if np.asarray(x.detach()).max() < 100 else (y + 1, label)
+
+
+class EqualWeights(Unscriptable):
+    """This decision depends on no data."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        y, label = super().forward(x)
+        return (y, label) if torch.equal(self.factor, self.factor) else (y + 1, label)
+
+
+@pytest.mark.parametrize(("kind", "line"), [(UndecidedByEqual, "torch.equal"), (UndecidedByNumpy, "np.asarray")])
+def test_a_decision_that_a_trace_would_freeze_in_silence_is_refused(kind: type[nn.Module], line: str, out: Path) -> None:
+    code, text = refusal(kind().eval(), out)
+    assert code == ExitCode.FORMAT
+    assert "freeze a decision" in text
+    assert line in text
+
+
+def test_a_decision_about_weights_may_be_frozen(out: Path) -> None:
+    assert "traced" in export(EqualWeights().eval(), out).manifest.artifacts[-1].producer
+
+
 def plant(monkeypatch: pytest.MonkeyPatch, module: nn.Module, *, traced: bool = False) -> None:
     """An exporter of `torchscript` that writes another module than it was given."""
 

@@ -77,6 +77,29 @@ class FixedBatch(Linear):
         return super().forward(x.reshape(6, 2, 2).flatten(1))
 
 
+class BarelyDropping(Linear):
+    def forward(self, x: Tensor) -> Tensor:
+        return F.dropout(super().forward(x), p=1e-9, training=True)
+
+
+class Float64Constant(Linear):
+    def __init__(self) -> None:
+        super().__init__()
+        self.offset = torch.ones(4, dtype=torch.float64)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) + self.offset
+
+
+class BatchStatistics(Linear):
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(4, track_running_stats=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(super().forward(x))  # type: ignore[no-any-return]
+
+
 class Half(Linear):
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x).half()
@@ -99,6 +122,12 @@ def training_inside() -> nn.Module:
     return module
 
 
+def not_a_number() -> nn.Module:
+    module = Linear()
+    module.layer.weight.data[1, 2] = torch.nan
+    return module
+
+
 def on_meta() -> nn.Module:
     return Linear().to("meta")
 
@@ -109,6 +138,11 @@ CASES = [
     (Noisy(), GRID, ("two answers", "randn at test_refusals.py:")),
     (Counting(), GRID, ("two answers", "remembers its calls")),
     (double_weight(), GRID, ("layer.weight", "float64", "module.float()")),
+    (BarelyDropping(), GRID, ("draws random numbers", "dropout at test_refusals.py:", "training=self.training")),
+    (not_a_number(), GRID, ("layer.weight", "NaN", "load other weights")),
+    (Float64Constant(), GRID, ("output output", "float64 constant", "dtype=torch.float32")),
+    (BatchStatistics(), GRID, ("batch-1", "Expected more than 1 value per channel", "others beside it")),
+    (Linear(), GRID[:0], ("golden", "got 0", "at least 2 samples")),
     (on_meta(), GRID, ("layer.weight", "device meta", "module.cpu()")),
     (NamingTheCpu(), GRID, ("device baked in", "ones at test_refusals.py:", "device=x.device")),
     (MovingToTheCpu(), GRID, ("device baked in", ".cpu()")),
@@ -139,6 +173,25 @@ def test_a_harmful_module_or_golden_is_refused(
     for word in words:
         assert word in text
     assert list(tmp_path.iterdir()) == []
+
+
+class Transposing(nn.Module):
+    """Under a dispatch mode this takes another kernel, whose last bits differ."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer = nn.Linear(12, 8)
+        self.drop = nn.Sequential(nn.Dropout(), nn.RReLU())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.drop(self.layer(x.transpose(1, 2)))  # type: ignore[no-any-return]
+
+
+def test_a_module_whose_kernels_depend_on_who_is_watching_is_taken(tmp_path: Path) -> None:
+    torchferry.export(
+        Transposing().eval(), inputs={"x": "float32[N,12,8]"}, to=("torchscript",), out=tmp_path / "b", note=lambda _: None
+    )
 
 
 class OnTheDefaultDevice(Linear):
