@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import torchferry
 from builders.bundles import reseal
 from builders.faults import FAULTS, plant, right_bundle, six_layers, with_fault
 from builders.programs import BUILD, Finished, Program
@@ -161,3 +162,22 @@ def test_a_file_without_module_names_shows_layers_by_their_weights(bisect: Bisec
     onnx.save(model, wrong / "model.onnx")
     reseal(wrong)
     assert bisect(wrong, "--engine", "onnxruntime")["first"] == "fc3"
+
+
+class Crossing(nn.Module):
+    """A layer of two tensors: torch.export's own modules may take them in another order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.a, self.b, self.mix = nn.Linear(4, 3), nn.Linear(5, 3), nn.Bilinear(3, 3, 2)
+
+    def forward(self, left: Tensor, right: Tensor) -> Tensor:
+        return self.mix(torch.tanh(self.a(left)), torch.sigmoid(self.b(right)))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("side", ["torchscript in Python", "torchscript in C++"])
+def test_a_clean_bundle_whose_layer_takes_two_tensors_is_the_same(bisect: Bisect, side: str, tmp_path: Path) -> None:
+    inputs = {"left": "float32[N,4]", "right": "float32[N,5]"}
+    torchferry.export(Crossing().eval(), inputs=inputs, to=("torchscript",), out=tmp_path / "b", note=lambda _: None)
+    assert bisect(tmp_path / "b", *SIDES[side])["same"]

@@ -32,8 +32,9 @@ def trace_layers(model: nn.Module, *inputs: Tensor) -> list[LayerOutput]:
 def recording(model: nn.Module, *, everything: bool = False) -> Iterator[list[LayerOutput]]:
     """A list that fills while the model runs.
 
-    `everything`: modules with modules inside too, the first tensor of a layer that returns a tuple (LSTM, attention), and the first
-    argument of each layer as `into NAME`, which shows what `forward` computed before it.
+    `everything`: modules with modules inside too, the first tensor of a layer that returns a tuple (LSTM, attention), and the
+    argument of each layer as `into NAME`, which shows what `forward` computed before it. Of several tensors none is recorded: a
+    program of torch.export passes them in an order of its own.
     """
     outputs: list[LayerOutput] = []
     layers = [(name, layer) for name, layer in model.named_modules() if name and (everything or not list(layer.children()))]
@@ -62,7 +63,9 @@ class _Recorder:
 
     def before(self, _layer: nn.Module, arguments: Any) -> None:
         """A forward pre-hook."""
-        self._record(f"into {self._call(self._calls + 1)}", arguments)
+        tensors = {id(argument): argument for argument in arguments if isinstance(argument, Tensor)}
+        if len(tensors) == 1:
+            self._record(f"into {self._call(self._calls + 1)}", *tensors.values())
 
     def after(self, _layer: nn.Module, _arguments: Any, output: Any) -> None:
         """A forward hook."""

@@ -48,12 +48,13 @@ def first_difference_lines(found: Bisection) -> list[str]:
 
 
 def _meaning(found: Bisection, first: LayerDiff) -> str:
-    before = (
-        [entry.layer for entry in found.layers[: found.layers.index(first)] if entry.is_within] if first in found.layers else []
-    )
+    upto = found.layers.index(first) if first in found.layers else len(found.layers)
+    before = [entry.layer for entry in found.layers[:upto] if entry.is_within]
     last = f"; the last value within its tolerance is {before[-1]}" if before else ""
     if first.layer.startswith("into "):
         return f"what forward computes before {first.layer.removeprefix('into ')} is wrong{last}"
+    if first in found.outputs and found.suspects:
+        return f"a layer that is not seen before it is wrong, or what forward computes behind it{last}"
     if first in found.outputs:
         return "every layer that is seen is within its tolerance: what forward computes behind the last of them is wrong"
     return f"this layer{' or one that is not seen before it' if found.suspects else ''} is wrong{last}"
