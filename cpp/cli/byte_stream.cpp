@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "ferry/ferry.hpp"
 
@@ -28,7 +29,7 @@ ByteStream ByteStream::open(const std::string& path) {
 
 bool ByteStream::refill() {
   std::array<std::byte, chunk_size> chunk{};
-  const auto count = file_.read(chunk);
+  const auto count = read_file(chunk);
   if (position_ != 0) {
     buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(position_));
     position_ = 0;
@@ -38,11 +39,13 @@ bool ByteStream::refill() {
 }
 
 std::optional<std::uint64_t> ByteStream::bytes_left() const {
-  const auto position = ::lseek(file_.descriptor(), 0, SEEK_CUR);
-  if (!file_.is_regular() || position < 0) return std::nullopt;
-  const auto size = file_.size();
+  const std::uint64_t held = buffer_.size() - position_;
+  if (!file_) return held;
+  const auto position = ::lseek(file_->descriptor(), 0, SEEK_CUR);
+  if (!file_->is_regular() || position < 0) return std::nullopt;
+  const auto size = file_->size();
   const auto taken = std::min(size, static_cast<std::uint64_t>(position));  // the file may have shrunk
-  return size - taken + (buffer_.size() - position_);
+  return size - taken + held;
 }
 
 std::span<const std::byte> ByteStream::peek(std::size_t count) {
@@ -55,7 +58,7 @@ std::size_t ByteStream::read(std::span<std::byte> buffer) {
   const auto held = std::min(buffer.size(), buffer_.size() - position_);
   if (held != 0) std::memcpy(buffer.data(), buffer_.data() + position_, held);
   position_ += held;
-  return held + (held < buffer.size() ? file_.read(buffer.subspan(held)) : 0);
+  return held + (held < buffer.size() ? read_file(buffer.subspan(held)) : 0);
 }
 
 bool ByteStream::read_line(std::string& line, std::size_t limit) {
@@ -80,11 +83,10 @@ bool ByteStream::read_line(std::string& line, std::size_t limit) {
 }
 
 std::vector<std::byte> ByteStream::read_all(std::size_t limit) {
-  const auto held = peek(limit + 1);
-  if (held.size() > limit) throw_too_long(name(), "size", limit);
-  std::vector<std::byte> bytes(held.begin(), held.end());
-  position_ += bytes.size();
-  return bytes;
+  if (bytes_left().value_or(0) > limit || peek(limit + 1).size() > limit) throw_too_long(name(), "size", limit);
+  buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(position_));
+  position_ = 0;
+  return std::exchange(buffer_, {});
 }
 
 }  // namespace ferry::cli

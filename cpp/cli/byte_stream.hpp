@@ -1,4 +1,4 @@
-// A user's input file or stdin as a stream of bytes that can be looked at before it is read.
+// A user's input file, stdin or a part of either as a stream of bytes that can be looked at before it is read.
 #pragma once
 
 #include <cstddef>
@@ -16,11 +16,13 @@ class ByteStream {
  public:
   // `-` is stdin; pipes and /dev/fd/N are waited for. Throws Error(io).
   [[nodiscard]] static ByteStream open(const std::string& path);
-  explicit ByteStream(File file) : file_(std::move(file)) {}
+  explicit ByteStream(File file) : name_(file.name()), file_(std::move(file)) {}
+  // Bytes in memory; `name` stands in messages.
+  ByteStream(std::string name, std::vector<std::byte> bytes) : name_(std::move(name)), buffer_(std::move(bytes)) {}
 
-  [[nodiscard]] const std::string& name() const noexcept { return file_.name(); }
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
-  // How many bytes are left in a regular file; nothing is known of a pipe.
+  // How many bytes are left in a regular file or in memory; nothing is known of a pipe.
   [[nodiscard]] std::optional<std::uint64_t> bytes_left() const;
   // The next bytes without taking them: `count`, or fewer at the end.
   [[nodiscard]] std::span<const std::byte> peek(std::size_t count);
@@ -28,13 +30,16 @@ class ByteStream {
   [[nodiscard]] std::size_t read(std::span<std::byte> buffer);
   // The next line without its "\n" or "\r\n"; false at the end. Throws Error(bad_input) where it is longer than `limit`.
   [[nodiscard]] bool read_line(std::string& line, std::size_t limit);
-  // The rest. Throws Error(bad_input) where it is longer than `limit`.
+  // The rest, which is then gone from here. Throws Error(bad_input) where it is longer than `limit`.
   [[nodiscard]] std::vector<std::byte> read_all(std::size_t limit);
 
  private:
   bool refill();  // false at the end
 
-  File file_;
+  [[nodiscard]] std::size_t read_file(std::span<std::byte> buffer) { return file_ ? file_->read(buffer) : 0; }
+
+  std::string name_;
+  std::optional<File> file_;  // none: everything is in buffer_
   std::vector<std::byte> buffer_;
   std::size_t position_ = 0;  // of the next byte in buffer_
 };

@@ -36,7 +36,7 @@ class ImageReader final : public SampleReader {
 
  private:
   GreyImage decode_next() {
-    auto stream = next_ == 0 ? std::move(first_) : ByteStream::open(paths_[next_]);
+    auto stream = next_ == 0 ? std::move(first_) : open_one(paths_[next_]);
     ++next_;
     return decode_image(stream.read_all(max_file), stream.name(), size_);
   }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "crc32.hpp"
 #include "image_format.hpp"
 #include "stb.hpp"
 
@@ -29,26 +30,10 @@ std::uint32_t big_endian(std::string_view bytes) {
   return value;
 }
 
-// CRC-32 of the PNG specification, annex D (polynomial 0xEDB88320).
-std::uint32_t crc32(std::string_view bytes) {
-  static constexpr auto table = [] {
-    std::array<std::uint32_t, 256> entries{};
-    for (std::uint32_t i = 0; i < entries.size(); ++i) {
-      std::uint32_t value = i;
-      for (int bit = 0; bit < 8; ++bit) value = value >> 1U ^ ((value & 1U) != 0 ? 0xEDB88320U : 0U);
-      entries[i] = value;
-    }
-    return entries;
-  }();
-  std::uint32_t crc = ~0U;
-  for (const char byte : bytes) crc = crc >> 8U ^ table[(crc ^ level_of(byte)) & 0xFFU];
-  return ~crc;
-}
-
 Chunk next_chunk(std::string_view rest, const ImageRules& rules) {
   if (rest.size() < frame || rest.size() - frame < big_endian(rest)) rules.refuse("a PNG that is cut short", "a whole file");
   const std::size_t length = big_endian(rest);
-  if (crc32(rest.substr(4, length + 4)) != big_endian(rest.substr(8 + length)))
+  if (crc32(std::as_bytes(std::span(rest.substr(4, length + 4)))) != big_endian(rest.substr(8 + length)))
     rules.refuse("a PNG chunk with a wrong CRC", "an undamaged file");
   return {rest.substr(4, 4), rest.substr(8, length), rest.substr(0, length + frame)};
 }

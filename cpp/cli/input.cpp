@@ -12,6 +12,8 @@
 #include "image_input.hpp"
 #include "npy.hpp"
 #include "npy_input.hpp"
+#include "npz_input.hpp"
+#include "stored_zip.hpp"
 
 namespace ferry::cli {
 
@@ -32,7 +34,8 @@ std::pair<std::string, std::string> split_argument(const Contract& contract, con
   const bool known = std::ranges::any_of(contract.inputs, [&](const TensorSpec& spec) { return spec.name == name; });
   if (equals != std::string::npos && known) return {name, argument.substr(equals + 1)};
   if (contract.inputs.size() == 1) return {contract.inputs.front().name, argument};
-  throw Error(ErrorCode::usage, "--input: got " + argument + ", expected NAME=FILE with NAME one of " + names_of(contract));
+  throw Error(ErrorCode::usage,
+              "--input: got " + argument + ", expected NAME=FILE with NAME one of " + names_of(contract) + ", or one .npz alone");
 }
 
 std::map<std::string, std::vector<std::string>> group_by_input(const Contract& contract,
@@ -51,28 +54,74 @@ std::map<std::string, std::vector<std::string>> group_by_input(const Contract& c
   return paths;
 }
 
+// The only argument, where it has no NAME: it may hold every input.
+std::optional<ByteStream> open_lone(const Contract& contract, const std::vector<std::string>& arguments) {
+  if (arguments.size() != 1) return std::nullopt;
+  const auto& argument = arguments.front();
+  const auto equals = argument.find('=');
+  const bool named = contract.inputs.size() > 1 || contract.inputs.front().name == argument.substr(0, equals);
+  if (equals != std::string::npos && named) return std::nullopt;
+  return ByteStream::open(argument);
+}
+
 std::unique_ptr<SampleReader> open_stream(const TensorSpec& spec, ByteStream stream) {
   if (npy::is_npy(stream.peek(magic_size))) return open_npy(spec, std::move(stream));
   return open_csv(spec, std::move(stream));
+}
+
+[[noreturn]] void throw_other_count(const std::string& name, const std::string& first) {
+  throw Error(ErrorCode::bad_input,
+              "--input: " + name + ": got another number of samples than " + first + ", expected as many in every input");
 }
 
 }  // namespace
 
 bool is_batched(const TensorSpec& spec) noexcept { return !spec.shape.empty() && spec.shape.front() == Dim("N"); }
 
-std::unique_ptr<SampleReader> open_samples(const TensorSpec& spec, const std::vector<std::string>& paths) {
-  auto stream = ByteStream::open(paths.front());
-  if (is_image(stream.peek(magic_size))) return open_images(spec, paths, std::move(stream));
+ByteStream open_one(const std::string& path) {
+  auto stream = ByteStream::open(path);
+  if (is_zip(stream.peek(magic_size)))
+    throw Error(ErrorCode::usage, "--input: got " + path +
+                                      ", an .npz, with a NAME or a second file, expected it alone: it names every input itself; "
+                                      "write --input " +
+                                      path);
+  return stream;
+}
+
+std::unique_ptr<SampleReader> open_samples(const TensorSpec& spec, const std::vector<std::string>& paths, ByteStream first) {
+  if (is_image(first.peek(magic_size))) return open_images(spec, paths, std::move(first));
   if (paths.size() > 1)
     throw Error(ErrorCode::usage, "--input: got " + std::to_string(paths.size()) + " files for " + spec.name + " and " +
                                       paths.front() + " is no image, expected one file; only images are put together to a batch");
-  return open_stream(spec, std::move(stream));
+  return open_stream(spec, std::move(first));
 }
 
 InputReader::InputReader(const Contract& contract, const std::vector<std::string>& arguments) {
-  const auto paths = group_by_input(contract, arguments);
-  for (const auto& spec : contract.inputs)
-    inputs_.push_back({spec.name, is_batched(spec), open_samples(spec, paths.at(spec.name))});
+  auto lone = open_lone(contract, arguments);
+  if (lone && is_zip(lone->peek(magic_size))) {
+    auto files = open_npz(contract, std::move(*lone));
+    for (const auto& spec : contract.inputs)
+      inputs_.push_back({spec.name, is_batched(spec), open_npy(spec, std::move(files.at(spec.name)))});
+  } else {
+    const auto paths = group_by_input(contract, arguments);
+    for (const auto& spec : contract.inputs) {
+      const auto& own = paths.at(spec.name);
+      auto first = lone ? std::move(*lone) : open_one(own.front());
+      inputs_.push_back({spec.name, is_batched(spec), open_samples(spec, own, std::move(first))});
+    }
+  }
+  require_equal_totals();
+}
+
+// Before anything is computed; what says no number is found out when it ends.
+void InputReader::require_equal_totals() const {
+  const Input* first = nullptr;
+  for (const auto& input : inputs_) {
+    const auto total = input.batched ? input.samples->total() : std::nullopt;
+    if (!total) continue;
+    if (first != nullptr && *total != first->samples->total()) throw_other_count(input.name, first->name);
+    first = &input;
+  }
 }
 
 NamedTensors InputReader::read(std::int64_t count) {
@@ -88,8 +137,7 @@ NamedTensors InputReader::read(std::int64_t count) {
       samples = tensor.shape().front();
       at_end_ = samples < count;
     } else if (input.batched && tensor.shape().front() != samples) {
-      throw Error(ErrorCode::bad_input, "--input: " + input.name + ": got another number of samples than " + first->name +
-                                            ", expected as many in every input");
+      throw_other_count(input.name, first->name);
     }
     tensors.add(input.name, std::move(tensor));
   }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "byte_stream.hpp"
 #include "ferry/ferry.hpp"
 
 namespace ferry::cli {
@@ -29,13 +30,17 @@ class SampleReader {
   [[nodiscard]] virtual std::optional<std::int64_t> total() const = 0;
 };
 
-// Opens the files of one input; several must be images. Throws Error(usage | bad_input | io).
-[[nodiscard]] std::unique_ptr<SampleReader> open_samples(const TensorSpec& spec, const std::vector<std::string>& paths);
+// Opens a file of one input. Throws Error(usage) for a .npz, which holds all of them; Error(io).
+[[nodiscard]] ByteStream open_one(const std::string& path);
+
+// Opens the files of one input, of which `first` is open already; several must be images. Throws Error(usage | bad_input | io).
+[[nodiscard]] std::unique_ptr<SampleReader> open_samples(const TensorSpec& spec, const std::vector<std::string>& paths,
+                                                         ByteStream first);
 
 // All inputs of a contract, read in step.
 class InputReader {
  public:
-  // `arguments` are FILE or NAME=FILE. Throws Error(usage | bad_input | io).
+  // `arguments` are FILE or NAME=FILE, or one .npz. Throws Error(usage | bad_input | io).
   InputReader(const Contract& contract, const std::vector<std::string>& arguments);
 
   // The next `count` samples of every input. Throws Error(bad_input) where one input ends before another.
@@ -45,6 +50,8 @@ class InputReader {
   [[nodiscard]] std::optional<std::int64_t> total() const;
 
  private:
+  void require_equal_totals() const;
+
   struct Input {
     std::string name;
     bool batched;

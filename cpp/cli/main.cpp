@@ -57,8 +57,10 @@ void add_predict(CLI::App& app, Command& command) {
   const auto options = std::make_shared<PredictOptions>();
   add_bundle(*verb, options->bundle);
   add_engine(*verb, options->engine, "the bundle's first that can run here");
-  verb->add_option("--input", options->inputs,
-                   "a .npy, .csv, PNG, BMP or PGM file, or - for stdin; NAME=FILE where there are several inputs")
+  verb->add_option(
+          "--input", options->inputs,
+          "a .npy, .csv, PNG, BMP or PGM file, or - for stdin; NAME=FILE where there are several inputs, or one .npz with all of "
+          "them")
       ->required()
       ->type_name("FILE")
       ->allow_extra_args(false);

@@ -25,7 +25,9 @@ def predict(
     input_: Annotated[
         list[str],
         typer.Option(
-            "--input", help=".npy, .csv, PNG, BMP or PGM; NAME=FILE with several inputs; - is stdin.", show_default=False
+            "--input",
+            help=".npy, .csv, PNG, BMP or PGM; NAME=FILE with several inputs, or one .npz with all of them; - is stdin.",
+            show_default=False,
         ),
     ],
     engine: OneEngine = None,

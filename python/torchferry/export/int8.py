@@ -8,7 +8,9 @@ import numpy as np
 
 from torchferry.bundle.contract import Array
 from torchferry.bundle.golden import CaseArrays
+from torchferry.compare.telling import largest_bound
 from torchferry.compare.tolerance import Bound
+from torchferry.errors import ExitCode, FerryError
 from torchferry.export.c99 import float_graph, int8_graph, reference
 from torchferry.export.c99.ir import Graph
 from torchferry.export.source import ExportSource
@@ -19,28 +21,56 @@ CHUNK = 512
 
 
 def quantized_bounds(source: ExportSource, cases: Sequence[CaseArrays], bounds: Mapping[str, Bound]) -> dict[str, Bound]:
-    """Bounds of the float outputs of `c-int8` against float64, from those of float32."""
+    """Bounds of the float outputs of `c-int8` against float64, from those of float32.
+
+    Raises FerryError(MISMATCH) where int8 loses so much that a bound would pass any model.
+    """
     if source.quantization is None:
         raise ValueError("a bundle with an int8 artifact was exported without calibration data")
     calibration = source.quantization.calibration
     before = float_graph(source.functional_program, source.contract)
     after = int8_graph(source.functional_program, source.contract, calibration)
-    measured = [calibration, *(case.inputs for case in cases)]
-    samples = sum(_count(inputs) for inputs in measured)
+    measured = [(after, calibration), *((after, case.inputs) for case in cases), *_unseen(source, after)]
+    samples = sum(_count(inputs) for _, inputs in measured)
     accuracy = _accuracy(source, before, after)
-    return {
-        name: _bound(max(_distance(before, after, inputs, index) for inputs in measured), samples, bounds[name], accuracy)
-        for index, name in enumerate(spec.name for spec in source.contract.outputs)
-        if name in bounds
-    }
+    found = {}
+    for index, name in enumerate(spec.name for spec in source.contract.outputs):
+        if name in bounds:
+            seen = max(_distance(before, graph, inputs, index) for graph, inputs in measured)
+            found[name] = _bound(seen, samples, bounds[name], accuracy)
+            _require_telling(cases, name, found[name], seen)
+    return found
+
+
+def _unseen(source: ExportSource, after: Graph) -> list[tuple[Graph, Mapping[str, Array]]]:
+    """What int8 does on samples that it was not calibrated on: the run's test set, else one half with the ranges of the other."""
+    quantization = source.quantization
+    assert quantization is not None
+    if quantization.test is not None:
+        return [(after, quantization.test[0])]
+    halves = [{name: array[start::2] for name, array in quantization.calibration.items()} for start in (0, 1)]
+    try:
+        return [(int8_graph(source.functional_program, source.contract, halves[0]), halves[1])]
+    except FerryError:  # half of a few samples may be constant
+        return []
 
 
 def _bound(seen: float, samples: int, float32: Bound, accuracy: str) -> Bound:
     reason = (
-        f"int8 and float32 differ by at most {seen:.3g} on {samples} calibration samples and goldens; allowed is twice that and the "
-        f"bound of float32, {float32.value:.3g}{accuracy}"
+        f"int8 and float32 differ by at most {seen:.3g} on {samples} samples: those of the calibration, the goldens, and others that it was not "
+        f"calibrated on; allowed is twice that and the bound of float32, {float32.value:.3g}; beyond the calibrated ranges values saturate{accuracy}"
     )
     return Bound(SAFETY * seen + float32.value, reason)
+
+
+def _require_telling(cases: Sequence[CaseArrays], name: str, bound: Bound, seen: float) -> None:
+    largest = largest_bound(cases, name, quantized=True)
+    if bound.value > largest:
+        raise FerryError(
+            ExitCode.MISMATCH,
+            f"{ENGINE}: output {name}: got int8 {seen:.3g} away from float32, and so a bound of {bound.value:.3g}, expected at most {largest:.3g}: "
+            "a larger one would pass any model; leave out --quantize, or calibrate on more data; nothing was written",
+        )
 
 
 def _count(inputs: Mapping[str, Array]) -> int:

@@ -16,6 +16,8 @@ from torchferry.bundle.contract import BATCH, Array, Contract, TensorSpec, check
 from torchferry.errors import ExitCode, FerryError
 from torchferry.samples.csv import read_csv
 from torchferry.samples.image import is_image, read_image
+from torchferry.samples.npz import read_npz
+from torchferry.samples.stored_zip import is_zip
 
 _BAD = ExitCode.BAD_INPUT
 
@@ -30,16 +32,14 @@ class SampleSource:
 
 @contextlib.contextmanager
 def open_samples(contract: Contract, arguments: Sequence[str], *, batch: int) -> Iterator[SampleSource]:
-    """Open `FILE` or `NAME=FILE` arguments (`-` is stdin). An empty input gives one empty batch.
+    """Open `FILE` or `NAME=FILE` arguments, or one `.npz` (`-` is stdin). An empty input gives one empty batch.
 
     Raises FerryError(USAGE, IO or BAD_INPUT).
     """
     if batch < 1:
         raise FerryError(ExitCode.USAGE, f"--batch: got {batch}, expected at least 1")
     with contextlib.ExitStack() as stack:
-        readers = {
-            name: _open_input(contract.input(name), paths, stack, batch) for name, paths in _assign(contract, arguments).items()
-        }
+        readers = _open_inputs(contract, arguments, stack, batch)
         totals = {reader.total for reader in readers.values() if reader.total is not None}
         if len(totals) > 1:
             raise FerryError(
@@ -55,6 +55,26 @@ class _Input:
     batched: bool
 
 
+def _open_inputs(contract: Contract, arguments: Sequence[str], stack: contextlib.ExitStack, batch: int) -> dict[str, _Input]:
+    lone = _lone_file(contract, arguments)
+    stream = None if lone is None else _open_file(lone, stack)
+    if lone is not None and stream is not None and is_zip(_peek(stream)):
+        return _open_npz(contract, stream, lone, batch)
+    return {
+        name: _open_input(contract.input(name), paths, stream or _open_one(paths[0], stack), batch)
+        for name, paths in _assign(contract, arguments).items()
+    }
+
+
+def _lone_file(contract: Contract, arguments: Sequence[str]) -> str | None:
+    """The only argument, where it has no NAME: it may hold every input."""
+    if len(arguments) != 1:
+        return None
+    name, equals, _ = arguments[0].partition("=")
+    names = [spec.name for spec in contract.inputs]
+    return None if equals and (len(names) > 1 or name in names) else arguments[0]
+
+
 def _assign(contract: Contract, arguments: Sequence[str]) -> dict[str, list[str]]:
     names = [spec.name for spec in contract.inputs]
     files: dict[str, list[str]] = {}
@@ -62,7 +82,9 @@ def _assign(contract: Contract, arguments: Sequence[str]) -> dict[str, list[str]
         name, equals, path = argument.partition("=")
         if not equals or name not in names:
             if len(names) != 1:
-                raise FerryError(ExitCode.USAGE, f"--input: got {argument!r}, expected NAME=FILE with NAME one of {names}")
+                raise FerryError(
+                    ExitCode.USAGE, f"--input: got {argument!r}, expected NAME=FILE with NAME one of {names}, or one .npz alone"
+                )
             name, path = names[0], argument
         files.setdefault(name, []).append(path)
     if sum(path == "-" for paths in files.values() for path in paths) > 1:
@@ -73,8 +95,7 @@ def _assign(contract: Contract, arguments: Sequence[str]) -> dict[str, list[str]
     return files
 
 
-def _open_input(spec: TensorSpec, paths: list[str], stack: contextlib.ExitStack, batch: int) -> _Input:
-    first = _open_file(paths[0], stack)
+def _open_input(spec: TensorSpec, paths: list[str], first: BinaryIO, batch: int) -> _Input:
     if is_image(_peek(first)):
         return _Input(len(paths), _images(spec, paths, first, batch), batched=True)
     if len(paths) > 1:
@@ -93,6 +114,18 @@ def _open_file(path: str, stack: contextlib.ExitStack) -> BinaryIO:
         raise FerryError(ExitCode.IO, f"{path}: got {error.strerror}, expected a readable file; check the path") from None
 
 
+def _open_one(path: str, stack: contextlib.ExitStack) -> BinaryIO:
+    """A file of one input."""
+    stream = _open_file(path, stack)
+    if is_zip(_peek(stream)):
+        raise FerryError(
+            ExitCode.USAGE,
+            f"--input: got {path}, an .npz, with a NAME or a second file, expected it alone: it names every input itself; "
+            f"write --input {path}",
+        )
+    return stream
+
+
 def _peek(stream: BinaryIO) -> bytes:
     return cast(bytes, stream.peek(16)[:16])  # type: ignore[attr-defined]  # every stream here is a BufferedReader
 
@@ -102,12 +135,17 @@ def _images(spec: TensorSpec, paths: list[str], first: BinaryIO, batch: int) -> 
     rows: list[Array] = []
     for index, path in enumerate(paths):
         with contextlib.ExitStack() as stack:
-            image = read_image(first if index == 0 else _open_file(path, stack), spec, where=path)
+            image = read_image(first if index == 0 else _open_one(path, stack), spec, where=path)
         spec = spec.model_copy(update={"shape": (BATCH, *image.shape[1:])})
         rows.append(image)
         if len(rows) == batch or index == len(paths) - 1:
             yield np.concatenate(rows)
             rows = []
+
+
+def _open_npz(contract: Contract, stream: BinaryIO, where: str, batch: int) -> dict[str, _Input]:
+    files = read_npz(stream, [spec.name for spec in contract.inputs], where=where)
+    return {name: _open_npy(contract.input(name), file, f"{where}: {name}.npy", batch) for name, file in files.items()}
 
 
 def _open_npy(spec: TensorSpec, stream: BinaryIO, where: str, batch: int) -> _Input:

@@ -40,6 +40,16 @@ TEST_F(ByteStreams, LookAheadWithoutTaking) {
   EXPECT_EQ(read(stream, 4), "");
 }
 
+TEST_F(ByteStreams, MayBeBytesInMemory) {
+  ByteStream stream("part", {std::byte{'a'}, std::byte{'b'}, std::byte{'c'}});
+  EXPECT_EQ(stream.name(), "part");
+  EXPECT_EQ(stream.peek(100).size(), 3U);
+  EXPECT_EQ(read(stream, 1), "a");
+  EXPECT_EQ(stream.bytes_left(), 2U);
+  EXPECT_EQ(stream.read_all(2).size(), 2U);
+  EXPECT_EQ(read(stream, 1), "");
+}
+
 TEST_F(ByteStreams, GiveLinesOfEveryKind) {
   auto stream = open("one\ntwo\r\n\nlast");
   std::string line;

@@ -4,6 +4,7 @@
 
 #include "npy.hpp"
 #include "toy_bundle.hpp"
+#include "zip_archive.hpp"
 
 namespace {
 
@@ -30,9 +31,11 @@ class Inputs : public ::testing::Test {
     return folder_.path() / name;
   }
 
-  [[nodiscard]] std::string add(const std::string& name, const Tensor& tensor) const {
+  [[nodiscard]] std::string add(const std::string& name, const Tensor& tensor) const { return add(name, npy(tensor)); }
+
+  [[nodiscard]] static std::string npy(const Tensor& tensor) {
     const auto bytes = ferry::npy::serialize(tensor);
-    return add(name, std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
   }
 
   static Failure failure(const Contract& contract, const std::vector<std::string>& arguments) {
@@ -56,6 +59,12 @@ TEST_F(Inputs, AreReadInStep) {
   const auto rest = reader.read(2);
   EXPECT_EQ(rest["x"].as<float>()[1], 6);
   EXPECT_TRUE(reader.at_end());
+}
+
+TEST_F(Inputs, OfDifferentLengthsAreRefusedAtOnceWhereTheFilesSayThem) {
+  const auto y = add("y.npy", Tensor::from<std::int64_t>({2}, {7, 8}));
+  const std::vector<std::string> arguments{"x=" + add("x.npy", three_pairs), "y=" + y};
+  EXPECT_EQ(failure_of([&] { InputReader(contract_of({x_spec, y_spec}), arguments); }).code, 7);
 }
 
 TEST_F(Inputs, OfDifferentLengthsAreRefused) {
@@ -100,6 +109,43 @@ TEST_F(Inputs, NpyThatIsCutShortOrHasTrailingBytesIsRefusedAtOnce) {
   EXPECT_EQ(open(add("ok.npy", file)), 0);
   EXPECT_EQ(open(add("short.npy", file.substr(0, file.size() - 1))), 7);
   EXPECT_EQ(open(add("trailing.npy", file + "x")), 7);
+}
+
+TEST_F(Inputs, NpzHoldsEveryInput) {
+  const auto y = npy(Tensor::from<std::int64_t>({3}, {7, 8, 9}));
+  const auto w = npy(Tensor::from<float>({2}, {1, 2}));
+  InputReader reader(contract_of({x_spec, y_spec, w_spec}),
+                     {add("in.csv", ferry::cli::zip_archive({{"y.npy", y}, {"w.npy", w}, {"x.npy", npy(three_pairs)}}))});
+  EXPECT_EQ(reader.total(), 3);
+  EXPECT_EQ(reader.read(2)["x"].as<float>()[3], 4);
+  const auto rest = reader.read(2);
+  EXPECT_EQ(rest["y"].as<std::int64_t>()[0], 9);
+  EXPECT_EQ(rest["w"].as<float>()[1], 2);
+  EXPECT_TRUE(reader.at_end());
+}
+
+TEST_F(Inputs, NpzHasExactlyTheNamesOfTheContract) {
+  const auto contract = contract_of({x_spec, y_spec});
+  const auto x = npy(three_pairs);
+  const auto path = add("in.npz", ferry::cli::zip_archive({{"x.npy", x}}));
+  EXPECT_EQ(failure(contract, {path}).text, path + ": got no entry y.npy, expected x.npy, y.npy; write it with numpy.savez");
+  EXPECT_EQ(failure(contract_of({y_spec}), {path}).code, 7);
+  EXPECT_EQ(failure(contract_of({y_spec}), {path}).text,
+            path + ": entry 'x.npy': got a name that is no input, expected y.npy; write it with numpy.savez");
+}
+
+TEST_F(Inputs, NpzHoldsArraysOfTheContract) {
+  const auto path = add("in.npz", ferry::cli::zip_archive({{"x.npy", npy(Tensor(DType::float64, {3, 2}))}}));
+  EXPECT_EQ(failure(contract_of({x_spec}), {path}).code, 7);
+  EXPECT_NE(failure(contract_of({x_spec}), {path}).text.find(path + ": x.npy: x: got float64"), std::string::npos);
+}
+
+TEST_F(Inputs, NpzIsGivenAlone) {
+  const auto path = add("in.npz", ferry::cli::zip_archive({{"x.npy", npy(three_pairs)}}));
+  EXPECT_EQ(failure(contract_of({x_spec}), {path}).code, 0);
+  EXPECT_EQ(failure(contract_of({x_spec}), {"x=" + path}).code, 2);
+  EXPECT_EQ(failure(contract_of({x_spec}), {path, path}).code, 2);
+  EXPECT_EQ(failure(contract_of({image_spec}), {add("a.pgm", "P5 3 2 255\nabcdef"), path}).code, 2);
 }
 
 TEST_F(Inputs, SeveralFilesMustBeImages) {

@@ -1,0 +1,198 @@
+"""Zip archives of entries that are stored, not packed. The C++ twin is cpp/cli/stored_zip.cpp.
+
+Other readers search for the parts of an archive and skip what they do not know; here every byte in front of the directory
+belongs to exactly one entry, so that no two readers can see different contents in one file.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+MAX_ENTRIES = 500
+_END = struct.Struct("<IHHHHIIH")
+_END64 = struct.Struct("<IQHHIIQQQQ")
+_LOCATOR64 = struct.Struct("<IIQI")
+_CENTRAL = struct.Struct("<IHHHHHHIIIHHHHHII")
+_LOCAL = struct.Struct("<IHHHHHIIIHH")
+_EXTRA = struct.Struct("<HH")
+_DESCRIPTORS = (struct.Struct("<IIQQ"), struct.Struct("<IIII"))
+_END_SIGNATURE, _END64_SIGNATURE, _LOCATOR64_SIGNATURE = 0x06054B50, 0x06064B50, 0x07064B50
+_CENTRAL_SIGNATURE, _LOCAL_SIGNATURE, _DESCRIPTOR_SIGNATURE = 0x02014B50, 0x04034B50, 0x08074B50
+_ENCRYPTED, _SIZES_FOLLOW, _UTF8 = 0x0001, 0x0008, 0x0800
+_ZIP64 = 0x0001  # kind of the extra field with the numbers that do not fit in 32 bits
+_ELSEWHERE16, _ELSEWHERE32 = 0xFFFF, 0xFFFFFFFF  # stands for such a number
+_BEGINNINGS = (b"PK\x03\x04", b"PK\x05\x06")  # of an archive with entries and of one without
+
+
+@dataclass(frozen=True)
+class _Directory:
+    start: int
+    stop: int
+    count: int
+
+
+@dataclass(frozen=True)
+class _Entry:
+    name: str
+    flags: int
+    crc: int
+    size: int
+    offset: int
+
+
+def is_zip(head: bytes) -> bool:
+    """Does a file that starts with these bytes look like a zip archive?"""
+    return head.startswith(_BEGINNINGS)
+
+
+def read_entries(archive: memoryview) -> dict[str, memoryview]:
+    """The contents by name, as parts of `archive`. Raises ValueError that says what was got and expected."""
+    directory = _find_directory(archive)
+    entries = list(_read_directory(archive, directory))
+    body = archive[: directory.start]
+    contents: dict[str, memoryview] = {}
+    at = 0
+    for entry in sorted(entries, key=lambda entry: entry.offset):
+        if entry.name in contents:
+            raise entry_refusal(entry.name, "this entry twice", "each name once")
+        if entry.offset != at:
+            raise entry_refusal(entry.name, f"an offset of {entry.offset}", f"{at}, where the part before it ends")
+        contents[entry.name], at = _read_entry(body, entry)
+    if at != len(body):
+        raise ValueError(f"directory: got {len(body) - at} bytes in front of it that are of no entry, expected none")
+    return contents
+
+
+def _find_directory(archive: memoryview) -> _Directory:
+    end = len(archive) - _END.size
+    fields = _END.unpack_from(archive, end) if end >= 0 else (0,)
+    if fields[0] != _END_SIGNATURE or fields[1:3] != (0, 0) or fields[3] != fields[4] or fields[7]:
+        raise ValueError("end of zip: got none at the end of the file, expected a whole archive of one part without a comment")
+    stop, (count, size, start) = end, fields[4:7]
+    locator = end - _LOCATOR64.size
+    if locator >= _END64.size and _LOCATOR64.unpack_from(archive, locator)[0] == _LOCATOR64_SIGNATURE:
+        stop, count, size, start = _read_end64(archive, locator, (count, size, start))
+    if start + size != stop:
+        raise ValueError(f"directory: got {size} bytes at {start}, expected one that ends at {stop}, where the end record begins")
+    if not 0 < count <= MAX_ENTRIES:
+        raise ValueError(f"directory: got {count} entries, expected 1 to {MAX_ENTRIES}")
+    return _Directory(start, stop, count)
+
+
+def _read_end64(archive: memoryview, locator: int, short: tuple[int, int, int]) -> tuple[int, int, int, int]:
+    """Where the 64-bit end record lies, and its count, size and start, which the short record must repeat or leave to it."""
+    stop = locator - _END64.size
+    signature, size, _, _, disk, start_disk, here, *numbers = _END64.unpack_from(archive, stop)
+    is_whole = (signature, size, disk, start_disk) == (_END64_SIGNATURE, _END64.size - 12, 0, 0) and here == numbers[0]
+    elsewhere = (_ELSEWHERE16, _ELSEWHERE32, _ELSEWHERE32)
+    agrees = all(told in (number, mark) for told, number, mark in zip(short, numbers, elsewhere, strict=True))
+    if _LOCATOR64.unpack_from(archive, locator)[1:] != (0, stop, 1) or not is_whole or not agrees:
+        raise ValueError("end of zip: got a 64-bit record that differs from the other, expected the same in both")
+    count, size, start = numbers
+    return stop, count, size, start
+
+
+def _read_directory(archive: memoryview, directory: _Directory) -> Iterator[_Entry]:
+    at = directory.start
+    for _ in range(directory.count):
+        entry, at = _read_directory_entry(archive[: directory.stop], at)
+        yield entry
+    if at != directory.stop:
+        raise ValueError(f"directory: got {directory.stop - at} bytes after its last entry, expected none")
+
+
+def _read_directory_entry(archive: memoryview, at: int) -> tuple[_Entry, int]:
+    """The entry at `at`, and where the next one begins."""
+    if at + _CENTRAL.size > len(archive):
+        raise ValueError("directory: got less than its entries need, expected a whole directory")
+    fields = _CENTRAL.unpack_from(archive, at)
+    flags, method, crc, disk = fields[3], fields[4], fields[7], fields[13]
+    name_stop = at + _CENTRAL.size + fields[10]
+    extra_stop = name_stop + fields[11]
+    stop = extra_stop + fields[12]
+    if fields[0] != _CENTRAL_SIGNATURE or stop > len(archive):
+        raise ValueError("directory: got something that is not an entry, expected a whole directory")
+    name = _text(archive[at + _CENTRAL.size : name_stop])
+    _require_stored(name, flags, method)
+    packed, size, offset = _widen(archive[name_stop:extra_stop], (fields[9], fields[8], fields[16]))
+    if packed != size or disk:
+        raise entry_refusal(name, f"{packed} stored bytes for {size}", "as many, in one part")
+    return _Entry(name, flags, crc, size, offset), stop
+
+
+def _require_stored(name: str, flags: int, method: int) -> None:
+    if flags & _ENCRYPTED:
+        raise entry_refusal(name, "an encrypted entry", "one that anybody can read")
+    if method:
+        raise entry_refusal(name, f"a compressed entry (method {method})", "a stored one, not one of numpy.savez_compressed")
+    if flags & ~(_SIZES_FOLLOW | _UTF8):
+        raise entry_refusal(name, f"flags {flags:#06x}", "those of a stored file")
+
+
+def _widen(extra: memoryview, numbers: Sequence[int]) -> list[int]:
+    """The numbers; those that do not fit in 32 bits stand in the zip64 field, in this order."""
+    wide = iter(_zip64_numbers(extra))
+    return [next(wide, number) if number == _ELSEWHERE32 else number for number in numbers]
+
+
+def _zip64_numbers(extra: memoryview) -> list[int]:
+    at = 0
+    while at + _EXTRA.size <= len(extra):
+        kind, size = _EXTRA.unpack_from(extra, at)
+        at += _EXTRA.size
+        if kind == _ZIP64:
+            field = extra[at : at + size]
+            return [number for (number,) in struct.iter_unpack("<Q", field[: len(field) // 8 * 8])]
+        at += size
+    return []
+
+
+def _read_entry(body: memoryview, entry: _Entry) -> tuple[memoryview, int]:
+    """The content, and where the entry ends. The header in front of it must say what the directory says."""
+    start = _content_start(body, entry)
+    if entry.size > len(body) - start:
+        raise entry_refusal(
+            entry.name, f"a size of {entry.size} bytes", f"at most the {max(len(body) - start, 0)} that are there"
+        )
+    stop = start + entry.size
+    if zlib.crc32(body[start:stop]) != entry.crc:
+        raise entry_refusal(entry.name, "bytes with another CRC-32", "those that were written")
+    return body[start:stop], _skip_descriptor(body, stop, entry) if entry.flags & _SIZES_FOLLOW else stop
+
+
+def _content_start(body: memoryview, entry: _Entry) -> int:
+    at = entry.offset + _LOCAL.size
+    fields = _LOCAL.unpack_from(body, entry.offset) if at <= len(body) else (0,) * 11
+    signature, _, flags, method, _, _, crc, packed, size, name_size, extra_size = fields
+    start = at + name_size + extra_size
+    told = (crc, *_widen(body[at + name_size : start], (size, packed)))
+    truth = (entry.crc, entry.size, entry.size)
+    are_equal = all(number == true or (number == 0 and flags & _SIZES_FOLLOW) for number, true in zip(told, truth, strict=True))
+    is_same = (signature, flags, method) == (_LOCAL_SIGNATURE, entry.flags, 0) and _text(body[at : at + name_size]) == entry.name
+    if not is_same or not are_equal:
+        raise entry_refusal(
+            entry.name, "a header that differs from the directory", "the same name, kind, size and CRC-32 in both"
+        )
+    return int(start)
+
+
+def _skip_descriptor(body: memoryview, at: int, entry: _Entry) -> int:
+    """Behind the size and CRC-32 that follow a content which was written to a pipe."""
+    for form in _DESCRIPTORS:
+        wanted = (_DESCRIPTOR_SIGNATURE, entry.crc, entry.size, entry.size)
+        if at + form.size <= len(body) and form.unpack_from(body, at) == wanted:
+            return at + form.size
+    raise entry_refusal(entry.name, "another descriptor behind its bytes", "the size and CRC-32 of the directory")
+
+
+def _text(part: memoryview) -> str:
+    return bytes(part).decode("latin-1")
+
+
+def entry_refusal(name: str, got: str, expected: str) -> ValueError:
+    """What is wrong with an entry, whose name may be anything."""
+    shown = "".join(c if " " <= c <= "~" else "?" for c in name[:100])
+    return ValueError(f"entry '{shown}': got {got}, expected {expected}")
