@@ -53,7 +53,7 @@ def _gather(bundle: Bundle, runs: list[Run], ferry_run: Path | None, *, allow_na
     cases = [read_case(bundle, case) for case in bundle.manifest.golden.cases]
     sessions = _sessions(bundle, runs, allow_native=allow_native)
     answers = {engine: outputs for engine, session in sessions.items() if (outputs := _answers(session, cases))}
-    classes = bundle.contract.classes
+    label = _label(bundle)
     return Evidence(
         bundle=bundle,
         runs=runs,
@@ -62,8 +62,9 @@ def _gather(bundle: Bundle, runs: list[Run], ferry_run: Path | None, *, allow_na
         },
         layers=_layers(bundle, sorted(answers), cases[0]),
         images=_images(bundle.contract, cases[0]),
-        expected=None if classes is None else cases[0].float64[classes.output].ravel(),
-        labels=[] if classes is None else [(engine, given[0][classes.output].ravel()) for engine, given in answers.items()],
+        expected=None if label is None else cases[0].float64[label].ravel(),
+        classes=() if label is None else _classes(bundle, label, cases[0]),
+        labels=[] if label is None else [(engine, given[0][label].ravel()) for engine, given in answers.items()],
         latencies=measure_latencies(
             bundle, runs, {engine: sessions[engine] for engine in answers}, find_ferry_run(ferry_run), cases
         ),
@@ -118,9 +119,33 @@ def _layers(bundle: Bundle, engines: list[str], case: CaseArrays) -> tuple[str, 
 
 
 def _images(contract: Contract, case: CaseArrays) -> Array | None:
-    """Of a contract whose only input is uint8 [N,H,W]."""
+    """Of a contract whose only input is uint8 [N,H,W], [N,C,H,W] or [N,H,W,C], with 1 or 3 channels."""
     (first, *others) = contract.inputs
-    return case.inputs[first.name] if not others and first.dtype == "uint8" and len(first.shape) == 3 else None
+    if others or first.dtype != "uint8":
+        return None
+    images = case.inputs[first.name]
+    if images.ndim == 4 and images.shape[1] in (1, 3):
+        images = images.transpose(0, 2, 3, 1)
+    if images.ndim == 4 and images.shape[3] == 1:
+        images = images[..., 0]
+    return images if images.ndim == 3 or (images.ndim == 4 and images.shape[3] == 3) else None
+
+
+def _label(bundle: Bundle) -> str | None:
+    """The output whose classes are named, else the first whose labels are held to scores: one label a sample."""
+    classes = bundle.contract.classes
+    held = [row.output for row in bundle.manifest.tolerances if row.kind == "label"]
+    names = held if classes is None else [classes.output]
+    return next((name for name in names if len(bundle.contract.output(name).shape) == 1), None)
+
+
+def _classes(bundle: Bundle, label: str, case: CaseArrays) -> tuple[str, ...]:
+    """Their names, or numbers for as many as there are scores."""
+    if bundle.contract.classes is not None:
+        return bundle.contract.classes.names
+    scores = next(row.scores for row in bundle.manifest.tolerances if row.output == label and row.scores is not None)
+    axis = bundle.contract.output(scores).class_axis(bundle.contract.output(label))
+    return tuple(str(index) for index in range(case.float64[scores].shape[axis or 0]))
 
 
 def _environment(sessions: dict[str, Session]) -> list[tuple[str, str]]:

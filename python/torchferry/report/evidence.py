@@ -35,8 +35,9 @@ class Evidence:
     runs: Sequence[Run]
     errors: Mapping[str, Mapping[str, Float64]]  # output -> engine -> |actual - float64 golden|, of all cases
     layers: tuple[str, Bisection] | str  # an engine and its layers, or why there are none
-    images: Array | None  # uint8 [N,H,W] of the first golden case, where the contract takes one image
+    images: Array | None  # uint8 [N,H,W] or [N,H,W,3] of the first golden case, where the contract takes one image
     expected: Array | None  # the golden labels of the first case
+    classes: Sequence[str]  # what a label is an index into; empty where there are no labels
     labels: Sequence[Labelled]
     latencies: Sequence[Latency]
     environment: Sequence[tuple[str, str]]

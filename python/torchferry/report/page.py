@@ -77,9 +77,9 @@ def _layers(evidence: Evidence) -> dict[str, Any]:
 
 def _confusions(evidence: Evidence) -> Iterator[tuple[str, int, int, Markup]]:
     """Engines that gave the same labels share a plot."""
-    if evidence.expected is None or evidence.bundle.contract.classes is None:
+    if evidence.expected is None:
         return
-    names = evidence.bundle.contract.classes.names
+    names = evidence.classes
     groups: dict[bytes, tuple[list[str], Array]] = {}
     for engine, labels in evidence.labels:
         groups.setdefault(labels.tobytes(), ([], labels))[0].append(engine)
@@ -104,14 +104,18 @@ def _counts(expected: Array, given: Array, classes: int) -> NDArray[np.int64]:
 
 def _samples(evidence: Evidence) -> Iterator[dict[str, object]]:
     """Images on which an engine disagrees with the golden first, then the first ones."""
-    if evidence.images is None or evidence.expected is None or evidence.bundle.contract.classes is None:
+    if evidence.images is None:
         return
-    values, names = evidence.bundle.contract.inputs[0].range, evidence.bundle.contract.classes.names
-    wrong = [any(labels[i] != evidence.expected[i] for _, labels in evidence.labels) for i in range(len(evidence.images))]
+    values, expected = evidence.bundle.contract.inputs[0].range, evidence.expected
+    wrong = [
+        expected is not None and any(labels[i] != expected[i] for _, labels in evidence.labels)
+        for i in range(len(evidence.images))
+    ]
     for index in sorted(range(len(wrong)), key=lambda i: not wrong[i])[:SHOWN]:
         picture = plots.picture(evidence.images[index], values[1] if values else 255)
-        given = sorted({_name(names, labels[index]) for _, labels in evidence.labels})
-        yield {"picture": picture, "golden": _name(names, evidence.expected[index]), "given": given, "wrong": wrong[index]}
+        given = sorted({_name(evidence.classes, labels[index]) for _, labels in evidence.labels})
+        golden = "" if expected is None else _name(evidence.classes, expected[index])
+        yield {"picture": picture, "golden": golden, "given": given, "wrong": wrong[index]}
 
 
 def _name(names: Sequence[str], label: Any) -> str:

@@ -92,12 +92,12 @@ def confusion_plot(counts: NDArray[np.int64], names: Sequence[str]) -> str:
 
 
 def picture(image: Array, largest: float) -> str:
-    """A grey image [H,W] as the address of a PNG."""
+    """An image, grey [H,W] or coloured [H,W,3], as the address of a PNG."""
     from PIL import Image
 
-    grey = np.clip(image.astype(np.float64) * (255 / max(largest, 1)), 0, 255).astype(np.uint8)
+    pixels = np.clip(image.astype(np.float64) * (255 / max(largest, 1)), 0, 255).astype(np.uint8)
     buffer = io.BytesIO()
-    Image.fromarray(grey).save(buffer, "PNG", optimize=True)
+    Image.fromarray(pixels).save(buffer, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 

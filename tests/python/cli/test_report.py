@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 from collections import Counter
 from html.parser import HTMLParser
@@ -9,6 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from PIL import Image
+from torch import nn
 
 import torchferry
 from builders.bundles import edit_manifest, fill_bundle, reseal
@@ -120,6 +125,40 @@ def test_a_bundle_without_classes_or_layers_has_a_report_too(ferry_here: Program
     page = report(ferry_here, tmp_path / "b", folder)
     assert "synthetic goldens" in page.words
     assert page.tags["img"] == 0
+
+
+class Colours(nn.Module):
+    """A classifier of coloured images, whose classes nobody has named."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+
+    def forward(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
+        logits = self.net(image.float() / 255)
+        return {"logits": logits, "label": logits.argmax(1)}
+
+
+def test_coloured_images_are_shown_and_labels_without_names_are_counted(
+    ferry_here: Program, tmp_path: Path, folder: Path
+) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (9, 3, 8, 10), dtype=np.uint8)
+    torchferry.export(
+        Colours().eval(),
+        inputs={"image": "uint8[N,3,8,10]"},
+        golden=image,
+        to=("torchscript",),
+        out=tmp_path / "b",
+        note=lambda _: None,
+    )
+    page = report(ferry_here, tmp_path / "b", folder)
+    assert page.tags["img"] == 9
+    assert "9 of 9 as the golden" in page.words
+    address = next(value for name, value in page.attributes if name == "src")
+    assert address is not None
+    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))))
+    assert np.array_equal(pixels, image[0].transpose(1, 2, 0))
 
 
 def test_a_target_that_cannot_be_written_is_told_before_anything_runs(
