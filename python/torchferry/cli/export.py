@@ -174,7 +174,9 @@ def export_factory(
     return export_module(
         module,
         inputs=specs,
-        outputs=None if not outputs else [parse_input(*_pair("--output", item)) if "=" in item else item for item in outputs],
+        outputs=None
+        if not outputs
+        else [parse_input(*_pair("--output", item), kind="output") if "=" in item else item for item in outputs],
         to=formats,
         out=target,
         golden=None if golden is None else read_goldens(golden),

@@ -30,14 +30,14 @@ def parse_inputs(inputs: Mapping[str, InputSpec]) -> tuple[TensorSpec, ...]:
     return tuple(parse_input(name, value) for name, value in inputs.items())
 
 
-def parse_input(name: str, value: InputSpec) -> TensorSpec:
-    """One input; an example's first dim becomes the batch `N`. Raises FerryError(USAGE)."""
+def parse_input(name: str, value: InputSpec, *, kind: str = "input") -> TensorSpec:
+    """One input (or, for messages, another `kind`); an example's first dim becomes the batch `N`. Raises FerryError(USAGE)."""
     if isinstance(value, TensorSpec):
         return value.model_copy(update={"name": name})
     if isinstance(value, str):
-        return _parse_text(name, value)
+        return _parse_text(f"{kind} {name}", name, value)
     shape: tuple[int | str, ...] = (BATCH, *map(int, value.shape[1:])) if value.ndim else ()
-    return _spec(name, str(value.dtype).removeprefix("torch."), shape, None)
+    return _spec(f"{kind} {name}", name, str(value.dtype).removeprefix("torch."), shape, None)
 
 
 def parse_symbols(limits: Mapping[str, SymbolLimits | str], specs: tuple[TensorSpec, ...]) -> dict[str, SymbolRange]:
@@ -66,24 +66,24 @@ def _limits(symbol: str, value: SymbolLimits | str) -> SymbolRange:
         raise FerryError(ExitCode.USAGE, f"symbols: {symbol}: {_problem(error)}; correct the limits") from None
 
 
-def _parse_text(name: str, text: str) -> TensorSpec:
+def _parse_text(where: str, name: str, text: str) -> TensorSpec:
     found = _SPEC.fullmatch(text.strip())
     if found is None:
-        raise FerryError(ExitCode.USAGE, f"input {name}: got {text!r}, expected {GRAMMAR}")
+        raise FerryError(ExitCode.USAGE, f"{where}: got {text!r}, expected {GRAMMAR}")
     dims = [dim.strip() for dim in found["dims"].split(",")] if found["dims"].strip() else []
     limits = None if found["low"] is None else (float(found["low"]), float(found["high"]))
-    return _spec(name, found["dtype"], tuple(int(dim) if dim.isdigit() else dim for dim in dims), limits)
+    return _spec(where, name, found["dtype"], tuple(int(dim) if dim.isdigit() else dim for dim in dims), limits)
 
 
-def _spec(name: str, dtype: str, shape: tuple[int | str, ...], limits: tuple[float, float] | None) -> TensorSpec:
+def _spec(where: str, name: str, dtype: str, shape: tuple[int | str, ...], limits: tuple[float, float] | None) -> TensorSpec:
     if dtype not in DTYPES:
-        raise FerryError(ExitCode.USAGE, f"input {name}: dtype: got {dtype}, expected one of {', '.join(DTYPES)}")
+        raise FerryError(ExitCode.USAGE, f"{where}: dtype: got {dtype}, expected one of {', '.join(DTYPES)}")
     if limits is not None and not _fits(limits, dtype):
         raise FerryError(
             ExitCode.USAGE,
-            f"input {name}: range: got {limits[0]:g}..{limits[1]:g}, expected numbers that {dtype} has; correct the range or the dtype",
+            f"{where}: range: got {limits[0]:g}..{limits[1]:g}, expected numbers that {dtype} has; correct the range or the dtype",
         )
-    return new_spec(f"input {name}", {"name": name, "dtype": dtype, "shape": shape, "range": limits})
+    return new_spec(where, {"name": name, "dtype": dtype, "shape": shape, "range": limits})
 
 
 def new_spec(where: str, fields: Mapping[str, Any]) -> TensorSpec:

@@ -162,6 +162,7 @@ def test_preprocessing_limits_and_a_name_may_be_given(ferry_here: Program, work:
         (["usercode:Net", "--input", "image=uint8[N,3,8,8]"], 2, "'image' twice"),
         (["usercode:Net", "--output", "label", "--output", "label"], 2, "'label' twice"),
         (["usercode:Net", "--output", "logits=float32[N,6]", "--output", "label"], 7, "got float32[N,5] from the module"),
+        (["usercode:Net", "--output", "logits=float99[N,5]", "--output", "label"], 2, "output logits: dtype: got float99"),
         (["usercode:Net", "--to", "tflite"], 2, "tflite"),
         (["usercode:Net", "--symbol", "N"], 2, "T=1..512"),
         (["iris-adaline", "--weights", "weights.pt"], 2, "package.module:factory only"),
