@@ -107,16 +107,54 @@ static void one(INPUT* input) { emx(input->image, logits, probabilities, label);
 """
 
 
-def limit(folder: Path, size: int) -> Path:
+def memory_limit(folder: Path, size: int) -> Path:
     """A program that reads as many bytes as the float32 tables have, in the widest vectors."""
-    own = folder / "limit"
+    return _limit(folder / "memory", READING.replace("SIZE", str(size // 512 * 512)))
+
+
+def arithmetic_limit(folder: Path, inputs: int, outputs: int) -> Path:
+    """A program that multiplies and adds as often as a batch needs, each rounded by itself, with all numbers in the nearest cache."""
+    return _limit(folder / "arithmetic", ADDING.replace("STEPS", str(inputs * outputs // 96)))
+
+
+def _limit(own: Path, text: str) -> Path:
     own.mkdir()
     (own / "model.c").write_text("")
-    (own / "contender.h").write_text(LIMIT.replace("SIZE", str(size // 512 * 512)))
-    return build(own, "gcc", *FLAGS)
+    (own / "contender.h").write_text(text)
+    return build(own, "gcc", *FLAGS, "-ffp-contract=off")
 
 
-LIMIT = """\
+ADDING = """\
+#include <stddef.h>
+typedef struct { unsigned char image[784]; } INPUT;
+typedef float vector __attribute__((vector_size(64)));
+vector weights[16][6]; /* not static: no compiler may know their content */
+static volatile float sink;
+static void batch(const INPUT* inputs, size_t count) {
+  for (int i = 0; i < 16 * 6 * 16; ++i) ((float*)weights)[i] = (float)(i * 7919 % 2003) / 2003.0f - 0.5f;
+  for (size_t n = 0; n + 4 <= count; n += 4) {
+    vector sums[4][6] = {{{0.0f}}};
+    float x[16][4];
+    for (int i = 0; i < 16; ++i) {
+      for (int r = 0; r < 4; ++r) x[i][r] = (float)inputs[n + (size_t)r].image[300 + i];
+    }
+    for (int i = 0; i < STEPS; ++i) {
+#pragma GCC unroll 6
+      for (int t = 0; t < 6; ++t) {
+#pragma GCC unroll 4
+        for (int r = 0; r < 4; ++r) sums[r][t] += x[i % 16][r] * weights[i % 16][t];
+      }
+    }
+    for (int t = 0; t < 6; ++t) sums[0][0] += sums[1][t] + sums[2][t] + sums[3][t] + sums[0][t];
+    sink = sums[0][0][0] + sums[0][0][1] + sums[0][0][15];
+  }
+}
+static void one(const INPUT* input) { batch(input, 1); }
+#define BATCH(inputs, count) batch((inputs), (count))
+"""
+
+
+READING = """\
 typedef struct { unsigned char image[784]; } INPUT;
 typedef long long vector __attribute__((vector_size(64)));
 vector tables[SIZE / 64]; /* not static: a compiler that knows their content would read nothing */

@@ -53,6 +53,7 @@ HOSTED = [
     *_x86(),
     *_levels("aarch64 gcc", "aarch64-linux-gnu-gcc", (), AARCH64),
     *_levels("aarch64 clang", "clang", _clang("aarch64-linux-gnu", "aarch64-linux-gnu"), AARCH64, linker="aarch64-linux-gnu-gcc"),
+    *_levels("aarch64 SVE gcc", "aarch64-linux-gnu-gcc", ("-march=armv8.2-a+sve",), (AARCH64[0], "-cpu", "max", *AARCH64[1:])),
     *_levels("armhf gcc", "arm-linux-gnueabihf-gcc", (), ARMHF),
     *_levels("armhf NEON VFPv4 gcc", "arm-linux-gnueabihf-gcc", ("-mfpu=neon-vfpv4", "-std=gnu11"), ARMHF),
     *_levels(

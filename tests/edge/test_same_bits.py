@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import subprocess
@@ -30,7 +31,11 @@ def digits(root: Path) -> Subject:
 
 @cache
 def operators() -> Subject:
-    return fork(count=203)
+    """Every operator, on ordinary numbers and on those at the edges: subnormal, huge, infinite, NaN, and arguments of exp near its limits."""
+    subject = fork(count=403)
+    special = [0.0, -0.0, 1e-45, -1e-40, 1.1e-38, 3.4e38, -3.4e38, np.inf, -np.inf, np.nan, 88.5, -88.5, -103.5, -87.4, 17.3, 0.3]
+    rare = np.random.default_rng(0).choice(np.array(special, np.float32), (200, 7))
+    return dataclasses.replace(subject, samples={"x": np.concatenate([subject.samples["x"][:203], rare])})
 
 
 @cache

@@ -162,7 +162,7 @@ def test_a_library_that_is_no_model_is_refused(quick_program: Program, bundle: P
 
 def change_a_golden_bit(text: str) -> str:
     """Another last digit of the first expected output of the self-test."""
-    head, mark, tail = text.partition("golden_output_logits[")
+    head, mark, tail = text.partition("golden_outputs[")
     line = tail.index("0x")
     at = tail.index("p", line) - 1
     return head + mark + tail[:at] + ("2" if tail[at] != "2" else "4") + tail[at + 1 :]

@@ -69,3 +69,15 @@ def test_the_firmware_passes_its_self_test_and_counts_instructions(bundle: Path,
     count = re.search(r"instructions per call: (\d+)", done.stderr)
     assert count is not None
     assert 10_000 < int(count[1]) < 1_000_000, "64-32-10 has some 2,400 products"
+    stack = re.search(r"bytes of stack: (\d+)", done.stderr)
+    assert stack is not None
+    assert 256 < int(stack[1]) < 1024, "model.h promises less than 1 KiB to a program that brings the memory"
+
+
+def test_the_comment_has_the_bounds_of_the_manifest(trained: Trained) -> None:
+    for form, bundle in (("c", trained.bundle("digits-mlp")), ("c-int8", trained.bundle_for("digits-mlp", "c-int8"))):
+        rows = [row for row in open_bundle(bundle).manifest.tolerances if row.engine == form and row.kind == "absolute"]
+        comment = (bundle / "model.h").read_text().partition("*/")[0]
+        assert {row.output for row in rows} == {"logits", "probabilities"}
+        for row in rows:
+            assert f" *   {row.output}: at most {row.bound:.3g}\n" in comment

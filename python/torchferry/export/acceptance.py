@@ -10,12 +10,15 @@ from torchferry.bundle.manifest import Manifest, Tolerance
 from torchferry.bundle.reader import Bundle
 from torchferry.compare.matrix import THREADS
 from torchferry.compare.replay import compare_output, replay
+from torchferry.compare.tolerance import SAME_BITS_ENGINES
 from torchferry.compare.verdict import Verdict
 from torchferry.engines.base import ENGINES, Session
 from torchferry.engines.c_build import find_compiler
 from torchferry.errors import ExitCode, FerryError
+from torchferry.export.c99.definition import Definition
 from torchferry.export.golden_cases import first_samples
 from torchferry.export.reference import Reference
+from torchferry.export.source import ExportSource
 
 OTHER_BATCHES = (2, 7)
 
@@ -51,18 +54,25 @@ def _differs_by_rounding(bundle: Bundle, verdict: Verdict) -> bool:
     return not verdict.passed and row is not None and verdict.max_abs <= row.bound
 
 
-def check_written(bundle: Bundle, reference: Reference, inputs: Mapping[str, Array], note: Callable[[str], None]) -> None:
-    """Run every artifact that Python can run; source without a compiler cannot be, and `note` says so. Raises FerryError(MISMATCH)."""
+def check_written(
+    bundle: Bundle, source: ExportSource, reference: Reference, inputs: Mapping[str, Array], note: Callable[[str], None]
+) -> None:
+    """Run every artifact that Python can run. C without a compiler cannot be: its definition in NumPy is run in its place, and `note`
+    says so. Raises FerryError(MISMATCH).
+    """
     goldens = [read_case(bundle, case) for case in bundle.manifest.golden.cases]
     for artifact in bundle.manifest.artifacts:
         if artifact.engine not in ENGINES:
             continue
-        if artifact.engine in ("c", "c-int8") and find_compiler() is None:
+        session: Session | Definition
+        if artifact.engine in SAME_BITS_ENGINES and find_compiler() is None:
             note(
-                "c: got no C compiler, so that the C was written without being run; its self-test compares its bits on the target"
+                "c: got no C compiler, so that the C was not run, only its definition in NumPy; the self-test compares the C's bits "
+                "with it on the target"
             )
-            continue
-        session = Session(bundle, artifact.engine, allow_native=True)  # it was written a moment ago
+            session = Definition.of(source, artifact.engine)
+        else:
+            session = Session(bundle, artifact.engine, allow_native=True)  # it was written a moment ago
         for case in goldens:
             _require_agreement(bundle, session, artifact.format, case, session.numerics)
             _require_agreement(bundle, session, artifact.format, case, "")
@@ -71,7 +81,7 @@ def check_written(bundle: Bundle, reference: Reference, inputs: Mapping[str, Arr
             _require_agreement(bundle, session, artifact.format, case, "")
 
 
-def _require_agreement(bundle: Bundle, session: Session, format_name: str, case: CaseArrays, numerics: str) -> None:
+def _require_agreement(bundle: Bundle, session: Session | Definition, format_name: str, case: CaseArrays, numerics: str) -> None:
     try:
         actual = session.run(case.inputs)
     except FerryError as error:

@@ -31,6 +31,7 @@ def export(source: ExportSource, folder: Path) -> Artifact:
         name=source.name,
         goldens=source.examples,
         provenance=source.provenance,
+        bounds=source.bounds,
         max_bytes=_max_bytes(source),
     )
     return _write(source, generated, folder, "c")
@@ -50,6 +51,7 @@ def export_int8(source: ExportSource, folder: Path) -> Artifact:
         goldens=source.examples,
         calibration=source.quantization.calibration,
         provenance=source.provenance,
+        bounds=source.bounds,
         max_bytes=_max_bytes(source),
     )
     return _write(source, generated, folder, "c-int8")

@@ -6,14 +6,15 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from torchferry.bundle.contract import Array, Contract, check_inputs
-from torchferry.bundle.golden import write_case
+from torchferry.bundle.golden import CaseArrays, write_case
 from torchferry.bundle.manifest import Artifact, Golden, Manifest, Training
 from torchferry.bundle.reader import Bundle, open_bundle
 from torchferry.bundle.writer import staging_folder, write_manifest
-from torchferry.compare.tolerance import tolerances
+from torchferry.compare.tolerance import Bound, tolerances
 from torchferry.engines.numerics import torch_numerics
 from torchferry.errors import ExitCode, FerryError
 from torchferry.export import aoti, c, executorch, int8, onnx, program, torchscript
@@ -84,9 +85,11 @@ def export_bundle(
     reference = Reference(module, contract)
     cases = golden_cases(reference, contract, golden.arrays)
     with staging_folder(out, force=force) as folder:
-        artifacts = _write_artifacts(exporters, source, folder, required=formats, note=note)
-        bounds = output_bounds(source, cases)
-        quantized = {int8.ENGINE: int8.quantized_bounds(source, cases, bounds)} if int8.ENGINE in formats else {}
+        with np.errstate(all="ignore"):  # of weights that are no numbers, which the exporters refuse in words
+            bounds = output_bounds(source, cases)
+        quantized = _quantized_bounds(source, cases, bounds, formats)
+        held_to = quantized.get(int8.ENGINE, bounds)  # a bundle has one of the two kinds of C
+        artifacts = _write_artifacts(exporters, source.with_bounds(held_to), folder, required=formats, note=note)
         manifest = Manifest(
             format_version=1,
             name=name,
@@ -103,8 +106,17 @@ def export_bundle(
         )
         write_manifest(folder, manifest)
         write_manifest(folder, with_bits_that_hold(open_bundle(folder), note))
-        check_written(open_bundle(folder), reference, golden.arrays, note)
+        check_written(open_bundle(folder), source, reference, golden.arrays, note)
     return open_bundle(out)
+
+
+def _quantized_bounds(
+    source: ExportSource, cases: Sequence[CaseArrays], bounds: Mapping[str, Bound], formats: Sequence[str]
+) -> dict[str, dict[str, Bound]]:
+    """By engine; none without calibration data, which the exporter of the format refuses."""
+    if int8.ENGINE not in formats or source.quantization is None:
+        return {}
+    return {int8.ENGINE: int8.quantized_bounds(source, cases, bounds)}
 
 
 def _provenance(name: str, golden: GoldenInputs, training: Training | None) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +16,7 @@ from torch.export.dynamic_shapes import _Dim  # the type that Dim() gives; torch
 
 from torchferry.bundle.contract import Array, Contract
 from torchferry.bundle.manifest import Artifact
+from torchferry.compare.tolerance import Bound
 from torchferry.engines.base import name_outputs
 from torchferry.errors import ExitCode, FerryError
 from torchferry.export.origin import origin_of
@@ -57,6 +59,13 @@ class ExportSource:
     provenance: str = ""  # lines for a reader of the artifact
     max_bytes: int | None = None  # of an artifact that has to fit into a device; None: the format's own limit
     quantization: Quantization | None = None  # for formats in int8
+    bounds: Mapping[str, Bound] = field(default_factory=dict)  # that generated C is held to, by float output; empty: not known
+
+    def with_bounds(self, bounds: Mapping[str, Bound]) -> ExportSource:
+        """The same source, with the programs that it has made (which `replace` would make again)."""
+        other = copy(self)
+        vars(other)["bounds"] = bounds
+        return other
 
     @property
     def example_tensors(self) -> tuple[torch.Tensor, ...]:

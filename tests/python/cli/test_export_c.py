@@ -28,6 +28,23 @@ def net(value=None):
     return module.eval()
 
 
+def plain():
+    return nn.Sequential(nn.Linear(6, 3)).eval()
+
+
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn = nn.LSTM(6, 4, batch_first=True)
+
+    def forward(self, x):
+        return self.rnn(x.unsqueeze(1))[0].flatten(1)
+
+
+def recurrent():
+    return Recurrent().eval()
+
+
 def convolution():
     return nn.Sequential(nn.Conv1d(1, 2, 3), nn.Flatten()).eval()
 
@@ -77,6 +94,12 @@ def test_the_bundle_has_the_c_and_an_object_for_this_machine(ferry_here: Program
     assert "same bits on every processor" in row.reason
 
 
+def test_a_plain_module_needs_no_names(ferry_here: Program, work: Path) -> None:
+    done = ferry_here("export", "netcode:plain", "--to", "c", *INPUT, "--out", "bundle")
+    assert (done.code, done.stderr) == (ExitCode.OK, "")
+    assert "float output[3];" in (work / "bundle" / "model.h").read_text()
+
+
 def test_two_exports_are_equal_to_the_byte(ferry_here: Program, work: Path) -> None:
     for name in ("one", "two"):
         assert ferry_here("export", "netcode:net", "--to", "c", *INPUT, *OUTPUT, "--out", name).code == ExitCode.OK
@@ -98,7 +121,31 @@ def test_without_a_compiler_the_c_is_written_with_a_note_and_no_object(
 
 
 REFUSED: dict[str, tuple[tuple[str, ...], int, str]] = {
-    "an unknown operator": (("netcode:convolution", "--input", "x=float32[N,1,6]", *OUTPUT), ExitCode.FORMAT, r"c: .*aten\.conv"),
+    "an unknown operator": (
+        ("netcode:convolution", "--input", "x=float32[N,1,6]", *OUTPUT),
+        ExitCode.FORMAT,
+        r"c: 0 \(Conv1d\): got operator aten\.conv1d",
+    ),
+    "an operator inside a module of torch": (
+        ("netcode:recurrent", *INPUT, *OUTPUT),
+        ExitCode.FORMAT,
+        r"c: rnn \(LSTM\) at netcode\.py:\d+: return self\.rnn\(.*: got operator aten\.lstm",
+    ),
+    "an output that is a type": (
+        ("netcode:net", *INPUT, "--output", "size_t"),
+        ExitCode.FORMAT,
+        "output name: got 'size_t', expected a C identifier.*--output NAME",
+    ),
+    "an input that is a macro": (
+        ("netcode:net", "--input", "FLT_MAX=float32[N,6]", *OUTPUT),
+        ExitCode.FORMAT,
+        "input name: got 'FLT_MAX', expected a C identifier.*--input NAME=",
+    ),
+    "an output with the bundle's name": (
+        ("netcode:net", *INPUT, "--output", "net_relu", "--name", "net"),
+        ExitCode.FORMAT,
+        "output name: got 'net_relu', expected a name that does not begin with net_ or NET_.*--name",
+    ),
     "another dtype": (("netcode:doubles", "--input", "x=float64[N,6]", *OUTPUT), ExitCode.FORMAT, "x: dtype: got float64"),
     "a free dim besides the batch": (("netcode:doubles", "--input", "x=float32[N,T]", *OUTPUT), ExitCode.FORMAT, "x: shape: got"),
     "no batch": (("netcode:doubles", "--input", "x=float32[6]", *OUTPUT), ExitCode.FORMAT, "expected the batch N first"),

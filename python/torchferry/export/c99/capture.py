@@ -113,10 +113,23 @@ def _lower(builder: Builder, node: torch.fx.Node) -> None:
     name = str(node.target)
     if name in IGNORED or _fold(builder, node):
         return
-    lower = LOWERINGS.get(name)
-    if lower is None:
-        raise refuse(node, f"operator {name}", f"one of {SUPPORTED}")
-    builder.values[node] = lower(builder, node)
+    if name in LOWERINGS:
+        for argument in node.all_input_nodes:
+            _require_known(builder, argument)
+        builder.values[node] = LOWERINGS[name](builder, node)
+    elif any(argument in builder.values for argument in node.all_input_nodes):
+        raise _unknown(node)
+    # What is made of no input is refused where it is read: an LSTM is then called by its name, not by its first zeros.
+
+
+def _require_known(builder: Builder, node: torch.fx.Node) -> None:
+    made = node.name in builder.constants or node in builder.values
+    if not made and node.op == "call_function" and str(node.target) not in IGNORED:
+        raise _unknown(node)
+
+
+def _unknown(node: torch.fx.Node) -> FerryError:
+    return refuse(node, f"operator {node.target}", f"one of {SUPPORTED}")
 
 
 def _fold(builder: Builder, node: torch.fx.Node) -> bool:

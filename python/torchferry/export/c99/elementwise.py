@@ -28,8 +28,14 @@ def _f(value: float) -> np.float32:
     return np.float32(value)
 
 
+def _select(condition: Array, x: Array | np.float32, y: Array) -> Array:
+    """One of two, -0 as +0: compilers take some selections for a maximum, whose zero has either sign."""
+    return np.asarray(np.where(condition, x, y) + _f(0))
+
+
 def _clamp(x: Array, low: Array, high: Array) -> Array:
-    return np.where(x < low, low, np.where(x > high, high, x))
+    above = np.where(x < low, low, x)
+    return _select(above > high, high, above)
 
 
 def _gelu(x: Array) -> Array:
@@ -61,11 +67,11 @@ OPERATORS: dict[str, Operator] = {
     "div": Operator("{0} / {1}", np.divide),
     "neg": Operator("-{0}", np.negative),
     "abs": Operator("model_abs({0})", np.abs, ("abs",)),
-    "relu": Operator("model_relu({0})", lambda x: np.where(x < _f(0), _f(0), x), ("relu",)),
+    "relu": Operator("model_relu({0})", lambda x: _select(x < _f(0), _f(0), x), ("relu",)),
     "leaky_relu": Operator("model_leaky_relu({0}, {1})", lambda x, slope: np.where(x < _f(0), x * slope, x), ("leaky_relu",)),
     "clamp": Operator("model_clamp({0}, {1}, {2})", _clamp, ("clamp",)),
-    "clamp_min": Operator("model_clamp_min({0}, {1})", lambda x, low: np.where(x < low, low, x), ("clamp_min",)),
-    "clamp_max": Operator("model_clamp_max({0}, {1})", lambda x, high: np.where(x > high, high, x), ("clamp_max",)),
+    "clamp_min": Operator("model_clamp_min({0}, {1})", lambda x, low: _select(x < low, low, x), ("clamp_min",)),
+    "clamp_max": Operator("model_clamp_max({0}, {1})", lambda x, high: _select(x > high, high, x), ("clamp_max",)),
     "threshold": Operator("model_threshold({0}, {1}, {2})", lambda x, at, value: np.where(x <= at, value, x), ("threshold",)),
     "exp": Operator("model_exp({0})", elementary.exp, ("exp",)),
     "sigmoid": Operator("model_sigmoid({0})", elementary.sigmoid, ("sigmoid",)),
@@ -81,7 +87,8 @@ OPERATORS: dict[str, Operator] = {
     "eq": Operator("{0} == {1}", np.equal, dtype="bool"),
     "ne": Operator("{0} != {1}", np.not_equal, dtype="bool"),
     "not": Operator("!{0}", np.logical_not, dtype="bool"),
-    "where": Operator("{0} ? {1} : {2}", np.where),
+    "where": Operator("({0} ? {1} : {2}) + 0.0f", _select),  # as relu: it may be one
+    "where_int64": Operator("{0} ? {1} : {2}", np.where, dtype="int64"),
 }
 
 # Operators whose result is exactly zero for a whole range of arguments: what follows them may skip zeros.

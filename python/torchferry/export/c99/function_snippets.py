@@ -59,17 +59,30 @@ MODEL_INLINE float model_copysign(const float x, const float sign) {
 """,
         ("bits",),
     ),
-    "relu": Snippet("MODEL_INLINE float model_relu(const float x) { return x < 0.0f ? 0.0f : x; }\n"),
+    "relu": Snippet(
+        """\
+/* Here and in the clamps + 0.0f makes +0 of -0: clang takes x < 0 ? 0 : x for a maximum, whose zero has either sign. */
+MODEL_INLINE float model_relu(const float x) { return (x < 0.0f ? 0.0f : x) + 0.0f; }
+"""
+    ),
     "leaky_relu": Snippet(
         "MODEL_INLINE float model_leaky_relu(const float x, const float slope) { return x < 0.0f ? x * slope : x; }\n"
     ),
     "clamp": Snippet(
         """\
-MODEL_INLINE float model_clamp(const float x, const float low, const float high) { return x < low ? low : (x > high ? high : x); }
+/* Of limits in the wrong order the upper one counts. */
+MODEL_INLINE float model_clamp(const float x, const float low, const float high) {
+  const float above = x < low ? low : x;
+  return (above > high ? high : above) + 0.0f;
+}
 """
     ),
-    "clamp_min": Snippet("MODEL_INLINE float model_clamp_min(const float x, const float low) { return x < low ? low : x; }\n"),
-    "clamp_max": Snippet("MODEL_INLINE float model_clamp_max(const float x, const float high) { return x > high ? high : x; }\n"),
+    "clamp_min": Snippet(
+        "MODEL_INLINE float model_clamp_min(const float x, const float low) { return (x < low ? low : x) + 0.0f; }\n"
+    ),
+    "clamp_max": Snippet(
+        "MODEL_INLINE float model_clamp_max(const float x, const float high) { return (x > high ? high : x) + 0.0f; }\n"
+    ),
     "threshold": Snippet(
         "MODEL_INLINE float model_threshold(const float x, const float at, const float value) { return x <= at ? value : x; }\n"
     ),
@@ -226,7 +239,7 @@ MODEL_INLINE float model_largest(const size_t width, const float *const x) {
   for (size_t j = 1; j < width; ++j) {
     largest = largest < x[j] ? x[j] : largest;
   }
-  return largest;
+  return largest + 0.0f; /* one sign of zero, whichever of two was taken */
 }
 """
     ),

@@ -79,6 +79,11 @@ MODEL_INLINE model_pairs model_add_pairs(const model_pairs a, const int16x8_t x,
 }
 #elif defined(__ARM_FEATURE_SIMD32)
 #include <arm_acle.h>
+#if defined(__clang__)
+typedef int8x4_t model_bytes; /* what its __uxtb16 takes */
+#else
+typedef uint8x4_t model_bytes;
+#endif
 #endif
 """
 
@@ -196,8 +201,8 @@ MODEL_INLINE int32_t model_add_products(const int32_t sum, const uint32_t four, 
 #if defined(__ARM_FEATURE_SIMD32)
   const uint8_t *const u = (const uint8_t *)w;
   const uint32_t weights = (uint32_t)u[0] | (uint32_t)u[1] << 8 | (uint32_t)u[2] << 16 | (uint32_t)u[3] << 24;
-  const int32_t even = __smlad((int16x2_t)__uxtb16(four), __sxtb16((int8x4_t)weights), sum);
-  return __smlad((int16x2_t)__uxtb16(four >> 8), __sxtb16((int8x4_t)(weights >> 8)), even);
+  const int32_t even = __smlad((int16x2_t)__uxtb16((model_bytes)four), __sxtb16((int8x4_t)weights), sum);
+  return __smlad((int16x2_t)__uxtb16((model_bytes)(four >> 8)), __sxtb16((int8x4_t)(weights >> 8)), even);
 #else
   return sum + ((int32_t)(four & 255u) * w[0] + (int32_t)(four >> 8 & 255u) * w[1] + (int32_t)(four >> 16 & 255u) * w[2] +
                 (int32_t)(four >> 24) * w[3]);
@@ -265,7 +270,8 @@ MODEL_INLINE uint32_t model_index(const int32_t sum, const int32_t multiplier, c
 QUANTIZE = """\
 /* round(x * inverse) + zero, kept within 0..255; NaN counts as 0. */
 MODEL_INLINE uint8_t model_quantize(const float x, const float inverse, const int zero) {
-  const float scaled = (x == x ? x : 0.0f) * inverse;
+  const int is_nan = (model_to_bits(x) & 0x7fffffffu) > 0x7f800000u; /* of x != x gcc 12 makes wrong code for SVE */
+  const float scaled = (is_nan ? 0.0f : x) * inverse;
   const float low = (float)-zero;
   const float high = (float)(255 - zero);
   const float clamped = scaled < low ? low : (scaled > high ? high : scaled);
@@ -277,5 +283,5 @@ MODEL_INLINE uint8_t model_quantize(const float x, const float inverse, const in
 INTEGERS: dict[str, Snippet] = {
     "integer_columns": Snippet("\n".join((PATHS, FOUR, VNNI + OTHERS))),
     "index": Snippet(INDEX),
-    "quantize": Snippet(QUANTIZE),
+    "quantize": Snippet(QUANTIZE, ("bits",)),
 }

@@ -224,7 +224,8 @@ def _compare(operator: str) -> Lowering:
 def _where(builder: Builder, node: torch.fx.Node) -> Value:
     dtype = _require_dtype(node, "float32", "int64")
     condition = builder.value(node, node.args[0])
-    return builder.map(node, "where", condition, *_operands(builder, node, dtype, node.args[1:3]), dtype=dtype)
+    operator = "where" if dtype == "float32" else f"where_{dtype}"
+    return builder.map(node, operator, condition, *_operands(builder, node, dtype, node.args[1:3]), dtype=dtype)
 
 
 def _convert(builder: Builder, node: torch.fx.Node) -> Value:

@@ -30,9 +30,9 @@ class Model:
     @classmethod
     def build(cls, name: str, contract: Contract, graph: Graph) -> Model:
         """Raises FerryError(FORMAT) for names that C cannot use."""
-        check_members(contract)
-        layers = group(graph)
-        return cls(prefix(name), contract, graph, layers, plan(graph, layers), Names(graph, contract, layers))
+        own, layers = prefix(name), group(graph)
+        check_members(contract, own)
+        return cls(own, contract, graph, layers, plan(graph, layers), Names(graph, contract, layers, own))
 
     def kernel(self, linear: Linear) -> Kernel:
         """How a product is computed."""

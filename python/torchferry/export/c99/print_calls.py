@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from torchferry.export.c99.ir import Value
 from torchferry.export.c99.model import Model
 from torchferry.export.c99.naming import OWN, own
@@ -26,9 +28,7 @@ def print_forward(model: Model, printers: list[LayerPrinter]) -> str:
 def _function(name: str, lines: list[str]) -> str:
     body = "\n".join(lines)
     unused = [
-        f"  (void){struct};"
-        for struct in ("input", "output", "workspace")
-        if f"{struct}->" not in body and f"{struct}[" not in body
+        f"  (void){struct};" for struct in ("input", "output", "workspace") if not re.search(rf"(?<![\w>.]){struct}(->|\[)", body)
     ]
     return "\n".join(
         [
@@ -124,11 +124,21 @@ static int model_check(const void *const input, const size_t input_bytes, const 
   return MODEL_OK;
 }
 
+#if defined(__GNUC__)
+#define MODEL_OWN_FRAME __attribute__((noinline)) /* else callers that bring a workspace would have one on their stack, too */
+#else
+#define MODEL_OWN_FRAME
+#endif
+
+static MODEL_OWN_FRAME void model_forward_on_stack(const model_input *const input, model_output *const output) {
+  model_workspace workspace;
+  model_forward(input, output, &workspace);
+}
+
 int model_run(const model_input *input, model_output *output) {
   const int status = model_check(input, sizeof *input, output, sizeof *output, NULL, 0);
   if (status == MODEL_OK) {
-    model_workspace workspace;
-    model_forward(input, output, &workspace);
+    model_forward_on_stack(input, output);
   }
   return status;
 }
@@ -152,14 +162,19 @@ FOUR  for (; i < count; ++i) {
   }
 }
 
-static void model_forward_batch_on_stack(const model_input *const inputs, model_output *const outputs, const size_t count) {
+static MODEL_OWN_FRAME void model_forward_batch_on_stack(const model_input *const inputs, model_output *const outputs,
+    const size_t count) {
   model_workspace workspace[MODEL_BATCH_ROWS];
   model_forward_batch(inputs, outputs, count, workspace);
 }
 
 int model_run_batch(const model_input *inputs, model_output *outputs, size_t count, model_workspace *workspace) {
+  const size_t larger = sizeof *inputs > sizeof *outputs ? sizeof *inputs : sizeof *outputs;
   if (count == 0) {
     return MODEL_OK;
+  }
+  if (count > (size_t)PTRDIFF_MAX / larger) {
+    return MODEL_TOO_MANY;
   }
   const int status = model_check(inputs, count * sizeof *inputs, outputs, count * sizeof *outputs, workspace,
     MODEL_BATCH_ROWS * sizeof *workspace);

@@ -23,7 +23,7 @@ def print_header(model: Model) -> str:
         _workspace(model),
         _classes(model),
         own(STATUS),
-        own(FUNCTIONS),
+        own(FUNCTIONS.replace("CLASSIFY", CLASSIFY if label_output(model) is not None else "")),
         _classify(model),
         own(SELFTEST),
         "#ifdef __cplusplus\n}\n#endif\n\n#endif\n",
@@ -60,9 +60,14 @@ typedef struct model_workspace {{
 }} model_workspace;
 
 #define MODEL_WORKSPACE_BYTES {model.workspace_bytes()}u
-#define MODEL_BATCH_ROWS {4 if any(map(model.by_fours, model.layers)) else 1} /* samples that model_run_batch computes together */
+#define MODEL_BATCH_ROWS {batch_rows(model)} /* samples that model_run_batch computes together */
 #define MODEL_BATCH_WORKSPACE_BYTES (MODEL_BATCH_ROWS * MODEL_WORKSPACE_BYTES)
 """)
+
+
+def batch_rows(model: Model) -> int:
+    """Samples that the batch variant computes together."""
+    return 4 if any(map(model.by_fours, model.layers)) else 1
 
 
 def _classes(model: Model) -> str:
@@ -79,13 +84,27 @@ STATUS = """\
 /* What the functions return. On an error nothing has been written. */
 enum {
   MODEL_OK = 0,
-  MODEL_NULL = 1,   /* a pointer that must not be NULL is NULL */
-  MODEL_OVERLAP = 2 /* input, output and workspace share memory */
+  MODEL_NULL = 1,    /* a pointer that must not be NULL is NULL */
+  MODEL_OVERLAP = 2, /* input, output and workspace share memory */
+  MODEL_TOO_MANY = 3 /* so many samples have no room in the address space */
 };
 """
 
 FUNCTIONS = """\
-/* One sample. The workspace is on the stack: MODEL_WORKSPACE_BYTES. Every function may be called from many threads at once. */
+/* Every function may be called from many threads at once.
+ *
+ * The stack that a call needs, beside the frames of the functions (under 1 KiB on a Cortex-M4F; under 4 KiB with
+ * wide vectors; under 12 KiB where nothing is optimised):
+ *   model_run            MODEL_WORKSPACE_BYTES
+ *   model_run_with       0
+ *   model_run_batch      0; where workspace is NULL, MODEL_BATCH_WORKSPACE_BYTES
+CLASSIFY *   model_selftest       MODEL_BATCH_WORKSPACE_BYTES + MODEL_BATCH_ROWS * sizeof(model_output)
+ *   model_selftest_with  0
+ *
+ * A freestanding program has to bring memcpy and memset, which compilers call to copy and clear memory, and to link
+ * what else its compiler needs (libgcc or compiler-rt). */
+
+/* One sample. */
 int model_run(const model_input *input, model_output *output);
 
 /* The same with the caller's workspace, which no other call may use at the same time; NULL: on the stack. */
@@ -95,6 +114,7 @@ int model_run_with(const model_input *input, model_output *output, model_workspa
  * With count 0 nothing is read or written and every pointer may be NULL. */
 int model_run_batch(const model_input *inputs, model_output *outputs, size_t count, model_workspace *workspace);
 """
+CLASSIFY = " *   model_classify       MODEL_WORKSPACE_BYTES + sizeof(model_output)\n"
 
 
 def label_output(model: Model) -> str | None:
@@ -115,12 +135,18 @@ def _classify(model: Model) -> str:
 
 
 SELFTEST = """\
-/* Replays real samples on this machine and compares every bit of the results. Define MODEL_NO_SELFTEST to leave it out. */
+/* Replays samples on this machine, one by one and in batches, and compares every bit of the results.
+ * They lie in constant tables; define MODEL_NO_SELFTEST to leave all of it out. */
 #ifndef MODEL_NO_SELFTEST
 enum {
   MODEL_SELFTEST_PASSED = -1,
-  MODEL_SELFTEST_ARITHMETIC = -2 /* this build does not do strict IEEE 754: fused multiply-add, flush to zero, rounding mode */
+  /* This build does not do strict IEEE 754: fused multiply-add, flush to zero, another rounding mode. */
+  MODEL_SELFTEST_ARITHMETIC = -2,
+  MODEL_SELFTEST_MEMORY = -3 /* the memory for it is NULL or overlaps */
 };
-int model_selftest(void); /* MODEL_SELFTEST_PASSED, MODEL_SELFTEST_ARITHMETIC, or the index of the first wrong sample, from 0 */
+int model_selftest(void); /* one of these, or the index of the first wrong sample, from 0 */
+
+/* The same in the caller's memory: MODEL_BATCH_ROWS outputs and as many workspaces, whatever they hold. */
+int model_selftest_with(model_output *outputs, model_workspace *workspace);
 #endif
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,12 +13,12 @@ from torchferry.export.c99.gather_snippets import gather
 from torchferry.export.c99.integer_snippets import INTEGERS
 from torchferry.export.c99.kernels import PANEL
 from torchferry.export.c99.model import Model
-from torchferry.export.c99.naming import own
+from torchferry.export.c99.naming import OWN, own
 from torchferry.export.c99.print_calls import print_calls, print_forward
 from torchferry.export.c99.print_layers import LayerPrinter
 from torchferry.export.c99.print_selftest import print_selftest
 from torchferry.export.c99.product_snippets import PRODUCTS, VECTORS
-from torchferry.export.c99.snippets import COMPILER, STRICT
+from torchferry.export.c99.snippets import COMPILER, END, STRICT
 
 Array = NDArray[Any]
 CHECK = "typedef char model_check_workspace[sizeof(model_workspace) == MODEL_WORKSPACE_BYTES ? 1 : -1];\n"
@@ -31,6 +32,10 @@ def print_source(model: Model, header: str, goldens: Mapping[str, Array], expect
     floats = any(value.dtype == "float32" for value in model.graph.outputs)
     products = any(name in ("columns", "dot") for name in needs)
     panels = products or "integer_columns" in needs
+    helpers = helper_texts([*needs, *(["quiet"] if floats else [])], model.row_bits)
+    helpers.pop("bits", None)  # printed by what calls it, see _bits
+    body = [own(text) for text in helpers.values()] + layers + [print_forward(model, printers), print_calls(model)]
+    selftest = print_selftest(model, goldens, expected)
     parts = [
         f'#include "{header}"\n\n#include <float.h>\n',
         own(STRICT),
@@ -38,11 +43,10 @@ def print_source(model: Model, header: str, goldens: Mapping[str, Array], expect
         own(VECTORS) if products else "",
         own(_shapes(model, rows=products)) if panels else "",
         own(CHECK),
-        own(print_helpers(["bits", *needs, *(["quiet"] if floats else [])], model.row_bits)),
-        *layers,
-        print_forward(model, printers),
-        print_calls(model),
-        print_selftest(model, goldens, expected),
+        _bits("\n".join(body), selftest),
+        *body,
+        selftest,
+        own(END),
     ]
     return "\n".join(part for part in parts if part)
 
@@ -52,8 +56,27 @@ def _shapes(model: Model, *, rows: bool) -> str:
     return panel + (f"typedef uint{model.row_bits}_t model_row;\n" if rows else "")
 
 
+def _bits(body: str, selftest: str) -> str:
+    """The functions between floats and bits that are called; those that only the self-test calls are left out with it."""
+    union, *functions = [f"{part}\n" for part in own(FUNCTIONS["bits"].text).rstrip().split("\n\n")]
+
+    def called_in(text: str) -> list[str]:
+        names = [re.search(rf"{OWN}\w+\(", function) for function in functions]
+        found = [function for function, name in zip(functions, names, strict=True) if name is not None and name[0] in text]
+        return [union, *found] if found else []
+
+    always = called_in(body)
+    tested = [part for part in called_in(selftest) if part not in always]
+    return "\n".join([*always, *([f"#ifndef {OWN}{OWN}NO_SELFTEST", *tested, "#endif\n"] if tested else [])])
+
+
 def print_helpers(needs: Iterable[str], row_bits: int) -> str:
     """The snippets that are needed, each after those that it calls."""
+    return "\n".join(helper_texts(needs, row_bits).values())
+
+
+def helper_texts(needs: Iterable[str], row_bits: int) -> dict[str, str]:
+    """The same by name."""
     printed: dict[str, str] = {}
 
     def add(name: str) -> None:
@@ -69,4 +92,4 @@ def print_helpers(needs: Iterable[str], row_bits: int) -> str:
 
     for name in needs:
         add(name)
-    return "\n".join(printed.values())
+    return printed

@@ -112,7 +112,7 @@ def _softmax(x: Floats, *, logarithm: bool) -> Floats:
     largest = x[:, 0]
     for j in range(1, x.shape[1]):
         largest = np.where(largest < x[:, j], x[:, j], largest)
-    shifted = x - largest[:, None]
+    shifted = x - (largest[:, None] + np.float32(0))
     e = elementary.exp(shifted)
     sums = np.zeros((SUM_LANES, len(x)), np.float32)
     for j in range(x.shape[1]):

@@ -3,29 +3,51 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+import torch
 import torch.fx
 
 from torchferry.errors import ExitCode, FerryError
+from torchferry.export import origin, source
+
+# Torch's own files: installed, or by the short names that some of its passes leave.
+_TORCH = (str(Path(torch.__file__).parent), "torch/")
+_WRAPPERS = f"{source.__name__}."
 
 
 def place(node: torch.fx.Node) -> str:
-    """`layers.0 at model.py:12: ` from the metadata that torch.export keeps; empty where it kept none."""
-    module = module_path(node)
-    lines = re.findall(r'File "([^"]+)", line (\d+)', node.meta.get("stack_trace") or "")
-    lines = [line for line in lines if not line[0].endswith("torchferry/export/source.py")]  # our wrapper
-    own = [line for line in lines if "/torch/" not in line[0]] or lines
-    at = f"{own[-1][0].rsplit('/', 1)[-1]}:{own[-1][1]}" if own else ""
-    where = " at ".join(part for part in (module, at) if part)
+    """`layers.0 (Conv2d) at model.py:12: return self.layers(x): ` from the metadata that torch.export keeps.
+
+    The line is the user's own, and not there where only torch's code runs, as in a Sequential. Empty where nothing was kept.
+    """
+    where = " at ".join(part for part in (_module(node), _users_line(node)) if part)
     return f"{where}: " if where else ""
 
 
+def _module(node: torch.fx.Node) -> str:
+    """Path and class of the innermost module; of the outermost one the class alone."""
+    stack, path = _module_stack(node), module_path(node)
+    name = stack[-1][1].rpartition(".")[2] if stack else ""
+    return f"{path} ({name})" if path else name
+
+
+def _users_line(node: torch.fx.Node) -> str:
+    lines = re.findall(r'File "([^"]+)", line (\d+)', node.meta.get("stack_trace") or "")
+    users = [line for line in lines if origin.is_users(line[0]) and not line[0].startswith(_TORCH)]
+    return origin.place(users[-1][0], int(users[-1][1])) if users else ""
+
+
 def module_path(node: torch.fx.Node) -> str:
-    """The path of the innermost module that the node stands in, without the exporter's wrapper."""
-    stack = node.meta.get("nn_module_stack") or {}
-    paths = [entry[0] if isinstance(entry, tuple) else str(entry) for entry in stack.values()]
-    path = paths[-1] if paths else ""
-    return path.removeprefix("module.") if path != "module" else ""
+    """The path of the innermost module that the node stands in, as the user's module counts: empty for that itself."""
+    stack = _module_stack(node)
+    return stack[-1][0].removeprefix(stack[0][0]).removeprefix(".") if stack else ""
+
+
+def _module_stack(node: torch.fx.Node) -> list[tuple[str, str]]:
+    """Path and class of each module around the node, without the exporter's wrappers."""
+    entries = [entry for entry in (node.meta.get("nn_module_stack") or {}).values() if isinstance(entry, tuple)]
+    return [(path, str(kind)) for path, kind in entries if path != kind and not str(kind).startswith(_WRAPPERS)]
 
 
 def refuse(node: torch.fx.Node, got: str, expected: str, *, code: ExitCode = ExitCode.FORMAT) -> FerryError:

@@ -39,6 +39,18 @@ STRICT = """\
 #if !defined(FLT_EVAL_METHOD) || (FLT_EVAL_METHOD != 0 && FLT_EVAL_METHOD != 16)
 #error "float arithmetic must be done in float (FLT_EVAL_METHOD 0): for 32-bit x86 compile with -msse2 -mfpmath=sse"
 #endif
+
+/* NEON of 32-bit ARM flushes subnormal numbers to zero, and clang's SLP vectoriser uses it unasked. */
+#if defined(__clang__) && defined(__arm__) && defined(__ARM_NEON)
+#define MODEL_NO_NEON
+#pragma clang attribute push(__attribute__((target("no-neon"))), apply_to = function)
+#endif
+"""
+
+END = """\
+#if defined(MODEL_NO_NEON)
+#pragma clang attribute pop
+#endif
 """
 
 COMPILER = """\

@@ -14,7 +14,7 @@ from builders.generated_c import WARNINGS, Compiled, Subject, address, load, run
 from builders.networks import image_net
 from torchferry.bundle.contract import Classes
 
-OK, NULL, OVERLAP = 0, 1, 2
+OK, NULL, OVERLAP, TOO_MANY = 0, 1, 2, 3
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +70,14 @@ def test_the_callers_workspace_gives_the_same_bits_and_may_not_overlap(compiled:
     assert compiled.function("run_with")(address(workspace, 64), address(outputs), address(workspace)) == OVERLAP
 
 
+@pytest.mark.parametrize("count", [2**62, 2**63, 2**64 - 1, (2**63 - 1) // 72 + 1])
+def test_more_samples_than_memory_can_hold_are_an_error(compiled: Compiled, subject: Subject, count: int) -> None:
+    packed, outputs = compiled.pack(subject.samples), compiled.empty(2)
+    assert struct_dtype(subject.contract.inputs).itemsize == 72
+    assert compiled.function("run_batch")(address(packed), address(outputs), ctypes.c_size_t(count), None) == TOO_MANY
+    assert not outputs.tobytes().strip(b"\0")
+
+
 def test_classify_gives_the_label(compiled: Compiled, subject: Subject) -> None:
     labels = compiled.run(subject.samples)["label"]
     packed = compiled.pack(subject.samples)
@@ -92,11 +100,10 @@ def test_eight_threads_at_once_get_the_same_bits(compiled: Compiled, subject: Su
 
 def test_the_self_test_names_the_first_wrong_sample(subject: Subject, tmp_path: Path) -> None:
     source = subject.generated.files["model.c"]
-    start = source.index("_golden_output_probabilities")
-    first = source.index("= {", start) + 3
-    values = source[first : source.index("}", first)].split(",")
-    values[3 * 2 + 1] = " 0x1p-2f"  # sample 2 of three classes
-    broken = source[:first] + ",".join(values) + source[source.index("}", first) :]
+    before, table, samples = source.partition("_golden_outputs[IMAGE_NET_GOLDENS]")
+    parts = samples.split(".probabilities = {")
+    parts[3] = f" 0x1p-2f,{parts[3].partition(',')[2]}"  # of sample 2
+    broken = before + table + ".probabilities = {".join(parts)
     assert load(replace_source(subject, broken), tmp_path).selftest() == 2
 
 

@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from builders.generated_c import COMPILERS, Array, Subject, load, same_bits
+from builders import contracts
+from builders.generated_c import COMPILERS, Array, Subject, load, same_bits, subject_of
 from builders.networks import deep, dense, fork, image_net, residual, standardized
 from torchferry.bundle.golden import CaseArrays
 from torchferry.export.bounds import output_bounds
@@ -117,6 +118,16 @@ def test_special_numbers_come_out_as_the_definition_says(tmp_path: Path) -> None
     for compiler in COMPILERS:
         compiled = load(subject, tmp_path, compiler, "-O3", "-march=native")
         assert same_bits(compiled.run(samples), expected)
+
+
+def test_of_limits_in_the_wrong_order_the_upper_one_counts_as_in_eager(tmp_path: Path) -> None:
+    class Crossed(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.clamp(3.0, 1.0)
+
+    samples = {"x": np.array([[0, 1, 2], [3, 4, -1]], np.float32)}
+    subject = subject_of(Crossed(), (contracts.spec("x", shape=("N", 3)),), ("y",), samples)
+    assert same_bits(load(subject, tmp_path).run(samples), subject.float32())
 
 
 def test_nan_and_infinity_behave_as_in_eager(tmp_path: Path) -> None:

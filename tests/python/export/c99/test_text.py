@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from builders.contracts import contract, spec
-from builders.generated_c import load, run_tool, same_bits, subject_of, write
-from builders.networks import fork, image_net, residual
+from builders.generated_c import Subject, load, quantized, run_tool, same_bits, subject_of, write
+from builders.networks import dense, fork, image_net, residual
 from torchferry.export.c99 import generate
 from torchferry.export.source import ExportSource
 
@@ -29,6 +29,36 @@ def test_the_comment_names_contract_layers_and_the_digest_of_what_follows() -> N
         assert words in comment
     assert hashlib.sha256(body.encode()).hexdigest() in comment
     assert files["model.h"].startswith(comment)
+
+
+def constant_bytes(subject: Subject, folder: Path) -> tuple[int, int]:
+    """Bytes of the tables as a compiler lays them out: the model's, the self-test's."""
+    run_tool("gcc", "-O0", "-c", "-o", folder / "model.o", write(subject.generated, folder))
+    symbols = [line.split() for line in run_tool("nm", "-S", folder / "model.o").stdout.splitlines()]
+    sizes = [(int(symbol[1], 16), "_golden_" in symbol[3]) for symbol in symbols if len(symbol) == 4 and symbol[2] == "r"]
+    model, selftest = (sum(size for size, golden in sizes if golden == wanted) for wanted in (False, True))
+    return model, selftest
+
+
+def test_the_comment_counts_every_table_and_the_samples_apart(tmp_path: Path) -> None:
+    class Offsets(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("k", torch.linspace(1, 2, 8))
+            self.register_buffer("shift", torch.tensor([3, 5]))
+
+        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            return (x * self.k).tanh() * self.k + self.k, (x >= self.k), x.reshape(-1, 2, 4).argmax(2) + self.shift
+
+    samples = {"x": np.random.default_rng(0).standard_normal((9, 8)).astype(np.float32)}
+    offsets = subject_of(Offsets(), (spec("x", shape=("N", 8)),), ("a", "b", "c"), samples)
+    networks = [fork(), residual(), image_net(6, 5, 100, 4), dense(40, 2, 3), dense(33, 1), offsets]
+    for subject in [*networks, quantized(image_net(6, 5, 100, 4)), quantized(residual())]:
+        tables, selftest = constant_bytes(subject, tmp_path)
+        assert subject.generated.table_bytes == tables
+        leaves_out = f"({subject.generated.prefix.upper()}_NO_SELFTEST leaves them out)"
+        line = f" * Tables {tables} bytes, self-test samples {selftest} bytes {leaves_out}, workspace "
+        assert line in subject.generated.files["model.c"]
 
 
 def test_generating_twice_gives_the_same_text() -> None:

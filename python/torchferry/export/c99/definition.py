@@ -1,0 +1,37 @@
+"""What generated C must give, run where there is no C compiler: the graph in NumPy, as a session would run it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torchferry.bundle.contract import Array
+from torchferry.export.c99 import float_graph, int8_graph, reference
+from torchferry.export.c99.ir import Graph
+from torchferry.export.source import ExportSource
+
+
+@dataclass(frozen=True)
+class Definition:
+    """The definition of engine `c` or `c-int8`."""
+
+    engine: str
+    graph: Graph
+    outputs: tuple[str, ...]
+    numerics: str = ""
+
+    @classmethod
+    def of(cls, source: ExportSource, engine: str) -> Definition:
+        """For int8 the source must have calibration data."""
+        program, contract, quantization = source.functional_program, source.contract, source.quantization
+        quantized = engine == "c-int8" and quantization is not None
+        graph = (
+            int8_graph(program, contract, quantization.calibration)
+            if quantized and quantization
+            else float_graph(program, contract)
+        )
+        return cls(engine, graph, tuple(spec.name for spec in contract.outputs))
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """One batch."""
+        return dict(zip(self.outputs, reference.run(self.graph, inputs), strict=True))
