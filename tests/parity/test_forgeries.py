@@ -131,7 +131,7 @@ def multiplied(row: Row, by: float, *, honest: bool = True) -> None:
 LOOSENED: dict[str, Callable[[Row], object]] = {
     "ten times, with the old reason": lambda row: row["kind"] == "absolute" and multiplied(row, 10, honest=False),
     "a thousand times, with the old reason": lambda row: row["kind"] == "absolute" and multiplied(row, 1000, honest=False),
-    "a thousand times, in words too": lambda row: row["kind"] != "bits" and multiplied(row, 1000),
+    "a hundred thousand times, in words too": lambda row: row["kind"] != "bits" and multiplied(row, 1e5),
     "beyond all numbers, in words too": lambda row: row["kind"] != "bits" and multiplied(row, 1e300),
     "of the label's margin alone": lambda row: row["kind"] == "label" and multiplied(row, 1e6),
     "of one engine's row on another device": lambda row: (

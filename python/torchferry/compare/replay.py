@@ -66,14 +66,20 @@ def replay(bundle: Bundle, session: Runnable, *, engine: str, device: str, calls
 
 def is_whole(verdicts: Sequence[Verdict], cases: Sequence[CaseArrays], outputs: Sequence[str], calls: int) -> bool:
     """Was every element of every output of every case and call compared? A comparison that skips one proves nothing."""
-    expected = {
-        (call, case.name, output): case.float64[output].size
-        for call in range(1, calls + 1)
-        for case in cases
-        for output in outputs
-    }
-    compared = {(verdict.call, verdict.case, verdict.output): verdict.compared for verdict in verdicts}
-    return bool(expected) and len(verdicts) == len(expected) and compared == expected and all(compared.values())
+    goldens = {case.name: case for case in cases}
+    expected = {(call, name, output) for call in range(1, calls + 1) for name in goldens for output in outputs}
+    found = {(verdict.call, verdict.case, verdict.output): verdict for verdict in verdicts}
+    return (
+        bool(expected)
+        and len(verdicts) == len(expected)
+        and set(found) == expected
+        and all(verdict.compared == _golden(goldens[verdict.case], verdict).size > 0 for verdict in verdicts)
+    )
+
+
+def _golden(case: CaseArrays, verdict: Verdict) -> Array:
+    """What the verdict's tolerance compares with."""
+    return case.expected(verdict.tolerance.reference)[verdict.output]
 
 
 def tolerance_of(bundle: Bundle, output: str, *, engine: str, device: str, numerics: str) -> Tolerance:

@@ -142,9 +142,9 @@ REFUSED: dict[str, tuple[tuple[str, ...], int, str]] = {
         "input name: got 'FLT_MAX', expected a C identifier.*--input NAME=",
     ),
     "an output with the bundle's name": (
-        ("netcode:net", *INPUT, "--output", "net_relu", "--name", "net"),
+        ("netcode:net", *INPUT, "--output", "NET_LANES", "--name", "net"),
         ExitCode.FORMAT,
-        "output name: got 'net_relu', expected a name that does not begin with net_ or NET_.*--name",
+        "output name: got 'NET_LANES', expected a name that does not begin with NET_.*--name",
     ),
     "another dtype": (("netcode:doubles", "--input", "x=float64[N,6]", *OUTPUT), ExitCode.FORMAT, "x: dtype: got float64"),
     "a free dim besides the batch": (("netcode:doubles", "--input", "x=float32[N,T]", *OUTPUT), ExitCode.FORMAT, "x: shape: got"),
