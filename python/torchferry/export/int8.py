@@ -33,10 +33,10 @@ def quantized_bounds(source: ExportSource, cases: Sequence[CaseArrays], bounds: 
     measured = [(after, calibration), *((after, case.inputs) for case in cases), *_unseen(source, after)]
     samples = sum(_count(inputs) for _, inputs in measured)
     accuracy = _accuracy(source, before, after)
+    off = np.max([_distances(before, graph, inputs) for graph, inputs in measured], axis=0)
     found = {}
-    for index, name in enumerate(spec.name for spec in source.contract.outputs):
+    for name, seen in zip((spec.name for spec in source.contract.outputs), off.tolist(), strict=True):
         if name in bounds:
-            seen = max(_distance(before, graph, inputs, index) for graph, inputs in measured)
             found[name] = _bound(seen, samples, bounds[name], accuracy)
             _require_telling(cases, name, found[name], seen)
     return found
@@ -48,6 +48,8 @@ def _unseen(source: ExportSource, after: Graph) -> list[tuple[Graph, Mapping[str
     assert quantization is not None
     if quantization.test is not None:
         return [(after, quantization.test[0])]
+    if _count(quantization.calibration) < 2:
+        return []
     halves = [{name: array[start::2] for name, array in quantization.calibration.items()} for start in (0, 1)]
     try:
         return [(int8_graph(source.functional_program, source.contract, halves[0]), halves[1])]
@@ -77,16 +79,17 @@ def _count(inputs: Mapping[str, Array]) -> int:
     return len(next(iter(inputs.values())))
 
 
-def _run(graph: Graph, inputs: Mapping[str, Array], index: int) -> Array:
-    """One output, in chunks: the definition of float32 keeps every partial sum."""
+def _run(graph: Graph, inputs: Mapping[str, Array]) -> list[Array]:
+    """The outputs, in chunks of samples: the definition of float32 keeps every partial sum."""
     starts = range(0, _count(inputs), CHUNK)
-    parts = [reference.run(graph, {k: a[start : start + CHUNK] for k, a in inputs.items()})[index] for start in starts]
-    return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+    parts = [reference.run(graph, {k: a[start : start + CHUNK] for k, a in inputs.items()}) for start in starts]
+    return [np.concatenate(outputs) for outputs in zip(*parts, strict=True)]
 
 
-def _distance(before: Graph, after: Graph, inputs: Mapping[str, Array], index: int) -> float:
-    difference = _run(after, inputs, index).astype(np.float64) - _run(before, inputs, index).astype(np.float64)
-    return float(np.abs(difference).max(initial=0.0))
+def _distances(before: Graph, after: Graph, inputs: Mapping[str, Array]) -> list[float]:
+    """The largest difference of each output."""
+    pairs = zip(_run(after, inputs), _run(before, inputs), strict=True)
+    return [float(np.abs(a.astype(np.float64) - b.astype(np.float64)).max(initial=0.0)) for a, b in pairs]
 
 
 def _accuracy(source: ExportSource, before: Graph, after: Graph) -> str:
@@ -96,5 +99,5 @@ def _accuracy(source: ExportSource, before: Graph, after: Graph) -> str:
         return ""
     inputs, labels = quantization.test
     index = [spec.name for spec in source.contract.outputs].index(classes.output)
-    right = [float(100 * (_run(graph, inputs, index) == labels).mean()) for graph in (before, after)]
+    right = [float(100 * (_run(graph, inputs)[index] == labels).mean()) for graph in (before, after)]
     return f"; of {len(labels)} test samples float32 classifies {right[0]:.2f} % and int8 {right[1]:.2f} % as labelled"

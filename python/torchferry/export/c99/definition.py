@@ -24,13 +24,10 @@ class Definition:
     def of(cls, source: ExportSource, engine: str) -> Definition:
         """For int8 the source must have calibration data."""
         program, contract, quantization = source.functional_program, source.contract, source.quantization
-        quantized = engine == "c-int8" and quantization is not None
-        graph = (
-            int8_graph(program, contract, quantization.calibration)
-            if quantized and quantization
-            else float_graph(program, contract)
-        )
-        return cls(engine, graph, tuple(spec.name for spec in contract.outputs))
+        outputs = tuple(spec.name for spec in contract.outputs)
+        if engine == "c-int8" and quantization is not None:
+            return cls(engine, int8_graph(program, contract, quantization.calibration), outputs)
+        return cls(engine, float_graph(program, contract), outputs)
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """One batch."""

@@ -173,10 +173,9 @@ def _constant_tables(layer: Layer) -> Iterable[Array]:
     """Constant vectors of elementwise operators; in one layer equal ones are printed once."""
     tables: dict[tuple[str, bytes], Array] = {}
     for node in layer.maps:
-        dtype = next((value.dtype for value in node.values if value.dtype != "bool"), node.output.dtype)
         for operand in node.operands:
             if isinstance(operand, Constant) and operand.array.ndim:
-                array = operand.array.astype(np.float32 if dtype == "float32" else np.int64)
+                array = node.stored(operand)
                 tables[array.dtype.str, array.tobytes()] = array
     return tables.values()
 

@@ -54,6 +54,15 @@ class Map:
         """The operands that are not constants."""
         return tuple(operand for operand in self.operands if isinstance(operand, Value))
 
+    @property
+    def operand_dtype(self) -> str:
+        """The dtype in which the operands meet, constants too: a condition is a bool beside it."""
+        return next((value.dtype for value in self.values if value.dtype != "bool"), self.output.dtype)
+
+    def stored(self, constant: Constant) -> NDArray[Any]:
+        """A constant operand that is no scalar, as its table holds it."""
+        return constant.array.astype(np.float32 if self.operand_dtype == "float32" else np.int64)
+
 
 class Product:
     """A matrix product over the rows of x, a matrix [rows, inputs]. `weight` is [outputs, inputs]."""

@@ -124,12 +124,6 @@ static int model_check(const void *const input, const size_t input_bytes, const 
   return MODEL_OK;
 }
 
-#if defined(__GNUC__)
-#define MODEL_OWN_FRAME __attribute__((noinline)) /* else callers that bring a workspace would have one on their stack, too */
-#else
-#define MODEL_OWN_FRAME
-#endif
-
 static MODEL_OWN_FRAME void model_forward_on_stack(const model_input *const input, model_output *const output) {
   model_workspace workspace;
   model_forward(input, output, &workspace);

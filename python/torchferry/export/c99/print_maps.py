@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from torchferry.export.c99.elementwise import OPERATORS
-from torchferry.export.c99.ir import Constant, Map, Operand, Value
+from torchferry.export.c99.ir import Map, Operand, Value
 from torchferry.export.c99.layers import Layer
 from torchferry.export.c99.model import Model
 from torchferry.export.c99.naming import OWN, own
@@ -47,23 +50,20 @@ class MapPrinter:
     def _statement(self, node: Map) -> str:
         operator = OPERATORS[node.operator]
         self.needs += operator.functions
-        dtype = next((value.dtype for value in node.values if value.dtype != "bool"), node.output.dtype)
-        operands = [self._operand(operand, dtype) for operand in node.operands]
+        operands = [self._operand(node, operand) for operand in node.operands]
         local = f"{self._model.names[node.output]}_j"
         self._known[node.output] = local
         return f"    const {LOCAL_TYPES[node.output.dtype]} {local} = {own(operator.expression).format(*operands)};"
 
-    def _operand(self, operand: Operand, dtype: str) -> str:
+    def _operand(self, node: Map, operand: Operand) -> str:
         if isinstance(operand, Value):
             return self._known.get(operand) or self._element(operand)
         if operand.array.ndim == 0:
-            return literal(float(operand.array), dtype)
-        return f"{self._constants(operand, dtype)}[j]"
+            return literal(float(operand.array), node.operand_dtype)
+        return f"{self._constants(node.stored(operand))}[j]"
 
-    def _constants(self, constant: Constant, dtype: str) -> str:
-        ctype, array = (
-            ("float", constant.array.astype(np.float32)) if dtype == "float32" else ("int64_t", constant.array.astype(np.int64))
-        )
+    def _constants(self, array: NDArray[Any]) -> str:
+        ctype = "float" if array.dtype == np.float32 else "int64_t"
         for name, text in self.tables.items():
             if text == table(ctype, name, array, "one per element"):
                 return name

@@ -70,13 +70,8 @@ def _bits(body: str, selftest: str) -> str:
     return "\n".join([*always, *([f"#ifndef {OWN}{OWN}NO_SELFTEST", *tested, "#endif\n"] if tested else [])])
 
 
-def print_helpers(needs: Iterable[str], row_bits: int) -> str:
-    """The snippets that are needed, each after those that it calls."""
-    return "\n".join(helper_texts(needs, row_bits).values())
-
-
 def helper_texts(needs: Iterable[str], row_bits: int) -> dict[str, str]:
-    """The same by name."""
+    """The snippets that are needed, by name, each after those that it calls."""
     printed: dict[str, str] = {}
 
     def add(name: str) -> None:

@@ -58,10 +58,9 @@ def _map(node: Map, values: Mapping[Value, Array]) -> Array:
 
 def apply(node: Map, values: Mapping[Value, Array]) -> Array:
     """An elementwise function of arrays of any shape."""
-    dtype = next((value.dtype for value in node.values if value.dtype != "bool"), "float32")
 
     def load(operand: Operand) -> Array:
-        return values[operand] if isinstance(operand, Value) else operand.array.astype(dtype)
+        return values[operand] if isinstance(operand, Value) else operand.array.astype(node.operand_dtype)
 
     return np.asarray(OPERATORS[node.operator].numpy(*(load(operand) for operand in node.operands)))
 
