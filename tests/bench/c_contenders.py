@@ -15,7 +15,7 @@ import torch
 
 from torchferry.bundle.contract import Contract
 from torchferry.export.c99 import Generated, generate, generate_int8
-from torchferry.export.source import ExportSource
+from torchferry.intake.source import ExportSource
 
 HERE = Path(__file__).resolve().parent
 FLAGS = ("-O3", "-march=native")

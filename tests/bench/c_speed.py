@@ -28,10 +28,10 @@ import torch
 from c_board import print_board
 from c_contenders import FLAGS, Subject, Turn, arithmetic_limit, c_turn, emx, memory_limit, ours
 
-from torchferry.data import load_dataset
+from torchferry.course.data import load_dataset
+from torchferry.course.train.recipes import find_recipe
 from torchferry.engines.numerics import torch_numerics
 from torchferry.export.exporter import GoldenInputs, export_bundle
-from torchferry.train.recipes import find_recipe
 
 ROUNDS, BATCH = 15, 1024
 READING, ADDING = "reading the tables once", "multiplying and adding as often"  # what no program can be faster than here

@@ -21,12 +21,12 @@ import torch
 import torch.nn.functional as F
 from torch.utils.data import DataLoader
 
-from torchferry.data import Dataset, load_dataset
-from torchferry.data.mnist import import_torchvision
+from torchferry.course.data import Dataset, load_dataset
+from torchferry.course.data.mnist import import_torchvision
+from torchferry.course.train import find_recipe
+from torchferry.course.train.loop import evaluate, train_epoch
+from torchferry.course.train.training import Training, start_training
 from torchferry.engines.numerics import torch_numerics
-from torchferry.train import find_recipe
-from torchferry.train.loop import evaluate, train_epoch
-from torchferry.train.training import Training, start_training
 
 BATCH_SIZE = 100
 LECTURE = "the lecture's: DataLoader + ToTensor"

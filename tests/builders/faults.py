@@ -16,8 +16,8 @@ from builders.bundles import reseal
 from torchferry.bundle.golden import read_case
 from torchferry.bundle.reader import open_bundle
 from torchferry.export.exporter import EXPORTERS
-from torchferry.export.source import ExportSource
-from torchferry.models.preprocess import Standardize
+from torchferry.intake.source import ExportSource
+from torchferry.preprocess import Standardize
 
 ROWS = 24
 WIDTH = 8

@@ -12,7 +12,7 @@ from torchferry.bundle.manifest import Artifact
 from torchferry.bundle.reader import open_bundle
 from torchferry.errors import ExitCode, FerryError
 from torchferry.export.exporter import EXPORTERS
-from torchferry.export.source import ExportSource, Quantization
+from torchferry.intake.source import ExportSource, Quantization
 
 PARTIAL = ("c",)  # formats of few operators: they are under the faults that they can express
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from builders.contracts import spec
 from builders.generated_c import Subject, subject_of
-from torchferry.models.preprocess import Standardize, UnitScale
+from torchferry.preprocess import Standardize, UnitScale
 
 Array = NDArray[Any]
 

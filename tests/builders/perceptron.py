@@ -13,7 +13,7 @@ from torchferry.bundle.manifest import Artifact
 from torchferry.bundle.writer import file_entry
 from torchferry.errors import ExitCode, FerryError
 from torchferry.export.exporter import EXPORTERS
-from torchferry.export.source import ExportSource
+from torchferry.intake.source import ExportSource
 
 FILE = "model.perceptron"
 

@@ -18,7 +18,7 @@ from torchferry.bundle.reader import open_bundle
 from torchferry.engines.base import NATIVE_CODE_ENGINES
 from torchferry.errors import ExitCode, FerryError
 from torchferry.export.exporter import EXPORTERS, GoldenInputs, export_bundle
-from torchferry.export.source import Quantization
+from torchferry.intake.source import Quantization
 
 ROWS = 64
 STEPS = 6

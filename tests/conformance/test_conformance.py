@@ -17,9 +17,9 @@ from builders.zoo import ROWS, SPECIES, STEPS, Zoo
 from torchferry.bundle.contract import Array
 from torchferry.bundle.golden import read_case
 from torchferry.bundle.reader import open_bundle
-from torchferry.compare.replay import compare_output
 from torchferry.errors import ExitCode
-from torchferry.export.reference import Reference
+from torchferry.intake.reference import Reference
+from torchferry.proof.replay import compare_output
 
 SUBJECTS = find_subjects(BUILD)
 Change = Callable[[dict[str, Array]], object]

@@ -13,9 +13,9 @@ import pytest
 
 from builders.chromium import PROGRAM, chromium
 from builders.generated_c import Subject, write
+from torchferry.course.train import load_run, train_recipe
 from torchferry.export.c99 import generate, reference
-from torchferry.export.source import ExportSource
-from torchferry.train import load_run, train_recipe
+from torchferry.intake.source import ExportSource
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "cpp" / "examples" / "browser"
 ARTIFACTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"

@@ -16,7 +16,7 @@ from torchferry.bundle.contract import Array
 from torchferry.bundle.reader import Bundle, open_bundle
 from torchferry.engines.c_build import find_compiler
 from torchferry.export.c99 import generate, reference
-from torchferry.export.source import ExportSource
+from torchferry.intake.source import ExportSource
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="no C compiler is here")
 NAMES = ("iris-adaline", "digits-mlp")

@@ -10,8 +10,8 @@ import pytest
 
 from builders.programs import Program
 from torchferry.cli.export import export_run
-from torchferry.data import load_dataset
-from torchferry.train import RECIPES, Run, train_recipe
+from torchferry.course.data import load_dataset
+from torchferry.course.train import RECIPES, Run, train_recipe
 
 
 def answers_in_cpp(run: Run, folder: Path, ferry_run: Program) -> bytes:

@@ -19,8 +19,8 @@ from builders.model_faults import FAULTS
 from builders.programs import Program
 from builders.sides import Verify
 from builders.trained import Trained
-from torchferry.compare import replay
 from torchferry.compare.verdict import Verdict
+from torchferry.proof import replay
 
 Row = dict[str, Any]
 

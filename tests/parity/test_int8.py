@@ -17,7 +17,7 @@ from torchferry.bundle.reader import open_bundle
 from torchferry.engines.c_build import find_compiler
 from torchferry.errors import ExitCode
 from torchferry.export.c99 import int8_graph, reference
-from torchferry.export.source import ExportSource
+from torchferry.intake.source import ExportSource
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="no C compiler is here")
 ENGINE = ("--engine", "c-int8", ALLOW)

@@ -11,7 +11,7 @@ import typer
 from torchferry.errors import ExitCode
 
 if TYPE_CHECKING:
-    from torchferry.train.course import Result
+    from torchferry.course.train.course import Result
 
 HEADER = f"{'row':<20}{'epochs':>6}  {'train %':>16}  {'test %':>16}  {'cost':>17}  {'seconds':>13}  band"
 
@@ -21,8 +21,8 @@ def course(
     out: Annotated[Path, typer.Option(help="Folder of the results and of one run a row.")] = Path("runs/course"),
 ) -> None:
     """Train the lectures' models again; print published against ours, and whether each row is within its band."""
-    from torchferry.train.course import ROWS, check_data, train_row
-    from torchferry.train.progress import EpochProgress
+    from torchferry.course.train.course import ROWS, check_data, train_row
+    from torchferry.course.train.progress import EpochProgress
 
     check_data(ROWS, data_root)
     results = []
@@ -60,8 +60,8 @@ def _pair(published: float | None, ours: float, scale: float, digits: int, width
 
 
 def _write(folder: Path, results: list[Result]) -> None:
-    from torchferry.train.checkpoint import write_atomically
-    from torchferry.train.training import versions
+    from torchferry.course.train.checkpoint import write_atomically
+    from torchferry.course.train.training import versions
 
     rows: list[dict[str, Any]] = [result.to_json() for result in results]
     document = {"versions": versions(), "seconds": sum(result.seconds for result in results), "rows": rows}

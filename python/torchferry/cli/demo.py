@@ -14,14 +14,14 @@ import typer
 from torchferry.bundle.contract import Array
 from torchferry.bundle.reader import Bundle
 from torchferry.cli.export import export_run
-from torchferry.cli.ferry_run import call_ferry_run
-from torchferry.compare.replay import engine_json, replay
 from torchferry.engines.base import ENGINES, Session
 from torchferry.errors import ExitCode, FerryError
+from torchferry.proof.ferry_run import call_ferry_run
+from torchferry.proof.replay import engine_json, replay
 from torchferry.report.text import aligned
 
 if TYPE_CHECKING:
-    from torchferry.train import Run
+    from torchferry.course.train import Run
 
 RECIPES = ("iris-adaline", "digits-mlp")
 HEADER = ("model", "accuracy", "engine", "language", "max diff", "max ulp", "held to", "labels", "verdict")
@@ -65,7 +65,7 @@ def _cross(recipe: str, ferry_run: Path, folder: Path) -> Iterator[tuple[str, ..
 
 
 def _train_and_export(recipe: str, folder: Path) -> Crossing:
-    from torchferry.train import train_recipe
+    from torchferry.course.train import train_recipe
 
     typer.echo(f"{recipe}: training and exporting to {folder / recipe}")
     run = train_recipe(recipe, out=folder / recipe / "run")

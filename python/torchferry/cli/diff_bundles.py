@@ -50,8 +50,8 @@ def _counterpart(bundle: Bundle, artifact: Artifact) -> Artifact:
 
 
 def _weights(first: Bundle, ours: Artifact, second: Bundle, theirs: Artifact) -> WeightsDiff | None:
-    from torchferry.export.quiet import quiet
-    from torchferry.export.weights import read_weights
+    from torchferry.formats.weights import read_weights
+    from torchferry.intake.quiet import quiet
 
     with quiet():
         before, after = read_weights(first, ours), read_weights(second, theirs)
@@ -60,8 +60,8 @@ def _weights(first: Bundle, ours: Artifact, second: Bundle, theirs: Artifact) ->
 
 def _layers(first: Bundle, second: Bundle, outputs: tuple[EngineOutputs, ...], side: Side) -> tuple[str, Bisection] | None:
     """For the first engine whose outputs differ and whose layers can be shown."""
-    from torchferry.export.probe.build import WRITERS
-    from torchferry.export.probe.reference import PROGRAM_ENGINE, program_reference
+    from torchferry.proof.layer_reference import PROGRAM_ENGINE, program_reference
+    from torchferry.proof.probe import WRITERS
 
     engines = [entry.second for entry in outputs if entry.second in WRITERS and not all(diff.passed for diff in entry.diffs)]
     if not engines or all(artifact.engine != PROGRAM_ENGINE for artifact in first.manifest.artifacts):
@@ -72,7 +72,7 @@ def _layers(first: Bundle, second: Bundle, outputs: tuple[EngineOutputs, ...], s
 
 
 def _outputs(first: Bundle, ours: str, second: Bundle, theirs: str, *, side: Side, allow_native: bool) -> EngineOutputs:
-    from torchferry.export.quiet import quiet
+    from torchferry.intake.quiet import quiet
 
     try:
         with quiet():

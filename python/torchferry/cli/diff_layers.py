@@ -15,18 +15,18 @@ import typer
 from torchferry.bundle.contract import Array, check_inputs
 from torchferry.bundle.golden import read_case
 from torchferry.bundle.reader import Bundle
-from torchferry.cli.ferry_run import call_ferry_run
 from torchferry.compare.bisect import Bisection, bisection
-from torchferry.compare.replay import compare_output, engine_json, replay
 from torchferry.engines.base import Session
 from torchferry.errors import ExitCode, FerryError
+from torchferry.proof.ferry_run import call_ferry_run
+from torchferry.proof.replay import compare_output, engine_json, replay
 from torchferry.report.bisect import bisect_json, bisect_lines
 from torchferry.samples.source import open_samples
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from torchferry.export.probe.build import Probe
+    from torchferry.proof.probe import Probe
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ def diff_layers(bundle: Bundle, side: Side, eager: Eager, *, inputs: list[str] |
 
 def bisect(bundle: Bundle, side: Side, reference: nn.Module, case: str, inputs: Mapping[str, Array]) -> Bisection:
     """Write the probe, run it, and line its verdicts up with the layers."""
-    from torchferry.export.probe.build import build_probe
-    from torchferry.export.quiet import quiet
+    from torchferry.intake.quiet import quiet
+    from torchferry.proof.probe import build_probe
 
     with TemporaryDirectory(prefix="ferry-probe-") as name:
         with quiet():
@@ -120,7 +120,7 @@ def _run_cpp(probe: Bundle, side: Side) -> list[dict[str, Any]]:
 
 
 def _goldens(bundle: Bundle, batch: int) -> Iterator[tuple[str, dict[str, Array]]]:
-    from torchferry.export.golden_cases import first_samples
+    from torchferry.intake.golden_cases import first_samples
 
     for entry in bundle.manifest.golden.cases:
         case = read_case(bundle, entry)
@@ -137,15 +137,15 @@ def _samples(bundle: Bundle, inputs: list[str], batch: int) -> Iterator[tuple[st
 
 
 def _reference(bundle: Bundle, eager: Eager, inputs: Mapping[str, Array]) -> nn.Module:
-    from torchferry.export.probe.reference import module_reference, program_reference
+    from torchferry.proof.layer_reference import module_reference, program_reference
 
     if eager.run is None:
         return program_reference(bundle)
     if ":" not in eager.run:
-        from torchferry.train import load_run
+        from torchferry.course.train import load_run
 
         return module_reference(load_run(eager.run, eager.data_root).module, bundle, None, inputs)
-    from torchferry.export.factory import build, load_module
+    from torchferry.intake.factory import build, load_module
 
     preprocess = None if eager.preprocess is None else build(eager.preprocess, "--preprocess").eval()
     return module_reference(load_module(eager.run, eager.weights), bundle, preprocess, inputs)
@@ -153,8 +153,8 @@ def _reference(bundle: Bundle, eager: Eager, inputs: Mapping[str, Array]) -> nn.
 
 def _golden_problem(bundle: Bundle, side: Side, reference: nn.Module) -> str | None:
     """What to know where the reference is not the module that the bundle's goldens are of."""
-    from torchferry.export.quiet import quiet
-    from torchferry.export.reference import Reference
+    from torchferry.intake.quiet import quiet
+    from torchferry.intake.reference import Reference
 
     case = read_case(bundle, bundle.manifest.golden.cases[0])
     with quiet():

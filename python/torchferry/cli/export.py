@@ -12,8 +12,8 @@ from torchferry.bundle.reader import Bundle
 from torchferry.errors import ExitCode, FerryError
 
 if TYPE_CHECKING:
-    from torchferry.export.source import Quantization
-    from torchferry.train import Run
+    from torchferry.course.train import Run
+    from torchferry.intake.source import Quantization
 
 EXPORTED = Path("exported")
 CALIBRATION_SAMPLES = 2048
@@ -163,8 +163,8 @@ def export_factory(
     from torchferry.bundle.writer import check_target
     from torchferry.export.api import bundle_name
     from torchferry.export.api import export as export_module
-    from torchferry.export.factory import build, load_module, read_goldens
-    from torchferry.export.specs import parse_input
+    from torchferry.intake.factory import build, load_module, read_goldens
+    from torchferry.intake.specs import parse_input
 
     specs = _named("--input", inputs)
     module = load_module(reference, weights)
@@ -230,7 +230,7 @@ def _export_run_folder(
     max_bytes: int | None,
 ) -> Bundle:
     from torchferry.bundle.writer import check_target
-    from torchferry.train import load_run
+    from torchferry.course.train import load_run
 
     name = Path(run).name
     target = EXPORTED / name if out is None else out
@@ -274,7 +274,7 @@ def export_run(
 
 def _quantization(run: Run, name: str) -> Quantization:
     """Training samples spread over the whole data set, which may be sorted by class, and the test samples with their labels."""
-    from torchferry.export.source import Quantization
+    from torchferry.intake.source import Quantization
 
     train = run.dataset.train_inputs
     step = max(1, len(train) // CALIBRATION_SAMPLES)

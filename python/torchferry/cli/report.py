@@ -15,15 +15,15 @@ from torchferry.bundle.contract import Array, Contract
 from torchferry.bundle.golden import CaseArrays, read_case
 from torchferry.bundle.reader import Bundle, open_bundle
 from torchferry.cli.diff_layers import Side, bisect
-from torchferry.cli.latency import measure_latencies
-from torchferry.cli.matrix import find_ferry_run, run_matrix
 from torchferry.cli.options import AllowNative, BundleFolder, FerryRun
 from torchferry.compare.bisect import Bisection
-from torchferry.compare.matrix import Run, statuses
 from torchferry.compare.verdict import differences
 from torchferry.engines.base import Session
 from torchferry.errors import ExitCode, FerryError
-from torchferry.report.evidence import Evidence, Float64
+from torchferry.proof.evidence import Evidence, Float64
+from torchferry.proof.latency import measure_latencies
+from torchferry.proof.matrix import Run, statuses
+from torchferry.proof.run_matrix import find_ferry_run, run_matrix
 from torchferry.report.matrix import closing
 
 LAYER_SAMPLES = 8  # of the first golden case, through the probe
@@ -104,8 +104,8 @@ def _errors(cases: list[CaseArrays], answers: dict[str, list[dict[str, Array]]],
 
 def _layers(bundle: Bundle, engines: list[str], case: CaseArrays) -> tuple[str, Bisection] | str:
     """The layers of the first engine that shows them, against the program in the bundle."""
-    from torchferry.export.golden_cases import first_samples
-    from torchferry.export.probe.reference import program_reference
+    from torchferry.intake.golden_cases import first_samples
+    from torchferry.proof.layer_reference import program_reference
 
     reasons = ["no engine that shows its layers ran in Python"]
     for engine in sorted(set(engines) & {"torchscript", "onnxruntime"}, reverse=True):

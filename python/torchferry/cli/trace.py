@@ -14,8 +14,8 @@ from torchferry.cli.options import Json
 from torchferry.errors import ExitCode, FerryError
 
 if TYPE_CHECKING:
-    from torchferry.models.trace import LayerOutput
-    from torchferry.train import Run
+    from torchferry.course.train import Run
+    from torchferry.proof.trace import LayerOutput
 
 
 def trace(
@@ -32,8 +32,8 @@ def trace(
     """Print name, shape, mean, std, min and max of every layer's output."""
     import torch
 
-    from torchferry.models.trace import trace_layers
-    from torchferry.train import load_run
+    from torchferry.course.train import load_run
+    from torchferry.proof.trace import trace_layers
 
     loaded = load_run(run, data_root)
     samples = _read_first_batch(loaded, input_, batch)

@@ -27,10 +27,10 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint, if there is one.")] = False,
 ) -> None:
     """Train RECIPE; write checkpoint, history and curves into a run folder."""
-    from torchferry.train.distributed import launched
-    from torchferry.train.progress import EpochProgress  # here, so that the other verbs start without torch
-    from torchferry.train.run import RUNS
-    from torchferry.train.trainer import train_recipe
+    from torchferry.course.train.distributed import launched
+    from torchferry.course.train.progress import EpochProgress  # here, so that the other verbs start without torch
+    from torchferry.course.train.run import RUNS
+    from torchferry.course.train.trainer import train_recipe
 
     given = {
         "epochs": epochs,

@@ -11,12 +11,12 @@ from typing import Annotated
 import typer
 
 from torchferry.bundle.reader import Bundle, open_bundle
-from torchferry.cli.matrix import run_matrix
 from torchferry.cli.options import AllowNative, BundleFolder, Calls, Device, Engine, FerryRun, Json, Threads
-from torchferry.compare.matrix import statuses
-from torchferry.compare.replay import MAX_CALLS, EngineVerdict, Status, contract_broken, replay, to_json, unavailable
 from torchferry.engines.base import Session
 from torchferry.errors import ExitCode, FerryError
+from torchferry.proof.matrix import statuses
+from torchferry.proof.replay import MAX_CALLS, EngineVerdict, Status, contract_broken, replay, to_json, unavailable
+from torchferry.proof.run_matrix import run_matrix
 from torchferry.report.matrix import matrix_json, matrix_lines
 from torchferry.report.text import verdict_lines
 

@@ -17,19 +17,19 @@ from torchferry.bundle.contract import Array, Classes, Contract, SymbolRange, Te
 from torchferry.bundle.reader import Bundle
 from torchferry.bundle.writer import check_target
 from torchferry.errors import ExitCode, FerryError
-from torchferry.export.devices import check_devices
 from torchferry.export.exporter import EXPORTERS, GoldenInputs, export_bundle, print_note
-from torchferry.export.framing import Preprocess, framed
-from torchferry.export.golden_cases import require_samples
-from torchferry.export.outputs import infer_outputs, name_leaves, run_module
-from torchferry.export.refusals import (
+from torchferry.intake.devices import check_devices
+from torchferry.intake.framing import Preprocess, framed
+from torchferry.intake.golden_cases import require_samples
+from torchferry.intake.outputs import infer_outputs, name_leaves, run_module
+from torchferry.intake.refusals import (
     require_eval,
     require_plain_state,
     require_sound_behaviour,
     require_telling_goldens,
 )
-from torchferry.export.specs import InputSpec, SymbolLimits, parse_inputs, parse_symbols
-from torchferry.export.synthetic import default_sizes, synthetic_inputs
+from torchferry.intake.specs import InputSpec, SymbolLimits, parse_inputs, parse_symbols
+from torchferry.intake.synthetic import default_sizes, synthetic_inputs
 
 Golden = Mapping[str, Any] | np.ndarray[Any, Any] | torch.Tensor
 ClassNames = Sequence[str] | tuple[str, Sequence[str]]

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from torchferry.bounds import quantized as int8
+from torchferry.bounds.choice import output_bounds
 from torchferry.bundle.contract import Array, Contract, check_inputs
 from torchferry.bundle.golden import CaseArrays, write_case
 from torchferry.bundle.manifest import Artifact, Golden, Manifest, Training
@@ -17,15 +19,14 @@ from torchferry.bundle.writer import staging_folder, write_manifest
 from torchferry.compare.tolerance import Bound, tolerances
 from torchferry.engines.numerics import torch_numerics
 from torchferry.errors import ExitCode, FerryError
-from torchferry.export import aoti, c, executorch, int8, onnx, program, torchscript
 from torchferry.export.acceptance import check_written, with_bits_that_hold
-from torchferry.export.bounds import output_bounds
-from torchferry.export.golden_cases import GoldenInputs, golden_cases
-from torchferry.export.outputs import resize, symbol_sizes
-from torchferry.export.reference import Reference
-from torchferry.export.refusals import require_eval
-from torchferry.export.source import Exporter, ExportSource, Quantization
-from torchferry.export.synthetic import clipped
+from torchferry.formats import aoti, c, executorch, onnx, program, torchscript
+from torchferry.intake.golden_cases import GoldenInputs, golden_cases
+from torchferry.intake.outputs import resize, symbol_sizes
+from torchferry.intake.reference import Reference
+from torchferry.intake.refusals import require_eval
+from torchferry.intake.source import Exporter, ExportSource, Quantization
+from torchferry.intake.synthetic import clipped
 from torchferry.version import VERSION
 
 __all__ = ["EXPORTERS", "GoldenInputs", "Note", "export_bundle", "print_note"]

@@ -6,8 +6,8 @@ from typing import Any
 
 from torchferry.bundle.reader import Bundle
 from torchferry.compare.bundle_diff import ArtifactDiff, BundleDiff, EngineOutputs
-from torchferry.compare.replay import json_number
 from torchferry.compare.weight_diff import WeightDiff, WeightsDiff
+from torchferry.proof.replay import json_number
 from torchferry.report.bisect import bisect_json, first_difference_lines
 from torchferry.report.engine_diff import output_json, output_lines
 from torchferry.report.text import aligned

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from torchferry.bundle.reader import Bundle
-from torchferry.compare.matrix import CALLS, Cell, Run, cells, statuses
+from torchferry.proof.matrix import CALLS, Cell, Run, cells, statuses
 from torchferry.report.text import aligned
 
 HEADER = (

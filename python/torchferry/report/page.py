@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from torchferry.bundle.contract import Array
 from torchferry.bundle.manifest import Manifest
-from torchferry.compare.matrix import CALLS, Run, statuses
+from torchferry.proof.evidence import Evidence
+from torchferry.proof.matrix import CALLS, Run, statuses
 from torchferry.report import matrix, plots
-from torchferry.report.evidence import Evidence
 from torchferry.report.matrix import absences, by_case, closing, share_text, together
 from torchferry.version import VERSION
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from torchferry.bundle.contract import Array
 from torchferry.compare.bisect import Bisection
-from torchferry.report.evidence import Float64, Latency
+from torchferry.proof.evidence import Float64, Latency
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from torchferry.bundle.reader import Bundle
-from torchferry.compare.replay import EngineVerdict
 from torchferry.compare.verdict import Verdict
+from torchferry.proof.replay import EngineVerdict
 
 HEADER = ("engine", "device", "case", "output", "reference", "max abs", "max ulp", "bound", "agree", "verdict")
 

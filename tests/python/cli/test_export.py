@@ -8,8 +8,8 @@ import pytest
 
 from builders.programs import Program
 from torchferry.bundle.reader import open_bundle
+from torchferry.course.train import train_recipe
 from torchferry.errors import ExitCode
-from torchferry.train import train_recipe
 
 
 @pytest.fixture(scope="module")

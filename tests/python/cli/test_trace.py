@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from torchferry.cli.main import run
-from torchferry.data import load_dataset
-from torchferry.train import load_run, train_recipe
+from torchferry.course.data import load_dataset
+from torchferry.course.train import load_run, train_recipe
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,7 @@ from torchferry.engines import Session
 from torchferry.errors import ExitCode, FerryError
 from torchferry.export import exporter
 from torchferry.export.exporter import GoldenInputs, export_bundle
-from torchferry.export.source import ExportSource
+from torchferry.intake.source import ExportSource
 
 
 def export(

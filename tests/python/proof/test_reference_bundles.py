@@ -23,7 +23,7 @@ def test_a_reference_bundle_has_the_verdict_that_is_pinned(name: str) -> None:
 
 
 def summary(printed: dict[str, Any]) -> dict[str, Any]:
-    """What no machine changes: bounds of `bits` or `absolute` rows depend on the processor, which elements agree does not."""
+    """Return what is the same on every machine: kinds and bounds depend on the processor, the agreement of elements does not."""
     return {
         "source": printed["source"],
         "passed": printed["passed"],

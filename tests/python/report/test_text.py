@@ -8,7 +8,7 @@ import pytest
 from builders.bundles import doubled, fill_bundle
 from torchferry.bundle.contract import Array
 from torchferry.bundle.reader import Bundle, open_bundle
-from torchferry.compare.replay import EngineVerdict, contract_broken, replay, unavailable
+from torchferry.proof.replay import EngineVerdict, contract_broken, replay, unavailable
 from torchferry.report.text import aligned, verdict_lines
 
 

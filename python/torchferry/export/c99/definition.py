@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torchferry.bundle.contract import Array
 from torchferry.export.c99 import float_graph, int8_graph, reference
 from torchferry.export.c99.ir import Graph
-from torchferry.export.source import ExportSource
+from torchferry.intake.source import ExportSource
 
 
 @dataclass(frozen=True)

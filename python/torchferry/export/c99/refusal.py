@@ -9,7 +9,7 @@ import torch
 import torch.fx
 
 from torchferry.errors import ExitCode, FerryError
-from torchferry.export import origin, source
+from torchferry.intake import origin, source
 
 # Torch's own files: installed, or by the short names that some of its passes leave.
 _TORCH = (str(Path(torch.__file__).parent), "torch/")

@@ -29,8 +29,8 @@ from builders.networks import deep, dense, image_net, normal, residual, standard
 from torchferry.errors import ExitCode, FerryError
 from torchferry.export.c99 import generate_int8, reference
 from torchferry.export.c99.ir import IntegerLinear, Quantize, ToBytes, ToFloats
-from torchferry.export.source import ExportSource
-from torchferry.models.preprocess import Standardize, UnitScale
+from torchferry.intake.source import ExportSource
+from torchferry.preprocess import Standardize, UnitScale
 
 CPU = Path("/proc/cpuinfo").read_text()
 

@@ -16,7 +16,7 @@ from builders.generated_c import COMPILERS, WARNINGS, Subject, load, quantized, 
 from builders.networks import dense, fork, image_net
 from torchferry.errors import ExitCode, FerryError
 from torchferry.export.c99 import generate, naming
-from torchferry.export.source import ExportSource
+from torchferry.intake.source import ExportSource
 
 X = np.random.default_rng(0).standard_normal((4, 40)).astype(np.float32)
 HEADERS = "#include <stddef.h>\n#include <stdint.h>\n#include <float.h>\n"

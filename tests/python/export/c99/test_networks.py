@@ -13,10 +13,10 @@ from torch import nn
 from builders import contracts
 from builders.generated_c import COMPILERS, Array, Subject, load, same_bits, subject_of
 from builders.networks import deep, dense, fork, image_net, residual, standardized
+from torchferry.bounds.choice import output_bounds
 from torchferry.bundle.golden import CaseArrays
-from torchferry.export.bounds import output_bounds
 from torchferry.export.c99 import reference
-from torchferry.export.source import ExportSource
+from torchferry.intake.source import ExportSource
 
 Samples = dict[str, Array]
 

@@ -17,7 +17,7 @@ from torchferry.compare.tolerance import Bound
 from torchferry.errors import FerryError
 from torchferry.export.c99 import generate
 from torchferry.export.exporter import GoldenInputs, export_bundle
-from torchferry.export.source import ExportSource
+from torchferry.intake.source import ExportSource
 
 NUMBERS = "A float input may be NaN or infinite"
 

@@ -14,7 +14,7 @@ from builders.contracts import contract, spec
 from builders.generated_c import subject_of
 from torchferry.errors import ExitCode, FerryError
 from torchferry.export.c99 import generate
-from torchferry.export.source import ExportSource
+from torchferry.intake.source import ExportSource
 
 X = np.zeros((4, 6), np.float32)
 

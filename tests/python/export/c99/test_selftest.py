@@ -16,7 +16,7 @@ from torchferry.bundle.contract import TensorSpec
 from torchferry.errors import ExitCode, FerryError
 from torchferry.export.c99 import generate
 from torchferry.export.c99.selftest_samples import selftest_samples
-from torchferry.export.source import ExportSource
+from torchferry.intake.source import ExportSource
 
 PASSED, MEMORY = -1, -3
 

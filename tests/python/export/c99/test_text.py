@@ -13,7 +13,7 @@ from builders.contracts import contract, spec
 from builders.generated_c import Subject, load, quantized, run_tool, same_bits, subject_of, write
 from builders.networks import dense, fork, image_net, residual
 from torchferry.export.c99 import generate
-from torchferry.export.source import ExportSource
+from torchferry.intake.source import ExportSource
 
 
 def test_the_comment_names_contract_layers_and_the_digest_of_what_follows() -> None:

@@ -1,0 +1,1 @@
+"""How large an error may be: certified by a walk over the program, else estimated."""

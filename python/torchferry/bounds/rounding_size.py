@@ -1,0 +1,117 @@
+"""The size of an ATen operator's float32 rounding error, computed from its float64 arguments and result.
+
+Elementwise arithmetic rounds by u |y|, functions by their measured error (rounding.py). A sum y of k terms rounds k times,
+each time by some +-u s of its partial sum s. Partial sums that grow evenly to M, the largest that any order can meet, have the
+mean square M^2 / 3, so that independent roundings add up to what is uniform in +-u M sqrt(k / 3). For a product of matrices M is
+(|A| |B| + |y|) / 2, |A| |B| being the same operator applied to absolute values.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from torchferry.bounds.rounding import FUNCTIONS, SMALLEST, UNIT
+
+Size = Callable[[Tensor], Tensor]
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# They pick or reorder values, or make constants; what they give was there before.
+_EXACT = _words(
+    "abs neg relu relu_ clamp clamp_ clamp_min clamp_max hardtanh hardtanh_ threshold where maximum minimum max min amax amin "
+    "max_pool1d max_pool2d_with_indices max_pool3d_with_indices adaptive_max_pool2d embedding gather index index_select "
+    "index_put index_put_ masked_fill masked_fill_ masked_select scatter scatter_ sort topk kthvalue median cat stack clone copy "
+    "copy_ contiguous constant_pad_nd reflection_pad1d reflection_pad2d replication_pad1d replication_pad2d repeat flip roll "
+    "repeat_interleave tril triu tril_ triu_ fill fill_ zero_ zeros ones full arange eye scalar_tensor linspace empty new_zeros "
+    "new_ones new_full new_empty zeros_like ones_like full_like empty_like lift_fresh lift_fresh_copy _to_copy one_hot sign floor "
+    "ceil round trunc pixel_shuffle pixel_unshuffle channel_shuffle upsample_nearest1d upsample_nearest2d nonzero dropout "
+    "_unsafe_view _reshape_alias set_ resize_ detach cummax cummin tensor _pack_padded_sequence unbind split"
+)
+_ARITHMETIC = {
+    "add": 1,
+    "sub": 1,
+    "rsub": 1,
+    "mul": 2,
+    "div": 2,
+    "reciprocal": 1,
+    "addcmul": 2,
+    "addcdiv": 3,
+    "lerp": 3,
+    "leaky_relu": 2,
+}
+_REDUCTIONS = _words("sum mean avg_pool1d avg_pool2d avg_pool3d _adaptive_avg_pool2d _adaptive_avg_pool3d cumsum logcumsumexp")
+_PRODUCTS = _words("mm bmm addmm baddbmm mv dot addmv convolution _convolution _embedding_bag")
+_UNKNOWN = 4  # roundings of the largest magnitude, for an operator without a rule
+
+
+def is_exact(func: Any, name: str) -> bool:
+    """Does the operator only move values, or look at shapes?"""
+    return name in _EXACT or func.is_view or name.startswith(("sym_", "_assert"))
+
+
+def rounding_size(func: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Size:
+    """From the operator's result to the size of its error, element by element; reads the arguments before they change."""
+    plain = name.rstrip("_")
+    if name in _PRODUCTS or name in _REDUCTIONS:
+        size = func(*map(_absolute, args), **{key: _absolute(value) for key, value in kwargs.items()})
+        terms = _terms(name, args, size[0] if isinstance(size, tuple) else size)
+        factor = UNIT * max(1.0, math.sqrt(terms / 3))
+        return lambda result: (_same_shape(size, result) + result.abs()) / 2 * factor + SMALLEST
+    if plain == "gelu" and kwargs.get("approximate") == "tanh":
+        plain = "gelu_tanh"
+    if plain in FUNCTIONS:
+        return _of_function(plain, args[0])
+    if plain in _ARITHMETIC:
+        return lambda result: _ARITHMETIC[plain] * UNIT * result.abs() + SMALLEST
+    return lambda result: torch.full_like(result, _UNKNOWN * UNIT * _largest(result) + SMALLEST)
+
+
+def _of_function(name: str, x: Any) -> Size:
+    error = FUNCTIONS[name]
+    at = torch.as_tensor(x, dtype=torch.float64).abs().clone()
+
+    def size(result: Tensor) -> Tensor:
+        y = result.abs()
+        total = error.relative * y + error.absolute + error.per_input * at + error.per_both * at * y
+        return torch.nan_to_num(UNIT * total + SMALLEST, nan=0.0, posinf=0.0)
+
+    return size
+
+
+def _absolute(value: Any) -> Any:
+    return value.abs() if isinstance(value, Tensor) and value.is_floating_point() else value
+
+
+def _largest(result: Tensor) -> float:
+    finite = result[torch.isfinite(result)]
+    return float(finite.abs().max()) if finite.numel() else 0.0
+
+
+def _same_shape(size: Any, result: Tensor) -> Tensor:
+    """An operator with several results (`_embedding_bag`) has its float one first."""
+    chosen: Tensor = size[0] if isinstance(size, tuple) else size
+    return chosen if chosen.shape == result.shape else torch.zeros_like(result)
+
+
+def _terms(name: str, args: tuple[Any, ...], result: Tensor) -> float:
+    """How many terms one element of the result sums."""
+    if name in ("mm", "bmm", "mv", "dot"):
+        return float(args[0].shape[-1])
+    if name in ("addmm", "baddbmm", "addmv"):
+        return float(args[1].shape[-1] + 1)
+    if name in ("convolution", "_convolution"):
+        weight, transposed = args[1], args[6]
+        return float(weight[0].numel() + 1 if not transposed else weight.numel() / weight.shape[1] / args[8] + 1)
+    if name == "_embedding_bag":
+        return max(1.0, float(args[1].numel()) / max(result.shape[0], 1))
+    if name in ("cumsum", "logcumsumexp"):
+        return float(args[0].shape[args[1]]) if args[0].ndim else 1.0
+    return max(1.0, float(args[0].numel()) / max(result.numel(), 1))

@@ -1,0 +1,1 @@
+"""The lectures: their data, their models, their training."""

@@ -1,0 +1,38 @@
+"""The curves of a training as PNG files."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+
+from torchferry.course.train.history import EpochRecord
+
+
+def loss_curve(title: str, loss_name: str, history: Sequence[EpochRecord]) -> bytes:
+    """Training loss by epoch, as PNG."""
+    return _curves(title, loss_name, {"training": [record.loss for record in history]}, history)
+
+
+def accuracy_curve(title: str, history: Sequence[EpochRecord]) -> bytes:
+    """Accuracies by epoch in percent, as PNG."""
+    curves = {
+        "training": [record.train_accuracy * 100 for record in history],
+        "validation": [record.validation_accuracy * 100 for record in history if record.validation_accuracy is not None],
+        "test": [record.test_accuracy * 100 for record in history],
+    }
+    return _curves(title, "accuracy (%)", {name: values for name, values in curves.items() if values}, history)
+
+
+def _curves(title: str, ylabel: str, curves: Mapping[str, list[float]], history: Sequence[EpochRecord]) -> bytes:
+    from matplotlib.figure import Figure  # here, because importing it takes longer than a short training
+
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    for name, values in curves.items():
+        axes.plot([record.epoch for record in history], values, label=name, marker="." if len(history) <= 30 else "")
+    axes.set(title=title, xlabel="epoch", ylabel=ylabel)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=100)
+    return buffer.getvalue()

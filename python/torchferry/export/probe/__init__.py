@@ -1,1 +1,0 @@
-"""Probes: an artifact of a bundle with the values inside it as further outputs, so that any engine can show them."""

@@ -1,0 +1,130 @@
+"""Format `c`: C99 without dependencies, and an object of it for this machine where there is a C compiler."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from torchferry.bundle.contract import TensorSpec
+from torchferry.bundle.manifest import NATIVE_FOLDER, Artifact
+from torchferry.bundle.writer import file_entry
+from torchferry.engines.c_build import OBJECT, build, find_compiler, sources_of
+from torchferry.engines.machine import triples
+from torchferry.errors import ExitCode, FerryError
+from torchferry.export.c99 import Generated, generate, generate_int8
+from torchferry.export.c99.generate import DEFAULT_MAX_BYTES
+from torchferry.intake.source import ExportSource
+from torchferry.version import VERSION
+
+ENTRY = "engine.c"
+
+
+def export(source: ExportSource, folder: Path) -> Artifact:
+    """Write engine.c, model.c, model.h and model.cmake, and native/TRIPLE/model.so for this machine where a C compiler is there.
+
+    Raises FerryError: FORMAT for what C cannot express, BAD_INPUT for weights that are not finite or too many.
+    """
+    generated = generate(
+        source.functional_program,
+        source.contract,
+        name=source.name,
+        goldens=source.examples,
+        provenance=source.provenance,
+        bounds=source.bounds,
+        max_bytes=_max_bytes(source),
+    )
+    return _write(source, generated, folder, "c")
+
+
+def export_int8(source: ExportSource, folder: Path) -> Artifact:
+    """The same with int8 weights, as format `c-int8`. Raises FerryError also for calibration data that are missing or constant."""
+    if source.quantization is None:
+        raise FerryError(
+            ExitCode.BAD_INPUT,
+            "c-int8: calibration: got no data, expected samples of the training data; give real inputs with --golden FILE",
+        )
+    generated = generate_int8(
+        source.functional_program,
+        source.contract,
+        name=source.name,
+        goldens=source.examples,
+        calibration=source.quantization.calibration,
+        provenance=source.provenance,
+        bounds=source.bounds,
+        max_bytes=_max_bytes(source),
+    )
+    return _write(source, generated, folder, "c-int8")
+
+
+def _max_bytes(source: ExportSource) -> int:
+    return DEFAULT_MAX_BYTES if source.max_bytes is None else source.max_bytes
+
+
+def _write(source: ExportSource, generated: Generated, folder: Path, kind: str) -> Artifact:
+    """The files, as an artifact whose format and engine have one name."""
+    texts = {ENTRY: _entry(source, generated.prefix), **generated.files}
+    files = {name: text.encode() for name, text in texts.items()}
+    if find_compiler() is not None:
+        triple = triples()[0]
+        files[f"{NATIVE_FOLDER}{triple}/{OBJECT}"] = build(sources_of(files), triple)
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    # What the readers allow a bound to be depends on it (FORMAT.md section 6).
+    quantize = {"quantize": "int8"} if kind == "c-int8" else {}
+    return Artifact(
+        format=kind,
+        engine=kind,
+        files=tuple(file_entry(folder, name) for name in files),
+        producer=f"torchferry {VERSION}, torch {torch.__version__}",
+        requires={"standard": "C99", **quantize},
+    )
+
+
+def _entry(source: ExportSource, prefix: str) -> str:
+    tables = {"input": source.contract.inputs, "output": source.contract.outputs}
+    return ENTRY_TEXT.replace("@", prefix).format(**{key: _table(prefix, key, specs) for key, specs in tables.items()})
+
+
+def _table(prefix: str, struct: str, specs: tuple[TensorSpec, ...]) -> str:
+    """Size of the struct and number of its members, then offset and size of each, as the compiler lays them out."""
+    name = f"{prefix}_{struct}"
+    rows = [f"    offsetof({name}, {spec.name}), sizeof((({name} *)0)->{spec.name})" for spec in specs]
+    return ",\n".join([f"    sizeof({name}), {len(specs)}", *rows])
+
+
+# Names in camel case: whatever the bundle is called, the model's own are lower case with an underscore.
+ENTRY_TEXT = """\
+/* What a session of torchferry's engine `c` calls. A firmware needs model.c and model.h only.
+ * One translation unit with the model, so that one command builds what a session loads. */
+#include "model.c"
+
+#ifndef FERRY_SOURCES
+#define FERRY_SOURCES ""
+#endif
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
+
+/* SHA-256 of the C files that this object is built from: a session refuses an object of others. */
+extern const char ferrySources[];
+const char ferrySources[] = FERRY_SOURCES;
+
+/* Size of a sample's struct and number of its members; offset and size of each member, in the contract's order. */
+extern const size_t ferryInput[], ferryOutput[];
+const size_t ferryInput[] = {{
+{input}}};
+const size_t ferryOutput[] = {{
+{output}}};
+
+int ferryRun(const void *inputs, void *outputs, size_t count);
+int ferryRun(const void *inputs, void *outputs, size_t count) {{
+  return @_run_batch((const @_input *)inputs, (@_output *)outputs, count, NULL);
+}}
+
+int ferrySelftest(void);
+int ferrySelftest(void) {{
+  return @_selftest();
+}}
+"""

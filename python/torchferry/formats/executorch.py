@@ -1,0 +1,108 @@
+"""Format `executorch`: a .pte for phones and small devices; XNNPACK where it has the operator, portable kernels elsewhere."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.export import ExportedProgram
+
+from torchferry.bundle.contract import BATCH, Contract
+from torchferry.bundle.manifest import Artifact
+from torchferry.bundle.writer import file_entry
+from torchferry.errors import ExitCode, FerryError
+from torchferry.intake.source import ExportSource, first_line, where_used
+
+FILE = "model.pte"
+MAX_BATCH = 1024
+# "Operator torch._ops.aten.cumprod.default is not in Core ATen opset" and "Missing out variants: {'aten::foo'}"
+_OPERATOR = re.compile(r"Operator torch\._ops\.([\w.]+?) |Missing out variants?: \{'([\w:.]+)'")
+
+
+def export(source: ExportSource, folder: Path) -> Artifact:
+    """Write model.pte. Raises FerryError(UNAVAILABLE) without ExecuTorch, FORMAT where an operator cannot be lowered."""
+    _require_executorch()
+    _require_limits(source.contract)
+    with _quiet():
+        from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+        from executorch.exir import to_edge_transform_and_lower
+
+        program = copy.deepcopy(source.functional_program)  # lowering changes it
+        try:
+            lowered = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
+            executable = lowered.to_executorch()
+        except Exception as error:  # torch.export, exir and XNNPACK raise errors of many kinds for a graph that they cannot take
+            raise FerryError(
+                ExitCode.FORMAT, f"executorch: {type(source.module).__name__}: {_explain(error, source.program)}"
+            ) from None
+    (folder / FILE).write_bytes(executable.buffer)
+    return Artifact(
+        format="executorch",
+        engine="executorch",
+        files=(file_entry(folder, FILE),),
+        producer=f"torch {torch.__version__}, executorch {version('executorch')}",
+        requires=_requirements(executable),
+    )
+
+
+def bounded(contract: Contract) -> Contract:
+    """The contract with a largest batch: ExecuTorch plans a program's memory at export, for the largest inputs.
+
+    The limit stands in the contract, so that every engine of the bundle takes and refuses the same inputs.
+    """
+    limits = contract.symbols.get(BATCH)
+    return contract if limits is None or limits.max is not None else contract.with_max_batch(MAX_BATCH)
+
+
+def _require_executorch() -> None:
+    try:
+        version("executorch")
+    except ImportError:
+        raise FerryError(
+            ExitCode.UNAVAILABLE,
+            "--to executorch: got no ExecuTorch in this Python, expected it; run `pip install -c constraints.txt -e .[executorch]`",
+        ) from None
+
+
+def _require_limits(contract: Contract) -> None:
+    for symbol, limits in contract.symbols.items():
+        if limits.max is None:
+            raise FerryError(
+                ExitCode.FORMAT,
+                f"contract: symbols.{symbol}.max: got null, expected a number: ExecuTorch plans memory for the largest input at export",
+            )
+
+
+def _explain(error: Exception, program: ExportedProgram) -> str:
+    """The error's first line, or for an operator its name and the line of the module that uses it."""
+    found = _OPERATOR.search(str(error))
+    if found is None:
+        return first_line(error)
+    operator = (found.group(1) or found.group(2)).replace("::", ".")
+    return f"operator {operator}: got no kernel of ExecuTorch for it, expected one{where_used(program, operator)}; write it with other operators"
+
+
+def _requirements(executable: Any) -> dict[str, str]:
+    plan = executable.executorch_program.execution_plan[0]
+    backends = sorted({delegate.id for delegate in plan.delegates})
+    return {"backends": ",".join(backends)} if backends else {}
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """ExecuTorch and what it imports warn about their own insides; a failure is reported by its exception."""
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(logging.NOTSET)

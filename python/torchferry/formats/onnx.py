@@ -1,0 +1,117 @@
+"""Format `onnx`: the exporter that stands on torch.export, then the ONNX checker.
+
+Where torch.export cannot take the module (control flow that depends on data, an LSTM over a free number of steps), PyTorch's older
+exporter writes the ONNX form of its TorchScript, which has loops.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+
+from torchferry.bundle.manifest import Artifact
+from torchferry.bundle.writer import file_entry
+from torchferry.errors import ExitCode, FerryError
+from torchferry.formats.torchscript import compile_module
+from torchferry.intake.framing import framed, leaves
+from torchferry.intake.quiet import quiet
+from torchferry.intake.source import ExportSource, first_line
+
+FILE = "model.onnx"
+OPSET = 20  # the newest that the older exporter writes
+MODULE_NAMES = "pkg.torch.onnx.name_scopes"  # beside a node: the modules around it, by which `ferry diff` finds layers
+
+
+def export(source: ExportSource, folder: Path) -> Artifact:
+    """Write model.onnx. Raises FerryError(FORMAT) where an operator has no ONNX form."""
+    both = {spec.name for spec in source.contract.inputs} & {spec.name for spec in source.contract.outputs}
+    if both:
+        raise FerryError(
+            ExitCode.FORMAT,
+            f"torch.onnx: {min(both)}: got an input and an output of that name, expected two names; rename one of them",
+        )
+    try:
+        with quiet():
+            model, how = _model(source)
+        _strip_provenance(model)
+        onnx.checker.check_model(model, full_check=True)
+        onnx.save(model, folder / FILE)
+    except FerryError:
+        raise
+    except Exception as error:  # torch.onnx and onnx raise errors of many kinds for a graph that they cannot take
+        raise FerryError(ExitCode.FORMAT, f"torch.onnx: {type(source.module).__name__}: {first_line(_root(error))}") from None
+    opset = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
+    return Artifact(
+        format="onnx",
+        engine="onnxruntime",
+        files=(file_entry(folder, FILE),),
+        producer=f"torch {torch.__version__}, onnx {onnx.__version__}{how}",
+        requires={"ir_version": str(model.ir_version), "opset": str(opset)},
+    )
+
+
+def _root(error: BaseException) -> BaseException:
+    """torch.onnx wraps what went wrong in advice on how to report it."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def _model(source: ExportSource) -> tuple[onnx.ModelProto, str]:
+    """The model, and for `producer` how it was made."""
+    try:
+        program = source.program
+    except FerryError as error:
+        return _from_torchscript(source, str(error)), ", from TorchScript"
+    written = torch.onnx.export(program, dynamo=True, verbose=False, **_names(source))
+    if written is None:
+        raise RuntimeError("torch.onnx.export gave no program")
+    return written.model_proto, ""
+
+
+def _from_torchscript(source: ExportSource, problem: str) -> onnx.ModelProto:
+    examples = source.example_tensors
+    with torch.no_grad():
+        paths = [leaf.path for leaf in leaves(source.module(*examples))]
+    flat = framed(source.module, [spec.name for spec in source.contract.inputs], None, paths) if paths != [()] else source.module
+    specs = (*source.contract.inputs, *source.contract.outputs)
+    axes = {spec.name: {axis: dim for axis, dim in enumerate(spec.shape) if isinstance(dim, str)} for spec in specs}
+    stream = io.BytesIO()
+    try:
+        compiled = _own_copy(compile_module(flat, examples)[0])
+        options = {"dynamo": False, "dynamic_axes": axes, "opset_version": OPSET, **_names(source)}
+        torch.onnx.export(compiled, examples, stream, **options)  # type: ignore[arg-type]  # this exporter takes streams too
+    except Exception as error:  # as above
+        raise FerryError(ExitCode.FORMAT, f"{problem}; and its TorchScript: torch.onnx: {first_line(error)}") from None
+    return onnx.load_from_string(stream.getvalue())
+
+
+def _own_copy(compiled: Any) -> Any:
+    """torch.onnx inlines the graph in place, and torch.jit shares it: a TorchScript file written later would lose its modules."""
+    stream = io.BytesIO()
+    torch.jit.save(compiled, stream)
+    stream.seek(0)
+    return torch.jit.load(stream)
+
+
+def _names(source: ExportSource) -> dict[str, Any]:
+    return {
+        "input_names": [spec.name for spec in source.contract.inputs],
+        "output_names": [spec.name for spec in source.contract.outputs],
+    }
+
+
+def _strip_provenance(model: onnx.ModelProto) -> None:
+    """Drop stack traces: they name files of the exporting machine and are larger than a small model."""
+    for node in model.graph.node:
+        kept = [entry for entry in node.metadata_props if entry.key == MODULE_NAMES]
+        del node.metadata_props[:]
+        node.metadata_props.extend(kept)
+        node.doc_string = ""
+    del model.graph.metadata_props[:]
+    for value in (*model.graph.input, *model.graph.output, *model.graph.value_info, *model.graph.initializer):
+        del value.metadata_props[:]

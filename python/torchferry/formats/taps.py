@@ -1,0 +1,36 @@
+"""Taps: the values inside a model that a probe shows, named by the modules of the state_dict."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+FRAMES = ("", "module.", "module.module.")  # what intake/framing.py and intake/source.py put before a module's own names
+
+
+@dataclass(frozen=True)
+class Tap:
+    """What call number `call` of the module at `path` returned, or (`into`) was given first; the module ran `calls` times.
+
+    `recorded` is the name under which the reference has it, `name` the same without a frame around the whole module.
+    """
+
+    name: str
+    recorded: str
+    kind: str
+    path: str
+    call: int
+    calls: int
+    into: bool
+    dtype: str
+    shape: tuple[int, ...]
+
+    @property
+    def is_float(self) -> bool:
+        """Has the value a float dtype?"""
+        return self.dtype.startswith("float")
+
+
+def frame_of(taps: Sequence[Tap], paths: Collection[str]) -> str:
+    """What stands before the taps' paths in an artifact that has modules of these paths: the frame under which most are found."""
+    return max(FRAMES, key=lambda frame: sum(frame + tap.path in paths for tap in taps))

@@ -1,0 +1,105 @@
+"""Format `torchscript`, deprecated by PyTorch since 2.11: torch.jit.script, which keeps control flow; where it fails, torch.jit.trace.
+
+A trace follows one run: it is refused where it would freeze a decision, and export/acceptance.py holds it to eager on every golden and at
+other sizes.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.jit._trace import TracerWarning
+from torch.overrides import TorchFunctionMode
+
+from torchferry.bundle.manifest import Artifact
+from torchferry.bundle.writer import file_entry
+from torchferry.errors import ExitCode, FerryError
+from torchferry.intake.origin import current_origin, is_users, origin_of, place, script_origin
+from torchferry.intake.source import ExportSource, first_line
+
+FILE = "model.ts.pt"
+
+
+def export(source: ExportSource, folder: Path) -> Artifact:
+    """Write model.ts.pt. Raises FerryError(FORMAT) where the module can be neither scripted nor traced."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # known, and said in the README's engine table
+        compiled, how = compile_module(source.module, source.example_tensors)
+        torch.jit.save(compiled, folder / FILE)
+    return Artifact(
+        format="torchscript",
+        engine="torchscript",
+        files=(file_entry(folder, FILE),),
+        producer=f"torch {torch.__version__}, {how}",
+        requires={},
+    )
+
+
+def compile_module(module: torch.nn.Module, examples: tuple[torch.Tensor, ...]) -> tuple[Any, str]:
+    """The module for TorchScript, and whether it was `scripted` or `traced`. Raises FerryError(FORMAT)."""
+    try:
+        return torch.jit.script(module), "scripted"
+    except Exception as error:  # the compiler raises errors of many kinds, ValueError for an annotation that it cannot resolve
+        where = script_origin(str(error)) or origin_of(error)
+        problem = f"torch.jit.script: {type(module).__name__}: {first_line(error).rstrip(':')}{f' at {where}' if where else ''}"
+    return _trace(module, examples, problem), "traced"
+
+
+def _trace(module: torch.nn.Module, examples: tuple[torch.Tensor, ...], script_problem: str) -> Any:
+    try:
+        with torch.no_grad(), warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            traced = torch.jit.trace(module, examples, check_trace=False, strict=False)
+    except Exception as error:  # whatever the user's code raises on traced tensors
+        where = origin_of(error)
+        raise _neither(script_problem, f"{first_line(error)}{f' at {where}' if where else ''}") from None
+    warned = [item for item in caught if issubclass(item.category, TracerWarning) and is_users(item.filename)]
+    frozen = [place(item.filename, item.lineno) for item in warned] + _escapes(module, examples)
+    if frozen:
+        raise _neither(script_problem, f"it would freeze a decision that depends on the data at {frozen[0]}")
+    return traced
+
+
+def _escapes(module: torch.nn.Module, examples: tuple[torch.Tensor, ...]) -> list[str]:
+    """The lines where values leave the graph without a TracerWarning; in a run of its own, since a mode hides the lines of warnings."""
+    escapes = _Escapes(module)
+    with torch.no_grad(), escapes:
+        module(*examples)
+    return escapes.seen
+
+
+class _Escapes(TorchFunctionMode):
+    """Notes calls that give Python values made from tensors other than parameters and buffers."""
+
+    FUNCTIONS = (
+        torch.equal,
+        torch.allclose,
+        torch.Tensor.equal,
+        torch.Tensor.allclose,
+        torch.Tensor.numpy,
+        torch.Tensor.__array__,
+    )
+
+    def __init__(self, module: torch.nn.Module) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+        self._state = {id(tensor) for tensor in (*module.parameters(), *module.buffers())}
+
+    def __torch_function__(
+        self, func: Any, types: object, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Call `func` as it is."""
+        if func in self.FUNCTIONS and any(id(arg) not in self._state for arg in args if isinstance(arg, torch.Tensor)):
+            self.seen += [where] if (where := current_origin()) else []
+        return func(*args, **(kwargs or {}))
+
+
+def _neither(script_problem: str, trace_problem: str) -> FerryError:
+    return FerryError(
+        ExitCode.FORMAT,
+        f"{script_problem}; and torch.jit.trace: {trace_problem}; write that line so that torch.jit.script takes it, or leave torchscript out of --to",
+    )

@@ -1,0 +1,63 @@
+"""The weights inside an artifact, by their names in the state_dict."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Callable, Mapping
+
+import onnx
+import torch
+
+from torchferry.bundle.contract import Array
+from torchferry.bundle.manifest import Artifact
+from torchferry.bundle.reader import Bundle
+from torchferry.errors import ExitCode, FerryError
+from torchferry.intake.source import first_line
+
+_FRAME = "module."  # what intake/framing.py and intake/source.py put around a module
+
+
+def read_weights(bundle: Bundle, artifact: Artifact) -> dict[str, Array] | None:
+    """Parameters and buffers without the frame around the module; None for a format that hides them. Raises FerryError(FORMAT)."""
+    if artifact.format not in _READERS:
+        return None
+    try:
+        found = _READERS[artifact.format](bundle.read(artifact.files[0]))
+    except FerryError:
+        raise
+    except Exception as error:  # damaged files fail in many ways
+        raise FerryError(
+            ExitCode.FORMAT,
+            f"{bundle.folder / artifact.files[0].path}: got a file whose weights cannot be read ({first_line(error)}); export the bundle again",
+        ) from None
+    return _unframed(found)
+
+
+def _torchscript(data: bytes) -> dict[str, Array]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return _arrays(torch.jit.load(io.BytesIO(data), map_location="cpu").state_dict())
+
+
+def _program(data: bytes) -> dict[str, Array]:
+    return _arrays(torch.export.load(io.BytesIO(data)).state_dict)
+
+
+def _onnx(data: bytes) -> dict[str, Array]:
+    graph = onnx.load_from_string(data).graph
+    named = (tensor for tensor in graph.initializer if "." in tensor.name)  # others are constants that the exporter has made
+    return {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in named}
+
+
+_READERS: dict[str, Callable[[bytes], dict[str, Array]]] = {"torchscript": _torchscript, "export": _program, "onnx": _onnx}
+
+
+def _arrays(state: Mapping[str, torch.Tensor]) -> dict[str, Array]:
+    return {name: tensor.detach().cpu().numpy() for name, tensor in state.items()}
+
+
+def _unframed(weights: dict[str, Array]) -> dict[str, Array]:
+    while weights and all(name.startswith(_FRAME) for name in weights):
+        weights = {name.removeprefix(_FRAME): array for name, array in weights.items()}
+    return weights

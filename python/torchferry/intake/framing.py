@@ -1,0 +1,109 @@
+"""A frame around a user's module: preprocessing before it, and nested results laid out as a plain tuple.
+
+torch.jit.script reads source, so the frame's `forward` is written as source with one argument for each input.
+"""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from torchferry.errors import ExitCode, FerryError
+
+Path = tuple[int | str, ...]
+Preprocess = nn.Module | Mapping[str, nn.Module]
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One tensor of a result: the name that the module gives it, if any, and the indices that lead to it."""
+
+    name: str | None
+    path: Path
+    value: Any
+
+
+def leaves(result: Any) -> list[Leaf]:
+    """Every value of a result, in order: of a tensor, tuple, list, NamedTuple or dictionary, also nested."""
+    return list(_leaves(result, None, ()))
+
+
+def _leaves(value: Any, name: str | None, path: Path) -> Iterator[Leaf]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _leaves(item, str(key), (*path, key))
+    elif isinstance(value, tuple | list):
+        names: Sequence[str | None] = getattr(value, "_fields", (None,) * len(value))
+        for index, (item, field) in enumerate(zip(value, names, strict=True)):
+            yield from _leaves(item, field, (*path, index))
+    else:
+        yield Leaf(name, path, value)
+
+
+def framed(module: nn.Module, inputs: Sequence[str], preprocess: Preprocess | None, paths: Sequence[Path] | None) -> nn.Module:
+    """`module` behind its preprocessing, with the values at `paths` as a tuple; the module itself where neither is needed.
+
+    In the frame the module is `module` and its preprocessing `preprocess`, or `preprocess_NAME` for each input that has one.
+    Raises FerryError(USAGE) for preprocessing of an input that does not exist.
+    """
+    parts = _parts(inputs, preprocess)
+    if not parts and paths is None:
+        return module
+    frame: nn.Module = _frame_class(_source(inputs, parts, paths))(module, dict(parts.values()))
+    return frame.train(module.training)
+
+
+def _parts(inputs: Sequence[str], preprocess: Preprocess | None) -> dict[str, tuple[str, nn.Module]]:
+    """For each preprocessed input the attribute's name and the module."""
+    if preprocess is None:
+        return {}
+    if isinstance(preprocess, nn.Module):
+        if len(inputs) > 1:
+            raise FerryError(
+                ExitCode.USAGE,
+                f"preprocess: got one module for {len(inputs)} inputs, expected a dictionary of modules by input name: {list(inputs)}",
+            )
+        return {inputs[0]: ("preprocess", preprocess)}
+    for name in preprocess:
+        if name not in inputs:
+            raise FerryError(ExitCode.USAGE, f"preprocess: got {name!r}, expected names of inputs: {list(inputs)}")
+    return {name: (f"preprocess_{name}", part) for name, part in preprocess.items()}
+
+
+def _source(inputs: Sequence[str], parts: Mapping[str, tuple[str, nn.Module]], paths: Sequence[Path] | None) -> str:
+    arguments = [f"x{index}" for index in range(len(inputs))]
+    fed = [
+        f"self.{parts[name][0]}({argument})" if name in parts else argument
+        for name, argument in zip(inputs, arguments, strict=True)
+    ]
+    lines = [
+        "class Frame(torch.nn.Module):",
+        "    def __init__(self, module, parts):",
+        "        super().__init__()",
+        "        for name, part in parts.items():",
+        "            setattr(self, name, part)",
+        "        self.module = module",
+        "",
+        f"    def forward(self, {', '.join(arguments)}):",
+        f"        result = self.module({', '.join(fed)})",
+        f"        return {'result' if paths is None else _picked(paths)}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _picked(paths: Sequence[Path]) -> str:
+    items = ["result" + "".join(f"[{step!r}]" for step in path) for path in paths]
+    return f"({', '.join(items)},)" if len(items) > 1 else items[0]
+
+
+def _frame_class(source: str) -> Any:
+    name = f"<torchferry frame {abs(hash(source)):x}>"
+    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+    scope: dict[str, Any] = {"torch": torch, "Tensor": Tensor, "__name__": "torchferry.intake.framing"}
+    exec(compile(source, name, "exec"), scope)  # the text above, with names that the contract's pattern has let through
+    return scope["Frame"]

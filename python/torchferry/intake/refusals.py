@@ -1,0 +1,122 @@
+"""What is refused before anything is written: each refusal says what, where, and how to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from torchferry.bundle.contract import Array, TensorSpec
+from torchferry.errors import ExitCode, FerryError
+from torchferry.intake.framing import leaves
+from torchferry.intake.origin import current_origin
+from torchferry.intake.outputs import run_module
+
+_RANDOM = ("bernoulli", "dropout", "rand", "normal", "uniform", "multinomial", "exponential", "poisson", "rrelu")
+
+
+def _refuse(problem: str) -> FerryError:
+    return FerryError(ExitCode.BAD_INPUT, problem)
+
+
+def require_eval(module: nn.Module) -> None:
+    """Every part must be in eval mode."""
+    for path, part in module.named_modules():
+        if part.training:
+            raise _refuse(
+                f"module: {path or type(module).__name__}: got train mode, expected eval mode: dropout and batch norm would behave as in "
+                "training; call module.eval() first"
+            )
+
+
+def require_plain_state(module: nn.Module) -> None:
+    """Parameters and buffers: floats are float32, and everything is on the CPU."""
+    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+        dtype = str(tensor.dtype).removeprefix("torch.")
+        if (tensor.is_floating_point() or tensor.is_complex()) and tensor.dtype != torch.float32:
+            raise _refuse(f"module: {name}: got {dtype}, expected float32: engines compute in float32; call module.float() first")
+        if tensor.device.type != "cpu":
+            raise _refuse(f"module: {name}: got device {tensor.device}, expected cpu; call module.cpu() first")
+        if tensor.is_floating_point() and bool(tensor.isnan().any()):
+            raise _refuse(
+                f"module: {name}: got NaN in it, expected numbers: every output would be NaN; train it again or load other weights"
+            )
+
+
+def require_telling_goldens(specs: Sequence[TensorSpec], inputs: Mapping[str, Array]) -> None:
+    """Goldens that are constant would agree whatever the weights do."""
+    for spec in specs:
+        array = inputs[spec.name]
+        if array.size > 1 and bool((array == array.flat[0]).all()):
+            raise _refuse(
+                f"golden: {spec.name}: got {array.size} elements that are all {array.flat[0]}, expected values that differ: a constant tells "
+                "nothing about the weights; give real inputs"
+            )
+
+
+def require_sound_behaviour(module: nn.Module, inputs: Mapping[str, Array], names: Sequence[str]) -> None:
+    """The same input gives the same output, in new memory, and is left alone."""
+    copies = {name: np.array(array) for name, array in inputs.items()}
+    tensors = {name: torch.from_numpy(array) for name, array in copies.items()}
+    with torch.inference_mode():
+        first = [leaf.value for leaf in leaves(module(*tensors.values()))]
+    _require_untouched(inputs, copies)
+    second = [leaf.value for leaf in run_module(module, inputs, what="a second run")]
+    with _Randomness() as randomness:  # under such a mode some operators take other kernels: its results are not compared
+        run_module(module, inputs, what="a third run")
+    remedy = (
+        "remove what is random or remembers its calls: give dropout training=self.training, draw no random numbers in forward"
+    )
+    for name, a, b in zip(names, first, second, strict=True):
+        if not torch.equal(torch.nan_to_num(a), torch.nan_to_num(b)):
+            where = f" ({randomness.seen})" if randomness.seen else ""
+            raise _refuse(f"module: output {name}: got two answers to the same input{where}, expected equal ones; {remedy}")
+        for input_name, tensor in tensors.items():
+            if a.numel() and a.untyped_storage().data_ptr() == tensor.untyped_storage().data_ptr():
+                raise _refuse(
+                    f"module: output {name}: got memory of input {input_name}, expected its own: engines would hand out the caller's memory; "
+                    "return it with .clone()"
+                )
+    if randomness.seen:
+        raise _refuse(
+            f"module: got an operator that draws random numbers ({randomness.seen}), expected none in eval mode; {remedy}"
+        )
+
+
+def _require_untouched(inputs: Mapping[str, Array], copies: Mapping[str, Array]) -> None:
+    for name, array in inputs.items():
+        if not np.array_equal(array, copies[name], equal_nan=array.dtype.kind == "f"):
+            raise _refuse(
+                f"module: input {name}: got it changed by the module, expected it untouched; use operators without a trailing underscore, or clone it first"
+            )
+
+
+class _Randomness(TorchDispatchMode):
+    """Notes the first operator that draws random numbers, and the line of the module that asks for it."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch has no annotation there
+        self.seen = ""
+
+    def __torch_dispatch__(
+        self, func: Any, types: object, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Call `func` as it is."""
+        if not self.seen and torch.Tag.nondeterministic_seeded in func.tags:
+            name = func.overloadpacket.__name__
+            if any(word in name for word in _RANDOM) and not _is_idle(func, args):
+                where = current_origin()
+                self.seen = f"{name} at {where}" if where else name
+        return func(*args, **(kwargs or {}))
+
+
+def _is_idle(func: Any, args: tuple[Any, ...]) -> bool:
+    """Dropout and rrelu in eval mode."""
+    named = func._schema.arguments
+    given = {argument.name: argument.default_value for argument in named if argument.has_default_value()}
+    given |= {argument.name: value for argument, value in zip(named, args, strict=False)}
+    return not given.get("train", given.get("training", True))

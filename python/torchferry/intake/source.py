@@ -1,0 +1,169 @@
+"""What every exporter is given: the module, its contract, and the torch.export program made once from both."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from copy import copy
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch.export import Dim, ExportedProgram
+from torch.export.dynamic_shapes import _Dim  # the type that Dim() gives; torch exports no public name for it
+
+from torchferry.bundle.contract import Array, Contract
+from torchferry.bundle.manifest import Artifact
+from torchferry.compare.tolerance import Bound
+from torchferry.engines.base import name_outputs
+from torchferry.errors import ExitCode, FerryError
+from torchferry.intake.origin import origin_of
+from torchferry.intake.quiet import quiet
+
+
+class TupleOutputs(torch.nn.Module):
+    """A module whose outputs are a plain tuple in contract order: torch.export cannot save a NamedTuple class.
+
+    In the program the parameters' names start with `module.`.
+    """
+
+    def __init__(self, module: torch.nn.Module, contract: Contract) -> None:
+        super().__init__()
+        self.module = module
+        self._contract = contract
+
+    def forward(self, *inputs: torch.Tensor) -> tuple[object, ...]:
+        """Contract inputs in order to contract outputs in order."""
+        named = name_outputs(self._contract, self.module(*inputs))
+        return tuple(named[spec.name] for spec in self._contract.outputs)
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """Raw inputs of the training data by name, and where they are known test inputs with the labels of the contract's classes."""
+
+    calibration: Mapping[str, Array]
+    test: tuple[Mapping[str, Array], Array] | None = None
+
+
+@dataclass(frozen=True)
+class ExportSource:
+    """A module in eval mode on the CPU, its contract, and example inputs (a batch of at least 2) inside the contract."""
+
+    module: torch.nn.Module
+    contract: Contract
+    examples: Mapping[str, Array]
+    name: str = "model"  # of the bundle
+    provenance: str = ""  # lines for a reader of the artifact
+    max_bytes: int | None = None  # of an artifact that has to fit into a device; None: the format's own limit
+    quantization: Quantization | None = None  # for formats in int8
+    bounds: Mapping[str, Bound] = field(default_factory=dict)  # that generated C is held to, by float output; empty: not known
+
+    def with_bounds(self, bounds: Mapping[str, Bound]) -> ExportSource:
+        """The same source, with the programs that it has made (which `replace` would make again)."""
+        other = copy(self)
+        vars(other)["bounds"] = bounds
+        return other
+
+    @property
+    def example_tensors(self) -> tuple[torch.Tensor, ...]:
+        """The example inputs in contract order."""
+        return tuple(torch.from_numpy(self.examples[spec.name].copy()) for spec in self.contract.inputs)
+
+    @property
+    def program(self) -> ExportedProgram:
+        """The module as a torch.export program with the contract's symbols as dynamic dims. Raises FerryError(FORMAT)."""
+        found = self._program_or_problem
+        if isinstance(found, FerryError):
+            raise found
+        return found
+
+    @cached_property
+    def _program_or_problem(self) -> ExportedProgram | FerryError:
+        try:
+            with torch.no_grad(), quiet():
+                return torch.export.export(
+                    TupleOutputs(self.module, self.contract),
+                    self.example_tensors,
+                    dynamic_shapes=(self._dynamic_shapes(),),
+                    strict=False,
+                )
+        except Exception as error:  # torch.export raises errors of many kinds for a module that it cannot take
+            return FerryError(ExitCode.FORMAT, f"torch.export: {type(self.module).__name__}: {_program_problem(error)}")
+
+    @cached_property
+    def functional_program(self) -> ExportedProgram:
+        """`program`, with copies of the inputs where the module writes into them: for formats that would write into the caller's memory."""
+        with quiet():
+            functional = self.program.run_decompositions({})  # only then does the signature tell what is written into
+        if not functional.graph_signature.user_inputs_to_mutate:
+            return self.program
+        return ExportSource(_Untouched(self.module), self.contract, self.examples).program
+
+    def _dynamic_shapes(self) -> tuple[dict[int, _Dim], ...]:
+        dims = {name: Dim(name, min=limits.min, max=limits.max) for name, limits in self.contract.symbols.items()}
+        return tuple(
+            {axis: dims[dim] for axis, dim in enumerate(spec.shape) if isinstance(dim, str)} for spec in self.contract.inputs
+        )
+
+
+class _Untouched(torch.nn.Module):
+    """A module that works on copies of its inputs."""
+
+    def __init__(self, module: torch.nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, *inputs: torch.Tensor) -> object:
+        return self.module(*(tensor.clone() for tensor in inputs))
+
+
+class Exporter(Protocol):
+    """One format: writes its files into `folder` and describes them."""
+
+    def __call__(self, source: ExportSource, folder: Path) -> Artifact:
+        """Raises FerryError(FORMAT) where the module cannot be expressed in this format."""
+
+
+def where_used(program: ExportedProgram, operator: str) -> str:
+    """`, used at model.py:12: return torch.cumprod(x, 1)` for the first use of an operator (`aten.cumprod`); empty if unknown."""
+    name = operator.removesuffix(".default")
+    for candidate in (program, program.run_decompositions()):
+        for node in candidate.graph.nodes:
+            if node.op == "call_function" and str(node.target).removesuffix(".default").startswith(name):
+                return _last_frame(node.meta.get("stack_trace"))
+    return ""
+
+
+def _last_frame(trace: str | None) -> str:
+    """The last `File "model.py", line 12, in forward` of a stack trace and the line of code below it."""
+    lines = [line.strip() for line in (trace or "").splitlines()]
+    frames = [index for index, line in enumerate(lines) if line.startswith("File ")]
+    if not frames:
+        return ""
+    file, line = lines[frames[-1]].split(", ")[:2]
+    code = "".join(lines[frames[-1] + 1 : frames[-1] + 2])
+    return f", used at {file.removeprefix('File ').strip(chr(34))}:{line.removeprefix('line ')}: {code}"
+
+
+_SPECIALIZED = re.compile(r"marked (?P<symbol>\w+) as dynamic but your code specialized it to be a constant \((?P<size>\d+)\)")
+_UNKNOWN_VALUE = re.compile(r"data-dependent|GuardOnDataDependent|unbacked symint", re.IGNORECASE)
+
+
+def _program_problem(error: Exception) -> str:
+    """What torch.export could not take, and where, in one line."""
+    text, where = str(error), origin_of(error)
+    at = f" at {where}" if where else ""
+    if frozen := _SPECIALIZED.search(text):
+        return f"the dim {frozen['symbol']}: got it frozen at {frozen['size']} by the module{at}, expected it to stay free; write it as a number in the input"
+    if _UNKNOWN_VALUE.search(text):
+        return f"got control flow that depends on data{at}, expected a fixed graph; torchscript keeps it"
+    return f"{first_line(error)}{at}"
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text that says something."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0][:300] if lines else type(error).__name__

@@ -1,0 +1,11 @@
+"""Preprocessing as modules, so that it is exported with the model and C++ is fed raw values.
+
+Integer input takes the dtype of the module's buffers: after `model.double()` the whole model computes in float64.
+"""
+
+from torch.nn import Flatten
+
+from torchferry.preprocess.standardize import Standardize
+from torchferry.preprocess.unit_scale import UnitScale
+
+__all__ = ["Flatten", "Standardize", "UnitScale"]

@@ -1,0 +1,52 @@
+"""How long one call takes, for the report: Python's engines timed here, C++'s by `ferry-run bench`."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from torchferry.bundle.contract import BATCH, check_inputs
+from torchferry.bundle.golden import CaseArrays
+from torchferry.bundle.reader import Bundle
+from torchferry.engines.base import NATIVE_CODE_ENGINES, Session
+from torchferry.proof.evidence import Latency
+from torchferry.proof.ferry_run import call_ferry_run
+from torchferry.proof.matrix import Run
+
+WARM_UP = 5
+MOST_CALLS = 200
+BUDGET_S = 0.5  # a session and batch
+
+
+def measure_latencies(
+    bundle: Bundle, runs: Sequence[Run], sessions: Mapping[str, Session], program: Path | None, cases: Sequence[CaseArrays]
+) -> list[Latency]:
+    """Every engine that runs here on the CPU with one thread, at the batches of the golden cases."""
+    batches = {check_inputs(bundle.contract, case.inputs).get(BATCH, 1): case for case in reversed(cases)}
+    found = [_time(session, engine, size, case) for engine, session in sessions.items() for size, case in sorted(batches.items())]
+    for run in runs:
+        if program is not None and (run.language, run.device, run.threads, run.status) == ("C++", "cpu", 1, "passed"):
+            found += _bench(bundle, program, run.engine, sorted(batches))
+    return sorted(found, key=lambda entry: (entry.batch, entry.engine, entry.language))
+
+
+def _time(session: Session, engine: str, batch: int, case: CaseArrays) -> Latency:
+    for _ in range(WARM_UP):
+        session.run(case.inputs)
+    times: list[float] = []
+    end = time.perf_counter() + BUDGET_S
+    while len(times) < MOST_CALLS and (not times or time.perf_counter() < end):
+        start = time.perf_counter()
+        session.run(case.inputs)
+        times.append(time.perf_counter() - start)
+    return Latency(engine, "Python", batch, statistics.median(times) * 1e6)
+
+
+def _bench(bundle: Bundle, program: Path, engine: str, batches: Sequence[int]) -> list[Latency]:
+    native = ["--allow-native"] if engine in NATIVE_CODE_ENGINES else []  # it ran in the matrix, so it was allowed
+    sizes = ["--batch", ",".join(map(str, batches)), "--calls", MOST_CALLS, "--json"]
+    printed = call_ferry_run(program, "bench", bundle.folder, "--engine", engine, *native, *sizes)
+    return [Latency(engine, "C++", entry["batch"], entry["p50_us"]) for entry in json.loads(printed)["batches"]]

@@ -1,0 +1,51 @@
+"""The module that a bundle is held to when its layers are compared: one that the user names, or the program inside the bundle."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+
+import torch
+
+from torchferry.bundle.contract import Array
+from torchferry.bundle.reader import Bundle
+from torchferry.engines.torch_device import last_line
+from torchferry.errors import ExitCode, FerryError
+from torchferry.intake.framing import framed
+from torchferry.intake.outputs import run_module
+from torchferry.intake.quiet import quiet
+
+PROGRAM_ENGINE = "eager"
+
+
+def program_reference(bundle: Bundle) -> torch.nn.Module:
+    """The bundle's torch.export program as modules with their names. Raises FerryError(UNAVAILABLE or FORMAT)."""
+    if all(artifact.engine != PROGRAM_ENGINE for artifact in bundle.manifest.artifacts):
+        raise FerryError(
+            ExitCode.UNAVAILABLE,
+            f"{bundle.folder}: reference: got no torch.export program in the bundle, expected a module to compare with; name it with --run",
+        )
+    data = bundle.read(bundle.artifact(PROGRAM_ENGINE).files[0])
+    try:
+        with quiet():
+            module = torch.export.unflatten(torch.export.load(io.BytesIO(data)))
+    except Exception as error:  # damaged files fail in many ways
+        raise FerryError(
+            ExitCode.FORMAT,
+            f"{bundle.folder}: reference: got a program that torch.export cannot load ({last_line(error)}); name the module with --run",
+        ) from None
+    for part in module.modules():
+        for node in getattr(getattr(part, "graph", None), "nodes", ()):
+            node.meta = {}  # symbolic tensors, of which no copy can be made
+    return module
+
+
+def module_reference(
+    module: torch.nn.Module, bundle: Bundle, preprocess: torch.nn.Module | None, inputs: Mapping[str, Array]
+) -> torch.nn.Module:
+    """A user's module with its preprocessing, in the frame that an export puts around it. Raises FerryError(BAD_INPUT or USAGE)."""
+    names = [spec.name for spec in bundle.contract.inputs]
+    ordered = {name: inputs[name] for name in names}
+    found = run_module(framed(module, names, preprocess, None), ordered, what="the bundle's inputs")
+    paths = [leaf.path for leaf in found] if any(len(leaf.path) > 1 for leaf in found) else None
+    return framed(module, names, preprocess, paths).eval()

@@ -1,0 +1,112 @@
+"""Replaying goldens, on a session that is plain Python."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from builders.bundles import doubled, edit_manifest, fill_bundle
+from torchferry.bundle.contract import Array
+from torchferry.bundle.reader import Bundle, open_bundle
+from torchferry.errors import ExitCode, FerryError
+from torchferry.proof.replay import EngineVerdict, all_passed, json_number, replay, to_json, unavailable
+
+
+class Doubling:
+    """A session that gives what `doubled` gives, changed by `spoil`."""
+
+    numerics = ""
+
+    def __init__(self, spoil: Mapping[str, Array | None] | None = None) -> None:
+        self._spoil = spoil or {}
+
+    def run(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
+        outputs: dict[str, Array | None] = {**doubled(inputs["x"]), **self._spoil}
+        return {name: array for name, array in outputs.items() if array is not None}
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Bundle:
+    fill_bundle(tmp_path)
+    return open_bundle(tmp_path)
+
+
+def verdict_of(bundle: Bundle, session: Doubling) -> EngineVerdict:
+    return replay(bundle, session, engine="onnxruntime", device="cpu")
+
+
+def test_the_right_outputs_pass(bundle: Bundle) -> None:
+    result = verdict_of(bundle, Doubling())
+    assert result.status == "passed"
+    assert [(verdict.case, verdict.output) for verdict in result.verdicts] == [("batch-3", "y"), ("batch-3", "label")]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "failed"),
+    [
+        ({"y": np.ones((3, 2), np.float32)}, "y"),
+        ({"y": None}, "y"),
+        ({"label": np.array([0, 1, 0])}, "label"),
+        ({"label": np.array([0, 1, 1], np.int32)}, "label"),
+    ],
+    ids=["values", "missing", "one label", "dtype"],
+)
+def test_one_wrong_output_fails_the_engine_and_spares_the_other(
+    bundle: Bundle, spoil: dict[str, Array | None], failed: str
+) -> None:
+    result = verdict_of(bundle, Doubling(spoil))
+    assert result.status == "failed"
+    assert [verdict.output for verdict in result.verdicts if not verdict.passed] == [failed]
+
+
+def test_without_a_tolerance_nothing_is_compared(bundle: Bundle) -> None:
+    with pytest.raises(FerryError, match="got no row for engine other") as caught:
+        replay(bundle, Doubling(), engine="other", device="cpu")
+    assert caught.value.code == ExitCode.FORMAT
+
+
+def test_everything_passed_only_if_something_ran(bundle: Bundle) -> None:
+    passed, failed = verdict_of(bundle, Doubling()), verdict_of(bundle, Doubling({"y": None}))
+    absent = unavailable("torchscript", "cpu", "not here")
+    assert all_passed([passed, absent])
+    assert not all_passed([passed, failed])
+    assert not all_passed([absent])
+    assert not all_passed([])
+
+
+def test_the_json_has_the_keys_of_the_format(bundle: Bundle) -> None:
+    worse = Doubling({"y": np.full((3, 2), np.nan, np.float32)})
+    value = to_json(bundle, [verdict_of(bundle, worse), unavailable("torchscript", "cpu", "not here")])
+    json.dumps(value, allow_nan=False)
+    assert set(value) == {"bundle", "name", "source", "passed", "engines"}
+    ran, absent = value["engines"]  # type: ignore[misc]
+    assert set(ran) == {"engine", "device", "status", "reason", "numerics", "verdicts"}
+    assert (absent["status"], absent["reason"], absent["verdicts"]) == ("unavailable", "not here", [])
+    verdict = ran["verdicts"][0]
+    keys = "case call output passed kind reference bound reason compared mismatches max_abs max_rel max_ulp worst problem"
+    assert set(verdict) == {*keys.split(), "near_ties", "near_tie_indices", "within_margin"}
+    assert verdict["max_abs"] == "inf"
+    assert verdict["worst"] == {"index": [0, 0], "actual": "nan", "expected": 0}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(math.nan, '"nan"'), (-math.inf, '"-inf"'), (3.0, "3"), (0.5, "0.5"), (2.0**60, "1.152921504606847e+18")]
+)
+def test_numbers_are_json_numbers_where_they_can_be(value: float, text: str) -> None:
+    assert json.dumps(json_number(value)) == text
+
+
+def test_a_golden_of_another_shape_is_a_failed_verdict(bundle: Bundle) -> None:
+    result = verdict_of(bundle, Doubling({"y": np.zeros((3, 1), np.float32)}))
+    assert result.verdicts[0].problem == "shape: got [3,1], expected [3,2]"
+
+
+def test_the_reason_of_the_manifest_travels_with_the_verdict(bundle: Bundle) -> None:
+    edit_manifest(bundle.folder, lambda value: [row.update(reason="because") for row in value["tolerances"]])
+    result = verdict_of(open_bundle(bundle.folder), Doubling())
+    assert {verdict.tolerance.reason for verdict in result.verdicts} == {"because"}
