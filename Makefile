@@ -7,8 +7,12 @@ JOBS        ?= 2
 BIN         := .venv/bin
 # An index of torch builds, e.g. TORCH_INDEX=https://download.pytorch.org/whl/cpu (or cu130); empty: .ci/python-environment chooses.
 TORCH_INDEX ?=
+# Another line of torch: the rows of constraints/torch-LINE.txt stand in for those of constraints.txt.
+TORCH       ?=
+# Another CMake than the wheel in .venv.
+CMAKE       ?= $(BIN)/cmake
 DATA_ROOT   ?= $(if $(wildcard ../shared/data/MNIST),../shared/data,data)
-export PYTHON TORCH_INDEX
+export PYTHON TORCH_INDEX TORCH CMAKE
 export FERRY_DATA_ROOT := $(if $(filter /%,$(DATA_ROOT)),$(DATA_ROOT),$(CURDIR)/$(DATA_ROOT))
 # What the caller's shell has for other projects.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV FERRY_ENGINE_DIR
@@ -38,10 +42,10 @@ configure: setup
 
 # What `ferry` and C++ programs need, without the tests.
 programs: configure
-	@$(BIN)/cmake --build build -j $(JOBS) --target ferry ferry-run ferry_engines
+	@$(CMAKE) --build build -j $(JOBS) --target ferry ferry-run ferry_engines
 
 build: configure
-	@$(BIN)/cmake --build build -j $(JOBS)
+	@$(CMAKE) --build build -j $(JOBS)
 
 demo: programs
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ferry demo --ferry-run build/bin/ferry-run
