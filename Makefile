@@ -1,58 +1,72 @@
 # make demo: set up, train, export, build, verify in Python and C++.   make test: set up and run every test.
 # Everything stays in .venv/ and build/; a second run finds both up to date.
 
-PYTHON      ?= python3
+# The interpreter of .venv; empty: the first of python3, python3.13 ... python3.10 that fits.
+PYTHON      ?=
 JOBS        ?= 2
-VENV        := .venv
-BIN         := $(VENV)/bin
-PIP         := $(BIN)/python -m pip --disable-pip-version-check -q
-# An index of torch builds, e.g. TORCH_INDEX=https://download.pytorch.org/whl/cpu (or cu130); empty: pip's own configuration.
+BIN         := .venv/bin
+# An index of torch builds, e.g. TORCH_INDEX=https://download.pytorch.org/whl/cpu (or cu130); empty: .ci/python-environment chooses.
 TORCH_INDEX ?=
-PIP_INDEX   := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+# Another line of torch: the rows of constraints/torch-LINE.txt stand in for those of constraints.txt.
+TORCH       ?=
+# Another CMake than the wheel in .venv.
+CMAKE       ?= $(BIN)/cmake
 DATA_ROOT   ?= $(if $(wildcard ../shared/data/MNIST),../shared/data,data)
-export FERRY_DATA_ROOT := $(abspath $(DATA_ROOT))
+export PYTHON TORCH_INDEX TORCH CMAKE
+export FERRY_DATA_ROOT := $(if $(filter /%,$(DATA_ROOT)),$(DATA_ROOT),$(CURDIR)/$(DATA_ROOT))
+# What the caller's shell has for other projects.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV FERRY_ENGINE_DIR
 
-PYTHON_READY := $(VENV)/.ready
-SYSTEM_READY := $(VENV)/.system-ready
-CPP_READY    := build/CMakeCache.txt
-CPP_PACKAGES := nlohmann-json3-dev libcli11-dev libgtest-dev libbenchmark-dev libsodium-dev libstb-dev
+CPP_PACKAGES  := nlohmann-json3-dev libcli11-dev libgtest-dev libbenchmark-dev libsodium-dev libstb-dev
+packages_of    = $$(grep -v '^\#' $(1))
 
-.PHONY: help setup setup-edge build demo test test-python test-cpp test-slow lint format exported bench clean
+.NOTPARALLEL:
+.PHONY: help setup setup-edge configure programs build demo test test-tools test-python test-cpp test-quick test-slow test-fresh matrix lint format exported bench clean
 help:
-	@echo "make demo | test | setup-edge | lint | format | exported | bench | clean"
+	@echo "make demo | test | test-slow | setup-edge | matrix | lint | format | exported | bench | clean"
 
-setup: $(PYTHON_READY) $(SYSTEM_READY)
-
-$(PYTHON_READY): pyproject.toml constraints.txt
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install $(PIP_INDEX) -c constraints.txt -e ".[dev]"
-	@$(PIP) install $(PIP_INDEX) -c constraints.txt -e ".[executorch]" || echo "no ExecuTorch here: the engine executorch is left out"
-	@touch $@
-
-# Debian packages where the user may install them; CMake fetches what is missing (cmake/Dependencies.cmake).
-$(SYSTEM_READY): | $(PYTHON_READY)
+setup:
+	@.ci/python-environment
 	@.ci/system-packages "CMake fetches the libraries" $(CPP_PACKAGES)
-	@touch $@
+
+# Small tools of the tests; without one of them its tests are skipped, with a reason.
+test-tools:
+	@.ci/system-packages "the tests that need them are skipped" $(call packages_of,tests/packages.txt)
 
 # Cross compilers, emulators and a browser for tests/edge; without them those tests are skipped.
-setup-edge: setup
-	@.ci/system-packages "the tests that need them are skipped" $$(grep -v '^#' tests/edge/packages.txt)
+setup-edge: setup test-tools
+	@.ci/system-packages "the tests that need them are skipped" $(call packages_of,tests/edge/packages.txt)
 
-$(CPP_READY): CMakeLists.txt | setup
-	$(BIN)/cmake --preset release -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) \
-	  -DCMAKE_PREFIX_PATH="$$($(BIN)/python -c 'import torch; print(torch.utils.cmake_prefix_path)')"
+configure: setup
+	@.ci/configure
 
-build: setup $(CPP_READY)
-	@$(BIN)/cmake --build build -j $(JOBS)
+# What `ferry` and C++ programs need, without the tests.
+programs: configure
+	@$(CMAKE) --build build -j $(JOBS) --target ferry ferry-run ferry_engines
 
-demo: build
-	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/ferry demo --ferry-run build/bin/ferry-run
+build: configure
+	@$(CMAKE) --build build -j $(JOBS)
 
-test: test-python
+demo: programs
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ferry demo --ferry-run build/bin/ferry-run
 
-# Exhaustive tests, over all float32 values for instance.
-test-slow: build
+test: test-tools test-python
+
+# The C++ tests, and those of the packages: a minute, for a machine that is new.
+test-quick: test-cpp
+	$(BIN)/python -m pytest -n $(JOBS) tests/package
+
+# Exhaustive tests, over all float32 values for instance, and the set-up on machines that are not this one.
+test-slow: build test-fresh
 	$(BIN)/python -m pytest -m slow
+
+# A minimal Debian in a folder: set-up, demo and quick tests as root and as a user without sudo, in odd folders, moved, interrupted.
+test-fresh:
+	@tests/fresh/run
+
+# Demo, parity and conformance with each torch, Python, CMake and compiler of tests/fresh/matrix.txt.
+matrix:
+	@tests/fresh/matrix
 
 test-cpp: build
 	$(BIN)/ctest --test-dir build --output-on-failure -j $(JOBS)
@@ -60,17 +74,18 @@ test-cpp: build
 test-python: test-cpp
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
-lint: setup build
+c_sources = $$(find cpp tests -name '*.cpp' -o -name '*.hpp' -o -name '*.c' -o -name '*.h')
+lint: build
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/clang-format --dry-run --Werror $$(git ls-files '*.cpp' '*.hpp' '*.c' '*.h')
+	$(BIN)/clang-format --dry-run --Werror $(call c_sources)
 	.ci/clang-tidy $(BIN)/clang-tidy build
 
 format: setup
 	$(BIN)/ruff check --fix -q .
 	$(BIN)/ruff format .
-	$(BIN)/clang-format -i $$(git ls-files '*.cpp' '*.hpp' '*.c' '*.h')
+	$(BIN)/clang-format -i $(call c_sources)
 
 # The reference bundles that are kept in git.
 exported: setup

@@ -28,6 +28,10 @@ set(CMAKE_LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/${CMAKE_INSTALL_LIBDIR
 set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/${CMAKE_INSTALL_LIBDIR}")
 set(FERRY_PLUGIN_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/${CMAKE_INSTALL_LIBDIR}/ferry")
 set(FERRY_PLUGIN_INSTALL_DIRECTORY "${CMAKE_INSTALL_LIBDIR}/ferry")
+# Run paths: relative to the binary itself, or absolute; the build tree has those of the install tree. The run path that CMake gives
+# a build tree by default is padded with an empty element, which the loader takes for the current folder: a library that lies there,
+# in a bundle for instance, would run.
+set(CMAKE_BUILD_WITH_INSTALL_RPATH ON)
 set(CMAKE_INSTALL_RPATH "$ORIGIN;$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
 
 add_library(ferry_warnings INTERFACE)
@@ -44,18 +48,20 @@ if(FERRY_SANITIZE)
   add_link_options(-fsanitize=address,undefined)
 endif()
 
-# ferry_add_engine(NAME SOURCES... [LIBRARIES...]): one engine plugin, libferry_engine_NAME.so, opened on demand.
+# ferry_add_engine(NAME SOURCES... [LIBRARIES...] [RUN_PATH...]): one engine plugin, libferry_engine_NAME.so, opened on demand.
+# RUN_PATH: the absolute folders of its runtime's libraries, where the plugin finds them from an install tree too.
 function(ferry_add_engine name)
-  cmake_parse_arguments(PARSE_ARGV 1 engine "" "" "SOURCES;LIBRARIES")
+  cmake_parse_arguments(PARSE_ARGV 1 engine "" "" "SOURCES;LIBRARIES;RUN_PATH")
   set(target ferry_engine_${name})
   add_library(${target} MODULE ${engine_SOURCES})
   target_link_libraries(${target} PRIVATE ferry_headers ferry_warnings ${engine_LIBRARIES})
   set_target_properties(${target} PROPERTIES
     PREFIX lib
     LIBRARY_OUTPUT_DIRECTORY "${FERRY_PLUGIN_OUTPUT_DIRECTORY}"
-    INSTALL_RPATH "$ORIGIN"
-    INSTALL_RPATH_USE_LINK_PATH ON)
+    INSTALL_RPATH "$ORIGIN;${engine_RUN_PATH}")
+  add_dependencies(ferry_engines ${target})
   if(FERRY_INSTALL)
     install(TARGETS ${target} LIBRARY DESTINATION "${FERRY_PLUGIN_INSTALL_DIRECTORY}" COMPONENT ferry)
   endif()
 endfunction()
+add_custom_target(ferry_engines)  # all plugins

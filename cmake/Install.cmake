@@ -4,7 +4,7 @@ include(CMakePackageConfigHelpers)
 set(ferry_cmake_dir "${CMAKE_INSTALL_LIBDIR}/cmake/ferry")
 
 install(TARGETS ferry EXPORT ferry_targets COMPONENT ferry)
-if(TARGET ferry_sodium AND NOT BUILD_SHARED_LIBS)
+if(FERRY_SODIUM_IS_OURS AND NOT BUILD_SHARED_LIBS)
   install(TARGETS ferry_sodium EXPORT ferry_targets COMPONENT ferry)
 endif()
 install(DIRECTORY cpp/include/ferry DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT ferry)

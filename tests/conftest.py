@@ -13,6 +13,9 @@ from builders.programs import BUILD, ROOT, Program, run_here, run_program
 from builders.trained import Trained
 from builders.zoo import Zoo
 
+# The tools of this environment's wheels (cmake, ninja) come before the system's, which may have none.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
 FERRY_RUN = BUILD / "bin" / "ferry-run"
 DATA_ROOT = Path(os.environ.get("FERRY_DATA_ROOT", ROOT.parent / "shared" / "data"))
 

@@ -20,9 +20,9 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from torch.utils.data import DataLoader
+from torchvision import datasets, transforms
 
 from torchferry.course.data import Dataset, load_dataset
-from torchferry.course.data.mnist import import_torchvision
 from torchferry.course.train import find_recipe
 from torchferry.course.train.loop import evaluate, train_epoch
 from torchferry.course.train.training import Training, start_training
@@ -76,8 +76,7 @@ def our_training(dataset: Dataset, gradient: str, device: torch.device) -> Train
 def lecture_loop(training: Training, data_root: Path, device: torch.device) -> Callable[[], None]:
     """One epoch as L9.3.2 writes it, on the network of `training`."""
     network = training.network
-    torchvision = import_torchvision()
-    images = torchvision.datasets.MNIST(str(data_root), train=True, transform=torchvision.transforms.ToTensor())
+    images = datasets.MNIST(str(data_root), train=True, transform=transforms.ToTensor())
     loader = DataLoader(images, batch_size=BATCH_SIZE, shuffle=True)
     optimizer = torch.optim.SGD(network.parameters(), lr=training.config.learning_rate)
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "python" / "torchferry"
 CPP = ROOT / "cpp"
 
-EVERYWHERE = {"errors", "version"}
+EVERYWHERE = {"errors", "mixed_builds", "version"}
 MAY_IMPORT: dict[str, set[str]] = {
     "bundle": set(),
     "compare": {"bundle"},  # the goldens and tolerances that it compares with

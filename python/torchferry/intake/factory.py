@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
+import torchferry.mixed_builds  # noqa: F401  users name factories of torchvision
 from torchferry.bundle.contract import Array
 from torchferry.bundle.npy import read_array
 from torchferry.errors import ExitCode, FerryError

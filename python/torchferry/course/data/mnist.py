@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
-import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
 
+import torchferry.mixed_builds  # noqa: F401  torchvision beside a torch of another build
 from torchferry.course.data.dataset import Dataset
 from torchferry.errors import ExitCode, FerryError
 
@@ -23,8 +21,9 @@ def load_mnist(data_root: Path | None = None) -> Dataset:
     Raises FerryError(BAD_INPUT) where the files are neither there nor to be had, or are damaged.
     """
     root = DEFAULT_ROOT if data_root is None else data_root
-    mnist = import_torchvision().datasets.MNIST
-    train, test = _read(mnist, root, train=True), _read(mnist, root, train=False)
+    from torchvision.datasets import MNIST  # half a second, and only for this data set
+
+    train, test = _read(MNIST, root, train=True), _read(MNIST, root, train=False)
     return Dataset(
         name="mnist",
         description="MNIST (Y. LeCun, C. Cortes, C. J. C. Burges), its own test set",
@@ -37,24 +36,6 @@ def load_mnist(data_root: Path | None = None) -> Dataset:
         input_range=(0.0, 255.0),
         input_unit="grey level",
     )
-
-
-def import_torchvision() -> ModuleType:
-    """Torchvision's datasets, also where its wheel was built for another torch than the one installed.
-
-    Beside a torch of another build (pip's default torchvision is for CUDA) its compiled operators do not load, and
-    `import torchvision` fails with "operator torchvision::nms does not exist". Data sets need none of those operators: an
-    empty module in place of the one that registers them is enough. An install that matches is imported as it is.
-    """
-    try:
-        return importlib.import_module("torchvision")
-    except RuntimeError as error:
-        if "torchvision::" not in str(error):
-            raise
-    for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
-        del sys.modules[name]
-    sys.modules["torchvision._meta_registrations"] = ModuleType("torchvision._meta_registrations")
-    return importlib.import_module("torchvision")
 
 
 def _read(mnist: Any, root: Path, *, train: bool) -> Any:
