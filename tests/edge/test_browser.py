@@ -13,7 +13,7 @@ import pytest
 
 from builders.chromium import PROGRAM, chromium
 from builders.generated_c import Subject, write
-from torchferry.export.c99 import generate, reference
+from torchferry.cgen import generate, reference
 from torchferry.export.source import ExportSource
 from torchferry.train import load_run, train_recipe
 

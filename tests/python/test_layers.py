@@ -22,11 +22,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bundle": set(),
     # samples: predict reads and writes files of them. models.trace: `ferry trace` shows a model's layers.
     "cli": {"bundle", "compare", "engines", "export", "models.trace", "report", "samples", "train"},
+    # compare: the bounds that the comment at the top of the C names. export: the program's source, and where the user's code stands.
+    "cgen": {"bundle", "compare", "export.origin", "export.source"},
     "compare": {"bundle"},  # the goldens and tolerances that it compares with
     "data": set(),
     "engines": {"bundle"},
     # compare, engines: the exporter replays what it wrote before it publishes it. models.trace: a probe names layers as `ferry trace` does.
-    "export": {"bundle", "models.preprocess", "models.trace", "compare", "engines"},
+    "export": {"bundle", "cgen", "models.preprocess", "models.trace", "compare", "engines"},
     "models": set(),
     "report": {"bundle", "compare"},
     "samples": {"bundle"},

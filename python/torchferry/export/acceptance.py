@@ -8,6 +8,7 @@ from torchferry.bundle.contract import BATCH, Array
 from torchferry.bundle.golden import CaseArrays, read_case
 from torchferry.bundle.manifest import Manifest, Tolerance
 from torchferry.bundle.reader import Bundle
+from torchferry.cgen.definition import Definition
 from torchferry.compare.matrix import THREADS
 from torchferry.compare.replay import compare_output, replay
 from torchferry.compare.tolerance import SAME_BITS_ENGINES
@@ -15,7 +16,6 @@ from torchferry.compare.verdict import Verdict
 from torchferry.engines.base import ENGINES, Session
 from torchferry.engines.c_build import find_compiler
 from torchferry.errors import ExitCode, FerryError
-from torchferry.export.c99.definition import Definition
 from torchferry.export.golden_cases import first_samples
 from torchferry.export.reference import Reference
 from torchferry.export.source import ExportSource
