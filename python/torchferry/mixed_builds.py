@@ -11,7 +11,6 @@ This module imports neither torch nor torchvision: `make setup` has every Python
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -27,7 +26,7 @@ class _EmptyModule(Loader):
 class _OperatorsMissing(MetaPathFinder):
     """Finds the operators' descriptions empty where the operators themselves did not load."""
 
-    def find_spec(self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
+    def find_spec(self, fullname: str, *_: object) -> ModuleSpec | None:
         """Return a spec for that one module, else None."""
         if fullname != _DESCRIPTIONS:
             return None

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from torchferry.bundle.contract import Contract
-from torchferry.export.c99 import Generated, generate, generate_int8
+from torchferry.cgen import Generated, generate, generate_int8
 from torchferry.intake.source import ExportSource
 
 HERE = Path(__file__).resolve().parent

@@ -16,7 +16,7 @@ from torch import nn
 
 from builders.contracts import contract, spec
 from torchferry.bundle.contract import Classes, Contract, TensorSpec
-from torchferry.export.c99 import Generated, generate, generate_int8
+from torchferry.cgen import Generated, generate, generate_int8
 from torchferry.intake.source import ExportSource
 
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -101,14 +102,16 @@ class Residual(nn.Module):
 
 
 def randomised(module: nn.Module, seed: int) -> nn.Module:
-    """Batch norms with statistics, as after training."""
-    generator = torch.Generator().manual_seed(seed)
+    """Batch norms with statistics, as after training. From NumPy: torch.randn gives other bits with other vector widths."""
+    rng = np.random.default_rng(seed)
+
+    def numbers(count: int) -> Tensor:
+        return torch.from_numpy(rng.standard_normal(count).astype(np.float32))
+
     for part in module.modules():
         if isinstance(part, nn.BatchNorm1d):
-            part.running_mean = torch.randn(part.num_features, generator=generator)
-            part.running_var = torch.rand(part.num_features, generator=generator) + 0.2
-            part.weight.data = torch.randn(part.num_features, generator=generator)
-            part.bias.data = torch.randn(part.num_features, generator=generator)
+            part.running_mean, part.running_var = numbers(part.num_features), numbers(part.num_features).abs() + 0.2
+            part.weight.data, part.bias.data = numbers(part.num_features), numbers(part.num_features)
     return module
 
 
@@ -197,3 +200,36 @@ def deep(depth: int = 12, width: int = 24, seed: int = 0) -> Subject:
     ]
     module = randomised(nn.Sequential(*block, nn.Linear(width, 3)), seed)
     return subject_of(module, (spec("x", shape=("N", width)),), ("y",), {"x": normal(30, width, seed=seed)}, name="deep")
+
+
+FLOAT_SUBJECTS: dict[str, Callable[[], Subject]] = {
+    "every operator": fork,
+    "one number to one number": lambda: dense(1, 1),
+    "one input": lambda: dense(1, 50, 3),
+    "one output of many inputs": lambda: dense(1000, 1),
+    "two outputs of many inputs": lambda: dense(333, 2),
+    "odd widths": lambda: dense(13, 17, 19, 5, activation=nn.Tanh),
+    "widths at the edges of vectors": lambda: dense(15, 16, 47, 48, 49, 64),
+    "wider than a panel": lambda: dense(20, 129, 300, 1000, 7, activation=nn.SiLU),
+    "exactly one and two panels": lambda: dense(9, 128, 256, 4),
+    "1000 wide": lambda: dense(100, 1000, 1000, 10),
+    "bytes, sparse and dense": lambda: image_net(28, 28, 100),
+    "bytes, odd": lambda: image_net(5, 7, 61, 3, activation=nn.ReLU()),
+    "bytes, one hidden unit": lambda: image_net(3, 3, 1, 2),
+    "residual and gate": residual,
+    "standardized": standardized,
+    "deep with batch norm": deep,
+}
+
+# What int8 is tried on.
+QUANTIZED_SUBJECTS: dict[str, Callable[[], Subject]] = {
+    "bytes": lambda: image_net(28, 28, 100),
+    "bytes, odd": lambda: image_net(5, 7, 61, 3, activation=nn.ReLU()),
+    "bytes, one hidden unit": lambda: image_net(3, 3, 1, 2, activation=nn.GELU()),
+    "floats with negative activations": lambda: dense(13, 17, 19, 5, activation=nn.Tanh),
+    "one number to one number": lambda: dense(1, 1),
+    "wider than a panel": lambda: dense(20, 129, 300, 144, 16, 7, activation=nn.SiLU),
+    "residual and gate": residual,
+    "standardized": lambda: standardized(6, 4),
+    "deep with batch norm": lambda: deep(depth=4),
+}

@@ -13,8 +13,8 @@ import pytest
 
 from builders.chromium import PROGRAM, chromium
 from builders.generated_c import Subject, write
+from torchferry.cgen import generate, reference
 from torchferry.course.train import load_run, train_recipe
-from torchferry.export.c99 import generate, reference
 from torchferry.intake.source import ExportSource
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "cpp" / "examples" / "browser"

@@ -15,7 +15,7 @@ import pytest
 from builders.generated_c import Array, Subject, quantized, struct_dtype, write
 from builders.networks import fork, image_net, residual
 from edge.targets import CORTEX_M4F, FIRMWARE, HOSTED, WASM, Target
-from torchferry.export.c99 import reference
+from torchferry.cgen import reference
 
 HERE = Path(__file__).resolve().parent
 SAMPLES = 1000

@@ -42,7 +42,7 @@ def run_path(binary: Path) -> list[str]:
 
 def is_safe(element: str) -> bool:
     """Is that folder the same from wherever the program is started?"""
-    return element.startswith("/") or element == "$ORIGIN" or element.startswith("$ORIGIN/")
+    return element.startswith(("/", "$ORIGIN/")) or element == "$ORIGIN"
 
 
 @pytest.mark.skipif(shutil.which("readelf") is None, reason="readelf is not installed")

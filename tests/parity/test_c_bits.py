@@ -14,8 +14,8 @@ from builders.trained import Trained
 from builders.zoo import Zoo
 from torchferry.bundle.contract import Array
 from torchferry.bundle.reader import Bundle, open_bundle
+from torchferry.cgen import generate, reference
 from torchferry.engines.c_build import find_compiler
-from torchferry.export.c99 import generate, reference
 from torchferry.intake.source import ExportSource
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="no C compiler is here")

@@ -14,9 +14,9 @@ from builders.programs import BUILD, Program
 from builders.sides import ALLOW
 from builders.trained import Trained
 from torchferry.bundle.reader import open_bundle
+from torchferry.cgen import int8_graph, reference
 from torchferry.engines.c_build import find_compiler
 from torchferry.errors import ExitCode
-from torchferry.export.c99 import int8_graph, reference
 from torchferry.intake.source import ExportSource
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="no C compiler is here")

@@ -26,15 +26,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engines": {"bundle"},
     # engines: goldens are computed with the tensors and threads of an engine. compare: a source carries the bounds it is held to.
     "intake": {"bundle", "compare", "engines"},
-    "export.c99": {"bundle", "compare", "intake"},
+    "cgen": {"bundle", "compare", "intake"},
     "bounds": {
         "bundle",
         "compare",
         "engines",
         "intake",
-        "export.c99",
-    },  # export.c99: what int8 loses is measured by running its graph
-    "formats": {"bundle", "engines", "intake", "export.c99"},  # engines: what a machine needs to run it, the compiler of C
+        "cgen",
+    },  # cgen: what int8 loses is measured by running its graph
+    "formats": {"bundle", "engines", "intake", "cgen"},  # engines: what a machine needs to run it, the compiler of C
     # intake, formats, bounds: a probe is an artifact that shows its layers, held to a module and to bounds of its own.
     "proof": {"bundle", "compare", "engines", "intake", "bounds", "formats"},
     "report": {"bundle", "compare", "proof"},
@@ -43,7 +43,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "compare",
         "engines",
         "intake",
-        "export.c99",
+        "cgen",
         "bounds",
         "formats",
         "proof",
@@ -82,7 +82,7 @@ def imports(source: str) -> Iterator[str]:
 
 
 def room_of(name: str) -> str:
-    """The longest row that a module stands under: `export.c99` for `export.c99.ir`, `export` for `export.api`, else its folder."""
+    """The longest row that a module stands under: `cgen` for `cgen.ir`, `export` for `export.api`, else its folder."""
     rows = [row for row in MAY_IMPORT if name == row or name.startswith(row + ".")]
     return max(rows, key=len, default=name.partition(".")[0])
 
@@ -149,13 +149,13 @@ def test_a_module_imports_only_what_its_layer_may(path: str) -> None:
         ("engines/eager.py", "from torchferry.export import exporter"),
         ("engines/eager.py", "from torchferry.intake import source"),
         ("engines/eager.py", "from torchferry import course"),
-        ("engines/c.py", "from torchferry.export.c99 import generate"),
+        ("engines/c.py", "from torchferry.cgen import generate"),
         ("intake/specs.py", "from torchferry.formats.onnx import FILE"),
         ("bounds/choice.py", "from torchferry.formats import onnx"),
         ("formats/onnx.py", "from torchferry.export.exporter import export_bundle"),
         ("formats/onnx.py", "from torchferry.course.models.mlp import MLP"),
         ("proof/replay.py", "from torchferry.export.api import export"),
-        ("export/c99/ir.py", "from torchferry.export.api import export"),
+        ("cgen/ir.py", "from torchferry.export.api import export"),
         ("report/text.py", "import torchferry.cli.main"),
         ("course/models/mlp.py", "from torchferry.export.api import export"),
         ("engines/eager.py", "import onnxruntime"),

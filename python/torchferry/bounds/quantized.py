@@ -8,11 +8,11 @@ import numpy as np
 
 from torchferry.bundle.contract import Array
 from torchferry.bundle.golden import CaseArrays
+from torchferry.cgen import float_graph, int8_graph, reference
+from torchferry.cgen.ir import Graph
 from torchferry.compare.telling import largest_bound
 from torchferry.compare.tolerance import Bound
 from torchferry.errors import ExitCode, FerryError
-from torchferry.export.c99 import float_graph, int8_graph, reference
-from torchferry.export.c99.ir import Graph
 from torchferry.intake.source import ExportSource
 
 ENGINE = "c-int8"

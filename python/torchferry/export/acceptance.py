@@ -8,12 +8,12 @@ from torchferry.bundle.contract import BATCH, Array
 from torchferry.bundle.golden import CaseArrays, read_case
 from torchferry.bundle.manifest import Manifest, Tolerance
 from torchferry.bundle.reader import Bundle
+from torchferry.cgen.definition import Definition
 from torchferry.compare.tolerance import SAME_BITS_ENGINES
 from torchferry.compare.verdict import Verdict
 from torchferry.engines.base import ENGINES, Session
 from torchferry.engines.c_build import find_compiler
 from torchferry.errors import ExitCode, FerryError
-from torchferry.export.c99.definition import Definition
 from torchferry.intake.golden_cases import first_samples
 from torchferry.intake.reference import Reference
 from torchferry.intake.source import ExportSource

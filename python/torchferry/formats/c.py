@@ -9,11 +9,11 @@ import torch
 from torchferry.bundle.contract import TensorSpec
 from torchferry.bundle.manifest import NATIVE_FOLDER, Artifact
 from torchferry.bundle.writer import file_entry
+from torchferry.cgen import Generated, generate, generate_int8
+from torchferry.cgen.generate import DEFAULT_MAX_BYTES
 from torchferry.engines.c_build import OBJECT, build, find_compiler, sources_of
 from torchferry.engines.machine import triples
 from torchferry.errors import ExitCode, FerryError
-from torchferry.export.c99 import Generated, generate, generate_int8
-from torchferry.export.c99.generate import DEFAULT_MAX_BYTES
 from torchferry.intake.source import ExportSource
 from torchferry.version import VERSION
 

@@ -1,0 +1,147 @@
+"""torch.export program -> graph: parameters become constants, views vanish, every other operator becomes nodes."""
+
+from __future__ import annotations
+
+import warnings
+
+import torch
+import torch.fx
+from torch.export import ExportedProgram
+
+from torchferry.bundle.contract import BATCH, Contract, TensorSpec
+from torchferry.cgen.builder import Builder, first_result, sample_shape
+from torchferry.cgen.ir import Graph, Value
+from torchferry.cgen.lowering import IGNORED, LOWERINGS, SUPPORTED
+from torchferry.cgen.refusal import refuse
+from torchferry.errors import ExitCode, FerryError
+
+INPUT_DTYPES = ("float32", "uint8")
+OUTPUT_DTYPES = ("float32", "int64", "bool")
+
+
+def capture(program: ExportedProgram, contract: Contract) -> Graph:
+    """Raises FerryError: FORMAT for what C cannot express, BAD_INPUT for weights that are not finite."""
+    for spec in contract.inputs:
+        _check_spec(spec, INPUT_DTYPES)
+    for spec in contract.outputs:
+        _check_spec(spec, OUTPUT_DTYPES)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # torch copies its own deprecated classes
+        functional = program.run_decompositions({})
+    mutated = functional.graph_signature.buffers_to_mutate
+    if mutated:
+        name = min(mutated.values()).removeprefix("module.")
+        raise FerryError(
+            ExitCode.FORMAT,
+            f"c: buffer {name}: got a module that changes it at each call, expected constant buffers; call module.eval() first",
+        )
+    builder = _builder(functional)
+    inputs = _bind_inputs(builder, functional, contract)
+    for node in functional.graph.nodes:
+        if node.op == "call_function":
+            _lower(builder, node)
+    outputs = _outputs(builder, functional, contract)
+    shapes = tuple(tuple(dim for dim in spec.shape if isinstance(dim, int)) for spec in contract.outputs)
+    return Graph(inputs, tuple(builder.nodes), outputs, shapes)
+
+
+def _check_spec(spec: TensorSpec, dtypes: tuple[str, ...]) -> None:
+    if not spec.shape or spec.shape[0] != BATCH or not all(isinstance(dim, int) and dim > 0 for dim in spec.shape[1:]):
+        raise FerryError(
+            ExitCode.FORMAT,
+            f"c: {spec.name}: shape: got {spec.describe()}, expected the batch {BATCH} first and fixed dims above 0 after it; change the contract",
+        )
+    if spec.dtype not in dtypes:
+        raise FerryError(
+            ExitCode.FORMAT,
+            f"c: {spec.name}: dtype: got {spec.dtype}, expected one of {', '.join(dtypes)}; convert it inside the module",
+        )
+
+
+def _builder(program: ExportedProgram) -> Builder:
+    """Parameters, buffers and lifted constants by placeholder name."""
+    signature = program.graph_signature
+    targets = {**signature.inputs_to_parameters, **signature.inputs_to_buffers, **signature.inputs_to_lifted_tensor_constants}
+    state = {**program.state_dict, **program.constants}
+    return Builder({name: state[target] for name, target in targets.items()}, dict(targets))
+
+
+def _bind_inputs(builder: Builder, program: ExportedProgram, contract: Contract) -> tuple[Value, ...]:
+    names = [str(name) for name in program.graph_signature.user_inputs]
+    _require_count("inputs", len(names), len(contract.inputs))
+    placeholders = {node.name: node for node in program.graph.nodes if node.op == "placeholder"}
+    for name, spec in zip(names, contract.inputs, strict=True):
+        node = placeholders[name]
+        _require_same(node, spec)
+        builder.values[node] = Value(spec.name, sample_shape(node), spec.dtype)
+    return tuple(builder.values[placeholders[name]] for name in names)
+
+
+def _outputs(builder: Builder, program: ExportedProgram, contract: Contract) -> tuple[Value, ...]:
+    names = [str(name) for name in program.graph_signature.user_outputs]
+    _require_count("outputs", len(names), len(contract.outputs))
+    nodes = {node.name: node for node in program.graph.nodes}
+    for name, spec in zip(names, contract.outputs, strict=True):
+        if nodes.get(name) not in builder.values:
+            raise FerryError(
+                ExitCode.FORMAT,
+                f"c: {spec.name}: got a constant output, expected one that depends on an input; leave it out of the contract",
+            )
+        _require_same(nodes[name], spec)
+    return tuple(builder.values[nodes[name]] for name in names)
+
+
+def _require_count(kind: str, got: int, expected: int) -> None:
+    if got != expected:
+        raise FerryError(
+            ExitCode.FORMAT,
+            f"c: {kind}: got {got} in the program, expected {expected} as in the contract; export the module again",
+        )
+
+
+def _require_same(node: torch.fx.Node, spec: TensorSpec) -> None:
+    dtype = str(first_result(node).dtype).removeprefix("torch.")
+    shape = sample_shape(node)
+    if (dtype, shape) != (spec.dtype, spec.shape[1:]):
+        got = f"{dtype}[{','.join([BATCH, *map(str, shape)])}]"
+        raise FerryError(
+            ExitCode.FORMAT, f"c: {spec.name}: got {got} in the program, expected {spec.describe()}; correct the contract"
+        )
+
+
+def _lower(builder: Builder, node: torch.fx.Node) -> None:
+    name = str(node.target)
+    if name in IGNORED or _fold(builder, node):
+        return
+    if name in LOWERINGS:
+        for argument in node.all_input_nodes:
+            _require_known(builder, argument)
+        builder.values[node] = LOWERINGS[name](builder, node)
+    elif any(argument in builder.values for argument in node.all_input_nodes):
+        raise _unknown(node)
+    # What is made of no input is refused where it is read: an LSTM is then called by its name, not by its first zeros.
+
+
+def _require_known(builder: Builder, node: torch.fx.Node) -> None:
+    made = node.name in builder.constants or node in builder.values
+    if not made and node.op == "call_function" and str(node.target) not in IGNORED:
+        raise _unknown(node)
+
+
+def _unknown(node: torch.fx.Node) -> FerryError:
+    return refuse(node, f"operator {node.target}", f"one of {SUPPORTED}")
+
+
+def _fold(builder: Builder, node: torch.fx.Node) -> bool:
+    """Evaluate an operator whose tensors are all constants; False where one is not."""
+    tensors = node.all_input_nodes
+    if not tensors or any(argument.name not in builder.constants for argument in tensors) or not callable(node.target):
+        return False
+
+    def load(argument: torch.fx.Node) -> torch.Tensor:
+        return builder.constants[argument.name]
+
+    args, kwargs = torch.fx.node.map_arg((node.args, node.kwargs), load)
+    with torch.no_grad():
+        builder.constants[node.name] = node.target(*args, **kwargs)
+    return True

@@ -1,0 +1,34 @@
+"""What generated C must give, run where there is no C compiler: the graph in NumPy, as a session would run it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torchferry.bundle.contract import Array
+from torchferry.cgen import float_graph, int8_graph, reference
+from torchferry.cgen.ir import Graph
+from torchferry.intake.source import ExportSource
+
+
+@dataclass(frozen=True)
+class Definition:
+    """The definition of engine `c` or `c-int8`."""
+
+    engine: str
+    graph: Graph
+    outputs: tuple[str, ...]
+    numerics: str = ""
+
+    @classmethod
+    def of(cls, source: ExportSource, engine: str) -> Definition:
+        """For int8 the source must have calibration data."""
+        program, contract, quantization = source.functional_program, source.contract, source.quantization
+        outputs = tuple(spec.name for spec in contract.outputs)
+        if engine == "c-int8" and quantization is not None:
+            return cls(engine, int8_graph(program, contract, quantization.calibration), outputs)
+        return cls(engine, float_graph(program, contract), outputs)
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """One batch."""
+        return dict(zip(self.outputs, reference.run(self.graph, inputs), strict=True))
