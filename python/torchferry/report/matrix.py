@@ -38,12 +38,21 @@ def absences(runs: Sequence[Run]) -> list[str]:
 
 
 def closing(bundle: Bundle, runs: Sequence[Run]) -> str:
-    """`PASSED 80 of 240 cells passed, 160 could not run here`."""
+    """Say in one line what passed and which engines ran: `PASSED 80 of 240 cells passed, 160 could not run here; ran: c (C++)`."""
     found = Counter(statuses(bundle, runs))
     word = "FAILED" if found["failed"] or not found["passed"] else "PASSED"
     failed = f", {found['failed']} failed" if found["failed"] else ""
     absent = f", {found['unavailable']} could not run here" if found["unavailable"] else ""
-    return f"{word} {found['passed']} of {sum(found.values())} cells passed{failed}{absent}"
+    return f"{word} {found['passed']} of {sum(found.values())} cells passed{failed}{absent}; ran: {_ran(runs)}"
+
+
+def _ran(runs: Sequence[Run]) -> str:
+    """Name the engines that ran, each with its languages: `c (C++), eager (Python)`."""
+    languages: dict[str, list[str]] = {}
+    for run in runs:
+        if run.status != "unavailable" and run.language not in languages.setdefault(run.engine, []):
+            languages[run.engine].append(run.language)
+    return ", ".join(f"{engine} ({', '.join(found)})" for engine, found in sorted(languages.items()) if found) or "none"
 
 
 def by_case(bundle: Bundle, run: Run) -> dict[str, list[Cell]]:

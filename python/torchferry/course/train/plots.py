@@ -25,12 +25,14 @@ def accuracy_curve(title: str, history: Sequence[EpochRecord]) -> bytes:
 
 def _curves(title: str, ylabel: str, curves: Mapping[str, list[float]], history: Sequence[EpochRecord]) -> bytes:
     from matplotlib.figure import Figure  # here, because importing it takes longer than a short training
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
     for name, values in curves.items():
         axes.plot([record.epoch for record in history], values, label=name, marker="." if len(history) <= 30 else "")
     axes.set(title=title, xlabel="epoch", ylabel=ylabel)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     axes.legend()
     buffer = io.BytesIO()
