@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fcntl import LOCK_EX, flock
 from pathlib import Path
 
-from torchferry.cli.export import export_run
+from torchferry.course.export import export_run
 from torchferry.course.train import Run, load_run, train_recipe
 
 EPOCHS = {"iris-adaline": 20, "digits-mlp": 3, "mnist-mlp": 2}

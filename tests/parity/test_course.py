@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from builders.programs import Program
-from torchferry.cli.export import export_run
 from torchferry.course.data import load_dataset
+from torchferry.course.export import export_run
 from torchferry.course.train import RECIPES, Run, train_recipe
 
 

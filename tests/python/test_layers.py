@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },  # cgen: what int8 loses is measured by running its graph
     "formats": {"bundle", "engines", "intake", "cgen"},  # engines: what a machine needs to run it, the compiler of C
     # intake, formats, bounds: a probe is an artifact that shows its layers, held to a module and to bounds of its own.
-    "proof": {"bundle", "compare", "engines", "intake", "bounds", "formats"},
+    "proof": {"bundle", "compare", "samples", "engines", "intake", "bounds", "formats"},
     "report": {"bundle", "compare", "proof"},
     "export": {
         "bundle",
@@ -48,8 +48,11 @@ MAY_IMPORT: dict[str, set[str]] = {
         "formats",
         "proof",
     },  # proof: what was written is replayed
-    "course": {"bundle", "preprocess"},  # bundle: a recipe knows its model's contract
-    "cli": {"bundle", "compare", "samples", "engines", "intake", "formats", "proof", "report", "export", "course"},
+    "course.data": set(),
+    "course.models": set(),
+    "course.train": {"bundle", "preprocess", "course.data", "course.models"},  # bundle: a recipe knows its model's contract
+    "course": {"bundle", "engines", "intake", "proof", "export", "course.train"},  # the whole crossing of a trained model
+    "cli": {"bundle", "samples", "engines", "intake", "proof", "report", "export", "course.train", "course"},
     "__main__": {"cli"},
 }
 WITHOUT_TORCH = {"bundle", "compare", "samples", "report"}

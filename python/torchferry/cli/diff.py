@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from torchferry.bundle.reader import open_bundle
-from torchferry.cli.diff_bundles import diff_two_bundles
-from torchferry.cli.diff_engines import diff_two_engines
-from torchferry.cli.diff_layers import Eager, Side, diff_layers
-from torchferry.cli.options import AllowNative, BundleFolder, Device, Json, Threads
+from torchferry.cli.options import AllowNative, BundleFolder, Device, Json, Threads, show
 from torchferry.errors import ExitCode, FerryError
+from torchferry.proof.diff_bundles import diff_two_bundles
+from torchferry.proof.diff_engines import diff_two_engines
+from torchferry.proof.diff_layers import Eager, diff_layers
+from torchferry.proof.where import Where
+from torchferry.report.bisect import layers_json, layers_lines
+from torchferry.report.bundle_diff import bundle_diff_json, bundle_diff_lines
+from torchferry.report.engine_diff import diff_json, diff_lines
+
+if TYPE_CHECKING:
+    from torch import nn
 
 LAYERS = "Layer by layer (--engine)"
 
@@ -79,23 +87,49 @@ def diff(
     _check_modes(other, input_, engines, engine, run)
     _check_layer_options(language, run, {"--weights": weights, "--preprocess": preprocess}, has_layers=engines is None)
     opened = open_bundle(bundle)
-    side = Side(engine=engine or "", language=language, device=device, threads=threads, ferry_run=ferry_run)
+    where = Where(device, threads, allow_native, language, ferry_run)
     if other is not None:
         second = open_bundle(other)
-        return diff_two_bundles(opened, second, side, engine=engine, allow_native=allow_native, as_json=as_json)
+        bundles = diff_two_bundles(opened, second, where, engine=engine)
+        show(as_json, partial(bundle_diff_json, opened, second, bundles), partial(bundle_diff_lines, opened, second, bundles))
+        return _code(bundles.is_same)
     if engine is not None:
-        eager = Eager(run=run, weights=weights, preprocess=preprocess, data_root=data_root)
-        return diff_layers(opened, side, eager, inputs=input_, batch=batch, as_json=as_json)
-    return diff_two_engines(
-        opened,
-        engines or "",
-        inputs=input_,
-        batch=batch,
-        device=device,
-        threads=threads,
-        allow_native=allow_native,
-        as_json=as_json,
-    )
+        eager = _eager(run, weights, preprocess, data_root)
+        layers = diff_layers(opened, engine, where, eager, samples=input_, batch=batch)
+        show(as_json, partial(layers_json, opened, layers), partial(layers_lines, opened, layers))
+        return _code(layers.found.first is None)
+    engines_found = diff_two_engines(opened, *_two(engines or ""), where, samples=input_, batch=batch)
+    show(as_json, partial(diff_json, opened, engines_found), partial(diff_lines, opened, engines_found))
+    return _code(engines_found.is_same)
+
+
+def _code(is_same: bool) -> int:
+    return ExitCode.OK if is_same else ExitCode.MISMATCH
+
+
+def _two(engines: str) -> tuple[str, str]:
+    names = [name.strip() for name in engines.split(",")]
+    if len(names) != 2 or not all(names) or names[0] == names[1]:
+        raise FerryError(ExitCode.USAGE, f"--engines: got {engines!r}, expected two different engines, e.g. torchscript,aoti")
+    return names[0], names[1]
+
+
+def _eager(run: str | None, weights: Path | None, preprocess: str | None, data_root: Path | None) -> Eager:
+    """The eager side as the user named it; it is loaded when it is needed."""
+    if run is None:
+        return Eager()
+
+    def load() -> tuple[nn.Module, nn.Module | None]:
+        if ":" not in run:
+            from torchferry.course.train import load_run
+
+            return load_run(run, data_root).module, None
+        from torchferry.intake.factory import build, load_module
+
+        before = None if preprocess is None else build(preprocess, "--preprocess").eval()
+        return load_module(run, weights), before
+
+    return Eager(run, load)
 
 
 def _check_modes(other: str | None, inputs: object, engines: str | None, engine: str | None, run: str | None) -> None:

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from torchferry.bundle.reader import Bundle
 from torchferry.errors import ExitCode, FerryError
 
-if TYPE_CHECKING:
-    from torchferry.course.train import Run
-    from torchferry.intake.source import Quantization
-
 EXPORTED = Path("exported")
-CALIBRATION_SAMPLES = 2048
 FACTORY = "Options of package.module:factory"
 
 
@@ -230,6 +225,7 @@ def _export_run_folder(
     max_bytes: int | None,
 ) -> Bundle:
     from torchferry.bundle.writer import check_target
+    from torchferry.course.export import export_run
     from torchferry.course.train import load_run
 
     name = Path(run).name
@@ -238,45 +234,3 @@ def _export_run_folder(
     return export_run(
         load_run(run, data_root), name=name, formats=formats, out=target, force=force, max_batch=max_batch, max_bytes=max_bytes
     )
-
-
-def export_run(
-    run: Run,
-    *,
-    name: str,
-    formats: Sequence[str],
-    out: Path,
-    force: bool,
-    max_batch: int | None = None,
-    max_bytes: int | None = None,
-) -> Bundle:
-    """Export a trained run with 64 real samples of its data set as goldens. Raises what export_bundle raises."""
-    from torchferry.bundle.manifest import Training
-    from torchferry.export.exporter import GoldenInputs, export_bundle
-
-    contract = run.recipe.contract(run.dataset)
-    if max_batch is not None:
-        contract = contract.with_max_batch(max_batch)
-    inputs = {contract.inputs[0].name: run.recipe.golden_inputs(run.dataset)[:max_batch].numpy()}
-    return export_bundle(
-        run.module,
-        name=name,
-        contract=contract,
-        golden=GoldenInputs(inputs, "real", run.dataset.description),
-        formats=formats,
-        out=out,
-        training=Training.model_validate(run.training()),
-        force=force,
-        max_bytes=max_bytes,
-        quantization=_quantization(run, contract.inputs[0].name) if "c-int8" in formats else None,
-    )
-
-
-def _quantization(run: Run, name: str) -> Quantization:
-    """Training samples spread over the whole data set, which may be sorted by class, and the test samples with their labels."""
-    from torchferry.intake.source import Quantization
-
-    train = run.dataset.train_inputs
-    step = max(1, len(train) // CALIBRATION_SAMPLES)
-    test = {name: run.dataset.test_inputs.numpy()}, run.dataset.test_targets.numpy()
-    return Quantization({name: train[::step][:CALIBRATION_SAMPLES].numpy()}, test)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -44,3 +46,12 @@ FerryRun = Annotated[
     Path | None, typer.Option(help="The C++ program; default: build/bin/ferry-run, else the one on PATH.", show_default=False)
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def show(as_json: bool, document: Callable[[], Mapping[str, Any]], lines: Callable[[], Iterable[str]]) -> None:
+    """Print one JSON object or lines of text; only the one that is asked for is made."""
+    if as_json:
+        typer.echo(json.dumps(document(), ensure_ascii=False))
+        return
+    for line in lines():
+        typer.echo(line)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +14,6 @@ from torchferry.errors import ExitCode, FerryError
 
 if TYPE_CHECKING:
     from torchferry.course.train import Run
-    from torchferry.proof.trace import LayerOutput
 
 
 def trace(
@@ -33,7 +31,7 @@ def trace(
     import torch
 
     from torchferry.course.train import load_run
-    from torchferry.proof.trace import trace_layers
+    from torchferry.proof.trace import describe, trace_layers
 
     loaded = load_run(run, data_root)
     samples = _read_first_batch(loaded, input_, batch)
@@ -45,23 +43,6 @@ def trace(
     typer.echo(f"{'layer':<20}{'kind':<14}{'shape':<16}" + "".join(f"{name:>12}" for name in ("mean", "std", "min", "max")))
     for layer in layers:
         typer.echo(_row(layer))
-
-
-def describe(layer: LayerOutput) -> dict[str, Any]:
-    """Name, kind, shape and statistics over all elements (std of the population); a number that is not finite is text."""
-    values = layer.value.double()
-    statistics = {
-        "mean": values.mean(),
-        "std": values.std(correction=0),
-        "min": values.min(),
-        "max": values.max(),
-    }
-    return {
-        "name": layer.name,
-        "kind": layer.kind,
-        "shape": list(layer.value.shape),
-        **{name: value.item() if math.isfinite(value) else str(value.item()) for name, value in statistics.items()},
-    }
 
 
 def _read_first_batch(run: Run, files: list[str], batch: int) -> Array:

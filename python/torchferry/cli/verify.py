@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from torchferry.bundle.reader import Bundle, open_bundle
-from torchferry.cli.options import AllowNative, BundleFolder, Calls, Device, Engine, FerryRun, Json, Threads
-from torchferry.engines.base import Session
+from torchferry.cli.options import AllowNative, BundleFolder, Calls, Device, Engine, FerryRun, Json, Threads, show
 from torchferry.errors import ExitCode, FerryError
 from torchferry.proof.matrix import statuses
-from torchferry.proof.replay import MAX_CALLS, EngineVerdict, Status, contract_broken, replay, to_json, unavailable
+from torchferry.proof.replay import MAX_CALLS, Status, to_json
 from torchferry.proof.run_matrix import run_matrix
+from torchferry.proof.verify import require_one_ran, verify_engines
+from torchferry.proof.where import Where
 from torchferry.report.matrix import matrix_json, matrix_lines
 from torchferry.report.text import verdict_lines
 
@@ -37,16 +36,12 @@ def verify(
     """Replay the bundle's goldens and say whether every output is within its tolerance."""
     opened = open_bundle(bundle)
     if all_:
-        return _verify_all(opened, engine, ferry_run, allow_native=allow_native, as_json=as_json)
+        runs = run_matrix(opened, engine, ferry_run, allow_native=allow_native)
+        show(as_json, partial(matrix_json, opened, runs), partial(matrix_lines, opened, runs))
+        return _exit_code(opened, statuses(opened, runs))
     _check_calls(calls)
-    names = [artifact.engine for artifact in opened.manifest.artifacts] if engine is None else [engine]
-    open_session = partial(Session, opened, device=device, threads=threads, allow_native=allow_native)
-    results = [_verify_engine(opened, name, device, open_session, calls, must_run=engine is not None) for name in names]
-    if as_json:
-        typer.echo(json.dumps(to_json(opened, results), ensure_ascii=False))
-    else:
-        for line in verdict_lines(opened, results):
-            typer.echo(line)
+    results = verify_engines(opened, Where(device, threads, allow_native), engine=engine, calls=calls)
+    show(as_json, partial(to_json, opened, results), partial(verdict_lines, opened, results))
     return _exit_code(opened, [result.status for result in results])
 
 
@@ -55,30 +50,6 @@ def _check_calls(calls: int) -> None:
         raise FerryError(ExitCode.USAGE, f"--calls: got {calls}, expected 1 to {MAX_CALLS}")
 
 
-def _verify_engine(
-    bundle: Bundle, engine: str, device: str, open_session: Callable[[str], Session], calls: int, *, must_run: bool
-) -> EngineVerdict:
-    try:
-        return replay(bundle, open_session(engine), engine=engine, device=device, calls=calls)
-    except FerryError as error:
-        if error.code == ExitCode.MISMATCH:
-            return contract_broken(engine, device, str(error))
-        if must_run or error.code != ExitCode.UNAVAILABLE:
-            raise
-        return unavailable(engine, device, str(error))
-
-
-def _verify_all(bundle: Bundle, engine: str | None, ferry_run: Path | None, *, allow_native: bool, as_json: bool) -> int:
-    runs = run_matrix(bundle, engine, ferry_run, allow_native=allow_native)
-    if as_json:
-        typer.echo(json.dumps(matrix_json(bundle, runs), ensure_ascii=False))
-    else:
-        for line in matrix_lines(bundle, runs):
-            typer.echo(line)
-    return _exit_code(bundle, statuses(bundle, runs))
-
-
-def _exit_code(bundle: Bundle, statuses: Sequence[Status]) -> int:
-    if all(status == "unavailable" for status in statuses):
-        raise FerryError(ExitCode.UNAVAILABLE, f"{bundle.folder}: no engine of this bundle can run here, expected at least one")
-    return ExitCode.MISMATCH if "failed" in statuses else ExitCode.OK
+def _exit_code(bundle: Bundle, found: Sequence[Status]) -> int:
+    require_one_ran(bundle, found)
+    return ExitCode.MISMATCH if "failed" in found else ExitCode.OK

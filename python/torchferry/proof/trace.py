@@ -1,5 +1,6 @@
 """Intermediate results: what each layer of a model returned (STAT 453, L6.5)."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -47,6 +48,23 @@ def recording(model: nn.Module, *, everything: bool = False) -> Iterator[list[La
     finally:
         for handle in handles:
             handle.remove()
+
+
+def describe(layer: LayerOutput) -> dict[str, Any]:
+    """Name, kind, shape and statistics over all elements (std of the population); a number that is not finite is text."""
+    values = layer.value.double()
+    statistics = {
+        "mean": values.mean(),
+        "std": values.std(correction=0),
+        "min": values.min(),
+        "max": values.max(),
+    }
+    return {
+        "name": layer.name,
+        "kind": layer.kind,
+        "shape": list(layer.value.shape),
+        **{name: value.item() if math.isfinite(value) else str(value.item()) for name, value in statistics.items()},
+    }
 
 
 class _Recorder:

@@ -5,16 +5,38 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from torchferry.bundle.reader import Bundle
 from torchferry.compare.bisect import Bisection, LayerDiff
+from torchferry.proof.diff_layers import LayersDiff
 from torchferry.report.text import aligned
 
 HEADER = ("layer", "kind", "max abs", "bound", "verdict")
 
 
-def bisect_lines(title: str, found: Bisection) -> list[str]:
-    """A table and the verdict."""
+def layers_lines(bundle: Bundle, diff: LayersDiff) -> list[str]:
+    """Return a title, a table, the verdict, and what to know about the eager side."""
+    found, where = diff.found, diff.where
+    title = (
+        f"{bundle.manifest.name}: {diff.engine} in {where.language} on {where.device} against {diff.reference}, "
+        f"cases compared: {'; '.join(diff.cases)}"
+    )
     rows = [_row(entry) for entry in (*found.layers, *found.outputs)]
-    return [title, f"case {found.case}:", *aligned([HEADER, *rows]), *first_difference_lines(found)]
+    lines = [title, f"case {found.case}:", *aligned([HEADER, *rows]), *first_difference_lines(found)]
+    return lines if diff.note is None else [*lines, f"NOTE {diff.note}"]
+
+
+def layers_json(bundle: Bundle, diff: LayersDiff) -> dict[str, Any]:
+    """Return the same as one object."""
+    head = {
+        "bundle": str(bundle.folder),
+        "engine": diff.engine,
+        "language": diff.where.language,
+        "device": diff.where.device,
+        "cases": list(diff.cases),
+        "reference": diff.reference,
+        "note": diff.note,
+    }
+    return bisect_json(head, diff.found)
 
 
 def _row(entry: LayerDiff) -> tuple[str, ...]:

@@ -6,20 +6,22 @@ import math
 from collections.abc import Sequence
 
 from torchferry.bundle.reader import Bundle
-from torchferry.compare.engine_diff import OutputDiff, Pair
+from torchferry.compare.engine_diff import OutputDiff
+from torchferry.proof.diff_engines import EnginesDiff
 from torchferry.report.text import aligned
 
 HEADER = ("output", "compared", "other bits", "max abs", "max rel", "max ulp", "bound", "labels changed", "verdict")
 
 
-def diff_lines(bundle: Bundle, pair: Pair, inputs: str, diffs: Sequence[OutputDiff]) -> list[str]:
-    """A table and the verdict."""
-    lines = [f"{bundle.manifest.name}: {pair.first} against {pair.second} on {pair.device}: {inputs}", *output_lines(diffs)]
-    if all(diff.passed for diff in diffs):
-        lines.append(f"SAME within the bound of float32: {pair.second} may stand for {pair.first}")
+def diff_lines(bundle: Bundle, found: EnginesDiff) -> list[str]:
+    """Return a table and the verdict."""
+    pair = found.pair
+    title = f"{bundle.manifest.name}: {pair.first} against {pair.second} on {pair.device}: {found.inputs}"
+    if found.is_same:
+        verdict = f"SAME within the bound of float32: {pair.second} may stand for {pair.first}"
     else:
-        lines.append(f"NOT the same within the bound of float32: {pair.second} must not stand for {pair.first}")
-    return lines
+        verdict = f"NOT the same within the bound of float32: {pair.second} must not stand for {pair.first}"
+    return [title, *output_lines(found.outputs), verdict]
 
 
 def output_lines(diffs: Sequence[OutputDiff]) -> list[str]:
@@ -28,15 +30,15 @@ def output_lines(diffs: Sequence[OutputDiff]) -> list[str]:
     return [*lines, *(f"DIFFERENT {diff.output}: {diff.reason}" for diff in diffs if not diff.passed)]
 
 
-def diff_json(bundle: Bundle, pair: Pair, inputs: str, diffs: Sequence[OutputDiff]) -> dict[str, object]:
-    """The same as one object; numbers that are not finite are strings, as in `verify --json`."""
+def diff_json(bundle: Bundle, found: EnginesDiff) -> dict[str, object]:
+    """Return the same as one object; numbers that are not finite are strings, as in `verify --json`."""
     return {
         "bundle": str(bundle.folder),
-        "engines": [pair.first, pair.second],
-        "device": pair.device,
-        "inputs": inputs,
-        "same": all(diff.passed for diff in diffs),
-        "outputs": [output_json(diff) for diff in diffs],
+        "engines": [found.pair.first, found.pair.second],
+        "device": found.pair.device,
+        "inputs": found.inputs,
+        "same": found.is_same,
+        "outputs": [output_json(diff) for diff in found.outputs],
     }
 
 

@@ -1,42 +1,32 @@
-"""`ferry diff BUNDLE OTHER`: a model that was exported again, or moved to another format, against the one that was there."""
+"""Two bundles: a model that was exported again, or moved to another format, against the one that was there."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
-
-import typer
-
 from torchferry.bundle.manifest import Artifact
 from torchferry.bundle.reader import Bundle
-from torchferry.cli.diff_engines import golden_inputs, run_both
-from torchferry.cli.diff_layers import Side, bisect
 from torchferry.compare.bisect import Bisection
 from torchferry.compare.bundle_diff import ArtifactDiff, BundleDiff, EngineOutputs, require_one_contract
 from torchferry.compare.engine_diff import Pair, diff_engines
 from torchferry.compare.weight_diff import WeightsDiff, diff_weights
-from torchferry.engines.base import Session
 from torchferry.errors import ExitCode, FerryError
-from torchferry.report.bundle_diff import bundle_diff_json, bundle_diff_lines
+from torchferry.proof.diff_engines import golden_inputs, run_both
+from torchferry.proof.diff_layers import bisect
+from torchferry.proof.where import Where
 
 
-def diff_two_bundles(first: Bundle, second: Bundle, side: Side, *, engine: str | None, allow_native: bool, as_json: bool) -> int:
-    """Weights wherever both formats show them, then outputs on the goldens of the first, which decide, and the first layer that is off."""
+def diff_two_bundles(first: Bundle, second: Bundle, where: Where, *, engine: str | None = None) -> BundleDiff:
+    """Compare weights wherever both formats show them, outputs on the goldens of the first, and the first layer that is off.
+
+    `engine`: of the second bundle, the only one compared. Raises FerryError: BAD_INPUT for bundles of two contracts, UNAVAILABLE
+    where no engine can run here.
+    """
     require_one_contract(first, second)
     pairs = [(_counterpart(first, artifact), artifact) for artifact in _chosen(second, engine)]
     artifacts = tuple(ArtifactDiff(ours, theirs, _weights(first, ours, second, theirs)) for ours, theirs in pairs)
-    outputs = tuple(
-        _outputs(first, ours.engine, second, theirs.engine, side=side, allow_native=allow_native) for ours, theirs in pairs
-    )
+    outputs = tuple(_outputs(first, ours.engine, second, theirs.engine, where) for ours, theirs in pairs)
     if all(entry.problem for entry in outputs):
         raise FerryError(ExitCode.UNAVAILABLE, f"{second.folder}: no engine can run here: {outputs[0].problem}")
-    found = BundleDiff(artifacts, outputs, _layers(first, second, outputs, side))
-    if as_json:
-        typer.echo(json.dumps(bundle_diff_json(first, second, found), ensure_ascii=False))
-    else:
-        for line in bundle_diff_lines(first, second, found):
-            typer.echo(line)
-    return ExitCode.OK if found.is_same else ExitCode.MISMATCH
+    return BundleDiff(artifacts, outputs, _layers(first, second, outputs, where))
 
 
 def _chosen(bundle: Bundle, engine: str | None) -> list[Artifact]:
@@ -58,7 +48,7 @@ def _weights(first: Bundle, ours: Artifact, second: Bundle, theirs: Artifact) ->
     return None if before is None or after is None else diff_weights(before, after)
 
 
-def _layers(first: Bundle, second: Bundle, outputs: tuple[EngineOutputs, ...], side: Side) -> tuple[str, Bisection] | None:
+def _layers(first: Bundle, second: Bundle, outputs: tuple[EngineOutputs, ...], where: Where) -> tuple[str, Bisection] | None:
     """For the first engine whose outputs differ and whose layers can be shown."""
     from torchferry.proof.layer_reference import PROGRAM_ENGINE, program_reference
     from torchferry.proof.probe import WRITERS
@@ -67,22 +57,18 @@ def _layers(first: Bundle, second: Bundle, outputs: tuple[EngineOutputs, ...], s
     if not engines or all(artifact.engine != PROGRAM_ENGINE for artifact in first.manifest.artifacts):
         return None
     case = first.manifest.golden.cases[0].name
-    chosen = replace(side, engine=engines[0])
-    return engines[0], bisect(second, chosen, program_reference(first), case, next(golden_inputs(first)))
+    return engines[0], bisect(second, engines[0], where, program_reference(first), case, next(golden_inputs(first)))
 
 
-def _outputs(first: Bundle, ours: str, second: Bundle, theirs: str, *, side: Side, allow_native: bool) -> EngineOutputs:
+def _outputs(first: Bundle, ours: str, second: Bundle, theirs: str, where: Where) -> EngineOutputs:
     from torchferry.intake.quiet import quiet
 
     try:
         with quiet():
-            one, two = (
-                Session(bundle, engine, device=side.device, threads=side.threads, allow_native=allow_native)
-                for bundle, engine in ((first, ours), (second, theirs))
-            )
+            one, two = where.open(first, ours), where.open(second, theirs)
     except FerryError as error:
         if error.code != ExitCode.UNAVAILABLE:
             raise
         return EngineOutputs(ours, theirs, (), str(error))
     batches = run_both(one, two, golden_inputs(first))
-    return EngineOutputs(ours, theirs, tuple(diff_engines(first, Pair(ours, theirs, side.device), batches, other=second)))
+    return EngineOutputs(ours, theirs, tuple(diff_engines(first, Pair(ours, theirs, where.device), batches, other=second)))

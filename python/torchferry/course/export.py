@@ -1,0 +1,52 @@
+"""A trained run to a bundle: real samples of its data set are the goldens, its training data calibrate int8."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from torchferry.bundle.manifest import Training
+from torchferry.bundle.reader import Bundle
+from torchferry.course.train.run import Run
+from torchferry.export.exporter import export_bundle
+from torchferry.intake.golden_cases import GoldenInputs
+from torchferry.intake.source import Quantization
+
+CALIBRATION_SAMPLES = 2048
+
+
+def export_run(
+    run: Run,
+    *,
+    name: str,
+    formats: Sequence[str],
+    out: Path,
+    force: bool,
+    max_batch: int | None = None,
+    max_bytes: int | None = None,
+) -> Bundle:
+    """Export a trained run with 64 real samples of its data set as goldens. Raises what export_bundle raises."""
+    contract = run.recipe.contract(run.dataset)
+    if max_batch is not None:
+        contract = contract.with_max_batch(max_batch)
+    inputs = {contract.inputs[0].name: run.recipe.golden_inputs(run.dataset)[:max_batch].numpy()}
+    return export_bundle(
+        run.module,
+        name=name,
+        contract=contract,
+        golden=GoldenInputs(inputs, "real", run.dataset.description),
+        formats=formats,
+        out=out,
+        training=Training.model_validate(run.training()),
+        force=force,
+        max_bytes=max_bytes,
+        quantization=_quantization(run, contract.inputs[0].name) if "c-int8" in formats else None,
+    )
+
+
+def _quantization(run: Run, name: str) -> Quantization:
+    """Training samples spread over the whole data set, which may be sorted by class, and the test samples with their labels."""
+    train = run.dataset.train_inputs
+    step = max(1, len(train) // CALIBRATION_SAMPLES)
+    test = {name: run.dataset.test_inputs.numpy()}, run.dataset.test_targets.numpy()
+    return Quantization({name: train[::step][:CALIBRATION_SAMPLES].numpy()}, test)
