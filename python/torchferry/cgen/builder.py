@@ -9,18 +9,24 @@ import numpy as np
 import torch
 import torch.fx
 
-from torchferry.cgen.ir import Constant, Doubles, Linear, Map, Node, Operand, Value
+from torchferry.cgen.ir import Elementwise, Map, Node
 from torchferry.cgen.refusal import module_path, refuse
+from torchferry.cgen.values import Constant, Doubles, DType, Operand, Value
 from torchferry.errors import ExitCode, FerryError
+
+TO_FLOAT = Elementwise("float", "(float){0}", lambda x: x.astype(np.float32), dtype="float32", widens=True)
 
 
 @dataclass
 class Builder:
-    """Tensors that are constant, by node name; `targets` are their names in the user's module."""
+    """Tensors that are constant, by node name; `targets` are their names in the user's module.
+
+    `results` are what each torch.export node gives; an operator with one result gives one value.
+    """
 
     constants: dict[str, torch.Tensor]
     targets: dict[str, str]
-    values: dict[torch.fx.Node, Value] = field(default_factory=dict)
+    results: dict[torch.fx.Node, tuple[Value, ...]] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
 
     def tensor(self, argument: object) -> torch.Tensor | None:
@@ -61,37 +67,31 @@ class Builder:
 
     def operand(self, node: torch.fx.Node, argument: object, shape: tuple[int, ...]) -> Operand:
         """The value of an earlier node, or a constant spread over `shape`."""
-        if not isinstance(argument, torch.fx.Node) or argument not in self.values:
+        if not isinstance(argument, torch.fx.Node) or argument not in self.results:
             return self.constant(node, argument, shape)
         own = sample_shape(argument)
         if own != shape and int(np.prod(own)) != 1:
             raise refuse(node, f"operands of shapes {list(own)} and {list(shape)} per sample", "equal shapes, or one element")
-        return self.values[argument]
+        return self.results[argument][0]
 
     def value(self, node: torch.fx.Node, argument: object) -> Value:
         """The value of an earlier node that may not be a constant."""
-        if isinstance(argument, torch.fx.Node) and argument in self.values:
-            return self.values[argument]
+        if isinstance(argument, torch.fx.Node) and argument in self.results:
+            return self.results[argument][0]
         raise refuse(node, f"{argument} as a constant", "a value that depends on an input")
 
-    def map(self, node: torch.fx.Node, operator: str, *operands: Operand, dtype: str = "float32") -> Value:
+    def map(self, node: torch.fx.Node, function: Elementwise, *operands: Operand, dtype: DType = "float32") -> Value:
         """Add an elementwise node with the shape of `node`."""
         output = Value(node.name, sample_shape(node), dtype)
-        self.nodes.append(Map(operator, operands, output, module_path(node)))
-        return output
-
-    def linear(self, node: torch.fx.Node, x: Value, weight: Doubles, bias: Doubles) -> Value:
-        """Add a matrix product."""
-        output = Value(node.name, sample_shape(node), "float32")
-        self.nodes.append(Linear(x, weight, bias, output, module_path(node)))
+        self.nodes.append(Map(function, operands, output, module_path(node)))
         return output
 
     def as_float(self, node: torch.fx.Node, value: Value) -> Value:
-        """The value itself, or its conversion to float32."""
+        """Return the value itself, or its conversion to float32."""
         if value.dtype == "float32":
             return value
         output = Value(f"{value.name}_float", value.shape, "float32")
-        self.nodes.append(Map("float", (value,), output, module_path(node)))
+        self.nodes.append(Map(TO_FLOAT, (value,), output, module_path(node)))
         return output
 
 

@@ -10,13 +10,15 @@ from torch.export import ExportedProgram
 
 from torchferry.bundle.contract import BATCH, Contract, TensorSpec
 from torchferry.cgen.builder import Builder, first_result, sample_shape
-from torchferry.cgen.ir import Graph, Value
-from torchferry.cgen.lowering import IGNORED, LOWERINGS, SUPPORTED
+from torchferry.cgen.ir import Graph
+from torchferry.cgen.ops import lowerings, supported
 from torchferry.cgen.refusal import refuse
+from torchferry.cgen.values import DType, Value, dtype_of
 from torchferry.errors import ExitCode, FerryError
 
-INPUT_DTYPES = ("float32", "uint8")
-OUTPUT_DTYPES = ("float32", "int64", "bool")
+IGNORED = frozenset({"aten._assert_tensor_metadata.default", "aten.sym_size.int", "aten._assert_scalar.default"})
+INPUT_DTYPES: tuple[DType, ...] = ("float32", "uint8")
+OUTPUT_DTYPES: tuple[DType, ...] = ("float32", "int64", "bool")
 
 
 def capture(program: ExportedProgram, contract: Contract) -> Graph:
@@ -45,7 +47,7 @@ def capture(program: ExportedProgram, contract: Contract) -> Graph:
     return Graph(inputs, tuple(builder.nodes), outputs, shapes)
 
 
-def _check_spec(spec: TensorSpec, dtypes: tuple[str, ...]) -> None:
+def _check_spec(spec: TensorSpec, dtypes: tuple[DType, ...]) -> None:
     if not spec.shape or spec.shape[0] != BATCH or not all(isinstance(dim, int) and dim > 0 for dim in spec.shape[1:]):
         raise FerryError(
             ExitCode.FORMAT,
@@ -73,8 +75,10 @@ def _bind_inputs(builder: Builder, program: ExportedProgram, contract: Contract)
     for name, spec in zip(names, contract.inputs, strict=True):
         node = placeholders[name]
         _require_same(node, spec)
-        builder.values[node] = Value(spec.name, sample_shape(node), spec.dtype)
-    return tuple(builder.values[placeholders[name]] for name in names)
+        dtype = dtype_of(spec.dtype)
+        assert dtype is not None, "_check_spec"
+        builder.results[node] = (Value(spec.name, sample_shape(node), dtype),)
+    return tuple(builder.results[placeholders[name]][0] for name in names)
 
 
 def _outputs(builder: Builder, program: ExportedProgram, contract: Contract) -> tuple[Value, ...]:
@@ -82,13 +86,13 @@ def _outputs(builder: Builder, program: ExportedProgram, contract: Contract) -> 
     _require_count("outputs", len(names), len(contract.outputs))
     nodes = {node.name: node for node in program.graph.nodes}
     for name, spec in zip(names, contract.outputs, strict=True):
-        if nodes.get(name) not in builder.values:
+        if nodes.get(name) not in builder.results:
             raise FerryError(
                 ExitCode.FORMAT,
                 f"c: {spec.name}: got a constant output, expected one that depends on an input; leave it out of the contract",
             )
         _require_same(nodes[name], spec)
-    return tuple(builder.values[nodes[name]] for name in names)
+    return tuple(builder.results[nodes[name]][0] for name in names)
 
 
 def _require_count(kind: str, got: int, expected: int) -> None:
@@ -113,23 +117,24 @@ def _lower(builder: Builder, node: torch.fx.Node) -> None:
     name = str(node.target)
     if name in IGNORED or _fold(builder, node):
         return
-    if name in LOWERINGS:
+    if name in lowerings():
         for argument in node.all_input_nodes:
             _require_known(builder, argument)
-        builder.values[node] = LOWERINGS[name](builder, node)
-    elif any(argument in builder.values for argument in node.all_input_nodes):
+        lowered = lowerings()[name](builder, node)
+        builder.results[node] = lowered if isinstance(lowered, tuple) else (lowered,)
+    elif any(argument in builder.results for argument in node.all_input_nodes):
         raise _unknown(node)
     # What is made of no input is refused where it is read: an LSTM is then called by its name, not by its first zeros.
 
 
 def _require_known(builder: Builder, node: torch.fx.Node) -> None:
-    made = node.name in builder.constants or node in builder.values
+    made = node.name in builder.constants or node in builder.results
     if not made and node.op == "call_function" and str(node.target) not in IGNORED:
         raise _unknown(node)
 
 
 def _unknown(node: torch.fx.Node) -> FerryError:
-    return refuse(node, f"operator {node.target}", f"one of {SUPPORTED}")
+    return refuse(node, f"operator {node.target}", f"one of {supported()}")
 
 
 def _fold(builder: Builder, node: torch.fx.Node) -> bool:

@@ -3,36 +3,33 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from torch.export import ExportedProgram
 
-from torchferry.bundle.contract import Contract, TensorSpec
+from torchferry.bundle.contract import Contract
 from torchferry.cgen import reference
-from torchferry.cgen.calibrate import calibrate
 from torchferry.cgen.capture import capture
-from torchferry.cgen.elementary import ULP_BOUND
-from torchferry.cgen.fold import fold
-from torchferry.cgen.ir import Constant, Graph, IntegerLinear, Linear, Node, ToBytes
-from torchferry.cgen.kernels import pack, pack_integers
-from torchferry.cgen.layers import Layer
-from torchferry.cgen.model import Model
-from torchferry.cgen.naming import cmake_target, named, plain
-from torchferry.cgen.print_header import batch_rows, print_header
-from torchferry.cgen.print_layers import describe
-from torchferry.cgen.print_source import print_source
-from torchferry.cgen.promises import promises
-from torchferry.cgen.quantize import quantize
-from torchferry.cgen.selftest_samples import selftest_samples
-from torchferry.cgen.tables import wrap_code
+from torchferry.cgen.emit.comment import comment, promises, sizes
+from torchferry.cgen.emit.header import print_header
+from torchferry.cgen.emit.layers import Layer
+from torchferry.cgen.emit.model import Model
+from torchferry.cgen.emit.naming import cmake_target
+from torchferry.cgen.emit.selftest_samples import selftest_samples
+from torchferry.cgen.emit.source import print_body, print_source
+from torchferry.cgen.emit.tables import wrap_code
+from torchferry.cgen.ir import Graph
+from torchferry.cgen.passes import pipeline
+from torchferry.cgen.passes.calibrate import calibrate
+from torchferry.cgen.passes.quantize import quantize
+from torchferry.cgen.text import named
+from torchferry.cgen.values import Array, Constant
+from torchferry.cgen.verify import verify
 from torchferry.compare.tolerance import Bound
 from torchferry.errors import ExitCode, FerryError
 
-Array = NDArray[Any]
 DEFAULT_MAX_BYTES = 64 << 20
 SELFTEST_CANDIDATES = 64  # goldens of which the self-test takes the first that are all numbers
 
@@ -91,13 +88,14 @@ def generate_int8(
 
 def float_graph(program: ExportedProgram, contract: Contract) -> Graph:
     """What `generate` prints."""
-    return fold(capture(program, contract))
+    return pipeline.run(verify(capture(program, contract), "capture"))
 
 
 def int8_graph(program: ExportedProgram, contract: Contract, calibration: Mapping[str, Array]) -> Graph:
     """What `generate_int8` prints."""
     graph = float_graph(program, contract)
-    return quantize(graph, calibrate(graph, contract, calibration))
+    ranges = calibrate(graph, contract, calibration)
+    return verify(quantize(graph, ranges), "quantize")
 
 
 def _generated(
@@ -118,17 +116,17 @@ def _generated(
             f"c: tables: got {size} bytes, expected at most {max_bytes}; raise --max-bytes or make the model smaller",
         )
     finite = _finite_samples(graph, goldens)
-    selftest = selftest_samples(contract, finite, batch_rows=batch_rows(model), skips_zeros=model.plan.rows > 0)
+    body = print_body(model)
+    selftest = selftest_samples(contract, finite, batch_rows=body.batch_rows, skips_zeros=model.plan.sizes["rows"] > 0)
     samples = selftest.arrays
     outputs = reference.run(graph, samples)
     expected = {spec.name: output for spec, output in zip(contract.outputs, outputs, strict=True)}
-    body = wrap_code(named(print_source(model, "model.h", samples, expected), model.prefix))
-    sizes = _sizes(model, size, len(outputs[0]))
-    promised = [*promises(model, bounds or {}, selftest.about), f" * {sizes}"]
-    about = _about(model, provenance, promised, hashlib.sha256(body.encode()).hexdigest())
+    code = wrap_code(named(print_source(model, "model.h", body, samples, expected), model.prefix))
+    promised = [*promises(model, bounds or {}, selftest.about), sizes(model, size, len(outputs[0]))]
+    about = comment(model, provenance, promised, hashlib.sha256(code.encode()).hexdigest())
     files = {
-        "model.c": f"{about}{body}",
-        "model.h": about + wrap_code(named(print_header(model), model.prefix)),
+        "model.c": f"{about}{code}",
+        "model.h": about + wrap_code(named(print_header(model, body.batch_rows), model.prefix)),
         "model.cmake": _cmake(model.prefix),
     }
     return Generated(files, graph, model.prefix, size)
@@ -148,25 +146,13 @@ def _finite_samples(graph: Graph, goldens: Mapping[str, Array]) -> dict[str, Arr
 
 
 def table_bytes(model: Model) -> int:
-    """Bytes of all constant tables in C but for the samples of the self-test."""
-    return sum(
-        array.nbytes for layer in model.layers for array in (*_product_tables(model, layer.head), *_constant_tables(layer))
-    )
+    """Return the bytes of all constant tables in C but for the samples of the self-test."""
+    arrays = [array for layer in model.layers for array in (*_step_tables(layer), *_constant_tables(layer))]
+    return sum(array.nbytes for array in arrays)
 
 
-def _product_tables(model: Model, head: Node | None) -> list[Array]:
-    if isinstance(head, Linear):
-        if model.kernel(head).kind == "dot":
-            return [head.weight.astype(np.float32), head.bias.astype(np.float32)]
-        floats = pack(head)
-        return [floats.wide, floats.narrow, floats.bias]
-    if not isinstance(head, IntegerLinear):
-        return []
-    packed, finish = pack_integers(head), head.finish
-    tables: list[Array] = [packed.wide, packed.narrow, packed.bias]
-    if isinstance(finish, ToBytes):
-        return [*tables, finish.multiplier.astype(np.int32), finish.table.astype(np.uint8)]
-    return [*tables, finish.scale.astype(np.float32)]
+def _step_tables(layer: Layer) -> Iterable[Array]:
+    return [table.array for table in layer.head.tables()] if layer.head is not None else []
 
 
 def _constant_tables(layer: Layer) -> Iterable[Array]:
@@ -178,54 +164,6 @@ def _constant_tables(layer: Layer) -> Iterable[Array]:
                 array = node.stored(operand)
                 tables[array.dtype.str, array.tobytes()] = array
     return tables.values()
-
-
-def _sizes(model: Model, tables: int, samples: int) -> str:
-    sample = _struct_bytes(model.contract.inputs) + _struct_bytes(model.contract.outputs)
-    return (
-        f"Tables {tables} bytes, self-test samples {samples * sample} bytes ({model.prefix.upper()}_NO_SELFTEST leaves them out), "
-        f"workspace {model.workspace_bytes()} bytes."
-    )
-
-
-def _struct_bytes(specs: Sequence[TensorSpec]) -> int:
-    """Size of the C struct of one sample, with its padding."""
-    members = [(spec.name, "uint8" if spec.dtype == "bool" else spec.dtype, spec.shape[1:]) for spec in specs]
-    return np.dtype(members, align=True).itemsize
-
-
-def _about(model: Model, provenance: str, promised: Iterable[str], digest: str) -> str:
-    contract = model.contract
-    inputs = [f" *   {spec.name}: {spec.describe()}" for spec in contract.inputs]
-    outputs = [f" *   {spec.name}: {spec.describe()}" for spec in contract.outputs]
-    ulp = max(ULP_BOUND[function] for function in ("exp", "expm1", "tanh", "erf", "log"))
-    layers = [f" *   {index}. {describe(layer)}" for index, layer in enumerate(model.layers, 1)]
-    lines = [
-        f"/* {model.prefix}: a neural network in C99, written by torchferry. Do not edit; export again instead.",
-        *([" *", *(f" * {line}" for line in plain(provenance).splitlines())] if provenance else []),
-        " *",
-        " * Inputs (N samples):",
-        *inputs,
-        " * Outputs:",
-        *outputs,
-        " * Layers:",
-        *layers,
-        " *",
-        *promised,
-        " * No heap, no libm, no stdio, no mutable globals.",
-        *(INTEGER_PRODUCTS if any(isinstance(node, IntegerLinear) for node in model.graph.nodes) else []),
-        " * Every operation is one IEEE 754 float32 operation in a fixed order, so every processor gives the same bits. Errors against",
-        f" * exact arithmetic: exp, tanh, erf and log at most {ulp} ULP; a product of n inputs (n + 1) 2^-24 of the sum of |weight x|.",
-        f" * SHA-256 of model.c after this comment: {digest}",
-        " */",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-INTEGER_PRODUCTS = (
-    " * Products are of unsigned bytes and int8 weights, with one scale per output; their sums are exact, and between two products",
-    " * everything is integers. What float32 there is follows the rules below.",
-)
 
 
 def _cmake(prefix: str) -> str:

@@ -1,198 +1,233 @@
-"""The intermediate representation: what one sample goes through, as a list of nodes over immutable values.
+"""The intermediate representation: what one sample goes through, as nodes over values.
 
-Shapes are per sample, without the batch. Numbers in constants are float64 while passes fold them and are rounded to
-float32 once, when the C is printed or the reference runs. In an int8 graph `quantize` has put the integers in.
+Shapes are per sample, without the batch. A node is a `Step`, which prints lines of its own, or a `Map`, an elementwise function
+that shares a loop with its neighbours. Each operator is a subclass of `Step` or an `Elementwise` in `ops/`; passes and printers
+ask a node what it can do and know no operator by name. Numbers in constants are float64 while passes fold them and are rounded
+once, when the C is printed or the definition runs.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-Doubles = NDArray[np.float64]
-Integers = NDArray[np.int64]
+from torchferry.cgen.affine import Affine
+from torchferry.cgen.scales import Bytes, Finish
+from torchferry.cgen.target import Scope, Scratch, Table
+from torchferry.cgen.values import Array, Constant, Doubles, DType, Operand, Value
+
+AffineRule = Callable[[Affine, Doubles, bool], Affine | None]
 
 
-@dataclass(frozen=True, eq=False)
-class Value:
-    """An array that a node gives or the caller gives; compared by identity."""
+class Step(ABC):
+    """A node that prints C of its own. Subclasses are frozen dataclasses compared by identity.
 
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
+    `compute` is the definition: the C gives its bits. What has a default is an offer to a pass that most operators decline.
+    """
+
+    label: str  # the path of the user's module
+    has_integers: ClassVar[bool] = False  # has it an int8 form, see `in_integers`
+    takes_bytes: ClassVar[bool] = False  # can its first input be uint8 in place of the same numbers in float32
+    notes: ClassVar[tuple[str, ...]] = ()  # lines about its arithmetic in the comment at the top of the C
+
+    # ---- the graph ----
 
     @property
-    def size(self) -> int:
-        """Elements per sample."""
-        return int(np.prod(self.shape, dtype=np.int64))
+    @abstractmethod
+    def inputs(self) -> tuple[Value, ...]:
+        """What it reads."""
+
+    @property
+    @abstractmethod
+    def outputs(self) -> tuple[Value, ...]:
+        """What it writes."""
+
+    @abstractmethod
+    def problems(self) -> Iterator[str]:
+        """Yield what is wrong with the shapes and dtypes of its values and weights."""
+
+    @abstractmethod
+    def compute(self, *inputs: Array) -> tuple[Array, ...]:
+        """Return the outputs [N, size] of inputs [N, size] with the rounding steps of the C."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """Name it for the list of layers: `Linear 784 -> 100`."""
+
+    # ---- C ----
+
+    def tables(self) -> tuple[Table, ...]:
+        """Return its constant arrays; empty ones are not printed."""
+        return ()
+
+    def scratch(self) -> tuple[Scratch, ...]:
+        """Return the memory that it needs while it runs."""
+        return ()
+
+    @abstractmethod
+    def emit(self, scope: Scope) -> list[str]:
+        """Return the lines that compute the outputs of one sample."""
+
+    def emit_four(self, scope: Scope) -> list[str] | None:
+        """Return the lines for four samples, whose pointers are arrays of four; None where one by one is as fast."""
+        del scope
+        return None
+
+    def promises(self, caller: tuple[Value, ...]) -> Iterator[str]:
+        """Yield what the comment at the top says of inputs that are no ordinary numbers. `caller`: the graph's inputs."""
+        del caller
+        return iter(())
+
+    # ---- passes ----
+
+    def followed_by(self, affine: Affine, output: Value) -> Step | None:
+        """Return this node with a scale and shift of its output taken into its weights; None where that cannot be."""
+        del affine, output
+        return None
+
+    def preceded_by(self, x: Value, affine: Affine) -> tuple[Node, ...] | None:
+        """Return nodes that give the same of x as this one of affine(x); None where that cannot be."""
+        del x, affine
+        return None
+
+    def reading(self, x: Value) -> Step:
+        """Return this node with another first input. Called where `takes_bytes`."""
+        raise NotImplementedError(x.name)
+
+    def knowing_zeros(self, often_zero: frozenset[Value]) -> Step:
+        """Return this node in the form for inputs many of whose elements are zero."""
+        del often_zero
+        return self
+
+    def in_integers(self, quantizer: Quantizer) -> None:
+        """Add the int8 form of this node to `quantizer`. Called where `has_integers`."""
+        raise NotImplementedError(quantizer)
 
 
-@dataclass(frozen=True, eq=False)
-class Constant:
-    """A scalar (shape ()) or one number per element of a sample (shape [size])."""
+class OneToOne(Step):
+    """A step from one value to one value."""
 
-    array: Doubles
+    x: Value
+    output: Value
+
+    @property
+    def inputs(self) -> tuple[Value, ...]:
+        """What it reads."""
+        return (self.x,)
+
+    @property
+    def outputs(self) -> tuple[Value, ...]:
+        """What it writes."""
+        return (self.output,)
 
 
-Operand = Value | Constant
+@dataclass(frozen=True)
+class Elementwise:
+    """A function of numbers: `c` has {0}, {1} ... for the operands, `numpy` takes the same rounding steps.
+
+    `uses`: the files of `kernels/` that `c` calls. `dtype`: of the result; None: that of the operands. `makes_zeros`: the result is
+    exactly zero for a whole range of arguments. `cuts_negatives`: it is max(x, 0), as which the lower end of bytes acts. `widens`:
+    it keeps the number and changes the dtype. `affine`: how it continues a scale and shift, with a constant operand that may
+    stand first.
+    """
+
+    name: str
+    c: str
+    numpy: Callable[..., Any]
+    uses: tuple[str, ...] = ()
+    dtype: DType | None = None
+    makes_zeros: bool = False
+    cuts_negatives: bool = False
+    widens: bool = False
+    affine: AffineRule | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Map:
-    """An elementwise function; `operator` is a key of `elementwise.OPERATORS`. All values have the output's size, or one element."""
+    """An elementwise function of operands that have the output's size, or one element."""
 
-    operator: str
+    function: Elementwise
     operands: tuple[Operand, ...]
     output: Value
     label: str
 
     @property
-    def values(self) -> tuple[Value, ...]:
+    def inputs(self) -> tuple[Value, ...]:
         """The operands that are not constants."""
         return tuple(operand for operand in self.operands if isinstance(operand, Value))
 
     @property
-    def operand_dtype(self) -> str:
-        """The dtype in which the operands meet, constants too: a condition is a bool beside it."""
-        return next((value.dtype for value in self.values if value.dtype != "bool"), self.output.dtype)
+    def outputs(self) -> tuple[Value, ...]:
+        """The one output."""
+        return (self.output,)
 
-    def stored(self, constant: Constant) -> NDArray[Any]:
-        """A constant operand that is no scalar, as its table holds it."""
+    @property
+    def operand_dtype(self) -> DType:
+        """The dtype in which the operands meet, constants too: a condition is a bool beside it."""
+        return next((value.dtype for value in self.inputs if value.dtype != "bool"), self.output.dtype)
+
+    def problems(self) -> Iterator[str]:
+        """Yield what is wrong with sizes and dtypes."""
+        if not self.inputs:
+            yield "no operand depends on an input"
+        for operand in self.operands:
+            size = operand.size if isinstance(operand, Value) else operand.array.size
+            if size not in (1, self.output.size):
+                yield f"an operand of {size} elements for an output of {self.output.size}"
+        if self.function.dtype is not None and self.output.dtype != self.function.dtype:
+            yield f"a result of dtype {self.output.dtype}, expected {self.function.dtype}"
+        met = {value.dtype for value in self.inputs} - {"bool"}
+        if len(met) > 1:
+            yield f"operands of dtypes {' and '.join(sorted(met))}"
+
+    def apply(self, values: Mapping[Value, Array]) -> Array:
+        """Compute the function of arrays of any shape."""
+
+        def load(operand: Operand) -> Array:
+            return values[operand] if isinstance(operand, Value) else operand.array.astype(self.operand_dtype)
+
+        return np.asarray(self.function.numpy(*(load(operand) for operand in self.operands)))
+
+    def compute(self, *inputs: Array) -> tuple[Array, ...]:
+        """Return the output [N, size] of inputs [N, size] with the rounding steps of the C."""
+        result = self.apply(dict(zip(self.inputs, inputs, strict=True))).astype(self.output.dtype)
+        return (np.broadcast_to(result, (len(inputs[0]), self.output.size)),)
+
+    def stored(self, constant: Constant) -> Array:
+        """Return a constant operand that is no scalar, as its table holds it."""
         return constant.array.astype(np.float32 if self.operand_dtype == "float32" else np.int64)
 
-
-class Product:
-    """A matrix product over the rows of x, a matrix [rows, inputs]. `weight` is [outputs, inputs]."""
-
-    x: Value
-    weight: NDArray[Any]
-
-    @property
-    def values(self) -> tuple[Value, ...]:
-        """What it reads."""
-        return (self.x,)
-
-    @property
-    def inputs(self) -> int:
-        """Columns of x."""
-        return int(self.weight.shape[1])
-
-    @property
-    def outputs(self) -> int:
-        """Columns of the output."""
-        return int(self.weight.shape[0])
-
-    @property
-    def rows(self) -> int:
-        """Rows of x per sample, 1 for a plain vector."""
-        return self.x.size // self.inputs
+    def continues(self, affine: Affine) -> Affine | None:
+        """Return the scale and shift followed by this node; None where it is none with a constant, in float32."""
+        rule, constants = self.function.affine, [o for o in self.operands if isinstance(o, Constant)]
+        if rule is None or self.output.dtype != "float32" or len(self.inputs) != 1 or len(constants) != 1:
+            return None
+        return rule(affine, constants[0].array, isinstance(self.operands[0], Constant))
 
 
-@dataclass(frozen=True, eq=False)
-class Linear(Product):
-    """output[row] = weight x[row] + bias, in float32."""
-
-    x: Value
-    weight: Doubles
-    bias: Doubles
-    output: Value
-    label: str
+Node = Step | Map
 
 
-@dataclass(frozen=True, eq=False)
-class Quantize:
-    """float32 -> bytes: round(x * inverse) + zero, kept within 0..255; a NaN counts as 0."""
+class Quantizer(Protocol):
+    """What the pass to int8 offers to `Step.in_integers`; `passes/quantize.py` has it."""
 
-    x: Value
-    inverse: float
-    zero: int
-    output: Value
-    label: str
+    def add(self, node: Node) -> None:
+        """Append a node to the int8 graph."""
 
-    @property
-    def values(self) -> tuple[Value, ...]:
-        """What it reads."""
-        return (self.x,)
+    def operand(self, step: Step, rows: int, columns: int) -> tuple[Value, Bytes, Doubles]:
+        """Return bytes [rows, columns] for the step's first input, what they mean, and what to subtract [columns] from that."""
 
-
-@dataclass(frozen=True, eq=False)
-class ToBytes:
-    """Sums -> bytes in integers: index = (sum * multiplier[column] + offset) >> shift, kept within 0..last; then table[index].
-
-    An empty table: the index is the byte. `operators` are the elementwise functions that the step stands for.
-    """
-
-    multiplier: Integers
-    offset: int
-    shift: int
-    table: Integers
-    operators: tuple[str, ...]
-
-    @property
-    def last(self) -> int:
-        """The largest index."""
-        return len(self.table) - 1 if len(self.table) else 255
-
-
-@dataclass(frozen=True, eq=False)
-class ToFloats:
-    """Sums -> float32: (float) sum * scale[column]."""
-
-    scale: Doubles
-
-
-@dataclass(frozen=True, eq=False)
-class IntegerLinear(Product):
-    """sums[row] = weight x[row] + bias, exact in 32 bits, from bytes and signed bytes; `finish` makes the output of them."""
-
-    x: Value
-    weight: Integers
-    bias: Integers
-    finish: ToBytes | ToFloats
-    output: Value
-    label: str
-
-
-@dataclass(frozen=True, eq=False)
-class Softmax:
-    """Softmax, or its logarithm, over rows of `width` elements."""
-
-    x: Value
-    width: int
-    logarithm: bool
-    output: Value
-    label: str
-
-    @property
-    def values(self) -> tuple[Value, ...]:
-        """What it reads."""
-        return (self.x,)
-
-
-@dataclass(frozen=True, eq=False)
-class Argmax:
-    """The index of the first largest of each row of `width` elements; a NaN counts as the largest."""
-
-    x: Value
-    width: int
-    output: Value
-    label: str
-
-    @property
-    def values(self) -> tuple[Value, ...]:
-        """What it reads."""
-        return (self.x,)
-
-
-Node = Map | Linear | Softmax | Argmax | Quantize | IntegerLinear
+    def finish(self, output: Value, unit: Doubles) -> tuple[Finish, Value]:
+        """Return what becomes of sums for `output`, of which one step of each column means `unit`, and the value that it gives."""
 
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """Nodes in the order in which they run. `outputs` are in contract order; two may be one value, in two shapes."""
+    """Nodes in the order in which they run. `outputs` are in contract order; two may be one value, in two `shapes`."""
 
     inputs: tuple[Value, ...]
     nodes: tuple[Node, ...]
@@ -200,15 +235,20 @@ class Graph:
     shapes: tuple[tuple[int, ...], ...]
 
     def uses(self) -> dict[Value, int]:
-        """How often each value is read, as an operand or as an output."""
+        """Count how often each value is read, as an operand or as an output."""
         counts: dict[Value, int] = {}
-        for node in self.nodes:
-            for value in node.values:
-                counts[value] = counts.get(value, 0) + 1
-        for value in self.outputs:
+        for value in (*(value for node in self.nodes for value in node.inputs), *self.outputs):
             counts[value] = counts.get(value, 0) + 1
         return counts
 
     def producer(self) -> dict[Value, Node]:
-        """Which node gives each value."""
-        return {node.output: node for node in self.nodes}
+        """Return the node that gives each value."""
+        return {value: node for node in self.nodes for value in node.outputs}
+
+    def readers(self) -> dict[Value, list[Node]]:
+        """Return the nodes that read each value, once per operand."""
+        found: dict[Value, list[Node]] = {}
+        for node in self.nodes:
+            for value in node.inputs:
+                found.setdefault(value, []).append(node)
+        return found

@@ -9,7 +9,9 @@ import pytest
 from torch import nn
 
 import torchferry
-from torchferry.cgen.elementwise import OPERATORS, Operator
+from torchferry.cgen import capture, elementary, ops
+from torchferry.cgen.ir import Elementwise
+from torchferry.cgen.lowering import unary
 from torchferry.errors import ExitCode, FerryError
 
 GRID = np.linspace(-2, 2, 24, dtype=np.float32).reshape(6, 4)
@@ -31,10 +33,9 @@ def test_a_right_definition_is_published_with_a_note(tmp_path: Path) -> None:
 
 
 def test_a_wrong_definition_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    right = OPERATORS["tanh"]
-    monkeypatch.setitem(
-        OPERATORS, "tanh", Operator(right.expression, lambda x: right.numpy(x) * np.float32(1.01), right.functions)
-    )
+    wrong = Elementwise("tanh", "model_tanh({0})", lambda x: elementary.tanh(x) * np.float32(1.01), ("tanh",))
+    table = {**ops.lowerings(), "aten.tanh.default": unary(wrong, "aten.tanh.default").lower}
+    monkeypatch.setattr(capture, "lowerings", lambda: table)
     with pytest.raises(FerryError) as caught:
         export(tmp_path / "b")
     assert caught.value.code == ExitCode.MISMATCH

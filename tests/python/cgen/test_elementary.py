@@ -11,9 +11,8 @@ import torch
 
 from builders.generated_c import Array, run_tool
 from torchferry.cgen import elementary
-from torchferry.cgen.naming import named, own
-from torchferry.cgen.print_source import helper_texts
-from torchferry.cgen.snippets import COMPILER, STRICT
+from torchferry.cgen.kernels import with_used
+from torchferry.cgen.text import named
 
 EXACT = {"exp": torch.exp, "expm1": torch.expm1, "tanh": torch.tanh, "erf": torch.erf, "sigmoid": torch.sigmoid, "log": torch.log}
 RANGE = {"expm1": (-np.inf, 0.0), "log": (1.0, np.inf)}
@@ -99,8 +98,7 @@ def test_the_bound_would_notice_a_wrong_coefficient(name: str, monkeypatch: pyte
 def test_no_float32_at_all_exceeds_the_bound(name: str, tmp_path: Path) -> None:
     low, high = {"expm1": ("-INFINITY", "0.0f"), "log": ("1.0f", "INFINITY")}.get(name, ("-INFINITY", "INFINITY"))
     body = EXHAUSTIVE.format(name=name, exact=C_EXACT[name], low=low, high=high)
-    helpers = "\n".join(helper_texts(["bits", name], 16).values())
-    text = named(own(f"#include <float.h>\n#include <stddef.h>\n#include <stdint.h>\n{STRICT}{COMPILER}{helpers}"), "t")
+    text = named("\n".join(kernel.text for kernel in with_used((name, "from_bits"))), "t")
     (tmp_path / "all.c").write_text(text + body)
     run_tool("gcc", "-O2", "-std=c99", "-o", tmp_path / "all", tmp_path / "all.c", "-lm")
     done = subprocess.run([tmp_path / "all"], capture_output=True, text=True, check=False)

@@ -10,11 +10,12 @@ from builders.contracts import spec
 from builders.generated_c import Array, Subject, subject_of
 from builders.networks import deep, image_net, normal, randomised, standardized
 from torchferry.cgen import reference
-from torchferry.cgen.ir import Linear, Map
+from torchferry.cgen.ir import Map
+from torchferry.cgen.ops.linear import Linear
 
 
 def operators(subject: Subject) -> list[str]:
-    return [node.operator if isinstance(node, Map) else type(node).__name__ for node in subject.generated.graph.nodes]
+    return [node.function.name if isinstance(node, Map) else type(node).__name__ for node in subject.generated.graph.nodes]
 
 
 def chain(module: nn.Module, samples: Array, name: str = "net") -> Subject:

@@ -26,7 +26,9 @@ from builders.generated_c import (
 )
 from builders.networks import QUANTIZED_SUBJECTS, dense, image_net, normal, residual
 from torchferry.cgen import generate_int8, reference
-from torchferry.cgen.ir import IntegerLinear, Quantize, ToBytes, ToFloats
+from torchferry.cgen.ops.integer_linear import IntegerLinear
+from torchferry.cgen.ops.quantize import Quantize
+from torchferry.cgen.scales import ToBytes, ToFloats
 from torchferry.errors import ExitCode, FerryError
 from torchferry.intake.source import ExportSource
 from torchferry.preprocess import Standardize, UnitScale

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from builders.contracts import contract, spec
 from builders.generated_c import COMPILERS, WARNINGS, Subject, load, quantized, run_tool, subject_of, write
 from builders.networks import dense, fork, image_net
-from torchferry.cgen import generate, naming
+from torchferry.cgen import generate
+from torchferry.cgen.emit import naming
 from torchferry.errors import ExitCode, FerryError
 from torchferry.intake.source import ExportSource
 

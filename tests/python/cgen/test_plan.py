@@ -8,8 +8,8 @@ import pytest
 
 from builders.generated_c import Subject
 from builders.networks import deep, dense, fork, image_net, residual
-from torchferry.cgen.layers import group
-from torchferry.cgen.plan import Plan, plan
+from torchferry.cgen.emit.layers import group
+from torchferry.cgen.emit.plan import Plan, plan
 
 
 def lives(subject: Subject) -> tuple[Plan, dict[object, tuple[int, int]]]:
@@ -18,7 +18,7 @@ def lives(subject: Subject) -> tuple[Plan, dict[object, tuple[int, int]]]:
     made = plan(graph, layers)
     spans: dict[object, tuple[int, int]] = {}
     for index, layer in enumerate(layers):
-        for value in [*layer.reads(), *(node.output for node in layer.nodes)]:
+        for value in [*layer.reads(), *layer.writes()]:
             owner = made.owner(value)
             first, _ = spans.get(owner, (index, index))
             spans[owner] = (first, index)

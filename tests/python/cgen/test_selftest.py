@@ -14,7 +14,7 @@ from builders.generated_c import COMPILERS, Array, Subject, address, load, quant
 from builders.networks import dense, image_net, standardized
 from torchferry.bundle.contract import TensorSpec
 from torchferry.cgen import generate
-from torchferry.cgen.selftest_samples import selftest_samples
+from torchferry.cgen.emit.selftest_samples import selftest_samples
 from torchferry.errors import ExitCode, FerryError
 from torchferry.intake.source import ExportSource
 

@@ -1,0 +1,89 @@
+"""The comment at the top of model.c and model.h: contract, layers, and what the C promises beside the contract."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from torchferry.bundle.contract import TensorSpec
+from torchferry.cgen.elementary import ULP_BOUND
+from torchferry.cgen.emit.functions import describe
+from torchferry.cgen.emit.model import Model
+from torchferry.cgen.emit.naming import plain
+from torchferry.cgen.ir import Step
+from torchferry.compare.tolerance import Bound
+
+WIDTH = 128
+NUMBERS = "A float input may be NaN or infinite: nothing is undefined then, and every NaN in a float output is the quiet NaN 0x7fc00000."
+
+
+def comment(model: Model, provenance: str, promised: Iterable[str], digest: str) -> str:
+    """Return the comment. `promised`: lines of `promises` and `sizes`; `digest`: SHA-256 of model.c after the comment."""
+    contract = model.contract
+    ulp = max(ULP_BOUND[function] for function in ("exp", "expm1", "tanh", "erf", "log"))
+    lines = [
+        f"/* {model.prefix}: a neural network in C99, written by torchferry. Do not edit; export again instead.",
+        *([" *", *(f" * {line}" for line in plain(provenance).splitlines())] if provenance else []),
+        " *",
+        " * Inputs (N samples):",
+        *(f" *   {spec.name}: {spec.describe()}" for spec in contract.inputs),
+        " * Outputs:",
+        *(f" *   {spec.name}: {spec.describe()}" for spec in contract.outputs),
+        " * Layers:",
+        *(f" *   {index}. {describe(layer)}" for index, layer in enumerate(model.layers, 1)),
+        " *",
+        *promised,
+        " * No heap, no libm, no stdio, no mutable globals.",
+        *(f" * {note}" for note in dict.fromkeys(note for step in _steps(model) for note in step.notes)),
+        " * Every operation is one IEEE 754 float32 operation in a fixed order, so every processor gives the same bits. Errors against",
+        f" * exact arithmetic: exp, tanh, erf and log at most {ulp} ULP; a product of n inputs (n + 1) 2^-24 of the sum of |weight x|.",
+        f" * SHA-256 of model.c after this comment: {digest}",
+        " */",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def promises(model: Model, bounds: Mapping[str, Bound], selftest: str) -> list[str]:
+    """Return lines of the comment. `bounds`: of the float outputs, as far as they are known; `selftest`: its samples in words."""
+    return [line for text in (*_bounds(bounds), *_inputs(model), f"Self-test of {selftest}.") for line in _wrapped(text)]
+
+
+def _wrapped(text: str) -> list[str]:
+    indent = len(text) - len(text.lstrip())
+    return textwrap.wrap(text, WIDTH, initial_indent=" * ", subsequent_indent=f" * {' ' * indent}", break_on_hyphens=False)
+
+
+def _bounds(bounds: Mapping[str, Bound]) -> Iterator[str]:
+    if bounds:
+        yield "Bounds, against float64 on the bundle's goldens (manifest.json, tolerances, has the reason for each):"
+    for name, bound in bounds.items():
+        yield f"  {name}: at most {bound.value:.3g}"
+
+
+def _inputs(model: Model) -> Iterator[str]:
+    """What the steps promise, rules before the inputs that they hold for."""
+    if any(spec.dtype == "float32" for spec in model.contract.inputs):
+        yield NUMBERS
+    found = dict.fromkeys(line for step in _steps(model) for line in step.promises(model.graph.inputs))
+    yield from sorted(found, key=lambda line: line.startswith(" "))
+
+
+def _steps(model: Model) -> list[Step]:
+    return [node for node in model.graph.nodes if isinstance(node, Step)]
+
+
+def sizes(model: Model, tables: int, samples: int) -> str:
+    """Return the line with the bytes of tables, of so many samples of the self-test, and of the workspace."""
+    sample = _struct_bytes(model.contract.inputs) + _struct_bytes(model.contract.outputs)
+    return (
+        f" * Tables {tables} bytes, self-test samples {samples * sample} bytes ({model.prefix.upper()}_NO_SELFTEST leaves them out), "
+        f"workspace {model.workspace_bytes()} bytes."
+    )
+
+
+def _struct_bytes(specs: Sequence[TensorSpec]) -> int:
+    """Size of the C struct of one sample, with its padding."""
+    members = [(spec.name, "uint8" if spec.dtype == "bool" else spec.dtype, spec.shape[1:]) for spec in specs]
+    return np.dtype(members, align=True).itemsize

@@ -1,0 +1,162 @@
+"""One C function per layer: it takes pointers to what it reads, to what it writes and to scratch memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torchferry.cgen.emit.layers import Layer
+from torchferry.cgen.emit.loops import LoopPrinter
+from torchferry.cgen.emit.model import Model, Pointer, in_workspace
+from torchferry.cgen.emit.naming import plain
+from torchferry.cgen.emit.tables import print_table
+from torchferry.cgen.target import per_sample
+from torchferry.cgen.text import OWN
+from torchferry.cgen.values import Value
+
+VECTOR_SIZE = 8  # elements of a loop that is worth a call
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One pointer that a layer function takes; `pointer` is the place of the first element.
+
+    `shared`: four samples that are computed together take one pointer, not four.
+    """
+
+    ctype: str
+    name: str
+    pointer: Pointer
+    const: bool = False
+    shared: bool = False
+
+    def declare(self) -> str:
+        """Return `const float *const restrict x`."""
+        return f"{'const ' if self.const else ''}{self.ctype} *const restrict {self.name}"
+
+    def declare_four(self) -> str:
+        """Return `const float *const x[4]`."""
+        return self.declare() if self.shared else f"{'const ' if self.const else ''}{self.ctype} *const {self.name}[4]"
+
+    def of_sample(self) -> str:
+        """Return the argument for sample `r` of four."""
+        return self.name if self.shared else f"{self.name}[r]"
+
+
+class LayerPrinter:
+    """Prints one layer of a model: its tables, its function, and where it pays a variant for four samples.
+
+    To the layer's step it is the `Scope`. After `print`, `uses` are the kernels that the text calls.
+    """
+
+    def __init__(self, model: Model, index: int) -> None:
+        self.model = model
+        self.layer: Layer = model.layers[index]
+        self.name = model.names.layers[index]
+        self.uses: list[str] = []
+        self.by_fours = False
+        self._index = index + 1
+
+    def print(self) -> str:
+        """Return the text."""
+        head, maps = self.layer.head, LoopPrinter(self.model, self.layer, self.name)
+        loop, lines = maps.print(), head.emit(self) if head is not None else []
+        after = f"{OWN}{OWN}APART " + self._function(f"{self.name}_after", self.after_parameters(), loop)
+        functions = [self._function(self.name, self.parameters(), [*lines, *self._loop_or_call(loop)])]
+        if self._apart:
+            functions = [after, *functions]
+        four = head.emit_four(self) if head is not None else None
+        if four is not None:
+            self.by_fours = True
+            functions.append(self._four(four))
+        self.uses = list(dict.fromkeys([*self.uses, *maps.uses]))
+        title = f"/* ---- Layer {self._index}: {describe(self.layer)} ---- */\n"
+        return "\n".join([title, *self._tables(), *maps.tables.values(), *functions])
+
+    def _tables(self) -> list[str]:
+        tables = self.layer.head.tables() if self.layer.head is not None else ()
+        return [print_table(t.ctype, self.table(t.kind), t.array, t.comment) for t in tables if t.array.size]
+
+    @property
+    def _apart(self) -> bool:
+        """Whether the loop over the maps is a function of its own. After an inlined product clang would not vectorise it."""
+        return self.layer.head is not None and bool(self.layer.maps) and self.layer.size >= VECTOR_SIZE
+
+    def _loop_or_call(self, loop: list[str]) -> list[str]:
+        if not self._apart:
+            return loop
+        return [f"  {OWN}{self.name}_after({', '.join(parameter.name for parameter in self.after_parameters())});"]
+
+    def _function(self, name: str, parameters: Sequence[Parameter], body: list[str]) -> str:
+        listed = ", ".join(parameter.declare() for parameter in parameters)
+        return "\n".join([f"static void {OWN}{name}({listed}) {{", *body, "}"]) + "\n"
+
+    # ---- what the step asks for (target.Scope) ----
+
+    def use(self, *kernels: str) -> None:
+        """See Scope."""
+        self.uses += kernels
+
+    def pointer(self, value: Value) -> str:
+        """See Scope."""
+        return self.model.local(value)
+
+    def row(self, value: Value, rows: int, width: int) -> str:
+        """See Scope."""
+        name = self.model.local(value)
+        return name if rows == 1 else f"{name} + row * {width}"
+
+    def table(self, kind: str) -> str:
+        """See Scope."""
+        return f"{OWN}{self.name}_{kind}"
+
+    def singly(self) -> list[str]:
+        """See Scope."""
+        return per_sample([f"    {OWN}{self.name}({_of_sample(self.parameters())});"])
+
+    # ---- parameters ----
+
+    def parameters(self) -> list[Parameter]:
+        """Return those of the layer's function: values, then scratch memory."""
+        written = self.layer.writes()
+        found = [*self._pointers(self.layer.reads(), written), *self._pointers(written, written)]
+        for need, place in self.model.plan.scratch[self.layer]:
+            ctype = self.model.plan.element_type(need.area)
+            found.append(Parameter(ctype, need.name, in_workspace(place), shared=need.shared))
+        return list(dict.fromkeys(found))
+
+    def after_parameters(self) -> list[Parameter]:
+        """Return those of the loop after the step, where it is a function of its own."""
+        written = [node.output for node in self.layer.maps]
+        read = [value for node in self.layer.maps for value in node.inputs]
+        return list(dict.fromkeys([*self._pointers(read, written), *self._pointers(written, written)]))
+
+    def _pointers(self, values: Sequence[Value], written: Sequence[Value]) -> list[Parameter]:
+        """Return parameters for those of the values that are stored; const where no written value has its place."""
+        owners = dict.fromkeys(self.model.plan.owner(value) for value in values)
+        writes = {self.model.plan.owner(value) for value in written}
+        return [
+            Parameter(self.model.ctype(owner), self.model.local(owner), self.model.pointer(owner), const=owner not in writes)
+            for owner in owners
+            if owner in self.model.plan.places
+        ]
+
+    # ---- four samples ----
+
+    def _four(self, product: list[str]) -> str:
+        listed = ", ".join(parameter.declare_four() for parameter in self.parameters())
+        lines = [f"static void {OWN}{self.name}_four({listed}) {{", *product]
+        if self.layer.maps:
+            lines += per_sample([f"    {OWN}{self.name}_after({_of_sample(self.after_parameters())});"])
+        return "\n".join([*lines, "}"]) + "\n"
+
+
+def _of_sample(parameters: Sequence[Parameter]) -> str:
+    return ", ".join(parameter.of_sample() for parameter in parameters)
+
+
+def describe(layer: Layer) -> str:
+    """Return `network.hidden: Linear 784 -> 100, sigmoid`."""
+    texts = [layer.head.describe()] if layer.head is not None else []
+    texts += [node.function.name for node in layer.maps]
+    return (f"{plain(layer.label)}: " if layer.label else "") + ", ".join(texts)

@@ -1,0 +1,148 @@
+"""model.h: the contract as C types, and what can be called."""
+
+from __future__ import annotations
+
+import math
+
+from torchferry.bundle.contract import TensorSpec
+from torchferry.cgen.emit.model import Model
+from torchferry.cgen.emit.naming import plain
+from torchferry.cgen.emit.plan import AREAS
+from torchferry.cgen.target import c_type
+from torchferry.cgen.text import OWN, own
+from torchferry.cgen.values import dtype_of
+
+
+def print_header(model: Model, batch_rows: int) -> str:
+    """Print everything after the comment at the top. `batch_rows`: samples that the batch variant computes together."""
+    contract = model.contract
+    parts = [
+        own("#ifndef MODEL_H\n#define MODEL_H\n"),
+        "#include <stddef.h>\n#include <stdint.h>\n",
+        '#ifdef __cplusplus\nextern "C" {\n#endif\n',
+        "/* One sample. */",
+        _struct("input", contract.inputs),
+        _struct("output", contract.outputs),
+        _workspace(model, batch_rows),
+        _classes(model),
+        own(STATUS),
+        own(FUNCTIONS.replace("CLASSIFY", CLASSIFY if label_output(model) is not None else "")),
+        _classify(model),
+        own(SELFTEST),
+        "#ifdef __cplusplus\n}\n#endif\n\n#endif\n",
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _struct(name: str, specs: tuple[TensorSpec, ...]) -> str:
+    return "\n".join([f"typedef struct {OWN}{name} {{", *(f"  {_member(spec)}" for spec in specs), f"}} {OWN}{name};\n"])
+
+
+def _member(spec: TensorSpec) -> str:
+    dims = [dim for dim in spec.shape[1:] if isinstance(dim, int)]
+    size = f"[{math.prod(dims)}]" if dims else ""
+    notes = [f"[{']['.join(map(str, dims))}]"] if len(dims) > 1 else []
+    notes += [f"{spec.range[0]:g} to {spec.range[1]:g}"] if spec.range is not None else []
+    notes += [spec.unit] if spec.unit else []
+    notes += ["0 or 1"] if spec.dtype == "bool" else []
+    comment = f" /* {plain(', '.join(notes))} */" if notes else ""
+    dtype = dtype_of(spec.dtype)
+    assert dtype is not None, "capture refuses others"
+    return f"{c_type(dtype)} {spec.name}{size};{comment}"
+
+
+def _workspace(model: Model, batch_rows: int) -> str:
+    sizes = model.plan.sizes
+    members = [f"  {model.plan.element_type(area)} {area}[{sizes[area]}];" for area in AREAS if sizes[area]]
+    return own(f"""\
+/* Scratch memory of one call. Its content does not matter before a call and has no meaning after it. */
+typedef struct model_workspace {{
+{chr(10).join(members or ["  int64_t unused;"])}
+}} model_workspace;
+
+#define MODEL_WORKSPACE_BYTES {model.workspace_bytes()}u
+#define MODEL_BATCH_ROWS {batch_rows} /* samples that model_run_batch computes together */
+#define MODEL_BATCH_WORKSPACE_BYTES (MODEL_BATCH_ROWS * MODEL_WORKSPACE_BYTES)
+""")
+
+
+def _classes(model: Model) -> str:
+    classes = model.contract.classes
+    if classes is None:
+        return ""
+    return f"""\
+#define {OWN}{OWN}CLASSES {len(classes.names)}
+extern const char *const {OWN}class_names[{OWN}{OWN}CLASSES]; /* UTF-8; {classes.output} is an index into it */
+"""
+
+
+STATUS = """\
+/* What the functions return. On an error nothing has been written. */
+enum {
+  MODEL_OK = 0,
+  MODEL_NULL = 1,    /* a pointer that must not be NULL is NULL */
+  MODEL_OVERLAP = 2, /* input, output and workspace share memory */
+  MODEL_TOO_MANY = 3 /* so many samples have no room in the address space */
+};
+"""
+
+FUNCTIONS = """\
+/* Every function may be called from many threads at once.
+ *
+ * The stack that a call needs, beside the frames of the functions (under 1 KiB on a Cortex-M4F; under 4 KiB with
+ * wide vectors; under 12 KiB where nothing is optimised):
+ *   model_run            MODEL_WORKSPACE_BYTES
+ *   model_run_with       0
+ *   model_run_batch      0; where workspace is NULL, MODEL_BATCH_WORKSPACE_BYTES
+CLASSIFY *   model_selftest       MODEL_BATCH_WORKSPACE_BYTES + MODEL_BATCH_ROWS * sizeof(model_output)
+ *   model_selftest_with  0
+ *
+ * A freestanding program has to bring memcpy and memset, which compilers call to copy and clear memory, and to link
+ * what else its compiler needs (libgcc or compiler-rt). */
+
+/* One sample. */
+int model_run(const model_input *input, model_output *output);
+
+/* The same with the caller's workspace, which no other call may use at the same time; NULL: on the stack. */
+int model_run_with(const model_input *input, model_output *output, model_workspace *workspace);
+
+/* `count` samples, with the same bits as one by one. `workspace`: MODEL_BATCH_ROWS of them, or NULL: on the stack.
+ * With count 0 nothing is read or written and every pointer may be NULL. */
+int model_run_batch(const model_input *inputs, model_output *outputs, size_t count, model_workspace *workspace);
+"""
+CLASSIFY = " *   model_classify       MODEL_WORKSPACE_BYTES + sizeof(model_output)\n"
+
+
+def label_output(model: Model) -> str | None:
+    """The output that model_classify returns: that of the classes, or the only int64 number."""
+    if model.contract.classes is not None:
+        names = [model.contract.classes.output]
+    else:
+        names = [spec.name for spec in model.contract.outputs if spec.dtype == "int64" and len(spec.shape) == 1]
+    scalar = [name for name in names if len(model.contract.output(name).shape) == 1]
+    return scalar[0] if len(scalar) == 1 else None
+
+
+def _classify(model: Model) -> str:
+    name = label_output(model)
+    if name is None:
+        return ""
+    return f"/* The {name} of one sample, or -1 where input is NULL. */\nint {OWN}classify(const {OWN}input *input);\n"
+
+
+SELFTEST = """\
+/* Replays samples on this machine, one by one and in batches, and compares every bit of the results.
+ * They lie in constant tables; define MODEL_NO_SELFTEST to leave all of it out. */
+#ifndef MODEL_NO_SELFTEST
+enum {
+  MODEL_SELFTEST_PASSED = -1,
+  /* This build does not do strict IEEE 754: fused multiply-add, flush to zero, another rounding mode. */
+  MODEL_SELFTEST_ARITHMETIC = -2,
+  MODEL_SELFTEST_MEMORY = -3 /* the memory for it is NULL or overlaps */
+};
+int model_selftest(void); /* one of these, or the index of the first wrong sample, from 0 */
+
+/* The same in the caller's memory: MODEL_BATCH_ROWS outputs and as many workspaces, whatever they hold. */
+int model_selftest_with(model_output *outputs, model_workspace *workspace);
+#endif
+"""

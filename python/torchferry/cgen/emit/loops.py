@@ -1,0 +1,68 @@
+"""Elementwise functions as one C loop."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from torchferry.cgen.emit.layers import Layer
+from torchferry.cgen.emit.model import Model
+from torchferry.cgen.emit.tables import print_table
+from torchferry.cgen.ir import Map
+from torchferry.cgen.target import local_type
+from torchferry.cgen.text import OWN, literal, own
+from torchferry.cgen.values import Array, Operand, Value
+
+
+class LoopPrinter:
+    """Prints the loop of one layer; `tables` and `uses` are what the loop needs."""
+
+    def __init__(self, model: Model, layer: Layer, name: str) -> None:
+        self.tables: dict[str, str] = {}
+        self.uses: list[str] = []
+        self._model = model
+        self._layer = layer
+        self._name = name
+        self._known: dict[Value, str] = {}
+
+    def print(self) -> list[str]:
+        """Return the lines of the loop; results are stored after everything of that element has been read."""
+        if not self._layer.maps:
+            return []
+        lines = [self._statement(node) for node in self._layer.maps]
+        stores = [
+            f"    {self._element(node.output)} = {self._stored(node.output)};"
+            for node in self._layer.maps
+            if self._model.plan.owner(node.output) in self._model.plan.places
+        ]
+        return [f"  for (size_t j = 0; j < {self._layer.size}; ++j) {{", *lines, *stores, "  }"]
+
+    def _element(self, value: Value) -> str:
+        index = "0" if value.size == 1 and self._layer.size != 1 else "j"
+        return f"{self._model.local(value)}[{index}]"
+
+    def _stored(self, value: Value) -> str:
+        return f"(uint8_t){self._known[value]}" if self._model.ctype(value) == "uint8_t" else self._known[value]
+
+    def _statement(self, node: Map) -> str:
+        self.uses += node.function.uses
+        operands = [self._operand(node, operand) for operand in node.operands]
+        local = f"{self._model.names[node.output]}_j"
+        self._known[node.output] = local
+        return f"    const {local_type(node.output.dtype)} {local} = {own(node.function.c).format(*operands)};"
+
+    def _operand(self, node: Map, operand: Operand) -> str:
+        if isinstance(operand, Value):
+            return self._known.get(operand) or self._element(operand)
+        if operand.array.ndim == 0:
+            return literal(float(operand.array), node.operand_dtype)
+        return f"{self._constants(node.stored(operand))}[j]"
+
+    def _constants(self, array: Array) -> str:
+        """Return the name of the table of these numbers; equal ones are printed once."""
+        ctype = "float" if array.dtype == np.float32 else "int64_t"
+        for name, text in self.tables.items():
+            if text == print_table(ctype, name, array, "one per element"):
+                return name
+        name = f"{OWN}{self._name}_constant{len(self.tables) + 1}"
+        self.tables[name] = print_table(ctype, name, array, "one per element")
+        return name

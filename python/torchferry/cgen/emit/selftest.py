@@ -1,0 +1,100 @@
+"""The self-test: real samples, the bits that they must give, and a probe of the arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from torchferry.bundle.contract import TensorSpec
+from torchferry.cgen.emit.model import Model
+from torchferry.cgen.emit.tables import initializer
+from torchferry.cgen.kernels import with_used
+from torchferry.cgen.text import OWN, own
+
+Array = NDArray[Any]
+
+
+def print_selftest(model: Model, goldens: Mapping[str, Array], expected: Mapping[str, Array], printed: Sequence[str]) -> str:
+    """Print the replay of samples [count, ...], at least as many as a batch has rows, with their outputs, by tensor name.
+
+    `printed`: the kernels that stand before it.
+    """
+    count = len(next(iter(goldens.values())))
+    head = f"/* ---- Self-test {'-' * 102} */\n\n#ifndef {OWN}{OWN}NO_SELFTEST\n#define {OWN}{OWN}GOLDENS {count}\n"
+    tables = [_table("input", model.contract.inputs, goldens), _table("output", model.contract.outputs, expected)]
+    compares = [line for spec in model.contract.outputs for line in _compare(spec, expected[spec.name][0].size)]
+    check = [
+        f"static int {OWN}is_golden(const {OWN}output *const output, const size_t index) {{",
+        f"  const {OWN}output *const golden = {OWN}golden_outputs + index;",
+        "  int right = 1;",
+        *compares,
+        "  return right;",
+        "}\n",
+    ]
+    kernels = [kernel.text for kernel in with_used(("arithmetic",), printed)]
+    return "\n".join([head, *kernels, *tables, *check, own(RUN)])
+
+
+RUN = """\
+/* One by one, then as many together as model_run_batch computes at once; the samples are read where they lie. */
+int model_selftest_with(model_output *outputs, model_workspace *workspace) {
+  const size_t output_bytes = MODEL_BATCH_ROWS * sizeof *outputs;
+  const size_t workspace_bytes = MODEL_BATCH_ROWS * sizeof *workspace;
+  const int memory = model_check(model_golden_inputs, sizeof model_golden_inputs, outputs, output_bytes, workspace, workspace_bytes);
+  if (memory != MODEL_OK || workspace == NULL) {
+    return MODEL_SELFTEST_MEMORY;
+  }
+  if (!model_arithmetic_is_strict()) {
+    return MODEL_SELFTEST_ARITHMETIC;
+  }
+  for (size_t index = 0; index < MODEL_GOLDENS; ++index) {
+    const int status = model_run_with(model_golden_inputs + index, outputs, workspace);
+    if (status != MODEL_OK || !model_is_golden(outputs, index)) {
+      return (int)index;
+    }
+  }
+  for (size_t start = 0; start < MODEL_GOLDENS; start += MODEL_BATCH_ROWS) {
+    const size_t rest = MODEL_GOLDENS - start;
+    const size_t first = rest < MODEL_BATCH_ROWS ? MODEL_GOLDENS - MODEL_BATCH_ROWS : start;
+    const int status = model_run_batch(model_golden_inputs + first, outputs, MODEL_BATCH_ROWS, workspace);
+    for (size_t r = 0; r < MODEL_BATCH_ROWS; ++r) {
+      if (status != MODEL_OK || !model_is_golden(outputs + r, first + r)) {
+        return (int)(first + r);
+      }
+    }
+  }
+  return MODEL_SELFTEST_PASSED;
+}
+
+int model_selftest(void) {
+  model_output outputs[MODEL_BATCH_ROWS];
+  model_workspace workspace[MODEL_BATCH_ROWS];
+  return model_selftest_with(outputs, workspace);
+}
+#endif
+"""
+
+
+def _table(kind: str, specs: Sequence[TensorSpec], arrays: Mapping[str, Array]) -> str:
+    """The samples as an array of structs, so that they can be run without a copy."""
+    count = len(arrays[specs[0].name])
+    rows = [",\n   ".join(_member(spec, arrays[spec.name][index]) for spec in specs) for index in range(count)]
+    samples = ",\n".join(f"  {{{row}}}" for row in rows)
+    return f"static const {OWN}{kind} {OWN}golden_{kind}s[{OWN}{OWN}GOLDENS] = {{\n{samples}}};\n"
+
+
+def _member(spec: TensorSpec, values: Array) -> str:
+    numbers = initializer(np.asarray(values))
+    return f".{spec.name} = {numbers.strip()}" if len(spec.shape) == 1 else f".{spec.name} = {{\n{numbers}}}"
+
+
+def _compare(spec: TensorSpec, size: int) -> list[str]:
+    scalar = len(spec.shape) == 1
+    got, expected = (f"{struct}->{spec.name}{'' if scalar else '[j]'}" for struct in ("output", "golden"))
+    test = f"{OWN}to_bits({got}) == {OWN}to_bits({expected})" if spec.dtype == "float32" else f"{got} == {expected}"
+    if scalar:
+        return [f"  right = right && {test};"]
+    return [f"  for (size_t j = 0; j < {size}; ++j) {{", f"    right = right && {test};", "  }"]

@@ -1,0 +1,52 @@
+"""model.c: kernels, layers, and the functions that the header declares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torchferry.cgen.emit.calls import print_calls, print_forward
+from torchferry.cgen.emit.functions import LayerPrinter
+from torchferry.cgen.emit.model import Model
+from torchferry.cgen.emit.selftest import print_selftest
+from torchferry.cgen.kernels import with_used
+from torchferry.cgen.text import own
+from torchferry.cgen.values import Array
+
+CHECK = "typedef char model_check_workspace[sizeof(model_workspace) == MODEL_WORKSPACE_BYTES ? 1 : -1];\n"
+WIDE_ROWS = "#define MODEL_WIDE_ROWS\n"
+# strict.c pushes an attribute that the end of the file takes back.
+END = """\
+#if defined(MODEL_NO_NEON)
+#pragma clang attribute pop
+#endif
+"""
+
+
+@dataclass(frozen=True)
+class Body:
+    """What stands between the includes and the self-test, in parts; `batch_rows`: samples that it computes together."""
+
+    kernels: tuple[str, ...]
+    text: str
+    batch_rows: int
+
+
+def print_body(model: Model) -> Body:
+    """Print kernels, layers and calls."""
+    printers = [LayerPrinter(model, index) for index in range(len(model.layers))]
+    layers = [printer.print() for printer in printers]
+    by_fours = any(printer.by_fours for printer in printers)
+    floats = any(value.dtype == "float32" for value in model.graph.outputs)
+    used = [*(name for printer in printers for name in printer.uses), *(["quiet"] if floats else [])]
+    kernels = with_used(("compiler", *used))
+    calls = [print_forward(model, printers), print_calls(model, by_fours=by_fours)]
+    text = "\n".join([own(CHECK), *(kernel.text for kernel in kernels), *layers, *calls])
+    return Body(tuple(kernel.name for kernel in kernels), text, 4 if by_fours else 1)
+
+
+def print_source(model: Model, header: str, body: Body, goldens: Mapping[str, Array], expected: Mapping[str, Array]) -> str:
+    """Print everything after the comment at the top. `goldens` and `expected` are samples of the self-test by tensor name."""
+    rows = own(WIDE_ROWS) if model.plan.row_bits > 16 else ""
+    selftest = print_selftest(model, goldens, expected, body.kernels)
+    return "\n".join(part for part in (f'#include "{header}"\n', rows, body.text, selftest, own(END)) if part)

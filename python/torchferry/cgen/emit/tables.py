@@ -1,0 +1,51 @@
+"""Constant arrays as C text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from numpy.typing import NDArray
+
+from torchferry.cgen.text import OWN, literal
+from torchferry.cgen.values import DType
+
+WIDTH = 128
+
+
+def wrap(items: Iterable[str], indent: str = "    ") -> str:
+    """Items separated by commas, in lines of at most 128 characters."""
+    lines, line = [], indent
+    for item in items:
+        if len(line) + len(item) + 2 > WIDTH:
+            lines.append(line.rstrip())
+            line = indent
+        line += f"{item}, "
+    lines.append(line.rstrip().rstrip(","))
+    return "\n".join(lines)
+
+
+def wrap_code(text: str) -> str:
+    """Lines of code that are too long, broken after a comma. A line with a string literal stays as it is."""
+    return "\n".join(line if len(line) <= WIDTH or '"' in line else _broken(line) for line in text.split("\n"))
+
+
+def _broken(line: str) -> str:
+    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    parts = []
+    while len(line) > WIDTH and ", " in line[len(indent) : WIDTH - 1]:
+        at = line.rindex(", ", len(indent), WIDTH - 1) + 1
+        parts.append(line[:at])
+        line = indent + line[at + 1 :]
+    return "\n".join([*parts, line])
+
+
+def initializer(array: NDArray[Any]) -> str:
+    """The elements of an array, comma separated and wrapped."""
+    dtype: DType = "float32" if array.dtype.kind == "f" else "int64"
+    return wrap(literal(value, dtype).strip("()") for value in array.ravel().tolist())
+
+
+def print_table(ctype: str, name: str, array: NDArray[Any], comment: str) -> str:
+    """A static table, aligned to a cache line."""
+    return f"/* {comment} */\nstatic const {ctype} {name}[{array.size}] {OWN}{OWN}ALIGNED = {{\n{initializer(array)}}};\n"

@@ -1,0 +1,23 @@
+#ifndef MODEL_KERNEL_COMPILER
+#define MODEL_KERNEL_COMPILER
+
+#include "strict.c"
+
+/* ---- What only some compilers know: none of it changes a result ---------------------------------------------------- */
+
+#if defined(__GNUC__)
+#define MODEL_INLINE static inline __attribute__((always_inline))
+#define MODEL_ALIGNED __attribute__((aligned(64)))
+#define MODEL_OWN_FRAME __attribute__((noinline)) /* else callers that bring a workspace would have one on their stack, too */
+#else
+#define MODEL_INLINE static inline
+#define MODEL_ALIGNED
+#define MODEL_OWN_FRAME
+#endif
+#if defined(__clang__)
+#define MODEL_APART __attribute__((noinline)) /* clang vectorises such a loop only as a function of its own */
+#else
+#define MODEL_APART
+#endif
+
+#endif

@@ -1,0 +1,34 @@
+#ifndef MODEL_KERNEL_GATHER_FLOAT32
+#define MODEL_KERNEL_GATHER_FLOAT32
+
+#include "rows.c"
+
+/* The inputs that are not zero, with their row numbers; returns how many. Adding the others would change nothing. */
+static size_t model_gather_float32(
+    const size_t count, const float *const restrict x, float *const restrict values, model_row *const restrict rows) {
+  size_t found = 0;
+  size_t i = 0;
+  for (; i < count; ++i) {
+    values[found] = (float)x[i];
+    rows[found] = (model_row)i;
+    found += x[i] != 0 ? 1u : 0u;
+  }
+  return found;
+}
+
+/* Are so few of the inputs zero that looking for them costs more than it saves? */
+static int model_is_dense_float32(const size_t count, const float *const x) {
+  size_t zeros = 0;
+  for (size_t start = 0; start < count;) {
+    const size_t length = count - start < 240 ? count - start : 240;
+    uint8_t part = 0; /* bytes: sixteen to sixty-four at once */
+    for (size_t i = 0; i < length; ++i) {
+      part = (uint8_t)(part + (x[start + i] == 0 ? 1 : 0));
+    }
+    zeros += part;
+    start += length;
+  }
+  return zeros * 8 < count;
+}
+
+#endif

@@ -1,0 +1,51 @@
+"""Clamps: between two numbers, above one, below one; hardtanh and ReLU6."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+import torch.fx
+
+from torchferry.cgen.builder import Builder
+from torchferry.cgen.ir import Elementwise
+from torchferry.cgen.lowering import Operator, arguments, number, require_dtype, unary
+from torchferry.cgen.ops.elementwise import plus_zero
+from torchferry.cgen.refusal import refuse
+from torchferry.cgen.values import Array, Value
+
+
+def _clamp(x: Array, low: Array, high: Array) -> Array:
+    above = np.where(x < low, low, x)
+    return plus_zero(above > high, high, above)
+
+
+CLAMP = Elementwise("clamp", "model_clamp({0}, {1}, {2})", _clamp, ("clamp",), makes_zeros=True)
+CLAMP_MIN = Elementwise(
+    "clamp_min", "model_clamp_min({0}, {1})", lambda x, low: plus_zero(x < low, low, x), ("clamp_min",), makes_zeros=True
+)
+CLAMP_MAX = Elementwise("clamp_max", "model_clamp_max({0}, {1})", lambda x, high: plus_zero(x > high, high, x), ("clamp_max",))
+
+
+def _lower(builder: Builder, node: torch.fx.Node) -> Value:
+    require_dtype(node, "float32")
+    given = arguments(node)
+    x, low, high = builder.value(node, node.args[0]), given.get("min"), given.get("max")
+    for limit in (low, high):
+        if isinstance(limit, torch.fx.Node):
+            raise refuse(node, "clamp with a tensor as limit", "numbers")
+    if low is not None and high is not None:
+        return builder.map(node, CLAMP, x, number(low), number(high))
+    limit, function = (high, CLAMP_MAX) if low is None else (low, CLAMP_MIN)
+    return builder.map(node, function, x, number(cast(float, limit)))
+
+
+def _lower_relu6(builder: Builder, node: torch.fx.Node) -> Value:
+    return builder.map(node, CLAMP, builder.value(node, node.args[0]), number(0.0), number(6.0))
+
+
+OPERATORS = (
+    Operator(("aten.clamp.default", "aten.clamp_min.default", "aten.clamp_max.default"), _lower, ("clamp",)),
+    Operator(("aten.relu6.default",), _lower_relu6, ("ReLU6",)),
+    unary(CLAMP, "aten.hardtanh.default", constants=("min_val", "max_val"), words=("Hardtanh",)),
+)

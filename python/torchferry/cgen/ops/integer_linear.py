@@ -1,0 +1,166 @@
+"""Matrix products of an int8 graph: exact sums of bytes times signed bytes, in 32 bits and so in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from torchferry.cgen.ir import OneToOne
+from torchferry.cgen.lowering import Operator
+from torchferry.cgen.packing import PANEL_COMMENTS, in_panels, padded
+from torchferry.cgen.scales import (
+    BYTE_MOST,
+    Bytes,
+    Finish,
+    describe_finish,
+    finish_expression,
+    finish_sums,
+    finish_tables,
+    finished_dtype,
+)
+from torchferry.cgen.target import Scope, Scratch, Table, over_rows
+from torchferry.cgen.text import OWN
+from torchferry.cgen.values import Array, Doubles, Integers, Value
+from torchferry.errors import ExitCode, FerryError
+
+GROUP = 4  # inputs whose weights for one output lie together: what one VNNI instruction adds to a sum
+WEIGHT_MOST = 127  # symmetric: -128 is not used
+BIAS_MOST = 2**29  # a row whose bias would be more steps gets a coarser step
+SUM_MOST = 2**31 - 1
+
+
+@dataclass(frozen=True, eq=False)
+class IntegerLinear(OneToOne):
+    """sums[row] = weight x[row] + bias, exact in 32 bits, from bytes and signed bytes; `finish` makes the output of them.
+
+    x is a matrix [rows, columns], `weight` is [results, columns].
+    """
+
+    x: Value
+    weight: Integers
+    bias: Integers
+    finish: Finish
+    output: Value
+    label: str
+
+    notes = (
+        "Products are of unsigned bytes and int8 weights, with one scale per output; their sums are exact, and between two products",
+        "everything is integers. What float32 there is follows the rules below.",
+    )
+
+    @property
+    def columns(self) -> int:
+        """Columns of x."""
+        return int(self.weight.shape[1])
+
+    @property
+    def results(self) -> int:
+        """Columns of the output."""
+        return int(self.weight.shape[0])
+
+    @property
+    def rows(self) -> int:
+        """Rows of x per sample, 1 for a plain vector."""
+        return self.x.size // self.columns
+
+    def problems(self) -> Iterator[str]:
+        """Yield what is wrong with shapes and dtypes."""
+        expected = finished_dtype(self.finish)
+        if (self.x.dtype, self.output.dtype) != ("uint8", expected):
+            yield f"{self.x.dtype} to {self.output.dtype}, expected uint8 to {expected}"
+        if self.x.size % self.columns or self.output.size != self.rows * self.results:
+            yield f"{self.x.size} elements to {self.output.size}, expected rows of {self.columns} to rows of {self.results}"
+        if self.bias.shape != (self.results,):
+            yield f"a bias of shape {list(self.bias.shape)}, expected [{self.results}]"
+
+    def compute(self, *inputs: Array) -> tuple[Array, ...]:
+        """Return bytes or floats [N, rows * results] of bytes [N, rows * columns]."""
+        rows = inputs[0].reshape(-1, self.columns)
+        # In float64 and so in BLAS: sums below 2^53 are exact whatever their order.
+        sums = (rows.astype(np.float64) @ self.weight.T.astype(np.float64)).astype(np.int64) + self.bias
+        return (finish_sums(self.finish, sums).reshape(len(inputs[0]), -1),)
+
+    def describe(self) -> str:
+        """Name it for the list of layers."""
+        text = f"int8 Linear {self.columns} -> {self.results}" + (f" on {self.rows} rows" if self.rows > 1 else "")
+        return ", ".join((text, *describe_finish(self.finish)))
+
+    def promises(self, caller: tuple[Value, ...]) -> Iterator[str]:
+        """Yield what becomes of numbers that the calibration did not see."""
+        del caller
+        yield "What is beyond the range of the calibration data saturates."
+
+    @cached_property
+    def _tables(self) -> tuple[Table, ...]:
+        groups = -(-self.columns // GROUP)
+        whole = np.zeros((self.results, groups * GROUP), np.int8)
+        whole[:, : self.columns] = self.weight
+        wide, narrow = in_panels(whole.reshape(self.results, groups, GROUP).transpose(1, 0, 2))  # [groups, results, 4]
+        comments = PANEL_COMMENTS["four inputs"]
+        steps = "one per output, in steps of the sum, with what the zero of the inputs adds"
+        return (
+            Table("wide", "int8_t", wide, comments[0]),
+            Table("narrow", "int8_t", narrow, comments[1]),
+            Table("bias", "int32_t", padded(self.bias.astype(np.int32)), steps),
+            *finish_tables(self.finish),
+        )
+
+    def tables(self) -> tuple[Table, ...]:
+        """Return weights, bias and what makes the output of the sums."""
+        return self._tables
+
+    def scratch(self) -> tuple[Scratch, ...]:
+        """Return room for the sums of one row."""
+        return (Scratch("sums", "sums", self.results),)
+
+    def emit(self, scope: Scope) -> list[str]:
+        """Return one product per row."""
+        scope.use("integer_columns")
+        x, y = scope.row(self.x, self.rows, self.columns), scope.row(self.output, self.rows, self.results)
+        sizes = {table.kind: table.array.size for table in self.tables()}
+        wide, narrow = ("wide" if sizes["wide"] else "narrow"), ("narrow" if sizes["narrow"] else "wide")
+        names = ", ".join(scope.table(kind) for kind in (wide, narrow, "bias"))
+        element = f"{y}[j]" if self.rows == 1 else f"({y})[j]"
+        return over_rows(
+            self.rows,
+            [
+                f"  {OWN}integer_columns({self.columns}, {self.results}, {x}, {names}, sums);",
+                f"  for (size_t j = 0; j < {self.results}; ++j) {{",
+                f"    {element} = {finish_expression(self.finish, scope)};",
+                "  }",
+            ],
+        )
+
+
+def in_steps(weight: Doubles, bias: Doubles, kind: Bytes, name: str) -> tuple[Integers, Integers, Doubles]:
+    """Return weights -127..127 [results, columns] and biases [results] in steps of the sums, and what a step of each column means.
+
+    `kind` is what the bytes mean. Raises FerryError(FORMAT) where a sum of the product `name` could leave 32 bits.
+    """
+    largest = np.abs(weight).max(axis=1) / WEIGHT_MOST
+    step = np.maximum(largest, np.abs(bias) / (kind.scale * BIAS_MOST))
+    step = np.where(step > 0, step, 1.0)
+    steps = np.rint(weight / step[:, None]).astype(np.int64)
+    unit = step * kind.scale
+    offset = np.rint(bias / unit).astype(np.int64) - kind.zero * steps.sum(axis=1)
+    _require_32_bits(steps, offset, name)
+    return steps, offset, unit
+
+
+def _require_32_bits(weight: Integers, bias: Integers, name: str) -> None:
+    """No partial sum, in whatever order, leaves 32 bits."""
+    above = np.maximum(bias, 0) + BYTE_MOST * np.maximum(weight, 0).sum(axis=1)
+    below = np.minimum(bias, 0) + BYTE_MOST * np.minimum(weight, 0).sum(axis=1)
+    most = int(max(above.max(), -below.min()))
+    if most > SUM_MOST:
+        raise FerryError(
+            ExitCode.FORMAT,
+            f"c-int8: {name}: got {weight.shape[1]} inputs with sums up to {most}, expected at most {SUM_MOST} (32 bits); "
+            "make the layer narrower or leave out --quantize int8",
+        )
+
+
+OPERATORS: tuple[Operator, ...] = ()

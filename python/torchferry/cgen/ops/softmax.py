@@ -1,0 +1,92 @@
+"""Softmax and its logarithm over the last dim."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch.fx
+
+from torchferry.cgen import elementary
+from torchferry.cgen.builder import Builder, sample_shape
+from torchferry.cgen.ir import OneToOne
+from torchferry.cgen.lowering import Operator, arguments, last_dim, require_dtype
+from torchferry.cgen.pairwise import add_halves
+from torchferry.cgen.refusal import module_path
+from torchferry.cgen.target import Scope, over_rows
+from torchferry.cgen.text import OWN
+from torchferry.cgen.values import Array, Value
+
+SUM_LANES = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Softmax(OneToOne):
+    """y = e^(x - max x) / sum over rows of `width` elements, or its logarithm (x - max x) - log(sum).
+
+    The sum has eight partial sums over j mod 8 in rising order of j, which are added pairwise.
+    """
+
+    x: Value
+    width: int
+    logarithm: bool
+    output: Value
+    label: str
+
+    @property
+    def rows(self) -> int:
+        """Rows per sample."""
+        return self.x.size // self.width
+
+    def problems(self) -> Iterator[str]:
+        """Yield what is wrong with shapes and dtypes."""
+        if (self.x.dtype, self.output.dtype) != ("float32", "float32"):
+            yield f"{self.x.dtype} to {self.output.dtype}, expected float32 to float32"
+        if self.x.size != self.output.size or self.x.size % self.width:
+            yield f"{self.x.size} elements to {self.output.size}, expected as many in rows of {self.width}"
+
+    def compute(self, *inputs: Array) -> tuple[Array, ...]:
+        """Return softmax [N, size] of x [N, size]."""
+        x = inputs[0].reshape(-1, self.width)
+        largest = x[:, 0]
+        for j in range(1, self.width):
+            largest = np.where(largest < x[:, j], x[:, j], largest)
+        shifted = x - (largest[:, None] + np.float32(0))
+        e = elementary.exp(shifted)
+        sums = np.zeros((SUM_LANES, len(x)), np.float32)
+        for j in range(self.width):
+            sums[j % SUM_LANES] += e[:, j]
+        total = add_halves(sums)[:, None]
+        result = shifted - elementary.log(total) if self.logarithm else e / total
+        return (result.reshape(inputs[0].shape),)
+
+    def describe(self) -> str:
+        """Name it for the list of layers."""
+        return "log_softmax" if self.logarithm else "softmax"
+
+    def emit(self, scope: Scope) -> list[str]:
+        """Return one call per row."""
+        scope.use(self.describe())
+        x, y = (scope.row(value, self.rows, self.width) for value in (self.x, self.output))
+        return over_rows(self.rows, [f"  {OWN}{self.describe()}({self.width}, {x}, {y});"])
+
+
+def _lower(builder: Builder, node: torch.fx.Node, *, logarithm: bool) -> Value:
+    require_dtype(node, "float32")
+    x, width = builder.as_float(node, builder.value(node, node.args[0])), last_dim(node, arguments(node)["dim"])
+    output = Value(node.name, sample_shape(node), "float32")
+    builder.nodes.append(Softmax(x, width, logarithm, output, module_path(node)))
+    return output
+
+
+OPERATORS = (
+    Operator(
+        ("aten.softmax.int", "aten._softmax.default"), lambda builder, node: _lower(builder, node, logarithm=False), ("softmax",)
+    ),
+    Operator(
+        ("aten.log_softmax.int", "aten._log_softmax.default"),
+        lambda builder, node: _lower(builder, node, logarithm=True),
+        ("log_softmax",),
+    ),
+)

@@ -1,0 +1,73 @@
+"""The step from exact sums to bytes in fixed-point integers, through the elementwise functions in between."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil, log2
+
+import numpy as np
+
+from torchferry.cgen.ir import Map
+from torchferry.cgen.scales import BYTE_MOST, Bytes, Range, ToBytes
+from torchferry.cgen.values import Doubles, Floats, Integers, Value
+
+TABLE_SIZE = 1024  # indices per byte: about four where the function is steepest
+SEARCH_POINTS = 1 << 14
+MULTIPLIER_BITS = 30
+OFFSET_BITS = 60  # with sums of 31 bits and multipliers of 30, sum * multiplier + offset stays below 2^62
+SHIFT_MOST = 46
+FINEST = 256  # a byte or index is never less than this part of a step of the sums, nor worth less
+SMALLEST_SCALE = 2.0**-100
+
+
+def bytes_for(seen: Range, smallest_scale: float = SMALLEST_SCALE) -> Bytes:
+    """0 is exactly a byte; the calibrated range and 0 fill 0..255."""
+    low, high = min(seen.low, 0.0), max(seen.high, 0.0)
+    scale = max((high - low) / BYTE_MOST, smallest_scale) if high > low else 1.0
+    return Bytes(scale, round(-low / scale))
+
+
+def to_bytes(chain: Sequence[Map], unit: Doubles, before: Range, after: Range) -> tuple[ToBytes, Bytes]:
+    """The step for sums of `unit` (per column) through the elementwise functions of `chain`.
+
+    `before` and `after`: the calibrated ranges at both ends of the chain.
+    """
+    functions = tuple(node.function.name for node in chain)
+    if all(node.function.cuts_negatives for node in chain):  # as the lower end of the bytes does
+        kind = bytes_for(after, float(unit.max()) / FINEST)
+        return _fixed_point(unit, -kind.zero * kind.scale, kind.scale, np.zeros(0, np.int64), functions), kind
+    kind = bytes_for(after)
+    low, high = _where_bytes_change(chain, before, kind)
+    step = max((high - low) / (TABLE_SIZE - 1), float(unit.max()) / FINEST)
+    table = _function_bytes(chain, low + step * np.arange(TABLE_SIZE, dtype=np.float64), kind)
+    return _fixed_point(unit, low, step, table, functions), kind
+
+
+def _fixed_point(unit: Doubles, low: float, step: float, table: Integers, functions: tuple[str, ...]) -> ToBytes:
+    """index = round((sum * unit - low) / step) as (sum * multiplier + offset) >> shift."""
+    ratio = unit / step
+    shift = min(SHIFT_MOST, MULTIPLIER_BITS - ceil(log2(ratio.max())), OFFSET_BITS - ceil(log2(abs(low) / step + 1)))
+    multiplier = np.rint(ratio * 2.0**shift).astype(np.int64)
+    offset = round(-low / step * 2.0**shift) + (1 << (shift - 1))
+    return ToBytes(multiplier, offset, shift, table, functions)
+
+
+def _where_bytes_change(chain: Sequence[Map], before: Range, kind: Bytes) -> tuple[float, float]:
+    """The part of the calibrated range, and a quarter on each side of it, outside which the function's byte is constant."""
+    margin = (before.high - before.low) / 4
+    points = np.linspace(before.low - margin, before.high + margin, SEARCH_POINTS)
+    changes = np.flatnonzero(np.diff(_function_bytes(chain, points, kind)))
+    if not len(changes):
+        return before.low, before.low + 1.0
+    return float(points[changes[0]]), float(points[changes[-1] + 1])
+
+
+def _function_bytes(chain: Sequence[Map], points: Doubles, kind: Bytes) -> Integers:
+    """The byte for each argument of the chain, whose maps have one argument and numbers that hold for every column."""
+    values: dict[Value, Floats] = {chain[0].inputs[0]: points.astype(np.float32)}
+    with np.errstate(all="ignore"):
+        for node in chain:
+            values[node.output] = node.apply(values).astype(np.float32)
+    results = np.nan_to_num(values[chain[-1].output].astype(np.float64) / kind.scale, nan=0.0)
+    made: Integers = np.clip(np.rint(results) + kind.zero, 0, BYTE_MOST).astype(np.int64)
+    return made

@@ -1,0 +1,19 @@
+"""Which passes run in which order. The graph is verified after each, and a broken one is named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torchferry.cgen.ir import Graph
+from torchferry.cgen.passes.fold import drop_dead, fold_after, fold_before, mark_zeros, read_bytes
+from torchferry.cgen.verify import verify
+
+Pass = Callable[[Graph], Graph]
+SIMPLIFY: tuple[Pass, ...] = (drop_dead, fold_after, fold_before, read_bytes, mark_zeros)
+
+
+def run(graph: Graph, passes: tuple[Pass, ...] = SIMPLIFY) -> Graph:
+    """Return the graph after all passes. Raises FerryError(INTERNAL) that names the pass whose graph is broken."""
+    for step in passes:
+        graph = verify(step(graph), step.__name__)
+    return graph

@@ -1,0 +1,127 @@
+"""What bytes and sums of an int8 graph mean, and the two ways on from exact sums: to bytes in integers, or to float32."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from typing_extensions import assert_never
+
+from torchferry.cgen.target import Scope, Table
+from torchferry.cgen.text import OWN
+from torchferry.cgen.values import Array, Doubles, DType, Integers
+
+BYTE_MOST = 255
+
+
+@dataclass(frozen=True)
+class Range:
+    """The smallest and the largest number that a value was."""
+
+    low: float
+    high: float
+
+    def joined(self, other: Range) -> Range:
+        """Return the range of both."""
+        return Range(min(self.low, other.low), max(self.high, other.high))
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """What a byte u means: (u - zero) * scale."""
+
+    scale: float
+    zero: int
+
+
+@dataclass(frozen=True, eq=False)
+class ToBytes:
+    """Sums -> bytes in integers: index = (sum * multiplier[column] + offset) >> shift, kept within 0..last; then table[index].
+
+    An empty table: the index is the byte. `functions` are the elementwise functions that the step stands for.
+    """
+
+    multiplier: Integers
+    offset: int
+    shift: int
+    table: Integers
+    functions: tuple[str, ...]
+
+    @property
+    def last(self) -> int:
+        """The largest index."""
+        return len(self.table) - 1 if len(self.table) else BYTE_MOST
+
+
+@dataclass(frozen=True, eq=False)
+class ToFloats:
+    """Sums -> float32: (float) sum * scale[column]."""
+
+    scale: Doubles
+
+
+Finish = ToBytes | ToFloats
+
+
+def finished_dtype(finish: Finish) -> DType:
+    """Return the dtype of what becomes of the sums."""
+    match finish:
+        case ToBytes():
+            return "uint8"
+        case ToFloats():
+            return "float32"
+        case _:
+            assert_never(finish)
+
+
+def finish_sums(finish: Finish, sums: Integers) -> Array:
+    """Return the bytes or floats [rows, columns] of sums [rows, columns]."""
+    match finish:
+        case ToFloats(scale):
+            return sums.astype(np.float32) * scale.astype(np.float32)
+        case ToBytes():
+            scaled = sums * finish.multiplier + finish.offset
+            index = np.minimum(np.where(scaled < 0, 0, scaled >> finish.shift), finish.last)
+            return (finish.table[index] if len(finish.table) else index).astype(np.uint8)
+        case _:
+            assert_never(finish)
+
+
+def finish_tables(finish: Finish) -> tuple[Table, ...]:
+    """Return the constant arrays of the way on."""
+    match finish:
+        case ToFloats(scale):
+            return (Table("scale", "float", scale.astype(np.float32), "one per output: what one step of the sum means"),)
+        case ToBytes(multiplier, table=table):
+            steps = "one per output, fixed point: what one step of the sum is in steps of the result"
+            return (
+                Table("multiplier", "int32_t", multiplier.astype(np.int32), steps),
+                Table("bytes", "uint8_t", table.astype(np.uint8), "the byte of the activation function for each index"),
+            )
+        case _:
+            assert_never(finish)
+
+
+def finish_expression(finish: Finish, scope: Scope) -> str:
+    """Return the C expression of what becomes of sums[j]."""
+    match finish:
+        case ToFloats():
+            return f"(float)sums[j] * {scope.table('scale')}[j]"
+        case ToBytes():
+            scope.use("index")
+            multiplier = f"{scope.table('multiplier')}[j]"
+            index = f"{OWN}index(sums[j], {multiplier}, INT64_C({finish.offset}), {finish.shift}, {finish.last})"
+            return f"{scope.table('bytes')}[{index}]" if len(finish.table) else f"(uint8_t){index}"
+        case _:
+            assert_never(finish)
+
+
+def describe_finish(finish: Finish) -> tuple[str, ...]:
+    """Name what becomes of the sums for the list of layers."""
+    match finish:
+        case ToFloats():
+            return ("to float",)
+        case ToBytes():
+            return (*finish.functions, "to bytes")
+        case _:
+            assert_never(finish)

@@ -1,0 +1,94 @@
+"""What an operator says about its C, and what the printer of a function offers it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from typing_extensions import assert_never
+
+from torchferry.cgen.values import Array, DType, Value
+
+Area = Literal["integers", "floats", "sums", "bytes", "rows"]  # parts of the workspace, widest element first but for `rows`
+
+
+def c_type(dtype: DType) -> str:
+    """Return the C type in which a value of that dtype is stored in a sample's struct."""
+    match dtype:
+        case "float32":
+            return "float"
+        case "int64":
+            return "int64_t"
+        case "uint8" | "bool":
+            return "uint8_t"
+        case _:
+            assert_never(dtype)
+
+
+def local_type(dtype: DType) -> str:
+    """Return the C type of a local variable of that dtype: of a comparison C gives an int."""
+    match dtype:
+        case "float32":
+            return "float"
+        case "int64":
+            return "int64_t"
+        case "uint8":
+            return "uint8_t"
+        case "bool":
+            return "int"
+        case _:
+            assert_never(dtype)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A constant array of a layer: `kind` becomes part of its name, `comment` says in which order its elements lie."""
+
+    kind: str
+    ctype: str
+    array: Array
+    comment: str
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """`size` elements of workspace that a node needs while it runs; `name` is the parameter.
+
+    `shared`: four samples that are computed together need it once.
+    """
+
+    name: str
+    area: Area
+    size: int
+    shared: bool = False
+
+
+class Scope(Protocol):
+    """The C function of a layer while it is printed."""
+
+    def use(self, *kernels: str) -> None:
+        """Declare that the printed lines call these files of `kernels/`."""
+
+    def pointer(self, value: Value) -> str:
+        """Return the name of the pointer to a value's first element."""
+
+    def row(self, value: Value, rows: int, width: int) -> str:
+        """Return the pointer to row `row` of a value [rows, width]; with one row, to its first element."""
+
+    def table(self, kind: str) -> str:
+        """Return the name of a table of the node, by its kind."""
+
+    def singly(self) -> list[str]:
+        """Return the lines that run the layer for each of four samples by itself."""
+
+
+def over_rows(rows: int, body: list[str]) -> list[str]:
+    """Return the lines once for each `row`."""
+    if rows == 1:
+        return body
+    return [f"  for (size_t row = 0; row < {rows}; ++row) {{", *(f"  {line}" for line in body), "  }"]
+
+
+def per_sample(body: list[str]) -> list[str]:
+    """Return the lines once for each sample `r` of four."""
+    return ["  for (size_t r = 0; r < 4; ++r) {", *body, "  }"]

@@ -1,0 +1,43 @@
+"""C text: the model's own prefix, and numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+from typing_extensions import assert_never
+
+from torchferry.cgen.values import DType
+
+# What stands for the model's own prefix in printed text until `named` puts it in: nothing that the user wrote can contain it.
+OWN = "§"
+
+
+def own(text: str) -> str:
+    """Return text of ours, in which `model_` and `MODEL_` mean the prefix, with the sign for it."""
+    return text.replace("MODEL_", OWN + OWN).replace("model_", OWN)
+
+
+def named(text: str, prefix: str) -> str:
+    """Return the text with the model's own prefix."""
+    return text.replace(OWN + OWN, f"{prefix.upper()}_").replace(OWN, f"{prefix}_")
+
+
+def hex_float(value: float) -> str:
+    """Write a float32 exactly: `0x1.8p-1f`; a negative one in parentheses, so that it can follow any operator."""
+    if value != value or value in (float("inf"), float("-inf")):
+        raise ValueError(f"{value} has no literal")
+    mantissa, _, exponent = float(value).hex().partition("p")
+    if "." in mantissa:
+        mantissa = mantissa.rstrip("0").rstrip(".")
+    text = f"{mantissa}p{exponent}f"
+    return f"({text})" if text.startswith("-") else text
+
+
+def literal(value: float, dtype: DType) -> str:
+    """Write one number of a dtype as a C constant expression."""
+    match dtype:
+        case "float32":
+            return hex_float(float(np.float32(value)))
+        case "int64" | "uint8" | "bool":
+            return str(int(value))
+        case _:
+            assert_never(dtype)
