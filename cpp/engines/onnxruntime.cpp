@@ -1,14 +1,9 @@
 // The engine `onnxruntime`: runs an ONNX model with ONNX Runtime's C API, on `cpu`.
 //
-// The only file that includes ONNX Runtime. The model is loaded from the verified bytes; its own description of inputs and
-// outputs is held to the contract before it is run. The API's table is asked for in the version of the header that this was
-// compiled with, so that a newer library serves as well.
-#include <onnxruntime_c_api.h>
-
+// The model is loaded from the verified bytes; its own description of inputs and outputs is held to the contract before it is
+// run. ONNX Runtime's library is opened when the plugin is (onnxruntime_library.hpp); nothing is linked to it.
 #include <algorithm>
-#include <array>
 #include <chrono>
-#include <cstring>
 #include <memory>
 #include <new>
 #include <string>
@@ -17,51 +12,14 @@
 #include <vector>
 
 #include "ferry/engine.h"
+#include "onnxruntime_values.hpp"
 #include "refusal.hpp"
 
 namespace {
 
+using namespace ferry::onnx;
 using ferry::engines::Refusal;
 using ferry::engines::refuse;
-
-// ---- the C API --------------------------------------------------------------------------------------------------------
-
-const char* library_version() { return OrtGetApiBase()->GetVersionString(); }
-
-// Null where the library is older than the header.
-const OrtApi* find_api() noexcept {
-  static const OrtApi* const found = OrtGetApiBase()->GetApi(ORT_API_VERSION);
-  return found;
-}
-
-const OrtApi& api() {
-  if (const auto* found = find_api()) return *found;
-  throw Refusal{FERRY_UNAVAILABLE, std::string("got ONNX Runtime ") + library_version() + ", expected one with C API " +
-                                       std::to_string(ORT_API_VERSION) + ", for which this plugin was built"};
-}
-
-std::string first_line(const char* text) { return {text, std::strcspn(text, "\n")}; }
-
-// Throws where ONNX Runtime gives an error.
-void require(OrtStatus* status, std::int32_t code, std::string_view task) {
-  if (status == nullptr) return;
-  auto text = std::string(task) + ": " + first_line(api().GetErrorMessage(status));
-  api().ReleaseStatus(status);
-  throw Refusal{code, std::move(text)};
-}
-
-template <typename T, void (*OrtApi::*Release)(T*)>
-struct Releaser {
-  void operator()(T* object) const noexcept { (find_api()->*Release)(object); }
-};
-using Environment = std::unique_ptr<OrtEnv, Releaser<OrtEnv, &OrtApi::ReleaseEnv>>;
-using Options = std::unique_ptr<OrtSessionOptions, Releaser<OrtSessionOptions, &OrtApi::ReleaseSessionOptions>>;
-using Session = std::unique_ptr<OrtSession, Releaser<OrtSession, &OrtApi::ReleaseSession>>;
-using Memory = std::unique_ptr<OrtMemoryInfo, Releaser<OrtMemoryInfo, &OrtApi::ReleaseMemoryInfo>>;
-using Value = std::unique_ptr<OrtValue, Releaser<OrtValue, &OrtApi::ReleaseValue>>;
-using Type = std::unique_ptr<OrtTypeInfo, Releaser<OrtTypeInfo, &OrtApi::ReleaseTypeInfo>>;
-using Description =
-    std::unique_ptr<OrtTensorTypeAndShapeInfo, Releaser<OrtTensorTypeAndShapeInfo, &OrtApi::ReleaseTensorTypeAndShapeInfo>>;
 
 // Runs `body` and turns every exception into a code and one line.
 template <typename Body>
@@ -77,87 +35,13 @@ std::int32_t guarded(ferry_engine_error* error, Body&& body) noexcept {
   }
 }
 
-// ---- tensors ----------------------------------------------------------------------------------------------------------
-
-constexpr std::array element_types = {
-    ONNX_TENSOR_ELEMENT_DATA_TYPE_BOOL,  ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT8,
-    ONNX_TENSOR_ELEMENT_DATA_TYPE_INT16, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64,
-    ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, ONNX_TENSOR_ELEMENT_DATA_TYPE_DOUBLE};  // by FERRY_BOOL ...
-constexpr std::array<std::size_t, element_types.size()> element_sizes = {1, 1, 1, 2, 4, 8, 4, 8};
-
-constexpr auto broken = "the model does not describe itself";
-
-// A tensor's dtype, -1 where no contract can name it, and its dims, of which free ones are -1.
-struct Shape {
-  std::int32_t dtype = -1;
-  std::vector<std::int64_t> dims;
-};
-
-Shape read_shape(const OrtTensorTypeAndShapeInfo* info) {
-  auto type = ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
-  std::size_t rank = 0;
-  require(api().GetTensorElementType(info, &type), FERRY_FORMAT, broken);
-  require(api().GetDimensionsCount(info, &rank), FERRY_FORMAT, broken);
-  Shape shape{-1, std::vector<std::int64_t>(rank)};
-  require(api().GetDimensions(info, shape.dims.data(), rank), FERRY_FORMAT, broken);
-  const auto* found = std::find(element_types.begin(), element_types.end(), type);
-  if (found != element_types.end()) shape.dtype = static_cast<std::int32_t>(found - element_types.begin());
-  return shape;
-}
-
-Value borrow(const ferry_tensor_view& view, const OrtMemoryInfo* memory) {
-  OrtValue* value = nullptr;
-  static std::int64_t none = 0;
-  // The API has no tensor of const memory; it is not written to.
-  void* data = view.data == nullptr ? &none : const_cast<void*>(view.data);  // NOLINT(cppcoreguidelines-pro-type-const-cast)
-  require(api().CreateTensorWithDataAsOrtValue(memory, data, view.bytes, view.shape, static_cast<std::size_t>(view.rank),
-                                               element_types.at(static_cast<std::size_t>(view.dtype)), &value),
-          FERRY_INTERNAL, "an input could not be passed");
-  return Value(value);
-}
-
-// The outputs of one call as views.
-class Outputs {
- public:
-  Outputs(std::vector<Value> values, const std::vector<std::string>& names) : values_(std::move(values)) {
-    shapes_.reserve(values_.size());
-    for (std::size_t i = 0; i < values_.size(); ++i) add(values_[i].get(), names[i]);
-  }
-  [[nodiscard]] const std::vector<ferry_tensor_view>& views() const { return views_; }
-
- private:
-  void add(OrtValue* value, const std::string& name) {
-    OrtTensorTypeAndShapeInfo* info = nullptr;
-    require(api().GetTensorTypeAndShape(value, &info), FERRY_MISMATCH, "an output is no tensor");
-    const Description owned(info);
-    const auto& shape = shapes_.emplace_back(read_shape(info));
-    if (shape.dtype < 0)
-      throw Refusal{FERRY_MISMATCH,
-                    "output " + name + ": got a dtype that no contract can hold; cast it inside the model and export again"};
-    void* data = nullptr;
-    require(api().GetTensorMutableData(value, &data), FERRY_INTERNAL, "an output has no data");
-    std::size_t bytes = element_sizes.at(static_cast<std::size_t>(shape.dtype));
-    for (const auto dim : shape.dims) bytes *= static_cast<std::size_t>(dim);
-    views_.push_back({.name = name.c_str(),
-                      .dtype = shape.dtype,
-                      .rank = static_cast<std::int32_t>(shape.dims.size()),
-                      .shape = shape.dims.data(),
-                      .data = data,
-                      .bytes = bytes});
-  }
-
-  std::vector<Value> values_;
-  std::vector<Shape> shapes_;
-  std::vector<ferry_tensor_view> views_;
-};
-
 // ---- open -------------------------------------------------------------------------------------------------------------
 
 // One for the process; ONNX Runtime keeps its logging and global state in it.
 const OrtEnv* environment() {
   static const Environment kept = [] {
     OrtEnv* made = nullptr;
-    require(api().CreateEnv(ORT_LOGGING_LEVEL_FATAL, "ferry", &made), FERRY_UNAVAILABLE, "ONNX Runtime does not start");
+    require(api().CreateEnv(LogLevel::fatal, "ferry", &made), FERRY_UNAVAILABLE, "ONNX Runtime does not start");
     return Environment(made);
   }();
   return kept.get();
@@ -169,7 +53,7 @@ Options make_options(int threads) {
   Options options(made);
   require(api().SetIntraOpNumThreads(made, threads), FERRY_USAGE, "--threads");
   require(api().SetInterOpNumThreads(made, 1), FERRY_USAGE, "--threads");
-  require(api().SetSessionLogSeverityLevel(made, ORT_LOGGING_LEVEL_FATAL), FERRY_INTERNAL, "the log");
+  require(api().SetSessionLogSeverityLevel(made, LogLevel::fatal), FERRY_INTERNAL, "the log");
   return options;
 }
 
@@ -183,7 +67,8 @@ Session open_session(const ferry_artifact_file& file, int threads) {
 
 Memory host_memory() {
   OrtMemoryInfo* memory = nullptr;
-  require(api().CreateCpuMemoryInfo(OrtArenaAllocator, OrtMemTypeDefault, &memory), FERRY_IO, "ONNX Runtime does not start");
+  require(api().CreateCpuMemoryInfo(AllocatorKind::arena, MemoryKind::standard, &memory), FERRY_IO,
+          "ONNX Runtime does not start");
   return Memory(memory);
 }
 
@@ -244,6 +129,7 @@ std::string read_name(const OrtSession* session, std::size_t index, Name name) {
 // The names of the contract, each found in the model with its dtype and shape.
 Names match_names(const OrtSession* session, std::size_t count, const ferry_tensor_spec* specs, std::size_t expected,
                   const std::string& kind, Name name, Describe describe) {
+  const auto code = kind == "output" ? FERRY_MISMATCH : FERRY_FORMAT;
   std::vector<std::string> found;
   found.reserve(count);
   for (std::size_t i = 0; i < count; ++i) found.push_back(read_name(session, i, name));
@@ -252,14 +138,13 @@ Names match_names(const OrtSession* session, std::size_t count, const ferry_tens
   for (std::size_t i = 0; i < expected; ++i) {
     const auto at = std::find(found.begin(), found.end(), specs[i].name);
     if (at == found.end())
-      throw Refusal{kind == "output" ? FERRY_MISMATCH : FERRY_FORMAT,
-                    kind + ' ' + specs[i].name + ": got none of that name in the model, expected it; export it again"};
+      throw Refusal{code, kind + ' ' + specs[i].name + ": got none of that name in the model, expected it; export it again"};
     check_description(session, static_cast<std::size_t>(at - found.begin()), specs[i], kind, describe);
     names.push_back(*at);
   }
-  if (count != expected && kind == "input")
-    throw Refusal{FERRY_FORMAT, "got a model of " + std::to_string(count) + " inputs, expected " + std::to_string(expected) +
-                                    " as in the contract; export it again"};
+  if (count != expected)
+    throw Refusal{code, "got a model of " + std::to_string(count) + ' ' + kind + "s, expected " + std::to_string(expected) +
+                            " as in the contract; export it again"};
   return Names(std::move(names));
 }
 
@@ -322,9 +207,13 @@ void close_model(ferry_engine_model* model) noexcept { delete model; }
 
 const char* numerics() noexcept { return ""; }
 
-const char* runtime() {
-  static const std::string text = std::string("ONNX Runtime ") + library_version();
-  return text.c_str();
+const char* runtime() noexcept {
+  try {
+    static const std::string text = "ONNX Runtime " + library_version();
+    return text.c_str();
+  } catch (...) {
+    return "ONNX Runtime";
+  }
 }
 
 }  // namespace
