@@ -27,8 +27,7 @@
 #include <utility>
 #include <vector>
 
-#include "ferry/engine.h"
-#include "refusal.hpp"
+#include "ferry/engine.hpp"
 
 #if __has_include(<executorch/extension/threadpool/threadpool.h>)
 #include <executorch/extension/threadpool/threadpool.h>

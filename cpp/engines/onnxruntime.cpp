@@ -3,37 +3,20 @@
 // The model is loaded from the verified bytes; its own description of inputs and outputs is held to the contract before it is
 // run. ONNX Runtime's library is opened when the plugin is (onnxruntime_library.hpp); nothing is linked to it.
 #include <algorithm>
-#include <chrono>
-#include <memory>
-#include <new>
+#include <span>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
-#include "ferry/engine.h"
+#include "ferry/engine.hpp"
 #include "onnxruntime_values.hpp"
-#include "refusal.hpp"
 
 namespace {
 
 using namespace ferry::onnx;
-using ferry::engines::Refusal;
-using ferry::engines::refuse;
+using namespace ferry::engines;
 
-// Runs `body` and turns every exception into a code and one line.
-template <typename Body>
-std::int32_t guarded(ferry_engine_error* error, Body&& body) noexcept {
-  try {
-    return body();
-  } catch (const Refusal& refusal) {
-    return refuse(error, refusal.code, refusal.text);
-  } catch (const std::bad_alloc&) {
-    return refuse(error, FERRY_IO, "got too little memory for ONNX Runtime, expected more");
-  } catch (...) {
-    return refuse(error, FERRY_INTERNAL, "ONNX Runtime failed with an exception of an unknown type");
-  }
-}
+constexpr auto runtime_name = "ONNX Runtime";
 
 // ---- open -------------------------------------------------------------------------------------------------------------
 
@@ -94,76 +77,83 @@ struct ferry_engine_model {
 
 namespace {
 
-using Describe = OrtStatus* (*)(const OrtSession*, std::size_t, OrtTypeInfo**);
+// The inputs or the outputs: what the contract says of them, and how the model is asked.
+struct Side {
+  const char* kind;   // "input" or "output"
+  std::int32_t code;  // of a model that differs from the contract
+  std::span<const ferry_tensor_spec> specs;
+  OrtStatus* (*count)(const OrtSession*, std::size_t*);
+  OrtStatus* (*name)(const OrtSession*, std::size_t, OrtAllocator*, char**);
+  OrtStatus* (*describe)(const OrtSession*, std::size_t, OrtTypeInfo**);
+};
 
-// One input or output of the model must be the contract's: `kind` is "input" or "output".
-void check_description(const OrtSession* session, std::size_t index, const ferry_tensor_spec& spec, const std::string& kind,
-                       Describe describe) {
-  const auto code = kind == "output" ? FERRY_MISMATCH : FERRY_FORMAT;
-  OrtTypeInfo* type = nullptr;
-  require(describe(session, index, &type), FERRY_FORMAT, broken);
-  const Type owned(type);
-  const OrtTensorTypeAndShapeInfo* info = nullptr;
-  require(api().CastTypeInfoToTensorInfo(type, &info), FERRY_FORMAT, broken);
-  const auto shape = info == nullptr ? Shape{} : read_shape(info);
-  bool same = shape.dtype == spec.dtype && shape.dims.size() == static_cast<std::size_t>(spec.rank);
-  for (std::size_t axis = 0; same && axis < shape.dims.size(); ++axis)
-    same = shape.dims[axis] < 0 || (spec.shape[axis] >= 0 && shape.dims[axis] == spec.shape[axis]);
-  if (!same)
-    throw Refusal{code,
-                  kind + ' ' + spec.name + ": got another dtype or shape in the model, expected the contract's; export it again"};
-}
-
-using Name = OrtStatus* (*)(const OrtSession*, std::size_t, OrtAllocator*, char**);
-
-std::string read_name(const OrtSession* session, std::size_t index, Name name) {
+std::string read_name(const OrtSession* session, std::size_t index, const Side& side) {
   OrtAllocator* allocator = nullptr;
   require(api().GetAllocatorWithDefaultOptions(&allocator), FERRY_IO, "ONNX Runtime does not start");
   char* text = nullptr;
-  require(name(session, index, allocator, &text), FERRY_FORMAT, broken);
+  require(side.name(session, index, allocator, &text), FERRY_FORMAT, broken);
   std::string copy = text;
   require(api().AllocatorFree(allocator, text), FERRY_INTERNAL, "a name could not be freed");
   return copy;
 }
 
-// The names of the contract, each found in the model with its dtype and shape.
-Names match_names(const OrtSession* session, std::size_t count, const ferry_tensor_spec* specs, std::size_t expected,
-                  const std::string& kind, Name name, Describe describe) {
-  const auto code = kind == "output" ? FERRY_MISMATCH : FERRY_FORMAT;
-  std::vector<std::string> found;
-  found.reserve(count);
-  for (std::size_t i = 0; i < count; ++i) found.push_back(read_name(session, i, name));
+std::vector<std::string> read_names(const OrtSession* session, const Side& side) {
+  std::size_t count = 0;
+  require(side.count(session, &count), FERRY_FORMAT, broken);
   std::vector<std::string> names;
-  names.reserve(expected);
-  for (std::size_t i = 0; i < expected; ++i) {
-    const auto at = std::find(found.begin(), found.end(), specs[i].name);
+  for (std::size_t i = 0; i < count; ++i) names.push_back(read_name(session, i, side));
+  return names;
+}
+
+// One input or output of the model must be the contract's.
+void check_description(const OrtSession* session, std::size_t index, const ferry_tensor_spec& spec, const Side& side) {
+  OrtTypeInfo* type = nullptr;
+  require(side.describe(session, index, &type), FERRY_FORMAT, broken);
+  const Type owned(type);
+  const OrtTensorTypeAndShapeInfo* info = nullptr;
+  require(api().CastTypeInfoToTensorInfo(type, &info), FERRY_FORMAT, broken);
+  const auto shape = info == nullptr ? Shape{} : read_shape(info);
+  const auto dims = dims_of(spec);
+  const auto fits = [](std::int64_t model, std::int64_t contract) { return model < 0 || model == contract; };
+  if (shape.dtype != spec.dtype || !std::ranges::equal(shape.dims, dims, fits))
+    throw Refusal{side.code, std::string(side.kind) + ' ' + spec.name + ": got " + dims_text(shape.dims) +
+                                 (shape.dtype == spec.dtype ? "" : " of another dtype") + " in the model, expected " +
+                                 dims_text(dims) + " of the contract's dtype; export it again"};
+}
+
+// The names of the contract, each found in the model with its dtype and shape, and no other.
+Names match_names(const OrtSession* session, const Side& side) {
+  const auto found = read_names(session, side);
+  std::vector<std::string> names;
+  for (const auto& spec : side.specs) {
+    const auto at = std::find(found.begin(), found.end(), spec.name);
     if (at == found.end())
-      throw Refusal{code, kind + ' ' + specs[i].name + ": got none of that name in the model, expected it; export it again"};
-    check_description(session, static_cast<std::size_t>(at - found.begin()), specs[i], kind, describe);
+      throw Refusal{side.code, std::string(side.kind) + ' ' + spec.name +
+                                   ": got none of that name in the model, expected it; export it again"};
+    check_description(session, static_cast<std::size_t>(at - found.begin()), spec, side);
     names.push_back(*at);
   }
-  if (count != expected)
-    throw Refusal{code, "got a model of " + std::to_string(count) + ' ' + kind + "s, expected " + std::to_string(expected) +
-                            " as in the contract; export it again"};
+  require_count(found.size(), names.size(), side.kind, side.code);
   return Names(std::move(names));
 }
 
 std::int32_t open_model(const ferry_open_request* request, ferry_engine_model** model, ferry_engine_error* error) noexcept {
-  return guarded(error, [&] {
-    if (std::string_view(request->device) != "cpu")
-      throw Refusal{FERRY_UNAVAILABLE,
-                    std::string("--device: got ") + request->device + ", expected cpu: this plugin runs ONNX Runtime there only"};
+  return guarded(error, runtime_name, [&] {
+    require_cpu(*request, "this plugin of ONNX Runtime");
     auto session = open_session(request->files[0], request->threads);
-    std::size_t inputs = 0;
-    std::size_t outputs = 0;
-    require(api().SessionGetInputCount(session.get(), &inputs), FERRY_FORMAT, broken);
-    require(api().SessionGetOutputCount(session.get(), &outputs), FERRY_FORMAT, broken);
-    auto input_names = match_names(session.get(), inputs, request->inputs, request->input_count, "input",
-                                   api().SessionGetInputName, api().SessionGetInputTypeInfo);
-    auto output_names = match_names(session.get(), outputs, request->outputs, request->output_count, "output",
-                                    api().SessionGetOutputName, api().SessionGetOutputTypeInfo);
-    *model = new ferry_engine_model{std::move(session), host_memory(), std::move(input_names), std::move(output_names)};
-    return FERRY_OK;
+    auto inputs = match_names(session.get(), {"input",
+                                              FERRY_FORMAT,
+                                              {request->inputs, request->input_count},
+                                              api().SessionGetInputCount,
+                                              api().SessionGetInputName,
+                                              api().SessionGetInputTypeInfo});
+    auto outputs = match_names(session.get(), {"output",
+                                               FERRY_MISMATCH,
+                                               {request->outputs, request->output_count},
+                                               api().SessionGetOutputCount,
+                                               api().SessionGetOutputName,
+                                               api().SessionGetOutputTypeInfo});
+    *model = new ferry_engine_model{std::move(session), host_memory(), std::move(inputs), std::move(outputs)};
   });
 }
 
@@ -184,23 +174,17 @@ std::vector<Value> run_session(const ferry_engine_model& model, const ferry_tens
 
 std::int32_t run_model(ferry_engine_model* model, const ferry_tensor_view* inputs, std::size_t count, ferry_output_sink sink,
                        void* context, ferry_engine_error* error) noexcept {
-  return guarded(error, [&] {
+  return guarded(error, runtime_name, [&] {
     const Outputs outputs(run_session(*model, inputs, count), model->outputs.texts);
-    return sink(context, outputs.views().data(), outputs.views().size());
+    return outputs.views().send(sink, context);
   });
 }
 
 // The loop that a user of ONNX Runtime would write.
 std::int32_t run_direct(ferry_engine_model* model, const ferry_tensor_view* inputs, std::size_t count, std::size_t calls,
                         std::int64_t* nanoseconds, ferry_engine_error* error) noexcept {
-  return guarded(error, [&] {
-    for (std::size_t call = 0; call < calls; ++call) {
-      const auto start = std::chrono::steady_clock::now();
-      const auto outputs = run_session(*model, inputs, count);
-      nanoseconds[call] = std::chrono::nanoseconds(std::chrono::steady_clock::now() - start).count();
-    }
-    return FERRY_OK;
-  });
+  return guarded(error, runtime_name,
+                 [&] { time_calls(calls, nanoseconds, [&] { return run_session(*model, inputs, count); }); });
 }
 
 void close_model(ferry_engine_model* model) noexcept { delete model; }

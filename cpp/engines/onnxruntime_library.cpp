@@ -4,8 +4,7 @@
 
 #include <filesystem>
 
-#include "ferry/engine.h"
-#include "refusal.hpp"
+#include "ferry/engine.hpp"
 
 namespace ferry::onnx {
 

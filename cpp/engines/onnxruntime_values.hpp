@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "ferry/engine.h"
+#include "ferry/engine.hpp"
 #include "onnxruntime_library.hpp"
 
 namespace ferry::onnx {
@@ -45,14 +45,13 @@ struct Shape {
 class Outputs {
  public:
   Outputs(std::vector<Value> values, const std::vector<std::string>& names);
-  [[nodiscard]] const std::vector<ferry_tensor_view>& views() const { return views_; }
+  [[nodiscard]] const engines::Views& views() const { return views_; }
 
  private:
   void add(OrtValue* value, const std::string& name);
 
   std::vector<Value> values_;
-  std::vector<Shape> shapes_;
-  std::vector<ferry_tensor_view> views_;
+  engines::Views views_;
 };
 
 }  // namespace ferry::onnx
