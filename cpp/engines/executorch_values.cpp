@@ -35,7 +35,7 @@ void check_tensor(const std::string& where, const executorch::runtime::TensorInf
 }
 
 Limits check_inputs(const MethodMeta& meta, const ferry_open_request& request) {
-  require_count(meta.num_inputs(), request.input_count, "input", FERRY_FORMAT);
+  require_count(meta.num_inputs(), request.input_count, "input", FERRY_FORMAT, "program");
   Limits limits;
   for (std::size_t i = 0; i < request.input_count; ++i) {
     const auto info = meta.input_tensor_meta(i);
@@ -47,7 +47,7 @@ Limits check_inputs(const MethodMeta& meta, const ferry_open_request& request) {
 }
 
 void check_outputs(const MethodMeta& meta, const ferry_open_request& request) {
-  require_count(meta.num_outputs(), request.output_count, "output", FERRY_FORMAT);
+  require_count(meta.num_outputs(), request.output_count, "output", FERRY_FORMAT, "program");
   for (std::size_t i = 0; i < request.output_count; ++i) {
     const auto info = meta.output_tensor_meta(i);
     require(info.error(), FERRY_FORMAT, "got a program whose outputs are not all tensors");

@@ -63,6 +63,17 @@ TEST(RequireCpu, RefusesAnyOtherDevice) {
   }
 }
 
+TEST(RequireCount, SaysHowManyTheModelHas) {
+  EXPECT_NO_THROW(require_count(2, 2, "input", FERRY_FORMAT));
+  try {
+    require_count(3, 2, "output", FERRY_MISMATCH, "program");
+    FAIL() << "three outputs were taken for two";
+  } catch (const Refusal& refusal) {
+    EXPECT_EQ(refusal.code, FERRY_MISMATCH);
+    EXPECT_EQ(refusal.text, "got a program of 3 outputs, expected 2 as in the contract; export it again");
+  }
+}
+
 TEST(ElementSize, IsThatOfTheCType) {
   EXPECT_EQ(element_size(FERRY_BOOL), sizeof(bool));
   EXPECT_EQ(element_size(FERRY_UINT8), sizeof(std::uint8_t));

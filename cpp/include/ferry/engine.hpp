@@ -79,10 +79,12 @@ inline void require_cpu(const ferry_open_request& request, std::string_view runt
                 std::string("--device: got ") + request.device + ", expected cpu: " + std::string(runtime) + " runs there only"};
 }
 
-// Throws Refusal(`code`) unless the model has as many inputs or outputs as the contract. `what`: "input" or "output".
-inline void require_count(std::size_t got, std::size_t expected, std::string_view what, std::int32_t code) {
+// Throws Refusal(`code`) unless the model has as many inputs or outputs as the contract. `what`: "input" or "output"; `model`:
+// what the runtime calls a model.
+inline void require_count(std::size_t got, std::size_t expected, std::string_view what, std::int32_t code,
+                          std::string_view model = "model") {
   if (got == expected) return;
-  throw Refusal{code, "got a model of " + std::to_string(got) + ' ' + std::string(what) + "s, expected " +
+  throw Refusal{code, "got a " + std::string(model) + " of " + std::to_string(got) + ' ' + std::string(what) + "s, expected " +
                           std::to_string(expected) + " as in the contract; export it again"};
 }
 
