@@ -7,7 +7,6 @@
 #include <c10/core/InferenceMode.h>
 #include <torch/csrc/inductor/aoti_runner/model_container_runner.h>
 
-#include <chrono>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -17,7 +16,7 @@
 
 #include "aoti_package.hpp"
 #include "aoti_requirements.hpp"
-#include "ferry/engine.h"
+#include "ferry/engine.hpp"
 #include "libtorch_host.hpp"
 #include "libtorch_values.hpp"
 #include "private_folder.hpp"
@@ -25,6 +24,7 @@
 namespace {
 
 using namespace ferry::libtorch;
+using ferry::engines::time_calls;
 using torch::inductor::AOTIModelContainerRunner;
 
 }  // namespace
@@ -52,7 +52,7 @@ const ferry_artifact_file& choose_file(const ferry_open_request& request, at::De
 
 ferry::aoti::Library judge(const ferry_artifact_file& file) {
   try {
-    return ferry::aoti::open_package(file.path, {static_cast<const std::byte*>(file.data), file.bytes});
+    return ferry::aoti::open_package(file.path, ferry::engines::bytes_of(file));
   } catch (const ferry::aoti::PackageError& error) {
     throw Refusal{FERRY_FORMAT, error.what()};
   }
@@ -93,7 +93,6 @@ std::int32_t open_model(const ferry_open_request* request, ferry_engine_model** 
     const auto device = find_device(request->device);
     auto& library = load_once(choose_file(*request, device), device);
     *model = new ferry_engine_model{&library, device, request->threads};
-    return FERRY_OK;
   });
 }
 
@@ -122,13 +121,7 @@ std::int32_t run_model(ferry_engine_model* model, const ferry_tensor_view* input
     const auto outputs = run_library(*model, inputs, count);
     std::vector<ferry_tensor_view> views;
     views.reserve(outputs.size());
-    for (const auto& output : outputs)
-      views.push_back({.name = nullptr,
-                       .dtype = dtype_of(output),
-                       .rank = static_cast<std::int32_t>(output.dim()),
-                       .shape = output.sizes().data(),
-                       .data = output.const_data_ptr(),
-                       .bytes = output.nbytes()});
+    for (const auto& output : outputs) views.push_back(view_of(nullptr, output));
     return sink(context, views.data(), views.size());
   });
 }
@@ -139,12 +132,7 @@ std::int32_t run_direct(ferry_engine_model* model, const ferry_tensor_view* inpu
   return guarded(error, FERRY_FORMAT, run_task, [&] {
     const c10::InferenceMode inference;
     use_threads(model->threads);
-    for (std::size_t call = 0; call < calls; ++call) {
-      const auto start = std::chrono::steady_clock::now();
-      const auto outputs = run_library(*model, inputs, count);
-      nanoseconds[call] = std::chrono::nanoseconds(std::chrono::steady_clock::now() - start).count();
-    }
-    return FERRY_OK;
+    time_calls(calls, nanoseconds, [&] { return run_library(*model, inputs, count); });
   });
 }
 

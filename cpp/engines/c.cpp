@@ -2,25 +2,22 @@
 //
 // A call runs on the caller's thread. Standard library and POSIX only.
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <memory>
-#include <new>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "c_object.hpp"
-#include "ferry/engine.h"
-#include "refusal.hpp"
+#include "ferry/engine.hpp"
 
 namespace {
 
 using ferry::c::Library;
-using ferry::engines::Refusal;
-using ferry::engines::refuse;
+using namespace ferry::engines;
+
+constexpr auto runtime_name = "the C model";
 
 // One tensor of the contract as a member of a sample's struct.
 struct Member {
@@ -49,41 +46,12 @@ struct ferry_engine_model {
 
 namespace {
 
-// Runs `body` and turns every exception into a code and one line.
-template <typename Body>
-std::int32_t guarded(ferry_engine_error* error, const Body& body) noexcept {
-  try {
-    return body();
-  } catch (const Refusal& refusal) {
-    return refuse(error, refusal.code, refusal.text);
-  } catch (const std::bad_alloc&) {
-    return refuse(error, FERRY_IO, "got too little memory, expected more");
-  } catch (const std::exception& failure) {
-    return refuse(error, FERRY_INTERNAL, failure.what());
-  }
-}
-
 // ---- open: the model's structs, held to the contract ------------------------------------------------------------------------
-
-std::size_t size_of(std::int32_t dtype) {
-  switch (dtype) {
-    case FERRY_INT16:
-      return 2;
-    case FERRY_INT32:
-    case FERRY_FLOAT32:
-      return 4;
-    case FERRY_INT64:
-    case FERRY_FLOAT64:
-      return 8;
-    default:
-      return 1;
-  }
-}
 
 // Bytes of one sample; nothing where a sample has no fixed size.
 std::optional<std::size_t> sample_bytes(const ferry_tensor_spec& spec) {
   if (spec.rank < 1 || spec.shape[0] >= 0) return std::nullopt;
-  std::size_t bytes = size_of(spec.dtype);
+  std::size_t bytes = element_size(spec.dtype);
   for (std::int32_t axis = 1; axis < spec.rank; ++axis) {
     if (spec.shape[axis] < 0 || __builtin_mul_overflow(bytes, static_cast<std::size_t>(spec.shape[axis]), &bytes))
       return std::nullopt;
@@ -109,14 +77,12 @@ Struct match(const Library& library, const std::size_t* table, const ferry_tenso
 }
 
 std::int32_t open_model(const ferry_open_request* request, ferry_engine_model** model, ferry_engine_error* error) noexcept {
-  return guarded(error, [&] {
-    if (std::string_view(request->device) != "cpu")
-      throw Refusal{FERRY_UNAVAILABLE, std::string("--device: got ") + request->device + ", expected cpu: C runs there only"};
+  return guarded(error, runtime_name, [&] {
+    require_cpu(*request, "C");
     const auto& library = ferry::c::load_once(*request);
     auto input = match(library, library.input_table, request->inputs, request->input_count, "input", FERRY_FORMAT);
     auto output = match(library, library.output_table, request->outputs, request->output_count, "output", FERRY_MISMATCH);
     *model = new ferry_engine_model{library.run, std::move(input), std::move(output)};
-    return FERRY_OK;
   });
 }
 
@@ -157,21 +123,14 @@ class Answers {
       : output_(&output), count_(count), structs_(make_buffer(count * output.size)) {}
   [[nodiscard]] void* data() const { return structs_.get(); }
 
-  [[nodiscard]] std::vector<ferry_tensor_view> views() {
-    std::vector<ferry_tensor_view> found;
-    found.reserve(output_->members.size());
-    shapes_.reserve(output_->members.size());
+  [[nodiscard]] std::int32_t send(ferry_output_sink sink, void* context) {
+    Views views(output_->members.size());
     for (const auto& member : output_->members) {
-      auto& shape = shapes_.emplace_back(member.shape);
+      auto shape = member.shape;
       shape[0] = static_cast<std::int64_t>(count_);
-      found.push_back({.name = member.name.c_str(),
-                       .dtype = member.dtype,
-                       .rank = static_cast<std::int32_t>(shape.size()),
-                       .shape = shape.data(),
-                       .data = output_->is_bare() ? structs_.get() : unpack(member),
-                       .bytes = count_ * member.bytes});
+      views.add(member.name.c_str(), member.dtype, std::move(shape), output_->is_bare() ? structs_.get() : unpack(member));
     }
-    return found;
+    return views.send(sink, context);
   }
 
  private:
@@ -186,7 +145,6 @@ class Answers {
   std::size_t count_;
   Buffer structs_;
   std::vector<Buffer> arrays_;
-  std::vector<std::vector<std::int64_t>> shapes_;
 };
 
 void call(const ferry_engine_model& model, const Samples& samples, const Answers& answers, std::size_t count) {
@@ -196,28 +154,22 @@ void call(const ferry_engine_model& model, const Samples& samples, const Answers
 
 std::int32_t run_model(ferry_engine_model* model, const ferry_tensor_view* inputs, std::size_t /*count*/, ferry_output_sink sink,
                        void* context, ferry_engine_error* error) noexcept {
-  return guarded(error, [&] {
+  return guarded(error, runtime_name, [&] {
     const auto count = static_cast<std::size_t>(inputs[0].shape[0]);
     Answers answers(model->output, count);
     call(*model, Samples(model->input, inputs, count), answers, count);
-    const auto views = answers.views();
-    return sink(context, views.data(), views.size());
+    return answers.send(sink, context);
   });
 }
 
 // The loop that a user of the C would write: on structs of his own.
 std::int32_t run_direct(ferry_engine_model* model, const ferry_tensor_view* inputs, std::size_t /*count*/, std::size_t calls,
                         std::int64_t* nanoseconds, ferry_engine_error* error) noexcept {
-  return guarded(error, [&] {
+  return guarded(error, runtime_name, [&] {
     const auto count = static_cast<std::size_t>(inputs[0].shape[0]);
     const Samples samples(model->input, inputs, count);
     const Answers answers(model->output, count);
-    for (std::size_t i = 0; i < calls; ++i) {
-      const auto start = std::chrono::steady_clock::now();
-      call(*model, samples, answers, count);
-      nanoseconds[i] = std::chrono::nanoseconds(std::chrono::steady_clock::now() - start).count();
-    }
-    return FERRY_OK;
+    time_calls(calls, nanoseconds, [&] { call(*model, samples, answers, count); });
   });
 }
 

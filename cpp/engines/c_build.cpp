@@ -14,8 +14,8 @@
 #include <optional>
 #include <sstream>
 
+#include "ferry/engine.hpp"
 #include "private_folder.hpp"
-#include "refusal.hpp"
 
 extern "C" char** environ;  // NOLINT(*-redundant-declaration): POSIX has it in no header, glibc in one
 

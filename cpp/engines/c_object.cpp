@@ -10,14 +10,15 @@
 #include <vector>
 
 #include "c_build.hpp"
+#include "ferry/engine.hpp"
 #include "machine.hpp"
 #include "private_folder.hpp"
-#include "refusal.hpp"
 
 namespace ferry::c {
 
 namespace {
 
+using engines::bytes_of;
 using engines::PrivateFolder;
 using engines::Refusal;
 
@@ -29,10 +30,6 @@ struct Files {
   std::string digest;  // the SHA-256 of each source
   const ferry_artifact_file* object = nullptr;
 };
-
-std::span<const std::byte> bytes_of(const ferry_artifact_file& file) {
-  return {static_cast<const std::byte*>(file.data), file.bytes};
-}
 
 bool is_source(std::string_view path) {
   return (path.ends_with(".c") || path.ends_with(".h")) && path.find('/') == std::string_view::npos;

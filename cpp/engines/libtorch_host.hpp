@@ -13,7 +13,7 @@
 #include <string>
 #include <string_view>
 
-#include "ferry/engine.h"
+#include "ferry/engine.hpp"
 #include "libtorch_values.hpp"
 
 namespace ferry::libtorch {
@@ -37,30 +37,25 @@ inline bool is_out_of_memory(std::string_view message) {
          message.find("can't allocate memory") != std::string_view::npos;
 }
 
-using engines::refuse;
-
-// Runs `body` and turns every exception into a code and one line. `torch_code` is what a failure of LibTorch means here.
+// engines::guarded for LibTorch. `torch_code` is what a failure of LibTorch means here, `task` what it failed at.
 template <typename Body>
 std::int32_t guarded(ferry_engine_error* error, std::int32_t torch_code, std::string_view task, const Body& body) noexcept {
-  const auto torch_failure = [&](const char* what) {
-    const auto code = is_out_of_memory(what) ? FERRY_IO : torch_code;
-    return refuse(error, code, std::string(task).append(": ").append(cause_of(what)));
+  const auto fail = [&](const char* what) -> Refusal {
+    return {is_out_of_memory(what) ? FERRY_IO : torch_code, std::string(task).append(": ").append(cause_of(what))};
   };
-  try {
+  return engines::guarded(error, "LibTorch", [&] {
     try {
       return body();
-    } catch (const Refusal& refusal) {
-      return refuse(error, refusal.code, refusal.text);
+    } catch (const Refusal&) {
+      throw;
     } catch (const std::bad_alloc&) {
-      return refuse(error, FERRY_IO, "not enough memory for LibTorch");
+      throw;
     } catch (const c10::Error& failure) {
-      return torch_failure(failure.what_without_backtrace());
+      throw fail(failure.what_without_backtrace());
     } catch (const std::exception& failure) {
-      return torch_failure(failure.what());
+      throw fail(failure.what());
     }
-  } catch (...) {
-    return refuse(error, FERRY_INTERNAL, "LibTorch failed with an exception of an unknown type");
-  }
+  });
 }
 
 inline at::Device find_device(const std::string& name) {

@@ -4,37 +4,27 @@
 #include <ATen/ATen.h>
 #include <ATen/core/ivalue.h>
 
-#include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "ferry/engine.h"
-#include "refusal.hpp"
+#include "ferry/engine.hpp"
 
 namespace ferry::libtorch {
 
 using engines::Refusal;
 
-inline constexpr std::array scalar_types = {at::kBool, at::kByte, at::kChar,  at::kShort,
-                                            at::kInt,  at::kLong, at::kFloat, at::kDouble};  // by FERRY_BOOL ...
-
-inline std::int32_t dtype_of(const at::Tensor& tensor) {
-  const auto* found = std::find(scalar_types.begin(), scalar_types.end(), tensor.scalar_type());
-  if (found != scalar_types.end()) return static_cast<std::int32_t>(found - scalar_types.begin());
-  throw Refusal{FERRY_MISMATCH, std::string("the model gives an output of dtype ") + c10::toString(tensor.scalar_type()) +
-                                    ", which no contract can hold; cast it inside the model and export again"};
-}
+inline constexpr engines::Dtypes<at::ScalarType> dtypes = {
+    {at::kBool, at::kByte, at::kChar, at::kShort, at::kInt, at::kLong, at::kFloat, at::kDouble}};
 
 // The caller's memory as a tensor, without a copy on `cpu`.
 inline at::Tensor borrow(const ferry_tensor_view& view, at::Device device) {
-  const auto options = at::TensorOptions().dtype(scalar_types.at(static_cast<std::size_t>(view.dtype)));
-  // LibTorch has no tensor of const memory; inputs that the model writes into are cloned by the caller of this function.
-  auto* data = const_cast<void*>(view.data);  // NOLINT(cppcoreguidelines-pro-type-const-cast)
-  const auto tensor = at::from_blob(data, at::IntArrayRef(view.shape, static_cast<std::size_t>(view.rank)), options);
+  const auto options = at::TensorOptions().dtype(dtypes.to_runtime(view.dtype));
+  // Inputs that the model writes into are cloned by the caller of this function.
+  const auto dims = engines::dims_of(view);
+  const auto tensor = at::from_blob(engines::borrowed(view), at::IntArrayRef(dims.data(), dims.size()), options);
   return device.is_cpu() ? tensor : tensor.to(device);
 }
 
@@ -50,7 +40,21 @@ inline c10::ArrayRef<c10::IValue> elements_of(const c10::IValue& sequence) {
   return sequence.isTuple() ? sequence.toTupleRef().elements().asArrayRef() : sequence.toListRef();
 }
 
-// The outputs of one call as views: by name for a dict, else in contract order.
+// A tensor on the host as a view; the name is null for an output that has none. Throws Refusal(FERRY_MISMATCH).
+inline ferry_tensor_view view_of(const char* name, const at::Tensor& tensor) {
+  const auto dtype = dtypes.from_runtime(tensor.scalar_type());
+  if (dtype < 0)
+    throw Refusal{FERRY_MISMATCH, std::string("the model gives an output of dtype ") + c10::toString(tensor.scalar_type()) +
+                                      ", which no contract can hold; cast it inside the model and export again"};
+  return {.name = name,
+          .dtype = dtype,
+          .rank = static_cast<std::int32_t>(tensor.dim()),
+          .shape = tensor.sizes().data(),
+          .data = tensor.const_data_ptr(),
+          .bytes = tensor.nbytes()};
+}
+
+// The outputs of one call as views: by name for a dict, else in contract order. Their shapes stay LibTorch's: nothing is copied.
 class Outputs {
  public:
   explicit Outputs(const c10::IValue& value) {
@@ -82,13 +86,7 @@ class Outputs {
   void add(const char* name, const c10::IValue& value) {
     if (!value.isTensor())
       throw Refusal{FERRY_MISMATCH, "the model gives a " + value.tagKind() + " among its outputs, expected tensors only"};
-    const auto& tensor = tensors_.emplace_back(to_host(value.toTensor()));
-    views_.push_back({.name = name,
-                      .dtype = dtype_of(tensor),
-                      .rank = static_cast<std::int32_t>(tensor.dim()),
-                      .shape = tensor.sizes().data(),
-                      .data = tensor.const_data_ptr(),
-                      .bytes = tensor.nbytes()});
+    views_.push_back(view_of(name, tensors_.emplace_back(to_host(value.toTensor()))));
   }
 
   std::vector<at::Tensor> tensors_;

@@ -9,7 +9,7 @@
 #include <span>
 #include <string>
 
-#include "refusal.hpp"
+#include "ferry/engine.hpp"
 
 namespace ferry::engines {
 

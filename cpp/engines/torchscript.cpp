@@ -12,7 +12,6 @@
 #include <torch/version.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <fstream>
 #include <memory>
@@ -21,7 +20,7 @@
 #include <utility>
 #include <vector>
 
-#include "ferry/engine.h"
+#include "ferry/engine.hpp"
 #include "libtorch_host.hpp"
 #include "libtorch_values.hpp"
 
@@ -37,6 +36,7 @@ struct ferry_engine_model {
 namespace {
 
 using namespace ferry::libtorch;
+using ferry::engines::time_calls;
 
 // ---- open -----------------------------------------------------------------------------------------------------------
 
@@ -105,7 +105,6 @@ std::int32_t open_model(const ferry_open_request* request, ferry_engine_model** 
     *model = std::make_unique<ferry_engine_model>(
                  ferry_engine_model{std::move(module), std::move(forward), device, request->threads, std::move(written)})
                  .release();
-    return FERRY_OK;
   });
 }
 
@@ -154,13 +153,7 @@ std::int32_t run_direct(ferry_engine_model* model, const ferry_tensor_view* inpu
   return guarded(error, FERRY_BAD_INPUT, run_task, [&] {
     const c10::InferenceMode inference;
     use_threads(model->threads);
-    for (std::size_t call = 0; call < calls; ++call) {
-      const auto start = std::chrono::steady_clock::now();
-      const auto result = model->module.forward(borrow_all(*model, inputs, count));
-      const auto outputs = to_tensors(result);
-      nanoseconds[call] = std::chrono::nanoseconds(std::chrono::steady_clock::now() - start).count();
-    }
-    return FERRY_OK;
+    time_calls(calls, nanoseconds, [&] { return to_tensors(model->module.forward(borrow_all(*model, inputs, count))); });
   });
 }
 

@@ -1,6 +1,6 @@
 // A whole engine in one file: `perceptron` runs a classifier of one hidden layer (uint8 values -> logits, probabilities, label).
 //
-// Build it anywhere, with no part of torchferry but the header ferry/engine.h, and let ferry find it:
+// Build it anywhere, with no part of torchferry but the headers ferry/engine.h and ferry/engine.hpp, and let ferry find it:
 //
 //   c++ -std=c++20 -O2 -shared -fPIC -I <prefix>/include perceptron.cpp -o libferry_engine_perceptron.so
 //   FERRY_ENGINE_DIR=$PWD ferry-run verify BUNDLE --engine perceptron
@@ -9,19 +9,15 @@
 // [hidden][inputs], biases [hidden], weights [classes][hidden] and biases [classes]. The host has checked its SHA-256, and the
 // inputs of every call against the contract; what the artifact says is still checked here, because a digest says where a file
 // comes from and not that it makes sense.
-#include <ferry/engine.h>
+#include <ferry/engine.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstdint>
-#include <cstdio>
-#include <exception>
-#include <new>
 #include <sstream>
-#include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 // The engine's own type: what stays between open and close. `run` is called from many threads at once and changes nothing in it.
@@ -37,29 +33,10 @@ namespace {
 
 constexpr std::size_t max_layer = 1 << 16;
 
-// No exception may leave the table's functions: each goes through here and becomes a code and one line.
-struct Refusal : std::runtime_error {
-  Refusal(std::int32_t refusal_code, const std::string& text) : std::runtime_error(text), code(refusal_code) {}
-  std::int32_t code;
-};
+using ferry::engines::guarded;  // every function of the table goes through it: no exception may leave one
+using ferry::engines::Refusal;
 
-std::int32_t refuse(ferry_engine_error* error, std::int32_t code, const char* text) noexcept {
-  std::snprintf(error->text, sizeof error->text, "%s", text);
-  return code;
-}
-
-template <typename Body>
-std::int32_t guarded(ferry_engine_error* error, Body body) noexcept {
-  try {
-    return body();
-  } catch (const Refusal& refusal) {
-    return refuse(error, refusal.code, refusal.what());
-  } catch (const std::bad_alloc&) {
-    return refuse(error, FERRY_IO, "got too little memory, expected more");
-  } catch (const std::exception& failure) {
-    return refuse(error, FERRY_INTERNAL, failure.what());
-  }
-}
+constexpr auto runtime_name = "perceptron 1";
 
 // ---- open -------------------------------------------------------------------------------------------------------------
 
@@ -111,14 +88,12 @@ void check_contract(const ferry_open_request& request, const ferry_engine_model&
 }
 
 std::int32_t open_model(const ferry_open_request* request, ferry_engine_model** model, ferry_engine_error* error) noexcept {
-  return guarded(error, [&] {
-    if (std::string_view(request->device) != "cpu")
-      throw Refusal(FERRY_UNAVAILABLE, std::string("device: got ") + request->device + ", expected cpu");
+  return guarded(error, runtime_name, [&] {
+    ferry::engines::require_cpu(*request, "the perceptron");
     const auto& file = request->files[0];  // its bytes are gone when open returns
     auto read = read_model({static_cast<const char*>(file.data), file.bytes});
     check_contract(*request, read);
     *model = new ferry_engine_model(std::move(read));
-    return FERRY_OK;
   });
 }
 
@@ -170,16 +145,14 @@ struct Outputs {
 
 std::int32_t run_model(ferry_engine_model* model, const ferry_tensor_view* inputs, std::size_t /*count*/, ferry_output_sink sink,
                        void* context, ferry_engine_error* error) noexcept {
-  return guarded(error, [&] {
+  return guarded(error, runtime_name, [&] {
     const Outputs outputs(*model, inputs[0]);
-    const std::array<std::int64_t, 2> matrix = {inputs[0].shape[0], static_cast<std::int64_t>(model->classes)};
-    const std::size_t bytes = outputs.logits.size() * sizeof(float);
-    // Without names, outputs are taken in contract order.
-    const std::array<ferry_tensor_view, 3> views = {
-        {{nullptr, FERRY_FLOAT32, 2, matrix.data(), outputs.logits.data(), bytes},
-         {nullptr, FERRY_FLOAT32, 2, matrix.data(), outputs.probabilities.data(), bytes},
-         {nullptr, FERRY_INT64, 1, matrix.data(), outputs.labels.data(), outputs.rows * sizeof(std::int64_t)}}};
-    return sink(context, views.data(), views.size());
+    const std::vector<std::int64_t> matrix = {inputs[0].shape[0], static_cast<std::int64_t>(model->classes)};
+    ferry::engines::Views views(3);  // without names, outputs are taken in contract order
+    views.add(nullptr, FERRY_FLOAT32, matrix, outputs.logits.data());
+    views.add(nullptr, FERRY_FLOAT32, matrix, outputs.probabilities.data());
+    views.add(nullptr, FERRY_INT64, {inputs[0].shape[0]}, outputs.labels.data());
+    return views.send(sink, context);
   });
 }
 
@@ -192,7 +165,7 @@ extern "C" FERRY_ENGINE_EXPORT const ferry_engine* ferry_engine_entry() {
   static const ferry_engine engine = {.abi_version = FERRY_ENGINE_ABI_VERSION,
                                       .flags = 0,
                                       .name = "perceptron",
-                                      .runtime = "perceptron 1",
+                                      .runtime = runtime_name,
                                       .numerics = numerics,
                                       .open = open_model,
                                       .run = run_model,
