@@ -11,7 +11,7 @@ from torchferry.bundle.reader import open_bundle
 from torchferry.cli.diff_bundles import diff_two_bundles
 from torchferry.cli.diff_engines import diff_two_engines
 from torchferry.cli.diff_layers import Eager, Side, diff_layers
-from torchferry.cli.options import AllowNative, BundleFolder, Device, Json, Threads
+from torchferry.cli.options import AllowNative, AllowOp, BundleFolder, Device, Json, Threads
 from torchferry.errors import ExitCode, FerryError
 
 LAYERS = "Layer by layer (--engine)"
@@ -36,6 +36,7 @@ def diff(
     device: Device = "cpu",
     threads: Threads = 1,
     allow_native: AllowNative = False,
+    allow_op: AllowOp = None,
     as_json: Json = False,
     language: Annotated[
         Literal["python", "cpp"], typer.Option(help="Which program runs the engine.", rich_help_panel=LAYERS)
@@ -79,7 +80,8 @@ def diff(
     _check_modes(other, input_, engines, engine, run)
     _check_layer_options(language, run, {"--weights": weights, "--preprocess": preprocess}, has_layers=engines is None)
     opened = open_bundle(bundle)
-    side = Side(engine=engine or "", language=language, device=device, threads=threads, ferry_run=ferry_run)
+    allow_ops = tuple(allow_op or ())
+    side = Side(engine=engine or "", language=language, device=device, threads=threads, ferry_run=ferry_run, allow_ops=allow_ops)
     if other is not None:
         second = open_bundle(other)
         return diff_two_bundles(opened, second, side, engine=engine, allow_native=allow_native, as_json=as_json)
@@ -94,6 +96,7 @@ def diff(
         device=device,
         threads=threads,
         allow_native=allow_native,
+        allow_ops=allow_ops,
         as_json=as_json,
     )
 

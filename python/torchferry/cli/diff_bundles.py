@@ -24,7 +24,7 @@ def diff_two_bundles(first: Bundle, second: Bundle, side: Side, *, engine: str |
     """Weights wherever both formats show them, then outputs on the goldens of the first, which decide, and the first layer that is off."""
     require_one_contract(first, second)
     pairs = [(_counterpart(first, artifact), artifact) for artifact in _chosen(second, engine)]
-    artifacts = tuple(ArtifactDiff(ours, theirs, _weights(first, ours, second, theirs)) for ours, theirs in pairs)
+    artifacts = tuple(ArtifactDiff(ours, theirs, _weights(first, ours, second, theirs, side.allow_ops)) for ours, theirs in pairs)
     outputs = tuple(
         _outputs(first, ours.engine, second, theirs.engine, side=side, allow_native=allow_native) for ours, theirs in pairs
     )
@@ -49,12 +49,14 @@ def _counterpart(bundle: Bundle, artifact: Artifact) -> Artifact:
     return ours.get(artifact.format) or ours.get("torchscript") or bundle.manifest.artifacts[0]
 
 
-def _weights(first: Bundle, ours: Artifact, second: Bundle, theirs: Artifact) -> WeightsDiff | None:
+def _weights(first: Bundle, ours: Artifact, second: Bundle, theirs: Artifact, allow_ops: tuple[str, ...]) -> WeightsDiff | None:
     from torchferry.export.quiet import quiet
     from torchferry.export.weights import read_weights
 
     with quiet():
-        before, after = read_weights(first, ours), read_weights(second, theirs)
+        before, after = (
+            read_weights(bundle, artifact, allow_ops=allow_ops) for bundle, artifact in ((first, ours), (second, theirs))
+        )
     return None if before is None or after is None else diff_weights(before, after)
 
 
@@ -77,7 +79,9 @@ def _outputs(first: Bundle, ours: str, second: Bundle, theirs: str, *, side: Sid
     try:
         with quiet():
             one, two = (
-                Session(bundle, engine, device=side.device, threads=side.threads, allow_native=allow_native)
+                Session(
+                    bundle, engine, device=side.device, threads=side.threads, allow_native=allow_native, allow_ops=side.allow_ops
+                )
                 for bundle, engine in ((first, ours), (second, theirs))
             )
     except FerryError as error:

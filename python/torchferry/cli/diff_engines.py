@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
 import typer
@@ -27,6 +27,7 @@ def diff_two_engines(
     device: str,
     threads: int,
     allow_native: bool,
+    allow_ops: Sequence[str],
     as_json: bool,
 ) -> int:
     """Run both on the same inputs and say whether one may stand for the other."""
@@ -38,7 +39,7 @@ def diff_two_engines(
             else stack.enter_context(open_samples(bundle.contract, inputs, batch=batch)).batches
         )
         first, second = (
-            Session(bundle, engine, device=device, threads=threads, allow_native=allow_native)
+            Session(bundle, engine, device=device, threads=threads, allow_native=allow_native, allow_ops=allow_ops)
             for engine in (pair.first, pair.second)
         )
         diffs = diff_engines(bundle, pair, run_both(first, second, batches))

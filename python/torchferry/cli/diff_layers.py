@@ -15,7 +15,7 @@ import typer
 from torchferry.bundle.contract import Array, check_inputs
 from torchferry.bundle.golden import read_case
 from torchferry.bundle.reader import Bundle
-from torchferry.cli.ferry_run import call_ferry_run
+from torchferry.cli.ferry_run import call_ferry_run, permissions
 from torchferry.compare.bisect import Bisection, bisection
 from torchferry.compare.replay import compare_output, engine_json, replay
 from torchferry.engines.base import Session
@@ -38,6 +38,7 @@ class Side:
     device: str
     threads: int
     ferry_run: Path
+    allow_ops: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def bisect(bundle: Bundle, side: Side, reference: nn.Module, case: str, inputs: 
 
     with TemporaryDirectory(prefix="ferry-probe-") as name:
         with quiet():
-            probe = build_probe(bundle, side.engine, reference, inputs, Path(name))
+            probe = build_probe(bundle, side.engine, reference, inputs, Path(name), allow_ops=side.allow_ops)
         verdicts = _run_named(probe, side)
     layers = [(tap.name, tap.kind) for tap in probe.taps]
     return bisection(case, layers, probe.outputs, [spec.name for spec in bundle.contract.outputs], verdicts)
@@ -104,13 +105,14 @@ def _run_named(probe: Probe, side: Side) -> list[dict[str, Any]]:
 
 
 def _run_python(probe: Bundle, side: Side) -> list[dict[str, Any]]:
-    session = Session(probe, side.engine, device=side.device, threads=side.threads)
+    session = Session(probe, side.engine, device=side.device, threads=side.threads, allow_ops=side.allow_ops)
     found: list[dict[str, Any]] = engine_json(replay(probe, session, engine=side.engine, device=side.device))["verdicts"]
     return found
 
 
 def _run_cpp(probe: Bundle, side: Side) -> list[dict[str, Any]]:
     options = ["--engine", side.engine, "--device", side.device, "--threads", side.threads, "--json"]
+    options += permissions(False, side.allow_ops)
     printed = call_ferry_run(side.ferry_run, "verify", probe.folder, *options, allowed=(ExitCode.OK, ExitCode.MISMATCH))
     (engine,) = json.loads(printed)["engines"]
     if not engine["verdicts"]:

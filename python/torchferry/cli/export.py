@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from torchferry.bundle.reader import Bundle
+from torchferry.cli.options import AllowOp
 from torchferry.errors import ExitCode, FerryError
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def export(
             metavar="int8", help="Format c with int8 weights, calibrated on training data (or --golden).", show_default=False
         ),
     ] = None,
+    allow_op: AllowOp = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing bundle.")] = False,
     weights: Annotated[
         Path | None,
@@ -109,6 +111,7 @@ def export(
             name=name,
             seed=seed,
             max_bytes=max_bytes,
+            allow_ops=allow_op or [],
         )
     else:
         factory_options = {
@@ -120,7 +123,14 @@ def export(
         }
         _refuse_options(run, {**factory_options, "--classes": classes, "--symbol": symbol, "--name": name})
         bundle = _export_run_folder(
-            run, formats=formats, out=out, data_root=data_root, max_batch=max_batch, force=force, max_bytes=max_bytes
+            run,
+            formats=formats,
+            out=out,
+            data_root=data_root,
+            max_batch=max_batch,
+            force=force,
+            max_bytes=max_bytes,
+            allow_ops=allow_op or [],
         )
     sizes = ", ".join(
         f"{artifact.format} {sum(file.bytes for file in artifact.files)} bytes" for artifact in bundle.manifest.artifacts
@@ -158,6 +168,7 @@ def export_factory(
     name: str | None,
     seed: int,
     max_bytes: int | None,
+    allow_ops: Sequence[str] = (),
 ) -> Bundle:
     """Export what a factory builds. Raises what torchferry.export raises."""
     from torchferry.bundle.writer import check_target
@@ -188,6 +199,7 @@ def export_factory(
         force=force,
         seed=seed,
         max_bytes=max_bytes,
+        allow_ops=allow_ops,
     )
 
 
@@ -228,6 +240,7 @@ def _export_run_folder(
     max_batch: int | None,
     force: bool,
     max_bytes: int | None,
+    allow_ops: Sequence[str],
 ) -> Bundle:
     from torchferry.bundle.writer import check_target
     from torchferry.train import load_run
@@ -236,7 +249,14 @@ def _export_run_folder(
     target = EXPORTED / name if out is None else out
     check_target(target, force=force)
     return export_run(
-        load_run(run, data_root), name=name, formats=formats, out=target, force=force, max_batch=max_batch, max_bytes=max_bytes
+        load_run(run, data_root),
+        name=name,
+        formats=formats,
+        out=target,
+        force=force,
+        max_batch=max_batch,
+        max_bytes=max_bytes,
+        allow_ops=allow_ops,
     )
 
 
@@ -249,6 +269,7 @@ def export_run(
     force: bool,
     max_batch: int | None = None,
     max_bytes: int | None = None,
+    allow_ops: Sequence[str] = (),
 ) -> Bundle:
     """Export a trained run with 64 real samples of its data set as goldens. Raises what export_bundle raises."""
     from torchferry.bundle.manifest import Training
@@ -269,6 +290,7 @@ def export_run(
         force=force,
         max_bytes=max_bytes,
         quantization=_quantization(run, contract.inputs[0].name) if "c-int8" in formats else None,
+        allow_ops=allow_ops,
     )
 
 

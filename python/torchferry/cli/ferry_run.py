@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from torchferry.errors import ExitCode, FerryError
+
+
+def permissions(allow_native: bool, allow_ops: Sequence[str]) -> list[str]:
+    """Return the options that give ferry-run the same permissions."""
+    return [*(["--allow-native"] if allow_native else []), *(text for name in allow_ops for text in ("--allow-op", name))]
 
 
 def call_ferry_run(program: Path, *arguments: object, allowed: tuple[int, ...] = (ExitCode.OK,)) -> str:

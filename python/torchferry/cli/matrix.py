@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from torchferry.bundle.reader import Bundle
-from torchferry.cli.ferry_run import call_ferry_run
+from torchferry.cli.ferry_run import call_ferry_run, permissions
 from torchferry.compare.matrix import CALLS, DEVICES, LANGUAGES, THREADS, Run
 from torchferry.compare.replay import contract_broken, engine_json, replay, unavailable
 from torchferry.engines.base import Session
@@ -21,7 +21,13 @@ Result = dict[str, Any]
 
 
 def run_matrix(
-    bundle: Bundle, engine: str | None, ferry_run: Path | None, *, allow_native: bool, devices: tuple[str, ...] = DEVICES
+    bundle: Bundle,
+    engine: str | None,
+    ferry_run: Path | None,
+    *,
+    allow_native: bool,
+    allow_ops: Sequence[str] = (),
+    devices: tuple[str, ...] = DEVICES,
 ) -> list[Run]:
     """Every run of the matrix, or those of one engine; a run that is not possible here says why.
 
@@ -34,9 +40,9 @@ def run_matrix(
         if reason := _not_promised(bundle, name, device):
             result = engine_json(unavailable(name, device, reason))
         elif language == "Python":
-            result = _run_python(bundle, name, device, threads, allow_native=allow_native)
+            result = _run_python(bundle, name, device, threads, allow_native=allow_native, allow_ops=allow_ops)
         else:
-            result = _run_cpp(bundle, program, name, device, threads, allow_native=allow_native)
+            result = _run_cpp(bundle, program, name, device, threads, allow_native=allow_native, allow_ops=allow_ops)
         runs.append(Run(language, name, device, threads, result))
     return runs
 
@@ -58,19 +64,30 @@ def _not_promised(bundle: Bundle, engine: str, device: str) -> str | None:
     return None
 
 
-def _run_python(bundle: Bundle, engine: str, device: str, threads: int, *, allow_native: bool) -> Result:
+def _run_python(
+    bundle: Bundle, engine: str, device: str, threads: int, *, allow_native: bool, allow_ops: Sequence[str]
+) -> Result:
     def run() -> Result:
-        session = Session(bundle, engine, device=device, threads=threads, allow_native=allow_native)
+        session = Session(bundle, engine, device=device, threads=threads, allow_native=allow_native, allow_ops=allow_ops)
         return engine_json(replay(bundle, session, engine=engine, device=device, calls=CALLS))
 
     return _or_reason(run, engine, device)
 
 
-def _run_cpp(bundle: Bundle, program: Path | None, engine: str, device: str, threads: int, *, allow_native: bool) -> Result:
+def _run_cpp(
+    bundle: Bundle,
+    program: Path | None,
+    engine: str,
+    device: str,
+    threads: int,
+    *,
+    allow_native: bool,
+    allow_ops: Sequence[str],
+) -> Result:
     if program is None:
         reason = f"got no C++ program at {BUILT} and none on PATH, expected ferry-run; run `make build` or give --ferry-run"
         return engine_json(unavailable(engine, device, reason))
-    where = ["--engine", engine, "--device", device, "--threads", threads, *(["--allow-native"] if allow_native else [])]
+    where = ["--engine", engine, "--device", device, "--threads", threads, *permissions(allow_native, allow_ops)]
 
     def run() -> Result:
         printed = call_ferry_run(

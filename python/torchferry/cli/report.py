@@ -17,7 +17,7 @@ from torchferry.bundle.reader import Bundle, open_bundle
 from torchferry.cli.diff_layers import Side, bisect
 from torchferry.cli.latency import measure_latencies
 from torchferry.cli.matrix import find_ferry_run, run_matrix
-from torchferry.cli.options import AllowNative, BundleFolder, FerryRun
+from torchferry.cli.options import AllowNative, AllowOp, BundleFolder, FerryRun
 from torchferry.compare.bisect import Bisection
 from torchferry.compare.matrix import Run, statuses
 from torchferry.compare.verdict import differences
@@ -34,24 +34,26 @@ def report(
     output: Annotated[Path, typer.Option("--output", "-o", help="The HTML file.")] = Path("report.html"),
     ferry_run: FerryRun = None,
     allow_native: AllowNative = False,
+    allow_op: AllowOp = None,
 ) -> int:
     """Verify a bundle as `ferry verify --all` does, and write the evidence as one HTML file; its exit code is the verdict's."""
     from torchferry.report.page import report_html
 
     opened = open_bundle(bundle)
     _check_target(output)
-    runs = run_matrix(opened, None, ferry_run, allow_native=allow_native)
+    allow_ops = allow_op or []
+    runs = run_matrix(opened, None, ferry_run, allow_native=allow_native, allow_ops=allow_ops)
     found = statuses(opened, runs)
     if set(found) == {"unavailable"}:
         raise FerryError(ExitCode.UNAVAILABLE, f"{opened.folder}: no engine of this bundle can run here, expected at least one")
-    _write(output, report_html(_gather(opened, runs, ferry_run, allow_native=allow_native)))
+    _write(output, report_html(_gather(opened, runs, ferry_run, allow_native=allow_native, allow_ops=allow_ops)))
     typer.echo(f"{output}: {closing(opened, runs)}")
     return ExitCode.MISMATCH if "failed" in found else ExitCode.OK
 
 
-def _gather(bundle: Bundle, runs: list[Run], ferry_run: Path | None, *, allow_native: bool) -> Evidence:
+def _gather(bundle: Bundle, runs: list[Run], ferry_run: Path | None, *, allow_native: bool, allow_ops: list[str]) -> Evidence:
     cases = [read_case(bundle, case) for case in bundle.manifest.golden.cases]
-    sessions = _sessions(bundle, runs, allow_native=allow_native)
+    sessions = _sessions(bundle, runs, allow_native=allow_native, allow_ops=allow_ops)
     answers = {engine: outputs for engine, session in sessions.items() if (outputs := _answers(session, cases))}
     label = _label(bundle)
     return Evidence(
@@ -60,24 +62,24 @@ def _gather(bundle: Bundle, runs: list[Run], ferry_run: Path | None, *, allow_na
         errors={
             spec.name: _errors(cases, answers, spec.name) for spec in bundle.contract.outputs if spec.dtype.startswith("float")
         },
-        layers=_layers(bundle, sorted(answers), cases[0]),
+        layers=_layers(bundle, sorted(answers), cases[0], allow_ops),
         images=_images(bundle.contract, cases[0]),
         expected=None if label is None else cases[0].float64[label].ravel(),
         classes=() if label is None else _classes(bundle, label, cases[0]),
         labels=[] if label is None else [(engine, given[0][label].ravel()) for engine, given in answers.items()],
         latencies=measure_latencies(
-            bundle, runs, {engine: sessions[engine] for engine in answers}, find_ferry_run(ferry_run), cases
+            bundle, runs, {engine: sessions[engine] for engine in answers}, find_ferry_run(ferry_run), cases, allow_ops=allow_ops
         ),
         environment=_environment(sessions),
     )
 
 
-def _sessions(bundle: Bundle, runs: list[Run], *, allow_native: bool) -> dict[str, Session]:
+def _sessions(bundle: Bundle, runs: list[Run], *, allow_native: bool, allow_ops: list[str]) -> dict[str, Session]:
     """One of each engine that Python could run in the matrix, on the CPU with one thread."""
     here = [
         run for run in runs if (run.language, run.device, run.threads) == ("Python", "cpu", 1) and run.status != "unavailable"
     ]
-    return {run.engine: Session(bundle, run.engine, allow_native=allow_native) for run in here}
+    return {run.engine: Session(bundle, run.engine, allow_native=allow_native, allow_ops=allow_ops) for run in here}
 
 
 def _answers(session: Session, cases: list[CaseArrays]) -> list[dict[str, Array]]:
@@ -102,14 +104,14 @@ def _errors(cases: list[CaseArrays], answers: dict[str, list[dict[str, Array]]],
     return found
 
 
-def _layers(bundle: Bundle, engines: list[str], case: CaseArrays) -> tuple[str, Bisection] | str:
+def _layers(bundle: Bundle, engines: list[str], case: CaseArrays, allow_ops: list[str]) -> tuple[str, Bisection] | str:
     """The layers of the first engine that shows them, against the program in the bundle."""
     from torchferry.export.golden_cases import first_samples
     from torchferry.export.probe.reference import program_reference
 
     reasons = ["no engine that shows its layers ran in Python"]
     for engine in sorted(set(engines) & {"torchscript", "onnxruntime"}, reverse=True):
-        side = Side(engine, "python", "cpu", 1, Path())
+        side = Side(engine, "python", "cpu", 1, Path(), tuple(allow_ops))
         try:
             inputs = first_samples(bundle.contract, case.inputs, LAYER_SAMPLES)
             return engine, bisect(bundle, side, program_reference(bundle), case.name, inputs)

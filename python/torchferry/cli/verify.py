@@ -12,7 +12,7 @@ import typer
 
 from torchferry.bundle.reader import Bundle, open_bundle
 from torchferry.cli.matrix import run_matrix
-from torchferry.cli.options import AllowNative, BundleFolder, Calls, Device, Engine, FerryRun, Json, Threads
+from torchferry.cli.options import AllowNative, AllowOp, BundleFolder, Calls, Device, Engine, FerryRun, Json, Threads
 from torchferry.compare.matrix import statuses
 from torchferry.compare.replay import MAX_CALLS, EngineVerdict, Status, contract_broken, replay, to_json, unavailable
 from torchferry.engines.base import Session
@@ -32,15 +32,16 @@ def verify(
     ] = False,
     ferry_run: FerryRun = None,
     allow_native: AllowNative = False,
+    allow_op: AllowOp = None,
     as_json: Json = False,
 ) -> int:
     """Replay the bundle's goldens and say whether every output is within its tolerance."""
     opened = open_bundle(bundle)
     if all_:
-        return _verify_all(opened, engine, ferry_run, allow_native=allow_native, as_json=as_json)
+        return _verify_all(opened, engine, ferry_run, allow_native=allow_native, allow_ops=allow_op or [], as_json=as_json)
     _check_calls(calls)
     names = [artifact.engine for artifact in opened.manifest.artifacts] if engine is None else [engine]
-    open_session = partial(Session, opened, device=device, threads=threads, allow_native=allow_native)
+    open_session = partial(Session, opened, device=device, threads=threads, allow_native=allow_native, allow_ops=allow_op or [])
     results = [_verify_engine(opened, name, device, open_session, calls, must_run=engine is not None) for name in names]
     if as_json:
         typer.echo(json.dumps(to_json(opened, results), ensure_ascii=False))
@@ -68,8 +69,10 @@ def _verify_engine(
         return unavailable(engine, device, str(error))
 
 
-def _verify_all(bundle: Bundle, engine: str | None, ferry_run: Path | None, *, allow_native: bool, as_json: bool) -> int:
-    runs = run_matrix(bundle, engine, ferry_run, allow_native=allow_native)
+def _verify_all(
+    bundle: Bundle, engine: str | None, ferry_run: Path | None, *, allow_native: bool, allow_ops: Sequence[str], as_json: bool
+) -> int:
+    runs = run_matrix(bundle, engine, ferry_run, allow_native=allow_native, allow_ops=allow_ops)
     if as_json:
         typer.echo(json.dumps(matrix_json(bundle, runs), ensure_ascii=False))
     else:
