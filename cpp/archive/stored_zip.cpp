@@ -233,7 +233,7 @@ Member read_entry(Bytes body, const Entry& entry, std::uint64_t& at, const Rules
     refuse_entry(entry.name, "bytes with another CRC-32", "those that were written");
   at = start + entry.packed;
   if ((entry.flags & sizes_follow) != 0) at = skip_descriptor(body, at, entry);
-  return {content, entry.size, is_deflated};
+  return {content, entry.size, entry.crc, is_deflated};
 }
 
 }  // namespace

@@ -29,10 +29,11 @@ struct Rules {
   bool check_crc = true;  // of the contents; without it where a stronger digest of the whole file has been checked
 };
 
-// An entry: its bytes as they lie in the archive, and the size of its content, which differs if it is deflated.
+// An entry: its bytes as they lie in the archive, and size and CRC-32 of its content, which differs if it is deflated.
 struct Member {
   std::span<const std::byte> data;
   std::uint64_t size = 0;
+  std::uint32_t crc = 0;
   bool is_deflated = false;
 };
 

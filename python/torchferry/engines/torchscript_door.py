@@ -3,18 +3,16 @@
 cpp/engines/torchscript_door.cpp is its twin. torch.jit.load compiles every class of an archive, runs the defaults of its
 parameters and its `__setstate__` methods, and believes its zip and its pickles; what it loaded may read and write files. So
 every file of code and every pickle is judged whatever uses it, and each operator must be in torchscript_operators.txt or in
-`allowed`. The entries are read by the reader that torch.jit.load uses, from a zip that has only one reading.
+`allowed`. The zip must have only one reading.
 """
 
 from __future__ import annotations
 
-import io
 import re
+import zlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-
-import torch
 
 from torchferry.bundle.stored_zip import Member, Rules, read_members
 from torchferry.engines.torchscript_operators import allowed_operators, recorded_operators
@@ -86,7 +84,7 @@ def operator_refusal(path: str, use: Use, requires: Mapping[str, str]) -> FerryE
     recorded = use.operator in recorded_operators(requires)
     return FerryError(
         ExitCode.FORMAT,
-        f"{path}: {use.where}: got operator {use.operator}{', which the manifest says its exporter allowed' if recorded else ''}, expected "
+        f"engine torchscript: {path}: {use.where}: got operator {use.operator}{', which the manifest says its exporter allowed' if recorded else ''}, expected "
         f"one that only computes; pass --allow-op {use.operator} (allow_ops) if you trust this bundle with it",
     )
 
@@ -115,7 +113,7 @@ class _Entries:
         except ValueError as error:
             raise self._refusal(str(error)) from None
         self._members = self._check_names(members)
-        self._contents = self._read(data)
+        self._contents = self._read()
 
     @property
     def code(self) -> list[str]:
@@ -145,10 +143,10 @@ class _Entries:
 
     def _check_names(self, members: Mapping[str, Member]) -> dict[str, Member]:
         """The entries by their names inside the folder."""
-        root = next(iter(members)).partition("/")[0]
+        root = min(members).partition("/")[0]
         inside: dict[str, Member] = {}
         lower: set[str] = set()
-        for name, member in members.items():
+        for name, member in sorted(members.items()):
             folder, _, inner = name.partition("/")
             kind = _KNOWN.fullmatch(inner)
             if folder != root or kind is None:
@@ -164,23 +162,27 @@ class _Entries:
                 raise self._refusal(f"got no entry {name}, expected it; torch.jit.save writes it")
         return inside
 
-    def _read(self, data: bytes) -> dict[str, bytes]:
+    def _read(self) -> dict[str, bytes]:
+        """The contents of code and pickles."""
         texts = {
-            name: member.size
-            for name, member in self._members.items()
+            name: member
+            for name, member in sorted(self._members.items())
             if name in _PICKLES or name.endswith((".py", ".debug_pkl"))
         }
-        if sum(texts.values()) > _MAX_TEXT:
-            raise self._refusal(f"got {sum(texts.values())} bytes of code and pickles, expected at most {_MAX_TEXT}")
+        total = sum(member.size for member in texts.values())
+        if total > _MAX_TEXT:
+            raise self._refusal(f"got {total} bytes of code and pickles, expected at most {_MAX_TEXT}")
+        return {name: self._inflate(name, member) if member.is_deflated else bytes(member.data) for name, member in texts.items()}
+
+    def _inflate(self, name: str, member: Member) -> bytes:
+        """LibTorch takes what lies in its memory for bytes that cannot be inflated, so each must be there."""
         try:
-            reader = torch._C.PyTorchFileReader(io.BytesIO(data))
-            contents = {name: bytes(reader.get_record(name)) for name in sorted(texts)}
-        except RuntimeError:
-            raise self._refusal("got an entry that cannot be inflated, expected whole ones") from None
-        for name, content in contents.items():
-            if len(content) != texts[name]:
-                raise self._refusal(f"entry {show(name)}: got {len(content)} bytes, expected {texts[name]}")
-        return contents
+            content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(member.data, member.size) if member.size else b""
+        except zlib.error:
+            content = b""
+        if len(content) != member.size or zlib.crc32(content) != member.crc:
+            raise self._refusal(f"entry {show(name)}: got bytes that cannot be inflated, expected {member.size}")
+        return content
 
     def _refusal(self, text: str) -> FerryError:
-        return FerryError(ExitCode.FORMAT, f"{self._path}: {text}; export the bundle again")
+        return FerryError(ExitCode.FORMAT, f"engine torchscript: {self._path}: {text}; export the bundle again")

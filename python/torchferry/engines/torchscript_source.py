@@ -19,7 +19,7 @@ from torchferry.engines.torchscript_operators import allowed_operators, refused_
 _TOKEN = re.compile(
     r" *(?:(?P<newline>\n)|(?P<chain>[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)"
     r"|(?P<number>[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?j?(?![A-Za-z0-9_.\"]))"
-    r'|(?P<string>"(?:[^"\\\n]|\\[ -~])*"(?![A-Za-z0-9_"]))'
+    r'|(?P<string>"(?:[ !#-\[\]-~]|\\[ -~])*"(?![A-Za-z0-9_"]))'
     r"|(?P<access>\.[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)|(?P<mark>->|[()\[\]{},:=-]))"
 )
 _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
@@ -87,7 +87,7 @@ class Source:
         for line in self._lines:
             if line.is_declaration and line.owner and (found := _declared(line)) is not None:
                 names.declared.add(found)
-                if line.tokens[0].text != "def":
+                if _is_attribute(line.tokens):
                     names.fields.setdefault(line.owner, set()).add(found)
             self._bind(line)
 
@@ -103,18 +103,21 @@ class Source:
 
     def _place(self, lines: Iterator[tuple[int, list[_Token]]]) -> Iterator[_Line]:
         owner = function = ""
+        known: set[str] = set()
         for indent, tokens in lines:
             head = tokens[0].text
+            name = f"{owner or self._module}.{tokens[1].text}" if _is_header(tokens) else ""
             if indent == 0:
-                if head not in ("class", "def") or len(tokens) < 3 or tokens[1].kind != "chain" or tokens[-1].text != ":":
-                    raise SourceError(f"{self._module}: got {_show(head)} outside classes and functions, expected only those")
-                name = f"{self._module}.{tokens[1].text}"
+                name = name and f"{self._module}.{tokens[1].text}"
+                if not name or name in known:
+                    raise SourceError(
+                        f"{self._module}: got {_show(head)} outside, expected classes and functions, each name once"
+                    )
+                known.add(name)
                 owner, function = (name, "") if head == "class" else ("", name)
-                if head == "class":
-                    _check_bases(name, tokens)
                 yield _Line(tokens, "", name, True)
-            elif owner and indent == 2:
-                function = f"{owner}.{tokens[1].text}" if head == "def" and len(tokens) > 1 else ""
+            elif owner and indent == 2 and head != "class" and (name or head != "def"):
+                function = name
                 yield _Line(tokens, owner, function or owner, True)
             elif function and head not in ("def", "class"):
                 yield _Line(tokens, owner, function, False)
@@ -125,7 +128,7 @@ class Source:
         """Note the names that the line gives a value."""
         texts = [token.text for token in line.tokens]
         if line.is_declaration:
-            names = {text for text, after in pairwise(texts) if after == ":"} | {texts[1]}
+            names = {text for text, after in pairwise(texts) if after == ":"} | set(texts[1:2])
             self._keeps_self &= texts.count("self") <= 1
         elif texts[0] == "for" and "in" in texts:
             names = set(texts[1 : texts.index("in")])
@@ -232,10 +235,10 @@ class _Judge:
                 continue
             is_called = index == len(parts) - 1 and self._next(at) == "("
             operators = {f"aten::{name}", f"prim::{name}"}
-            is_known = bool(operators & refused_operators())
-            if name in self._names.declared and not (is_known and is_called):
+            is_refused = f"aten::{name}" in refused_operators()
+            if name in self._names.declared and not (is_refused and is_called):
                 continue
-            if not operators & allowed_operators():
+            if is_refused or not operators & allowed_operators():
                 yield Use(f"aten::{name}", self._line.where)
 
     def _next(self, at: int) -> str:
@@ -248,10 +251,19 @@ class _Judge:
         return SourceError(f"{self._line.where}: got {got}, expected {expected}")
 
 
-def _check_bases(name: str, tokens: Sequence[_Token]) -> None:
-    texts = [token.text for token in tokens[2:]]
-    if texts != [":"] and (len(texts) != 4 or texts[0] != "(" or texts[1] not in _BASES or texts[2:] != [")", ":"]):
-        raise SourceError(f"{name}: got another kind of class, expected one of {', '.join(sorted(_BASES))}")
+def _is_header(tokens: Sequence[_Token]) -> bool:
+    """Does the line begin a function or a class of a kind that PyTorch writes?"""
+    texts = [token.text for token in tokens]
+    if len(tokens) < 3 or tokens[1].kind != "chain" or "." in texts[1] or texts[-1] != ":":
+        return False
+    is_class = texts[0] == "class" and (len(texts) == 3 or (texts[2] == "(" and texts[3] in _BASES and texts[4:] == [")", ":"]))
+    return is_class or (texts[0] == "def" and texts[2] == "(")
+
+
+def _is_attribute(tokens: Sequence[_Token]) -> bool:
+    """Does the line of a class declare a value of each object, and not a constant of the class?"""
+    texts = [token.text for token in tokens]
+    return texts[0] == "__annotations__" or (texts[1:2] == [":"] and texts[2:3] != ["Final"])
 
 
 def _declared(line: _Line) -> str | None:
