@@ -28,7 +28,7 @@ TARGET = "TARGET"  # in the tables below: the file that the archive would write
 
 # What hides an operator from a reader that looks for a call of it; each is the body of `forward`, or a whole file.
 OPERATORS: dict[str, tuple[str, str]] = {
-    "reads a file": (net('_0 = torch.from_file("TARGET", True, 4)'), "aten::from_file"),
+    "reads a file": (net('torch.add_(x, torch.sum(torch.from_file("TARGET", True, 4)))'), "aten::from_file"),
     "writes a file": (net('torch.save(x, "TARGET")'), "aten::save"),
     "loads a tensor": (net('_0 = ops.debugprims.load_tensor("TARGET", [2], [1])'), "debugprims::load_tensor"),
     "calls another process": (net('_0 = ops.prim.rpc_sync("worker", "f", ())'), "prim::rpc_sync"),
@@ -85,7 +85,10 @@ STRUCTURE: dict[str, tuple[str, str]] = {
     ),
     "a state by getattr": (net('_0 = getattr(self, "__getstate__")(x)'), "__setstate__"),
     "a default that writes": (net(defaults=',\n    k: Tuple[()]=torch.save(1, "TARGET")'), "'torch.save'"),
-    "a default that writes by a method": (net(defaults=',\n    k: NoneType=(1).save("TARGET")'), "a default that calls something"),
+    "a default that writes by a method": (
+        net(defaults=',\n    k: NoneType=(1).save("TARGET")'),
+        "a default that calls something",
+    ),
     "a default that calls a function": (net(defaults=",\n    k: NoneType=__torch__.f()"), "a default that calls something"),
     "a constant that writes": (net(attributes='  k : Final[int] = torch.save(1, "TARGET")\n'), "'torch.save'"),
     "a statement in a class": (net(attributes='  torch.save(1, "TARGET")\n'), "'torch.save'"),
