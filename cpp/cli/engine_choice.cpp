@@ -5,7 +5,11 @@
 namespace ferry::cli {
 
 SessionOptions session_options(const EngineOptions& options, const std::string& engine) {
-  return {.engine = engine, .device = options.device, .threads = options.threads, .allow_native = options.allow_native};
+  return {.engine = engine,
+          .device = options.device,
+          .threads = options.threads,
+          .allow_native = options.allow_native,
+          .allow_ops = options.allow_ops};
 }
 
 Session open_session(const Bundle& bundle, const EngineOptions& options) {

@@ -33,7 +33,7 @@ std::uint32_t big_endian(std::string_view bytes) {
 Chunk next_chunk(std::string_view rest, const ImageRules& rules) {
   if (rest.size() < frame || rest.size() - frame < big_endian(rest)) rules.refuse("a PNG that is cut short", "a whole file");
   const std::size_t length = big_endian(rest);
-  if (crc32(std::as_bytes(std::span(rest.substr(4, length + 4)))) != big_endian(rest.substr(8 + length)))
+  if (archive::crc32(std::as_bytes(std::span(rest.substr(4, length + 4)))) != big_endian(rest.substr(8 + length)))
     rules.refuse("a PNG chunk with a wrong CRC", "an undamaged file");
   return {rest.substr(4, 4), rest.substr(8, length), rest.substr(0, length + frame)};
 }

@@ -80,7 +80,7 @@ bool is_batched(const TensorSpec& spec) noexcept { return !spec.shape.empty() &&
 
 ByteStream open_one(const std::string& path) {
   auto stream = ByteStream::open(path);
-  if (is_zip(stream.peek(magic_size)))
+  if (archive::is_zip(stream.peek(magic_size)))
     throw Error(ErrorCode::usage, "--input: got " + path +
                                       ", an .npz, with a NAME or a second file, expected it alone: it names every input itself; "
                                       "write --input " +
@@ -98,7 +98,7 @@ std::unique_ptr<SampleReader> open_samples(const TensorSpec& spec, const std::ve
 
 InputReader::InputReader(const Contract& contract, const std::vector<std::string>& arguments) {
   auto lone = open_lone(contract, arguments);
-  if (lone && is_zip(lone->peek(magic_size))) {
+  if (lone && archive::is_zip(lone->peek(magic_size))) {
     auto files = open_npz(contract, std::move(*lone));
     for (const auto& spec : contract.inputs)
       inputs_.push_back({spec.name, is_batched(spec), open_npy(spec, std::move(files.at(spec.name)))});

@@ -42,6 +42,10 @@ void add_engine(CLI::App& verb, EngineOptions& options, const std::string& fallb
   verb.add_option("--device", options.device, "cpu or cuda:N")->type_name("NAME")->capture_default_str();
   verb.add_option("--threads", options.threads, "threads inside one call")->type_name("COUNT")->capture_default_str();
   verb.add_flag("--allow-native", options.allow_native, "run machine code of the bundle: it has all rights of this process");
+  verb.add_option("--allow-op", options.allow_ops,
+                  "let TorchScript use an operator that may do more than compute, e.g. aten::as_strided; may be repeated")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
 }
 
 void add_inspect(CLI::App& app, Command& command) {

@@ -12,7 +12,8 @@ struct EngineOptions {
   std::string engine;  // empty: the verb chooses among the bundle's
   std::string device = "cpu";
   int threads = 1;
-  bool allow_native = false;  // run machine code that lies in the bundle
+  bool allow_native = false;           // run machine code that lies in the bundle
+  std::vector<std::string> allow_ops;  // operators that TorchScript may use although they may do more than compute
 };
 
 struct InspectOptions {

@@ -2,18 +2,20 @@
 //
 // The model is loaded from the verified bytes, frozen without any change of its numerics, and run without the profiling executor
 // (whose first calls cost 40 times a steady one), so that its bits are those of Python's eager mode. TorchScript has no fixed
-// upper bound of memory or time while it loads: an archive is trusted because its SHA-256 was checked.
+// upper bound of memory or time while it loads. What it may do is judged before that (torchscript_door.hpp).
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
 #include <sys/utsname.h>
 #include <torch/csrc/jit/ir/alias_analysis.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
+#include <torch/csrc/jit/runtime/print_handler.h>
 #include <torch/script.h>
 #include <torch/version.h>
 
 #include <algorithm>
 #include <cstring>
 #include <fstream>
+#include <iostream>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,6 +25,7 @@
 #include "ferry/engine.hpp"
 #include "libtorch_host.hpp"
 #include "libtorch_values.hpp"
+#include "torchscript_door.hpp"
 
 // A model that was opened: what the host holds between open and close. Nothing in it changes during run.
 struct ferry_engine_model {
@@ -37,6 +40,7 @@ namespace {
 
 using namespace ferry::libtorch;
 using ferry::engines::time_calls;
+namespace torchscript = ferry::torchscript;
 
 // ---- open -----------------------------------------------------------------------------------------------------------
 
@@ -59,15 +63,20 @@ class VerifiedBytes final : public caffe2::serialize::ReadAdapterInterface {
   std::size_t size_;
 };
 
-// Settings of the whole process: LibTorch has no narrower place for them.
-void set_process_numerics() {
+// Settings of the whole process: LibTorch has no narrower place for them. What a model prints goes to stderr: stdout holds
+// answers.
+void set_process() {
+  torch::jit::setPrintHandler([](const std::string& text) { std::cerr << text; });
   torch::jit::getProfilingMode() = false;
   at::globalContext().setAllowTF32CuBLAS(false);
   at::globalContext().setAllowTF32CuDNN(false);
 }
 
-torch::jit::Module load_frozen(const ferry_artifact_file& file, at::Device device) {
-  auto module = torch::jit::load(std::make_shared<VerifiedBytes>(file), device);
+torch::jit::Module load_frozen(const ferry_open_request& request, at::Device device) {
+  const auto bytes = std::make_shared<VerifiedBytes>(request.files[0]);
+  torchscript::check_archive(request, bytes);
+  auto module = torch::jit::load(bytes, device);
+  torchscript::check_functions(request, *module._ivalue()->compilation_unit());
   module.eval();
   return torch::jit::freeze(module, std::nullopt, /*optimize_numerics=*/false);
 }
@@ -98,8 +107,8 @@ std::int32_t open_model(const ferry_open_request* request, ferry_engine_model** 
   return guarded(error, FERRY_FORMAT, task, [&] {
     const c10::InferenceMode inference;
     const auto device = find_device(request->device);
-    set_process_numerics();
-    auto module = load_frozen(request->files[0], device);
+    set_process();
+    auto module = load_frozen(*request, device);
     auto forward = module.get_method("forward");
     auto written = find_written_inputs(forward, *request);
     *model = std::make_unique<ferry_engine_model>(

@@ -88,6 +88,7 @@ struct ferry_bundle {
   SpecList inputs;
   SpecList outputs;
   bool allow_native = false;
+  std::vector<std::string> allow_ops;
 };
 
 struct ferry_session {
@@ -142,12 +143,20 @@ void ferry_bundle_allow_native(ferry_bundle* bundle) {
   if (bundle != nullptr) bundle->allow_native = true;
 }
 
+int32_t ferry_bundle_allow_operator(ferry_bundle* bundle, const char* name) {
+  if (bundle == nullptr || name == nullptr) return fail_null("ferry_bundle_allow_operator");
+  return guarded([&] {
+    ferry::check_operator_name(name);
+    bundle->allow_ops.emplace_back(name);
+  });
+}
+
 int32_t ferry_session_open(const ferry_bundle* bundle, const char* engine, const char* device, int32_t threads,
                            ferry_session** session) {
   if (session != nullptr) *session = nullptr;
   if (bundle == nullptr || engine == nullptr || device == nullptr || session == nullptr) return fail_null("ferry_session_open");
   return guarded([&] {
-    const ferry::SessionOptions options{engine, device, threads, bundle->allow_native};
+    const ferry::SessionOptions options{engine, device, threads, bundle->allow_native, bundle->allow_ops};
     *session = std::make_unique<ferry_session>(ferry_session{ferry::Runner(bundle->bundle, options)}).release();
   });
 }

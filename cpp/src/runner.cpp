@@ -37,6 +37,7 @@ SessionOptions checked(SessionOptions options) {
   if (options.threads > max_threads)
     throw Error(ErrorCode::usage,
                 "--threads: got " + std::to_string(options.threads) + ", expected at most " + std::to_string(max_threads));
+  for (const auto& name : options.allow_ops) check_operator_name(name);
   return options;
 }
 
@@ -86,12 +87,14 @@ class OpenRequest {
       contents_.push_back(bundle.read(file));
       files_.push_back({file.path.c_str(), contents_.back().data(), contents_.back().size(), file.sha256.c_str()});
     }
+    for (const auto& name : options.allow_ops) allowed_operators_.push_back(name.c_str());
     for (const auto& [key, value] : artifact.requirements) requirements_.push_back({key.c_str(), value.c_str()});
     add_specs(checker.inputs(), inputs_);
     add_specs(checker.outputs(), outputs_);
-    request_ = {artifact.format.c_str(), files_.data(),          files_.size(),  requirements_.data(),
-                requirements_.size(),    inputs_.data(),         inputs_.size(), outputs_.data(),
-                outputs_.size(),         options.device.c_str(), options.threads};
+    request_ = {artifact.format.c_str(),  files_.data(),          files_.size(),   requirements_.data(),
+                requirements_.size(),     inputs_.data(),         inputs_.size(),  outputs_.data(),
+                outputs_.size(),          options.device.c_str(), options.threads, allowed_operators_.data(),
+                allowed_operators_.size()};
   }
   OpenRequest(const OpenRequest&) = delete;
   OpenRequest& operator=(const OpenRequest&) = delete;
@@ -115,6 +118,7 @@ class OpenRequest {
   std::vector<std::vector<std::int64_t>> shapes_;  // moving a vector keeps its elements where they are
   std::vector<ferry_tensor_spec> inputs_;
   std::vector<ferry_tensor_spec> outputs_;
+  std::vector<const char*> allowed_operators_;
   ferry_open_request request_{};
 };
 
@@ -125,6 +129,19 @@ std::uint64_t input_bytes(const GoldenCase& golden_case) {
 }
 
 }  // namespace
+
+void check_operator_name(std::string_view name) {
+  constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
+  constexpr std::string_view separator = "::";
+  const auto is_identifier = [&](std::string_view part) {
+    return !part.empty() && letters.find(part.front()) != std::string_view::npos &&
+           std::ranges::all_of(part, [&](char c) { return letters.find(c) != std::string_view::npos || (c >= '0' && c <= '9'); });
+  };
+  const auto at = name.find(separator);
+  if (at == std::string_view::npos || !is_identifier(name.substr(0, at)) || !is_identifier(name.substr(at + separator.size())))
+    throw Error(ErrorCode::usage,
+                "--allow-op: got '" + text::printable(name) + "', expected an operator's name, e.g. aten::as_strided");
+}
 
 std::vector<ferry_tensor_view> views_of(const NamedTensors& tensors) {
   std::vector<ferry_tensor_view> views;

@@ -7,11 +7,15 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "contract.hpp"
 
 namespace ferry {
+
+// Throws Error(usage) for a text that names no operator, as `aten::as_strided`.
+void check_operator_name(std::string_view name);
 
 class Runner {
  public:

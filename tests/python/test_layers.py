@@ -65,8 +65,9 @@ RUNTIME_MODULES = {
 CPP_MAY_INCLUDE: dict[str, set[str]] = {
     "include": set(),
     "src": {"include"},
-    "engines": {"include"},
-    "cli": {"include", "src"},
+    "archive": set(),
+    "engines": {"archive", "include"},
+    "cli": {"archive", "include", "src"},
     "examples": {"include"},
 }
 GENERATED_HEADERS = {"model.h"}  # what `ferry export --to c` writes, for the examples

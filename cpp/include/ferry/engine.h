@@ -100,6 +100,10 @@ typedef struct ferry_open_request {
   size_t output_count;
   const char* device; /* "cpu" or "cuda:N"; a device that is not there is FERRY_UNAVAILABLE, never another device */
   int32_t threads;    /* inside one call, at least 1 */
+  /* Operators, as "aten::as_strided", that the user lets a model use although they may do more than compute. An engine whose
+   * models name operators refuses (FERRY_FORMAT) those that are neither harmless nor here. */
+  const char* const* allowed_operators;
+  size_t allowed_operator_count;
 } ferry_open_request;
 
 typedef struct ferry_engine_model ferry_engine_model; /* the engine's own type */

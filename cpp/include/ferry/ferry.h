@@ -49,6 +49,10 @@ FERRY_API const char* ferry_bundle_engine(const ferry_bundle* bundle, size_t ind
  * rights of the process: call this only for a bundle that you built or trust as you trust a program. */
 FERRY_API void ferry_bundle_allow_native(ferry_bundle* bundle);
 
+/* Lets sessions opened after this call use an operator, as "aten::as_strided", that engine `torchscript` refuses by itself
+ * because it may do more than compute. FERRY_USAGE for a text that names no operator. */
+FERRY_API int32_t ferry_bundle_allow_operator(ferry_bundle* bundle, const char* name);
+
 /* One bundle on one engine and device ("cpu" or "cuda:N"), warmed up. The bundle may be closed before the session. */
 FERRY_API int32_t ferry_session_open(const ferry_bundle* bundle, const char* engine, const char* device, int32_t threads,
                                      ferry_session** session);

@@ -282,6 +282,8 @@ struct SessionOptions {
   std::string device = "cpu";  // "cpu" or "cuda:N"
   int threads = 1;             // inside one call
   bool allow_native = false;   // run an engine that executes machine code from the bundle: it has all rights of this process
+  std::vector<std::string> allow_ops = {};  // operators, as "aten::as_strided", that TorchScript may use although they may do
+                                            // more than compute; any other such operator is Error(format)
 };
 
 // One bundle on one engine and device, warmed up with its golden cases. `run` may be called from many threads at once.

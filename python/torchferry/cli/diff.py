@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from torchferry.bundle.reader import open_bundle
-from torchferry.cli.options import AllowNative, BundleFolder, Device, Json, Threads, show
+from torchferry.cli.options import AllowNative, AllowOp, BundleFolder, Device, Json, Threads, show
 from torchferry.errors import ExitCode, FerryError
 from torchferry.proof.diff_bundles import diff_two_bundles
 from torchferry.proof.diff_engines import diff_two_engines
@@ -44,6 +44,7 @@ def diff(
     device: Device = "cpu",
     threads: Threads = 1,
     allow_native: AllowNative = False,
+    allow_op: AllowOp = None,
     as_json: Json = False,
     language: Annotated[
         Literal["python", "cpp"], typer.Option(help="Which program runs the engine.", rich_help_panel=LAYERS)
@@ -87,7 +88,7 @@ def diff(
     _check_modes(other, input_, engines, engine, run)
     _check_layer_options(language, run, {"--weights": weights, "--preprocess": preprocess}, has_layers=engines is None)
     opened = open_bundle(bundle)
-    where = Where(device, threads, allow_native, language, ferry_run)
+    where = Where(device, threads, allow_native, tuple(allow_op or ()), language, ferry_run)
     if other is not None:
         second = open_bundle(other)
         bundles = diff_two_bundles(opened, second, where, engine=engine)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from torchferry.bundle.reader import Bundle
+from torchferry.cli.options import AllowOp
 from torchferry.errors import ExitCode, FerryError
 
 EXPORTED = Path("exported")
@@ -42,6 +43,7 @@ def export(
             metavar="int8", help="Format c with int8 weights, calibrated on training data (or --golden).", show_default=False
         ),
     ] = None,
+    allow_op: AllowOp = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing bundle.")] = False,
     weights: Annotated[
         Path | None,
@@ -104,6 +106,7 @@ def export(
             name=name,
             seed=seed,
             max_bytes=max_bytes,
+            allow_ops=allow_op or [],
         )
     else:
         factory_options = {
@@ -113,7 +116,9 @@ def export(
             "--golden": golden,
             "--preprocess": preprocess,
         }
-        _refuse_options(run, {**factory_options, "--classes": classes, "--symbol": symbol, "--name": name})
+        _refuse_options(
+            run, {**factory_options, "--classes": classes, "--symbol": symbol, "--name": name, "--allow-op": allow_op}
+        )
         bundle = _export_run_folder(
             run, formats=formats, out=out, data_root=data_root, max_batch=max_batch, force=force, max_bytes=max_bytes
         )
@@ -153,6 +158,7 @@ def export_factory(
     name: str | None,
     seed: int,
     max_bytes: int | None,
+    allow_ops: Sequence[str],
 ) -> Bundle:
     """Export what a factory builds. Raises what torchferry.export raises."""
     from torchferry.bundle.writer import check_target
@@ -183,6 +189,7 @@ def export_factory(
         force=force,
         seed=seed,
         max_bytes=max_bytes,
+        allow_ops=allow_ops,
     )
 
 

@@ -42,6 +42,15 @@ AllowNative = Annotated[
         "--allow-native", help="Run machine code of the bundle (engines aoti, c and c-int8): it has all rights of this process."
     ),
 ]
+AllowOp = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-op",
+        metavar="NAME",
+        help="Let TorchScript use an operator that may do more than compute, e.g. aten::as_strided; may be repeated.",
+        show_default=False,
+    ),
+]
 FerryRun = Annotated[
     Path | None, typer.Option(help="The C++ program; default: build/bin/ferry-run, else the one on PATH.", show_default=False)
 ]

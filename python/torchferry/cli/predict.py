@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import chain
 from typing import Annotated
 
@@ -13,7 +14,7 @@ from rich.progress import Progress
 
 from torchferry.bundle.contract import Array
 from torchferry.bundle.reader import Bundle, open_bundle
-from torchferry.cli.options import AllowNative, BundleFolder, Device, OneEngine, Threads
+from torchferry.cli.options import AllowNative, AllowOp, BundleFolder, Device, OneEngine, Threads
 from torchferry.engines.base import Session
 from torchferry.errors import ExitCode, FerryError
 from torchferry.samples.sink import open_sink
@@ -34,6 +35,7 @@ def predict(
     device: Device = "cpu",
     threads: Threads = 1,
     allow_native: AllowNative = False,
+    allow_op: AllowOp = None,
     output: Annotated[str, typer.Option(help=".jsonl, .csv or .npy; - is stdout.")] = "-",
     format_: Annotated[str | None, typer.Option("--format", help="jsonl, csv or npy, whatever the ending.")] = None,
     select: Annotated[str | None, typer.Option(help="Write this output only.")] = None,
@@ -47,19 +49,24 @@ def predict(
         open_sink(contract, output, format_name=format_, select=select, total=source.total) as sink,
     ):
         batches = _read_ahead(source)
-        session = open_session(opened, engine, device=device, threads=threads, allow_native=allow_native)
+        session = open_session(
+            opened, engine, device=device, threads=threads, allow_native=allow_native, allow_ops=allow_op or []
+        )
         for inputs in _with_progress(batches):
             sink.write(session.run(inputs))
 
 
-def open_session(bundle: Bundle, engine: str | None, *, device: str, threads: int, allow_native: bool) -> Session:
+def open_session(
+    bundle: Bundle, engine: str | None, *, device: str, threads: int, allow_native: bool, allow_ops: Sequence[str] = ()
+) -> Session:
     """A session on `engine`, or on the bundle's first engine that can run here. Raises FerryError(UNAVAILABLE)."""
+    open_engine = partial(Session, bundle, device=device, threads=threads, allow_native=allow_native, allow_ops=allow_ops)
     if engine is not None:
-        return Session(bundle, engine, device=device, threads=threads, allow_native=allow_native)
+        return open_engine(engine)
     reasons = []
     for artifact in bundle.manifest.artifacts:
         try:
-            return Session(bundle, artifact.engine, device=device, threads=threads, allow_native=allow_native)
+            return open_engine(artifact.engine)
         except FerryError as error:
             if error.code != ExitCode.UNAVAILABLE:
                 raise

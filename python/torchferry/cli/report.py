@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from torchferry.bundle.reader import open_bundle
-from torchferry.cli.options import AllowNative, BundleFolder, FerryRun
+from torchferry.cli.options import AllowNative, AllowOp, BundleFolder, FerryRun
 from torchferry.errors import ExitCode
 from torchferry.proof.gather import gather
 from torchferry.proof.matrix import statuses
@@ -21,13 +21,14 @@ def report(
     output: Annotated[Path, typer.Option("--output", "-o", help="The HTML file.")] = Path("report.html"),
     ferry_run: FerryRun = None,
     allow_native: AllowNative = False,
+    allow_op: AllowOp = None,
 ) -> int:
     """Verify a bundle as `ferry verify --all` does, and write the evidence as one HTML file; its exit code is the verdict's."""
     from torchferry.report.page import report_html
 
     opened = open_bundle(bundle)
     check_target(output)
-    evidence = gather(opened, ferry_run, allow_native=allow_native)
+    evidence = gather(opened, ferry_run, allow_native=allow_native, allow_ops=tuple(allow_op or ()))
     write_text(output, report_html(evidence))
     typer.echo(f"{output}: {closing(opened, evidence.runs)}")
     return ExitCode.MISMATCH if "failed" in statuses(opened, evidence.runs) else ExitCode.OK

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from torchferry.bundle.reader import Bundle, open_bundle
-from torchferry.cli.options import AllowNative, BundleFolder, Calls, Device, Engine, FerryRun, Json, Threads, show
+from torchferry.cli.options import AllowNative, AllowOp, BundleFolder, Calls, Device, Engine, FerryRun, Json, Threads, show
 from torchferry.errors import ExitCode, FerryError
 from torchferry.proof.matrix import statuses
 from torchferry.proof.replay import MAX_CALLS, Status, to_json
@@ -31,16 +31,18 @@ def verify(
     ] = False,
     ferry_run: FerryRun = None,
     allow_native: AllowNative = False,
+    allow_op: AllowOp = None,
     as_json: Json = False,
 ) -> int:
     """Replay the bundle's goldens and say whether every output is within its tolerance."""
     opened = open_bundle(bundle)
+    allow_ops = tuple(allow_op or ())
     if all_:
-        runs = run_matrix(opened, engine, ferry_run, allow_native=allow_native)
+        runs = run_matrix(opened, engine, ferry_run, allow_native=allow_native, allow_ops=allow_ops)
         show(as_json, partial(matrix_json, opened, runs), partial(matrix_lines, opened, runs))
         return _exit_code(opened, statuses(opened, runs))
     _check_calls(calls)
-    results = verify_engines(opened, Where(device, threads, allow_native), engine=engine, calls=calls)
+    results = verify_engines(opened, Where(device, threads, allow_native, allow_ops), engine=engine, calls=calls)
     show(as_json, partial(to_json, opened, results), partial(verdict_lines, opened, results))
     return _exit_code(opened, [result.status for result in results])
 

@@ -7,7 +7,7 @@ SHA-256 has been checked. No runtime is imported before that.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol, cast
@@ -17,6 +17,7 @@ import numpy as np
 from torchferry.bundle.contract import BATCH, Array, Contract, check_inputs, check_outputs
 from torchferry.bundle.manifest import Artifact
 from torchferry.bundle.reader import Bundle
+from torchferry.engines.torchscript_operators import checked_permissions
 from torchferry.errors import ExitCode, FerryError
 
 ENGINES = ("aoti", "c", "c-int8", "eager", "executorch", "onnxruntime", "torchscript")
@@ -39,6 +40,12 @@ class OpenRequest:
     contract: Contract
     device: str
     threads: int
+    allow_ops: frozenset[str] = frozenset()
+
+    @property
+    def main_path(self) -> str:
+        """The path of the artifact's first file, for messages."""
+        return next(iter(self.files))
 
     @property
     def main_file(self) -> bytes:
@@ -64,12 +71,24 @@ class Model(Protocol):
 class Session:
     """One bundle on one engine and device; safe to `run` from many threads at once."""
 
-    def __init__(self, bundle: Bundle, engine: str, *, device: str = "cpu", threads: int = 1, allow_native: bool = False) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        engine: str,
+        *,
+        device: str = "cpu",
+        threads: int = 1,
+        allow_native: bool = False,
+        allow_ops: Collection[str] = (),
+    ) -> None:
         """`allow_native` lets an engine run machine code of the bundle, which has all rights of this process.
+
+        `allow_ops` lets a TorchScript archive use operators, as `aten::as_strided`, that engine `torchscript` refuses by itself.
 
         Raises FerryError(USAGE) for a bad option, UNAVAILABLE where engine or device are not here, FORMAT for an undecodable artifact.
         """
         _check_options(device, threads)
+        permissions = checked_permissions(allow_ops)
         artifact = bundle.artifact(engine)
         if engine not in ENGINES:
             raise FerryError(
@@ -84,6 +103,7 @@ class Session:
             contract=bundle.contract,
             device=device,
             threads=threads,
+            allow_ops=permissions,
         )
         self.contract = bundle.contract
         self.engine = engine

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Mapping
+import sys
+import threading
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, redirect_stdout
+from typing import Any
 
 import torch
 
@@ -11,7 +14,10 @@ from torchferry.bundle.contract import Array
 from torchferry.engines.base import OpenRequest
 from torchferry.engines.numerics import torch_numerics
 from torchferry.engines.torch_device import call_module, last_line, require_device
+from torchferry.engines.torchscript_door import check_archive, check_functions
 from torchferry.errors import ExitCode, FerryError
+
+_PRINTING = threading.Lock()
 
 
 class TorchScriptModel:
@@ -20,8 +26,9 @@ class TorchScriptModel:
     def __init__(self, request: OpenRequest) -> None:
         self._request = request
         device = require_device(request.device)
+        self._prints = check_archive(request.main_path, request.main_file, request.allow_ops, request.requires).prints
+        module = _load(request.main_path, request.main_file, request.allow_ops, request.requires, device)
         try:
-            module = torch.jit.load(io.BytesIO(request.main_file), map_location=device)
             # optimize_numerics would fold batch norm into the layer before it: other bits than eager.
             self._module = torch.jit.freeze(module.eval(), optimize_numerics=False)
         except Exception as error:  # damaged files fail in many ways
@@ -38,8 +45,34 @@ class TorchScriptModel:
         return torch_numerics() if self._request.device == "cpu" else ""
 
     def run(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
-        """One forward pass."""
-        return call_module("torchscript", self._module, self._request, inputs)
+        """One forward pass. What the model prints goes to stderr."""
+        with _prints_to_stderr() if self._prints else nullcontext():
+            return call_module("torchscript", self._module, self._request, inputs)
+
+
+def load_archive(path: str, data: bytes, *, allow_ops: Collection[str] = (), requires: Mapping[str, str]) -> Any:
+    """Load an archive on the CPU after the door has judged it. Raises FerryError(FORMAT)."""
+    check_archive(path, data, allow_ops, requires)
+    return _load(path, data, allow_ops, requires, torch.device("cpu"))
+
+
+def _load(path: str, data: bytes, allow_ops: Collection[str], requires: Mapping[str, str], device: torch.device) -> Any:
+    """torch.jit.load, but for a look at what it compiled. Raises FerryError(FORMAT)."""
+    unit: Any = torch._C.CompilationUnit()
+    try:
+        load: Any = torch._C.import_ir_module_from_buffer  # PyTorch's stub is of an older release
+        module = torch.jit._recursive.wrap_cpp_module(load(unit, data, device, {}, False))
+    except Exception as error:  # damaged files fail in many ways
+        raise FerryError(ExitCode.FORMAT, f"torchscript: got a file that torch.jit cannot load: {last_line(error)}") from None
+    check_functions(path, unit, allow_ops, requires)
+    return module
+
+
+@contextmanager
+def _prints_to_stderr() -> Iterator[None]:
+    """stdout holds answers only. sys.stdout is one for all threads, so that models that print run one after another."""
+    with _PRINTING, redirect_stdout(sys.stderr):
+        yield
 
 
 def open_model(request: OpenRequest) -> TorchScriptModel:

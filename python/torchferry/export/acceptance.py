@@ -13,6 +13,7 @@ from torchferry.compare.tolerance import SAME_BITS_ENGINES
 from torchferry.compare.verdict import Verdict
 from torchferry.engines.base import ENGINES, Session
 from torchferry.engines.c_build import find_compiler
+from torchferry.engines.torchscript_operators import recorded_operators
 from torchferry.errors import ExitCode, FerryError
 from torchferry.intake.golden_cases import first_samples
 from torchferry.intake.reference import Reference
@@ -32,7 +33,12 @@ def with_bits_that_hold(bundle: Bundle, note: Callable[[str], None]) -> Manifest
     for artifact in bundle.manifest.artifacts:
         if any(row.kind == "bits" and row.engine == artifact.engine for row in bundle.manifest.tolerances):
             for threads in THREADS:
-                result = replay(bundle, Session(bundle, artifact.engine, threads=threads), engine=artifact.engine, device="cpu")
+                result = replay(
+                    bundle,
+                    Session(bundle, artifact.engine, threads=threads, allow_ops=recorded_operators(artifact.requires)),
+                    engine=artifact.engine,
+                    device="cpu",
+                )
                 broken |= {
                     (artifact.engine, verdict.output) for verdict in result.verdicts if _differs_by_rounding(bundle, verdict)
                 }
@@ -72,7 +78,9 @@ def check_written(
             )
             session = Definition.of(source, artifact.engine)
         else:
-            session = Session(bundle, artifact.engine, allow_native=True)  # it was written a moment ago
+            # It was written a moment ago, with what the user allowed.
+            allow_ops = recorded_operators(artifact.requires)
+            session = Session(bundle, artifact.engine, allow_native=True, allow_ops=allow_ops)
         for case in goldens:
             _require_agreement(bundle, session, artifact.format, case, session.numerics)
             _require_agreement(bundle, session, artifact.format, case, "")

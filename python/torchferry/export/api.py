@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,7 @@ def export(
     force: bool = False,
     seed: int = 0,
     max_bytes: int | None = None,
+    allow_ops: Collection[str] = (),
     note: Callable[[str], None] = print_note,
 ) -> Bundle:
     """Export a module in eval mode, with float32 weights, to the bundle `out`, and prove every artifact against eager.
@@ -74,6 +75,8 @@ def export(
     classes: names that the output `label` indexes, or (output, names).
     symbols: limits of dims that may change, `{"T": (1, 512)}`; default: N from 0, others from 1, without end.
     max_bytes: largest size of the tables of format `c`; default: 64 MiB.
+    allow_ops: operators, as `aten::as_strided`, that TorchScript may use besides those that only compute; the manifest records
+        them, and whoever runs the bundle must allow them too.
 
     Raises FerryError: USAGE for arguments that make no sense, BAD_INPUT for a module or goldens that are refused (train mode,
     randomness, float64, a device in the code, outputs that alias inputs, sizes that are frozen, constant goldens), FORMAT where a
@@ -95,6 +98,7 @@ def export(
         out=target,
         force=force,
         max_bytes=max_bytes,
+        allow_ops=allow_ops,
         note=note,
     )
 

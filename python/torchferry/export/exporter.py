@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from torchferry.bundle.reader import Bundle, open_bundle
 from torchferry.bundle.writer import staging_folder, write_manifest
 from torchferry.compare.tolerance import Bound, tolerances
 from torchferry.engines.numerics import torch_numerics
+from torchferry.engines.torchscript_operators import checked_permissions
 from torchferry.errors import ExitCode, FerryError
 from torchferry.export.acceptance import check_written, with_bits_that_hold
 from torchferry.formats import aoti, c, executorch, onnx, program, torchscript
@@ -60,12 +61,14 @@ def export_bundle(
     force: bool = False,
     max_bytes: int | None = None,
     quantization: Quantization | None = None,
+    allow_ops: Collection[str] = (),
     note: Note = print_note,
 ) -> Bundle:
     """Export `module` to `formats` (and `export`, which engine `eager` runs, where torch.export takes it) as the bundle `out`.
 
     The bundle appears only if every artifact, run from the files written, agrees with eager on the goldens and at
-    other batch sizes. `quantization`: what format `c-int8` is calibrated on; default: real goldens. Raises FerryError:
+    other batch sizes. `quantization`: what format `c-int8` is calibrated on; default: real goldens. `allow_ops`: operators that
+    TorchScript may use besides those that need no permission; the manifest records them. Raises FerryError:
     USAGE for an unknown format, BAD_INPUT for goldens outside the contract or a module in train mode, FORMAT where a
     format cannot express the module, MISMATCH where an artifact disagrees, IO.
     """
@@ -82,6 +85,7 @@ def export_bundle(
         _provenance(name, golden, training),
         _size_limit(max_bytes, formats),
         quantization or (Quantization(golden.arrays) if golden.source == "real" else None),
+        checked_permissions(allow_ops),
     )
     reference = Reference(module, contract)
     cases = golden_cases(reference, contract, golden.arrays)

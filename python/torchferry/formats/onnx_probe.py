@@ -9,7 +9,7 @@ an `If` or a `Loop`, and calls of one module directly after each other, which lo
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ import onnx
 from onnx import TensorProto
 
 from torchferry.bundle.contract import Contract
+from torchferry.bundle.manifest import Artifact
 from torchferry.errors import ExitCode, FerryError
 from torchferry.formats.onnx import MODULE_NAMES
 from torchferry.formats.taps import Tap, frame_of
@@ -32,9 +33,11 @@ class _Value:
     shape: tuple[int | None, ...] | None
 
 
-def probe_onnx(data: bytes, taps: Sequence[Tap], contract: Contract) -> tuple[bytes, list[Tap]]:
+def probe_onnx(
+    artifact: Artifact, data: bytes, taps: Sequence[Tap], contract: Contract, allow_ops: Collection[str]
+) -> tuple[bytes, list[Tap]]:
     """The artifact with its own outputs and then each tap that it shows, and those taps. Raises FerryError(FORMAT)."""
-    del contract  # the graph's outputs have the contract's names and order already
+    del artifact, contract, allow_ops  # the graph's outputs have the contract's names and order already
     try:
         model = onnx.load_from_string(data)
         graph = _Graph(onnx.shape_inference.infer_shapes(model).graph)

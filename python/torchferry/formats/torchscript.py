@@ -17,6 +17,8 @@ from torch.overrides import TorchFunctionMode
 
 from torchferry.bundle.manifest import Artifact
 from torchferry.bundle.writer import file_entry
+from torchferry.engines.torchscript_door import scan_archive
+from torchferry.engines.torchscript_operators import REQUIRES_KEY
 from torchferry.errors import ExitCode, FerryError
 from torchferry.intake.origin import current_origin, is_users, origin_of, place, script_origin
 from torchferry.intake.source import ExportSource, first_line
@@ -30,12 +32,20 @@ def export(source: ExportSource, folder: Path) -> Artifact:
         warnings.simplefilter("ignore", DeprecationWarning)  # known, and said in the README's engine table
         compiled, how = compile_module(source.module, source.example_tensors)
         torch.jit.save(compiled, folder / FILE)
+    outside = scan_archive(FILE, (folder / FILE).read_bytes()).outside
+    for operator, where in outside.items():
+        if operator not in source.allow_ops:
+            raise FerryError(
+                ExitCode.FORMAT,
+                f"torchscript: {where}: got operator {operator}, expected one that only computes; rewrite it, or pass --allow-op {operator} "
+                "(allow_ops) here and wherever the bundle is run",
+            )
     return Artifact(
         format="torchscript",
         engine="torchscript",
         files=(file_entry(folder, FILE),),
         producer=f"torch {torch.__version__}, {how}",
-        requires={},
+        requires={REQUIRES_KEY: ",".join(sorted(outside))} if outside else {},
     )
 
 

@@ -6,16 +6,17 @@ the state_dict, and calls that a trace has left out because they computed nothin
 
 from __future__ import annotations
 
-import io
 import re
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import torch
 
 from torchferry.bundle.contract import Contract
+from torchferry.bundle.manifest import Artifact
+from torchferry.engines.torchscript import load_archive
 from torchferry.errors import ExitCode, FerryError
 from torchferry.formats.taps import Tap, frame_of
 from torchferry.intake.source import first_line
@@ -24,12 +25,15 @@ _FORWARD = re.compile(r"forward(__\d+)?")  # with a number where it is overloade
 _Call = tuple[str, int, bool]  # path of the module, number of the call, what went into it
 
 
-def probe_torchscript(data: bytes, taps: Sequence[Tap], contract: Contract) -> tuple[bytes, list[Tap]]:
+def probe_torchscript(
+    artifact: Artifact, data: bytes, taps: Sequence[Tap], contract: Contract, allow_ops: Collection[str]
+) -> tuple[bytes, list[Tap]]:
     """The artifact with its own outputs and then each tap that it shows, and those taps. Raises FerryError(FORMAT)."""
+    module = load_archive(artifact.files[0].path, data, allow_ops=allow_ops, requires=artifact.requires)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
-            return _probe(torch.jit.load(io.BytesIO(data), map_location="cpu").eval(), taps, contract)
+            return _probe(module.eval(), taps, contract)
     except FerryError:
         raise
     except Exception as error:  # torch.jit raises errors of many kinds for a graph that it cannot take

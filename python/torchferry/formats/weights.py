@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import onnx
 import torch
@@ -12,18 +11,24 @@ import torch
 from torchferry.bundle.contract import Array
 from torchferry.bundle.manifest import Artifact
 from torchferry.bundle.reader import Bundle
+from torchferry.engines.torchscript import load_archive
 from torchferry.errors import ExitCode, FerryError
 from torchferry.intake.source import first_line
 
 _FRAME = "module."  # what intake/framing.py and intake/source.py put around a module
 
 
-def read_weights(bundle: Bundle, artifact: Artifact) -> dict[str, Array] | None:
+def read_weights(bundle: Bundle, artifact: Artifact, *, allow_ops: Collection[str] = ()) -> dict[str, Array] | None:
     """Parameters and buffers without the frame around the module; None for a format that hides them. Raises FerryError(FORMAT)."""
-    if artifact.format not in _READERS:
-        return None
+    data = bundle.read(artifact.files[0])
     try:
-        found = _READERS[artifact.format](bundle.read(artifact.files[0]))
+        if artifact.format == "torchscript":
+            module = load_archive(artifact.files[0].path, data, allow_ops=allow_ops, requires=artifact.requires)
+            found = _arrays(module.state_dict())
+        elif artifact.format in _READERS:
+            found = _READERS[artifact.format](data)
+        else:
+            return None
     except FerryError:
         raise
     except Exception as error:  # damaged files fail in many ways
@@ -32,12 +37,6 @@ def read_weights(bundle: Bundle, artifact: Artifact) -> dict[str, Array] | None:
             f"{bundle.folder / artifact.files[0].path}: got a file whose weights cannot be read ({first_line(error)}); export the bundle again",
         ) from None
     return _unframed(found)
-
-
-def _torchscript(data: bytes) -> dict[str, Array]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        return _arrays(torch.jit.load(io.BytesIO(data), map_location="cpu").state_dict())
 
 
 def _program(data: bytes) -> dict[str, Array]:
@@ -50,7 +49,7 @@ def _onnx(data: bytes) -> dict[str, Array]:
     return {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in named}
 
 
-_READERS: dict[str, Callable[[bytes], dict[str, Array]]] = {"torchscript": _torchscript, "export": _program, "onnx": _onnx}
+_READERS: dict[str, Callable[[bytes], dict[str, Array]]] = {"export": _program, "onnx": _onnx}
 
 
 def _arrays(state: Mapping[str, torch.Tensor]) -> dict[str, Array]:

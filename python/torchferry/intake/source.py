@@ -59,6 +59,7 @@ class ExportSource:
     provenance: str = ""  # lines for a reader of the artifact
     max_bytes: int | None = None  # of an artifact that has to fit into a device; None: the format's own limit
     quantization: Quantization | None = None  # for formats in int8
+    allow_ops: frozenset[str] = frozenset()  # operators that TorchScript may use besides engines/torchscript_operators.txt
     bounds: Mapping[str, Bound] = field(default_factory=dict)  # that generated C is held to, by float output; empty: not known
 
     def with_bounds(self, bounds: Mapping[str, Bound]) -> ExportSource:

@@ -22,7 +22,7 @@ def diff_two_bundles(first: Bundle, second: Bundle, where: Where, *, engine: str
     """
     require_one_contract(first, second)
     pairs = [(_counterpart(first, artifact), artifact) for artifact in _chosen(second, engine)]
-    artifacts = tuple(ArtifactDiff(ours, theirs, _weights(first, ours, second, theirs)) for ours, theirs in pairs)
+    artifacts = tuple(ArtifactDiff(ours, theirs, _weights((first, ours), (second, theirs), where)) for ours, theirs in pairs)
     outputs = tuple(_outputs(first, ours.engine, second, theirs.engine, where) for ours, theirs in pairs)
     if all(entry.problem for entry in outputs):
         raise FerryError(ExitCode.UNAVAILABLE, f"{second.folder}: no engine can run here: {outputs[0].problem}")
@@ -39,12 +39,12 @@ def _counterpart(bundle: Bundle, artifact: Artifact) -> Artifact:
     return ours.get(artifact.format) or ours.get("torchscript") or bundle.manifest.artifacts[0]
 
 
-def _weights(first: Bundle, ours: Artifact, second: Bundle, theirs: Artifact) -> WeightsDiff | None:
+def _weights(first: tuple[Bundle, Artifact], second: tuple[Bundle, Artifact], where: Where) -> WeightsDiff | None:
     from torchferry.formats.weights import read_weights
     from torchferry.intake.quiet import quiet
 
     with quiet():
-        before, after = read_weights(first, ours), read_weights(second, theirs)
+        before, after = (read_weights(bundle, artifact, allow_ops=where.allow_ops) for bundle, artifact in (first, second))
     return None if before is None or after is None else diff_weights(before, after)
 
 

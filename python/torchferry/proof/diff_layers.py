@@ -88,7 +88,7 @@ def bisect(bundle: Bundle, engine: str, where: Where, reference: nn.Module, case
 
     with TemporaryDirectory(prefix="ferry-probe-") as name:
         with quiet():
-            probe = build_probe(bundle, engine, reference, inputs, Path(name))
+            probe = build_probe(bundle, engine, reference, inputs, Path(name), allow_ops=where.allow_ops)
         verdicts = _run_named(probe, engine, where)
     layers = [(tap.name, tap.kind) for tap in probe.taps]
     return bisection(case, layers, probe.outputs, [spec.name for spec in bundle.contract.outputs], verdicts)
@@ -111,7 +111,7 @@ def _run_python(probe: Bundle, engine: str, where: Where) -> list[dict[str, Any]
 
 
 def _run_cpp(probe: Bundle, engine: str, where: Where) -> list[dict[str, Any]]:
-    options = ["--engine", engine, "--device", where.device, "--threads", where.threads, "--json"]
+    options = ["--engine", engine, *where.options, "--json"]
     printed = call_ferry_run(where.ferry_run, "verify", probe.folder, *options, allowed=(ExitCode.OK, ExitCode.MISMATCH))
     (result,) = json.loads(printed)["engines"]
     if not result["verdicts"]:

@@ -25,15 +25,18 @@ from torchferry.proof.where import Where
 LAYER_SAMPLES = 8  # of the first golden case, through the probe
 
 
-def gather(bundle: Bundle, ferry_run: Path | None = None, *, allow_native: bool = False) -> Evidence:
+def gather(
+    bundle: Bundle, ferry_run: Path | None = None, *, allow_native: bool = False, allow_ops: tuple[str, ...] = ()
+) -> Evidence:
     """Run the verify matrix and gather its evidence; `ferry_run`: the C++ program, default: the one found here.
 
     Raises FerryError: UNAVAILABLE where no engine can run here, FORMAT or INTEGRITY for a broken bundle.
     """
-    runs = run_matrix(bundle, None, ferry_run, allow_native=allow_native)
+    runs = run_matrix(bundle, None, ferry_run, allow_native=allow_native, allow_ops=allow_ops)
     require_one_ran(bundle, statuses(bundle, runs))
     cases = [read_case(bundle, case) for case in bundle.manifest.golden.cases]
-    sessions = _sessions(bundle, runs, allow_native=allow_native)
+    where = Where(allow_native=allow_native, allow_ops=allow_ops)
+    sessions = _sessions(bundle, runs, where)
     answers = {engine: outputs for engine, session in sessions.items() if (outputs := _answers(session, cases))}
     label = _label(bundle)
     return Evidence(
@@ -42,24 +45,24 @@ def gather(bundle: Bundle, ferry_run: Path | None = None, *, allow_native: bool 
         errors={
             spec.name: _errors(cases, answers, spec.name) for spec in bundle.contract.outputs if spec.dtype.startswith("float")
         },
-        layers=_layers(bundle, sorted(answers), cases[0]),
+        layers=_layers(bundle, sorted(answers), cases[0], where),
         images=_images(bundle.contract, cases[0]),
         expected=None if label is None else cases[0].float64[label].ravel(),
         classes=() if label is None else _classes(bundle, label, cases[0]),
         labels=[] if label is None else [(engine, given[0][label].ravel()) for engine, given in answers.items()],
         latencies=measure_latencies(
-            bundle, runs, {engine: sessions[engine] for engine in answers}, find_ferry_run(ferry_run), cases
+            bundle, runs, {engine: sessions[engine] for engine in answers}, find_ferry_run(ferry_run), cases, allow_ops=allow_ops
         ),
         environment=_environment(sessions),
     )
 
 
-def _sessions(bundle: Bundle, runs: list[Run], *, allow_native: bool) -> dict[str, Session]:
+def _sessions(bundle: Bundle, runs: list[Run], where: Where) -> dict[str, Session]:
     """One of each engine that Python could run in the matrix, on the CPU with one thread."""
     here = [
         run for run in runs if (run.language, run.device, run.threads) == ("Python", "cpu", 1) and run.status != "unavailable"
     ]
-    return {run.engine: Session(bundle, run.engine, allow_native=allow_native) for run in here}
+    return {run.engine: where.open(bundle, run.engine) for run in here}
 
 
 def _answers(session: Session, cases: list[CaseArrays]) -> list[dict[str, Array]]:
@@ -84,7 +87,7 @@ def _errors(cases: list[CaseArrays], answers: dict[str, list[dict[str, Array]]],
     return found
 
 
-def _layers(bundle: Bundle, engines: list[str], case: CaseArrays) -> tuple[str, Bisection] | str:
+def _layers(bundle: Bundle, engines: list[str], case: CaseArrays, where: Where) -> tuple[str, Bisection] | str:
     """The layers of the first engine that shows them, against the program in the bundle."""
     from torchferry.intake.golden_cases import first_samples
     from torchferry.proof.layer_reference import program_reference
@@ -93,7 +96,7 @@ def _layers(bundle: Bundle, engines: list[str], case: CaseArrays) -> tuple[str, 
     for engine in sorted(set(engines) & {"torchscript", "onnxruntime"}, reverse=True):
         try:
             inputs = first_samples(bundle.contract, case.inputs, LAYER_SAMPLES)
-            return engine, bisect(bundle, engine, Where(), program_reference(bundle), case.name, inputs)
+            return engine, bisect(bundle, engine, where, program_reference(bundle), case.name, inputs)
         except FerryError as error:
             reasons.append(str(error))
     return reasons[-1]

@@ -15,6 +15,7 @@ from torchferry.engines.base import NATIVE_CODE_ENGINES, Session
 from torchferry.proof.evidence import Latency
 from torchferry.proof.ferry_run import call_ferry_run
 from torchferry.proof.matrix import Run
+from torchferry.proof.where import Where
 
 WARM_UP = 5
 MOST_CALLS = 200
@@ -22,14 +23,20 @@ BUDGET_S = 0.5  # a session and batch
 
 
 def measure_latencies(
-    bundle: Bundle, runs: Sequence[Run], sessions: Mapping[str, Session], program: Path | None, cases: Sequence[CaseArrays]
+    bundle: Bundle,
+    runs: Sequence[Run],
+    sessions: Mapping[str, Session],
+    program: Path | None,
+    cases: Sequence[CaseArrays],
+    *,
+    allow_ops: tuple[str, ...] = (),
 ) -> list[Latency]:
     """Every engine that runs here on the CPU with one thread, at the batches of the golden cases."""
     batches = {check_inputs(bundle.contract, case.inputs).get(BATCH, 1): case for case in reversed(cases)}
     found = [_time(session, engine, size, case) for engine, session in sessions.items() for size, case in sorted(batches.items())]
     for run in runs:
         if program is not None and (run.language, run.device, run.threads, run.status) == ("C++", "cpu", 1, "passed"):
-            found += _bench(bundle, program, run.engine, sorted(batches))
+            found += _bench(bundle, program, run.engine, sorted(batches), allow_ops)
     return sorted(found, key=lambda entry: (entry.batch, entry.engine, entry.language))
 
 
@@ -45,8 +52,8 @@ def _time(session: Session, engine: str, batch: int, case: CaseArrays) -> Latenc
     return Latency(engine, "Python", batch, statistics.median(times) * 1e6)
 
 
-def _bench(bundle: Bundle, program: Path, engine: str, batches: Sequence[int]) -> list[Latency]:
-    native = ["--allow-native"] if engine in NATIVE_CODE_ENGINES else []  # it ran in the matrix, so it was allowed
+def _bench(bundle: Bundle, program: Path, engine: str, batches: Sequence[int], allow_ops: tuple[str, ...]) -> list[Latency]:
+    where = Where(allow_native=engine in NATIVE_CODE_ENGINES, allow_ops=allow_ops)  # it ran in the matrix, so it was allowed
     sizes = ["--batch", ",".join(map(str, batches)), "--calls", MOST_CALLS, "--json"]
-    printed = call_ferry_run(program, "bench", bundle.folder, "--engine", engine, *native, *sizes)
+    printed = call_ferry_run(program, "bench", bundle.folder, "--engine", engine, *where.options, *sizes)
     return [Latency(engine, "C++", entry["batch"], entry["p50_us"]) for entry in json.loads(printed)["batches"]]

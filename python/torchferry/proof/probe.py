@@ -29,7 +29,7 @@ from torchferry.intake.reference import Reference
 from torchferry.intake.specs import DTYPES
 from torchferry.proof.trace import LayerOutput, recording
 
-Writer = Callable[[bytes, Sequence[Tap], Contract], tuple[bytes, list[Tap]]]
+Writer = Callable[[Artifact, bytes, Sequence[Tap], Contract, Collection[str]], tuple[bytes, list[Tap]]]
 _INTO = "into "
 WRITERS: dict[str, Writer] = {"onnxruntime": probe_onnx, "torchscript": probe_torchscript}
 
@@ -43,7 +43,15 @@ class Probe:
     outputs: Mapping[str, str]
 
 
-def build_probe(bundle: Bundle, engine: str, reference: torch.nn.Module, inputs: Mapping[str, Array], folder: Path) -> Probe:
+def build_probe(
+    bundle: Bundle,
+    engine: str,
+    reference: torch.nn.Module,
+    inputs: Mapping[str, Array],
+    folder: Path,
+    *,
+    allow_ops: Collection[str] = (),
+) -> Probe:
     """Write the probe of the engine's artifact into the empty `folder`, for one batch of inputs.
 
     Raises FerryError: UNAVAILABLE for an engine whose artifact cannot be opened up, FORMAT for one that this reader does not know,
@@ -58,7 +66,7 @@ def build_probe(bundle: Bundle, engine: str, reference: torch.nn.Module, inputs:
         )
     own = _own_outputs(reference, bundle.contract, inputs)
     taps = find_taps(reference, bundle.contract, inputs)
-    data, seen = WRITERS[engine](bundle.read(artifact.files[0]), taps, bundle.contract)
+    data, seen = WRITERS[engine](artifact, bundle.read(artifact.files[0]), taps, bundle.contract, allow_ops)
     (folder / artifact.files[0].path).write_bytes(data)
     entry = artifact.model_copy(update={"files": (file_entry(folder, artifact.files[0].path),)})
     contract = _contract(bundle.contract, inputs, seen, own)

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from torchferry.bundle.reader import Bundle
-from torchferry.engines.base import Session
 from torchferry.errors import ExitCode, FerryError
 from torchferry.proof.ferry_run import call_ferry_run
 from torchferry.proof.matrix import CALLS, DEVICES, LANGUAGES, THREADS, Run
 from torchferry.proof.replay import contract_broken, engine_json, replay, unavailable
+from torchferry.proof.where import Where
 
 BUILT = Path("build/bin/ferry-run")
 Result = dict[str, Any]
 
 
 def run_matrix(
-    bundle: Bundle, engine: str | None, ferry_run: Path | None, *, allow_native: bool, devices: tuple[str, ...] = DEVICES
+    bundle: Bundle,
+    engine: str | None,
+    ferry_run: Path | None,
+    *,
+    allow_native: bool,
+    allow_ops: Sequence[str] = (),
+    devices: tuple[str, ...] = DEVICES,
 ) -> list[Run]:
-    """Every run of the matrix, or those of one engine; a run that is not possible here says why.
+    """Run the whole matrix, or one engine's part; a run that is not possible here says why.
 
     Raises FerryError where a bundle is broken, or where there is no such engine or program.
     """
@@ -31,12 +37,13 @@ def run_matrix(
     engines = [artifact.engine for artifact in bundle.manifest.artifacts] if engine is None else [bundle.artifact(engine).engine]
     runs = []
     for name, language, device, threads in product(engines, LANGUAGES, devices, THREADS):
+        where = Where(device, threads, allow_native, tuple(allow_ops))
         if reason := _not_promised(bundle, name, device):
             result = engine_json(unavailable(name, device, reason))
         elif language == "Python":
-            result = _run_python(bundle, name, device, threads, allow_native=allow_native)
+            result = _run_python(bundle, name, where)
         else:
-            result = _run_cpp(bundle, program, name, device, threads, allow_native=allow_native)
+            result = _run_cpp(bundle, program, name, where)
         runs.append(Run(language, name, device, threads, result))
     return runs
 
@@ -58,28 +65,25 @@ def _not_promised(bundle: Bundle, engine: str, device: str) -> str | None:
     return None
 
 
-def _run_python(bundle: Bundle, engine: str, device: str, threads: int, *, allow_native: bool) -> Result:
+def _run_python(bundle: Bundle, engine: str, where: Where) -> Result:
     def run() -> Result:
-        session = Session(bundle, engine, device=device, threads=threads, allow_native=allow_native)
-        return engine_json(replay(bundle, session, engine=engine, device=device, calls=CALLS))
+        return engine_json(replay(bundle, where.open(bundle, engine), engine=engine, device=where.device, calls=CALLS))
 
-    return _or_reason(run, engine, device)
+    return _or_reason(run, engine, where.device)
 
 
-def _run_cpp(bundle: Bundle, program: Path | None, engine: str, device: str, threads: int, *, allow_native: bool) -> Result:
+def _run_cpp(bundle: Bundle, program: Path | None, engine: str, where: Where) -> Result:
     if program is None:
         reason = f"got no C++ program at {BUILT} and none on PATH, expected ferry-run; run `make build` or give --ferry-run"
-        return engine_json(unavailable(engine, device, reason))
-    where = ["--engine", engine, "--device", device, "--threads", threads, *(["--allow-native"] if allow_native else [])]
+        return engine_json(unavailable(engine, where.device, reason))
 
     def run() -> Result:
-        printed = call_ferry_run(
-            program, "verify", bundle.folder, *where, "--calls", CALLS, "--json", allowed=(ExitCode.OK, ExitCode.MISMATCH)
-        )
+        options = ["--engine", engine, *where.options, "--calls", CALLS, "--json"]
+        printed = call_ferry_run(program, "verify", bundle.folder, *options, allowed=(ExitCode.OK, ExitCode.MISMATCH))
         result: Result = json.loads(printed)["engines"][0]
         return result
 
-    return _or_reason(run, engine, device)
+    return _or_reason(run, engine, where.device)
 
 
 def _or_reason(run: Callable[[], Result], engine: str, device: str) -> Result:

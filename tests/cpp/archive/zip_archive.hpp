@@ -17,7 +17,7 @@ inline std::string little_endian(std::uint64_t number, int bytes) {
   return text;
 }
 
-inline std::uint32_t crc32_of(const std::string& text) { return crc32(std::as_bytes(std::span(text))); }
+inline std::uint32_t crc32_of(const std::string& text) { return archive::crc32(std::as_bytes(std::span(text))); }
 
 // Flags to name size of an entry, as both its headers have it.
 inline std::string zip_fields(const std::string& name, const std::string& data) {

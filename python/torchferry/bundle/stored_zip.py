@@ -1,4 +1,4 @@
-"""Zip archives of entries that are stored, not packed. The C++ twin is cpp/cli/stored_zip.cpp.
+"""Zip archives: `.npz` files, whose entries must be stored, and model archives. The C++ twin is cpp/archive/stored_zip.cpp.
 
 Other readers search for the parts of an archive and skip what they do not know; here every byte in front of the directory
 belongs to exactly one entry, so that no two readers can see different contents in one file.
@@ -22,6 +22,7 @@ _DESCRIPTORS = (struct.Struct("<IIQQ"), struct.Struct("<IIII"))
 _END_SIGNATURE, _END64_SIGNATURE, _LOCATOR64_SIGNATURE = 0x06054B50, 0x06064B50, 0x07064B50
 _CENTRAL_SIGNATURE, _LOCAL_SIGNATURE, _DESCRIPTOR_SIGNATURE = 0x02014B50, 0x04034B50, 0x08074B50
 _ENCRYPTED, _SIZES_FOLLOW, _UTF8 = 0x0001, 0x0008, 0x0800
+_STORED, _DEFLATED = 0, 8  # methods
 _ZIP64 = 0x0001  # kind of the extra field with the numbers that do not fit in 32 bits
 _ELSEWHERE16, _ELSEWHERE32 = 0xFFFF, 0xFFFFFFFF  # stands for such a number
 _BEGINNINGS = (b"PK\x03\x04", b"PK\x05\x06")  # of an archive with entries and of one without
@@ -38,9 +39,33 @@ class _Directory:
 class _Entry:
     name: str
     flags: int
+    method: int
     crc: int
+    packed: int
     size: int
     offset: int
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What an archive may hold; the defaults are those of a `.npz`."""
+
+    max_entries: int = MAX_ENTRIES
+    allow_deflate: bool = False
+    check_crc: bool = True  # of the contents; without it where a stronger digest of the whole file has been checked
+
+
+@dataclass(frozen=True)
+class Member:
+    """An entry: its bytes as they lie in the archive, and size and CRC-32 of its content, which differs if it is deflated."""
+
+    data: memoryview
+    size: int
+    crc: int
+    is_deflated: bool
+
+
+NPZ = Rules()
 
 
 def is_zip(head: bytes) -> bool:
@@ -49,24 +74,29 @@ def is_zip(head: bytes) -> bool:
 
 
 def read_entries(archive: memoryview) -> dict[str, memoryview]:
-    """The contents by name, as parts of `archive`. Raises ValueError that says what was got and expected."""
-    directory = _find_directory(archive)
-    entries = list(_read_directory(archive, directory))
+    """Return the contents of a `.npz` by name, as parts of `archive`. Raises ValueError that says what was got and expected."""
+    return {name: member.data for name, member in read_members(archive, NPZ).items()}
+
+
+def read_members(archive: memoryview, rules: Rules) -> dict[str, Member]:
+    """Return the entries by name, as parts of `archive`. Raises ValueError that says what was got and expected."""
+    directory = _find_directory(archive, rules.max_entries)
+    entries = list(_read_directory(archive, directory, rules))
     body = archive[: directory.start]
-    contents: dict[str, memoryview] = {}
+    contents: dict[str, Member] = {}
     at = 0
     for entry in sorted(entries, key=lambda entry: entry.offset):
         if entry.name in contents:
             raise entry_refusal(entry.name, "this entry twice", "each name once")
         if entry.offset != at:
             raise entry_refusal(entry.name, f"an offset of {entry.offset}", f"{at}, where the part before it ends")
-        contents[entry.name], at = _read_entry(body, entry)
+        contents[entry.name], at = _read_entry(body, entry, rules)
     if at != len(body):
         raise ValueError(f"directory: got {len(body) - at} bytes in front of it that are of no entry, expected none")
     return contents
 
 
-def _find_directory(archive: memoryview) -> _Directory:
+def _find_directory(archive: memoryview, max_entries: int) -> _Directory:
     end = len(archive) - _END.size
     fields = _END.unpack_from(archive, end) if end >= 0 else (0,)
     if fields[0] != _END_SIGNATURE or fields[1:3] != (0, 0) or fields[3] != fields[4] or fields[7]:
@@ -77,8 +107,8 @@ def _find_directory(archive: memoryview) -> _Directory:
         stop, count, size, start = _read_end64(archive, locator, (count, size, start))
     if start + size != stop:
         raise ValueError(f"directory: got {size} bytes at {start}, expected one that ends at {stop}, where the end record begins")
-    if not 0 < count <= MAX_ENTRIES:
-        raise ValueError(f"directory: got {count} entries, expected 1 to {MAX_ENTRIES}")
+    if not 0 < count <= max_entries:
+        raise ValueError(f"directory: got {count} entries, expected 1 to {max_entries}")
     return _Directory(start, stop, count)
 
 
@@ -95,16 +125,16 @@ def _read_end64(archive: memoryview, locator: int, short: tuple[int, int, int]) 
     return stop, count, size, start
 
 
-def _read_directory(archive: memoryview, directory: _Directory) -> Iterator[_Entry]:
+def _read_directory(archive: memoryview, directory: _Directory, rules: Rules) -> Iterator[_Entry]:
     at = directory.start
     for _ in range(directory.count):
-        entry, at = _read_directory_entry(archive[: directory.stop], at)
+        entry, at = _read_directory_entry(archive[: directory.stop], at, rules)
         yield entry
     if at != directory.stop:
         raise ValueError(f"directory: got {directory.stop - at} bytes after its last entry, expected none")
 
 
-def _read_directory_entry(archive: memoryview, at: int) -> tuple[_Entry, int]:
+def _read_directory_entry(archive: memoryview, at: int, rules: Rules) -> tuple[_Entry, int]:
     """The entry at `at`, and where the next one begins."""
     if at + _CENTRAL.size > len(archive):
         raise ValueError("directory: got less than its entries need, expected a whole directory")
@@ -116,18 +146,19 @@ def _read_directory_entry(archive: memoryview, at: int) -> tuple[_Entry, int]:
     if fields[0] != _CENTRAL_SIGNATURE or stop > len(archive):
         raise ValueError("directory: got something that is not an entry, expected a whole directory")
     name = _text(archive[at + _CENTRAL.size : name_stop])
-    _require_stored(name, flags, method)
-    packed, size, offset = _widen(archive[name_stop:extra_stop], (fields[9], fields[8], fields[16]))
-    if packed != size or disk:
+    _require_plain(name, flags, method, rules)
+    size, packed, offset = _widen(archive[name_stop:extra_stop], (fields[9], fields[8], fields[16]))
+    if (packed != size and method == _STORED) or disk:
         raise entry_refusal(name, f"{packed} stored bytes for {size}", "as many, in one part")
-    return _Entry(name, flags, crc, size, offset), stop
+    return _Entry(name, flags, method, crc, packed, size, offset), stop
 
 
-def _require_stored(name: str, flags: int, method: int) -> None:
+def _require_plain(name: str, flags: int, method: int, rules: Rules) -> None:
     if flags & _ENCRYPTED:
         raise entry_refusal(name, "an encrypted entry", "one that anybody can read")
-    if method:
-        raise entry_refusal(name, f"a compressed entry (method {method})", "a stored one, not one of numpy.savez_compressed")
+    if method not in ((_STORED, _DEFLATED) if rules.allow_deflate else (_STORED,)):
+        expected = "a stored or deflated one" if rules.allow_deflate else "a stored one, not one of numpy.savez_compressed"
+        raise entry_refusal(name, f"a compressed entry (method {method})", expected)
     if flags & ~(_SIZES_FOLLOW | _UTF8):
         raise entry_refusal(name, f"flags {flags:#06x}", "those of a stored file")
 
@@ -150,17 +181,18 @@ def _zip64_numbers(extra: memoryview) -> list[int]:
     return []
 
 
-def _read_entry(body: memoryview, entry: _Entry) -> tuple[memoryview, int]:
-    """The content, and where the entry ends. The header in front of it must say what the directory says."""
+def _read_entry(body: memoryview, entry: _Entry, rules: Rules) -> tuple[Member, int]:
+    """The bytes, and where the entry ends. The header in front of them must say what the directory says."""
     start = _content_start(body, entry)
-    if entry.size > len(body) - start:
+    if entry.packed > len(body) - start:
         raise entry_refusal(
-            entry.name, f"a size of {entry.size} bytes", f"at most the {max(len(body) - start, 0)} that are there"
+            entry.name, f"a size of {entry.packed} bytes", f"at most the {max(len(body) - start, 0)} that are there"
         )
-    stop = start + entry.size
-    if zlib.crc32(body[start:stop]) != entry.crc:
+    stop = start + entry.packed
+    if rules.check_crc and entry.method == _STORED and zlib.crc32(body[start:stop]) != entry.crc:
         raise entry_refusal(entry.name, "bytes with another CRC-32", "those that were written")
-    return body[start:stop], _skip_descriptor(body, stop, entry) if entry.flags & _SIZES_FOLLOW else stop
+    member = Member(body[start:stop], entry.size, entry.crc, entry.method == _DEFLATED)
+    return member, _skip_descriptor(body, stop, entry) if entry.flags & _SIZES_FOLLOW else stop
 
 
 def _content_start(body: memoryview, entry: _Entry) -> int:
@@ -169,9 +201,11 @@ def _content_start(body: memoryview, entry: _Entry) -> int:
     signature, _, flags, method, _, _, crc, packed, size, name_size, extra_size = fields
     start = at + name_size + extra_size
     told = (crc, *_widen(body[at + name_size : start], (size, packed)))
-    truth = (entry.crc, entry.size, entry.size)
+    truth = (entry.crc, entry.size, entry.packed)
     are_equal = all(number == true or (number == 0 and flags & _SIZES_FOLLOW) for number, true in zip(told, truth, strict=True))
-    is_same = (signature, flags, method) == (_LOCAL_SIGNATURE, entry.flags, 0) and _text(body[at : at + name_size]) == entry.name
+    is_same = (signature, flags, method) == (_LOCAL_SIGNATURE, entry.flags, entry.method) and _text(
+        body[at : at + name_size]
+    ) == entry.name
     if not is_same or not are_equal:
         raise entry_refusal(
             entry.name, "a header that differs from the directory", "the same name, kind, size and CRC-32 in both"
@@ -182,7 +216,7 @@ def _content_start(body: memoryview, entry: _Entry) -> int:
 def _skip_descriptor(body: memoryview, at: int, entry: _Entry) -> int:
     """Behind the size and CRC-32 that follow a content which was written to a pipe."""
     for form in _DESCRIPTORS:
-        wanted = (_DESCRIPTOR_SIGNATURE, entry.crc, entry.size, entry.size)
+        wanted = (_DESCRIPTOR_SIGNATURE, entry.crc, entry.packed, entry.size)
         if at + form.size <= len(body) and form.unpack_from(body, at) == wanted:
             return at + form.size
     raise entry_refusal(entry.name, "another descriptor behind its bytes", "the size and CRC-32 of the directory")

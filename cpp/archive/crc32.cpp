@@ -2,7 +2,7 @@
 
 #include <array>
 
-namespace ferry::cli {
+namespace ferry::archive {
 
 namespace {
 
@@ -26,4 +26,4 @@ std::uint32_t crc32(std::span<const std::byte> bytes) noexcept {
   return ~crc;
 }
 
-}  // namespace ferry::cli
+}  // namespace ferry::archive

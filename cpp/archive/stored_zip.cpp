@@ -8,13 +8,12 @@
 
 #include "crc32.hpp"
 
-namespace ferry::cli {
+namespace ferry::archive {
 
 namespace {
 
 using Bytes = std::span<const std::byte>;
 
-constexpr std::uint64_t max_entries = 500;
 constexpr std::size_t end_size = 22;
 constexpr std::size_t end64_size = 56;
 constexpr std::size_t locator64_size = 20;
@@ -30,6 +29,8 @@ constexpr std::uint32_t descriptor_signature = 0x08074B50;
 constexpr std::uint32_t encrypted = 0x0001;
 constexpr std::uint32_t sizes_follow = 0x0008;
 constexpr std::uint32_t utf8 = 0x0800;
+constexpr std::uint32_t stored_method = 0;
+constexpr std::uint32_t deflated_method = 8;
 constexpr std::uint32_t zip64 = 0x0001;        // kind of the extra field with the numbers that do not fit in 32 bits
 constexpr std::uint32_t elsewhere16 = 0xFFFF;  // stands for such a number
 constexpr std::uint32_t elsewhere32 = 0xFFFFFFFF;
@@ -43,7 +44,9 @@ struct Directory {
 struct Entry {
   std::string name;
   std::uint32_t flags = 0;
+  std::uint32_t method = 0;
   std::uint32_t crc = 0;
+  std::uint64_t packed = 0;
   std::uint64_t size = 0;
   std::uint64_t offset = 0;
 };
@@ -125,7 +128,7 @@ Numbers read_end64(Bytes archive, std::uint64_t at, const Numbers& told) {
   return numbers;
 }
 
-Directory find_directory(Bytes archive) {
+Directory find_directory(Bytes archive, std::uint64_t max_entries) {
   auto numbers = read_end(archive);
   std::uint64_t stop = archive.size() - end_size;
   if (stop >= end64_size + locator64_size && u32(archive, stop - locator64_size) == locator64_signature) {
@@ -141,16 +144,16 @@ Directory find_directory(Bytes archive) {
   return {start, stop, count};
 }
 
-void require_stored(const std::string& name, std::uint32_t flags, std::uint32_t method) {
+void require_plain(const std::string& name, std::uint32_t flags, std::uint32_t method, const Rules& rules) {
   if ((flags & encrypted) != 0) refuse_entry(name, "an encrypted entry", "one that anybody can read");
-  if (method != 0)
+  if (method != stored_method && (method != deflated_method || !rules.allow_deflate))
     refuse_entry(name, "a compressed entry (method " + std::to_string(method) + ")",
-                 "a stored one, not one of numpy.savez_compressed");
+                 rules.allow_deflate ? "a stored or deflated one" : "a stored one, not one of numpy.savez_compressed");
   if ((flags & ~(sizes_follow | utf8)) != 0) refuse_entry(name, "flags " + std::to_string(flags), "those of a stored file");
 }
 
 // Reads the entry that `rest` of the directory begins with, and moves `rest` behind it.
-Entry read_directory_entry(Bytes& rest) {
+Entry read_directory_entry(Bytes& rest, const Rules& rules) {
   if (rest.size() < central_size) refuse("directory", "less than its entries need", "a whole directory");
   const auto name_size = u16(rest, 28);
   const auto fields_size = u16(rest, 30);
@@ -158,22 +161,23 @@ Entry read_directory_entry(Bytes& rest) {
   if (u32(rest, 0) != central_signature || size > rest.size())
     refuse("directory", "something that is not an entry", "a whole directory");
   const auto name = text(part(rest, central_size, name_size));
-  require_stored(name, u16(rest, 8), u16(rest, 10));
+  const auto method = u16(rest, 10);
+  require_plain(name, u16(rest, 8), method, rules);
   std::array<std::uint64_t, 3> numbers{u32(rest, 24), u32(rest, 20), u32(rest, 42)};
   widen(part(rest, central_size + name_size, fields_size), numbers);
   const auto [stored, packed, offset] = numbers;
-  if (packed != stored || u16(rest, 34) != 0)
+  if ((packed != stored && method == stored_method) || u16(rest, 34) != 0)
     refuse_entry(name, std::to_string(packed) + " stored bytes for " + std::to_string(stored), "as many, in one part");
-  const Entry entry{name, u16(rest, 8), u32(rest, 16), stored, offset};
+  const Entry entry{name, u16(rest, 8), method, u32(rest, 16), packed, stored, offset};
   rest = rest.subspan(size);
   return entry;
 }
 
-std::vector<Entry> read_directory(Bytes archive, const Directory& directory) {
+std::vector<Entry> read_directory(Bytes archive, const Directory& directory, const Rules& rules) {
   auto rest = archive.first(directory.stop).subspan(directory.start);
   std::vector<Entry> entries;
   entries.reserve(directory.count);
-  for (std::uint64_t i = 0; i < directory.count; ++i) entries.push_back(read_directory_entry(rest));
+  for (std::uint64_t i = 0; i < directory.count; ++i) entries.push_back(read_directory_entry(rest, rules));
   if (!rest.empty()) refuse("directory", std::to_string(rest.size()) + " bytes after its last entry", "none");
   return entries;
 }
@@ -186,7 +190,7 @@ bool has_equal_numbers(Bytes header, const Entry& entry, Bytes extra) {
   widen(extra, sizes);
   const bool may_be_zero = (entry.flags & sizes_follow) != 0;
   const auto is_told = [&](std::uint64_t told, std::uint64_t truth) { return told == truth || (told == 0 && may_be_zero); };
-  return is_told(u32(header, 14), entry.crc) && std::ranges::all_of(sizes, [&](auto size) { return is_told(size, entry.size); });
+  return is_told(u32(header, 14), entry.crc) && is_told(sizes[0], entry.size) && is_told(sizes[1], entry.packed);
 }
 
 // Where the content begins; the header in front of it must say what the directory says.
@@ -199,7 +203,7 @@ std::uint64_t content_start(Bytes body, const Entry& entry) {
   const auto at = entry.offset + local_size;
   const auto name_size = u16(header, 26);
   const auto fields_size = u16(header, 28);
-  const bool is_same = u32(header, 0) == local_signature && u16(header, 6) == entry.flags && u16(header, 8) == 0 &&
+  const bool is_same = u32(header, 0) == local_signature && u16(header, 6) == entry.flags && u16(header, 8) == entry.method &&
                        text(part(body, at, name_size)) == entry.name;
   if (!is_same || !has_equal_numbers(header, entry, part(body, at + name_size, fields_size))) refuse_header();
   return at + name_size + fields_size;
@@ -210,24 +214,26 @@ std::uint64_t skip_descriptor(Bytes body, std::uint64_t at, const Entry& entry) 
   for (const std::size_t width : {8U, 4U}) {
     const auto form = part(body, at, 8 + 2 * width);
     if (form.size() == 8 + 2 * width && u32(form, 0) == descriptor_signature && u32(form, 4) == entry.crc &&
-        number(form, 8, width) == entry.size && number(form, 8 + width, width) == entry.size)
+        number(form, 8, width) == entry.packed && number(form, 8 + width, width) == entry.size)
       return at + form.size();
   }
   refuse_entry(entry.name, "another descriptor behind its bytes", "the size and CRC-32 of the directory");
 }
 
-// The content; `at` is moved to where the entry ends.
-Bytes read_entry(Bytes body, const Entry& entry, std::uint64_t& at) {
+// The bytes; `at` is moved to where the entry ends.
+Member read_entry(Bytes body, const Entry& entry, std::uint64_t& at, const Rules& rules) {
   const auto start = content_start(body, entry);
   const auto there = body.size() - std::min<std::uint64_t>(start, body.size());
-  if (start > body.size() || entry.size > there)
-    refuse_entry(entry.name, "a size of " + std::to_string(entry.size) + " bytes",
+  if (start > body.size() || entry.packed > there)
+    refuse_entry(entry.name, "a size of " + std::to_string(entry.packed) + " bytes",
                  "at most the " + std::to_string(there) + " that are there");
-  const auto content = body.subspan(start, entry.size);
-  if (crc32(content) != entry.crc) refuse_entry(entry.name, "bytes with another CRC-32", "those that were written");
-  at = start + entry.size;
+  const auto content = body.subspan(start, entry.packed);
+  const bool is_deflated = entry.method == deflated_method;
+  if (rules.check_crc && !is_deflated && crc32(content) != entry.crc)
+    refuse_entry(entry.name, "bytes with another CRC-32", "those that were written");
+  at = start + entry.packed;
   if ((entry.flags & sizes_follow) != 0) at = skip_descriptor(body, at, entry);
-  return content;
+  return {content, entry.size, entry.crc, is_deflated};
 }
 
 }  // namespace
@@ -238,18 +244,24 @@ bool is_zip(std::span<const std::byte> first_bytes) noexcept {
 }
 
 std::map<std::string, std::span<const std::byte>> read_entries(std::span<const std::byte> archive) {
-  const auto directory = find_directory(archive);
-  auto entries = read_directory(archive, directory);
+  std::map<std::string, Bytes> contents;
+  for (const auto& [name, member] : read_members(archive, Rules())) contents.emplace(name, member.data);
+  return contents;
+}
+
+std::map<std::string, Member> read_members(std::span<const std::byte> archive, const Rules& rules) {
+  const auto directory = find_directory(archive, rules.max_entries);
+  auto entries = read_directory(archive, directory, rules);
   std::ranges::stable_sort(entries, {}, &Entry::offset);
   const auto body = archive.first(directory.start);
-  std::map<std::string, Bytes> contents;
+  std::map<std::string, Member> contents;
   std::uint64_t at = 0;
   for (const auto& entry : entries) {
     if (contents.contains(entry.name)) refuse_entry(entry.name, "this entry twice", "each name once");
     if (entry.offset != at)
       refuse_entry(entry.name, "an offset of " + std::to_string(entry.offset),
                    std::to_string(at) + ", where the part before it ends");
-    contents.emplace(entry.name, read_entry(body, entry, at));
+    contents.emplace(entry.name, read_entry(body, entry, at, rules));
   }
   if (at != body.size())
     refuse("directory", std::to_string(body.size() - at) + " bytes in front of it that are of no entry", "none");
@@ -263,4 +275,4 @@ void refuse_entry(const std::string& name, const std::string& got, const std::st
   throw ZipError("entry '" + shown + "': got " + got + ", expected " + expected);
 }
 
-}  // namespace ferry::cli
+}  // namespace ferry::archive

@@ -6,7 +6,7 @@
 
 namespace {
 
-using ferry::cli::ZipError;
+using ferry::archive::ZipError;
 using Files = std::vector<std::pair<std::string, std::string>>;
 
 const Files two{{"a.npy", "first"}, {"b.npy", "the second"}};
@@ -17,7 +17,7 @@ constexpr std::size_t end_size = 22;
 // The contents as text.
 Files read(const std::string& archive) {
   Files files;
-  for (const auto& [name, content] : ferry::cli::read_entries(std::as_bytes(std::span(archive))))
+  for (const auto& [name, content] : ferry::archive::read_entries(std::as_bytes(std::span(archive))))
     files.emplace_back(name, std::string(reinterpret_cast<const char*>(content.data()), content.size()));
   return files;
 }
@@ -43,7 +43,7 @@ TEST(StoredZip, GivesEachContentByItsName) {
 }
 
 TEST(StoredZip, IsToldByItsFirstBytes) {
-  const auto is_zip = [](std::string_view head) { return ferry::cli::is_zip(std::as_bytes(std::span(head))); };
+  const auto is_zip = [](std::string_view head) { return ferry::archive::is_zip(std::as_bytes(std::span(head))); };
   EXPECT_TRUE(is_zip(honest));
   EXPECT_TRUE(is_zip(ferry::cli::zip_archive({})));
   EXPECT_FALSE(is_zip("PK\x03"));

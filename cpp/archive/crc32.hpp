@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <span>
 
-namespace ferry::cli {
+namespace ferry::archive {
 
 [[nodiscard]] std::uint32_t crc32(std::span<const std::byte> bytes) noexcept;
 
-}  // namespace ferry::cli
+}  // namespace ferry::archive
