@@ -1,4 +1,4 @@
-// Zip archives of entries that are stored, not packed. The Python twin is samples/stored_zip.py.
+// Zip archives of entries that are stored, not packed. The Python twin is bundle/stored_zip.py.
 //
 // Other readers search for the parts of an archive and skip what they do not know; here every byte in front of the directory
 // belongs to exactly one entry, so that no two readers can see different contents in one file.

@@ -12,6 +12,7 @@ import torch
 from torchferry.bundle.contract import Array
 from torchferry.bundle.manifest import Artifact
 from torchferry.bundle.reader import Bundle
+from torchferry.engines.program_loader import load_weights
 from torchferry.errors import ExitCode, FerryError
 from torchferry.export.source import first_line
 
@@ -41,7 +42,7 @@ def _torchscript(data: bytes) -> dict[str, Array]:
 
 
 def _program(data: bytes) -> dict[str, Array]:
-    return _arrays(torch.export.load(io.BytesIO(data)).state_dict)
+    return _arrays(load_weights("program", data))
 
 
 def _onnx(data: bytes) -> dict[str, Array]:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import BinaryIO
 
 from torchferry.bundle import npy
+from torchferry.bundle.stored_zip import entry_refusal, read_entries
 from torchferry.errors import ExitCode, FerryError
-from torchferry.samples.stored_zip import entry_refusal, read_entries
 
 MAX_BYTES = 1 << 32  # it is read whole: its directory lies at its end, and each CRC-32 is held before the first sample is used
 _PIECE_BYTES = 1 << 20

@@ -13,11 +13,11 @@ import numpy as np
 
 from torchferry.bundle import npy
 from torchferry.bundle.contract import BATCH, Array, Contract, TensorSpec, check_inputs
+from torchferry.bundle.stored_zip import is_zip
 from torchferry.errors import ExitCode, FerryError
 from torchferry.samples.csv import read_csv
 from torchferry.samples.image import is_image, read_image
 from torchferry.samples.npz import read_npz
-from torchferry.samples.stored_zip import is_zip
 
 _BAD = ExitCode.BAD_INPUT
 

@@ -48,9 +48,9 @@ def is_zip(head: bytes) -> bool:
     return head.startswith(_BEGINNINGS)
 
 
-def read_entries(archive: memoryview) -> dict[str, memoryview]:
+def read_entries(archive: memoryview, *, max_entries: int = MAX_ENTRIES) -> dict[str, memoryview]:
     """The contents by name, as parts of `archive`. Raises ValueError that says what was got and expected."""
-    directory = _find_directory(archive)
+    directory = _find_directory(archive, max_entries)
     entries = list(_read_directory(archive, directory))
     body = archive[: directory.start]
     contents: dict[str, memoryview] = {}
@@ -66,7 +66,7 @@ def read_entries(archive: memoryview) -> dict[str, memoryview]:
     return contents
 
 
-def _find_directory(archive: memoryview) -> _Directory:
+def _find_directory(archive: memoryview, max_entries: int) -> _Directory:
     end = len(archive) - _END.size
     fields = _END.unpack_from(archive, end) if end >= 0 else (0,)
     if fields[0] != _END_SIGNATURE or fields[1:3] != (0, 0) or fields[3] != fields[4] or fields[7]:
@@ -77,8 +77,8 @@ def _find_directory(archive: memoryview) -> _Directory:
         stop, count, size, start = _read_end64(archive, locator, (count, size, start))
     if start + size != stop:
         raise ValueError(f"directory: got {size} bytes at {start}, expected one that ends at {stop}, where the end record begins")
-    if not 0 < count <= MAX_ENTRIES:
-        raise ValueError(f"directory: got {count} entries, expected 1 to {MAX_ENTRIES}")
+    if not 0 < count <= max_entries:
+        raise ValueError(f"directory: got {count} entries, expected 1 to {max_entries}")
     return _Directory(start, stop, count)
 
 
