@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "ferry/engine.h"
+#include "onnx_door.hpp"
 #include "refusal.hpp"
 
 namespace {
@@ -268,7 +269,9 @@ std::int32_t open_model(const ferry_open_request* request, ferry_engine_model** 
     if (std::string_view(request->device) != "cpu")
       throw Refusal{FERRY_UNAVAILABLE,
                     std::string("--device: got ") + request->device + ", expected cpu: this plugin runs ONNX Runtime there only"};
-    auto session = open_session(request->files[0], request->threads);
+    const auto& file = request->files[0];
+    ferry::engines::check_onnx_model(file.path, {static_cast<const char*>(file.data), file.bytes});
+    auto session = open_session(file, request->threads);
     std::size_t inputs = 0;
     std::size_t outputs = 0;
     require(api().SessionGetInputCount(session.get(), &inputs), FERRY_FORMAT, broken);

@@ -12,6 +12,7 @@ import torch
 from torchferry.bundle.contract import Array
 from torchferry.bundle.manifest import Artifact
 from torchferry.bundle.reader import Bundle
+from torchferry.engines.onnx_door import check_model
 from torchferry.engines.program_loader import load_weights
 from torchferry.errors import ExitCode, FerryError
 from torchferry.export.source import first_line
@@ -46,6 +47,7 @@ def _program(data: bytes) -> dict[str, Array]:
 
 
 def _onnx(data: bytes) -> dict[str, Array]:
+    check_model("model", data)  # onnx.numpy_helper opens the files that a tensor names
     graph = onnx.load_from_string(data).graph
     named = (tensor for tensor in graph.initializer if "." in tensor.name)  # others are constants that the exporter has made
     return {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in named}

@@ -17,6 +17,7 @@ import onnx
 from onnx import TensorProto
 
 from torchferry.bundle.contract import Contract
+from torchferry.engines.onnx_door import check_model
 from torchferry.errors import ExitCode, FerryError
 from torchferry.export.onnx import MODULE_NAMES
 from torchferry.export.probe.taps import Tap, frame_of
@@ -35,6 +36,7 @@ class _Value:
 def probe_onnx(data: bytes, taps: Sequence[Tap], contract: Contract) -> tuple[bytes, list[Tap]]:
     """The artifact with its own outputs and then each tap that it shows, and those taps. Raises FerryError(FORMAT)."""
     del contract  # the graph's outputs have the contract's names and order already
+    check_model("model", data)
     try:
         model = onnx.load_from_string(data)
         graph = _Graph(onnx.shape_inference.infer_shapes(model).graph)
