@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ferry/engine.hpp"
+#include "onnx_door.hpp"
 #include "onnxruntime_values.hpp"
 
 namespace {
@@ -140,7 +141,9 @@ Names match_names(const OrtSession* session, const Side& side) {
 std::int32_t open_model(const ferry_open_request* request, ferry_engine_model** model, ferry_engine_error* error) noexcept {
   return guarded(error, runtime_name, [&] {
     require_cpu(*request, "this plugin of ONNX Runtime");
-    auto session = open_session(request->files[0], request->threads);
+    const auto& file = request->files[0];
+    check_onnx_model(file.path, {static_cast<const char*>(file.data), file.bytes});
+    auto session = open_session(file, request->threads);
     auto inputs = match_names(session.get(), {"input",
                                               FERRY_FORMAT,
                                               {request->inputs, request->input_count},

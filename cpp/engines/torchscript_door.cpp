@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "crc32.hpp"
-#include "refusal.hpp"
+#include "ferry/engine.hpp"
 #include "stored_zip.hpp"
 #include "torchscript_operators.hpp"
 #include "torchscript_pickle.hpp"

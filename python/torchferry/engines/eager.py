@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 
 import torch
@@ -11,8 +10,8 @@ from torch.export.passes import move_to_device_pass
 from torchferry.bundle.contract import Array
 from torchferry.engines.base import OpenRequest
 from torchferry.engines.numerics import torch_numerics
-from torchferry.engines.torch_device import call_module, last_line, require_device
-from torchferry.errors import ExitCode, FerryError
+from torchferry.engines.program_loader import load_program
+from torchferry.engines.torch_device import call_module, require_device
 
 
 class EagerModel:
@@ -21,11 +20,9 @@ class EagerModel:
     def __init__(self, request: OpenRequest) -> None:
         self._request = request
         device = require_device(request.device)
-        try:
-            program = torch.export.load(io.BytesIO(request.main_file))
-        except Exception as error:  # damaged files fail in many ways
-            raise FerryError(ExitCode.FORMAT, f"eager: got a file that torch.export cannot load: {last_line(error)}") from None
-        self._module = move_to_device_pass(program, str(device)).module() if request.device != "cpu" else program.module()
+        program = load_program(next(iter(request.files)), request.main_file)
+        moved = program if request.device == "cpu" else move_to_device_pass(program, str(device))
+        self._module = moved.module(check_guards=False)  # guards are compiled from text; the contract checks the inputs
 
     @property
     def runtime(self) -> str:

@@ -9,6 +9,7 @@ import onnxruntime
 
 from torchferry.bundle.contract import Array
 from torchferry.engines.base import OpenRequest, name_outputs
+from torchferry.engines.onnx_door import check_model
 from torchferry.errors import ExitCode, FerryError
 
 
@@ -17,6 +18,7 @@ class OnnxRuntimeModel:
 
     def __init__(self, request: OpenRequest) -> None:
         self._contract = request.contract
+        check_model(next(iter(request.files)), request.main_file)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = request.threads
         options.inter_op_num_threads = 1

@@ -18,6 +18,7 @@ from onnx import TensorProto
 
 from torchferry.bundle.contract import Contract
 from torchferry.bundle.manifest import Artifact
+from torchferry.engines.onnx_door import check_model
 from torchferry.errors import ExitCode, FerryError
 from torchferry.formats.onnx import MODULE_NAMES
 from torchferry.formats.taps import Tap, frame_of
@@ -37,7 +38,8 @@ def probe_onnx(
     artifact: Artifact, data: bytes, taps: Sequence[Tap], contract: Contract, allow_ops: Collection[str]
 ) -> tuple[bytes, list[Tap]]:
     """The artifact with its own outputs and then each tap that it shows, and those taps. Raises FerryError(FORMAT)."""
-    del artifact, contract, allow_ops  # the graph's outputs have the contract's names and order already
+    del contract, allow_ops  # the graph's outputs have the contract's names and order already
+    check_model(artifact.files[0].path, data)
     try:
         model = onnx.load_from_string(data)
         graph = _Graph(onnx.shape_inference.infer_shapes(model).graph)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Collection, Mapping
 
 import onnx
@@ -11,6 +10,8 @@ import torch
 from torchferry.bundle.contract import Array
 from torchferry.bundle.manifest import Artifact
 from torchferry.bundle.reader import Bundle
+from torchferry.engines.onnx_door import check_model
+from torchferry.engines.program_loader import load_weights
 from torchferry.engines.torchscript import load_archive
 from torchferry.errors import ExitCode, FerryError
 from torchferry.intake.source import first_line
@@ -40,10 +41,11 @@ def read_weights(bundle: Bundle, artifact: Artifact, *, allow_ops: Collection[st
 
 
 def _program(data: bytes) -> dict[str, Array]:
-    return _arrays(torch.export.load(io.BytesIO(data)).state_dict)
+    return _arrays(load_weights("program", data))
 
 
 def _onnx(data: bytes) -> dict[str, Array]:
+    check_model("model", data)  # onnx.numpy_helper opens the files that a tensor names
     graph = onnx.load_from_string(data).graph
     named = (tensor for tensor in graph.initializer if "." in tensor.name)  # others are constants that the exporter has made
     return {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in named}

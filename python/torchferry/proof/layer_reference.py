@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 
 import torch
 
 from torchferry.bundle.contract import Array
 from torchferry.bundle.reader import Bundle
+from torchferry.engines.program_loader import load_program
 from torchferry.engines.torch_device import last_line
 from torchferry.errors import ExitCode, FerryError
 from torchferry.intake.framing import framed
@@ -25,14 +25,15 @@ def program_reference(bundle: Bundle) -> torch.nn.Module:
             ExitCode.UNAVAILABLE,
             f"{bundle.folder}: reference: got no torch.export program in the bundle, expected a module to compare with; name it with --run",
         )
-    data = bundle.read(bundle.artifact(PROGRAM_ENGINE).files[0])
+    entry = bundle.artifact(PROGRAM_ENGINE).files[0]
+    program = load_program(str(bundle.folder / entry.path), bundle.read(entry))
     try:
         with quiet():
-            module = torch.export.unflatten(torch.export.load(io.BytesIO(data)))
+            module = torch.export.unflatten(program)
     except Exception as error:  # damaged files fail in many ways
         raise FerryError(
             ExitCode.FORMAT,
-            f"{bundle.folder}: reference: got a program that torch.export cannot load ({last_line(error)}); name the module with --run",
+            f"{bundle.folder}: reference: got a program that torch.export cannot unflatten ({last_line(error)}); name the module with --run",
         ) from None
     for part in module.modules():
         for node in getattr(getattr(part, "graph", None), "nodes", ()):
