@@ -14,9 +14,10 @@ from torchferry.bundle.reader import Bundle, open_bundle
 from torchferry.cli.matrix import run_matrix
 from torchferry.cli.options import AllowNative, BundleFolder, Calls, Device, Engine, FerryRun, Json, Threads
 from torchferry.compare.matrix import statuses
-from torchferry.compare.replay import MAX_CALLS, EngineVerdict, Status, contract_broken, replay, to_json, unavailable
+from torchferry.compare.replay import EngineVerdict, Status, contract_broken, replay, to_json, unavailable
 from torchferry.engines.base import Session
 from torchferry.errors import ExitCode, FerryError
+from torchferry.limits import MAX_VERIFY_CALLS
 from torchferry.report.matrix import matrix_json, matrix_lines
 from torchferry.report.text import verdict_lines
 
@@ -51,8 +52,8 @@ def verify(
 
 
 def _check_calls(calls: int) -> None:
-    if not 1 <= calls <= MAX_CALLS:
-        raise FerryError(ExitCode.USAGE, f"--calls: got {calls}, expected 1 to {MAX_CALLS}")
+    if not 1 <= calls <= MAX_VERIFY_CALLS:
+        raise FerryError(ExitCode.USAGE, f"--calls: got {calls}, expected 1 to {MAX_VERIFY_CALLS}")
 
 
 def _verify_engine(
