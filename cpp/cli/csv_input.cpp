@@ -10,13 +10,13 @@
 #include <vector>
 
 #include "csv_cell.hpp"
+#include "limits.hpp"
 #include "text.hpp"
 
 namespace ferry::cli {
 
 namespace {
 
-constexpr std::size_t max_line = std::size_t{64} << 20U;  // bytes; a row of a million long numbers has 20 MB
 constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 
 // The rows of a file as cells: without the byte order mark, blank lines and the header.
@@ -26,7 +26,7 @@ class CsvRows {
 
   // The next row's cells, which live until the next call; null at the end.
   const std::vector<std::string_view>* next() {
-    while (stream_.read_line(line_, max_line)) {
+    while (stream_.read_line(line_, limits::max_csv_line_bytes)) {
       ++number_;
       std::string_view line = line_;
       if (number_ == 1 && line.starts_with(byte_order_mark)) line.remove_prefix(byte_order_mark.size());

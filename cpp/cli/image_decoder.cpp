@@ -3,13 +3,13 @@
 
 #include "image_format.hpp"
 
+#include "limits.hpp"
+
 namespace ferry::cli {
 
 namespace {
 
 constexpr std::string_view jpeg_magic = "\xff\xd8\xff";
-constexpr std::int64_t max_side = 1 << 14;  // pixels
-constexpr std::int64_t max_pixels = 1 << 26;
 
 constexpr bool is_white(char c) noexcept { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
@@ -39,9 +39,10 @@ void ImageRules::require_size(std::int64_t width, std::int64_t height) const {
   const auto wanted_height = expected_.height.value_or(height);
   if (width != wanted_width || height != wanted_height)
     refuse(size_text(width, height) + " pixels", size_text(wanted_width, wanted_height) + "; resize it before");
-  if (width < 1 || width > max_side || height < 1 || height > max_side || width * height > max_pixels)
-    refuse(size_text(width, height) + " pixels",
-           "at most " + std::to_string(max_side) + " a side and " + std::to_string(max_pixels) + " in all");
+  if (width < 1 || width > limits::max_image_side || height < 1 || height > limits::max_image_side ||
+      width * height > limits::max_image_pixels)
+    refuse(size_text(width, height) + " pixels", "at most " + std::to_string(limits::max_image_side) + " a side and " +
+                                                     std::to_string(limits::max_image_pixels) + " in all");
 }
 
 bool is_image(std::span<const std::byte> first_bytes) noexcept {

@@ -4,11 +4,11 @@
 #include <utility>
 #include <variant>
 
+#include "limits.hpp"
+
 namespace ferry::cli {
 
 namespace {
-
-constexpr std::size_t max_file = std::size_t{256} << 20U;
 
 std::optional<std::int64_t> number_of(const Dim& dim) {
   const auto* number = std::get_if<std::int64_t>(&dim);
@@ -38,7 +38,7 @@ class ImageReader final : public SampleReader {
   GreyImage decode_next() {
     auto stream = next_ == 0 ? std::move(first_) : open_one(paths_[next_]);
     ++next_;
-    return decode_image(stream.read_all(max_file), stream.name(), size_);
+    return decode_image(stream.read_all(limits::max_image_file_bytes), stream.name(), size_);
   }
 
   std::vector<std::string> paths_;

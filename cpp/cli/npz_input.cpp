@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "limits.hpp"
 #include "stored_zip.hpp"
 
 namespace ferry::cli {
@@ -12,8 +13,6 @@ namespace ferry::cli {
 namespace {
 
 // It is read whole: its directory lies at its end, and each CRC-32 is held before the first sample is used.
-constexpr std::size_t max_bytes = std::size_t{1} << 32U;
-
 using Entries = std::map<std::string, std::span<const std::byte>>;
 
 std::string list(const std::vector<std::string>& names) {
@@ -34,7 +33,7 @@ void require_names(const Entries& entries, const std::vector<std::string>& expec
 }  // namespace
 
 std::map<std::string, ByteStream> open_npz(const Contract& contract, ByteStream stream) {
-  const auto bytes = stream.read_all(max_bytes);
+  const auto bytes = stream.read_all(limits::max_npz_bytes);
   std::vector<std::string> expected;
   expected.reserve(contract.inputs.size());
   for (const auto& spec : contract.inputs) expected.push_back(spec.name + ".npy");

@@ -102,6 +102,7 @@ std::vector<std::string> read_names(const OrtSession* session, const Side& side)
   std::size_t count = 0;
   require(side.count(session, &count), FERRY_FORMAT, broken);
   std::vector<std::string> names;
+  names.reserve(count);
   for (std::size_t i = 0; i < count; ++i) names.push_back(read_name(session, i, side));
   return names;
 }

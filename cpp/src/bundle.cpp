@@ -6,6 +6,7 @@
 
 #include "digest.hpp"
 #include "folder.hpp"
+#include "limits.hpp"
 #include "manifest.hpp"
 #include "npy.hpp"
 #include "text.hpp"
@@ -30,9 +31,9 @@ std::string read_manifest(const Folder& folder) {
   if (fs::symlink_status(path, error).type() == fs::file_type::not_found) {
     throw Error(ErrorCode::format, name + ": got no such file, expected the bundle's manifest; export the bundle again");
   }
-  const std::vector<std::byte> bytes = folder.read(manifest_name, max_manifest_bytes + 1);
-  if (bytes.size() > max_manifest_bytes) {
-    throw Error(ErrorCode::format, name + ": size: got more than " + std::to_string(max_manifest_bytes) +
+  const std::vector<std::byte> bytes = folder.read(manifest_name, limits::max_manifest_bytes + 1);
+  if (bytes.size() > limits::max_manifest_bytes) {
+    throw Error(ErrorCode::format, name + ": size: got more than " + std::to_string(limits::max_manifest_bytes) +
                                        " bytes, expected at most that; export the bundle again");
   }
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};

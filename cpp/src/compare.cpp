@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "label_margin.hpp"
+#include "limits.hpp"
 #include "shape.hpp"
 
 #ifdef __FAST_MATH__
@@ -99,8 +100,8 @@ bool passes(Actual actual, Expected expected, double diff, const Tolerance& tole
 template <typename Actual, typename Expected>
 bool within_margin(const LabelMargin& margin, std::size_t i, Actual actual, Expected expected, bool equal, Verdict& verdict) {
   if constexpr (std::is_integral_v<Actual>) {
-    constexpr std::size_t max_indices = 16;
-    if (margin.near_tie(i) && verdict.near_ties++ < max_indices) verdict.near_tie_indices.push_back(index_of(i, margin.shape()));
+    if (margin.near_tie(i) && verdict.near_ties++ < limits::max_near_tie_indices)
+      verdict.near_tie_indices.push_back(index_of(i, margin.shape()));
     if (!equal && margin.tolerates(i, static_cast<std::int64_t>(actual), static_cast<std::int64_t>(expected))) {
       ++verdict.within_margin;
       return true;

@@ -5,13 +5,12 @@
 #include <cmath>
 #include <cstdint>
 
+#include "limits.hpp"
 #include "shape.hpp"
 
 namespace ferry {
 
 namespace {
-
-constexpr std::int32_t max_rank = 8;
 
 std::string where_of(const char* kind, const TensorSpec& spec) { return std::string(kind) + " " + spec.name + ": "; }
 
@@ -195,7 +194,7 @@ void ContractChecker::check_view(Side side, const CompiledSpec& compiled, const 
     throw Error(side.code, where_of(side.kind, spec) + "dtype: got the number " + std::to_string(tensor.dtype) +
                                ", expected one of FERRY_BOOL to FERRY_FLOAT64");
   }
-  if (tensor.rank < 0 || tensor.rank > max_rank || (tensor.rank > 0 && tensor.shape == nullptr)) {
+  if (tensor.rank < 0 || tensor.rank > limits::max_rank || (tensor.rank > 0 && tensor.shape == nullptr)) {
     throw Error(side.code,
                 where_of(side.kind, spec) + "rank: got " + std::to_string(tensor.rank) + ", expected 0 to 8 dims in shape");
   }

@@ -56,9 +56,9 @@ class StructureCheck final : public nlohmann::json::json_sax_t {
   };
 
   bool push() {
-    if (levels_.size() == max_depth) {
-      refuse(*where_,
-             "nesting: got more than " + std::to_string(max_depth) + " levels, expected at most " + std::to_string(max_depth));
+    if (levels_.size() == limits::max_json_depth) {
+      refuse(*where_, "nesting: got more than " + std::to_string(limits::max_json_depth) + " levels, expected at most " +
+                          std::to_string(limits::max_json_depth));
     }
     const std::string base = levels_.empty() ? "" : current_place();
     levels_.push_back({base, base, 0, {}});

@@ -12,10 +12,9 @@
 #include <utility>
 #include <vector>
 
-namespace ferry::json {
+#include "limits.hpp"
 
-inline constexpr std::size_t max_depth = 32;
-inline constexpr std::int64_t max_integer = std::int64_t{1} << 53U;
+namespace ferry::json {
 
 // UTF-8 without byte order mark, one value, no duplicate key, no number beyond float64, at most 32 levels deep.
 // `where` stands in messages. Throws Error(format).
@@ -45,7 +44,7 @@ class Node {
   [[nodiscard]] const std::string& string() const;
   [[nodiscard]] const std::string& string(const Pattern& pattern) const;
   [[nodiscard]] const std::string& one_of(std::initializer_list<std::string_view> words) const;
-  [[nodiscard]] std::int64_t integer(std::int64_t min = 0, std::int64_t max = max_integer) const;
+  [[nodiscard]] std::int64_t integer(std::int64_t min = 0, std::int64_t max = limits::max_integer) const;
   [[nodiscard]] double number() const;
   [[nodiscard]] bool boolean() const;
 

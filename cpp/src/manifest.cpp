@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "json.hpp"
+#include "limits.hpp"
 
 namespace ferry {
 
@@ -31,11 +32,11 @@ bool is_name(std::string_view text, std::size_t max, std::initializer_list<std::
 }
 
 bool is_path(std::string_view path) noexcept {
-  constexpr std::size_t max_path = 255;
-  if (path.size() > max_path) return false;
+  if (path.size() > limits::max_path_characters) return false;
   while (true) {
     const std::size_t slash = path.find('/');
-    if (!is_name(path.substr(0, slash), max_path, {lower, upper, digits, "_"}, {lower, upper, digits, "._-"})) return false;
+    if (!is_name(path.substr(0, slash), limits::max_path_characters, {lower, upper, digits, "_"}, {lower, upper, digits, "._-"}))
+      return false;
     if (slash == std::string_view::npos) return true;
     path.remove_prefix(slash + 1);
   }
@@ -99,9 +100,8 @@ DType parse_dtype(const Node& node) {
 }
 
 std::vector<Dim> parse_shape(const Node& node) {
-  constexpr std::size_t max_rank = 8;
   const std::vector<Node> dims = node.items();
-  if (dims.size() > max_rank) node.fail("rank " + std::to_string(dims.size()), "rank at most 8");
+  if (dims.size() > limits::max_rank) node.fail("rank " + std::to_string(dims.size()), "rank at most 8");
   std::vector<Dim> shape;
   for (const Node& dim : dims) {
     if (dim.is_string()) {

@@ -10,7 +10,6 @@
 namespace ferry {
 
 inline constexpr std::int64_t format_version = 1;
-inline constexpr std::size_t max_manifest_bytes = std::size_t{1} << 20U;
 inline constexpr std::string_view manifest_name = "manifest.json";
 
 // `where` names the file in messages. Throws Error(format).

@@ -5,6 +5,8 @@
 #include <bit>
 #include <cstring>
 
+#include "limits.hpp"
+
 namespace ferry::npy {
 
 static_assert(std::endian::native == std::endian::little, "the data of .npy files is used as it lies in memory");
@@ -35,8 +37,9 @@ Header read_header(const Source& source, const Origin& origin) {
   if (source(length_field) != length_field.size()) fail(origin, "npy header: got a file that is cut short, expected a header");
   std::uint32_t length = 0;
   std::memcpy(&length, length_bytes.data(), sizeof length);
-  if (length > max_header) {
-    fail(origin, "npy header: got " + std::to_string(length) + " bytes, expected at most " + std::to_string(max_header));
+  if (length > limits::max_npy_header_bytes) {
+    fail(origin, "npy header: got " + std::to_string(length) + " bytes, expected at most " +
+                     std::to_string(limits::max_npy_header_bytes));
   }
   std::string dict(length, '\0');
   if (source(std::as_writable_bytes(std::span(dict))) != length) {

@@ -15,8 +15,6 @@
 namespace ferry::npy {
 
 inline constexpr std::string_view magic = "\x93NUMPY";
-inline constexpr std::size_t max_header = 10'000;
-inline constexpr std::size_t max_rank = 8;
 
 struct Header {
   DType dtype = DType::float32;

@@ -3,6 +3,7 @@
 #include <array>
 #include <limits>
 
+#include "limits.hpp"
 #include "npy.hpp"
 #include "text.hpp"
 
@@ -84,7 +85,7 @@ class DictParser {
     expect('(');
     while (!accept(')')) {
       if (!comma) fail("a shape without commas", "a tuple of integers");
-      if (shape.size() == max_rank) fail("a shape of rank above 8", "rank at most 8");
+      if (shape.size() == limits::max_rank) fail("a shape of rank above 8", "rank at most 8");
       shape.push_back(parse_dim());
       comma = accept(',');
     }

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "engine_library.hpp"
+#include "limits.hpp"
 #include "output_sink.hpp"
 #include "text.hpp"
 
@@ -12,8 +13,6 @@ namespace ferry {
 
 namespace {
 
-constexpr int max_threads =
-    1024;  // beyond it runtimes run out of memory and end the process; Python's engines/base.py holds the same
 constexpr int warm_up_runs = 3;  // runtimes prepare memory and kernels in their first calls
 // A model whose smallest case takes less is warmed up with the larger cases too: a batch of another size costs it several
 // steady calls the first time. For a slower model that is not worth the time at open.
@@ -34,9 +33,9 @@ SessionOptions checked(SessionOptions options) {
   }
   if (options.threads < 1)
     throw Error(ErrorCode::usage, "--threads: got " + std::to_string(options.threads) + ", expected at least 1");
-  if (options.threads > max_threads)
-    throw Error(ErrorCode::usage,
-                "--threads: got " + std::to_string(options.threads) + ", expected at most " + std::to_string(max_threads));
+  if (options.threads > limits::max_threads)
+    throw Error(ErrorCode::usage, "--threads: got " + std::to_string(options.threads) + ", expected at most " +
+                                      std::to_string(limits::max_threads));
   for (const auto& name : options.allow_ops) check_operator_name(name);
   return options;
 }

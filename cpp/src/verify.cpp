@@ -2,11 +2,14 @@
 #include <algorithm>
 #include <ferry/ferry.hpp>
 
+#include "limits.hpp"
 #include "manifest.hpp"
 #include "telling.hpp"
 #include "text.hpp"
 
 namespace ferry {
+
+static_assert(max_verify_calls == limits::max_verify_calls);  // a public header includes no generated one
 
 namespace {
 

@@ -7,6 +7,7 @@
 #include <array>
 #include <ferry/ferry.hpp>
 
+#include "limits.hpp"
 #include "manifest.hpp"
 #include "toy_bundle.hpp"
 
@@ -69,7 +70,7 @@ TEST(Bundle, AManifestOfOneMebibyteIsReadAndALargerOneRefused) {
   const ToyBundle toy;
   const fs::path path = toy.folder() / "manifest.json";
   std::string text = read_file(path);
-  text.resize(ferry::max_manifest_bytes, ' ');
+  text.resize(ferry::limits::max_manifest_bytes, ' ');
   write_file(path, text);
   EXPECT_EQ(open_failure(toy.folder()).code, 0);
   write_file(path, text + " ");

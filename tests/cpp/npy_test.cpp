@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <random>
 
+#include "limits.hpp"
 #include "toy_bundle.hpp"
 
 namespace {
@@ -70,7 +71,7 @@ TEST(Npy, WritesWhatNumpyWrites) {
 
 TEST(Npy, EveryDtypeAndRankReadsBack) {
   for (std::int32_t dtype = 0; dtype < 8; ++dtype) {
-    for (std::size_t rank = 0; rank <= npy::max_rank; ++rank) {
+    for (std::size_t rank = 0; rank <= ferry::limits::max_rank; ++rank) {
       Tensor tensor(static_cast<DType>(dtype), Shape(rank, 2));
       for (std::size_t i = 0; i < tensor.bytes().size(); ++i) tensor.bytes()[i] = static_cast<std::byte>(i % 2);
       const std::vector<std::byte> file = npy::serialize(tensor);

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "python" / "torchferry"
 CPP = ROOT / "cpp"
 
-EVERYWHERE = {"errors", "mixed_builds", "version"}
+EVERYWHERE = {"errors", "limits", "mixed_builds", "version"}
 MAY_IMPORT: dict[str, set[str]] = {
     "bundle": set(),
     "compare": {"bundle"},  # the goldens and tolerances that it compares with
@@ -70,7 +70,10 @@ CPP_MAY_INCLUDE: dict[str, set[str]] = {
     "cli": {"archive", "include", "src"},
     "examples": {"include"},
 }
-GENERATED_HEADERS = {"model.h"}  # what `ferry export --to c` writes, for the examples
+GENERATED_HEADERS = {
+    "model.h": {"examples"},
+    "limits.hpp": {"src", "cli"},
+}  # `ferry export --to c` and cmake/Limits.cmake write them
 RUNTIME_HEADERS = re.compile(r"(torch|ATen|c10|caffe2|executorch|onnxruntime\w*)(/|\.)")
 PUBLIC_THIRD_PARTY = re.compile(r"ferry/\w+\.h(pp)?|[a-z_]+|std(def|int)\.h")
 
@@ -187,7 +190,7 @@ def cpp_problems(path: str, source: str) -> list[str]:
             problems.append(f"{path}: {name}: only cpp/engines may include a runtime")
         if folder == "include" and not PUBLIC_THIRD_PARTY.fullmatch(name):
             problems.append(f"{path}: {name}: a public header includes the standard library only")
-        if folder == "examples" and name in GENERATED_HEADERS:
+        if folder in GENERATED_HEADERS.get(name, set()):
             continue
         if mark == '"' and not any(finds(other, path, name) for other in CPP_MAY_INCLUDE[folder] | {folder}):
             problems.append(f"{path}: {name} is not of {sorted(CPP_MAY_INCLUDE[folder] | {folder})}")

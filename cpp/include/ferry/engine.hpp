@@ -113,8 +113,9 @@ struct Dtypes {
 
   // -1 for a type that no contract can name.
   [[nodiscard]] constexpr std::int32_t from_runtime(Type type) const {
-    const auto found = std::find(types.begin(), types.end(), type);
-    return found == types.end() ? -1 : static_cast<std::int32_t>(found - types.begin());
+    for (std::size_t dtype = 0; dtype < types.size(); ++dtype)
+      if (types[dtype] == type) return static_cast<std::int32_t>(dtype);
+    return -1;
   }
 };
 

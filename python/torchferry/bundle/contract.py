@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from torchferry.errors import ExitCode, FerryError
+from torchferry.limits import MAX_INTEGER, MAX_RANK
 
-MAX_INTEGER = 2**53
 BATCH = "N"
 
 DTypeName = Literal["bool", "uint8", "int8", "int16", "int32", "int64", "float32", "float64"]
@@ -34,7 +34,7 @@ class TensorSpec(Strict):
 
     name: TensorName
     dtype: DTypeName
-    shape: Annotated[tuple[Size | Symbol, ...], Field(max_length=8, strict=False)]
+    shape: Annotated[tuple[Size | Symbol, ...], Field(max_length=MAX_RANK, strict=False)]
     range: Annotated[tuple[Number, Number], Field(strict=False)] | None
     unit: str | None
     allow_nonfinite: bool

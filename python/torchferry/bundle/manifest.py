@@ -13,10 +13,9 @@ from pydantic import Field, ValidationError, model_validator
 from torchferry.bundle.contract import Contract, Number, Size, Strict, TensorName, TensorSpec, require_unique
 from torchferry.bundle.manifest_rules import check_scores
 from torchferry.errors import ExitCode, FerryError
+from torchferry.limits import MAX_JSON_DEPTH, MAX_MANIFEST_BYTES, MAX_PATH_CHARACTERS
 
 FORMAT_VERSION = 1
-MAX_MANIFEST_BYTES = 1 << 20
-MAX_DEPTH = 32
 MANIFEST_NAME = "manifest.json"
 NATIVE_FOLDER = "native/"  # what lies in it is machine code for one kind of machine, and may be missing
 
@@ -27,7 +26,7 @@ _COMPONENT = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 class FileEntry(Strict):
     """One file of the bundle: relative path, size in bytes and SHA-256."""
 
-    path: Annotated[str, Field(max_length=255, pattern=rf"^{_COMPONENT}(/{_COMPONENT})*$")]
+    path: Annotated[str, Field(max_length=MAX_PATH_CHARACTERS, pattern=rf"^{_COMPONENT}(/{_COMPONENT})*$")]
     bytes: Size
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -232,7 +231,7 @@ def _parse_json(data: bytes, where: str) -> object:
     try:
         text = data.decode("utf-8")
         if _is_too_deep(text):
-            refuse(f"nesting: got more than {MAX_DEPTH} levels, expected at most {MAX_DEPTH}")
+            refuse(f"nesting: got more than {MAX_JSON_DEPTH} levels, expected at most {MAX_JSON_DEPTH}")
         value = json.loads(
             text, object_pairs_hook=_unique_object, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_integer
         )
@@ -251,7 +250,7 @@ def _is_too_deep(text: str) -> bool:
     depth = 0
     for token in re.finditer(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', text, re.DOTALL):
         depth += (token[0] in "[{") - (token[0] in "]}")
-        if depth > MAX_DEPTH:
+        if depth > MAX_JSON_DEPTH:
             return True
     return False
 

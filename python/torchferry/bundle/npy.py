@@ -13,10 +13,9 @@ from numpy.lib import format as npy_format
 from torchferry.bundle.contract import Array
 from torchferry.bundle.npy_header import parse_header_dict
 from torchferry.errors import ExitCode, FerryError
+from torchferry.limits import MAX_NPY_HEADER_BYTES, MAX_RANK
 
 MAGIC = b"\x93NUMPY"
-MAX_HEADER_BYTES = 10_000
-MAX_RANK = 8
 DTYPES = {
     "|b1": "bool",
     "|u1": "uint8",
@@ -77,8 +76,8 @@ def _header_text(stream: BinaryIO) -> str:
     size = 2 if major == 1 else 4
     field = stream.read(size)
     length = int.from_bytes(field, "little")
-    if length > MAX_HEADER_BYTES:
-        raise ValueError(f"got {length} bytes, expected at most {MAX_HEADER_BYTES}")
+    if length > MAX_NPY_HEADER_BYTES:
+        raise ValueError(f"got {length} bytes, expected at most {MAX_NPY_HEADER_BYTES}")
     text = stream.read(length)
     if len(field) != size or len(text) != length:
         raise ValueError(f"got a file that is cut short, expected a header of {length} bytes")

@@ -12,9 +12,10 @@ from typing import BinaryIO, cast
 
 from torchferry.bundle.contract import Array, Contract
 from torchferry.bundle.digest import sha256_of, sha256_of_stream
-from torchferry.bundle.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, Artifact, FileEntry, Manifest, parse_manifest
+from torchferry.bundle.manifest import MANIFEST_NAME, Artifact, FileEntry, Manifest, parse_manifest
 from torchferry.bundle.npy import read_array
 from torchferry.errors import ExitCode, FerryError
+from torchferry.limits import MAX_MANIFEST_BYTES
 
 
 @dataclass(frozen=True)

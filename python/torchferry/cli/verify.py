@@ -11,8 +11,9 @@ import typer
 from torchferry.bundle.reader import Bundle, open_bundle
 from torchferry.cli.options import AllowNative, AllowOp, BundleFolder, Calls, Device, Engine, FerryRun, Json, Threads, show
 from torchferry.errors import ExitCode, FerryError
+from torchferry.limits import MAX_VERIFY_CALLS
 from torchferry.proof.matrix import statuses
-from torchferry.proof.replay import MAX_CALLS, Status, to_json
+from torchferry.proof.replay import Status, to_json
 from torchferry.proof.run_matrix import run_matrix
 from torchferry.proof.verify import require_one_ran, verify_engines
 from torchferry.proof.where import Where
@@ -48,8 +49,8 @@ def verify(
 
 
 def _check_calls(calls: int) -> None:
-    if not 1 <= calls <= MAX_CALLS:
-        raise FerryError(ExitCode.USAGE, f"--calls: got {calls}, expected 1 to {MAX_CALLS}")
+    if not 1 <= calls <= MAX_VERIFY_CALLS:
+        raise FerryError(ExitCode.USAGE, f"--calls: got {calls}, expected 1 to {MAX_VERIFY_CALLS}")
 
 
 def _exit_code(bundle: Bundle, found: Sequence[Status]) -> int:

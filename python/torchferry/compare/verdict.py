@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torchferry.bundle.contract import Array
 from torchferry.bundle.manifest import Tolerance
 from torchferry.compare.label_margin import Scores
+from torchferry.limits import MAX_NEAR_TIE_INDICES
 
-MAX_NEAR_TIE_INDICES = 16
 _ORDERED = {2: np.int16, 4: np.int32, 8: np.int64}
 
 

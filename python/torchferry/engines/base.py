@@ -19,12 +19,12 @@ from torchferry.bundle.manifest import Artifact
 from torchferry.bundle.reader import Bundle
 from torchferry.engines.torchscript_operators import checked_permissions
 from torchferry.errors import ExitCode, FerryError
+from torchferry.limits import MAX_THREADS
 
 ENGINES = ("aoti", "c", "c-int8", "eager", "executorch", "onnxruntime", "torchscript")
 NATIVE_CODE_ENGINES = frozenset(
     {"aoti", "c", "c-int8"}
 )  # they run machine code that lies in the bundle, or that its source becomes
-MAX_THREADS = 1024  # beyond it runtimes run out of memory and end the process; cpp/src/runner.cpp holds the same
 _DEVICE = re.compile(r"cpu|cuda:[0-9]{1,4}")
 
 

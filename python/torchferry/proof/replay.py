@@ -18,7 +18,6 @@ from torchferry.compare.verdict import Verdict, compare
 from torchferry.errors import ExitCode, FerryError
 
 Status = Literal["passed", "failed", "unavailable"]
-MAX_CALLS = 100  # their outputs are all kept until they are compared; cpp/include/ferry/ferry.hpp holds the same
 
 
 class Runnable(Protocol):

@@ -11,11 +11,11 @@ import numpy as np
 
 from torchferry.bundle.contract import Array, TensorSpec
 from torchferry.errors import ExitCode, FerryError
+from torchferry.limits import MAX_CSV_LINE_BYTES
 
 _NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|nan|inf|infinity)", re.ASCII | re.IGNORECASE)
 _INTEGER = re.compile(r"([+-]?)0*(\d{1,20})", re.ASCII)  # no integer dtype has more digits; int() has a limit of its own
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f]")  # all but the tab
-MAX_LINE_BYTES = 1 << 26
 
 
 def read_csv(stream: BinaryIO, spec: TensorSpec, *, where: str, batch: int) -> Iterator[Array]:
@@ -46,7 +46,7 @@ def _array(rows: list[list[float | int]], dtype: str, sample: tuple[int, ...]) -
 
 def _data_rows(stream: BinaryIO, where: str) -> Iterator[tuple[int, list[str]]]:
     first = True
-    for number, raw in enumerate(iter(lambda: stream.readline(MAX_LINE_BYTES + 1), b""), 1):
+    for number, raw in enumerate(iter(lambda: stream.readline(MAX_CSV_LINE_BYTES + 1), b""), 1):
         text = _line_text(raw, number, where)
         if not text.strip(" "):
             continue
@@ -59,8 +59,8 @@ def _data_rows(stream: BinaryIO, where: str) -> Iterator[tuple[int, list[str]]]:
 
 def _line_text(raw: bytes, number: int, where: str) -> str:
     """The line without its end and the byte order mark. Without these checks a binary file could pass for a header."""
-    if len(raw) > MAX_LINE_BYTES and not raw.endswith(b"\n"):
-        raise _error(where, number, None, f"got more than {MAX_LINE_BYTES} bytes, expected a shorter line")
+    if len(raw) > MAX_CSV_LINE_BYTES and not raw.endswith(b"\n"):
+        raise _error(where, number, None, f"got more than {MAX_CSV_LINE_BYTES} bytes, expected a shorter line")
     try:
         text = raw.decode("utf-8-sig" if number == 1 else "utf-8").removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:

@@ -10,14 +10,12 @@ import numpy as np
 
 from torchferry.bundle.contract import Array, TensorSpec
 from torchferry.errors import ExitCode, FerryError
+from torchferry.limits import MAX_IMAGE_FILE_BYTES, MAX_IMAGE_PIXELS, MAX_IMAGE_SIDE
 from torchferry.samples import png
 from torchferry.samples.bmp import decode_bmp
 from torchferry.samples.pgm import decode_pgm
 from torchferry.samples.png import decode_png
 
-MAX_FILE_BYTES = 1 << 28
-MAX_SIDE = 1 << 14  # pixels
-MAX_PIXELS = 1 << 26
 _JPEG = b"\xff\xd8\xff"
 _PNM = re.compile(rb"P[1-6][ \t\r\n][ \t\r\n0-9#]")
 
@@ -36,11 +34,11 @@ def read_image(stream: BinaryIO, spec: TensorSpec, *, where: str) -> Array:
             ExitCode.BAD_INPUT,
             f"{where}: got an image, expected .npy or CSV for an input {spec.describe()}; images fit uint8[N,H,W]",
         )
-    data = stream.read(MAX_FILE_BYTES + 1)
+    data = stream.read(MAX_IMAGE_FILE_BYTES + 1)
     decode = _decoder(data[:10]) or _refuse_other
     try:
-        if len(data) > MAX_FILE_BYTES:
-            raise ValueError(f"more than {MAX_FILE_BYTES} bytes, expected a smaller file")
+        if len(data) > MAX_IMAGE_FILE_BYTES:
+            raise ValueError(f"more than {MAX_IMAGE_FILE_BYTES} bytes, expected a smaller file")
         return _grey(decode(data, lambda width, height: _require_size(width, height, spec)))[np.newaxis]
     except ValueError as error:
         raise FerryError(ExitCode.BAD_INPUT, f"{where}: image: got {error}; save it again as PNG, BMP or PGM") from None
@@ -70,8 +68,8 @@ def _require_size(width: int, height: int, spec: TensorSpec) -> None:
     wanted = [got if isinstance(dim, str) else dim for got, dim in zip((height, width), spec.shape[1:], strict=True)]
     if [height, width] != wanted:
         raise ValueError(f"{width} x {height} pixels, expected {wanted[1]} x {wanted[0]}")
-    if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE and width * height <= MAX_PIXELS):
-        raise ValueError(f"{width} x {height} pixels, expected at most {MAX_SIDE} a side and {MAX_PIXELS} in all")
+    if not (0 < width <= MAX_IMAGE_SIDE and 0 < height <= MAX_IMAGE_SIDE and width * height <= MAX_IMAGE_PIXELS):
+        raise ValueError(f"{width} x {height} pixels, expected at most {MAX_IMAGE_SIDE} a side and {MAX_IMAGE_PIXELS} in all")
 
 
 def _grey(pixels: Array) -> Array:

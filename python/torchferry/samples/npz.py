@@ -9,8 +9,8 @@ from typing import BinaryIO
 from torchferry.bundle import npy
 from torchferry.bundle.stored_zip import entry_refusal, read_entries
 from torchferry.errors import ExitCode, FerryError
+from torchferry.limits import MAX_NPZ_BYTES
 
-MAX_BYTES = 1 << 32  # it is read whole: its directory lies at its end, and each CRC-32 is held before the first sample is used
 _PIECE_BYTES = 1 << 20
 
 
@@ -27,12 +27,12 @@ def read_npz(stream: BinaryIO, names: Sequence[str], *, where: str) -> dict[str,
 def _read_whole(stream: BinaryIO) -> bytearray:
     """Memory grows with the bytes that are there. Raises ValueError."""
     data = bytearray()
-    is_too_long = (npy.bytes_left(stream) or 0) > MAX_BYTES
+    is_too_long = (npy.bytes_left(stream) or 0) > MAX_NPZ_BYTES
     while not is_too_long and (piece := stream.read(_PIECE_BYTES)):
         data += piece
-        is_too_long = len(data) > MAX_BYTES
+        is_too_long = len(data) > MAX_NPZ_BYTES
     if is_too_long:
-        raise ValueError(f"size: got more than {MAX_BYTES} bytes, expected fewer, or NAME=FILE.npy for each input")
+        raise ValueError(f"size: got more than {MAX_NPZ_BYTES} bytes, expected fewer, or NAME=FILE.npy for each input")
     return data
 
 

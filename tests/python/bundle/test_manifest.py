@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from builders.bundles import fill_bundle
-from torchferry.bundle.manifest import MAX_MANIFEST_BYTES, Manifest, dump_manifest, parse_manifest
+from torchferry.bundle.manifest import Manifest, dump_manifest, parse_manifest
 from torchferry.errors import ExitCode, FerryError
+from torchferry.limits import MAX_MANIFEST_BYTES
 
 Change = Callable[[dict[str, Any]], object]
 

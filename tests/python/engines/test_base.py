@@ -16,8 +16,9 @@ from torchferry.bundle.contract import Array
 from torchferry.bundle.golden import CaseArrays
 from torchferry.bundle.reader import Bundle, open_bundle
 from torchferry.engines import base
-from torchferry.engines.base import MAX_THREADS, OpenRequest, Session, empty_outputs, name_outputs
+from torchferry.engines.base import OpenRequest, Session, empty_outputs, name_outputs
 from torchferry.errors import ExitCode, FerryError
+from torchferry.limits import MAX_THREADS
 
 
 class Toy(ModuleType):

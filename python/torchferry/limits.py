@@ -1,0 +1,20 @@
+"""Limits that both programs hold. CMake turns every line `NAME = NUMBER` into a constant of limits.hpp (cmake/Limits.cmake)."""
+
+MAX_MANIFEST_BYTES = 1_048_576
+MAX_JSON_DEPTH = 32
+MAX_INTEGER = 9_007_199_254_740_992  # 2**53: up to here every integer is a float64
+MAX_PATH_CHARACTERS = 255
+
+MAX_RANK = 8
+MAX_NPY_HEADER_BYTES = 10_000
+
+MAX_THREADS = 1024  # beyond it runtimes run out of memory and end the process
+MAX_VERIFY_CALLS = 100  # their outputs are all kept until they are compared
+MAX_NEAR_TIE_INDICES = 16  # in a verdict
+
+MAX_IMAGE_FILE_BYTES = 268_435_456
+MAX_IMAGE_SIDE = 16_384  # pixels
+MAX_IMAGE_PIXELS = 67_108_864
+MAX_CSV_LINE_BYTES = 67_108_864  # a row of a million long numbers has 20 MB
+# It is read whole: its directory lies at its end, and each CRC-32 is held before the first sample is used.
+MAX_NPZ_BYTES = 4_294_967_296
