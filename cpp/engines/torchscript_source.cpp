@@ -151,7 +151,8 @@ std::vector<Logical> logical_lines(const std::string& module, std::string_view t
     }
     const auto token = read_token(text, at);
     if (!token)
-      throw SourceError(module + ": got " + show(text.substr(start, max_shown_code)) + ", expected code as PyTorch writes it");
+      throw SourceError(module + ": got " + show(text.substr(at, text.find_first_of(" \n", at) - at).substr(0, max_shown_code)) +
+                        ", expected code as PyTorch writes it");
     if (line.tokens.empty()) line.indent = static_cast<int>(std::min<std::size_t>(at - start, 10 * max_depth));
     line.tokens.push_back(*token);
     at += token->text.size();

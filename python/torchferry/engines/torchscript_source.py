@@ -304,9 +304,14 @@ def _logical_lines(module: str, text: str) -> Iterator[tuple[int, list[_Token]]]
         if indent > 2 * _MAX_DEPTH:
             raise SourceError(f"{module}: got blocks {indent // 2} deep, expected at most {_MAX_DEPTH}")
     if at != len(text.rstrip(" ")):
-        raise SourceError(f"{module}: got {_show(text[at : at + 20])}, expected code as PyTorch writes it")
+        raise SourceError(f"{module}: got {_show(_word(text[at:]))}, expected code as PyTorch writes it")
     if depth or tokens:
         raise SourceError(f"{module}: got a line without an end, expected whole ones")
+
+
+def _word(text: str) -> str:
+    """The first 20 characters of what stands there, up to a space or the end of the line."""
+    return re.split("[ \n]", text.lstrip(" "), maxsplit=1)[0][:20]
 
 
 def _show(text: str) -> str:
