@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import torch
 
-from torchferry.bundle.manifest import Artifact
-from torchferry.bundle.writer import file_entry
-from torchferry.intake.source import ExportSource
+from torchferry.bundle.contract import Array
+from torchferry.formats.weights import arrays
+from torchferry.intake.source import ExportSource, Written
 
 FILE = "model.export.pt2"
 
 
-def export(source: ExportSource, folder: Path) -> Artifact:
+def export(source: ExportSource, folder: Path) -> Written:
     """Write model.export.pt2."""
     torch.export.save(source.program, folder / FILE)
-    return Artifact(
-        format="export",
-        engine="eager",
-        files=(file_entry(folder, FILE),),
-        producer=f"torch {torch.__version__}",
-        requires={},
-    )
+    return Written((FILE,), f"torch {torch.__version__}")
+
+
+def weights(data: bytes) -> dict[str, Array]:
+    """Return the program's state_dict as arrays."""
+    return arrays(torch.export.load(io.BytesIO(data)).state_dict)

@@ -6,6 +6,7 @@ other sizes.
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,28 +16,29 @@ import torch
 from torch.jit._trace import TracerWarning
 from torch.overrides import TorchFunctionMode
 
-from torchferry.bundle.manifest import Artifact
-from torchferry.bundle.writer import file_entry
+from torchferry.bundle.contract import Array
 from torchferry.errors import ExitCode, FerryError
+from torchferry.formats.weights import arrays
 from torchferry.intake.origin import current_origin, is_users, origin_of, place, script_origin
-from torchferry.intake.source import ExportSource, first_line
+from torchferry.intake.source import ExportSource, Written, first_line
 
 FILE = "model.ts.pt"
 
 
-def export(source: ExportSource, folder: Path) -> Artifact:
+def export(source: ExportSource, folder: Path) -> Written:
     """Write model.ts.pt. Raises FerryError(FORMAT) where the module can be neither scripted nor traced."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # known, and said in the README's engine table
         compiled, how = compile_module(source.module, source.example_tensors)
         torch.jit.save(compiled, folder / FILE)
-    return Artifact(
-        format="torchscript",
-        engine="torchscript",
-        files=(file_entry(folder, FILE),),
-        producer=f"torch {torch.__version__}, {how}",
-        requires={},
-    )
+    return Written((FILE,), f"torch {torch.__version__}, {how}")
+
+
+def weights(data: bytes) -> dict[str, Array]:
+    """Return the module's state_dict as arrays."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return arrays(torch.jit.load(io.BytesIO(data), map_location="cpu").state_dict())
 
 
 def compile_module(module: torch.nn.Module, examples: tuple[torch.Tensor, ...]) -> tuple[Any, str]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-import onnx
 import torch
 
 from torchferry.bundle.contract import Array
 from torchferry.bundle.manifest import Artifact
 from torchferry.bundle.reader import Bundle
 from torchferry.errors import ExitCode, FerryError
+from torchferry.formats import registry
 from torchferry.intake.source import first_line
 
 _FRAME = "module."  # what intake/framing.py and intake/source.py put around a module
@@ -20,10 +18,11 @@ _FRAME = "module."  # what intake/framing.py and intake/source.py put around a m
 
 def read_weights(bundle: Bundle, artifact: Artifact) -> dict[str, Array] | None:
     """Parameters and buffers without the frame around the module; None for a format that hides them. Raises FerryError(FORMAT)."""
-    if artifact.format not in _READERS:
+    row = registry.of_format(artifact.format)
+    if row is None or row.weights is None:
         return None
     try:
-        found = _READERS[artifact.format](bundle.read(artifact.files[0]))
+        found: dict[str, Array] = registry.load(row.weights)(bundle.read(artifact.files[0]))
     except FerryError:
         raise
     except Exception as error:  # damaged files fail in many ways
@@ -34,26 +33,8 @@ def read_weights(bundle: Bundle, artifact: Artifact) -> dict[str, Array] | None:
     return _unframed(found)
 
 
-def _torchscript(data: bytes) -> dict[str, Array]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        return _arrays(torch.jit.load(io.BytesIO(data), map_location="cpu").state_dict())
-
-
-def _program(data: bytes) -> dict[str, Array]:
-    return _arrays(torch.export.load(io.BytesIO(data)).state_dict)
-
-
-def _onnx(data: bytes) -> dict[str, Array]:
-    graph = onnx.load_from_string(data).graph
-    named = (tensor for tensor in graph.initializer if "." in tensor.name)  # others are constants that the exporter has made
-    return {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in named}
-
-
-_READERS: dict[str, Callable[[bytes], dict[str, Array]]] = {"torchscript": _torchscript, "export": _program, "onnx": _onnx}
-
-
-def _arrays(state: Mapping[str, torch.Tensor]) -> dict[str, Array]:
+def arrays(state: Mapping[str, torch.Tensor]) -> dict[str, Array]:
+    """Return the tensors of a state_dict as arrays of the same shapes."""
     return {name: tensor.detach().cpu().numpy() for name, tensor in state.items()}
 
 
