@@ -21,9 +21,10 @@ import torch
 from torchferry.bundle.contract import Array
 from torchferry.bundle.golden import read_case
 from torchferry.bundle.reader import Bundle, open_bundle
-from torchferry.engines.base import ENGINES, Session
+from torchferry.engines.base import Session
 from torchferry.engines.numerics import torch_numerics
 from torchferry.errors import ExitCode, FerryError
+from torchferry.formats import registry
 
 BATCHES = (1, 64, 1024)
 ROUNDS = 7
@@ -44,7 +45,7 @@ def main() -> None:
 
 def print_calls(bundle: Bundle, ferry_run: str) -> None:
     """Microseconds a call: engines in Python, then in C++ with the same loop written directly against the runtime."""
-    python = {name: session for name in ENGINES if (session := open_session(bundle, name)) is not None}
+    python = {name: session for name in registry.engines() if (session := open_session(bundle, name)) is not None}
     cpp = cpp_engines(bundle, ferry_run)
     times: dict[tuple[str, int], list[float]] = {}
     for _ in range(ROUNDS):

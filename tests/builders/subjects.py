@@ -1,6 +1,6 @@
 """The engines of both languages behind one call, so that one suite can be run on all of them.
 
-An engine is found, never listed: Python's in `torchferry.engines.ENGINES`, C++'s as plugins in the build folder.
+An engine is found, never listed: Python's in the registry of formats, C++'s as plugins in the build folder.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ import numpy as np
 
 from torchferry.bundle.contract import Array
 from torchferry.bundle.reader import open_bundle
-from torchferry.engines import ENGINES, Session
+from torchferry.engines import Session
 from torchferry.errors import ExitCode, FerryError
+from torchferry.formats import registry
 
 PLUGIN = "libferry_engine_{}.so"
 Named = Mapping[str, Array]
@@ -152,4 +153,4 @@ def find_subjects(build: Path) -> list[Subject]:
     folders = [build / "lib" / "ferry", *map(Path, filter(None, os.environ.get("FERRY_ENGINE_DIR", "").split(":")))]
     plugins = sorted(path for folder in folders for path in folder.glob(PLUGIN.format("*")))
     cpp = [CppEngine(path.name.removeprefix(start).removesuffix(end), build) for path in plugins]
-    return [*map(PythonEngine, ENGINES), *cpp]
+    return [*map(PythonEngine, registry.engines()), *cpp]

@@ -15,9 +15,9 @@ from builders.contracts import contract, spec
 from builders.models import Classifier, Mixed, Scorer
 from torchferry.bundle.contract import Array, Classes, Contract, SymbolRange
 from torchferry.bundle.reader import open_bundle
-from torchferry.engines.base import NATIVE_CODE_ENGINES
 from torchferry.errors import ExitCode, FerryError
-from torchferry.export.exporter import EXPORTERS, GoldenInputs, export_bundle
+from torchferry.export.exporter import GoldenInputs, export_bundle
+from torchferry.formats import registry
 from torchferry.intake.source import Quantization
 
 ROWS = 64
@@ -128,13 +128,11 @@ class Zoo:
 
     def bundle(self, name: str, engine: str) -> Path | None:
         """The bundle of that model for that engine; None where its format cannot express the model, or is not here."""
-        # A format is named like its engine or serves several; machine code serves its own, and takes a minute to compile.
-        candidates = [form for form in EXPORTERS if form == engine or form not in NATIVE_CODE_ENGINES]
-        for form in sorted(candidates, key=lambda form: form != engine):
-            path = self._export(name, form)
-            if path is not None and any(artifact.engine == engine for artifact in open_bundle(path).manifest.artifacts):
-                return path
-        return None
+        row = registry.of_engine(engine)
+        path = None if row is None else self._export(name, row.name)
+        if path is None or all(artifact.engine != engine for artifact in open_bundle(path).manifest.artifacts):
+            return None
+        return path
 
     def _export(self, name: str, form: str) -> Path | None:
         out = self.folder / f"{name}-{form}"

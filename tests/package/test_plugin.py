@@ -1,7 +1,10 @@
-"""A plugin written by others: built with the public header alone, found by FERRY_ENGINE_DIR, held to the conformance suite."""
+"""A format with its engine, written by others: a Python package that is installed and a plugin for C++ that is built with the
+public header alone, both held to the conformance suite.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -12,12 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from builders.bundles import edit_manifest, fill_bundle
+from builders.bundles import edit_manifest, fill_bundle, reseal
 from builders.programs import BUILD, ROOT
 from torchferry.bundle.writer import file_entry
 from torchferry.errors import ExitCode
 
-SOURCE = ROOT / "cpp" / "examples" / "plugin" / "perceptron.cpp"
+EXAMPLE = ROOT / "cpp" / "examples" / "plugin"
+SOURCE = EXAMPLE / "perceptron.cpp"
 LIBRARY = "libferry_engine_perceptron.so"
 
 
@@ -44,23 +48,94 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(tmp_path_factory.mktemp("plugin")).parent
 
 
-def test_the_example_passes_the_conformance_suite(plugin: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the installed Python package; the project's own files stay as they are."""
+    source = Path(shutil.copytree(EXAMPLE, tmp_path_factory.mktemp("source") / "plugin"))
+    target = tmp_path_factory.mktemp("installed")
+    options = ["--no-deps", "--no-index", "--no-build-isolation", "--quiet", "--disable-pip-version-check"]
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", *options, "--target", str(target), str(source)], check=True, timeout=300
+    )
+    return target
+
+
+def with_package(folder: Path, plugins: Path) -> dict[str, str]:
+    """The environment of a user who has installed both."""
+    return {**environment(plugins), "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT / "python"), str(ROOT / "tests")])}
+
+
+@pytest.fixture(scope="module")
+def exported(plugin: Path, installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle with the example's format, exported by `ferry` in a process that has the package."""
+    folder = tmp_path_factory.mktemp("exported")
+    out = folder / "bundle"
+    done = ferry_with(
+        with_package(installed, plugin),
+        *("export", "builders.models:Classifier", "--input", "image=uint8[N,4,4]:0..255"),
+        *("--output", "logits", "--output", "probabilities", "--output", "label"),
+        *("--to", "perceptron,onnx", "--out", out),
+    )
+    assert done.returncode == ExitCode.OK, done.stderr
+    assert "perceptron" in done.stdout
+    return out
+
+
+def ferry_with(env: dict[str, str], *arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "torchferry", *map(str, arguments)]
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=300, check=False)
+
+
+def test_an_installed_package_adds_a_format_that_is_exported_and_verified_in_both_languages(
+    plugin: Path, installed: Path, exported: Path
+) -> None:
+    program = ["--ferry-run", BUILD / "bin" / "ferry-run"]
+    done = ferry_with(with_package(installed, plugin), "verify", exported, "--all", "--engine", "perceptron", "--json", *program)
+    assert done.returncode == ExitCode.OK, done.stderr
+    cells = [cell for cell in json.loads(done.stdout)["cells"] if cell["device"] == "cpu"]
+    assert {(cell["language"], cell["status"]) for cell in cells} == {("Python", "passed"), ("C++", "passed")}
+    assert all(output["compared"] > 0 for cell in cells for output in cell["outputs"])
+
+
+def test_without_the_package_its_engine_is_one_clear_line_and_the_others_go_on(plugin: Path, exported: Path) -> None:
+    env = {**environment(plugin), "PYTHONPATH": str(ROOT / "python")}
+    refused = ferry_with(env, "verify", exported, "--engine", "perceptron")
+    assert refused.returncode == ExitCode.UNAVAILABLE
+    assert "perceptron" in refused.stderr
+    others = ferry_with(env, "verify", exported)
+    assert others.returncode == ExitCode.OK, others.stderr
+    assert "PASSED onnxruntime" in others.stdout
+
+
+def test_a_wrong_weight_of_the_installed_format_is_a_mismatch(
+    plugin: Path, installed: Path, exported: Path, tmp_path: Path
+) -> None:
+    wrong = Path(shutil.copytree(exported, tmp_path / "wrong"))
+    path = wrong / "model.perceptron"
+    head, sizes, numbers = path.read_text().rsplit("\n", 3)[0:3]
+    first, _, rest = numbers.partition(" ")
+    path.write_text("\n".join([head, sizes, f"{float(first) + 1:.9g} {rest}"]) + "\n")
+    reseal(wrong)
+    done = ferry_with(with_package(installed, plugin), "verify", wrong, "--engine", "perceptron")
+    assert done.returncode == ExitCode.MISMATCH, done.stdout
+
+
+@pytest.mark.parametrize("language", ["python", "c++"])
+def test_the_example_passes_the_conformance_suite(plugin: Path, installed: Path, tmp_path: Path, language: str) -> None:
     options = [
-        "-p",
-        "builders.perceptron",
         "-p",
         "no:xdist",
         "--basetemp",
         str(tmp_path / "run"),
         "-k",
-        "c++-perceptron",
+        f"{language}-perceptron",
         "-W",
         "ignore",
     ]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", str(ROOT / "tests" / "conformance"), *options],
         cwd=ROOT,
-        env={**environment(plugin), "PYTHONPATH": str(ROOT / "tests")},
+        env=with_package(installed, plugin),
         capture_output=True,
         text=True,
         timeout=600,

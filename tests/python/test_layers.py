@@ -19,11 +19,12 @@ CPP = ROOT / "cpp"
 
 EVERYWHERE = {"errors", "limits", "mixed_builds", "version"}
 MAY_IMPORT: dict[str, set[str]] = {
+    "formats.registry": set(),  # names only: what a row names is imported when it is needed
     "bundle": set(),
-    "compare": {"bundle"},  # the goldens and tolerances that it compares with
+    "compare": {"formats.registry", "bundle"},  # the goldens and tolerances that it compares with
     "samples": {"bundle"},
     "preprocess": set(),
-    "engines": {"bundle"},
+    "engines": {"formats.registry", "bundle"},
     # engines: goldens are computed with the tensors and threads of an engine. compare: a source carries the bounds it is held to.
     "intake": {"bundle", "compare", "engines"},
     "cgen": {"bundle", "compare", "intake"},
@@ -34,28 +35,41 @@ MAY_IMPORT: dict[str, set[str]] = {
         "intake",
         "cgen",
     },  # cgen: what int8 loses is measured by running its graph
-    "formats": {"bundle", "engines", "intake", "cgen"},  # engines: what a machine needs to run it, the compiler of C
+    "formats": {
+        "formats.registry",
+        "bundle",
+        "engines",
+        "intake",
+        "cgen",
+    },  # engines: the compiler of C, requirements of a machine
     # intake, formats, bounds: a probe is an artifact that shows its layers, held to a module and to bounds of its own.
-    "proof": {"bundle", "compare", "samples", "engines", "intake", "bounds", "formats"},
+    "proof": {"formats.registry", "bundle", "compare", "samples", "engines", "intake", "bounds", "formats"},
     "report": {"bundle", "compare", "proof"},
     "export": {
+        "formats.registry",
         "bundle",
         "compare",
         "engines",
         "intake",
-        "cgen",
         "bounds",
-        "formats",
         "proof",
     },  # proof: what was written is replayed
     "course.data": set(),
     "course.models": set(),
     "course.train": {"bundle", "preprocess", "course.data", "course.models"},  # bundle: a recipe knows its model's contract
-    "course": {"bundle", "engines", "intake", "proof", "export", "course.train"},  # the whole crossing of a trained model
-    "cli": {"bundle", "samples", "engines", "intake", "proof", "report", "export", "course.train", "course"},
+    "course": {
+        "formats.registry",
+        "bundle",
+        "engines",
+        "intake",
+        "proof",
+        "export",
+        "course.train",
+    },  # a trained model's whole crossing
+    "cli": {"formats.registry", "bundle", "samples", "engines", "intake", "proof", "report", "export", "course.train", "course"},
     "__main__": {"cli"},
 }
-WITHOUT_TORCH = {"bundle", "compare", "samples", "report"}
+WITHOUT_TORCH = {"formats.registry", "bundle", "compare", "samples", "report"}
 RUNTIME_MODULES = {
     "onnxruntime": {"engines/onnxruntime.py"},
     "executorch": {"engines/executorch.py", "formats/executorch.py"},

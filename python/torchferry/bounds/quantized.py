@@ -15,7 +15,6 @@ from torchferry.compare.tolerance import Bound
 from torchferry.errors import ExitCode, FerryError
 from torchferry.intake.source import ExportSource
 
-ENGINE = "c-int8"
 SAFETY = 2.0  # samples that were not measured may be further off
 CHUNK = 512
 
@@ -70,7 +69,7 @@ def _require_telling(cases: Sequence[CaseArrays], name: str, bound: Bound, seen:
     if bound.value > largest:
         raise FerryError(
             ExitCode.MISMATCH,
-            f"{ENGINE}: output {name}: got int8 {seen:.3g} away from float32, and so a bound of {bound.value:.3g}, expected at most {largest:.3g}: "
+            f"c-int8: output {name}: got int8 {seen:.3g} away from float32, and so a bound of {bound.value:.3g}, expected at most {largest:.3g}: "
             "a larger one would pass any model; leave out --quantize, or calibrate on more data; nothing was written",
         )
 

@@ -11,6 +11,7 @@ import typer
 from torchferry.bundle.reader import Bundle
 from torchferry.cli.options import AllowOp
 from torchferry.errors import ExitCode, FerryError
+from torchferry.formats import registry
 
 EXPORTED = Path("exported")
 FACTORY = "Options of package.module:factory"
@@ -23,9 +24,9 @@ def export(
             metavar="RUN", help="A recipe's name (then runs/NAME), a run folder, or package.module:factory.", show_default=False
         ),
     ],
-    to: Annotated[
-        str, typer.Option(help="Formats, separated by commas: torchscript, onnx, aoti, c, executorch.")
-    ] = "torchscript,onnx",
+    to: Annotated[str, typer.Option(help=f"Formats, separated by commas: {', '.join(registry.shown())}.")] = ",".join(
+        registry.default_formats()
+    ),
     out: Annotated[Path | None, typer.Option(help="Folder of the bundle; default: exported/NAME.", show_default=False)] = None,
     data_root: Annotated[
         Path | None, typer.Option(help="Folder of MNIST; default: where the training read it.", show_default=False)
@@ -130,16 +131,19 @@ def export(
 
 
 def _quantized(formats: list[str], quantize: str | None) -> list[str]:
-    """The formats with `c-int8` for `c`. Raises FerryError(USAGE)."""
+    """The formats with the quantised one (`c-int8`) for the whole one (`c`). Raises FerryError(USAGE)."""
     if not formats:
-        raise FerryError(ExitCode.USAGE, "--to: got no format, expected one or more of torchscript,onnx,aoti,c,executorch")
+        raise FerryError(ExitCode.USAGE, f"--to: got no format, expected one or more of {','.join(registry.shown())}")
     if quantize is None:
         return formats
-    if quantize != "int8":
-        raise FerryError(ExitCode.USAGE, f"--quantize: got {quantize!r}, expected int8")
-    if "c" not in formats:
-        raise FerryError(ExitCode.USAGE, f"--quantize: got int8 with --to {','.join(formats)}, expected it with c")
-    return ["c-int8" if item == "c" else item for item in formats]
+    schemes = {row.quantizes: row.name for row in registry.formats().values() if row.quantizes}
+    if quantize not in {scheme for _, scheme in schemes}:
+        raise FerryError(ExitCode.USAGE, f"--quantize: got {quantize!r}, expected {' or '.join(sorted(s for _, s in schemes))}")
+    whole = [form for form, scheme in schemes if scheme == quantize]
+    if not set(whole) & set(formats):
+        expected = " or ".join(whole)
+        raise FerryError(ExitCode.USAGE, f"--quantize: got {quantize} with --to {','.join(formats)}, expected it with {expected}")
+    return [schemes.get((item, quantize), item) for item in formats]
 
 
 def export_factory(

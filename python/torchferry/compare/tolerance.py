@@ -9,10 +9,8 @@ from typing import Literal
 from torchferry.bundle.contract import Contract, TensorSpec
 from torchferry.bundle.golden import CaseArrays
 from torchferry.bundle.manifest import Tolerance
+from torchferry.formats import registry
 
-BIT_EXACT_ENGINES = ("eager", "torchscript")
-# They compute in one fixed order, whatever the processor: their own bits are held by a self-test, their distance by the bound.
-SAME_BITS_ENGINES = ("c", "c-int8")
 DEVICES: tuple[Literal["cpu", "cuda"], ...] = ("cpu", "cuda")
 
 
@@ -39,10 +37,16 @@ def tolerances(
     for engine in engines:
         held_to = (own_bounds or {}).get(engine, bounds)
         for spec in contract.outputs:
-            if engine in BIT_EXACT_ENGINES:
+            if promised_bits(engine) == "eager":
                 rows.append(_bits_row(engine, spec))
             rows += [_any_row(engine, device, spec, contract, cases, held_to) for device in DEVICES]
     return tuple(rows)
+
+
+def promised_bits(engine: str) -> Literal["eager", "own"] | None:
+    """Return which equal bits an engine promises; engines with bits of their `own` compute in one fixed order on every processor."""
+    row = registry.of_engine(engine)
+    return None if row is None else row.bits
 
 
 def find_scores(contract: Contract, label: TensorSpec, cases: Sequence[CaseArrays]) -> TensorSpec | None:
@@ -80,6 +84,7 @@ def _any_row(
 ) -> Tolerance:
     scores = find_scores(contract, spec, cases)
     held_to = bounds[spec.name] if spec.dtype.startswith("float") else _exact(spec) if scores is None else _margin(scores, bounds)
+    same_bits = _SAME_BITS if promised_bits(engine) == "own" else ""
     return Tolerance(
         engine=engine,
         device=device,
@@ -89,7 +94,7 @@ def _any_row(
         kind="absolute" if scores is None else "label",
         bound=held_to.value,
         scores=None if scores is None else scores.name,
-        reason=f"{_naming(held_to) if scores is None else held_to.reason}{_SAME_BITS if engine in SAME_BITS_ENGINES else ''}",
+        reason=f"{_naming(held_to) if scores is None else held_to.reason}{same_bits}",
     )
 
 

@@ -15,8 +15,9 @@ from torchferry.bundle.contract import Array
 from torchferry.bundle.reader import Bundle
 from torchferry.course.export import export_run
 from torchferry.course.train import Run, train_recipe
-from torchferry.engines.base import ENGINES, Session
+from torchferry.engines.base import Session
 from torchferry.errors import ExitCode, FerryError
+from torchferry.formats import registry
 from torchferry.proof.ferry_run import call_ferry_run
 from torchferry.proof.replay import engine_json, replay
 
@@ -42,7 +43,7 @@ def require_program(ferry_run: Path) -> None:
 def cross(recipe: str, ferry_run: Path, folder: Path) -> Iterator[tuple[str, ...]]:
     """Train a recipe, export it, and yield a row of `HEADER` for each engine of each language; the last column is PASS or FAIL."""
     crossing = _train_and_export(recipe, folder)
-    for engine in sorted({artifact.engine for artifact in crossing.bundle.manifest.artifacts} & set(ENGINES)):
+    for engine in sorted({artifact.engine for artifact in crossing.bundle.manifest.artifacts} & set(registry.engines())):
         session = Session(crossing.bundle, engine)
         verdict = engine_json(replay(crossing.bundle, session, engine=engine, device="cpu"))
         labels = session.run({crossing.bundle.contract.inputs[0].name: np.load(crossing.inputs)})["label"]
@@ -55,7 +56,7 @@ def cross(recipe: str, ferry_run: Path, folder: Path) -> Iterator[tuple[str, ...
 
 def _train_and_export(recipe: str, folder: Path) -> Crossing:
     run = train_recipe(recipe, out=folder / recipe / "run")
-    bundle = export_run(run, name=recipe, formats=("torchscript", "onnx"), out=folder / recipe / "bundle", force=True)
+    bundle = export_run(run, name=recipe, formats=registry.default_formats(), out=folder / recipe / "bundle", force=True)
     return _with_test_set(bundle, run, folder / recipe / "test.npy")
 
 

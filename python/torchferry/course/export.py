@@ -9,6 +9,7 @@ from torchferry.bundle.manifest import Training
 from torchferry.bundle.reader import Bundle
 from torchferry.course.train.run import Run
 from torchferry.export.exporter import export_bundle
+from torchferry.formats import registry
 from torchferry.intake.golden_cases import GoldenInputs
 from torchferry.intake.source import Quantization
 
@@ -40,7 +41,9 @@ def export_run(
         training=Training.model_validate(run.training()),
         force=force,
         max_bytes=max_bytes,
-        quantization=_quantization(run, contract.inputs[0].name) if "c-int8" in formats else None,
+        quantization=_quantization(run, contract.inputs[0].name)
+        if any(row.quantizes for row in registry.chosen(formats))
+        else None,
     )
 
 

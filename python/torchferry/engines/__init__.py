@@ -1,5 +1,5 @@
 """Engines: something that runs one kind of artifact. Each module has `open_model(OpenRequest) -> Model`."""
 
-from torchferry.engines.base import ENGINES, Session
+from torchferry.engines.base import Session
 
-__all__ = ["ENGINES", "Session"]
+__all__ = ["Session"]

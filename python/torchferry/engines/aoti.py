@@ -1,4 +1,4 @@
-"""Engine `aoti`: AOTInductor's shared library out of a .pt2. It is machine code of the bundle; see NATIVE_CODE_ENGINES.
+"""Engine `aoti`: AOTInductor's shared library out of a .pt2. It is machine code of the bundle; see `native_code` in formats/registry.py.
 
 The package has been judged by `aoti_package`; its library is written into a private folder, loaded, and the folder removed.
 LibTorch's package loader is left out: it reads the zip again, leaves its folder behind when a load fails, and races with itself.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Protocol, cast
 
 import numpy as np
@@ -19,12 +18,9 @@ from torchferry.bundle.manifest import Artifact
 from torchferry.bundle.reader import Bundle
 from torchferry.engines.torchscript_operators import checked_permissions
 from torchferry.errors import ExitCode, FerryError
+from torchferry.formats import registry
 from torchferry.limits import MAX_THREADS
 
-ENGINES = ("aoti", "c", "c-int8", "eager", "executorch", "onnxruntime", "torchscript")
-NATIVE_CODE_ENGINES = frozenset(
-    {"aoti", "c", "c-int8"}
-)  # they run machine code that lies in the bundle, or that its source becomes
 _DEVICE = re.compile(r"cpu|cuda:[0-9]{1,4}")
 
 
@@ -90,12 +86,13 @@ class Session:
         _check_options(device, threads)
         permissions = checked_permissions(allow_ops)
         artifact = bundle.artifact(engine)
-        if engine not in ENGINES:
+        row = registry.of_engine(engine)
+        if row is None or row.opener is None:
             raise FerryError(
                 ExitCode.UNAVAILABLE,
-                f"engine: got {engine!r}, which Python cannot run, expected one of {list(ENGINES)}; try ferry-run",
+                f"engine: got {engine!r}, which Python cannot run, expected one of {registry.engines()}; try ferry-run",
             )
-        if engine in NATIVE_CODE_ENGINES and not allow_native:
+        if row.native_code and not allow_native:
             raise FerryError(ExitCode.UNAVAILABLE, _native_code_refusal(engine, artifact))
         request = OpenRequest(
             files={entry.path: bundle.read(entry) for entry in bundle.present(artifact.files)},
@@ -108,7 +105,7 @@ class Session:
         self.contract = bundle.contract
         self.engine = engine
         self.device = device
-        self._model = cast(Model, import_module(f"torchferry.engines.{engine.replace('-', '_')}").open_model(request))
+        self._model = cast(Model, registry.load(row.opener)(request))
 
     @property
     def numerics(self) -> str:

@@ -1,6 +1,6 @@
 """Engine `c`: generated C99, compiled. The bundle's object for this machine, else one built here from the bundle's source.
 
-Both are machine code of the bundle; see NATIVE_CODE_ENGINES. The object is written into a private folder, loaded, and the folder
+Both are machine code of the bundle; see `native_code` in formats/registry.py. The object is written into a private folder, loaded, and the folder
 removed: the loader sees bytes whose SHA-256 has been checked, never a path in the bundle. A call runs on the caller's thread.
 """
 

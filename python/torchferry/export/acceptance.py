@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from torchferry.bundle.contract import BATCH, Array
 from torchferry.bundle.golden import CaseArrays, read_case
-from torchferry.bundle.manifest import Manifest, Tolerance
+from torchferry.bundle.manifest import Artifact, Manifest, Tolerance
 from torchferry.bundle.reader import Bundle
-from torchferry.cgen.definition import Definition
-from torchferry.compare.tolerance import SAME_BITS_ENGINES
 from torchferry.compare.verdict import Verdict
-from torchferry.engines.base import ENGINES, Session
-from torchferry.engines.c_build import find_compiler
+from torchferry.engines.base import Session
 from torchferry.engines.torchscript_operators import recorded_operators
 from torchferry.errors import ExitCode, FerryError
+from torchferry.formats import registry
 from torchferry.intake.golden_cases import first_samples
 from torchferry.intake.reference import Reference
 from torchferry.intake.source import ExportSource
 from torchferry.proof.matrix import THREADS
-from torchferry.proof.replay import compare_output, replay
+from torchferry.proof.replay import Runnable, compare_output, replay
 
 OTHER_BATCHES = (2, 7)
 
@@ -63,24 +62,12 @@ def _differs_by_rounding(bundle: Bundle, verdict: Verdict) -> bool:
 def check_written(
     bundle: Bundle, source: ExportSource, reference: Reference, inputs: Mapping[str, Array], note: Callable[[str], None]
 ) -> None:
-    """Run every artifact that Python can run. C without a compiler cannot be: its definition in NumPy is run in its place, and `note`
-    says so. Raises FerryError(MISMATCH).
-    """
+    """Run every artifact that Python can run, or what stands in for it. Raises FerryError(MISMATCH)."""
     goldens = [read_case(bundle, case) for case in bundle.manifest.golden.cases]
     for artifact in bundle.manifest.artifacts:
-        if artifact.engine not in ENGINES:
+        session = _open(bundle, artifact, source, note)
+        if session is None:
             continue
-        session: Session | Definition
-        if artifact.engine in SAME_BITS_ENGINES and find_compiler() is None:
-            note(
-                "c: got no C compiler, so that the C was not run, only its definition in NumPy; the self-test compares the C's bits "
-                "with it on the target"
-            )
-            session = Definition.of(source, artifact.engine)
-        else:
-            # It was written a moment ago, with what the user allowed.
-            allow_ops = recorded_operators(artifact.requires)
-            session = Session(bundle, artifact.engine, allow_native=True, allow_ops=allow_ops)
         for case in goldens:
             _require_agreement(bundle, session, artifact.format, case, session.numerics)
             _require_agreement(bundle, session, artifact.format, case, "")
@@ -89,7 +76,30 @@ def check_written(
             _require_agreement(bundle, session, artifact.format, case, "")
 
 
-def _require_agreement(bundle: Bundle, session: Session | Definition, format_name: str, case: CaseArrays, numerics: str) -> None:
+class _Session(Runnable, Protocol):
+    """A session, or what stands in for it."""
+
+    @property
+    def engine(self) -> str:
+        """The engine's name."""
+
+
+def _open(bundle: Bundle, artifact: Artifact, source: ExportSource, note: Callable[[str], None]) -> _Session | None:
+    """A session; what stands in for it where it cannot be run here (C without a compiler), which `note` says; None: C++ only."""
+    engine = artifact.engine
+    row = registry.of_engine(engine)
+    if row is None or row.opener is None:
+        return None
+    found: tuple[_Session, str] | None = registry.load(row.stand_in)(source, engine) if row.stand_in else None
+    if found is None:
+        # It was written a moment ago, with what the user allowed.
+        return Session(bundle, engine, allow_native=True, allow_ops=recorded_operators(artifact.requires))
+    session, text = found
+    note(text)
+    return session
+
+
+def _require_agreement(bundle: Bundle, session: _Session, format_name: str, case: CaseArrays, numerics: str) -> None:
     try:
         actual = session.run(case.inputs)
     except FerryError as error:

@@ -17,7 +17,8 @@ from torchferry.bundle.contract import Array, Classes, Contract, SymbolRange, Te
 from torchferry.bundle.reader import Bundle
 from torchferry.bundle.writer import check_target
 from torchferry.errors import ExitCode, FerryError
-from torchferry.export.exporter import EXPORTERS, GoldenInputs, export_bundle, print_note
+from torchferry.export.exporter import GoldenInputs, export_bundle, print_note
+from torchferry.formats import registry
 from torchferry.intake.devices import check_devices
 from torchferry.intake.framing import Preprocess, framed
 from torchferry.intake.golden_cases import require_samples
@@ -50,7 +51,7 @@ def export(
     inputs: Mapping[str, InputSpec],
     out: str | Path,
     outputs: Sequence[str | TensorSpec] | None = None,
-    to: Sequence[str] = ("torchscript", "onnx"),
+    to: Sequence[str] = registry.default_formats(),
     golden: Golden | None = None,
     description: str | None = None,
     preprocess: Preprocess | None = None,
@@ -142,9 +143,10 @@ def _plan(
 def _check_formats(to: Sequence[str]) -> None:
     if isinstance(to, str):
         raise FerryError(ExitCode.USAGE, f"to: got the text {to!r}, expected a list, e.g. {to.split(',')}")
+    known = registry.formats()
     for item in to:
-        if item not in EXPORTERS:
-            raise FerryError(ExitCode.USAGE, f"to: got {item!r}, expected one or more of {', '.join(EXPORTERS)}")
+        if item not in known:
+            raise FerryError(ExitCode.USAGE, f"to: got {item!r}, expected one or more of {', '.join(sorted(known))}")
 
 
 def _golden_arrays(

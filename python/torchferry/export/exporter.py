@@ -9,19 +9,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from torchferry.bounds import quantized as int8
 from torchferry.bounds.choice import output_bounds
-from torchferry.bundle.contract import Array, Contract, check_inputs
+from torchferry.bundle.contract import BATCH, Array, Contract, check_inputs
 from torchferry.bundle.golden import CaseArrays, write_case
 from torchferry.bundle.manifest import Artifact, Golden, Manifest, Training
 from torchferry.bundle.reader import Bundle, open_bundle
-from torchferry.bundle.writer import staging_folder, write_manifest
+from torchferry.bundle.writer import file_entry, staging_folder, write_manifest
 from torchferry.compare.tolerance import Bound, tolerances
 from torchferry.engines.numerics import torch_numerics
 from torchferry.engines.torchscript_operators import checked_permissions
 from torchferry.errors import ExitCode, FerryError
 from torchferry.export.acceptance import check_written, with_bits_that_hold
-from torchferry.formats import aoti, c, executorch, onnx, program, torchscript
+from torchferry.formats import registry
+from torchferry.formats.registry import Format
 from torchferry.intake.golden_cases import GoldenInputs, golden_cases
 from torchferry.intake.outputs import resize, symbol_sizes
 from torchferry.intake.reference import Reference
@@ -30,17 +30,8 @@ from torchferry.intake.source import Exporter, ExportSource, Quantization
 from torchferry.intake.synthetic import clipped
 from torchferry.version import VERSION
 
-__all__ = ["EXPORTERS", "GoldenInputs", "Note", "export_bundle", "print_note"]
+__all__ = ["GoldenInputs", "Note", "export_bundle", "print_note"]
 
-EXPORTERS: dict[str, Exporter] = {
-    "aoti": aoti.export,
-    "c": c.export,
-    "c-int8": c.export_int8,
-    "executorch": executorch.export,
-    "export": program.export,
-    "onnx": onnx.export,
-    "torchscript": torchscript.export,
-}
 Note = Callable[[str], None]
 
 
@@ -73,9 +64,8 @@ def export_bundle(
     format cannot express the module, MISMATCH where an artifact disagrees, IO.
     """
     require_eval(module)
-    exporters = _choose(formats)
-    if "executorch" in formats:
-        contract = executorch.bounded(contract)
+    rows = registry.chosen(formats)
+    contract = _bounded(contract, rows)
     check_inputs(contract, golden.arrays)
     source = ExportSource(
         module,
@@ -83,7 +73,7 @@ def export_bundle(
         _examples(contract, golden.arrays),
         name,
         _provenance(name, golden, training),
-        _size_limit(max_bytes, formats),
+        _size_limit(max_bytes, rows),
         quantization or (Quantization(golden.arrays) if golden.source == "real" else None),
         checked_permissions(allow_ops),
     )
@@ -92,9 +82,8 @@ def export_bundle(
     with staging_folder(out, force=force) as folder:
         with np.errstate(all="ignore"):  # of weights that are no numbers, which the exporters refuse in words
             bounds = output_bounds(source, cases)
-        quantized = _quantized_bounds(source, cases, bounds, formats)
-        held_to = quantized.get(int8.ENGINE, bounds)  # a bundle has one of the two kinds of C
-        artifacts = _write_artifacts(exporters, source.with_bounds(held_to), folder, required=formats, note=note)
+        own = _own_bounds(source, cases, bounds, rows)
+        artifacts = _write_artifacts(rows, source, {**dict.fromkeys((row.engine for row in rows), bounds), **own}, folder, note)
         manifest = Manifest(
             format_version=1,
             name=name,
@@ -106,7 +95,7 @@ def export_bundle(
                 numerics=torch_numerics(),
                 cases=tuple(write_case(folder, contract, case) for case in cases),
             ),
-            tolerances=tolerances(contract, cases, [artifact.engine for artifact in artifacts], bounds, quantized),
+            tolerances=tolerances(contract, cases, [artifact.engine for artifact in artifacts], bounds, own),
             training=training,
         )
         write_manifest(folder, manifest)
@@ -115,13 +104,23 @@ def export_bundle(
     return open_bundle(out)
 
 
-def _quantized_bounds(
-    source: ExportSource, cases: Sequence[CaseArrays], bounds: Mapping[str, Bound], formats: Sequence[str]
+def _bounded(contract: Contract, rows: Sequence[Format]) -> Contract:
+    """The contract with a largest batch where a format plans memory for one and the user gave none.
+
+    The limit stands in the contract, so that every engine of the bundle takes and refuses the same inputs.
+    """
+    largest = [row.largest_batch for row in rows if row.largest_batch is not None]
+    limits = contract.symbols.get(BATCH)
+    return contract if not largest or limits is None or limits.max is not None else contract.with_max_batch(min(largest))
+
+
+def _own_bounds(
+    source: ExportSource, cases: Sequence[CaseArrays], bounds: Mapping[str, Bound], rows: Sequence[Format]
 ) -> dict[str, dict[str, Bound]]:
-    """By engine; none without calibration data, which the exporter of the format refuses."""
-    if int8.ENGINE not in formats or source.quantization is None:
+    """By engine, of those that compute in another way; none without calibration data, which the exporter of the format refuses."""
+    if source.quantization is None:
         return {}
-    return {int8.ENGINE: int8.quantized_bounds(source, cases, bounds)}
+    return {row.engine: registry.load(row.own_bounds)(source, cases, bounds) for row in rows if row.own_bounds is not None}
 
 
 def _provenance(name: str, golden: GoldenInputs, training: Training | None) -> str:
@@ -129,38 +128,42 @@ def _provenance(name: str, golden: GoldenInputs, training: Training | None) -> s
     return f"Bundle {name}, written by torchferry {VERSION} from torch {torch.__version__}.\n{origin}Self-test on {golden.source} inputs: {golden.description}."
 
 
-def _size_limit(max_bytes: int | None, formats: Sequence[str]) -> int | None:
-    if max_bytes is not None and not {"c", "c-int8"} & set(formats):
-        raise FerryError(ExitCode.USAGE, f"--max-bytes: got {max_bytes} with --to {','.join(formats)}, expected it with c")
+def _size_limit(max_bytes: int | None, rows: Sequence[Format]) -> int | None:
+    if max_bytes is not None and not any(row.limits_size for row in rows):
+        formats = ",".join(row.name for row in rows)
+        raise FerryError(ExitCode.USAGE, f"--max-bytes: got {max_bytes} with --to {formats}, expected it with c")
     if max_bytes is not None and max_bytes < 1:
         raise FerryError(ExitCode.USAGE, f"--max-bytes: got {max_bytes}, expected at least 1")
     return max_bytes
 
 
-def _choose(formats: Sequence[str]) -> dict[str, Exporter]:
-    for name in formats:
-        if name not in EXPORTERS:
-            raise FerryError(ExitCode.USAGE, f"--to: got {name!r}, expected one or more of {','.join(EXPORTERS)}")
-    if {"c", "c-int8"} <= set(formats):
-        raise FerryError(
-            ExitCode.USAGE, "--to: got c and c-int8, expected one of them: their files have the same names; export two bundles"
-        )
-    return {name: EXPORTERS[name] for name in {*formats, "export"}}
-
-
 def _write_artifacts(
-    exporters: Mapping[str, Exporter], source: ExportSource, folder: Path, *, required: Sequence[str], note: Note
+    rows: Sequence[Format], source: ExportSource, bounds: Mapping[str, Mapping[str, Bound]], folder: Path, note: Note
 ) -> list[Artifact]:
-    """Every format in order; `export` may be missing where nobody asked for it. Raises FerryError(FORMAT)."""
+    """Every format in order, and the program, which may be missing where nobody asked for it. Raises FerryError(FORMAT)."""
+    program = registry.program_format()
     artifacts = []
-    for name, export in sorted(exporters.items()):
+    for row in sorted({*rows, program}, key=lambda row: row.name):
         try:
-            artifacts.append(export(source, folder))
+            artifacts.append(write_artifact(row, source.with_bounds(bounds.get(row.engine, {})), folder))
         except FerryError as error:
-            if error.code != ExitCode.FORMAT or name in required or len(exporters) == 1:
+            if error.code != ExitCode.FORMAT or row in rows:
                 raise
-            note(f"the bundle has no {name} artifact: {error}")
+            note(f"the bundle has no {row.name} artifact: {error}")
     return artifacts
+
+
+def write_artifact(row: Format, source: ExportSource, folder: Path) -> Artifact:
+    """Write the files of one format into `folder`. Raises what the format's exporter raises."""
+    export: Exporter = registry.load(row.exporter)
+    written = export(source, folder)
+    return Artifact(
+        format=row.name,
+        engine=row.engine,
+        files=tuple(file_entry(folder, name) for name in written.files),
+        producer=written.producer,
+        requires=dict(written.requires),
+    )
 
 
 def _examples(contract: Contract, inputs: Mapping[str, Array]) -> dict[str, Array]:

@@ -14,11 +14,9 @@ import torch
 from torch.export import ExportedProgram
 from torch.export.passes import move_to_device_pass
 
-from torchferry.bundle.manifest import Artifact
-from torchferry.bundle.writer import file_entry
 from torchferry.engines.aoti_requirements import describe_machine
 from torchferry.errors import ExitCode, FerryError
-from torchferry.intake.source import ExportSource, first_line
+from torchferry.intake.source import ExportSource, Written, first_line
 
 FILE = "model.pt2"
 CUDA_FILE = "model.cuda.pt2"
@@ -27,7 +25,7 @@ CUDA_FILE = "model.cuda.pt2"
 _LEVELS = {"AVX2": ("x86-64-v3", 256), "DEFAULT": ("", 0)}
 
 
-def export(source: ExportSource, folder: Path) -> Artifact:
+def export(source: ExportSource, folder: Path) -> Written:
     """Write model.pt2, and model.cuda.pt2 where there is CUDA.
 
     Raises FerryError(UNAVAILABLE) without a C++ compiler, FORMAT where the module cannot be compiled.
@@ -41,10 +39,8 @@ def export(source: ExportSource, folder: Path) -> Artifact:
         if torch.cuda.is_available():
             _compile(source, move_to_device_pass(source.functional_program, "cuda"), folder / CUDA_FILE, isa)
             files.append(CUDA_FILE)
-    return Artifact(
-        format="aoti",
-        engine="aoti",
-        files=tuple(file_entry(folder, file) for file in files),
+    return Written(
+        tuple(files),
         producer=f"torch {torch.__version__}",
         requires={**machine, "isa": isa, "devices": "cpu,cuda" if CUDA_FILE in files else "cpu"},
     )

@@ -7,20 +7,20 @@ from pathlib import Path
 import torch
 
 from torchferry.bundle.contract import TensorSpec
-from torchferry.bundle.manifest import NATIVE_FOLDER, Artifact
-from torchferry.bundle.writer import file_entry
+from torchferry.bundle.manifest import NATIVE_FOLDER
 from torchferry.cgen import Generated, generate, generate_int8
+from torchferry.cgen.definition import Definition
 from torchferry.cgen.generate import DEFAULT_MAX_BYTES
 from torchferry.engines.c_build import OBJECT, build, find_compiler, sources_of
 from torchferry.engines.machine import triples
 from torchferry.errors import ExitCode, FerryError
-from torchferry.intake.source import ExportSource
+from torchferry.intake.source import ExportSource, Written
 from torchferry.version import VERSION
 
 ENTRY = "engine.c"
 
 
-def export(source: ExportSource, folder: Path) -> Artifact:
+def export(source: ExportSource, folder: Path) -> Written:
     """Write engine.c, model.c, model.h and model.cmake, and native/TRIPLE/model.so for this machine where a C compiler is there.
 
     Raises FerryError: FORMAT for what C cannot express, BAD_INPUT for weights that are not finite or too many.
@@ -34,10 +34,10 @@ def export(source: ExportSource, folder: Path) -> Artifact:
         bounds=source.bounds,
         max_bytes=_max_bytes(source),
     )
-    return _write(source, generated, folder, "c")
+    return _write(source, generated, folder)
 
 
-def export_int8(source: ExportSource, folder: Path) -> Artifact:
+def export_int8(source: ExportSource, folder: Path) -> Written:
     """The same with int8 weights, as format `c-int8`. Raises FerryError also for calibration data that are missing or constant."""
     if source.quantization is None:
         raise FerryError(
@@ -54,15 +54,23 @@ def export_int8(source: ExportSource, folder: Path) -> Artifact:
         bounds=source.bounds,
         max_bytes=_max_bytes(source),
     )
-    return _write(source, generated, folder, "c-int8")
+    # What the readers allow a bound to be depends on it (FORMAT.md section 6).
+    return _write(source, generated, folder, quantize="int8")
 
 
 def _max_bytes(source: ExportSource) -> int:
     return DEFAULT_MAX_BYTES if source.max_bytes is None else source.max_bytes
 
 
-def _write(source: ExportSource, generated: Generated, folder: Path, kind: str) -> Artifact:
-    """The files, as an artifact whose format and engine have one name."""
+def definition_without_compiler(source: ExportSource, engine: str) -> tuple[Definition, str] | None:
+    """Return the definition of the C in NumPy, and what to say about it, where no compiler can build the C; else None."""
+    if find_compiler() is not None:
+        return None
+    note = "c: got no C compiler, so that the C was not run, only its definition in NumPy; the self-test compares the C's bits with it on the target"
+    return Definition.of(source, engine), note
+
+
+def _write(source: ExportSource, generated: Generated, folder: Path, **requires: str) -> Written:
     texts = {ENTRY: _entry(source, generated.prefix), **generated.files}
     files = {name: text.encode() for name, text in texts.items()}
     if find_compiler() is not None:
@@ -71,15 +79,7 @@ def _write(source: ExportSource, generated: Generated, folder: Path, kind: str) 
     for name, data in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
-    # What the readers allow a bound to be depends on it (FORMAT.md section 6).
-    quantize = {"quantize": "int8"} if kind == "c-int8" else {}
-    return Artifact(
-        format=kind,
-        engine=kind,
-        files=tuple(file_entry(folder, name) for name in files),
-        producer=f"torchferry {VERSION}, torch {torch.__version__}",
-        requires={"standard": "C99", **quantize},
-    )
+    return Written(tuple(files), f"torchferry {VERSION}, torch {torch.__version__}", {"standard": "C99", **requires})
 
 
 def _entry(source: ExportSource, prefix: str) -> str:

@@ -15,19 +15,16 @@ from typing import Any
 import torch
 from torch.export import ExportedProgram
 
-from torchferry.bundle.contract import BATCH, Contract
-from torchferry.bundle.manifest import Artifact
-from torchferry.bundle.writer import file_entry
+from torchferry.bundle.contract import Contract
 from torchferry.errors import ExitCode, FerryError
-from torchferry.intake.source import ExportSource, first_line, where_used
+from torchferry.intake.source import ExportSource, Written, first_line, where_used
 
 FILE = "model.pte"
-MAX_BATCH = 1024
 # "Operator torch._ops.aten.cumprod.default is not in Core ATen opset" and "Missing out variants: {'aten::foo'}"
 _OPERATOR = re.compile(r"Operator torch\._ops\.([\w.]+?) |Missing out variants?: \{'([\w:.]+)'")
 
 
-def export(source: ExportSource, folder: Path) -> Artifact:
+def export(source: ExportSource, folder: Path) -> Written:
     """Write model.pte. Raises FerryError(UNAVAILABLE) without ExecuTorch, FORMAT where an operator cannot be lowered."""
     _require_executorch()
     _require_limits(source.contract)
@@ -44,22 +41,11 @@ def export(source: ExportSource, folder: Path) -> Artifact:
                 ExitCode.FORMAT, f"executorch: {type(source.module).__name__}: {_explain(error, source.program)}"
             ) from None
     (folder / FILE).write_bytes(executable.buffer)
-    return Artifact(
-        format="executorch",
-        engine="executorch",
-        files=(file_entry(folder, FILE),),
+    return Written(
+        (FILE,),
         producer=f"torch {torch.__version__}, executorch {version('executorch')}",
         requires=_requirements(executable),
     )
-
-
-def bounded(contract: Contract) -> Contract:
-    """The contract with a largest batch: ExecuTorch plans a program's memory at export, for the largest inputs.
-
-    The limit stands in the contract, so that every engine of the bundle takes and refuses the same inputs.
-    """
-    limits = contract.symbols.get(BATCH)
-    return contract if limits is None or limits.max is not None else contract.with_max_batch(MAX_BATCH)
 
 
 def _require_executorch() -> None:

@@ -7,26 +7,28 @@ exporter writes the ONNX form of its TorchScript, which has loops.
 from __future__ import annotations
 
 import io
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import onnx
 import torch
 
+from torchferry.bundle.contract import Array
 from torchferry.bundle.manifest import Artifact
-from torchferry.bundle.writer import file_entry
+from torchferry.engines.onnx_door import check_model
 from torchferry.errors import ExitCode, FerryError
 from torchferry.formats.torchscript import compile_module
 from torchferry.intake.framing import framed, leaves
 from torchferry.intake.quiet import quiet
-from torchferry.intake.source import ExportSource, first_line
+from torchferry.intake.source import ExportSource, Written, first_line
 
 FILE = "model.onnx"
 OPSET = 20  # the newest that the older exporter writes
 MODULE_NAMES = "pkg.torch.onnx.name_scopes"  # beside a node: the modules around it, by which `ferry diff` finds layers
 
 
-def export(source: ExportSource, folder: Path) -> Artifact:
+def export(source: ExportSource, folder: Path) -> Written:
     """Write model.onnx. Raises FerryError(FORMAT) where an operator has no ONNX form."""
     both = {spec.name for spec in source.contract.inputs} & {spec.name for spec in source.contract.outputs}
     if both:
@@ -45,13 +47,20 @@ def export(source: ExportSource, folder: Path) -> Artifact:
     except Exception as error:  # torch.onnx and onnx raise errors of many kinds for a graph that they cannot take
         raise FerryError(ExitCode.FORMAT, f"torch.onnx: {type(source.module).__name__}: {first_line(_root(error))}") from None
     opset = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
-    return Artifact(
-        format="onnx",
-        engine="onnxruntime",
-        files=(file_entry(folder, FILE),),
+    return Written(
+        (FILE,),
         producer=f"torch {torch.__version__}, onnx {onnx.__version__}{how}",
         requires={"ir_version": str(model.ir_version), "opset": str(opset)},
     )
+
+
+def weights(artifact: Artifact, data: bytes, allow_ops: Collection[str]) -> dict[str, Array]:
+    """Return the initializers that have a name of the state_dict, as arrays. Raises FerryError(FORMAT)."""
+    del allow_ops  # of TorchScript
+    check_model(artifact.files[0].path, data)  # onnx.numpy_helper opens the files that a tensor names
+    graph = onnx.load_from_string(data).graph
+    named = (tensor for tensor in graph.initializer if "." in tensor.name)  # others are constants that the exporter has made
+    return {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in named}
 
 
 def _root(error: BaseException) -> BaseException:

@@ -21,10 +21,9 @@ from torchferry.bundle.manifest import Artifact
 from torchferry.engines.onnx_door import check_model
 from torchferry.errors import ExitCode, FerryError
 from torchferry.formats.onnx import MODULE_NAMES
-from torchferry.formats.taps import Tap, frame_of
+from torchferry.formats.taps import PROBED, Tap, frame_of
 from torchferry.intake.source import first_line
 
-PROBED = "_layer_{}"  # the name of the tap's output
 _FLOATS = frozenset({TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16})
 
 

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from copy import copy
 from pathlib import Path
 
 import torch
 from torch.export import ExportedProgram
 
+from torchferry.bundle.contract import Array
 from torchferry.bundle.manifest import Artifact
-from torchferry.bundle.writer import file_entry
 from torchferry.engines.program_door import judge_program
-from torchferry.intake.source import ExportSource
+from torchferry.engines.program_loader import load_weights
+from torchferry.formats.weights import arrays
+from torchferry.intake.source import ExportSource, Written
 
 FILE = "model.export.pt2"
 
 
-def export(source: ExportSource, folder: Path) -> Artifact:
+def export(source: ExportSource, folder: Path) -> Written:
     """Write model.export.pt2. Raises FerryError(FORMAT) for a program that engine `eager` would not open."""
     torch.export.save(_without_code(source.program), folder / FILE)
     judge_program(FILE, (folder / FILE).read_bytes())  # what the engine would refuse is refused here, by its reason
-    return Artifact(
-        format="export",
-        engine="eager",
-        files=(file_entry(folder, FILE),),
-        producer=f"torch {torch.__version__}",
-        requires={},
-    )
+    return Written((FILE,), f"torch {torch.__version__}")
+
+
+def weights(artifact: Artifact, data: bytes, allow_ops: Collection[str]) -> dict[str, Array]:
+    """Return the program's state_dict as arrays. Raises FerryError(FORMAT)."""
+    del allow_ops  # of TorchScript
+    return arrays(load_weights(artifact.files[0].path, data))
 
 
 def _without_code(program: ExportedProgram) -> ExportedProgram:

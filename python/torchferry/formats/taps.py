@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from torchferry.bundle.contract import Contract
+from torchferry.bundle.manifest import Artifact
+
+PROBED = "_layer_{}"  # the name of a tap's output in a probe
 FRAMES = ("", "module.", "module.module.")  # what intake/framing.py and intake/source.py put before a module's own names
 
 
@@ -29,6 +33,10 @@ class Tap:
     def is_float(self) -> bool:
         """Has the value a float dtype?"""
         return self.dtype.startswith("float")
+
+
+# From an artifact's bytes, the taps and the contract: its own outputs and then each tap that it shows, and those taps.
+Writer = Callable[[Artifact, bytes, Sequence[Tap], Contract, Collection[str]], tuple[bytes, list[Tap]]]
 
 
 def frame_of(taps: Sequence[Tap], paths: Collection[str]) -> str:

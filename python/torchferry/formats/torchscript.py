@@ -7,7 +7,7 @@ other sizes.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +15,20 @@ import torch
 from torch.jit._trace import TracerWarning
 from torch.overrides import TorchFunctionMode
 
+from torchferry.bundle.contract import Array
 from torchferry.bundle.manifest import Artifact
-from torchferry.bundle.writer import file_entry
+from torchferry.engines.torchscript import load_archive
 from torchferry.engines.torchscript_door import scan_archive
 from torchferry.engines.torchscript_operators import REQUIRES_KEY
 from torchferry.errors import ExitCode, FerryError
+from torchferry.formats.weights import arrays
 from torchferry.intake.origin import current_origin, is_users, origin_of, place, script_origin
-from torchferry.intake.source import ExportSource, first_line
+from torchferry.intake.source import ExportSource, Written, first_line
 
 FILE = "model.ts.pt"
 
 
-def export(source: ExportSource, folder: Path) -> Artifact:
+def export(source: ExportSource, folder: Path) -> Written:
     """Write model.ts.pt. Raises FerryError(FORMAT) where the module can be neither scripted nor traced."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # known, and said in the README's engine table
@@ -40,13 +42,14 @@ def export(source: ExportSource, folder: Path) -> Artifact:
                 f"torchscript: {where}: got operator {operator}, expected one that only computes; rewrite it, or pass --allow-op {operator} "
                 "(allow_ops) here and wherever the bundle is run",
             )
-    return Artifact(
-        format="torchscript",
-        engine="torchscript",
-        files=(file_entry(folder, FILE),),
-        producer=f"torch {torch.__version__}, {how}",
-        requires={REQUIRES_KEY: ",".join(sorted(outside))} if outside else {},
-    )
+    requires = {REQUIRES_KEY: ",".join(sorted(outside))} if outside else {}
+    return Written((FILE,), f"torch {torch.__version__}, {how}", requires)
+
+
+def weights(artifact: Artifact, data: bytes, allow_ops: Collection[str]) -> dict[str, Array]:
+    """Return the module's state_dict as arrays. Raises FerryError(FORMAT)."""
+    module = load_archive(artifact.files[0].path, data, allow_ops=allow_ops, requires=artifact.requires)
+    return arrays(module.state_dict())
 
 
 def compile_module(module: torch.nn.Module, examples: tuple[torch.Tensor, ...]) -> tuple[Any, str]:

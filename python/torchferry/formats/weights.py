@@ -4,32 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
-import onnx
 import torch
 
 from torchferry.bundle.contract import Array
 from torchferry.bundle.manifest import Artifact
 from torchferry.bundle.reader import Bundle
-from torchferry.engines.onnx_door import check_model
-from torchferry.engines.program_loader import load_weights
-from torchferry.engines.torchscript import load_archive
 from torchferry.errors import ExitCode, FerryError
+from torchferry.formats import registry
 from torchferry.intake.source import first_line
 
+Reader = Callable[[Artifact, bytes, Collection[str]], dict[str, Array]]
 _FRAME = "module."  # what intake/framing.py and intake/source.py put around a module
 
 
 def read_weights(bundle: Bundle, artifact: Artifact, *, allow_ops: Collection[str] = ()) -> dict[str, Array] | None:
     """Parameters and buffers without the frame around the module; None for a format that hides them. Raises FerryError(FORMAT)."""
-    data = bundle.read(artifact.files[0])
+    row = registry.of_format(artifact.format)
+    if row is None or row.weights is None:
+        return None
     try:
-        if artifact.format == "torchscript":
-            module = load_archive(artifact.files[0].path, data, allow_ops=allow_ops, requires=artifact.requires)
-            found = _arrays(module.state_dict())
-        elif artifact.format in _READERS:
-            found = _READERS[artifact.format](data)
-        else:
-            return None
+        read: Reader = registry.load(row.weights)
+        found = read(artifact, bundle.read(artifact.files[0]), allow_ops)
     except FerryError:
         raise
     except Exception as error:  # damaged files fail in many ways
@@ -40,21 +35,8 @@ def read_weights(bundle: Bundle, artifact: Artifact, *, allow_ops: Collection[st
     return _unframed(found)
 
 
-def _program(data: bytes) -> dict[str, Array]:
-    return _arrays(load_weights("program", data))
-
-
-def _onnx(data: bytes) -> dict[str, Array]:
-    check_model("model", data)  # onnx.numpy_helper opens the files that a tensor names
-    graph = onnx.load_from_string(data).graph
-    named = (tensor for tensor in graph.initializer if "." in tensor.name)  # others are constants that the exporter has made
-    return {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in named}
-
-
-_READERS: dict[str, Callable[[bytes], dict[str, Array]]] = {"export": _program, "onnx": _onnx}
-
-
-def _arrays(state: Mapping[str, torch.Tensor]) -> dict[str, Array]:
+def arrays(state: Mapping[str, torch.Tensor]) -> dict[str, Array]:
+    """Return the tensors of a state_dict as arrays of the same shapes."""
     return {name: tensor.detach().cpu().numpy() for name, tensor in state.items()}
 
 

@@ -15,7 +15,6 @@ from torch.export import Dim, ExportedProgram
 from torch.export.dynamic_shapes import _Dim  # the type that Dim() gives; torch exports no public name for it
 
 from torchferry.bundle.contract import Array, Contract
-from torchferry.bundle.manifest import Artifact
 from torchferry.compare.tolerance import Bound
 from torchferry.engines.base import name_outputs
 from torchferry.errors import ExitCode, FerryError
@@ -121,10 +120,19 @@ class _Untouched(torch.nn.Module):
         return self.module(*(tensor.clone() for tensor in inputs))
 
 
+@dataclass(frozen=True)
+class Written:
+    """What an exporter wrote: paths in the bundle, the one to open first; what made them; what running them requires."""
+
+    files: tuple[str, ...]
+    producer: str
+    requires: Mapping[str, str] = field(default_factory=dict)
+
+
 class Exporter(Protocol):
     """One format: writes its files into `folder` and describes them."""
 
-    def __call__(self, source: ExportSource, folder: Path) -> Artifact:
+    def __call__(self, source: ExportSource, folder: Path) -> Written:
         """Raises FerryError(FORMAT) where the module cannot be expressed in this format."""
 
 

@@ -9,8 +9,9 @@ from torchferry.compare.bundle_diff import ArtifactDiff, BundleDiff, EngineOutpu
 from torchferry.compare.engine_diff import Pair, diff_engines
 from torchferry.compare.weight_diff import WeightsDiff, diff_weights
 from torchferry.errors import ExitCode, FerryError
+from torchferry.formats import registry
 from torchferry.proof.diff_engines import golden_inputs, run_both
-from torchferry.proof.diff_layers import bisect
+from torchferry.proof.diff_layers import bisect, shows_layers
 from torchferry.proof.where import Where
 
 
@@ -34,9 +35,10 @@ def _chosen(bundle: Bundle, engine: str | None) -> list[Artifact]:
 
 
 def _counterpart(bundle: Bundle, artifact: Artifact) -> Artifact:
-    """The same format's; for a format that is new, TorchScript or whatever stands first."""
+    """The same format's; for a format that is new, the first one whose weights can be read, else whatever stands first."""
     ours = {entry.format: entry for entry in bundle.manifest.artifacts}
-    return ours.get(artifact.format) or ours.get("torchscript") or bundle.manifest.artifacts[0]
+    readable = [row.name for row in registry.formats().values() if row.weights is not None and row.name in ours]
+    return ours.get(artifact.format) or (ours[readable[0]] if readable else bundle.manifest.artifacts[0])
 
 
 def _weights(first: tuple[Bundle, Artifact], second: tuple[Bundle, Artifact], where: Where) -> WeightsDiff | None:
@@ -51,9 +53,8 @@ def _weights(first: tuple[Bundle, Artifact], second: tuple[Bundle, Artifact], wh
 def _layers(first: Bundle, second: Bundle, outputs: tuple[EngineOutputs, ...], where: Where) -> tuple[str, Bisection] | None:
     """For the first engine whose outputs differ and whose layers can be shown."""
     from torchferry.proof.layer_reference import PROGRAM_ENGINE, program_reference
-    from torchferry.proof.probe import WRITERS
 
-    engines = [entry.second for entry in outputs if entry.second in WRITERS and not all(diff.passed for diff in entry.diffs)]
+    engines = [entry.second for entry in outputs if shows_layers(entry.second) and not all(diff.passed for diff in entry.diffs)]
     if not engines or all(artifact.engine != PROGRAM_ENGINE for artifact in first.manifest.artifacts):
         return None
     case = first.manifest.golden.cases[0].name

@@ -15,6 +15,7 @@ from torchferry.bundle.golden import read_case
 from torchferry.bundle.reader import Bundle
 from torchferry.compare.bisect import Bisection, bisection
 from torchferry.errors import ExitCode, FerryError
+from torchferry.formats import registry
 from torchferry.proof.ferry_run import call_ferry_run
 from torchferry.proof.replay import compare_output, engine_json, replay
 from torchferry.proof.where import Where
@@ -79,6 +80,12 @@ def diff_layers(
         raise FerryError(ExitCode.BAD_INPUT, "inputs: got no samples, expected at least one; nothing is compared against nothing")
     note = None if samples else _golden_problem(bundle, engine, where, reference)
     return LayersDiff(engine, where, eager.name, tuple(compared), found, note)
+
+
+def shows_layers(engine: str) -> bool:
+    """Can the artifact of this engine be opened up into a probe?"""
+    row = registry.of_engine(engine)
+    return row is not None and row.probe is not None
 
 
 def bisect(bundle: Bundle, engine: str, where: Where, reference: nn.Module, case: str, inputs: Mapping[str, Array]) -> Bisection:

@@ -14,6 +14,7 @@ from torchferry.compare.bisect import Bisection
 from torchferry.compare.verdict import differences
 from torchferry.engines.base import Session
 from torchferry.errors import ExitCode, FerryError
+from torchferry.formats import registry
 from torchferry.proof.diff_layers import bisect
 from torchferry.proof.evidence import Evidence, Float64
 from torchferry.proof.latency import measure_latencies
@@ -93,7 +94,7 @@ def _layers(bundle: Bundle, engines: list[str], case: CaseArrays, where: Where) 
     from torchferry.proof.layer_reference import program_reference
 
     reasons = ["no engine that shows its layers ran in Python"]
-    for engine in sorted(set(engines) & {"torchscript", "onnxruntime"}, reverse=True):
+    for engine in [row.engine for row in registry.formats().values() if row.engine in engines and row.probe is not None]:
         try:
             inputs = first_samples(bundle.contract, case.inputs, LAYER_SAMPLES)
             return engine, bisect(bundle, engine, where, program_reference(bundle), case.name, inputs)

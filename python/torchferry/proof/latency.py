@@ -11,7 +11,8 @@ from pathlib import Path
 from torchferry.bundle.contract import BATCH, check_inputs
 from torchferry.bundle.golden import CaseArrays
 from torchferry.bundle.reader import Bundle
-from torchferry.engines.base import NATIVE_CODE_ENGINES, Session
+from torchferry.engines.base import Session
+from torchferry.formats import registry
 from torchferry.proof.evidence import Latency
 from torchferry.proof.ferry_run import call_ferry_run
 from torchferry.proof.matrix import Run
@@ -53,7 +54,10 @@ def _time(session: Session, engine: str, batch: int, case: CaseArrays) -> Latenc
 
 
 def _bench(bundle: Bundle, program: Path, engine: str, batches: Sequence[int], allow_ops: tuple[str, ...]) -> list[Latency]:
-    where = Where(allow_native=engine in NATIVE_CODE_ENGINES, allow_ops=allow_ops)  # it ran in the matrix, so it was allowed
+    row = registry.of_engine(engine)
+    where = Where(
+        allow_native=row is not None and row.native_code, allow_ops=allow_ops
+    )  # it ran in the matrix, so it was allowed
     sizes = ["--batch", ",".join(map(str, batches)), "--calls", MOST_CALLS, "--json"]
     printed = call_ferry_run(program, "bench", bundle.folder, "--engine", engine, *where.options, *sizes)
     return [Latency(engine, "C++", entry["batch"], entry["p50_us"]) for entry in json.loads(printed)["batches"]]

@@ -11,11 +11,12 @@ from torchferry.bundle.reader import Bundle
 from torchferry.engines.program_loader import load_program
 from torchferry.engines.torch_device import last_line
 from torchferry.errors import ExitCode, FerryError
+from torchferry.formats import registry
 from torchferry.intake.framing import framed
 from torchferry.intake.outputs import run_module
 from torchferry.intake.quiet import quiet
 
-PROGRAM_ENGINE = "eager"
+PROGRAM_ENGINE = registry.program_format().engine
 
 
 def program_reference(bundle: Bundle) -> torch.nn.Module:

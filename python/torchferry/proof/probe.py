@@ -6,7 +6,7 @@ Because it is a bundle, every engine of every language replays it, and the verdi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,16 +22,13 @@ from torchferry.bundle.writer import file_entry, write_manifest
 from torchferry.compare.tolerance import tolerances
 from torchferry.engines.base import name_outputs
 from torchferry.errors import ExitCode, FerryError
-from torchferry.formats.onnx_probe import PROBED, probe_onnx
-from torchferry.formats.taps import FRAMES, Tap
-from torchferry.formats.torchscript_probe import probe_torchscript
+from torchferry.formats import registry
+from torchferry.formats.taps import FRAMES, PROBED, Tap, Writer
 from torchferry.intake.reference import Reference
 from torchferry.intake.specs import DTYPES
 from torchferry.proof.trace import LayerOutput, recording
 
-Writer = Callable[[Artifact, bytes, Sequence[Tap], Contract, Collection[str]], tuple[bytes, list[Tap]]]
 _INTO = "into "
-WRITERS: dict[str, Writer] = {"onnxruntime": probe_onnx, "torchscript": probe_torchscript}
 
 
 @dataclass(frozen=True)
@@ -58,15 +55,18 @@ def build_probe(
     BAD_INPUT for a reference that does not take these inputs.
     """
     artifact = bundle.artifact(engine)
-    if engine not in WRITERS:
+    row = registry.of_engine(engine)
+    if row is None or row.probe is None:
+        shown = sorted(entry.engine for entry in registry.formats().values() if entry.probe is not None)
         raise FerryError(
             ExitCode.UNAVAILABLE,
-            f"engine {engine}: got {artifact.files[0].path}, whose layers cannot be shown, expected an engine whose can: {', '.join(sorted(WRITERS))}; "
+            f"engine {engine}: got {artifact.files[0].path}, whose layers cannot be shown, expected an engine whose can: {', '.join(shown)}; "
             "compare its outputs with --engines",
         )
     own = _own_outputs(reference, bundle.contract, inputs)
     taps = find_taps(reference, bundle.contract, inputs)
-    data, seen = WRITERS[engine](artifact, bundle.read(artifact.files[0]), taps, bundle.contract, allow_ops)
+    write_probe: Writer = registry.load(row.probe)
+    data, seen = write_probe(artifact, bundle.read(artifact.files[0]), taps, bundle.contract, allow_ops)
     (folder / artifact.files[0].path).write_bytes(data)
     entry = artifact.model_copy(update={"files": (file_entry(folder, artifact.files[0].path),)})
     contract = _contract(bundle.contract, inputs, seen, own)

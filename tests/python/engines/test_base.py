@@ -15,9 +15,9 @@ from builders.contracts import contract, spec
 from torchferry.bundle.contract import Array
 from torchferry.bundle.golden import CaseArrays
 from torchferry.bundle.reader import Bundle, open_bundle
-from torchferry.engines import base
 from torchferry.engines.base import OpenRequest, Session, empty_outputs, name_outputs
 from torchferry.errors import ExitCode, FerryError
+from torchferry.formats import registry
 from torchferry.limits import MAX_THREADS
 
 
@@ -45,7 +45,8 @@ class Toy(ModuleType):
 def toy(monkeypatch: pytest.MonkeyPatch) -> Toy:
     module = Toy()
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setattr(base, "ENGINES", ("toy",))
+    row = registry.Format(name="toy", engine="toy", exporter="none:none", opener=f"{module.__name__}:open_model")
+    monkeypatch.setattr(registry, "FORMATS", (row,))
     return module
 
 

@@ -14,14 +14,12 @@ from builders.contracts import doubling
 from builders.models import Doubling, doubling_inputs
 from torchferry.bundle.contract import Contract
 from torchferry.bundle.golden import read_case
-from torchferry.bundle.manifest import Artifact
 from torchferry.bundle.reader import Bundle, open_bundle
-from torchferry.bundle.writer import file_entry
 from torchferry.engines import Session
 from torchferry.errors import ExitCode, FerryError
-from torchferry.export import exporter
 from torchferry.export.exporter import GoldenInputs, export_bundle
-from torchferry.intake.source import ExportSource
+from torchferry.formats import torchscript
+from torchferry.intake.source import ExportSource, Written
 
 
 def export(
@@ -187,13 +185,12 @@ def test_a_decision_about_weights_may_be_frozen(out: Path) -> None:
 def plant(monkeypatch: pytest.MonkeyPatch, module: nn.Module, *, traced: bool = False) -> None:
     """An exporter of `torchscript` that writes another module than it was given."""
 
-    def write(source: ExportSource, folder: Path) -> Artifact:
+    def write(source: ExportSource, folder: Path) -> Written:
         written = torch.jit.trace(module, source.example_tensors) if traced else torch.jit.script(module)
         torch.jit.save(written, folder / "model.ts.pt")
-        files = (file_entry(folder, "model.ts.pt"),)
-        return Artifact(format="torchscript", engine="torchscript", files=files, producer="a faulty exporter", requires={})
+        return Written(("model.ts.pt",), "a faulty exporter")
 
-    monkeypatch.setitem(exporter.EXPORTERS, "torchscript", write)
+    monkeypatch.setattr(torchscript, "export", write)
 
 
 def test_an_artifact_that_differs_from_eager_in_one_bit_is_not_published(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:

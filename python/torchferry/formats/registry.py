@@ -1,0 +1,223 @@
+"""The formats: one row each. Everything that asks "which formats, which engines?" is derived from these rows.
+
+What a row names is written as `package.module:attribute` and imported when it is needed, so that reading the rows imports no
+runtime. Packages outside add rows by the entry points `torchferry.formats`, each of which names a `Format`:
+
+    [project.entry-points."torchferry.formats"]
+    perceptron = "ferry_perceptron:FORMAT"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Literal
+
+from torchferry.errors import ExitCode, FerryError
+
+ENTRY_POINTS = "torchferry.formats"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """One format, and the engine that runs it.
+
+    `bits` says which equal bits the engine promises: those of float32 `eager` with the same numerics, or its `own` on every
+    processor, which its self-test compares. None: a bound only.
+    """
+
+    name: str  # in a manifest, and after --to
+    engine: str
+    exporter: str  # (ExportSource, Path) -> Written
+    help: str = ""  # one line for `ferry export --help`; empty: not shown there
+    opener: str | None = None  # (OpenRequest) -> Model; None: C++ only
+    probe: str | None = (
+        None  # (Artifact, bytes, taps, contract, allow_ops) -> (bytes, taps that it shows); None: its layers cannot be shown
+    )
+    weights: str | None = None  # (Artifact, bytes, allow_ops) -> arrays by name; None: it hides them
+    own_bounds: str | None = None  # (ExportSource, cases, float32 bounds) -> bounds, where it computes in another way
+    stand_in: str | None = None  # (ExportSource, engine) -> what is run in its place where it cannot be run, or None
+    native_code: bool = False  # the engine runs machine code of the bundle, or what its source becomes
+    bits: Literal["eager", "own"] | None = None
+    largest_batch: int | None = None  # it needs one in the contract: this, where the user gives none
+    limits_size: bool = False  # --max-bytes applies to it
+    excludes: frozenset[str] = frozenset()  # formats whose files have the same names
+    quantizes: tuple[str, str] | None = None  # (format, scheme): what `--to FORMAT --quantize SCHEME` asks for
+    is_program: bool = False  # the torch.export program, which every bundle has where torch.export takes the module
+    is_default: bool = False  # exported where the user names no format
+
+
+# In the order of preference: of several artifacts whose weights or layers can be read, the first is taken.
+FORMATS: tuple[Format, ...] = (
+    Format(
+        name="torchscript",
+        engine="torchscript",
+        help="TorchScript, deprecated by PyTorch",
+        exporter="torchferry.formats.torchscript:export",
+        opener="torchferry.engines.torchscript:open_model",
+        probe="torchferry.formats.torchscript_probe:probe_torchscript",
+        weights="torchferry.formats.torchscript:weights",
+        bits="eager",
+        is_default=True,
+    ),
+    Format(
+        name="onnx",
+        engine="onnxruntime",
+        help="ONNX",
+        exporter="torchferry.formats.onnx:export",
+        opener="torchferry.engines.onnxruntime:open_model",
+        probe="torchferry.formats.onnx_probe:probe_onnx",
+        weights="torchferry.formats.onnx:weights",
+        is_default=True,
+    ),
+    Format(
+        name="aoti",
+        engine="aoti",
+        help="AOTInductor, compiled for one kind of machine",
+        exporter="torchferry.formats.aoti:export",
+        opener="torchferry.engines.aoti:open_model",
+        native_code=True,
+    ),
+    Format(
+        name="c",
+        engine="c",
+        help="C99 source without dependencies",
+        exporter="torchferry.formats.c:export",
+        opener="torchferry.engines.c:open_model",
+        stand_in="torchferry.formats.c:definition_without_compiler",
+        native_code=True,
+        bits="own",
+        limits_size=True,
+        excludes=frozenset({"c-int8"}),
+    ),
+    Format(
+        name="c-int8",
+        engine="c-int8",
+        exporter="torchferry.formats.c:export_int8",
+        opener="torchferry.engines.c:open_model",
+        own_bounds="torchferry.bounds.quantized:quantized_bounds",
+        stand_in="torchferry.formats.c:definition_without_compiler",
+        native_code=True,
+        bits="own",
+        limits_size=True,
+        excludes=frozenset({"c"}),
+        quantizes=("c", "int8"),
+    ),
+    Format(
+        name="executorch",
+        engine="executorch",
+        help="ExecuTorch, for phones and small devices",
+        exporter="torchferry.formats.executorch:export",
+        opener="torchferry.engines.executorch:open_model",
+        largest_batch=1024,
+    ),
+    Format(
+        name="export",
+        engine="eager",
+        exporter="torchferry.formats.program:export",
+        opener="torchferry.engines.eager:open_model",
+        weights="torchferry.formats.program:weights",
+        bits="eager",
+        is_program=True,
+    ),
+)
+
+
+def formats() -> dict[str, Format]:
+    """Return every format by its name: the project's own, then those of installed packages, sorted.
+
+    Raises FerryError(UNAVAILABLE) for a package whose row cannot be loaded, or that takes a name which is taken.
+    """
+    found = {row.name: row for row in FORMATS}
+    engines = {row.engine for row in FORMATS}
+    for row in _installed():
+        if row.name in found or row.engine in engines:
+            raise FerryError(
+                ExitCode.UNAVAILABLE,
+                f"format {row.name}: got an installed package that adds format {row.name} with engine {row.engine}, expected names that "
+                "are not taken; uninstall that package",
+            )
+        found[row.name] = row
+        engines.add(row.engine)
+    return found
+
+
+def of_engine(engine: str) -> Format | None:
+    """Return the row of an engine; None for an engine that no row names. Raises what `formats` raises."""
+    own = next((row for row in FORMATS if row.engine == engine), None)
+    return own or next((row for row in formats().values() if row.engine == engine), None)
+
+
+def of_format(name: str) -> Format | None:
+    """Return the row of a format; None for a format that no row names. Raises what `formats` raises."""
+    own = next((row for row in FORMATS if row.name == name), None)
+    return own or formats().get(name)
+
+
+def engines() -> list[str]:
+    """Return the engines that Python can run, sorted by name."""
+    return sorted(row.engine for row in formats().values() if row.opener is not None)
+
+
+def default_formats() -> tuple[str, ...]:
+    """Return the formats that are exported where the user names none."""
+    return tuple(row.name for row in FORMATS if row.is_default)
+
+
+def shown() -> list[str]:
+    """Return the project's formats that `ferry export --help` lists."""
+    return [row.name for row in FORMATS if row.help]
+
+
+def chosen(names: Iterable[str]) -> list[Format]:
+    """Return the rows of the formats that the user names.
+
+    Raises FerryError(USAGE) for an unknown format, and for two whose files have the same names.
+    """
+    known = formats()
+    wanted = list(dict.fromkeys(names))
+    for name in wanted:
+        if name not in known:
+            raise FerryError(ExitCode.USAGE, f"--to: got {name!r}, expected one or more of {','.join(sorted(known))}")
+    for name in wanted:
+        for other in sorted(known[name].excludes & set(wanted)):
+            first, second = sorted((name, other))
+            raise FerryError(
+                ExitCode.USAGE,
+                f"--to: got {first} and {second}, expected one of them: their files have the same names; export two bundles",
+            )
+    return [known[name] for name in wanted]
+
+
+def program_format() -> Format:
+    """Return the row of the torch.export program."""
+    return next(row for row in FORMATS if row.is_program)
+
+
+def load(dotted: str) -> Any:
+    """Import what a row names as `package.module:attribute`."""
+    module, _, attribute = dotted.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def _installed() -> list[Format]:
+    from importlib.metadata import entry_points  # reads the folders of every installed package
+
+    return [_row(point.name, point.value, point.load) for point in sorted(entry_points(group=ENTRY_POINTS))]
+
+
+def _row(name: str, value: str, load_row: Any) -> Format:
+    try:
+        row = load_row()
+    except Exception as error:  # whatever a package raises while it is imported
+        raise FerryError(
+            ExitCode.UNAVAILABLE,
+            f"format {name}: got {type(error).__name__} from the installed package ({value}): {error}; reinstall or uninstall that package",
+        ) from None
+    if not isinstance(row, Format):
+        raise FerryError(
+            ExitCode.UNAVAILABLE,
+            f"format {name}: got {type(row).__name__} from the installed package ({value}), expected a torchferry Format; uninstall that package",
+        )
+    return row
