@@ -13,6 +13,7 @@ import typer
 
 from torchferry.bundle.contract import Array
 from torchferry.bundle.reader import Bundle
+from torchferry.cli.console import say
 from torchferry.cli.export import export_run
 from torchferry.cli.ferry_run import call_ferry_run
 from torchferry.compare.replay import engine_json, replay
@@ -45,9 +46,9 @@ def demo(
     if not ferry_run.is_file():
         raise FerryError(ExitCode.UNAVAILABLE, f"--ferry-run: got {ferry_run}, expected the C++ program; run `make build`")
     rows = [row for recipe in RECIPES for row in _cross(recipe, ferry_run, folder)]
-    typer.echo()
+    say("")
     for line in aligned([HEADER, *rows]):
-        typer.echo(line)
+        say(line)
     return ExitCode.OK if all(row[-1] == "PASS" for row in rows) else ExitCode.MISMATCH
 
 
@@ -67,7 +68,7 @@ def _cross(recipe: str, ferry_run: Path, folder: Path) -> Iterator[tuple[str, ..
 def _train_and_export(recipe: str, folder: Path) -> Crossing:
     from torchferry.train import train_recipe
 
-    typer.echo(f"{recipe}: training and exporting to {folder / recipe}")
+    say(f"{recipe}: training and exporting to {folder / recipe}")
     run = train_recipe(recipe, out=folder / recipe / "run")
     bundle = export_run(run, name=recipe, formats=("torchscript", "onnx"), out=folder / recipe / "bundle", force=True)
     return _with_test_set(bundle, run, folder / recipe / "test.npy")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-
-import typer
 
 from torchferry.bundle.manifest import Artifact
 from torchferry.bundle.reader import Bundle
+from torchferry.cli.console import say, say_json
 from torchferry.cli.diff_engines import golden_inputs, run_both
 from torchferry.cli.diff_layers import Side, bisect
 from torchferry.compare.bisect import Bisection
@@ -32,10 +30,10 @@ def diff_two_bundles(first: Bundle, second: Bundle, side: Side, *, engine: str |
         raise FerryError(ExitCode.UNAVAILABLE, f"{second.folder}: no engine can run here: {outputs[0].problem}")
     found = BundleDiff(artifacts, outputs, _layers(first, second, outputs, side))
     if as_json:
-        typer.echo(json.dumps(bundle_diff_json(first, second, found), ensure_ascii=False))
+        say_json(bundle_diff_json(first, second, found))
     else:
         for line in bundle_diff_lines(first, second, found):
-            typer.echo(line)
+            say(line)
     return ExitCode.OK if found.is_same else ExitCode.MISMATCH
 
 

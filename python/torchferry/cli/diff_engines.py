@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import ExitStack
-
-import typer
 
 from torchferry.bundle.contract import Array
 from torchferry.bundle.golden import read_case
 from torchferry.bundle.reader import Bundle
+from torchferry.cli.console import say, say_json
 from torchferry.compare.engine_diff import Outputs, Pair, diff_engines
 from torchferry.engines.base import Session
 from torchferry.errors import ExitCode, FerryError
@@ -45,10 +43,10 @@ def diff_two_engines(
     golden = bundle.manifest.golden
     described = ", ".join(inputs) if inputs else f"{golden.source} goldens: {golden.description}"
     if as_json:
-        typer.echo(json.dumps(diff_json(bundle, pair, described, diffs), ensure_ascii=False))
+        say_json(diff_json(bundle, pair, described, diffs))
     else:
         for line in diff_lines(bundle, pair, described, diffs):
-            typer.echo(line)
+            say(line)
     return ExitCode.OK if all(found.passed for found in diffs) else ExitCode.MISMATCH
 
 

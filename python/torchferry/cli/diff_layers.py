@@ -10,11 +10,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from torchferry.bundle.contract import Array, check_inputs
 from torchferry.bundle.golden import read_case
 from torchferry.bundle.reader import Bundle
+from torchferry.cli.console import say, say_json
 from torchferry.cli.ferry_run import call_ferry_run
 from torchferry.compare.bisect import Bisection, bisection
 from torchferry.compare.replay import compare_output, engine_json, replay
@@ -73,11 +72,11 @@ def diff_layers(bundle: Bundle, side: Side, eager: Eager, *, inputs: list[str] |
         "cases": compared,
     }
     if as_json:
-        typer.echo(json.dumps(bisect_json({**head, "reference": named, "note": problem}, found), ensure_ascii=False))
+        say_json(bisect_json({**head, "reference": named, "note": problem}, found))
     else:
         title = f"{bundle.manifest.name}: {side.engine} in {side.language} on {side.device} against {named}, cases compared: {'; '.join(compared)}"
         for line in [*bisect_lines(title, found), *([] if problem is None else [f"NOTE {problem}"])]:
-            typer.echo(line)
+            say(line)
     return ExitCode.OK if found.first is None else ExitCode.MISMATCH
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from torchferry.bundle.reader import Bundle
+from torchferry.cli.console import say
 from torchferry.errors import ExitCode, FerryError
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def export(
         f"{artifact.format} {sum(file.bytes for file in artifact.files)} bytes" for artifact in bundle.manifest.artifacts
     )
     source = "" if bundle.manifest.golden.source == "real" else " on synthetic inputs"
-    typer.echo(f"wrote {bundle.folder}: {sizes}; every artifact agrees with eager{source}")
+    say(f"wrote {bundle.folder}: {sizes}; every artifact agrees with eager{source}")
 
 
 def _quantized(formats: list[str], quantize: str | None) -> list[str]:

@@ -14,12 +14,15 @@ import typer
 from torchferry.bundle.contract import Array, Contract
 from torchferry.bundle.golden import CaseArrays, read_case
 from torchferry.bundle.reader import Bundle, open_bundle
+from torchferry.cli.console import say
 from torchferry.cli.diff_layers import Side, bisect
 from torchferry.cli.latency import measure_latencies
 from torchferry.cli.matrix import find_ferry_run, run_matrix
 from torchferry.cli.options import AllowNative, BundleFolder, FerryRun
 from torchferry.compare.bisect import Bisection
+from torchferry.compare.kinds import kind_of
 from torchferry.compare.matrix import Run, statuses
+from torchferry.compare.status import did_run, is_failure
 from torchferry.compare.verdict import differences
 from torchferry.engines.base import Session
 from torchferry.errors import ExitCode, FerryError
@@ -42,11 +45,11 @@ def report(
     _check_target(output)
     runs = run_matrix(opened, None, ferry_run, allow_native=allow_native)
     found = statuses(opened, runs)
-    if set(found) == {"unavailable"}:
+    if not any(map(did_run, found)):
         raise FerryError(ExitCode.UNAVAILABLE, f"{opened.folder}: no engine of this bundle can run here, expected at least one")
     _write(output, report_html(_gather(opened, runs, ferry_run, allow_native=allow_native)))
-    typer.echo(f"{output}: {closing(opened, runs)}")
-    return ExitCode.MISMATCH if "failed" in found else ExitCode.OK
+    say(f"{output}: {closing(opened, runs)}")
+    return ExitCode.MISMATCH if any(map(is_failure, found)) else ExitCode.OK
 
 
 def _gather(bundle: Bundle, runs: list[Run], ferry_run: Path | None, *, allow_native: bool) -> Evidence:
@@ -57,9 +60,7 @@ def _gather(bundle: Bundle, runs: list[Run], ferry_run: Path | None, *, allow_na
     return Evidence(
         bundle=bundle,
         runs=runs,
-        errors={
-            spec.name: _errors(cases, answers, spec.name) for spec in bundle.contract.outputs if spec.dtype.startswith("float")
-        },
+        errors={spec.name: _errors(cases, answers, spec.name) for spec in bundle.contract.outputs if spec.is_float},
         layers=_layers(bundle, sorted(answers), cases[0]),
         images=_images(bundle.contract, cases[0]),
         expected=None if label is None else cases[0].float64[label].ravel(),
@@ -74,9 +75,7 @@ def _gather(bundle: Bundle, runs: list[Run], ferry_run: Path | None, *, allow_na
 
 def _sessions(bundle: Bundle, runs: list[Run], *, allow_native: bool) -> dict[str, Session]:
     """One of each engine that Python could run in the matrix, on the CPU with one thread."""
-    here = [
-        run for run in runs if (run.language, run.device, run.threads) == ("Python", "cpu", 1) and run.status != "unavailable"
-    ]
+    here = [run for run in runs if (run.language, run.device, run.threads) == ("Python", "cpu", 1) and did_run(run.status)]
     return {run.engine: Session(bundle, run.engine, allow_native=allow_native) for run in here}
 
 
@@ -134,7 +133,7 @@ def _images(contract: Contract, case: CaseArrays) -> Array | None:
 def _label(bundle: Bundle) -> str | None:
     """The output whose classes are named, else the first whose labels are held to scores: one label a sample."""
     classes = bundle.contract.classes
-    held = [row.output for row in bundle.manifest.tolerances if row.kind == "label"]
+    held = [row.output for row in bundle.manifest.tolerances if kind_of(row.kind).needs_scores]
     names = held if classes is None else [classes.output]
     return next((name for name in names if len(bundle.contract.output(name).shape) == 1), None)
 

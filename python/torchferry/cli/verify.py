@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,10 +10,12 @@ from typing import Annotated
 import typer
 
 from torchferry.bundle.reader import Bundle, open_bundle
+from torchferry.cli.console import say, say_json
 from torchferry.cli.matrix import run_matrix
 from torchferry.cli.options import AllowNative, BundleFolder, Calls, Device, Engine, FerryRun, Json, Threads
 from torchferry.compare.matrix import statuses
-from torchferry.compare.replay import MAX_CALLS, EngineVerdict, Status, contract_broken, replay, to_json, unavailable
+from torchferry.compare.replay import MAX_CALLS, EngineVerdict, contract_broken, replay, to_json, unavailable
+from torchferry.compare.status import Status, did_run, is_failure
 from torchferry.engines.base import Session
 from torchferry.errors import ExitCode, FerryError
 from torchferry.report.matrix import matrix_json, matrix_lines
@@ -43,10 +44,10 @@ def verify(
     open_session = partial(Session, opened, device=device, threads=threads, allow_native=allow_native)
     results = [_verify_engine(opened, name, device, open_session, calls, must_run=engine is not None) for name in names]
     if as_json:
-        typer.echo(json.dumps(to_json(opened, results), ensure_ascii=False))
+        say_json(to_json(opened, results))
     else:
         for line in verdict_lines(opened, results):
-            typer.echo(line)
+            say(line)
     return _exit_code(opened, [result.status for result in results])
 
 
@@ -71,14 +72,14 @@ def _verify_engine(
 def _verify_all(bundle: Bundle, engine: str | None, ferry_run: Path | None, *, allow_native: bool, as_json: bool) -> int:
     runs = run_matrix(bundle, engine, ferry_run, allow_native=allow_native)
     if as_json:
-        typer.echo(json.dumps(matrix_json(bundle, runs), ensure_ascii=False))
+        say_json(matrix_json(bundle, runs))
     else:
         for line in matrix_lines(bundle, runs):
-            typer.echo(line)
+            say(line)
     return _exit_code(bundle, statuses(bundle, runs))
 
 
 def _exit_code(bundle: Bundle, statuses: Sequence[Status]) -> int:
-    if all(status == "unavailable" for status in statuses):
+    if not any(map(did_run, statuses)):
         raise FerryError(ExitCode.UNAVAILABLE, f"{bundle.folder}: no engine of this bundle can run here, expected at least one")
-    return ExitCode.MISMATCH if "failed" in statuses else ExitCode.OK
+    return ExitCode.MISMATCH if any(map(is_failure, statuses)) else ExitCode.OK

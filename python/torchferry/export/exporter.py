@@ -12,6 +12,7 @@ import torch
 from torchferry.bundle.contract import Array, Contract, check_inputs
 from torchferry.bundle.golden import CaseArrays, write_case
 from torchferry.bundle.manifest import Artifact, Golden, Manifest, Training
+from torchferry.bundle.printable import printable
 from torchferry.bundle.reader import Bundle, open_bundle
 from torchferry.bundle.writer import staging_folder, write_manifest
 from torchferry.compare.tolerance import Bound, tolerances
@@ -44,7 +45,7 @@ Note = Callable[[str], None]
 
 def print_note(text: str) -> None:
     """What the user should know about an export that goes on: one line on stderr."""
-    print(f"note: {text}", file=sys.stderr)
+    print(f"note: {printable(text)}", file=sys.stderr)
 
 
 def export_bundle(

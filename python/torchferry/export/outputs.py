@@ -9,11 +9,12 @@ import torch
 from torch import nn
 
 from torchferry.bundle.contract import BATCH, Array, SymbolRange, TensorSpec
+from torchferry.bundle.dtype import DTYPES
 from torchferry.errors import ExitCode, FerryError
 from torchferry.export.framing import Leaf, leaves
 from torchferry.export.origin import origin_of
 from torchferry.export.source import first_line
-from torchferry.export.specs import DTYPES, new_spec
+from torchferry.export.specs import new_spec
 
 Shapes = list[tuple[int, ...]]
 

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from torchferry.bundle.contract import Array, Contract, TensorSpec, check_inputs, check_outputs
+from torchferry.bundle.dtype import DTYPES
 from torchferry.bundle.golden import CaseArrays, write_case
 from torchferry.bundle.manifest import Artifact, Golden, Manifest
 from torchferry.bundle.reader import Bundle, open_bundle
@@ -26,7 +27,6 @@ from torchferry.export.probe.onnx import PROBED, probe_onnx
 from torchferry.export.probe.taps import FRAMES, Tap
 from torchferry.export.probe.torchscript import probe_torchscript
 from torchferry.export.reference import Reference
-from torchferry.export.specs import DTYPES
 from torchferry.models.trace import LayerOutput, recording
 
 Writer = Callable[[bytes, Sequence[Tap], Contract], tuple[bytes, list[Tap]]]
