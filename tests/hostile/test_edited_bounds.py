@@ -84,6 +84,13 @@ def test_a_reason_names_the_bound_in_any_way_to_write_the_number(quick_program: 
     assert quick_program("inspect", iris).code == 0
 
 
+@pytest.mark.parametrize("number", ["0", "0.0", "64", "1e999", "1e-999"])
+def test_a_bound_of_zero_has_no_number_in_its_reason(quick_program: Program, iris: Path, number: str) -> None:
+    manifest = read_manifest(iris)
+    write_manifest(iris, with_bound(manifest, absolute_row(manifest), 0, reason=f"at most {number}: because"))
+    assert_refused(quick_program, "inspect", iris, code=3, named="reason", under=iris)
+
+
 def test_a_label_names_its_margin_too(quick_program: Program, digits: Path) -> None:
     manifest = read_manifest(digits)
     index = next(i for i, row in enumerate(manifest["tolerances"]) if row["kind"] == "label")

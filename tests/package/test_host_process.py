@@ -163,6 +163,14 @@ def test_closed_descriptors_are_no_places_to_read_or_write(program: str, closed:
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
+def test_a_closed_stdin_cannot_be_read(program: str) -> None:
+    engine = "torchscript" if program == "ferry-run" else "onnxruntime"
+    words = " ".join(f"'{word}'" for word in [*PROGRAMS[program], "predict", BUNDLE, "--engine", engine, "--input", "-"])
+    done = subprocess.run(["bash", "-c", f"{words} <&-"], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (6, ""), done.stderr
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_an_error_is_not_written_into_a_file_that_took_the_place_of_stderr(program: str, tmp_path: Path) -> None:
     """Without a stderr, the first file that is opened would be descriptor 2."""
     data, output = BUNDLE / "golden" / "batch-64.input.measurements.npy", tmp_path / "out.jsonl"

@@ -112,14 +112,14 @@ def commands() -> dict[str, list[str]]:
 
 
 def deciding_files() -> list[str]:
-    """The sources that hold a `switch`, and one for each header that does."""
+    """The sources that hold a `switch`, and those that include a header that does: a template is named where it is used."""
     names = [
         path.relative_to(ROOT / "cpp").as_posix() for folder in ("src", "cli") for path in (ROOT / "cpp" / folder).rglob("*.cpp")
     ]
     texts = {name: (ROOT / "cpp" / name).read_text() for name in names}
     found = [name for name, text in texts.items() if re.search(r"\bswitch \(", text)]
     for header in (path for path in (ROOT / "cpp").rglob("src/*.hpp") if re.search(r"\bswitch \(", path.read_text())):
-        found.append(next(name for name, text in texts.items() if f'#include "{header.name}"' in text))
+        found += [name for name, text in texts.items() if f'#include "{header.name}"' in text]
     return sorted(set(found))
 
 

@@ -1,6 +1,7 @@
 #include "kinds/kind.hpp"
 
 #include <charconv>
+#include <limits>
 
 #include "text.hpp"
 
@@ -28,7 +29,7 @@ std::size_t count_number(std::string_view text) noexcept {
   return exponent == 0 ? end : start + exponent;
 }
 
-// The number of `at most NUMBER: ` at the start of a reason.
+// The number of `at most NUMBER: ` at the start of a reason; NaN where float64 cannot hold it.
 std::optional<double> named_bound(std::string_view reason) noexcept {
   if (!reason.starts_with(opening)) return std::nullopt;
   reason.remove_prefix(opening.size());
@@ -36,13 +37,15 @@ std::optional<double> named_bound(std::string_view reason) noexcept {
   if (length == 0 || !reason.substr(length).starts_with(": ")) return std::nullopt;
   double value = 0;
   const auto result = std::from_chars(reason.data(), reason.data() + length, value);
-  return result.ec == std::errc() ? std::optional(value) : std::nullopt;
+  return result.ec == std::errc() ? value : std::numeric_limits<double>::quiet_NaN();
 }
 
 }  // namespace
 
 std::optional<RowProblem> kinds::naming_problem(const Tolerance& row) {
-  if (row.bound == 0 || named_bound(row.reason) == row.bound) return std::nullopt;
+  const std::optional<double> named = named_bound(row.reason);
+  if (named ? row.bound > 0 && *named == row.bound : row.bound == 0) return std::nullopt;
+  if (row.bound == 0) return RowProblem{"reason", "one for another bound", "one that names no bound"};
   return RowProblem{"reason", "one for another bound",
                     "one that begins '" + std::string(opening) + text::exact_number(row.bound) + ":'"};
 }

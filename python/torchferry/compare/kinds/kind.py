@@ -85,6 +85,7 @@ def name_bound(bound: float, reason: str) -> str:
 def naming_problem(row: Row) -> str | None:
     """Return why the reason is one for another bound: it must begin `at most BOUND: `, to the last digit."""
     named = _NAMED.match(row.reason)
-    if row.bound == 0 or (named is not None and float(named[1]) == row.bound):
+    if row.bound == 0 if named is None else 0 < row.bound == float(named[1]):
         return None
-    return f"reason: got one for another bound, expected one that begins {name_bound(row.bound, '').rstrip()!r}"
+    opening = f"begins {name_bound(row.bound, '').rstrip()!r}" if row.bound else "names no bound"
+    return f"reason: got one for another bound, expected one that {opening}"
