@@ -129,7 +129,7 @@ int bench(const BenchOptions& options) {
                      .batches = {}};
   for (const auto batch : options.batches)
     result.batches.push_back(measure(session, tile_inputs(bundle.contract(), golden, batch), batch, options.calls));
-  print(options.json ? bench_json(result) : bench_text(result));
+  options.json ? print_json(bench_json(result)) : print(bench_text(result));
   return EXIT_SUCCESS;
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "table.hpp"
+#include "text.hpp"
 
 namespace ferry::cli {
 
@@ -12,7 +13,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string us(double value) { return short_number(value, value < 1000 ? 3 : 4); }
+std::string us(double value) { return text::short_number(value, value < 1000 ? 3 : 4); }
 
 std::vector<std::string> row_of(const BatchFigures& figures) {
   std::vector<std::string> row = {std::to_string(figures.batch),
@@ -25,8 +26,8 @@ std::vector<std::string> row_of(const BatchFigures& figures) {
     row.insert(row.end(), {"-", "-", "-"});
   } else {
     const auto overhead = figures.p50_us - *figures.direct_p50_us;
-    row.insert(row.end(),
-               {us(*figures.direct_p50_us), short_number(overhead), short_number(100 * overhead / *figures.direct_p50_us)});
+    row.insert(row.end(), {us(*figures.direct_p50_us), text::short_number(overhead),
+                           text::short_number(100 * overhead / *figures.direct_p50_us)});
   }
   return row;
 }
@@ -51,7 +52,7 @@ std::string bench_text(const BenchResult& result) {
       {"batch", "calls", "first us", "p50 us", "p99 us", "samples/s", "direct p50 us", "overhead us", "overhead %"}};
   for (const auto& figures : result.batches) rows.push_back(row_of(figures));
   return result.name + ": " + result.engine + " on " + result.device + ", " + result.runtime + ", threads " +
-         std::to_string(result.threads) + ", load " + short_number(result.load_ms) + " ms\n" + align(rows);
+         std::to_string(result.threads) + ", load " + text::short_number(result.load_ms) + " ms\n" + align(rows);
 }
 
 std::string bench_json(const BenchResult& result) {

@@ -13,10 +13,18 @@
 
 namespace ferry::cli {
 
-void print(std::string_view text) {
+namespace {
+
+void write(const std::string& text) {
   File out(STDOUT_FILENO, "stdout", false);
   out.write(std::as_bytes(std::span(text)));
 }
+
+}  // namespace
+
+void print(std::string_view text) { write(text::printable_lines(text)); }
+
+void print_json(std::string_view document) { write(text::json_safe(document)); }
 
 void print_error(std::string_view text) noexcept {
   try {

@@ -5,8 +5,12 @@
 
 namespace ferry::cli {
 
-// Writes all of `text` to stdout. Throws Error(io): a full disk or a closed pipe is a failure of the command.
+// Writes all of `text` to stdout, each line of it printable. Throws Error(io): a full disk or a closed pipe is a failure of the
+// command.
 void print(std::string_view text);
+
+// The same of a JSON document, which reads back to the same value.
+void print_json(std::string_view document);
 
 // Writes `error: <text>` to stderr as one line.
 void print_error(std::string_view text) noexcept;

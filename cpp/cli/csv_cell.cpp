@@ -1,9 +1,8 @@
 #include "csv_cell.hpp"
 
-#include <array>
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <string>
@@ -62,6 +61,21 @@ bool is_decimal(std::string_view text) noexcept {
   return !exponent.empty() && without_digits(exponent).empty();
 }
 
+// Whether a number of that grammar that float64 cannot hold is too large; else it is too small. The power of ten of its first
+// digit that is not 0 decides.
+bool is_too_large(std::string_view digits) noexcept {
+  const auto mantissa = digits.substr(0, digits.find_first_of("eE"));
+  const auto exponent = mantissa.size() == digits.size() ? std::string_view() : digits.substr(mantissa.size() + 1);
+  constexpr std::int64_t beyond = std::int64_t{1} << 62U;
+  std::int64_t power = 0;
+  const auto number = exponent.starts_with('+') ? exponent.substr(1) : exponent;
+  if (std::from_chars(number.data(), number.data() + number.size(), power).ec == std::errc::result_out_of_range)
+    power = number.starts_with('-') ? -beyond : beyond;
+  const auto first = static_cast<std::int64_t>(std::min(mantissa.find_first_of("123456789"), mantissa.size()));
+  const auto point = static_cast<std::int64_t>(std::min(mantissa.find('.'), mantissa.size()));
+  return std::clamp(power, -beyond, beyond) + point - first > 0;
+}
+
 // A number of the grammar above. Too large is infinite, too small is 0, as IEEE 754 rounds.
 double to_double(std::string_view cell) {
   const bool negative = cell.front() == '-';
@@ -72,7 +86,7 @@ double to_double(std::string_view cell) {
   else if (equal_ignoring_case(digits, "nan"))
     value = std::numeric_limits<double>::quiet_NaN();
   else if (std::from_chars(digits.data(), digits.data() + digits.size(), value).ec == std::errc::result_out_of_range)
-    value = std::strtod(std::string(digits).c_str(), nullptr);  // from_chars does not say which way it was out of range
+    value = is_too_large(digits) ? std::numeric_limits<double>::infinity() : 0;
   return negative ? -value : value;
 }
 
@@ -141,16 +155,25 @@ bool is_number(std::string_view cell) noexcept {
 }
 
 std::string_view parse_cell(std::string_view cell, DType dtype, std::byte* element) noexcept {
-  using Parser = std::string_view (*)(std::string_view, std::byte*);
-  static constexpr std::array<Parser, 8> parsers = {parse_bool,
-                                                    parse_integer<std::uint8_t>,
-                                                    parse_integer<std::int8_t>,
-                                                    parse_integer<std::int16_t>,
-                                                    parse_integer<std::int32_t>,
-                                                    parse_integer<std::int64_t>,
-                                                    parse_float<float>,
-                                                    parse_float<double>};
-  return parsers.at(static_cast<std::size_t>(dtype))(cell, element);
+  switch (dtype) {
+    case DType::boolean:
+      return parse_bool(cell, element);
+    case DType::uint8:
+      return parse_integer<std::uint8_t>(cell, element);
+    case DType::int8:
+      return parse_integer<std::int8_t>(cell, element);
+    case DType::int16:
+      return parse_integer<std::int16_t>(cell, element);
+    case DType::int32:
+      return parse_integer<std::int32_t>(cell, element);
+    case DType::int64:
+      return parse_integer<std::int64_t>(cell, element);
+    case DType::float32:
+      return parse_float<float>(cell, element);
+    case DType::float64:
+      return parse_float<double>(cell, element);
+  }
+  return "a dtype that a contract can name";
 }
 
 }  // namespace ferry::cli

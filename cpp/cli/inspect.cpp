@@ -10,6 +10,8 @@
 
 #include "console.hpp"
 #include "ferry/ferry.hpp"
+#include "kinds/kind.hpp"
+#include "reference.hpp"
 #include "table.hpp"
 #include "text.hpp"
 #include "verbs.hpp"
@@ -31,13 +33,13 @@ std::string shape_text(const TensorSpec& spec) {
 
 std::string range_text(const TensorSpec& spec) {
   if (!spec.range) return {};
-  return short_number(spec.range->at(0)) + " to " + short_number(spec.range->at(1));
+  return text::short_number(spec.range->at(0)) + " to " + text::short_number(spec.range->at(1));
 }
 
 void add_specs(Rows& rows, const std::string& title, const std::vector<TensorSpec>& specs) {
   for (const auto& spec : specs)
     rows.push_back({title, spec.name, std::string(to_string(spec.dtype)), shape_text(spec), range_text(spec),
-                    spec.unit.value_or(""), spec.allow_nonfinite ? "NaN and Inf allowed" : ""});
+                    text::printable(spec.unit.value_or("")), spec.allow_nonfinite ? "NaN and Inf allowed" : ""});
 }
 
 std::string contract_text(const Contract& contract) {
@@ -71,21 +73,15 @@ std::string golden_text(const Golden& golden) {
   return text + "\n";
 }
 
-std::string kind_text(const Tolerance& row) {
-  if (row.kind == ToleranceKind::bits) return "bits";
-  return row.kind == ToleranceKind::label ? "label of " + row.scores.value_or("") : "absolute";
-}
-
 // One line a row, then each reason once.
 std::string tolerances_text(const Manifest& manifest) {
-  Rows rows = {{"tolerance", "device", "output", "numerics", "kind", "reference", "bound", "reason"}};
+  Rows rows = {{"tolerance", "device", "output", "numerics", "bound", "reference", "reason"}};
   std::vector<std::string> reasons;
   for (const auto& row : manifest.tolerances) {
     auto found = std::ranges::find(reasons, row.reason);
     if (found == reasons.end()) found = reasons.insert(found, row.reason);
-    rows.push_back({row.engine, row.device, row.output, row.numerics, kind_text(row),
-                    row.reference == Reference::float32 ? "float32" : "float64", short_number(row.bound),
-                    "(" + std::to_string(found - reasons.begin() + 1) + ")"});
+    rows.push_back({row.engine, row.device, row.output, row.numerics, kind_of(row.kind).phrase(row),
+                    std::string(name_of(row.reference)), "(" + std::to_string(found - reasons.begin() + 1) + ")"});
   }
   auto text = align(rows);
   for (std::size_t i = 0; i < reasons.size(); ++i)
@@ -96,7 +92,8 @@ std::string tolerances_text(const Manifest& manifest) {
 std::string training_text(const Training& training) {
   auto text = "training: recipe " + text::printable(training.recipe) + ", dataset " + text::printable(training.dataset) +
               ", seed " + std::to_string(training.seed) + ", " + std::to_string(training.epochs) + " epochs\n";
-  for (const auto& [name, value] : training.metrics) text += "  " + text::printable(name) + " " + short_number(value) + "\n";
+  for (const auto& [name, value] : training.metrics)
+    text += "  " + text::printable(name) + " " + text::short_number(value) + "\n";
   for (const auto& [name, version] : training.versions)
     text += "  " + text::printable(name) + " " + text::printable(version) + "\n";
   return text;
@@ -104,7 +101,7 @@ std::string training_text(const Training& training) {
 
 std::string to_text(const Bundle& bundle) {
   const auto& manifest = bundle.manifest();
-  std::string text = manifest.name + " (" + bundle.folder().string() + "), every SHA-256 is right\n\n";
+  std::string text = manifest.name + " (" + text::printable(bundle.folder().native()) + "), every SHA-256 is right\n\n";
   text += contract_text(manifest.contract) + "\n" + artifacts_text(manifest) + "\n" + golden_text(manifest.golden) + "\n" +
           tolerances_text(manifest);
   if (manifest.training) text += "\n" + training_text(*manifest.training);
@@ -121,7 +118,7 @@ std::string to_json(const Bundle& bundle) {
 
 int inspect(const InspectOptions& options) {
   const auto bundle = Bundle::open(options.bundle);
-  print(options.json ? to_json(bundle) : to_text(bundle));
+  options.json ? print_json(to_json(bundle)) : print(to_text(bundle));
   return EXIT_SUCCESS;
 }
 

@@ -1,7 +1,10 @@
 // ferry-run: inspect, predict, verify and bench a bundle. Parses the command line, calls one verb, returns its exit code.
+#include <fcntl.h>
+#include <unistd.h>
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+
 #include <csignal>
 #include <cstdlib>
 #include <exception>
@@ -180,6 +183,15 @@ int run(int argc, char** argv) noexcept {
   std::_Exit(std::current_exception() == nullptr ? fail(ErrorCode::internal, "unexpected: std::terminate was called") : fail());
 }
 
+// A file that is opened later must not take the place of a closed stdin, stdout or stderr, where the program would then read
+// or write. These are opened the wrong way round, so that reading and writing fail as before.
+void keep_standard_descriptors() noexcept {
+  for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(descriptor, F_GETFD) < 0)
+      static_cast<void>(::open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY));
+  }
+}
+
 // Each batch takes and frees the same memory. By default glibc hands large pieces back to the kernel every time, and the page
 // faults of getting them again are a quarter of the time of LibTorch at batch 1024.
 void keep_freed_memory() noexcept {
@@ -197,6 +209,7 @@ void keep_freed_memory() noexcept {
 int main(int argc, char** argv) {
   // A closed stdout is then an error of `write` like any other, and temporary files are removed.
   std::signal(SIGPIPE, SIG_IGN);
+  ferry::cli::keep_standard_descriptors();
   std::set_terminate(ferry::cli::end_on_terminate);
   ferry::cli::keep_freed_memory();
   return ferry::cli::run(argc, argv);

@@ -243,8 +243,9 @@ class CsvLines final : public RowWriter {
   }
 
   // Quoted where RFC 4180 asks for it.
-  static void append_text(std::string& out, const std::string& text) {
-    if (text.find_first_of(",\"\r\n") == std::string::npos) {
+  static void append_text(std::string& out, const std::string& name) {
+    const std::string text = text::printable(name, name.max_size());
+    if (text.find_first_of(",\"") == std::string::npos) {
       out += text;
       return;
     }

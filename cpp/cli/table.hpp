@@ -9,7 +9,4 @@ namespace ferry::cli {
 // Rows of equal length as lines, every column as wide as its widest cell.
 [[nodiscard]] std::string align(const std::vector<std::vector<std::string>>& rows);
 
-// `digits` significant digits: `1.19e-07`, `0`, `inf`.
-[[nodiscard]] std::string short_number(double value, int digits = 3);
-
 }  // namespace ferry::cli

@@ -1,12 +1,14 @@
 #include "verdict_report.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
 
+#include "kinds/kind.hpp"
+#include "reference.hpp"
+#include "status.hpp"
 #include "table.hpp"
 #include "text.hpp"
 
@@ -19,13 +21,6 @@ using Json = nlohmann::ordered_json;
 constexpr int evidence_digits = 9;         // a float32 is told from its neighbours
 constexpr double exact_integers = 0x1p53;  // float64 holds every whole number below
 
-std::string to_text(Reference reference) { return reference == Reference::float32 ? "float32" : "float64"; }
-
-std::string to_text(ToleranceKind kind) {
-  if (kind == ToleranceKind::bits) return "bits";
-  return kind == ToleranceKind::label ? "label" : "absolute";
-}
-
 // `batch-64`, and `batch-64 #2` of the second call.
 std::string case_of(const Verdict& verdict) {
   return verdict.golden_case + (verdict.call > 1 ? " #" + std::to_string(verdict.call) : "");
@@ -37,10 +32,10 @@ std::vector<std::string> row_of(const EngineVerdict& engine, const Verdict& verd
           engine.device,
           case_of(verdict),
           verdict.output,
-          to_text(tolerance.reference),
-          short_number(verdict.max_abs),
-          short_number(verdict.max_ulp, 17),
-          tolerance.kind == ToleranceKind::absolute ? short_number(tolerance.bound) : to_text(tolerance.kind),
+          std::string(name_of(tolerance.reference)),
+          text::short_number(verdict.max_abs),
+          text::short_number(verdict.max_ulp, 17),
+          kind_of(tolerance.kind).cell(tolerance),
           std::to_string(verdict.compared - verdict.mismatches - verdict.within_margin) + "/" + std::to_string(verdict.compared),
           verdict.passed ? "PASS" : "FAIL"};
 }
@@ -55,10 +50,10 @@ std::string table_text(std::span<const EngineVerdict> engines) {
 
 std::string evidence(const EngineVerdict& engine, const Verdict& verdict) {
   const auto where = "FAIL " + engine.engine + " " + case_of(verdict) + " " + verdict.output + ": ";
-  if (!verdict.problem.empty() || !verdict.worst) return where + verdict.problem + "\n";
+  if (!verdict.problem.empty() || !verdict.worst) return where + text::printable(verdict.problem) + "\n";
   const auto& worst = *verdict.worst;
-  return where + "at " + to_string(worst.index) + " got " + short_number(worst.actual, evidence_digits) + ", expected " +
-         short_number(worst.expected, evidence_digits) + "; tolerance: " + text::printable(verdict.tolerance.reason) + "\n";
+  return where + "at " + to_string(worst.index) + " got " + text::short_number(worst.actual, evidence_digits) + ", expected " +
+         text::short_number(worst.expected, evidence_digits) + "; tolerance: " + text::printable(verdict.tolerance.reason) + "\n";
 }
 
 std::string margin(const EngineVerdict& engine, const Verdict& verdict) {
@@ -66,18 +61,13 @@ std::string margin(const EngineVerdict& engine, const Verdict& verdict) {
   for (const auto& index : verdict.near_tie_indices) indices += (indices.empty() ? "" : ", ") + to_string(index);
   return "NEAR TIE " + engine.engine + " " + case_of(verdict) + " " + verdict.output + ": " + std::to_string(verdict.near_ties) +
          " of " + std::to_string(verdict.compared) + " have two " + verdict.tolerance.scores.value_or("") + " within " +
-         short_number(verdict.tolerance.bound) + ", first at " + indices + "; " + std::to_string(verdict.within_margin) +
+         text::short_number(verdict.tolerance.bound) + ", first at " + indices + "; " + std::to_string(verdict.within_margin) +
          " of them disagree, which is tolerated\n";
 }
 
-// `names` stand for passed, failed and unavailable.
-std::string name_status(EngineVerdict::Status status, const std::array<const char*, 3>& names) {
-  return names.at(static_cast<std::size_t>(status));
-}
-
 std::string closing(const EngineVerdict& engine) {
-  return name_status(engine.status, {"PASSED ", "FAILED ", "could not run "}) + engine.engine +
-         (engine.reason.empty() ? "" : ": " + engine.reason) + "\n";
+  return std::string(closing_words(engine.status)) + " " + engine.engine +
+         (engine.reason.empty() ? "" : ": " + text::printable(engine.reason, engine.reason.max_size())) + "\n";
 }
 
 // Whole numbers as integers; what is not finite as a string.
@@ -101,8 +91,8 @@ Json to_json(const Verdict& verdict) {
           {"call", verdict.call},
           {"output", verdict.output},
           {"passed", verdict.passed},
-          {"kind", to_text(tolerance.kind)},
-          {"reference", to_text(tolerance.reference)},
+          {"kind", kind_of(tolerance.kind).name()},
+          {"reference", name_of(tolerance.reference)},
           {"bound", tolerance.bound},
           {"reason", tolerance.reason},
           {"compared", verdict.compared},
@@ -122,7 +112,7 @@ Json to_json(const EngineVerdict& engine) {
   for (const auto& verdict : engine.verdicts) verdicts.push_back(to_json(verdict));
   return {{"engine", engine.engine},
           {"device", engine.device},
-          {"status", name_status(engine.status, {"passed", "failed", "unavailable"})},
+          {"status", name_of(engine.status)},
           {"reason", text_or_null(engine.reason)},
           {"numerics", text_or_null(engine.numerics)},
           {"verdicts", std::move(verdicts)}};
@@ -131,9 +121,8 @@ Json to_json(const EngineVerdict& engine) {
 }  // namespace
 
 bool all_passed(std::span<const EngineVerdict> engines) noexcept {
-  const auto ran = [](const EngineVerdict& engine) { return engine.status != EngineVerdict::Status::unavailable; };
-  const auto failed = [](const EngineVerdict& engine) { return engine.status == EngineVerdict::Status::failed; };
-  return std::ranges::any_of(engines, ran) && std::ranges::none_of(engines, failed);
+  return std::ranges::any_of(engines, did_run, &EngineVerdict::status) &&
+         std::ranges::none_of(engines, is_failure, &EngineVerdict::status);
 }
 
 std::string verdicts_text(const Bundle& bundle, std::span<const EngineVerdict> engines) {

@@ -7,6 +7,8 @@
 #include "console.hpp"
 #include "engine_choice.hpp"
 #include "ferry/ferry.hpp"
+#include "status.hpp"
+#include "text.hpp"
 #include "verbs.hpp"
 #include "verdict_report.hpp"
 
@@ -43,8 +45,6 @@ std::vector<EngineVerdict> verify_every_engine(const Bundle& bundle, const Verif
   return verdicts;
 }
 
-bool ran(const EngineVerdict& engine) { return engine.status != EngineVerdict::Status::unavailable; }
-
 }  // namespace
 
 int verify_bundle(const VerifyOptions& options) {
@@ -54,10 +54,10 @@ int verify_bundle(const VerifyOptions& options) {
   const auto bundle = Bundle::open(options.bundle);
   const auto verdicts = options.engine.engine.empty() ? verify_every_engine(bundle, options)
                                                       : std::vector{verify_engine(bundle, options, options.engine.engine)};
-  print(options.json ? verdicts_json(bundle, verdicts) : verdicts_text(bundle, verdicts));
-  if (std::ranges::none_of(verdicts, ran))
+  options.json ? print_json(verdicts_json(bundle, verdicts)) : print(verdicts_text(bundle, verdicts));
+  if (std::ranges::none_of(verdicts, did_run, &EngineVerdict::status))
     throw Error(ErrorCode::unavailable,
-                bundle.folder().string() + ": no engine of this bundle can run here, expected at least one");
+                text::printable(bundle.folder().native()) + ": no engine of this bundle can run here, expected at least one");
   return all_passed(verdicts) ? EXIT_SUCCESS : static_cast<int>(ErrorCode::mismatch);
 }
 

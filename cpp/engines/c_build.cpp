@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -73,7 +74,28 @@ Words command_for(Words compiler, const std::string& triple) {
 
 // ---- one run of it ------------------------------------------------------------------------------------------------------
 
-// Runs a program without input; what it says goes to the file `log`. True where its exit status is 0.
+// A host program may ignore SIGCHLD. A compiler that inherited that could not wait for its own parts.
+class DefaultSignals {
+ public:
+  DefaultSignals() noexcept {
+    sigset_t signals;
+    ::sigemptyset(&signals);
+    ::sigaddset(&signals, SIGCHLD);
+    ::posix_spawnattr_init(&attributes_);
+    ::posix_spawnattr_setsigdefault(&attributes_, &signals);
+    ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGDEF);
+  }
+  DefaultSignals(const DefaultSignals&) = delete;
+  DefaultSignals& operator=(const DefaultSignals&) = delete;
+  ~DefaultSignals() { ::posix_spawnattr_destroy(&attributes_); }
+
+  [[nodiscard]] const posix_spawnattr_t* get() const noexcept { return &attributes_; }
+
+ private:
+  posix_spawnattr_t attributes_{};
+};
+
+// Runs a program without input; what it says goes to the file `log`. False where it is known to have failed.
 bool run(const Words& command, const std::string& log) {
   std::vector<char*> arguments;
   for (const auto& word : command)
@@ -85,12 +107,15 @@ bool run(const Words& command, const std::string& log) {
   ::posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
   ::posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log.c_str(), O_WRONLY | O_CREAT, 0600);
   pid_t child = 0;
-  const int failure = ::posix_spawnp(&child, arguments[0], &actions, nullptr, arguments.data(), environ);
+  const DefaultSignals signals;
+  const int failure = ::posix_spawnp(&child, arguments[0], &actions, signals.get(), arguments.data(), environ);
   ::posix_spawn_file_actions_destroy(&actions);
   if (failure != 0) return false;
   int status = 0;
-  while (::waitpid(child, &status, 0) < 0)
+  while (::waitpid(child, &status, 0) < 0) {
+    if (errno == ECHILD) return true;  // the host program ignores SIGCHLD, and nobody gets the status: the object speaks
     if (errno != EINTR) return false;
+  }
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
@@ -128,7 +153,7 @@ Result compile(Words command, const std::vector<Source>& sources) {
   std::ifstream stream(object, std::ios::binary);
   const std::string content{std::istreambuf_iterator<char>(stream), {}};
   const auto bytes = std::as_bytes(std::span(content));
-  if (bytes.empty()) return {std::nullopt, "it wrote no object"};
+  if (bytes.empty()) return {std::nullopt, read_complaint(folder, log)};
   return {std::vector<std::byte>(bytes.begin(), bytes.end()), ""};
 }
 

@@ -34,7 +34,8 @@ std::string machine_name() { return static_cast<const char*>(describe_system().m
 
 std::string system_name() {
   std::string name = static_cast<const char*>(describe_system().sysname);
-  std::ranges::transform(name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  for (char& c : name)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');  // std::tolower asks the host program's locale
   return name;
 }
 

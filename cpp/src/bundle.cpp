@@ -109,6 +109,11 @@ Bundle Bundle::open(const fs::path& path) {
   return bundle;
 }
 
+Bundle::Bundle() {
+  static const auto empty = std::make_shared<const State>(State{Folder({}), {}, {}, {}});
+  state_ = empty;
+}
+
 const fs::path& Bundle::folder() const noexcept { return state_->folder.root(); }
 const Manifest& Bundle::manifest() const noexcept { return state_->manifest; }
 const std::string& Bundle::manifest_json() const noexcept { return state_->manifest_json; }

@@ -105,9 +105,7 @@ extern "C" {
 
 const char* ferry_version(void) { return FERRY_VERSION; }
 
-size_t ferry_element_size(int32_t dtype) {
-  return dtype >= FERRY_BOOL && dtype <= FERRY_FLOAT64 ? ferry::size_of(static_cast<ferry::DType>(dtype)) : 0;
-}
+size_t ferry_element_size(int32_t dtype) { return ferry::size_of(static_cast<ferry::DType>(dtype)); }
 
 const char* ferry_last_error(void) { return last_failure.text.c_str(); }
 int32_t ferry_last_code(void) { return last_failure.code; }

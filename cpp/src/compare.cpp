@@ -6,6 +6,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "kinds/kind.hpp"
 #include "label_margin.hpp"
 #include "limits.hpp"
 #include "shape.hpp"
@@ -89,13 +90,6 @@ double relative(double diff, double expected) noexcept {
   return std::isfinite(diff) ? diff / std::abs(expected) : infinity;
 }
 
-// Equal bits of a NaN that the contract does not allow have an infinite diff: NaN is no match.
-template <typename Actual, typename Expected>
-bool passes(Actual actual, Expected expected, double diff, const Tolerance& tolerance) noexcept {
-  if (tolerance.kind == ToleranceKind::bits) return same_bits(actual, expected) && diff == 0;
-  return tolerance.kind == ToleranceKind::label ? diff == 0 : diff <= tolerance.bound;
-}
-
 // Counts what a label's margin says of element `i`. Returns whether it forgives a disagreement.
 template <typename Actual, typename Expected>
 bool within_margin(const LabelMargin& margin, std::size_t i, Actual actual, Expected expected, bool equal, Verdict& verdict) {
@@ -113,13 +107,14 @@ bool within_margin(const LabelMargin& margin, std::size_t i, Actual actual, Expe
 template <typename Actual, typename Expected>
 void compare_elements(const Tensor& actual, const Tensor& expected, bool allow_nan, const LabelMargin* margin, Verdict& verdict) {
   const std::size_t count = expected.size();
+  const Kind& kind = kind_of(verdict.tolerance.kind);
   std::size_t worst = 0;
   double largest = -1;
   for (std::size_t i = 0; i < count; ++i) {
     const auto a = element<Actual>(actual, i);
     const auto e = element<Expected>(expected, i);
     const double diff = difference(a, e, allow_nan);
-    const bool equal = passes(a, e, diff, verdict.tolerance);
+    const bool equal = kind.agrees(diff, same_bits(a, e), verdict.tolerance.bound);
     const bool forgiven = margin != nullptr && within_margin(*margin, i, a, e, equal, verdict);
     if (!equal && !forgiven) ++verdict.mismatches;
     verdict.max_rel = std::max(verdict.max_rel, relative(diff, static_cast<double>(e)));
@@ -167,7 +162,7 @@ std::string structural_problem(const Tensor* actual, const Tensor& expected, con
   if (actual->shape() != expected.shape())
     return "shape: got " + to_string(actual->shape()) + ", expected " + to_string(expected.shape());
   if (expected.size() == 0) return "got zero elements, expected at least one to compare";
-  return tolerance.kind == ToleranceKind::label ? scores_problem(scores, expected) : std::string();
+  return kind_of(tolerance.kind).needs_scores() ? scores_problem(scores, expected) : std::string();
 }
 
 }  // namespace
@@ -179,7 +174,7 @@ Verdict compare(const Tensor* actual, const Tensor& expected, const Tolerance& t
   verdict.problem = structural_problem(actual, expected, tolerance, scores);
   if (!verdict.problem.empty()) return verdict;
   std::optional<LabelMargin> margin;
-  if (tolerance.kind == ToleranceKind::label) margin.emplace(scores, expected, tolerance.bound);
+  if (kind_of(tolerance.kind).needs_scores()) margin.emplace(scores, expected, tolerance.bound);
   compare_tensors(*actual, expected, allow_nan, margin ? &*margin : nullptr, verdict);
   verdict.passed = verdict.mismatches == 0;
   return verdict;

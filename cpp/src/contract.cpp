@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "dtype.hpp"
 #include "limits.hpp"
 #include "shape.hpp"
 
@@ -44,39 +45,62 @@ bool finite_values(const void* data, std::size_t count) noexcept {
   return (carries >> (8 * sizeof(Type) - 1)) == 0;
 }
 
+// What a value that breaks the contract means on either side of the engine.
+std::string advice(ErrorCode code) {
+  return code == ErrorCode::bad_input ? "clean the data" : "the model does not keep its contract for this input";
+}
+
 template <typename Float>
-[[noreturn]] void fail_not_finite(const ferry_tensor_view& tensor, const TensorSpec& spec) {
+[[noreturn]] void fail_not_finite(const char* kind, ErrorCode code, const ferry_tensor_view& tensor, const TensorSpec& spec) {
   const std::span values(static_cast<const Float*>(tensor.data), tensor.bytes / sizeof(Float));
   const auto bad = std::find_if(values.begin(), values.end(), [](Float value) { return !std::isfinite(value); });
   const std::string infinity = *bad > 0 ? "inf" : "-inf";
   const std::string got = std::isnan(*bad) ? "nan" : infinity;
   const Shape index = index_of(static_cast<std::size_t>(bad - values.begin()), shape_of(tensor));
-  throw Error(ErrorCode::bad_input, where_of("input", spec) + "element " + to_string(index) + ": got " + got +
-                                        ", expected a finite number; clean the data");
+  throw Error(code, where_of(kind, spec) + "element " + to_string(index) + ": got " + got + ", expected a finite number; " +
+                        advice(code));
 }
 
-void check_values(const ferry_tensor_view& tensor, const TensorSpec& spec) {
-  if (spec.dtype == DType::boolean) {
-    const std::span bytes(static_cast<const unsigned char*>(tensor.data), tensor.bytes);
-    const auto bad = std::find_if(bytes.begin(), bytes.end(), [](unsigned char byte) { return byte > 1; });
-    if (bad == bytes.end()) return;
-    const Shape index = index_of(static_cast<std::size_t>(bad - bytes.begin()), shape_of(tensor));
-    throw Error(ErrorCode::bad_input, where_of("input", spec) + "element " + to_string(index) + ": got the byte " +
-                                          std::to_string(*bad) + ", expected 0 or 1 for bool; clean the data");
+void check_bools(const char* kind, ErrorCode code, const ferry_tensor_view& tensor, const TensorSpec& spec) {
+  const std::span bytes(static_cast<const unsigned char*>(tensor.data), tensor.bytes);
+  const auto bad = std::find_if(bytes.begin(), bytes.end(), [](unsigned char byte) { return byte > 1; });
+  if (bad == bytes.end()) return;
+  const Shape index = index_of(static_cast<std::size_t>(bad - bytes.begin()), shape_of(tensor));
+  throw Error(code, where_of(kind, spec) + "element " + to_string(index) + ": got the byte " + std::to_string(*bad) +
+                        ", expected 0 or 1 for bool; " + advice(code));
+}
+
+template <typename Float>
+void check_floats(const char* kind, ErrorCode code, const ferry_tensor_view& tensor, const TensorSpec& spec) {
+  if (!spec.allow_nonfinite && !all_finite(tensor)) fail_not_finite<Float>(kind, code, tensor, spec);
+}
+
+void check_values(const char* kind, ErrorCode code, const ferry_tensor_view& tensor, const TensorSpec& spec) {
+  switch (spec.dtype) {
+    case DType::boolean:
+      return check_bools(kind, code, tensor, spec);
+    case DType::uint8:
+    case DType::int8:
+    case DType::int16:
+    case DType::int32:
+    case DType::int64:
+      return;
+    case DType::float32:
+      return check_floats<float>(kind, code, tensor, spec);
+    case DType::float64:
+      return check_floats<double>(kind, code, tensor, spec);
   }
-  if (spec.allow_nonfinite || all_finite(tensor)) return;
-  if (spec.dtype == DType::float32) fail_not_finite<float>(tensor, spec);
-  fail_not_finite<double>(tensor, spec);
 }
 
 // The bytes are there, as many as dtype and shape promise, and aligned.
 void check_storage(const char* kind, ErrorCode code, const ferry_tensor_view& tensor, const TensorSpec& spec) {
-  const std::size_t expected = element_count(shape_of(tensor)) * size_of(spec.dtype);
+  const std::optional<std::size_t> expected = byte_count(spec.dtype, shape_of(tensor));
   if (tensor.bytes != expected) {
     throw Error(code, where_of(kind, spec) + "bytes: got " + std::to_string(tensor.bytes) + ", expected " +
-                          std::to_string(expected) + " for " + std::string(to_string(spec.dtype)) + shape_text(shape_of(tensor)));
+                          (expected ? std::to_string(*expected) : "fewer than 2^63") + " for " +
+                          std::string(to_string(spec.dtype)) + shape_text(shape_of(tensor)));
   }
-  if (expected == 0) return;
+  if (*expected == 0) return;
   if (tensor.data == nullptr || reinterpret_cast<std::uintptr_t>(tensor.data) % size_of(spec.dtype) != 0) {
     throw Error(code, where_of(kind, spec) + "data: got a null or misaligned pointer, expected one aligned to " +
                           std::to_string(size_of(spec.dtype)) + " bytes");
@@ -96,9 +120,20 @@ std::string describe(const TensorSpec& spec) {
 }
 
 bool all_finite(const ferry_tensor_view& tensor) noexcept {
-  if (tensor.dtype == FERRY_FLOAT32) return finite_values<float>(tensor.data, tensor.bytes / sizeof(float));
-  if (tensor.dtype == FERRY_FLOAT64) return finite_values<double>(tensor.data, tensor.bytes / sizeof(double));
-  return true;
+  switch (static_cast<DType>(tensor.dtype)) {
+    case DType::boolean:
+    case DType::uint8:
+    case DType::int8:
+    case DType::int16:
+    case DType::int32:
+    case DType::int64:
+      return true;
+    case DType::float32:
+      return finite_values<float>(tensor.data, tensor.bytes / sizeof(float));
+    case DType::float64:
+      return finite_values<double>(tensor.data, tensor.bytes / sizeof(double));
+  }
+  return false;
 }
 
 ContractChecker::ContractChecker(const Contract& contract) {
@@ -179,18 +214,21 @@ SymbolValues ContractChecker::check_inputs(std::span<const ferry_tensor_view> in
   constexpr Side side{"input", ErrorCode::bad_input};
   SymbolValues symbols = unknown_symbols();
   for (std::size_t i = 0; i < inputs.size(); ++i) check_view(side, inputs_[i], inputs[i], symbols);
-  for (std::size_t i = 0; i < inputs.size(); ++i) check_values(inputs[i], *inputs_[i].spec);
+  for (std::size_t i = 0; i < inputs.size(); ++i) check_values(side.kind, side.code, inputs[i], *inputs_[i].spec);
   return symbols;
 }
 
 void ContractChecker::check_output(std::size_t index, const ferry_tensor_view& output, SymbolValues& symbols) const {
-  check_view({"output", ErrorCode::mismatch}, outputs_[index], output, symbols);
+  constexpr Side side{"output", ErrorCode::mismatch};
+  check_view(side, outputs_[index], output, symbols);
+  check_values(side.kind, side.code, output, *outputs_[index].spec);
 }
 
 void ContractChecker::check_view(Side side, const CompiledSpec& compiled, const ferry_tensor_view& tensor,
                                  SymbolValues& symbols) const {
   const TensorSpec& spec = *compiled.spec;
-  if (tensor.dtype < FERRY_BOOL || tensor.dtype > FERRY_FLOAT64) {
+  const std::optional<DType> dtype = find_dtype(tensor.dtype);
+  if (!dtype) {
     throw Error(side.code, where_of(side.kind, spec) + "dtype: got the number " + std::to_string(tensor.dtype) +
                                ", expected one of FERRY_BOOL to FERRY_FLOAT64");
   }
@@ -198,7 +236,7 @@ void ContractChecker::check_view(Side side, const CompiledSpec& compiled, const 
     throw Error(side.code,
                 where_of(side.kind, spec) + "rank: got " + std::to_string(tensor.rank) + ", expected 0 to 8 dims in shape");
   }
-  check_header(side, compiled, static_cast<DType>(tensor.dtype), shape_of(tensor), symbols);
+  check_header(side, compiled, *dtype, shape_of(tensor), symbols);
   check_storage(side.kind, side.code, tensor, spec);
 }
 

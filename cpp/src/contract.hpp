@@ -33,7 +33,8 @@ class ContractChecker {
   // Every input, in contract order: header, bytes, and finite values. Returns the symbols' values. Throws Error(bad_input).
   [[nodiscard]] SymbolValues check_inputs(std::span<const ferry_tensor_view> inputs) const;
 
-  // An engine's output `index` after a run with `symbols`, which are all known. Throws Error(mismatch).
+  // An engine's output `index` after a run with `symbols`, which are all known: header, bytes, and finite values. Throws
+  // Error(mismatch).
   void check_output(std::size_t index, const ferry_tensor_view& output, SymbolValues& symbols) const;
 
   // The value of the batch symbol N, or -1 where the contract has none.
@@ -73,7 +74,7 @@ class ContractChecker {
 // `uint8[N,8,8]`
 [[nodiscard]] std::string describe(const TensorSpec& spec);
 
-// Whether every float of the view is finite; true for other dtypes.
+// Whether every number of the view, whose dtype and bytes have been checked, is finite.
 [[nodiscard]] bool all_finite(const ferry_tensor_view& tensor) noexcept;
 
 [[nodiscard]] inline std::span<const std::int64_t> shape_of(const ferry_tensor_view& tensor) noexcept {

@@ -152,7 +152,7 @@ const std::string& Node::string(const Pattern& pattern) const {
   return value_->get_ref<const std::string&>();
 }
 
-const std::string& Node::one_of(std::initializer_list<std::string_view> words) const {
+const std::string& Node::one_of(std::span<const std::string_view> words) const {
   std::string expected = "one of";
   for (const std::string_view word : words) {
     if (value_->is_string() && value_->get_ref<const std::string&>() == word) return value_->get_ref<const std::string&>();

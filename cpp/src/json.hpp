@@ -7,6 +7,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -43,7 +44,10 @@ class Node {
   [[nodiscard]] bool is_string() const noexcept { return value_->is_string(); }
   [[nodiscard]] const std::string& string() const;
   [[nodiscard]] const std::string& string(const Pattern& pattern) const;
-  [[nodiscard]] const std::string& one_of(std::initializer_list<std::string_view> words) const;
+  [[nodiscard]] const std::string& one_of(std::initializer_list<std::string_view> words) const {
+    return one_of(std::span(words.begin(), words.size()));
+  }
+  [[nodiscard]] const std::string& one_of(std::span<const std::string_view> words) const;
   [[nodiscard]] std::int64_t integer(std::int64_t min = 0, std::int64_t max = limits::max_integer) const;
   [[nodiscard]] double number() const;
   [[nodiscard]] bool boolean() const;

@@ -4,8 +4,11 @@
 #include <array>
 #include <optional>
 
+#include "dtype.hpp"
 #include "json.hpp"
+#include "kinds/kind.hpp"
 #include "limits.hpp"
+#include "reference.hpp"
 
 namespace ferry {
 
@@ -91,12 +94,21 @@ Files parse_files(const Node& object) {
   return files;
 }
 
-DType parse_dtype(const Node& node) {
-  const std::string& name = node.one_of({"bool", "uint8", "int8", "int16", "int32", "int64", "float32", "float64"});
-  for (std::int32_t i = 0; i < static_cast<std::int32_t>(DType::float64); ++i) {
-    if (to_string(static_cast<DType>(i)) == name) return static_cast<DType>(i);
+// One of a closed set of names: the enumerators from `first`, each after the other.
+template <typename Enum, typename Next, typename Name>
+Enum parse_enumerator(const Node& node, Enum first, Next next, Name name_of) {
+  std::vector<std::string_view> names;
+  std::vector<Enum> values;
+  for (std::optional<Enum> value = first; value; value = next(*value)) {
+    values.push_back(*value);
+    names.push_back(name_of(*value));
   }
-  return DType::float64;
+  const auto found = std::ranges::find(names, node.one_of(names));
+  return values[static_cast<std::size_t>(found - names.begin())];
+}
+
+DType parse_dtype(const Node& node) {
+  return parse_enumerator(node, DType::boolean, next_dtype, [](DType dtype) { return to_string(dtype); });
 }
 
 std::vector<Dim> parse_shape(const Node& node) {
@@ -132,8 +144,8 @@ TensorSpec parse_spec(const Node& node) {
   spec.range = parse_range(node["range"]);
   if (const Node unit = node["unit"]; !unit.is_null()) spec.unit = unit.string();
   spec.allow_nonfinite = node["allow_nonfinite"].boolean();
-  const bool is_float = spec.dtype == DType::float32 || spec.dtype == DType::float64;
-  if (spec.allow_nonfinite && !is_float) node["allow_nonfinite"].fail("false for dtype " + std::string(to_string(spec.dtype)));
+  if (spec.allow_nonfinite && !is_float(spec.dtype))
+    node["allow_nonfinite"].fail("false for dtype " + std::string(to_string(spec.dtype)));
   return spec;
 }
 
@@ -180,9 +192,7 @@ Golden parse_golden(const Node& node) {
 }
 
 ToleranceKind parse_kind(const Node& node) {
-  const std::string& kind = node.one_of({"bits", "absolute", "label"});
-  if (kind == "bits") return ToleranceKind::bits;
-  return kind == "label" ? ToleranceKind::label : ToleranceKind::absolute;
+  return parse_enumerator(node, ToleranceKind::bits, next_kind, [](ToleranceKind kind) { return kind_of(kind).name(); });
 }
 
 Tolerance parse_tolerance(const Node& node) {
@@ -192,19 +202,13 @@ Tolerance parse_tolerance(const Node& node) {
   row.device = node["device"].one_of({"cpu", "cuda"});
   row.output = node["output"].string(tensor_name);
   row.numerics = node["numerics"].one_of({"golden", "any"});
-  row.reference = node["reference"].one_of({"float32", "float64"}) == "float32" ? Reference::float32 : Reference::float64;
+  row.reference = parse_enumerator(node["reference"], Reference::float32, next_reference, [](Reference r) { return name_of(r); });
   row.kind = parse_kind(node["kind"]);
   row.bound = node["bound"].number();
   row.reason = node["reason"].string(text_not_empty);
   if (!(row.bound >= 0)) node["bound"].fail("0 or more");
-  if (row.kind == ToleranceKind::bits) {
-    if (row.reference != Reference::float32) node["reference"].fail("float32 for kind bits");
-    if (row.bound != 0) node["bound"].fail("0 for kind bits");
-  }
   if (const Node scores = node["scores"]; !scores.is_null()) row.scores = scores.string(tensor_name);
-  if (row.kind == ToleranceKind::label && row.reference != Reference::float64) node["reference"].fail("float64 for kind label");
-  if ((row.kind == ToleranceKind::label) != row.scores.has_value())
-    node["scores"].fail("the name of an output for kind label, null for the others");
+  if (const auto problem = kind_of(row.kind).row_problem(row)) node[problem->key].fail(problem->expected);
   return row;
 }
 

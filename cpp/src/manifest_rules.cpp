@@ -4,6 +4,7 @@
 #include <set>
 #include <tuple>
 
+#include "kinds/kind.hpp"
 #include "manifest.hpp"
 #include "text.hpp"
 
@@ -157,8 +158,7 @@ class Rules {
     for (std::size_t i = 0; i < manifest_->tolerances.size(); ++i) {
       const Tolerance& row = manifest_->tolerances[i];
       if (!outputs.contains(row.output)) fail(at("tolerances", i, "output"), row.output, "an output of the contract");
-      if (row.scores) check_scores(row, *row.scores, i);
-      check_bound(row, i);
+      check_row(row, i);
       if (!rows.emplace(row.engine, row.device, row.output, row.numerics).second) {
         fail(at("tolerances", i, ""), "a second row for its engine, device, output and numerics", "one");
       }
@@ -171,42 +171,11 @@ class Rules {
     }
   }
 
-  void check_scores(const Tolerance& row, const std::string& name_of_scores, std::size_t index) const {
-    const auto find = [this](const std::string& name) {
-      return std::ranges::find(manifest_->contract.outputs, name, &TensorSpec::name);
-    };
-    const auto label = find(row.output);
-    if (label->dtype == DType::boolean || is_float(*label))
-      fail(at("tolerances", index, "kind"), "label for " + std::string(to_string(label->dtype)), "an integer output");
-    const auto scores = find(name_of_scores);
-    if (scores == manifest_->contract.outputs.end() || !is_float(*scores) || !class_axis(*scores, *label))
-      fail(at("tolerances", index, "scores"), name_of_scores, "a float output whose shape is the label's and one dim more");
+  // A row that was changed by hand contradicts what stands beside it.
+  void check_row(const Tolerance& row, std::size_t index) const {
+    if (const auto problem = kind_of(row.kind).bundle_problem(row, *manifest_))
+      fail(at("tolerances", index, problem->key), problem->got, problem->expected);
   }
-
-  // A bound that was changed by hand contradicts what stands beside it.
-  void check_bound(const Tolerance& row, std::size_t index) const {
-    const std::string key = at("tolerances", index, "bound");
-    if (row.scores) {  // kind label
-      const Tolerance* scores = find_any_row(row, *row.scores);
-      if (scores == nullptr || row.bound != 2 * scores->bound)
-        fail(key, text::short_number(row.bound), "twice the bound of " + *row.scores + " on the same engine and device");
-    } else if (row.bound != 0) {
-      const auto output = std::ranges::find(manifest_->contract.outputs, row.output, &TensorSpec::name);
-      if (!is_float(*output)) fail(key, text::short_number(row.bound), "0 for " + std::string(to_string(output->dtype)));
-      if (row.reason.find(text::short_number(row.bound)) == std::string::npos)
-        fail(at("tolerances", index, "reason"), "a reason for another bound", "one that names " + text::short_number(row.bound));
-    }
-  }
-
-  [[nodiscard]] const Tolerance* find_any_row(const Tolerance& like, const std::string& output) const {
-    const auto& rows = manifest_->tolerances;
-    const auto row = std::ranges::find_if(rows, [&](const Tolerance& other) {
-      return other.engine == like.engine && other.device == like.device && other.output == output && other.numerics == "any";
-    });
-    return row == rows.end() ? nullptr : &*row;
-  }
-
-  static bool is_float(const TensorSpec& spec) noexcept { return spec.dtype == DType::float32 || spec.dtype == DType::float64; }
 
   const Manifest* manifest_;
   const std::string* where_;

@@ -1,28 +1,45 @@
 // The header of a .npy file: a Python dict literal with the keys descr, fortran_order and shape.
 #include <algorithm>
-#include <array>
 #include <limits>
 
+#include "dtype.hpp"
 #include "limits.hpp"
 #include "npy.hpp"
+#include "shape.hpp"
 #include "text.hpp"
 
 namespace ferry::npy {
 
 namespace {
 
-struct Descr {
-  std::string_view text;
-  DType dtype;
-};
-constexpr std::array<Descr, 8> descrs = {{{"|b1", DType::boolean},
-                                          {"|u1", DType::uint8},
-                                          {"|i1", DType::int8},
-                                          {"<i2", DType::int16},
-                                          {"<i4", DType::int32},
-                                          {"<i8", DType::int64},
-                                          {"<f4", DType::float32},
-                                          {"<f8", DType::float64}}};
+std::string_view descr_of(DType dtype) noexcept {
+  switch (dtype) {
+    case DType::boolean:
+      return "|b1";
+    case DType::uint8:
+      return "|u1";
+    case DType::int8:
+      return "|i1";
+    case DType::int16:
+      return "<i2";
+    case DType::int32:
+      return "<i4";
+    case DType::int64:
+      return "<i8";
+    case DType::float32:
+      return "<f4";
+    case DType::float64:
+      return "<f8";
+  }
+  return "unknown";
+}
+
+std::string every_descr() {
+  std::string text;
+  for (std::optional<DType> dtype = DType::boolean; dtype; dtype = next_dtype(*dtype))
+    (text += text.empty() ? "" : " ") += descr_of(*dtype);
+  return text;
+}
 
 constexpr std::string_view spaces = " \t\n\r\f";
 
@@ -42,7 +59,7 @@ class DictParser {
     skip_spaces();
     if (!rest_.empty()) fail("'" + text::printable(rest_) + "' after the dict", "only padding");
     if (!descr_ || !fortran_ || !shape_) fail("too few keys", "descr, fortran_order and shape");
-    if (*fortran_ && shape_->size() > 1) fail("Fortran order", "C order; write it with numpy.ascontiguousarray");
+    if (*fortran_) fail("Fortran order", "C order; write it with numpy.ascontiguousarray");
     return {*descr_, std::move(*shape_)};
   }
 
@@ -65,12 +82,10 @@ class DictParser {
     skip_spaces();
     if (rest_.starts_with('[')) fail("a structured dtype", "a plain number dtype");
     const std::string_view descr = quoted();
-    for (const Descr& known : descrs) {
-      if (known.text == descr) return known.dtype;
-    }
+    if (const auto known = find_dtype([descr](DType dtype) { return descr_of(dtype) == descr; })) return *known;
     const bool object = descr.find('O') != std::string_view::npos;
     fail(object ? "objects (a pickle)" : "dtype '" + text::printable(descr) + "'",
-         "one of |b1 |u1 |i1 <i2 <i4 <i8 <f4 <f8; convert with numpy.astype");
+         "one of " + every_descr() + "; convert with numpy.astype");
   }
 
   bool parse_bool() {
@@ -145,13 +160,11 @@ class DictParser {
   std::optional<Shape> shape_;
 };
 
+// Dims of 0 count as 1: NumPy refuses (2^63, 0) too, though it has no elements.
 bool fits_in_memory(const Header& header) {
-  try {
-    return element_count(header.shape) <=
-           static_cast<std::size_t>(std::numeric_limits<std::ptrdiff_t>::max()) / size_of(header.dtype);
-  } catch (const Error&) {
-    return false;  // the product overflows
-  }
+  Shape shape = header.shape;
+  std::ranges::replace(shape, 0, 1);
+  return byte_count(header.dtype, shape).has_value();
 }
 
 }  // namespace
@@ -167,7 +180,7 @@ std::string header_bytes(const Header& header, std::size_t min_size) {
   constexpr std::size_t prefix = 10;  // magic, version, two bytes of length
   constexpr std::size_t alignment = 64;
   std::string dict = "{'descr': '";
-  dict += std::find_if(descrs.begin(), descrs.end(), [&](const Descr& d) { return d.dtype == header.dtype; })->text;
+  dict += descr_of(header.dtype);
   dict += "', 'fortran_order': False, 'shape': (";
   for (const std::int64_t dim : header.shape) dict += std::to_string(dim) + (header.shape.size() == 1 ? "," : ", ");
   if (header.shape.size() > 1) dict.resize(dict.size() - 2);

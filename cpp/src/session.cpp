@@ -14,15 +14,31 @@ Session::Session(Session&&) noexcept = default;
 Session& Session::operator=(Session&&) noexcept = default;
 Session::~Session() = default;
 
-NamedTensors Session::run(const NamedTensors& inputs) const { return state_->runner.run(views_of(inputs)); }
+namespace {
 
-std::vector<std::int64_t> Session::run_direct(const NamedTensors& inputs, std::size_t calls) const {
-  return state_->runner.run_direct(views_of(inputs), calls);
+// What is left of a session that was moved from: nothing.
+template <typename State>
+const Runner& runner_of(const State& state) {
+  if (state != nullptr) return state->runner;
+  throw Error(ErrorCode::usage, "session: got one that was moved from, expected an open one");
 }
 
-const std::string& Session::engine() const noexcept { return state_->runner.engine(); }
-const std::string& Session::device() const noexcept { return state_->runner.device(); }
-const std::string& Session::runtime() const noexcept { return state_->runner.runtime(); }
-const std::string& Session::numerics() const noexcept { return state_->runner.numerics(); }
+const std::string& empty_text() noexcept {
+  static const std::string text;
+  return text;
+}
+
+}  // namespace
+
+NamedTensors Session::run(const NamedTensors& inputs) const { return runner_of(state_).run(views_of(inputs)); }
+
+std::vector<std::int64_t> Session::run_direct(const NamedTensors& inputs, std::size_t calls) const {
+  return runner_of(state_).run_direct(views_of(inputs), calls);
+}
+
+const std::string& Session::engine() const noexcept { return state_ == nullptr ? empty_text() : state_->runner.engine(); }
+const std::string& Session::device() const noexcept { return state_ == nullptr ? empty_text() : state_->runner.device(); }
+const std::string& Session::runtime() const noexcept { return state_ == nullptr ? empty_text() : state_->runner.runtime(); }
+const std::string& Session::numerics() const noexcept { return state_ == nullptr ? empty_text() : state_->runner.numerics(); }
 
 }  // namespace ferry

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <ferry/ferry.hpp>
+#include <optional>
 #include <span>
 
 namespace ferry {
@@ -18,5 +19,8 @@ namespace ferry {
   }
   return index;
 }
+
+// Bytes of a tensor; empty where a dim is negative, the dtype none, or they are 2^63 or more.
+[[nodiscard]] std::optional<std::size_t> byte_count(DType dtype, std::span<const std::int64_t> shape) noexcept;
 
 }  // namespace ferry

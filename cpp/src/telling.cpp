@@ -24,8 +24,20 @@ std::vector<double> widen(const Tensor& tensor) {
 
 // The values of a float tensor; none of another dtype.
 std::vector<double> values_of(const Tensor& tensor) {
-  if (tensor.dtype() == DType::float32) return widen<float>(tensor);
-  return tensor.dtype() == DType::float64 ? widen<double>(tensor) : std::vector<double>();
+  switch (tensor.dtype()) {
+    case DType::float32:
+      return widen<float>(tensor);
+    case DType::float64:
+      return widen<double>(tensor);
+    case DType::boolean:
+    case DType::uint8:
+    case DType::int8:
+    case DType::int16:
+    case DType::int32:
+    case DType::int64:
+      return {};
+  }
+  return {};
 }
 
 double larger(double most, double value) noexcept { return std::isfinite(value) ? std::max(most, std::abs(value)) : most; }

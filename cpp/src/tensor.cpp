@@ -1,36 +1,67 @@
 #include <ferry/ferry.hpp>
 
-#include <array>
+#include <algorithm>
 #include <limits>
+
+#include "shape.hpp"
 
 namespace ferry {
 
 namespace {
 
-struct DTypeInfo {
-  std::string_view name;
-  std::size_t size;
-};
-// In the order of DType.
-constexpr std::array<DTypeInfo, 8> dtypes = {
-    {{"bool", 1}, {"uint8", 1}, {"int8", 1}, {"int16", 2}, {"int32", 4}, {"int64", 8}, {"float32", 4}, {"float64", 8}}};
-
-std::size_t byte_count(DType dtype, std::span<const std::int64_t> shape) {
-  const std::size_t count = element_count(shape);
-  if (count > static_cast<std::size_t>(std::numeric_limits<std::ptrdiff_t>::max()) / size_of(dtype)) {
+std::size_t require_bytes(DType dtype, const Shape& shape) {
+  if (size_of(dtype) == 0) {
     throw Error(ErrorCode::bad_input,
-                "shape: got " + to_string(Shape(shape.begin(), shape.end())) + ", expected one that fits in memory");
+                "dtype: got the number " + std::to_string(static_cast<std::int32_t>(dtype)) + ", expected one of ferry::DType");
   }
-  return count * size_of(dtype);
+  static_cast<void>(element_count(shape));  // names a negative dim
+  if (const auto bytes = byte_count(dtype, shape)) return *bytes;
+  throw Error(ErrorCode::bad_input, "shape: got " + to_string(shape) + ", expected one that fits in memory");
 }
 
 }  // namespace
 
 std::string_view version() noexcept { return FERRY_VERSION; }
 
-std::string_view to_string(DType dtype) noexcept { return dtypes[static_cast<std::size_t>(dtype)].name; }
+std::string_view to_string(DType dtype) noexcept {
+  switch (dtype) {
+    case DType::boolean:
+      return "bool";
+    case DType::uint8:
+      return "uint8";
+    case DType::int8:
+      return "int8";
+    case DType::int16:
+      return "int16";
+    case DType::int32:
+      return "int32";
+    case DType::int64:
+      return "int64";
+    case DType::float32:
+      return "float32";
+    case DType::float64:
+      return "float64";
+  }
+  return "unknown dtype";
+}
 
-std::size_t size_of(DType dtype) noexcept { return dtypes[static_cast<std::size_t>(dtype)].size; }
+std::size_t size_of(DType dtype) noexcept {
+  switch (dtype) {
+    case DType::boolean:
+    case DType::uint8:
+    case DType::int8:
+      return 1;
+    case DType::int16:
+      return 2;
+    case DType::int32:
+    case DType::float32:
+      return 4;
+    case DType::int64:
+    case DType::float64:
+      return 8;
+  }
+  return 0;
+}
 
 std::string to_string(const Shape& shape) {
   std::string text = "[";
@@ -59,10 +90,22 @@ std::size_t element_count(std::span<const std::int64_t> shape) {
   return count;
 }
 
-Tensor::Tensor(DType dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape)), data_(byte_count(dtype_, shape_)) {}
+std::optional<std::size_t> byte_count(DType dtype, std::span<const std::int64_t> shape) noexcept {
+  constexpr auto most = static_cast<std::size_t>(std::numeric_limits<std::ptrdiff_t>::max());
+  if (size_of(dtype) == 0 || std::ranges::any_of(shape, [](std::int64_t dim) { return dim < 0; })) return std::nullopt;
+  if (std::ranges::find(shape, 0) != shape.end()) return 0;
+  std::size_t bytes = size_of(dtype);
+  for (const std::int64_t dim : shape) {
+    if (bytes > most / static_cast<std::size_t>(dim)) return std::nullopt;
+    bytes *= static_cast<std::size_t>(dim);
+  }
+  return bytes;
+}
+
+Tensor::Tensor(DType dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape)), data_(require_bytes(dtype_, shape_)) {}
 
 Tensor Tensor::copy(DType dtype, Shape shape, std::span<const std::byte> bytes) {
-  const std::size_t expected = byte_count(dtype, shape);
+  const std::size_t expected = require_bytes(dtype, shape);
   if (bytes.size() != expected) {
     throw Error(ErrorCode::bad_input, "tensor: got " + std::to_string(bytes.size()) + " bytes, expected " +
                                           std::to_string(expected) + " for " + std::string(to_string(dtype)) + to_string(shape));

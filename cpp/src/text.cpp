@@ -1,10 +1,10 @@
 #include "text.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
-#include <cstdio>
 #include <system_error>
 
 namespace ferry::text {
@@ -35,9 +35,45 @@ std::size_t sequence_length(std::string_view text) noexcept {
   return 0;
 }
 
-void append_hex(std::string& out, unsigned char byte) {
-  out += hex_digits[byte >> 4U];
-  out += hex_digits[byte & 15U];
+// Of the UTF-8 sequence of that length at the start of `text`.
+char32_t code_point(std::string_view text, std::size_t length) noexcept {
+  constexpr std::array<unsigned, 5> first_bits = {0, 0x7F, 0x1F, 0x0F, 0x07};
+  char32_t point = static_cast<unsigned char>(text[0]) & first_bits.at(length);
+  for (std::size_t i = 1; i < length; ++i) point = (point << 6U) | (static_cast<unsigned char>(text[i]) & 0x3FU);
+  return point;
+}
+
+struct Range {
+  char32_t first;
+  char32_t last;
+};
+// Control characters; marks without width and those that turn the direction of writing; separators of lines and paragraphs;
+// tags. python/torchferry/bundle/printable.py has the same.
+constexpr std::array<Range, 9> unsafe = {{{0x00, 0x1F},
+                                          {0x7F, 0x9F},
+                                          {0x061C, 0x061C},
+                                          {0x200B, 0x200F},
+                                          {0x2028, 0x202E},
+                                          {0x2060, 0x206F},
+                                          {0xFEFF, 0xFEFF},
+                                          {0xFFF9, 0xFFFB},
+                                          {0xE0000, 0xE007F}}};
+
+bool is_unsafe(char32_t point) noexcept {
+  return std::ranges::any_of(unsafe, [point](Range range) { return point >= range.first && point <= range.last; });
+}
+
+// `\xNN`, `\uNNNN` or `\UNNNNNNNN`.
+void append_escape(std::string& out, char letter, char32_t value, int digits) {
+  out += '\\';
+  out += letter;
+  for (int digit = digits - 1; digit >= 0; --digit) out += hex_digits[(value >> (4U * static_cast<unsigned>(digit))) & 15U];
+}
+
+void append_printable_escape(std::string& out, char32_t point) {
+  if (point < 0x100) return append_escape(out, 'x', point, 2);
+  if (point < 0x10000) return append_escape(out, 'u', point, 4);
+  append_escape(out, 'U', point, 8);
 }
 
 void append_json_ascii(std::string& out, char c) {
@@ -59,11 +95,24 @@ void append_json_ascii(std::string& out, char c) {
       break;
     default:
       if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
-        out += "\\u00";
-        append_hex(out, static_cast<unsigned char>(c));
+        append_escape(out, 'u', static_cast<unsigned char>(c), 4);
       } else {
         out += c;
       }
+  }
+}
+
+// One character of a JSON document: `\uNNNN`, in two halves beyond U+FFFF, where a terminal would act on it.
+void append_json_safe(std::string& out, std::string_view character) {
+  const char32_t point =
+      character.size() == 1 ? static_cast<unsigned char>(character[0]) : code_point(character, character.size());
+  if (point == '\n' || !is_unsafe(point)) {
+    out += character;
+  } else if (point < 0x10000) {
+    append_escape(out, 'u', point, 4);
+  } else {
+    append_escape(out, 'u', 0xD800 + ((point - 0x10000) >> 10U), 4);
+    append_escape(out, 'u', 0xDC00 + ((point - 0x10000) & 0x3FFU), 4);
   }
 }
 
@@ -84,10 +133,15 @@ void append_number(std::string& out, Float value) {
 
 }  // namespace
 
-std::string short_number(double value) {
+std::string short_number(double value, int digits) {
+  std::array<char, 64> buffer{};
+  const auto result = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, std::chars_format::general, digits);
+  return {buffer.data(), result.ptr};
+}
+
+std::string exact_number(double value) {
   std::array<char, 32> buffer{};
-  std::snprintf(buffer.data(), buffer.size(), "%.3g", value);
-  return buffer.data();
+  return {buffer.data(), std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr};
 }
 
 bool is_utf8(std::string_view text) noexcept {
@@ -104,18 +158,35 @@ std::string printable(std::string_view raw, std::size_t max_bytes) {
   while (!raw.empty()) {
     if (out.size() >= max_bytes) return out + "...";
     const std::size_t length = sequence_length(raw);
-    const auto first = static_cast<unsigned char>(raw.front());
-    // U+0080 to U+009F are control characters too: C2 80 to C2 9F.
-    const bool control =
-        first < 0x20 || first == 0x7F || (first == 0xC2 && length == 2 && (static_cast<unsigned char>(raw[1]) < 0xA0));
-    if (length == 0 || control) {
-      out += "\\x";
-      append_hex(out, first);
-      raw.remove_prefix(1);
+    if (length == 0) {
+      append_escape(out, 'x', static_cast<unsigned char>(raw.front()), 2);
+    } else if (const char32_t point = code_point(raw, length); is_unsafe(point)) {
+      append_printable_escape(out, point);
     } else {
       out += raw.substr(0, length);
-      raw.remove_prefix(length);
     }
+    raw.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return out;
+}
+
+std::string printable_lines(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    out += printable(text.substr(0, end), std::string::npos);
+    if (end < text.size()) out += '\n';
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return out;
+}
+
+std::string json_safe(std::string_view document) {
+  std::string out;
+  while (!document.empty()) {
+    const std::size_t length = std::max<std::size_t>(sequence_length(document), 1);
+    append_json_safe(out, document.substr(0, length));
+    document.remove_prefix(length);
   }
   return out;
 }
@@ -127,7 +198,7 @@ void append_json_string(std::string& out, std::string_view text) {
     if (length == 1) {
       append_json_ascii(out, text.front());
     } else {
-      out += length == 0 ? replacement : text.substr(0, length);
+      append_json_safe(out, length == 0 ? replacement : text.substr(0, length));
     }
     text.remove_prefix(length == 0 ? 1 : length);
   }

@@ -6,8 +6,16 @@
 
 namespace ferry::text {
 
-// `raw` as one line: control characters become \xNN, and more than `max_bytes` are cut with "...".
+// `raw` as one line: what a terminal would act on, such as control characters, new lines and marks that turn the direction of
+// writing, becomes \xNN, \uNNNN or \UNNNNNNNN. More than `max_bytes` are cut with "...". The one way by which text from a bundle
+// or a file reaches a terminal, CSV or HTML.
 [[nodiscard]] std::string printable(std::string_view raw, std::size_t max_bytes = 1000);
+
+// The same of every line; the new lines stay.
+[[nodiscard]] std::string printable_lines(std::string_view text);
+
+// The same JSON with \uNNNN for what a terminal would act on; new lines between its tokens stay.
+[[nodiscard]] std::string json_safe(std::string_view document);
 
 // Appends `text` as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD, so the result is always valid JSON.
 void append_json_string(std::string& out, std::string_view text);
@@ -17,8 +25,10 @@ void append_json_string(std::string& out, std::string_view text);
 void append_json_number(std::string& out, float value);
 void append_json_number(std::string& out, double value);
 
-// Three significant digits, as printf's %.3g and Python's .3g write them.
-[[nodiscard]] std::string short_number(double value);
+// As printf's %.*g in the C locale and Python's .3g write it, whatever the locale of the process.
+[[nodiscard]] std::string short_number(double value, int digits = 3);
+// The shortest decimal that reads back to the same value.
+[[nodiscard]] std::string exact_number(double value);
 
 // True for UTF-8 as RFC 3629 has it: no overlong forms, no surrogates.
 [[nodiscard]] bool is_utf8(std::string_view text) noexcept;

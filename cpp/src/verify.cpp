@@ -2,8 +2,10 @@
 #include <algorithm>
 #include <ferry/ferry.hpp>
 
+#include "kinds/kind.hpp"
 #include "limits.hpp"
 #include "manifest.hpp"
+#include "reference.hpp"
 #include "telling.hpp"
 #include "text.hpp"
 
@@ -72,7 +74,7 @@ double largest_bound(const Bundle& bundle, const std::vector<Replayed>& cases, c
 // Nothing is proven within a bound, of whatever engine, that was loosened beyond all rounding.
 void require_telling(const Bundle& bundle, const std::vector<Replayed>& cases) {
   for (const Tolerance& row : bundle.manifest().tolerances) {
-    if (row.kind != ToleranceKind::absolute) continue;
+    if (!kind_of(row.kind).is_limited()) continue;
     if (const double largest = largest_bound(bundle, cases, row); !(row.bound <= largest))
       throw Error(ErrorCode::format, name_of(bundle) + ": tolerances: " + row.engine + " " + row.device + " " + row.output +
                                          ": bound: got " + text::short_number(row.bound) + ", expected at most " +
@@ -85,7 +87,7 @@ void require_telling(const Bundle& bundle, const std::vector<Replayed>& cases) {
 Verdict judge(const Bundle& bundle, const Session& session, const Replayed& item, const NamedTensors& outputs,
               const TensorSpec& spec) {
   const Tolerance& row = tolerance_for(bundle, session, spec.name);
-  const NamedTensors& golden = row.reference == Reference::float32 ? item.float32 : item.float64;
+  const NamedTensors& golden = choose(row.reference, item.float32, item.float64);
   return compare(outputs.find(spec.name), golden[spec.name], row, spec.allow_nonfinite,
                  golden_scores(bundle, spec, row, item.float64));
 }

@@ -227,4 +227,22 @@ TEST(Bundle, AGoldenFileThatIsNoNpyIsAFormatError) {
   EXPECT_EQ(failure_of([&] { static_cast<void>(bundle.read_tensors(bundle.manifest().golden.cases[0].inputs)); }).code, 3);
 }
 
+TEST(Bundle, OneThatWasNeverOpenedIsEmpty) {
+  const ferry::Bundle empty;
+  EXPECT_TRUE(empty.folder().empty());
+  EXPECT_TRUE(empty.manifest().artifacts.empty());
+  EXPECT_TRUE(empty.contract().inputs.empty());
+  EXPECT_TRUE(empty.manifest_json().empty());
+  EXPECT_EQ(empty.find_artifact("toy"), nullptr);
+  EXPECT_NE(failure_of([&] { static_cast<void>(empty.read({"model.toy", 1, std::string(64, '0')})); }).code, 0);
+}
+
+TEST(Bundle, OneThatWasMovedFromKeepsWhatItHad) {
+  const ToyBundle toy;
+  ferry::Bundle first = toy.open();
+  const ferry::Bundle second = std::move(first);
+  EXPECT_EQ(second.manifest().name, "toy");
+  EXPECT_EQ(first.manifest().name, "toy");  // NOLINT(bugprone-use-after-move): that it is defined is the test
+}
+
 }  // namespace

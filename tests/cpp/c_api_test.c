@@ -58,6 +58,12 @@ static void check_refusals(const ferry_bundle* bundle, const ferry_session* sess
   CHECK(ferry_session_run(session, NULL, 1, &outputs) == FERRY_USAGE);
   CHECK(ferry_session_run(NULL, &x, 1, &outputs) == FERRY_USAGE);
 
+  const float large[3] = {1, 2, 3e38F}; /* doubled, it is infinite, which the contract does not allow */
+  const ferry_tensor_view overflowing = {"x", FERRY_FLOAT32, 2, shape, large, sizeof large};
+  CHECK(ferry_session_run(session, &overflowing, 1, &outputs) == FERRY_MISMATCH);
+  CHECK(outputs == NULL);
+  CHECK(strstr(ferry_last_error(), "output scaled: element [0,2]: got inf") != NULL);
+
   ferry_session* other = NULL;
   CHECK(ferry_session_open(bundle, "absent", "cpu", 1, &other) == FERRY_UNAVAILABLE);
   CHECK(ferry_session_open(bundle, "toy", "cuda:0", 1, &other) == FERRY_UNAVAILABLE);

@@ -133,6 +133,19 @@ TEST(Contract, ABoolIsZeroOrOne) {
   EXPECT_EQ(failure.text, "input flag: element []: got the byte 2, expected 0 or 1 for bool; clean the data");
 }
 
+TEST(Contract, AViewWhoseSizeWrapsAroundIsRefused) {
+  Contract rules;
+  rules.inputs = {{"x", DType::float32, {std::string("N"), std::int64_t{2}}, std::nullopt, std::nullopt, false}};
+  rules.symbols = {{"N", {0, std::nullopt}}};
+  const ContractChecker checker(rules);
+  const std::array<std::int64_t, 2> shape{(std::int64_t{1} << 61) + 1, 2};  // 2^64 + 8 bytes
+  const std::array<float, 2> data{};
+  const ferry_tensor_view view{"x", FERRY_FLOAT32, 2, shape.data(), data.data(), sizeof data};
+  const Failure failure = failure_of([&] { static_cast<void>(checker.check_inputs(std::span(&view, 1))); });
+  EXPECT_EQ(failure.code, 7);
+  EXPECT_EQ(failure.text, "input x: bytes: got 8, expected fewer than 2^63 for float32[2305843009213693953,2]");
+}
+
 // What only the C ABI can send.
 class ForeignViews : public testing::Test {
  protected:

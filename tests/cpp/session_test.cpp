@@ -84,6 +84,40 @@ TEST(Session, RefusesBadInputBeforeTheEngineSeesIt) {
   EXPECT_EQ(calls_of(session), before + 1);
 }
 
+TEST(Session, AnOutputThatTheContractDoesNotAllowIsAMismatchWithItsPlace) {
+  const ToyBundle toy;  // doubles: 3e38 becomes infinite
+  const Session session = open_session(toy);
+  const Tensor x = Tensor::from<float>({2, 3}, {1, 2, 3, 4, -3e38F, 3e38F});
+  const Failure failure = failure_of([&] { static_cast<void>(session.run({{"x", x}})); });
+  EXPECT_EQ(failure.code, 1);
+  EXPECT_EQ(failure.text,
+            "output scaled: element [1,1]: got -inf, expected a finite number; the model does not keep its contract for this "
+            "input");
+}
+
+TEST(Session, AnOutputMayBeInfiniteWhereTheContractAllowsIt) {
+  ToyBundle toy;
+  toy.manifest["contract"]["outputs"][0]["allow_nonfinite"] = true;
+  toy.write_manifest();
+  const NamedTensors outputs = open_session(toy).run({{"x", Tensor::from<float>({1, 3}, {1, 2, 3e38F})}});
+  EXPECT_TRUE(std::isinf(outputs["scaled"].as<float>()[2]));
+}
+
+TEST(Session, OneThatWasMovedFromHasNoEngine) {
+  const ToyBundle toy;
+  Session session = open_session(toy);
+  const Session moved = std::move(session);
+  EXPECT_EQ(moved.engine(), "toy");
+  EXPECT_EQ(session.engine(), "");  // NOLINT(bugprone-use-after-move): that it is defined is the test
+  EXPECT_EQ(session.device() + session.runtime() + session.numerics(), "");
+  EXPECT_EQ(failure_of([&] { static_cast<void>(session.run({{"x", toy_input(1)}})); }).code, 2);
+  EXPECT_EQ(failure_of([&] { static_cast<void>(session.run_direct({{"x", toy_input(1)}}, 1)); }).code, 2);
+}
+
+TEST(Session, AnEmptyBundleHasNoEngine) {
+  EXPECT_EQ(failure_of([] { const Session session(ferry::Bundle(), {.engine = "toy"}); }).code, 5);
+}
+
 TEST(Session, EightThreadsGetTheirOwnAnswers) {
   const ToyBundle toy;
   const Session session = open_session(toy);

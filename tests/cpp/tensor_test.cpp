@@ -79,4 +79,21 @@ TEST(NamedTensors, AnUnknownNameListsTheNamesThereAre) {
   EXPECT_EQ(failure.text, "tensors: got the name c, expected one of: a, b");
 }
 
+TEST(Tensor, ANumberThatIsNoDtypeHasNoSizeAndMakesNoTensor) {
+  for (const int number : {-1, 8, 99}) {
+    const auto dtype = static_cast<ferry::DType>(number);
+    EXPECT_EQ(ferry::size_of(dtype), 0U);
+    EXPECT_EQ(ferry::to_string(dtype), "unknown dtype");
+    EXPECT_EQ(failure_of([&] { const ferry::Tensor tensor(dtype, {1}); }).code, 7);
+    EXPECT_EQ(failure_of([&] { static_cast<void>(ferry::Tensor::copy(dtype, {1}, {})); }).code, 7);
+  }
+}
+
+TEST(Tensor, ASizeThatWrapsAroundIsRefused) {
+  const ferry::Shape wraps{(std::int64_t{1} << 61) + 1, 2};  // 2^64 + 8 bytes of float32
+  const std::vector<std::byte> eight(8);
+  EXPECT_EQ(failure_of([&] { static_cast<void>(ferry::Tensor::copy(ferry::DType::float32, wraps, eight)); }).code, 7);
+  EXPECT_EQ(failure_of([&] { const ferry::Tensor tensor(ferry::DType::float32, wraps); }).code, 7);
+}
+
 }  // namespace

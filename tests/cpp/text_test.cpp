@@ -74,4 +74,10 @@ TEST(Text, NumbersThatAreNotFiniteAreStrings) {
   EXPECT_EQ(json_number(-std::numeric_limits<double>::infinity()), "\"-inf\"");
 }
 
+TEST(Text, NumbersAreShortAndExact) {
+  EXPECT_EQ(ferry::text::short_number(4.5771399044269856e-05), "4.58e-05");
+  EXPECT_EQ(ferry::text::short_number(0.5, 9), "0.5");
+  EXPECT_EQ(ferry::text::exact_number(4.5771399044269856e-05), "4.5771399044269856e-05");
+}
+
 }  // namespace

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "toy_bundle.hpp"
 
 namespace {
@@ -63,7 +65,7 @@ void loosen(ToyBundle& toy, double bound, const char* reason) {
 
 TEST(Verify, ABoundThatNoGoldenCouldBreakIsRefused) {
   ToyBundle toy("scale 2.0001");
-  loosen(toy, 1000, "at most 1e+03");
+  loosen(toy, 1000, "at most 1000: a test");
   try {
     static_cast<void>(verify(toy));
     FAIL();
@@ -75,7 +77,7 @@ TEST(Verify, ABoundThatNoGoldenCouldBreakIsRefused) {
 
 TEST(Verify, ABoundOfFewerThanEightBitsIsTaken) {
   ToyBundle toy("scale 2.0001");
-  loosen(toy, 0.08, "at most 0.08");
+  loosen(toy, 0.08, "at most 0.08: a test");
   EXPECT_EQ(verify(toy).status, EngineVerdict::Status::passed);
 }
 
@@ -84,7 +86,7 @@ void add_golden_row(ToyBundle& toy, const char* numerics) {
   nlohmann::json row = toy.manifest["tolerances"][0];
   row["numerics"] = "golden";
   row["bound"] = 0.01;
-  row["reason"] = "at most 0.01";
+  row["reason"] = "at most 0.01: a test";
   toy.manifest["tolerances"].push_back(row);
   toy.manifest["golden"]["numerics"] = numerics;
   toy.write_manifest();
@@ -103,6 +105,17 @@ TEST(Verify, TheAnyRowHoldsElsewhere) {
   add_golden_row(toy, "another machine");
   const EngineVerdict verdict = verify(toy);
   EXPECT_EQ(verdict.verdicts[0].tolerance.bound, 0);
+  EXPECT_EQ(verdict.status, EngineVerdict::Status::failed);
+}
+
+TEST(Verify, TwoEmptyNumericsPromiseNothing) {
+  ToyBundle toy("scale 2.0001");
+  add_golden_row(toy, "");
+  ::setenv("FERRY_TOY_NUMERICS", "", 1);
+  const EngineVerdict verdict = verify(toy);
+  ::unsetenv("FERRY_TOY_NUMERICS");
+  EXPECT_EQ(verdict.numerics, "");
+  EXPECT_EQ(verdict.verdicts[0].tolerance.numerics, "any");
   EXPECT_EQ(verdict.status, EngineVerdict::Status::failed);
 }
 

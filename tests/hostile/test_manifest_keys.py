@@ -143,7 +143,8 @@ RULES: list[tuple[str, Place, Any]] = [
     ("bits of float64", ROW, {**MANIFEST["tolerances"][0], "kind": "bits", "bound": 0, "reference": "float64"}),
     ("bits with a bound", ROW, {**MANIFEST["tolerances"][0], "kind": "bits", "bound": 1e-9, "reference": "float32"}),
     ("a bound that its reason does not name", ("tolerances", FLOAT, "bound"), 10 * MANIFEST["tolerances"][FLOAT]["bound"]),
-    ("a bound of integers", ("tolerances", LABEL), {**MANIFEST["tolerances"][LABEL], "bound": 1, "reason": "at most 1"}),
+    ("a bound of integers", ("tolerances", LABEL), {**MANIFEST["tolerances"][LABEL], "bound": 1, "reason": "at most 1: a test"}),
+    ("scores of bits", ROW, {**MANIFEST["tolerances"][0], "kind": "bits", "bound": 0, "reference": "float32", "scores": "net_input"}),
     ("two rows for one output", ("tolerances",), [*MANIFEST["tolerances"], MANIFEST["tolerances"][-1]]),
     ("a row too few", ("tolerances",), [row for row in MANIFEST["tolerances"] if row["numerics"] != "any" or row["output"] != "label"]),
 ]  # fmt: skip

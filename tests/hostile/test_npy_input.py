@@ -65,6 +65,10 @@ BROKEN = {
     "dates": saved(np.zeros((3, 2), "datetime64[s]")),
     "structured": saved(np.zeros(3, [("x", "<f4"), ("y", "<f4")])),
     "big-endian": saved(np.zeros((3, 2), ">f4")),
+    "fortran order of no rows": npy(shaped("(0, 2)", fortran="True"), b""),
+    "fortran order of one row": npy(shaped("(1, 2)", fortran="True"), bytes(8)),
+    "2^63 rows of nothing": npy(shaped(f"({2**63}, 0)"), b""),
+    "2^62 rows of nothing": npy(shaped(f"({2**62}, 0)"), b""),
     "fortran order": saved(np.asfortranarray(np.arange(6, dtype=np.float32).reshape(3, 2))),
     # What is cut or too long.
     "only the magic": MAGIC,

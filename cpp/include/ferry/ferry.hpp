@@ -58,7 +58,7 @@ class FERRY_API Error : public std::runtime_error {
 enum class DType : std::int32_t { boolean = 0, uint8 = 1, int8 = 2, int16 = 3, int32 = 4, int64 = 5, float32 = 6, float64 = 7 };
 
 [[nodiscard]] FERRY_API std::string_view to_string(DType dtype) noexcept;  // "float32", "bool"
-[[nodiscard]] FERRY_API std::size_t size_of(DType dtype) noexcept;         // bytes of one element
+[[nodiscard]] FERRY_API std::size_t size_of(DType dtype) noexcept;  // bytes of one element; 0 for a number that is no DType
 
 template <typename T>
 [[nodiscard]] consteval DType dtype_of() {
@@ -254,6 +254,12 @@ struct Manifest {
 // An opened bundle: the manifest has been parsed and the size and SHA-256 of every file checked. Cheap to copy.
 class FERRY_API Bundle {
  public:
+  // An empty bundle, on which no engine can run. One that was moved from keeps what it had.
+  Bundle();
+  Bundle(const Bundle&) = default;
+  Bundle& operator=(const Bundle&) = default;
+  ~Bundle() = default;
+
   // Throws Error(io | format | integrity).
   [[nodiscard]] static Bundle open(const std::filesystem::path& path);
 
@@ -286,7 +292,8 @@ struct SessionOptions {
                                             // more than compute; any other such operator is Error(format)
 };
 
-// One bundle on one engine and device, warmed up with its golden cases. `run` may be called from many threads at once.
+// One bundle on one engine and device, warmed up with its golden cases. `run` may be called from many threads at once. One that
+// was moved from has no engine: its names are empty and `run` throws Error(usage).
 class FERRY_API Session {
  public:
   // Throws Error(usage | unavailable | format | integrity | io).
@@ -298,7 +305,8 @@ class FERRY_API Session {
   ~Session();
 
   // Inputs by name, in any order. Outputs in contract order, checked against the contract, owned by the caller.
-  // Throws Error(bad_input) before the engine sees anything that breaks the contract.
+  // Throws Error(bad_input) before the engine sees anything that breaks the contract, and Error(mismatch) for outputs that do:
+  // other names, dtypes or shapes, or a number that is not finite where `allow_nonfinite` is false.
   [[nodiscard]] NamedTensors run(const NamedTensors& inputs) const;
 
   // Nanoseconds of `calls` calls written directly against the runtime; empty where the engine has no such loop.

@@ -45,7 +45,7 @@ def certified_bounds(program: ExportedProgram, contract: Contract, inputs: Mappi
     outputs = _Walk(program).run([inputs[spec.name] for spec in contract.inputs])
     bounds = {}
     for spec, output in zip(contract.outputs, outputs, strict=True):
-        if spec.dtype.startswith("float"):
+        if spec.is_float:
             bounds[spec.name] = INFLATION * float(output.error.max(initial=0.0))
             if not np.isfinite(bounds[spec.name]):
                 raise NotCertifiedError(f"the error of {spec.name} has no finite bound")

@@ -113,7 +113,7 @@ def _estimated_reason(bound: float, observed: float, why: str) -> str:
 
 
 def _float_outputs(source: ExportSource) -> list[str]:
-    return [spec.name for spec in source.contract.outputs if spec.dtype.startswith("float")]
+    return [spec.name for spec in source.contract.outputs if spec.is_float]
 
 
 def _largest(values: Array) -> float:

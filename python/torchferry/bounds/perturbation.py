@@ -77,7 +77,7 @@ def estimated_bounds(
 ) -> dict[str, float]:
     """For each float output, FACTOR times its largest deviation in DRAWS runs. Raises FerryError(BAD_INPUT) where that has no meaning."""
     double = double_of(module)
-    names = [spec.name for spec in contract.outputs if spec.dtype.startswith("float")]
+    names = [spec.name for spec in contract.outputs if spec.is_float]
     centre = run_in_float64(double, contract, inputs)
     largest = dict.fromkeys(names, 0.0)
     for draw in range(DRAWS):

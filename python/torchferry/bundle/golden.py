@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from typing_extensions import assert_never
+
 from torchferry.bundle.contract import Array, Contract, check_inputs
-from torchferry.bundle.manifest import FileEntry, GoldenCase
+from torchferry.bundle.manifest import FileEntry, GoldenCase, Reference
 from torchferry.bundle.npy import array_bytes
 from torchferry.bundle.reader import Bundle
 from torchferry.bundle.writer import file_entry
@@ -23,9 +25,14 @@ class CaseArrays:
     float32: Mapping[str, Array]
     float64: Mapping[str, Array]
 
-    def expected(self, reference: str) -> Mapping[str, Array]:
-        """The outputs of that reference, `float32` or `float64`."""
-        return self.float32 if reference == "float32" else self.float64
+    def expected(self, reference: Reference) -> Mapping[str, Array]:
+        """Return the outputs of that reference."""
+        match reference:
+            case "float32":
+                return self.float32
+            case "float64":
+                return self.float64
+        assert_never(reference)
 
 
 def read_case(bundle: Bundle, case: GoldenCase) -> CaseArrays:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import Field, ValidationError, model_validator
 
 from torchferry.bundle.contract import Contract, Number, Size, Strict, TensorName, TensorSpec, require_unique
-from torchferry.bundle.manifest_rules import check_scores
+from torchferry.compare.kinds import KindName, kind_of
 from torchferry.errors import ExitCode, FerryError
 from torchferry.limits import MAX_JSON_DEPTH, MAX_MANIFEST_BYTES, MAX_PATH_CHARACTERS
 
@@ -20,6 +20,7 @@ MANIFEST_NAME = "manifest.json"
 NATIVE_FOLDER = "native/"  # what lies in it is machine code for one kind of machine, and may be missing
 
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+Reference = Literal["float32", "float64"]
 _COMPONENT = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 
 
@@ -76,20 +77,16 @@ class Tolerance(Strict):
     device: Literal["cpu", "cuda"]
     output: TensorName
     numerics: Literal["golden", "any"]
-    reference: Literal["float32", "float64"]
-    kind: Literal["bits", "absolute", "label"]
+    reference: Reference
+    kind: KindName
     bound: Annotated[Number, Field(ge=0)]
     scores: TensorName | None
     reason: Annotated[str, Field(min_length=1)]
 
     @model_validator(mode="after")
     def _check(self) -> Tolerance:
-        if self.kind == "bits" and (self.reference != "float32" or self.bound != 0):
-            raise ValueError(f"kind bits: got reference {self.reference} and bound {self.bound}, expected float32 and 0")
-        if self.kind == "label" and self.reference != "float64":
-            raise ValueError(f"reference: got {self.reference}, expected float64 for kind label")
-        if (self.kind == "label") != (self.scores is not None):
-            raise ValueError(f"scores: got {self.scores!r}, expected the name of an output for kind label, null for the others")
+        if (problem := kind_of(self.kind).row_problem(self)) is not None:
+            raise ValueError(problem)
         return self
 
 
@@ -156,8 +153,7 @@ class Manifest(Strict):
         for row in self.tolerances:
             if row.output not in outputs:
                 raise ValueError(f"tolerances: output: got {row.output!r}, expected one of {sorted(outputs)}")
-            check_scores(outputs, row)
-            self._check_bound(outputs[row.output], row)
+            self._check_row(outputs, row)
         for artifact in self.artifacts:
             for output in sorted(outputs):
                 if (artifact.engine, "cpu", output, "any") not in known:
@@ -165,21 +161,16 @@ class Manifest(Strict):
                         f"tolerances: engine {artifact.engine} has no row for output {output} on cpu with numerics any"
                     )
 
-    def _check_bound(self, output: TensorSpec, row: Tolerance) -> None:
-        """A bound that was changed by hand contradicts what stands beside it."""
-        where = f"tolerances: {row.engine} {row.device} {row.output}"
-        if row.scores is not None:
-            scores = self.tolerance(engine=row.engine, device=row.device, output=row.scores, numerics="")
-            if scores is None or row.bound != 2 * scores.bound:
-                raise ValueError(
-                    f"{where}: bound: got {row.bound:.3g}, expected twice the bound of {row.scores} on {row.device}; export the bundle again"
-                )
-        elif row.bound and not output.dtype.startswith("float"):
-            raise ValueError(f"{where}: bound: got {row.bound:.3g}, expected 0 for {output.dtype}; export the bundle again")
-        elif row.bound and f"{row.bound:.3g}" not in row.reason:
-            raise ValueError(
-                f"{where}: reason: got one for another bound, expected one that names {row.bound:.3g}; export the bundle again"
-            )
+    def _check_row(self, outputs: Mapping[str, TensorSpec], row: Tolerance) -> None:
+        """A row that was changed by hand contradicts what stands beside it."""
+
+        def bound_of(output: str) -> float | None:
+            other = self.tolerance(engine=row.engine, device=row.device, output=output, numerics="")
+            return None if other is None else other.bound
+
+        problem = kind_of(row.kind).bundle_problem(row, outputs, bound_of)
+        if problem is not None:
+            raise ValueError(f"tolerances: {row.engine} {row.device} {row.output}: {problem}; export the bundle again")
 
     def files(self) -> Iterator[FileEntry]:
         """Every listed file."""

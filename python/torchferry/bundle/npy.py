@@ -11,21 +11,14 @@ import numpy as np
 from numpy.lib import format as npy_format
 
 from torchferry.bundle.contract import Array
+from torchferry.bundle.dtype import DTYPES, descr
 from torchferry.bundle.npy_header import parse_header_dict
 from torchferry.errors import ExitCode, FerryError
 from torchferry.limits import MAX_NPY_HEADER_BYTES, MAX_RANK
 
 MAGIC = b"\x93NUMPY"
-DTYPES = {
-    "|b1": "bool",
-    "|u1": "uint8",
-    "|i1": "int8",
-    "<i2": "int16",
-    "<i4": "int32",
-    "<i8": "int64",
-    "<f4": "float32",
-    "<f8": "float64",
-}
+MAX_BYTES = 2**63 - 1
+DESCRS = tuple(descr(dtype) for dtype in DTYPES)
 
 
 @dataclass(frozen=True)
@@ -49,16 +42,17 @@ class Header:
 def read_header(stream: BinaryIO, *, where: str, code: ExitCode) -> Header:
     """Read magic, version and header; the stream then stands at the data. Raises FerryError(code)."""
     try:
-        descr, fortran, shape = parse_header_dict(_header_text(stream))
+        found, fortran, shape = parse_header_dict(_header_text(stream))
     except ValueError as error:
         raise FerryError(code, f"{where}: npy header: {error}; write it with numpy.save") from None
-    if descr not in DTYPES:
-        kind = "objects (a pickle)" if "O" in descr else f"dtype {descr}"
-        raise FerryError(code, f"{where}: npy header: got {kind}, expected one of {', '.join(DTYPES)}; convert with numpy.astype")
-    if fortran and len(shape) > 1:
+    if found not in DESCRS:
+        kind = "objects (a pickle)" if "O" in found else f"dtype {found}"
+        raise FerryError(code, f"{where}: npy header: got {kind}, expected one of {', '.join(DESCRS)}; convert with numpy.astype")
+    if fortran:
         raise FerryError(code, f"{where}: npy header: got Fortran order, expected C order; convert with numpy.ascontiguousarray")
-    dtype: np.dtype[np.generic] = np.dtype(descr)
-    if len(shape) > MAX_RANK or dtype.itemsize * _product(shape) > 2**62:
+    dtype: np.dtype[np.generic] = np.dtype(found)
+    # Dims of 0 count as 1: NumPy refuses (2^63, 0) too, though it has no elements.
+    if len(shape) > MAX_RANK or dtype.itemsize * _product(tuple(dim or 1 for dim in shape)) > MAX_BYTES:
         raise FerryError(
             code, f"{where}: npy header: got shape {shape}, expected rank at most {MAX_RANK} and a size that fits in memory"
         )

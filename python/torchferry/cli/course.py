@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from torchferry.cli.console import say
 from torchferry.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -30,11 +31,12 @@ def course(
         with EpochProgress(published.row, lines=4) as progress:
             results.append(train_row(published, out, data_root, progress))
     _write(out, results)
-    typer.echo(f"\n{HEADER}  (published -> ours)")
+    say("")
+    say(f"{HEADER}  (published -> ours)")
     for result in results:
-        typer.echo(describe(result))
+        say(describe(result))
     outside = [result.published.row for result in results if not result.within]
-    typer.echo(f"{len(results) - len(outside)} of {len(results)} rows within their bands; wrote {out}")
+    say(f"{len(results) - len(outside)} of {len(results)} rows within their bands; wrote {out}")
     if outside:
         raise typer.Exit(ExitCode.MISMATCH)
 

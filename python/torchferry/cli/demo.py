@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from torchferry.cli.console import say
 from torchferry.errors import ExitCode
 from torchferry.report.text import aligned
 
@@ -23,9 +24,9 @@ def demo(
     require_program(ferry_run)
     rows: list[tuple[str, ...]] = []
     for recipe in RECIPES:
-        typer.echo(f"{recipe}: training and exporting to {folder / recipe}")
+        say(f"{recipe}: training and exporting to {folder / recipe}")
         rows += cross(recipe, ferry_run, folder)
-    typer.echo()
+    say("")
     for line in aligned([HEADER, *rows]):
-        typer.echo(line)
+        say(line)
     return ExitCode.OK if all(row[-1] == "PASS" for row in rows) else ExitCode.MISMATCH

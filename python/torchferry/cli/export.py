@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from torchferry.bundle.reader import Bundle
+from torchferry.cli.console import say
 from torchferry.cli.options import AllowOp
 from torchferry.errors import ExitCode, FerryError
 from torchferry.formats import registry
@@ -127,7 +128,7 @@ def export(
         f"{artifact.format} {sum(file.bytes for file in artifact.files)} bytes" for artifact in bundle.manifest.artifacts
     )
     source = "" if bundle.manifest.golden.source == "real" else " on synthetic inputs"
-    typer.echo(f"wrote {bundle.folder}: {sizes}; every artifact agrees with eager{source}")
+    say(f"wrote {bundle.folder}: {sizes}; every artifact agrees with eager{source}")
 
 
 def _quantized(formats: list[str], quantize: str | None) -> list[str]:

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import json
-
-import typer
-
 from torchferry.bundle.contract import Contract, TensorSpec
 from torchferry.bundle.manifest import Manifest
 from torchferry.bundle.reader import open_bundle
+from torchferry.cli.console import say, say_json
 from torchferry.cli.options import BundleFolder, Json
+from torchferry.compare.kinds import kind_of
 
 
 def inspect(bundle: BundleFolder, as_json: Json = False) -> None:
     """Show a bundle's contract, artifacts, goldens and tolerances; check every digest."""
     opened = open_bundle(bundle)
     if as_json:
-        typer.echo(
-            json.dumps(
-                {"bundle": str(bundle), "manifest": opened.manifest.model_dump(mode="json")}, sort_keys=True, ensure_ascii=False
-            )
-        )
+        say_json({"bundle": str(bundle), "manifest": opened.manifest.model_dump(mode="json")}, sort_keys=True)
         return
     for line in describe(opened.manifest):
-        typer.echo(line)
+        say(line)
 
 
 def describe(manifest: Manifest) -> list[str]:
@@ -53,9 +47,7 @@ def _tolerance_lines(manifest: Manifest) -> list[str]:
     reasons = list(dict.fromkeys(row.reason for row in manifest.tolerances))
     lines = []
     for row in manifest.tolerances:
-        bound = {"bits": "equal bits", "label": f"equal unless two {row.scores} are within {row.bound:.3g}"}.get(
-            row.kind, f"within {row.bound:.3g}"
-        )
+        bound = kind_of(row.kind).phrase(row)
         where = f"{row.engine} {row.device} {row.output}"
         lines.append(
             f"tolerance {where}: {bound} of {row.reference} on {row.numerics} numerics ({reasons.index(row.reason) + 1})"

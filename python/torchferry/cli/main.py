@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from torchferry.bundle.printable import printable
 from torchferry.cli.course import course
 from torchferry.cli.demo import demo
 from torchferry.cli.diff import diff
@@ -56,6 +57,7 @@ for verb in (train, export, inspect, predict, verify, diff, report, trace, cours
 
 def main() -> None:
     """The entry point: run a verb and exit."""
+    _keep_standard_descriptors()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -75,6 +77,19 @@ def run(arguments: list[str]) -> int:
     return code
 
 
+def _keep_standard_descriptors() -> None:
+    """A file that is opened later must not take the place of a closed stdin, stdout or stderr: these fail as before."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDONLY if descriptor else os.O_WRONLY)
+    if sys.stdin is None:
+        sys.stdin = os.fdopen(0, closefd=False)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")  # what nobody can see is said to nobody
+
+
 def _require_stdout() -> None:
     """Without descriptor 1 Python prints nothing and says nothing."""
     if sys.stdout is None:
@@ -84,7 +99,7 @@ def _require_stdout() -> None:
 def _one_line(message: str) -> str:
     """Printable characters only: names out of a hostile bundle cannot reach the terminal as control sequences."""
     text = " ".join(message.split())
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return printable(text)
 
 
 def _describe(error: BaseException) -> tuple[int, str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from torchferry.cli.console import say, say_json
 from torchferry.errors import ExitCode, FerryError
 
 
@@ -60,7 +60,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 def show(as_json: bool, document: Callable[[], Mapping[str, Any]], lines: Callable[[], Iterable[str]]) -> None:
     """Print one JSON object or lines of text; only the one that is asked for is made."""
     if as_json:
-        typer.echo(json.dumps(document(), ensure_ascii=False))
+        say_json(document())
         return
     for line in lines():
-        typer.echo(line)
+        say(line)

@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from torchferry.bundle.reader import open_bundle
+from torchferry.cli.console import say
 from torchferry.cli.options import AllowNative, AllowOp, BundleFolder, FerryRun
+from torchferry.compare.status import is_failure
 from torchferry.errors import ExitCode
 from torchferry.proof.gather import gather
 from torchferry.proof.matrix import statuses
@@ -30,5 +32,5 @@ def report(
     check_target(output)
     evidence = gather(opened, ferry_run, allow_native=allow_native, allow_ops=tuple(allow_op or ()))
     write_text(output, report_html(evidence))
-    typer.echo(f"{output}: {closing(opened, evidence.runs)}")
-    return ExitCode.MISMATCH if "failed" in statuses(opened, evidence.runs) else ExitCode.OK
+    say(f"{output}: {closing(opened, evidence.runs)}")
+    return ExitCode.MISMATCH if any(map(is_failure, statuses(opened, evidence.runs))) else ExitCode.OK

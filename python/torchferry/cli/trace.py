@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from torchferry.bundle.contract import Array
+from torchferry.cli.console import say, say_json
 from torchferry.cli.options import Json
 from torchferry.errors import ExitCode, FerryError
 
@@ -37,12 +37,12 @@ def trace(
     samples = _read_first_batch(loaded, input_, batch)
     layers = [describe(layer) for layer in trace_layers(loaded.module, torch.from_numpy(samples.copy()))]
     if as_json:
-        typer.echo(json.dumps({"run": run, "samples": len(samples), "layers": layers}))
+        say_json({"run": run, "samples": len(samples), "layers": layers})
         return
-    typer.echo(f"{run}: {len(samples)} samples of {', '.join(input_)}")
-    typer.echo(f"{'layer':<20}{'kind':<14}{'shape':<16}" + "".join(f"{name:>12}" for name in ("mean", "std", "min", "max")))
+    say(f"{run}: {len(samples)} samples of {', '.join(input_)}")
+    say(f"{'layer':<20}{'kind':<14}{'shape':<16}" + "".join(f"{name:>12}" for name in ("mean", "std", "min", "max")))
     for layer in layers:
-        typer.echo(_row(layer))
+        say(_row(layer))
 
 
 def _read_first_batch(run: Run, files: list[str], batch: int) -> Array:

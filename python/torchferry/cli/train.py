@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from torchferry.cli.console import say
 from torchferry.errors import FerryError
 
 INTERRUPTED = 130
@@ -49,11 +50,11 @@ def train(
             run = train_recipe(recipe, out=folder, data_root=data_root, resume=resume, changes=changes, on_epoch=progress)
     except KeyboardInterrupt:
         if processes.rank == 0:
-            typer.echo(f"interrupted; go on with: ferry train {recipe} --out {folder} --resume", err=True)
+            say(f"interrupted; go on with: ferry train {recipe} --out {folder} --resume", err=True)
         raise typer.Exit(INTERRUPTED) from None
     except FerryError as error:
         if processes.local_rank == 0:  # the others on this machine fail alike
             raise
         raise typer.Exit(error.code) from None
     if processes.rank == 0:
-        typer.echo(f"{recipe}: {len(run.history)} epochs: {run.history[-1].describe()}; wrote {folder}")
+        say(f"{recipe}: {len(run.history)} epochs: {run.history[-1].describe()}; wrote {folder}")

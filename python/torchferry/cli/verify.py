@@ -10,10 +10,11 @@ import typer
 
 from torchferry.bundle.reader import Bundle, open_bundle
 from torchferry.cli.options import AllowNative, AllowOp, BundleFolder, Calls, Device, Engine, FerryRun, Json, Threads, show
+from torchferry.compare.status import Status, is_failure
 from torchferry.errors import ExitCode, FerryError
 from torchferry.limits import MAX_VERIFY_CALLS
 from torchferry.proof.matrix import statuses
-from torchferry.proof.replay import Status, to_json
+from torchferry.proof.replay import to_json
 from torchferry.proof.run_matrix import run_matrix
 from torchferry.proof.verify import require_one_ran, verify_engines
 from torchferry.proof.where import Where
@@ -55,4 +56,4 @@ def _check_calls(calls: int) -> None:
 
 def _exit_code(bundle: Bundle, found: Sequence[Status]) -> int:
     require_one_ran(bundle, found)
-    return ExitCode.MISMATCH if "failed" in found else ExitCode.OK
+    return ExitCode.MISMATCH if any(map(is_failure, found)) else ExitCode.OK

@@ -87,7 +87,7 @@ def _to_diff(verdict: Verdict, spec: TensorSpec, *, differing: int) -> OutputDif
         output=spec.name,
         compared=verdict.compared,
         differing=differing,
-        changed=0 if spec.dtype.startswith("float") else differing,
+        changed=0 if spec.is_float else differing,
         tolerated=verdict.within_margin,
         max_abs=verdict.max_abs,
         max_rel=verdict.max_rel,

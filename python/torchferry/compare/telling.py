@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from torchferry.bundle.contract import Array
+from torchferry.bundle.dtype import holds_floats
 from torchferry.bundle.golden import CaseArrays
 from torchferry.bundle.reader import Bundle
+from torchferry.compare.kinds import kind_of
 from torchferry.errors import ExitCode, FerryError
 
 COARSEST = 2.0**-8
@@ -41,7 +43,7 @@ def require_telling(bundle: Bundle, cases: Sequence[CaseArrays]) -> None:
     """Raises FerryError(FORMAT) for a bound, of whatever engine, that was loosened beyond all rounding."""
     quantized = {artifact.engine for artifact in bundle.manifest.artifacts if "quantize" in artifact.requires}
     for row in bundle.manifest.tolerances:
-        if row.kind != "absolute":
+        if not kind_of(row.kind).is_limited:
             continue
         largest = largest_bound(cases, row.output, quantized=row.engine in quantized)
         if not row.bound <= largest:
@@ -54,7 +56,7 @@ def require_telling(bundle: Bundle, cases: Sequence[CaseArrays]) -> None:
 
 def _floats(array: Array) -> NDArray[np.float64]:
     """The values of a float array as float64; none of another dtype."""
-    return array.astype(np.float64) if array.dtype.kind == "f" else np.empty(0)
+    return array.astype(np.float64) if holds_floats(array) else np.empty(0)
 
 
 def _largest(values: NDArray[np.float64]) -> float:

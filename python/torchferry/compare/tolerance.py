@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from torchferry.bundle.contract import Contract, TensorSpec
+from torchferry.bundle.dtype import family
 from torchferry.bundle.golden import CaseArrays
 from torchferry.bundle.manifest import Tolerance
+from torchferry.compare.kinds.kind import name_bound
 from torchferry.formats import registry
 
 DEVICES: tuple[Literal["cpu", "cuda"], ...] = ("cpu", "cuda")
@@ -51,10 +53,10 @@ def promised_bits(engine: str) -> Literal["eager", "own"] | None:
 
 def find_scores(contract: Contract, label: TensorSpec, cases: Sequence[CaseArrays]) -> TensorSpec | None:
     """The first float output whose float64 argmax is `label` on every golden: what the label's margin is measured on."""
-    if not label.dtype.startswith(("int", "uint")):
+    if family(label.dtype) != "integer":
         return None
     for spec in contract.outputs:
-        axis = spec.class_axis(label) if spec.dtype.startswith("float") else None
+        axis = spec.class_axis(label) if spec.is_float else None
         if axis is not None and all((c.float64[spec.name].argmax(axis) == c.float64[label.name]).all() for c in cases):
             return spec
     return None
@@ -70,7 +72,7 @@ def _bits_row(engine: str, spec: TensorSpec) -> Tolerance:
         kind="bits",
         bound=0.0,
         scores=None,
-        reason=f"{engine} calls the same kernels as float32 eager: with the same torch, BLAS and processor as the golden the bits are equal",
+        reason="it calls the same kernels as float32 eager: with the same torch, BLAS and processor as the golden the bits are equal",
     )
 
 
@@ -83,7 +85,7 @@ def _any_row(
     bounds: Mapping[str, Bound],
 ) -> Tolerance:
     scores = find_scores(contract, spec, cases)
-    held_to = bounds[spec.name] if spec.dtype.startswith("float") else _exact(spec) if scores is None else _margin(scores, bounds)
+    held_to = bounds[spec.name] if spec.is_float else _exact(spec) if scores is None else _margin(scores, bounds)
     same_bits = _SAME_BITS if promised_bits(engine) == "own" else ""
     return Tolerance(
         engine=engine,
@@ -94,17 +96,11 @@ def _any_row(
         kind="absolute" if scores is None else "label",
         bound=held_to.value,
         scores=None if scores is None else scores.name,
-        reason=f"{_naming(held_to) if scores is None else held_to.reason}{same_bits}",
+        reason=name_bound(held_to.value, held_to.reason) + same_bits,
     )
 
 
 _SAME_BITS = "; these are the same bits on every processor, and the self-test of the code compares them whenever it is loaded"
-
-
-def _naming(bound: Bound) -> str:
-    """The reason, with the number that it is a reason for: a reader refuses any other (FORMAT.md section 6)."""
-    number = f"{bound.value:.3g}"
-    return bound.reason if number in bound.reason or bound.value == 0 else f"at most {number}: {bound.reason}"
 
 
 def _exact(spec: TensorSpec) -> Bound:
@@ -115,6 +111,6 @@ def _margin(scores: TensorSpec, bounds: Mapping[str, Bound]) -> Bound:
     bound = bounds[scores.name].value
     return Bound(
         2 * bound,
-        f"the class with the largest of {scores.name} must be the float64 reference's, unless another lies within twice their bound "
-        f"of {bound:.3g}, where rounding may order the two either way",
+        f"the class with the largest of {scores.name} must be the float64 reference's, unless another lies within this distance, twice "
+        f"their bound of {bound:.3g}, where rounding may order the two either way",
     )

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from torchferry.bundle.contract import Array
+from torchferry.bundle.dtype import holds_floats
 from torchferry.bundle.manifest import Tolerance
+from torchferry.compare.kinds import kind_of
 from torchferry.compare.label_margin import Scores
 from torchferry.limits import MAX_NEAR_TIE_INDICES
 
@@ -59,7 +61,7 @@ def compare(
     if problem is not None or actual is None:
         return Verdict(case, tolerance.output, False, tolerance, 0, 0, 0.0, 0.0, 0.0, None, problem)
     diff = differences(actual, expected, allow_nan=allow_nan)
-    equal = _passes(actual, expected, diff, tolerance)
+    equal = kind_of(tolerance.kind).agrees(actual, expected, diff, tolerance.bound)
     margin = _no_margin(equal) if scores is None else _margin(actual, expected, equal, tolerance, scores)
     mismatches = int(np.count_nonzero(~equal & ~margin.tolerated))
     return Verdict(
@@ -82,7 +84,7 @@ def compare(
 
 def differences(actual: Array, expected: Array, *, allow_nan: bool) -> NDArray[np.float64]:
     """abs(actual - expected) as float64; 0 for equal infinities, infinite where NaN meets anything (or NaN, unless allowed)."""
-    if actual.dtype.kind != "f":
+    if not holds_floats(actual):
         return _distance(actual, expected)
     a, b = actual.astype(np.float64), expected.astype(np.float64)
     with np.errstate(invalid="ignore", over="ignore"):
@@ -112,16 +114,8 @@ def _first_indices(mask: NDArray[np.bool_]) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(int(i) for i in index) for index in np.argwhere(mask)[:MAX_NEAR_TIE_INDICES])
 
 
-def _passes(actual: Array, expected: Array, diff: NDArray[np.float64], tolerance: Tolerance) -> NDArray[np.bool_]:
-    if tolerance.kind == "bits":
-        return np.asarray(
-            _same_bits(actual, expected) & (diff == 0)
-        )  # equal bits of a NaN that the contract does not allow are no match
-    return np.asarray(actual == expected if tolerance.kind == "label" else diff <= tolerance.bound)
-
-
 def _scores_problem(expected: Array, tolerance: Tolerance, scores: Scores | None) -> str | None:
-    if tolerance.kind != "label":
+    if not kind_of(tolerance.kind).needs_scores:
         return None
     return "got no golden scores, expected those of the label" if scores is None else scores.problem(expected)
 
@@ -141,11 +135,6 @@ def _structural_problem(actual: Array | None, expected: Array, tolerance: Tolera
     return None
 
 
-def _same_bits(actual: Array, expected: Array) -> NDArray[np.bool_]:
-    unsigned = f"u{actual.dtype.itemsize}"
-    return np.asarray(np.asarray(actual, order="C").view(unsigned) == np.asarray(expected, order="C").view(unsigned))
-
-
 def _relative(diff: NDArray[np.float64], expected: Array) -> NDArray[np.float64]:
     size = np.abs(expected.astype(np.float64))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -154,7 +143,7 @@ def _relative(diff: NDArray[np.float64], expected: Array) -> NDArray[np.float64]
 
 def _max_ulp(actual: Array, expected: Array) -> float:
     """The largest number of float steps between the two, `expected` rounded to `actual`'s dtype; infinite where NaN or infinity differ."""
-    if actual.dtype.kind != "f":
+    if not holds_floats(actual):
         return float(_distance(actual, expected).max())
     with np.errstate(over="ignore"):
         rounded = expected.astype(actual.dtype)

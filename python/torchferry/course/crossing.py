@@ -15,6 +15,7 @@ from torchferry.bundle.contract import Array
 from torchferry.bundle.reader import Bundle
 from torchferry.course.export import export_run
 from torchferry.course.train import Run, train_recipe
+from torchferry.compare.status import did_run
 from torchferry.engines.base import Session
 from torchferry.errors import ExitCode, FerryError
 from torchferry.formats import registry
@@ -49,7 +50,7 @@ def cross(recipe: str, ferry_run: Path, folder: Path) -> Iterator[tuple[str, ...
         labels = session.run({crossing.bundle.contract.inputs[0].name: np.load(crossing.inputs)})["label"]
         yield _row(recipe, crossing, verdict, "Python", labels)
     for verdict in _verify(ferry_run, crossing.bundle):
-        if verdict["status"] != "unavailable":
+        if did_run(verdict["status"]):
             labels = _predict_labels(ferry_run, crossing, verdict["engine"], folder / recipe / "predicted.jsonl")
             yield _row(recipe, crossing, verdict, "C++", labels)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -76,10 +77,25 @@ def _compile(command: Sequence[str], sources: Mapping[str, bytes]) -> tuple[byte
         for path, data in sources.items():
             (folder / path).write_bytes(data)
         arguments = [*command, str(folder / next(iter(sources))), "-o", str(folder / OBJECT)]
-        done = subprocess.run(arguments, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-        if done.returncode == 0:
-            return ((folder / OBJECT).read_bytes(), "") if (folder / OBJECT).exists() else (None, "it wrote no object")
+        done = subprocess.run(
+            arguments,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            preexec_fn=_heed_children if _ignores_children() else None,
+        )
+        if done.returncode == 0 and (folder / OBJECT).exists():  # where SIGCHLD is ignored, the status is always 0
+            return (folder / OBJECT).read_bytes(), ""
         return None, _complaint(done.stderr.decode("utf-8", "replace").replace(f"{folder}/", ""))
+
+
+def _ignores_children() -> bool:
+    return signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN
+
+
+def _heed_children() -> None:
+    """A compiler that inherits an ignored SIGCHLD from the host program cannot wait for its own parts."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 def _complaint(text: str) -> str:

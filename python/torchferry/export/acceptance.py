@@ -9,6 +9,7 @@ from torchferry.bundle.contract import BATCH, Array
 from torchferry.bundle.golden import CaseArrays, read_case
 from torchferry.bundle.manifest import Artifact, Manifest, Tolerance
 from torchferry.bundle.reader import Bundle
+from torchferry.compare.kinds import kind_of
 from torchferry.compare.verdict import Verdict
 from torchferry.engines.base import Session
 from torchferry.engines.torchscript_operators import recorded_operators
@@ -56,7 +57,7 @@ def with_bits_that_hold(bundle: Bundle, note: Callable[[str], None]) -> Manifest
 def _differs_by_rounding(bundle: Bundle, verdict: Verdict) -> bool:
     """Other bits, and not more than that: what is further off keeps its row, and is refused by `check_written`."""
     row = bundle.manifest.tolerance(engine=verdict.tolerance.engine, device="cpu", output=verdict.output, numerics="")
-    return not verdict.passed and row is not None and (row.kind == "label" or verdict.max_abs <= row.bound)
+    return not verdict.passed and row is not None and kind_of(row.kind).explains(verdict.max_abs, row.bound)
 
 
 def check_written(
@@ -119,10 +120,7 @@ def describe_failure(verdict: Verdict) -> str:
     if verdict.problem is not None or verdict.worst is None:
         return f"{where}: {verdict.problem}; nothing was written"
     worst, row = verdict.worst, verdict.tolerance
-    bound = {"bits": "equal bits", "label": f"equal unless two {row.scores} are within {row.bound:.3g}"}.get(
-        row.kind, f"at most {row.bound:.3g} from {row.reference}"
-    )
     return (
         f"{where}: {verdict.mismatches} of {verdict.compared} elements differ from eager: at {list(worst.index)} got {worst.actual:.9g}, "
-        f"expected {worst.expected:.9g} ({bound}); nothing was written"
+        f"expected {worst.expected:.9g} ({kind_of(row.kind).phrase(row)} of {row.reference}); nothing was written"
     )

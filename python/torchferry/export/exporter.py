@@ -13,6 +13,7 @@ from torchferry.bounds.choice import output_bounds
 from torchferry.bundle.contract import BATCH, Array, Contract, check_inputs
 from torchferry.bundle.golden import CaseArrays, write_case
 from torchferry.bundle.manifest import Artifact, Golden, Manifest, Training
+from torchferry.bundle.printable import printable
 from torchferry.bundle.reader import Bundle, open_bundle
 from torchferry.bundle.writer import file_entry, staging_folder, write_manifest
 from torchferry.compare.tolerance import Bound, tolerances
@@ -37,7 +38,7 @@ Note = Callable[[str], None]
 
 def print_note(text: str) -> None:
     """What the user should know about an export that goes on: one line on stderr."""
-    print(f"note: {text}", file=sys.stderr)
+    print(f"note: {printable(text)}", file=sys.stderr)
 
 
 def export_bundle(

@@ -9,11 +9,12 @@ import torch
 from torch import nn
 
 from torchferry.bundle.contract import BATCH, Array, SymbolRange, TensorSpec
+from torchferry.bundle.dtype import DTYPES
 from torchferry.errors import ExitCode, FerryError
 from torchferry.intake.framing import Leaf, leaves
 from torchferry.intake.origin import origin_of
 from torchferry.intake.source import first_line
-from torchferry.intake.specs import DTYPES, new_spec
+from torchferry.intake.specs import new_spec
 
 Shapes = list[tuple[int, ...]]
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import torch
 from pydantic import ValidationError
+from typing_extensions import assert_never
 
-from torchferry.bundle.contract import BATCH, DTypeName, SymbolRange, TensorSpec
+from torchferry.bundle.contract import BATCH, SymbolRange, TensorSpec
+from torchferry.bundle.dtype import DTYPES, DTypeName, family, find_dtype
 from torchferry.errors import ExitCode, FerryError
 
 InputSpec = TensorSpec | str | np.ndarray[Any, Any] | torch.Tensor
 SymbolLimits = SymbolRange | tuple[int, int | None]
 
-DTYPES: tuple[str, ...] = get_args(DTypeName)
 GRAMMAR = "DTYPE[DIM,...] or DTYPE[DIM,...]:MIN..MAX, e.g. uint8[N,3,32,32]:0..255"
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _SPEC = re.compile(rf"(?P<dtype>\w+)\[(?P<dims>[^\[\]]*)\](?::(?P<low>{_NUMBER})\.\.(?P<high>{_NUMBER}))?")
@@ -75,9 +76,10 @@ def _parse_text(where: str, name: str, text: str) -> TensorSpec:
     return _spec(where, name, found["dtype"], tuple(int(dim) if dim.isdigit() else dim for dim in dims), limits)
 
 
-def _spec(where: str, name: str, dtype: str, shape: tuple[int | str, ...], limits: tuple[float, float] | None) -> TensorSpec:
-    if dtype not in DTYPES:
-        raise FerryError(ExitCode.USAGE, f"{where}: dtype: got {dtype}, expected one of {', '.join(DTYPES)}")
+def _spec(where: str, name: str, given: str, shape: tuple[int | str, ...], limits: tuple[float, float] | None) -> TensorSpec:
+    dtype = find_dtype(given)
+    if dtype is None:
+        raise FerryError(ExitCode.USAGE, f"{where}: dtype: got {given}, expected one of {', '.join(DTYPES)}")
     if limits is not None and not _fits(limits, dtype):
         raise FerryError(
             ExitCode.USAGE,
@@ -96,13 +98,17 @@ def new_spec(where: str, fields: Mapping[str, Any]) -> TensorSpec:
         raise FerryError(ExitCode.USAGE, f"{where}: {_problem(error)}; expected {expected}") from None
 
 
-def _fits(limits: tuple[float, float], dtype: str) -> bool:
-    if dtype == "bool":
-        return limits[0] >= 0 and limits[1] <= 1
-    if dtype.startswith("float"):
-        return True
-    numbers = np.iinfo(dtype)
-    return limits[0] >= numbers.min and limits[1] <= numbers.max
+def _fits(limits: tuple[float, float], dtype: DTypeName) -> bool:
+    found = family(dtype)
+    match found:
+        case "bool":
+            return limits[0] >= 0 and limits[1] <= 1
+        case "float":
+            return True
+        case "integer":
+            numbers = np.iinfo(dtype)
+            return limits[0] >= numbers.min and limits[1] <= numbers.max
+    assert_never(found)
 
 
 def _problem(error: ValidationError) -> str:

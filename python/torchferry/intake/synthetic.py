@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from typing_extensions import assert_never
 
 from torchferry.bundle.contract import BATCH, Array, SymbolRange, TensorSpec
+from torchferry.bundle.dtype import family
 
 BATCH_SIZE = 64
 _SIZES = (11, 13, 17, 19, 23)  # of symbols other than the batch: all different, so that an output's dims can be told apart
@@ -33,13 +35,17 @@ def synthetic_inputs(specs: tuple[TensorSpec, ...], sizes: Mapping[str, int], *,
 
 def _values(spec: TensorSpec, sizes: Mapping[str, int], random: np.random.Generator) -> Array:
     shape = [dim if isinstance(dim, int) else sizes[dim] for dim in spec.shape]
-    if spec.dtype == "bool":
-        return np.asarray(random.integers(0, 2, shape).astype(bool))
-    if spec.dtype.startswith("float"):
-        values = random.normal(size=shape) if spec.range is None else random.uniform(*spec.range, shape)
-        return np.asarray(values.astype(spec.dtype))
-    low, high = _integer_range(spec)
-    return np.asarray(random.integers(low, high, shape, dtype=np.int64, endpoint=True).astype(spec.dtype))
+    found = family(spec.dtype)
+    match found:
+        case "bool":
+            return np.asarray(random.integers(0, 2, shape).astype(bool))
+        case "float":
+            values = random.normal(size=shape) if spec.range is None else random.uniform(*spec.range, shape)
+            return np.asarray(values.astype(spec.dtype))
+        case "integer":
+            low, high = _integer_range(spec)
+            return np.asarray(random.integers(low, high, shape, dtype=np.int64, endpoint=True).astype(spec.dtype))
+    assert_never(found)
 
 
 def _integer_range(spec: TensorSpec) -> tuple[int, int]:

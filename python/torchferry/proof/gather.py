@@ -11,6 +11,8 @@ from torchferry.bundle.contract import Array, Contract
 from torchferry.bundle.golden import CaseArrays, read_case
 from torchferry.bundle.reader import Bundle
 from torchferry.compare.bisect import Bisection
+from torchferry.compare.kinds import kind_of
+from torchferry.compare.status import did_run
 from torchferry.compare.verdict import differences
 from torchferry.engines.base import Session
 from torchferry.errors import ExitCode, FerryError
@@ -43,9 +45,7 @@ def gather(
     return Evidence(
         bundle=bundle,
         runs=runs,
-        errors={
-            spec.name: _errors(cases, answers, spec.name) for spec in bundle.contract.outputs if spec.dtype.startswith("float")
-        },
+        errors={spec.name: _errors(cases, answers, spec.name) for spec in bundle.contract.outputs if spec.is_float},
         layers=_layers(bundle, sorted(answers), cases[0], where),
         images=_images(bundle.contract, cases[0]),
         expected=None if label is None else cases[0].float64[label].ravel(),
@@ -60,9 +60,7 @@ def gather(
 
 def _sessions(bundle: Bundle, runs: list[Run], where: Where) -> dict[str, Session]:
     """One of each engine that Python could run in the matrix, on the CPU with one thread."""
-    here = [
-        run for run in runs if (run.language, run.device, run.threads) == ("Python", "cpu", 1) and run.status != "unavailable"
-    ]
+    here = [run for run in runs if (run.language, run.device, run.threads) == ("Python", "cpu", 1) and did_run(run.status)]
     return {run.engine: where.open(bundle, run.engine) for run in here}
 
 
@@ -119,7 +117,7 @@ def _images(contract: Contract, case: CaseArrays) -> Array | None:
 def _label(bundle: Bundle) -> str | None:
     """The output whose classes are named, else the first whose labels are held to scores: one label a sample."""
     classes = bundle.contract.classes
-    held = [row.output for row in bundle.manifest.tolerances if row.kind == "label"]
+    held = [row.output for row in bundle.manifest.tolerances if kind_of(row.kind).needs_scores]
     names = held if classes is None else [classes.output]
     return next((name for name in names if len(bundle.contract.output(name).shape) == 1), None)
 

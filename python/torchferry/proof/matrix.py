@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from torchferry.bundle.reader import Bundle
-from torchferry.proof.replay import Status
+from torchferry.compare.kinds import kind_of
+from torchferry.compare.status import Status, did_run, is_failure
 
 Language = Literal["Python", "C++"]
 LANGUAGES: tuple[Language, ...] = ("Python", "C++")
@@ -56,8 +57,8 @@ class Cell:
     @property
     def share_of_bound(self) -> float | None:
         """The largest share of its bound that a difference takes; None where every bound is equality."""
-        shares = [float(v["max_abs"]) / v["bound"] for v in self.verdicts if v["kind"] == "absolute" and v["bound"] > 0]
-        return max(shares, default=None)
+        found = (kind_of(v["kind"]).share(float(v["max_abs"]), v["bound"]) for v in self.verdicts)
+        return max((share for share in found if share is not None), default=None)
 
 
 def cells(bundle: Bundle, run: Run) -> Iterator[Cell]:
@@ -73,9 +74,15 @@ def statuses(bundle: Bundle, runs: Sequence[Run]) -> list[Status]:
     return [cell.status for run in runs for cell in cells(bundle, run)]
 
 
+def all_cells_passed(bundle: Bundle, runs: Sequence[Run]) -> bool:
+    """Say whether something passed and nothing failed: engines that cannot run here are no failure."""
+    found = set(statuses(bundle, runs))
+    return "passed" in found and not any(map(is_failure, found))
+
+
 def _status(bundle: Bundle, run: Run, verdicts: Sequence[dict[str, Any]]) -> Status:
     """A program's word is not enough: each output must have been compared."""
-    if run.status == "unavailable":
-        return "unavailable"
+    if not did_run(run.status):
+        return run.status
     outputs = sorted(verdict["output"] for verdict in verdicts if verdict["passed"] and verdict["compared"] > 0)
     return "passed" if outputs == sorted(spec.name for spec in bundle.contract.outputs) else "failed"

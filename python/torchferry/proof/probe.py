@@ -15,6 +15,7 @@ import torch
 
 from torchferry.bounds.choice import layer_bounds
 from torchferry.bundle.contract import Array, Contract, TensorSpec, check_inputs, check_outputs
+from torchferry.bundle.dtype import DTYPES
 from torchferry.bundle.golden import CaseArrays, write_case
 from torchferry.bundle.manifest import Artifact, Golden, Manifest
 from torchferry.bundle.reader import Bundle, open_bundle
@@ -25,7 +26,6 @@ from torchferry.errors import ExitCode, FerryError
 from torchferry.formats import registry
 from torchferry.formats.taps import FRAMES, PROBED, Tap, Writer
 from torchferry.intake.reference import Reference
-from torchferry.intake.specs import DTYPES
 from torchferry.proof.trace import LayerOutput, recording
 
 _INTO = "into "

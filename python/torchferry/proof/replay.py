@@ -6,18 +6,17 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from torchferry.bundle.contract import Array
 from torchferry.bundle.golden import CaseArrays, read_case
 from torchferry.bundle.manifest import Tolerance
 from torchferry.bundle.reader import Bundle
 from torchferry.compare.label_margin import Scores
+from torchferry.compare.status import Status, did_run, is_failure
 from torchferry.compare.telling import require_telling
 from torchferry.compare.verdict import Verdict, compare
 from torchferry.errors import ExitCode, FerryError
-
-Status = Literal["passed", "failed", "unavailable"]
 
 
 class Runnable(Protocol):
@@ -127,8 +126,7 @@ def contract_broken(engine: str, device: str, reason: str) -> EngineVerdict:
 
 def all_passed(engines: Sequence[EngineVerdict]) -> bool:
     """At least one engine ran, and every one that ran passed."""
-    ran = [engine for engine in engines if engine.status != "unavailable"]
-    return bool(ran) and all(engine.status == "passed" for engine in ran)
+    return any(did_run(engine.status) for engine in engines) and not any(is_failure(engine.status) for engine in engines)
 
 
 def to_json(bundle: Bundle, engines: Sequence[EngineVerdict]) -> dict[str, object]:

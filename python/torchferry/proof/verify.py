@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from torchferry.bundle.reader import Bundle
+from torchferry.compare.status import Status, did_run
 from torchferry.errors import ExitCode, FerryError
-from torchferry.proof.replay import EngineVerdict, Status, contract_broken, replay, unavailable
+from torchferry.proof.replay import EngineVerdict, contract_broken, replay, unavailable
 from torchferry.proof.where import Where
 
 
@@ -32,5 +33,5 @@ def _verify(bundle: Bundle, engine: str, where: Where, calls: int, *, must_run: 
 
 def require_one_ran(bundle: Bundle, statuses: Sequence[Status]) -> None:
     """Raises FerryError(UNAVAILABLE) where no engine could run: nothing was compared."""
-    if all(status == "unavailable" for status in statuses):
+    if not any(map(did_run, statuses)):
         raise FerryError(ExitCode.UNAVAILABLE, f"{bundle.folder}: no engine of this bundle can run here, expected at least one")

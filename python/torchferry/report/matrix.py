@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from torchferry.bundle.reader import Bundle
-from torchferry.proof.matrix import CALLS, Cell, Run, cells, statuses
+from torchferry.compare.status import did_run, is_failure
+from torchferry.proof.matrix import CALLS, Cell, Run, all_cells_passed, cells, statuses
 from torchferry.report.text import aligned
 
 HEADER = (
@@ -34,13 +35,13 @@ def matrix_lines(bundle: Bundle, runs: Sequence[Run]) -> list[str]:
 
 def absences(runs: Sequence[Run]) -> list[str]:
     """Why runs were not possible here, each reason once."""
-    return list(dict.fromkeys(run.reason or "" for run in runs if run.status == "unavailable"))
+    return list(dict.fromkeys(run.reason or "" for run in runs if not did_run(run.status)))
 
 
 def closing(bundle: Bundle, runs: Sequence[Run]) -> str:
     """Say in one line what passed and which engines ran: `PASSED 80 of 240 cells passed, 160 could not run here; ran: c (C++)`."""
     found = Counter(statuses(bundle, runs))
-    word = "FAILED" if found["failed"] or not found["passed"] else "PASSED"
+    word = "PASSED" if all_cells_passed(bundle, runs) else "FAILED"
     failed = f", {found['failed']} failed" if found["failed"] else ""
     absent = f", {found['unavailable']} could not run here" if found["unavailable"] else ""
     return f"{word} {found['passed']} of {sum(found.values())} cells passed{failed}{absent}; ran: {_ran(runs)}"
@@ -50,7 +51,7 @@ def _ran(runs: Sequence[Run]) -> str:
     """Name the engines that ran, each with its languages: `c (C++), eager (Python)`."""
     languages: dict[str, list[str]] = {}
     for run in runs:
-        if run.status != "unavailable" and run.language not in languages.setdefault(run.engine, []):
+        if did_run(run.status) and run.language not in languages.setdefault(run.engine, []):
             languages[run.engine].append(run.language)
     return ", ".join(f"{engine} ({', '.join(found)})" for engine, found in sorted(languages.items()) if found) or "none"
 
@@ -72,12 +73,11 @@ def share_text(row: Sequence[Cell]) -> str:
 
 def matrix_json(bundle: Bundle, runs: Sequence[Run]) -> dict[str, object]:
     """Every cell; numbers that are not finite are strings, as in `verify --json`."""
-    found = set(statuses(bundle, runs))
     return {
         "bundle": str(bundle.folder),
         "name": bundle.manifest.name,
         "source": bundle.manifest.golden.source,
-        "passed": "passed" in found and "failed" not in found,
+        "passed": all_cells_passed(bundle, runs),
         "cells": [_cell_json(run, cell) for run in runs for cell in cells(bundle, run)],
     }
 
@@ -100,7 +100,7 @@ def together(runs: Sequence[Run]) -> Iterator[tuple[Run, str]]:
     """Each run with its threads; those that are not possible for one reason and differ in their threads only are one."""
     for key, group in groupby(runs, key=lambda run: (_where(run), run.status, run.reason)):
         same = list(group)
-        if key[1] == "unavailable":
+        if not did_run(key[1]):
             yield same[0], ",".join(str(run.threads) for run in same)
         else:
             yield from ((run, str(run.threads)) for run in same)
@@ -108,7 +108,7 @@ def together(runs: Sequence[Run]) -> Iterator[tuple[Run, str]]:
 
 def _rows(bundle: Bundle, runs: Sequence[Run]) -> Iterator[tuple[str, ...]]:
     for run, threads in together(runs):
-        if run.status == "unavailable":
+        if not did_run(run.status):
             number = absences(runs).index(run.reason or "") + 1
             yield (*_where(run), threads, "all", *["-"] * (CALLS + 2), f"not here ({number})")
         else:
@@ -117,7 +117,7 @@ def _rows(bundle: Bundle, runs: Sequence[Run]) -> Iterator[tuple[str, ...]]:
 
 def _run_rows(bundle: Bundle, run: Run) -> Iterator[tuple[str, ...]]:
     for case, row in by_case(bundle, run).items():
-        verdict = "FAIL" if any(cell.status == "failed" for cell in row) else "PASS"
+        verdict = "FAIL" if any(is_failure(cell.status) for cell in row) else "PASS"
         calls = ("ok" if cell.status == "passed" else "FAIL" for cell in row)
         largest = f"{max(cell.max_abs for cell in row):.3g}" if row[0].verdicts else "-"
         yield (*_where(run), str(run.threads), case, *calls, largest, share_text(row), verdict)
@@ -129,7 +129,7 @@ def _where(run: Run) -> tuple[str, str, str]:
 
 def evidence(bundle: Bundle, run: Run) -> Iterator[str]:
     """The first failure of each output of each case; later calls fail alike."""
-    if run.status == "failed" and run.reason is not None:
+    if is_failure(run.status) and run.reason is not None:
         yield f"FAIL {run.engine} {run.language} {run.device}, threads {run.threads}: {run.reason}"
     compared = {verdict["output"] for verdict in run.result["verdicts"]}
     for spec in bundle.contract.outputs if run.result["verdicts"] else ():

@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 
 from torchferry.bundle.contract import Array
 from torchferry.bundle.manifest import Manifest
+from torchferry.bundle.printable import printable
+from torchferry.compare.kinds import kind_of
+from torchferry.compare.status import did_run
 from torchferry.proof.evidence import Evidence
-from torchferry.proof.matrix import CALLS, Run, statuses
+from torchferry.proof.matrix import CALLS, Run, all_cells_passed
 from torchferry.report import matrix, plots
 from torchferry.report.matrix import absences, by_case, closing, share_text, together
 from torchferry.version import VERSION
@@ -24,13 +27,15 @@ SHOWN = 12  # sample images
 
 def report_html(evidence: Evidence) -> str:
     """The whole page."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        autoescape=True, finalize=_printable, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     template = environment.from_string(files("torchferry.report").joinpath("page.html").read_text("utf-8"))
     bundle, runs = evidence.bundle, evidence.runs
     return template.render(
         version=VERSION,
         manifest=bundle.manifest,
-        passed=(found := set(statuses(bundle, runs))) >= {"passed"} and "failed" not in found,
+        passed=all_cells_passed(bundle, runs),
         closing=closing(bundle, runs).partition(" ")[2],
         calls=range(1, CALLS + 1),
         rows=[row for run, threads in together(runs) for row in _matrix_rows(evidence, run, threads)],
@@ -48,9 +53,14 @@ def report_html(evidence: Evidence) -> str:
     )
 
 
+def _printable(value: Any) -> Any:
+    """What the template puts into the page; Markup is our own."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
 def _matrix_rows(evidence: Evidence, run: Run, threads: str) -> Iterator[dict[str, Any]]:
     head = {"engine": run.engine, "language": run.language, "device": run.device, "threads": threads}
-    if run.status == "unavailable":
+    if not did_run(run.status):
         yield {**head, "case": "all", "cells": [], "why": absences(evidence.runs).index(run.reason or "") + 1}
         return
     for case, cells in by_case(evidence.bundle, run).items():
@@ -126,7 +136,5 @@ def _tolerances(manifest: Manifest) -> list[tuple[str, str, list[str]]]:
     """Output, what it is held to, and by whom: rows that differ in engine and device only are one."""
     found: dict[tuple[str, str, str], list[str]] = {}
     for row in manifest.tolerances:
-        bound = {"bits": "equal bits", "label": f"near ties within {row.bound:.3g}"}.get(row.kind, f"{row.bound:.3g}")
-        reason = row.reason.replace(row.engine, "it", 1) if row.kind == "bits" else row.reason
-        found.setdefault((row.output, bound, reason), []).append(f"{row.engine} {row.device}")
+        found.setdefault((row.output, kind_of(row.kind).phrase(row), row.reason), []).append(f"{row.engine} {row.device}")
     return [(output, f"{bound}: {reason}", who) for (output, bound, reason), who in found.items()]

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from torchferry.bundle.contract import Array
+from torchferry.bundle.printable import printable
 from torchferry.compare.bisect import Bisection
 from torchferry.proof.evidence import Float64, Latency
 
@@ -139,8 +140,8 @@ def _limits(values: Sequence[Float64]) -> tuple[float, float]:
 
 
 def _short(name: str, most: int = 28) -> str:
-    """Without dollars, which matplotlib takes for formulas."""
-    text = name.replace("$", r"\$")
+    """One line without dollars, which matplotlib takes for formulas."""
+    text = printable(name).replace("$", r"\$")
     return text if len(text) <= most else "\u2026" + text[1 - most :]
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from torchferry.bundle.reader import Bundle
+from torchferry.compare.kinds import kind_of
+from torchferry.compare.status import closing_words
 from torchferry.compare.verdict import Verdict
 from torchferry.proof.replay import EngineVerdict
 
@@ -23,8 +25,7 @@ def verdict_lines(bundle: Bundle, engines: Sequence[EngineVerdict]) -> list[str]
     ]
     lines += [_margin(engine, verdict) for engine in engines for verdict in engine.verdicts if verdict.near_ties]
     for engine in engines:
-        words = {"passed": "PASSED", "failed": "FAILED", "unavailable": "could not run"}[engine.status]
-        lines.append(f"{words} {engine.engine}" + (f": {engine.reason}" if engine.reason else ""))
+        lines.append(f"{closing_words(engine.status)} {engine.engine}" + (f": {engine.reason}" if engine.reason else ""))
     return lines
 
 
@@ -44,7 +45,7 @@ def _row(engine: EngineVerdict, verdict: Verdict) -> tuple[str, ...]:
         row.reference,
         f"{verdict.max_abs:.3g}",
         f"{verdict.max_ulp:.0f}",
-        {"bits": "bits", "label": "label"}.get(row.kind, f"{row.bound:.3g}"),
+        kind_of(row.kind).cell(row),
         f"{verdict.compared - verdict.mismatches - verdict.within_margin}/{verdict.compared}",
         "PASS" if verdict.passed else "FAIL",
     )

@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 import numpy as np
+from typing_extensions import assert_never
 
 from torchferry.bundle.contract import Array, TensorSpec
+from torchferry.bundle.dtype import DTypeName, family
 from torchferry.errors import ExitCode, FerryError
 from torchferry.limits import MAX_CSV_LINE_BYTES
 
@@ -82,11 +84,19 @@ def _parse_cell(parse: Callable[[str], float | int], cell: str, where: str, line
         raise _error(where, line, column, f"got {cell[:40]!r}, expected {problem}") from None
 
 
-def _cell_parser(dtype: str) -> Callable[[str], float | int]:
-    if dtype.startswith("float"):
-        return _parse_float
-    if dtype == "bool":
-        return _parse_bool
+def _cell_parser(dtype: DTypeName) -> Callable[[str], float | int]:
+    found = family(dtype)
+    match found:
+        case "float":
+            return _parse_float
+        case "bool":
+            return _parse_bool
+        case "integer":
+            return _integer_parser(dtype)
+    assert_never(found)
+
+
+def _integer_parser(dtype: DTypeName) -> Callable[[str], int]:
     low, high = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
 
     def parse(cell: str) -> int:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from typing_extensions import assert_never
 
 from torchferry.bundle.contract import Array, Classes, Contract
+from torchferry.bundle.dtype import dtype_of, family
+from torchferry.bundle.printable import json_text, printable
 from torchferry.errors import ExitCode, FerryError
 
 Texts = np.ndarray[Any, np.dtype[Any]]
@@ -20,7 +22,7 @@ def json_rows(contract: Contract, samples: Mapping[str, Array]) -> Iterator[str]
     texts = {name: _texts(array) for name, array in samples.items()}
     if contract.classes is not None and contract.classes.output in samples:
         names = _class_names(contract.classes, samples[contract.classes.output])
-        texts["class"] = _each(names, lambda text: json.dumps(text, ensure_ascii=False))
+        texts["class"] = _each(names, json_text)
     for index in range(_count(samples)):
         yield "{" + ", ".join(f'"{name}": {_nested(text[index])}' for name, text in texts.items()) + "}"
 
@@ -54,12 +56,16 @@ def _count(samples: Mapping[str, Array]) -> int:
 
 def _texts(array: Array, *, quote: str = '"') -> Texts:
     """Each element as text; `quote` goes around what is not finite."""
-    if array.dtype.kind == "b":
-        return np.where(array, "true", "false")
-    texts = array.astype("U32")
-    if array.dtype.kind == "f" and quote:
-        texts = np.where(np.isfinite(array), texts, np.char.add(np.char.add(quote, texts), quote))
-    return texts
+    found = family(dtype_of(array))
+    match found:
+        case "bool":
+            return np.where(array, "true", "false")
+        case "integer":
+            return array.astype("U32")
+        case "float":
+            texts = array.astype("U32")
+            return np.where(np.isfinite(array), texts, np.char.add(np.char.add(quote, texts), quote)) if quote else texts
+    assert_never(found)
 
 
 def _nested(texts: Any) -> str:
@@ -85,5 +91,6 @@ def _each(texts: Texts, change: Any) -> Texts:
     return np.array([change(text) for text in texts.ravel()], dtype=object).reshape(texts.shape)
 
 
-def _csv_text(text: str) -> str:
+def _csv_text(name: str) -> str:
+    text = printable(name)
     return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in ',"\n\r') else text

@@ -1,4 +1,5 @@
 #include "table.hpp"
+#include "text.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +8,7 @@
 namespace {
 
 using ferry::cli::align;
-using ferry::cli::short_number;
+using ferry::text::short_number;
 
 TEST(Table, ColumnsAreAsWideAsTheirWidestCell) {
   EXPECT_EQ(align({{"a", "long", "c"}, {"longer", "b", ""}}), "a       long  c\nlonger  b\n");

@@ -135,3 +135,27 @@ def evaluations(net: nn.Sequential, x: Array) -> list[Array]:
             else:
                 turned = layer(turned)
     return [whole, single, turned.numpy()]
+
+
+class Cancelling(nn.Module):
+    """Scores that lose their digits before a softmax: float32 keeps 1/16 of a number beside 1e6."""
+
+    def __init__(self, last: nn.Module) -> None:
+        super().__init__()
+        self.last = last
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.last((x + 1e6) - 1e6)
+
+
+@pytest.mark.parametrize("last", [nn.Softmax(1), nn.LogSoftmax(1)], ids=["softmax", "log_softmax"])
+def test_a_certified_softmax_carries_the_error_of_its_scores(last: nn.Module) -> None:
+    net = Cancelling(last).eval()
+    given_contract = contract((spec("x", shape=("N", 3)),), (spec("y", shape=("N", 3)),))
+    x = np.array([[0.03, 1.03, -0.97], [0.5, 0.53, 0.47]], np.float32)
+    exact = Reference(net, given_contract).float64({"x": x})["y"]
+    bound = certified_bounds(ExportSource(net, given_contract, {"x": x}).program, given_contract, {"x": x})["y"]
+    with torch.no_grad():
+        off = np.abs(net(torch.from_numpy(x)).numpy() - exact).max()
+    assert off > 1e-3, "far beyond the softmax's own rounding"
+    assert off <= bound < 1

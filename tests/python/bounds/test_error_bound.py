@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import product
 
 import numpy as np
 import pytest
@@ -97,6 +98,22 @@ def test_softmax_of_inexact_scores_stays_within_its_bound(data: st.DataObject, c
     assert (np.abs(result - bounded.value) <= bounded.error * rules.INFLATION).all()
     log_result = (moved - moved.max()) - np.log(exponentials.sum())
     assert (np.abs(log_result - logs.value) <= logs.error * rules.INFLATION).all()
+
+
+@pytest.mark.parametrize("error", [1e-3, 0.25, 4.0])
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_softmax_carries_the_error_of_its_scores_to_the_last_corner(count: int, error: float) -> None:
+    """Each probability is largest or smallest at a corner of the box around the scores, in exact real arithmetic."""
+    scores = np.linspace(-1.0, 1.0, count)
+    x = Bounded(scores, np.full(count, error))
+    corners = scores + error * np.array(list(product((-1.0, 1.0), repeat=count)))
+    moved = np.exp(corners) / np.exp(corners).sum(axis=1, keepdims=True)
+    bounded, logs = rules.softmax(x, 0), rules.log_softmax(x, 0)
+    farthest, farthest_log = np.abs(moved - bounded.value).max(axis=0), np.abs(np.log(moved) - logs.value).max(axis=0)
+    assert (farthest > 100 * UNIT).all(), "the corners are far beyond what rounding explains"
+    assert (farthest <= bounded.error).all()
+    assert (farthest_log <= logs.error).all()
+    assert (bounded.error <= 1.1 * farthest + 100 * UNIT).all(), "nor is the bound much wider than the corners"
 
 
 @pytest.mark.parametrize(("value", "error"), [(2.0**24 + 1, 1.0), (2.0**24, 0.0), (255.0, 0.0)])

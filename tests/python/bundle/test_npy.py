@@ -70,6 +70,14 @@ GOOD = "{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }"
         (saved(np.zeros(2, "<U3")), "dtype <U3"),
         (saved(np.zeros(2, [("a", "<f4")])), "npy header"),
         (saved(np.asfortranarray(np.zeros((2, 3)))), "Fortran order"),
+        *(
+            (with_header(GOOD.replace("False", "True").replace("(1,)", shape), b"1234"), "Fortran order")
+            for shape in ("(1,)", "()", "(1, 1)")
+        ),
+        *(
+            (with_header(GOOD.replace("(1,)", shape), b""), "fits in memory")
+            for shape in (f"({2**63}, 0)", f"(0, {2**63})", f"({2**62}, 0)")
+        ),
         (with_header(GOOD, b"123"), "the file is cut short"),
         (with_header(GOOD, b"12345"), "trailing bytes"),
         (with_header("{'descr': '<f4', 'fortran_order': False, 'shape': (-1,), }"), "a tuple of whole numbers"),

@@ -22,7 +22,7 @@ from builders.programs import BUILD, Program
 from torchferry.errors import ExitCode
 
 FERRY_RUN = BUILD / "bin" / "ferry-run"
-EVIL = '</title></svg><script>alert(1)</script><img src=x onerror="alert(2)">\'"{{ 7 * 7 }}$\\frac{1}$'
+EVIL = '</title></svg><script>alert(1)</script><img src=x onerror="alert(2)">\'"{{ 7 * 7 }}$\\frac{1}$\x1b[2J\x07\u202e'
 
 
 class Page(HTMLParser):
@@ -116,6 +116,8 @@ def test_what_a_manifest_says_is_text_and_never_markup(ferry_here: Program, bund
     assert page.tags["script"] == 0
     assert page.words.count("<script>alert(1)</script>") > 8
     assert "{{ 7 * 7 }}" in page.words
+    text = (folder / "report.html").read_text()
+    assert not any(mark in text for mark in "\x1b\x07\u202e"), "a control character or a mark of direction reaches the page"
     assert not any(name.startswith("on") for name, _ in page.attributes)
 
 

@@ -75,6 +75,13 @@ def test_a_bound_of_zero_tolerates_exact_ties_only() -> None:
     assert judge([2, 0, 2], bound=0.0).mismatches == 1
 
 
+@pytest.mark.parametrize(("apart", "tied"), [(0.25, True), (np.nextafter(0.25, 1), False)])
+def test_scores_exactly_the_bound_apart_are_a_near_tie_and_one_step_more_are_none(apart: float, tied: bool) -> None:
+    scores = np.array([[-9.0, apart, 0.0]])
+    verdict = judge([2], scores=scores, expected=np.array([1]), bound=0.25)
+    assert (verdict.near_ties, verdict.within_margin, verdict.passed) == ((1, 1, True) if tied else (0, 0, False))
+
+
 def test_classes_may_stand_on_any_axis() -> None:
     scores = np.moveaxis(np.stack([SCORES, SCORES[::-1]]), 2, 1)  # [2, classes, 3]
     labels = np.stack([LABELS, LABELS[::-1]])

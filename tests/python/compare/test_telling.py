@@ -11,6 +11,7 @@ import pytest
 from builders.bundles import doubling_case, edit_manifest, fill_bundle
 from torchferry.bundle.golden import CaseArrays
 from torchferry.bundle.reader import open_bundle
+from torchferry.compare.kinds.kind import name_bound
 from torchferry.compare.telling import largest_bound, require_telling
 from torchferry.errors import ExitCode, FerryError
 
@@ -48,7 +49,7 @@ def test_a_row_of_any_engine_is_held_to_it(tmp_path: Path, bound: float, refused
 
     def loosen(value: dict[str, list[dict[str, object]]]) -> None:
         (row,) = [row for row in value["tolerances"] if (row["output"], row["device"]) == ("y", "cuda")]
-        row.update(bound=bound, reason=f"at most {bound:.3g}")
+        row.update(bound=bound, reason=name_bound(bound, "a test"))
 
     edit_manifest(tmp_path, loosen)
     bundle = open_bundle(tmp_path)

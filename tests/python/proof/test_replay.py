@@ -12,9 +12,10 @@ import pytest
 
 from builders.bundles import doubled, edit_manifest, fill_bundle
 from torchferry.bundle.contract import Array
+from torchferry.bundle.golden import read_case
 from torchferry.bundle.reader import Bundle, open_bundle
 from torchferry.errors import ExitCode, FerryError
-from torchferry.proof.replay import EngineVerdict, all_passed, json_number, replay, to_json, unavailable
+from torchferry.proof.replay import EngineVerdict, all_passed, is_whole, json_number, replay, to_json, unavailable
 
 
 class Doubling:
@@ -62,6 +63,16 @@ def test_one_wrong_output_fails_the_engine_and_spares_the_other(
     result = verdict_of(bundle, Doubling(spoil))
     assert result.status == "failed"
     assert [verdict.output for verdict in result.verdicts if not verdict.passed] == [failed]
+
+
+def test_a_verdict_given_twice_stands_for_no_other(bundle: Bundle) -> None:
+    """As many verdicts as there should be, and every one that should be there, are two demands: a duplicate meets only one."""
+    cases = [read_case(bundle, case) for case in bundle.manifest.golden.cases]
+    verdicts = verdict_of(bundle, Doubling()).verdicts
+    assert is_whole(verdicts, cases, ["y", "label"], 1)
+    assert not is_whole((*verdicts, verdicts[0]), cases, ["y", "label"], 1)
+    assert not is_whole((verdicts[0], verdicts[0]), cases, ["y", "label"], 1)
+    assert not is_whole(verdicts[:1], cases, ["y", "label"], 1)
 
 
 def test_without_a_tolerance_nothing_is_compared(bundle: Bundle) -> None:
