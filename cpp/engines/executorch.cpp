@@ -28,6 +28,7 @@
 #include <vector>
 
 #include "ferry/engine.h"
+#include "pte_door.hpp"
 #include "refusal.hpp"
 
 #if __has_include(<executorch/extension/threadpool/threadpool.h>)
@@ -460,6 +461,8 @@ std::int32_t open_model(const ferry_open_request* request, ferry_engine_model** 
     if (std::string_view(request->device) != "cpu")
       throw Refusal{FERRY_UNAVAILABLE,
                     std::string("--device: got ") + request->device + ", expected cpu: ExecuTorch runs there only"};
+    const auto& file = request->files[0];
+    ferry::engines::check_pte_program(file.path, {static_cast<const char*>(file.data), file.bytes});
     prepare_runtime();
     *model = new ferry_engine_model(*request);
     return FERRY_OK;

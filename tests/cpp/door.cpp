@@ -7,6 +7,7 @@
 #include <string>
 
 #include "onnx_door.hpp"
+#include "pte_door.hpp"
 #include "refusal.hpp"
 
 int main(int argc, char** argv) {
@@ -16,6 +17,7 @@ int main(int argc, char** argv) {
   const std::string bytes{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
   try {
     if (kind == "onnx") ferry::engines::check_onnx_model("model.onnx", bytes);
+    if (kind == "pte") ferry::engines::check_pte_program("model.pte", bytes);
   } catch (const ferry::engines::Refusal& refusal) {
     std::cerr << "error: " << refusal.text << '\n';
     return refusal.code;
