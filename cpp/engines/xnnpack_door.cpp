@@ -164,7 +164,8 @@ void check_node(std::string_view kind, const Flat& node, const Values& values) {
   if (kind != "Pool" && kind != "ArgMaxPool") return;
   for (const auto& [name, value] : node.fields)
     if (name.starts_with("pooling") || name.starts_with("stride") || name.starts_with("dilation"))
-      require(value.number > 0 && value.number <= max_window, "got a delegate's window of another size");
+      require((value.number > 0 || name.starts_with("dilation")) && value.number <= max_window,  // an average has no dilation
+              "got a delegate's window of another size");
 }
 
 }  // namespace

@@ -19,6 +19,7 @@ _NONE = (1 << 32) - 1  # of an id
 _BYTES = {1: 4, 2: 2, 12: 4}  # by XNNDatatype: float32, float16, int32
 _MAX_RANK, _MAX_VALUES, _MAX_ELEMENTS = 6, 1 << 20, 1 << 40
 _MAX_WINDOW = 1 << 16
+_WINDOW = ("pooling", "stride", "dilation")  # an average has no dilation: 0
 _OPTIONAL = ("bias_id",)
 _TRANSPOSED = 1  # flag of a fully connected layer: weights are [in, out]
 _SCHEMA = parse_schema(XNNPACK)
@@ -95,8 +96,9 @@ def _check_node(kind: str, node: Table, values: Mapping[int, Table]) -> None:
     elif kind in ("Reshape", "Transpose", "Slice", "Pad"):
         _check_lists(kind, node, values[node["input_id"]])
     elif kind in ("Pool", "ArgMaxPool"):
-        sizes = [value for name, value in node.items() if name.startswith(("pooling", "stride", "dilation"))]
-        _require(all(0 < size <= _MAX_WINDOW for size in sizes), "got a delegate's window of another size")
+        sizes = [(value, name.startswith("dilation")) for name, value in node.items() if name.startswith(_WINDOW)]
+        _require(all(may_be_0 or size > 0 for size, may_be_0 in sizes), "got a delegate's window of another size")
+        _require(all(size <= _MAX_WINDOW for size, _ in sizes), "got a delegate's window of another size")
 
 
 def _is_unused(kind: str, name: str, node: Table) -> bool:
