@@ -14,6 +14,7 @@
 #include "executorch_runtime.hpp"
 #include "executorch_values.hpp"
 #include "ferry/engine.hpp"
+#include "pte_door.hpp"
 
 namespace {
 
@@ -81,6 +82,8 @@ const char* numerics() noexcept { return ""; }
 std::int32_t open_model(const ferry_open_request* request, ferry_engine_model** model, ferry_engine_error* error) noexcept {
   return guarded(error, [&] {
     ferry::engines::require_cpu(*request, "ExecuTorch");
+    const auto& file = request->files[0];
+    ferry::engines::check_pte_program(file.path, {static_cast<const char*>(file.data), file.bytes});
     prepare_runtime();
     *model = new ferry_engine_model(*request);
   });

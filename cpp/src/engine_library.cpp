@@ -2,6 +2,8 @@
 
 #include <dlfcn.h>
 #include <link.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -38,12 +40,54 @@ fs::path own_folder() {
   return fs::canonical(file, error).parent_path();
 }
 
+// May somebody else than the user, root and the owner of this library replace what lies at `path`?
+bool belongs_to_others(const fs::path& path, ::uid_t installer) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) return true;
+  const auto is_owned = status.st_uid == 0 || status.st_uid == ::geteuid() || status.st_uid == installer;
+  const auto is_private_group = status.st_gid == ::getegid() && ::getegid() == ::geteuid();  // one group a user, umask 002
+  const auto open = S_IWOTH | (is_private_group ? 0U : S_IWGRP);
+  return !is_owned || ((status.st_mode & open) != 0);
+}
+
+// A plugin has all rights of this process: neither it nor its folder may be another user's to write.
+void check_owners(std::string_view name, const fs::path& plugin) {
+  struct stat own{};
+  const auto installer = ::stat(own_folder().c_str(), &own) == 0 ? own.st_uid : ::geteuid();
+  for (const fs::path& path : {plugin, plugin.parent_path()})
+    if (belongs_to_others(path, installer))
+      fail(name, text::printable(path.native()) +
+                     ": got a plugin that another user may write, expected one of yours or root's; change its owner or mode");
+}
+
+// Would the loader look for libraries in the working folder? It takes empty and relative elements of the variable for that.
+void check_library_path(std::string_view name) {
+  const char* variable = std::getenv("LD_LIBRARY_PATH");
+  std::string_view rest = variable == nullptr ? "" : variable;
+  for (bool more = !rest.empty(); more;) {
+    const auto stop = rest.find_first_of(":;");
+    if (!rest.substr(0, stop).starts_with('/'))
+      fail(name,
+           "LD_LIBRARY_PATH: got an empty or relative folder, expected absolute ones: libraries would come from the working "
+           "folder; unset it");
+    more = stop != std::string_view::npos;
+    rest.remove_prefix(more ? stop + 1 : rest.size());
+  }
+}
+
+void check_engine_folder(std::string_view name, const fs::path& folder) {
+  if (folder.is_absolute()) return;
+  fail(name, "FERRY_ENGINE_DIR: got the relative folder " + text::printable(folder.native()) +
+                 ", expected an absolute one: plugins would come from the working folder; name it from /");
+}
+
 fs::path find_plugin(std::string_view name) {
   const std::string file = std::string(prefix) + std::string(name) + std::string(suffix);
   std::string searched;
   for (const fs::path& folder : engine_folders()) {
+    check_engine_folder(name, folder);
     std::error_code error;
-    if (fs::is_regular_file(folder / file, error)) return fs::absolute(folder / file, error);
+    if (fs::is_regular_file(folder / file, error)) return fs::canonical(folder / file, error);
     searched += (searched.empty() ? "" : ", ") + text::printable(folder.native());
   }
   fail(name, "plugin: got no " + file + " in " + searched +
@@ -69,7 +113,9 @@ void check_table(std::string_view name, const std::string& plugin, const ferry_e
 }
 
 const ferry_engine& open_plugin(std::string_view name) {
+  check_library_path(name);
   const fs::path path = find_plugin(name);
+  check_owners(name, path);
   const std::string plugin = text::printable(path.native());
   void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr)

@@ -18,7 +18,9 @@ namespace ferry {
 // The names of the engines whose plugins lie in those folders, sorted; nothing is loaded.
 [[nodiscard]] std::vector<std::string> installed_engines();
 
-// The engine's table, from libferry_engine_<name>.so. Throws Error(unavailable) with one line that says why.
+// The engine's table, from libferry_engine_<name>.so. A relative folder in FERRY_ENGINE_DIR, an empty or relative one in
+// LD_LIBRARY_PATH, and a plugin or its folder that another user may write are refused. Throws Error(unavailable) with one line
+// that says why.
 [[nodiscard]] const ferry_engine& load_engine(std::string_view name);
 
 }  // namespace ferry

@@ -6,8 +6,9 @@
 #include <iterator>
 #include <string>
 
-#include "onnx_door.hpp"
 #include "ferry/engine.hpp"
+#include "onnx_door.hpp"
+#include "pte_door.hpp"
 
 int main(int argc, char** argv) {
   if (argc != 3) return EXIT_FAILURE;
@@ -16,6 +17,7 @@ int main(int argc, char** argv) {
   const std::string bytes{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
   try {
     if (kind == "onnx") ferry::engines::check_onnx_model("model.onnx", bytes);
+    if (kind == "pte") ferry::engines::check_pte_program("model.pte", bytes);
   } catch (const ferry::engines::Refusal& refusal) {
     std::cerr << "error: " << refusal.text << '\n';
     return refusal.code;

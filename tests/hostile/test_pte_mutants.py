@@ -22,7 +22,7 @@ from builders.programs import run_here
 from builders.zoo import Zoo
 from torchferry.errors import ExitCode
 
-ALLOWED = {ExitCode.OK, ExitCode.MISMATCH, ExitCode.FORMAT, ExitCode.UNAVAILABLE, ExitCode.IO}
+ALLOWED = {ExitCode.OK, ExitCode.MISMATCH, ExitCode.FORMAT, ExitCode.UNAVAILABLE, ExitCode.IO, ExitCode.BAD_INPUT}
 LIMIT_S = 20
 FERRY_RUN = Path(os.environ.get("FERRY_BUILD", Path(__file__).resolve().parents[2] / "build")) / "bin" / "ferry-run"
 Start = Callable[[Path], int]

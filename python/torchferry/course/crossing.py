@@ -13,9 +13,9 @@ import torch
 
 from torchferry.bundle.contract import Array
 from torchferry.bundle.reader import Bundle
+from torchferry.compare.status import did_run
 from torchferry.course.export import export_run
 from torchferry.course.train import Run, train_recipe
-from torchferry.compare.status import did_run
 from torchferry.engines.base import Session
 from torchferry.errors import ExitCode, FerryError
 from torchferry.formats import registry

@@ -17,6 +17,8 @@ import torch
 from torchferry.bundle.contract import Array, TensorSpec
 from torchferry.engines.base import OpenRequest
 from torchferry.engines.executorch_threads import Threads
+from torchferry.engines.pte_door import check_program
+from torchferry.engines.pte_kernels import check_kernels
 from torchferry.engines.torch_device import to_arrays, to_tensors
 from torchferry.errors import ExitCode, FerryError
 
@@ -33,9 +35,10 @@ class ExecutorchModel:
     def __init__(self, request: OpenRequest) -> None:
         if request.device != "cpu":
             raise FerryError(ExitCode.UNAVAILABLE, f"--device: got {request.device}, expected cpu: ExecuTorch runs there only")
+        self._path, self._file = next(iter(request.files.items()))  # the program borrows these bytes
+        check_kernels(self._path, check_program(self._path, self._file))
         self._runtime = _import_runtime()
         self._contract = request.contract
-        self._path, self._file = next(iter(request.files.items()))  # the program borrows these bytes
         self._threads, self._method = self._load(request.threads)
         self._limits = self._check_description()
 
