@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from builders.contracts import spec
-from builders.generated_c import COMPILERS, Array, Subject, load, same_bits, subject_of
+from builders.generated_c import COMPILERS, Array, Subject, load, quantized, same_bits, subject_of
 from builders.networks import normal
 from torchferry.cgen import reference
 from torchferry.cgen.ir import Map
@@ -160,6 +160,13 @@ def test_the_order_of_the_sums_is_channel_row_column() -> None:
     row = np.float32([[[[2**24, 1]], [[1, -(2**24)]]]])
     assert definition(subject, {"x": row})["y"].ravel().tolist() == [0.0]
     assert definition(subject, {"x": row[:, :, :, ::-1].copy()})["y"].ravel().tolist() == [1.0]
+
+
+def test_in_int8_the_convolutions_stay_float_and_the_products_do_not(tmp_path: Path) -> None:
+    subject = quantized(net())
+    kinds = {type(node).__name__ for node in subject.generated.graph.nodes}
+    assert {"Conv2d", "Quantize", "IntegerLinear"} <= kinds
+    assert same_bits(load(subject, tmp_path).run(subject.samples), definition(subject, subject.samples))
 
 
 def test_the_layers_are_listed_with_their_windows() -> None:

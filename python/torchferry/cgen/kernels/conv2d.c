@@ -11,11 +11,11 @@ MODEL_INLINE void model_conv2d_row(const model_window *const w, const size_t cha
   }
   for (size_t c = 0; c < channels; ++c) {
     for (size_t k = 0; k < w->size[0]; ++k) {
-      const size_t at = row * w->stride[0] + k * w->dilation[0];
-      if (at < w->padding[0] || at - w->padding[0] >= w->sample[0]) {
+      const size_t at = row * w->stride[0] + k * w->dilation[0] - w->padding[0]; /* before the sample: wraps to the largest */
+      if (at >= w->sample[0]) {
         continue;
       }
-      const float *const line = x + (c * w->sample[0] + at - w->padding[0]) * w->sample[1];
+      const float *const line = x + (c * w->sample[0] + at) * w->sample[1];
       for (size_t l = 0; l < w->size[1]; ++l) {
         const float weight = weights[(c * w->size[0] + k) * w->size[1] + l];
         size_t first, after;
