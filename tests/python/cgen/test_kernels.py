@@ -13,11 +13,12 @@ from builders.generated_c import COMPILERS, WARNINGS, Array, address, run_tool
 from torchferry.cgen import elementary, kernels
 from torchferry.cgen.ops.integer_linear import GROUP
 from torchferry.cgen.packing import PANEL, in_panels, padded
+from torchferry.cgen.windows import Window
 
 FOLDER = Path(kernels.__file__).parent
 NAMES = sorted(path.stem for path in FOLDER.glob("*.c"))
 # Macros and types, which every other file uses.
-DECLARATIONS = {"strict", "compiler", "vectors", "rows", "panel", "float_bits", "byte_paths"}
+DECLARATIONS = {"strict", "compiler", "vectors", "rows", "panel", "float_bits", "byte_paths", "window"}
 RNG = np.random.default_rng(5)
 X = np.concatenate([RNG.standard_normal(400) * 4, [0.0, -0.0, 1e-40, -1e-40, 87.5, -100.0, 1e30, -1e30]]).astype(np.float32)
 WIDE = X.astype(np.float64)
@@ -265,9 +266,52 @@ def test_this_machines_arithmetic_is_strict(tmp_path: Path) -> None:
     assert build("arithmetic", body, tmp_path).apply() == 1
 
 
+WINDOW = Window(2, (5, 6), (3, 3), (3, 2), (2, 2), (1, 0), (1, 1))
+
+
+@pytest.mark.parametrize("name", ["conv2d", "max_pool2d", "avg_pool2d"])
+def test_a_window_slides_as_in_torch(name: str, tmp_path: Path) -> None:
+    import torch
+    from torch.nn import functional
+
+    window = WINDOW.expression().replace("§", "model_")
+    calls = {
+        "conv2d": f"model_conv2d({window}, 4, 1, x, w, b, y)",
+        "max_pool2d": f"(void)w; (void)b; model_max_pool2d({window}, x, y)",
+        "avg_pool2d": f"(void)w; (void)b; model_avg_pool2d({window}, 1, 0, x, y)",
+    }
+    signature = "void apply(const float *x, const float *w, const float *b, float *y)"
+    library = build(name, f"{signature};\n{signature} {{ {calls[name]}; }}\n", tmp_path)
+    x, w, b = (RNG.standard_normal(shape).astype(np.float32) for shape in ((2, 5, 6), (4, 2, 3, 2), (4,)))
+    y = np.zeros((4 if name == "conv2d" else 2, 3, 3), np.float32)
+    library.apply(address(x), address(w), address(b), address(y))
+    wide = [torch.from_numpy(array.astype(np.float64)) for array in (x[None], w, b)]
+    exact = {
+        "conv2d": lambda: functional.conv2d(*wide, stride=2, padding=(1, 0)),
+        "max_pool2d": lambda: functional.max_pool2d(wide[0], (3, 2), 2, (1, 0)),
+        "avg_pool2d": lambda: functional.avg_pool2d(wide[0], (3, 2), 2, (1, 0)),
+    }[name]()[0].numpy()
+    assert np.abs(y - exact).max() <= 1e-5
+
+
+def test_the_reach_of_a_window_is_what_slicing_gives(tmp_path: Path) -> None:
+    window = Window(1, (7, 9), (4, 6), (3, 4), (2, 3), (2, 5), (1, 2))
+    signature = "void apply(int axis, size_t tap, size_t *reach)"
+    expression = window.expression().replace("§", "model_")
+    body = f"{signature};\n{signature} {{ model_window_reach({expression}, axis, tap, reach, reach + 1); }}\n"
+    library, reach = build("window_reach", body, tmp_path), np.zeros(2, np.uint64)
+    for axis in (0, 1):
+        for tap in range(window.size[axis]):
+            library.apply(axis, ctypes.c_size_t(tap), address(reach))
+            at = np.arange(window.results[axis]) * window.stride[axis] + tap * window.dilation[axis] - window.padding[axis]
+            inside = np.flatnonzero((at >= 0) & (at < window.sample[axis]))
+            assert list(range(*map(int, reach))) == inside.tolist()
+
+
 def test_every_kernel_is_called_by_a_test_or_declares_only() -> None:
     called = {*UNARY, *COMPOSED, "softmax", "log_softmax", "softmax_sum", "largest", "argmax", "columns", "four_columns", "dot"}
     called |= {"integer_columns", "gather_uint8", "gather_float32", "to_floats", "quantize", "index", "four_inputs", "arithmetic"}
+    called |= {"window_reach", "conv2d", "max_pool2d", "avg_pool2d"}
     assert set(NAMES) == called | DECLARATIONS
 
 

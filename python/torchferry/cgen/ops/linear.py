@@ -20,14 +20,13 @@ from torchferry.cgen.ir import Map, Node, OneToOne, Quantizer
 from torchferry.cgen.lowering import Operator, arguments, require_dtype
 from torchferry.cgen.ops.arithmetic import SUB
 from torchferry.cgen.ops.integer_linear import IntegerLinear, in_steps
-from torchferry.cgen.packing import PANEL_COMMENTS, in_panels, padded
+from torchferry.cgen.packing import LINE, PANEL_COMMENTS, in_panels, padded
 from torchferry.cgen.pairwise import add_halves
 from torchferry.cgen.refusal import module_path, refuse
 from torchferry.cgen.target import Scope, Scratch, Table, over_rows, per_sample
 from torchferry.cgen.text import OWN
 from torchferry.cgen.values import Array, Constant, Doubles, Value
 
-LINE = 16  # floats in a cache line and in the widest vector
 DOT_LANES = 16
 FEW_OUTPUTS, FEW_INPUTS = 3, 32
 GATHER_OUTPUTS = 48  # with fewer outputs, looking for zeros costs more than it saves

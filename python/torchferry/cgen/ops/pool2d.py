@@ -1,0 +1,135 @@
+"""Max and average pools over two dims."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch.fx
+
+from torchferry.cgen.builder import Builder, sample_shape
+from torchferry.cgen.ir import OneToOne
+from torchferry.cgen.lowering import Operator, arguments, require_dtype
+from torchferry.cgen.refusal import module_path, refuse
+from torchferry.cgen.target import Scope
+from torchferry.cgen.text import OWN
+from torchferry.cgen.values import Array, Floats, Value
+from torchferry.cgen.windows import Pair, Window, pair
+
+
+@dataclass(frozen=True, eq=False)
+class _Pool2d(OneToOne):
+    """A pool of x [channels, height, width]."""
+
+    x: Value
+    window: Window
+    output: Value
+    label: str
+
+    def problems(self) -> Iterator[str]:
+        """Yield what is wrong with shapes and dtypes."""
+        if (self.x.dtype, self.output.dtype) != ("float32", "float32"):
+            yield f"{self.x.dtype} to {self.output.dtype}, expected float32 to float32"
+        expected = self.window.channels * self.window.results[0] * self.window.results[1]
+        if (self.x.size, self.output.size) != (self.window.inputs, expected):
+            yield f"{self.x.size} elements to {self.output.size}, expected {self.window.inputs} to {expected}"
+
+    def _images(self, inputs: tuple[Array, ...]) -> Floats:
+        return inputs[0].reshape(-1, self.window.channels, *self.window.sample)
+
+    def _filled(self, count: int, number: float) -> Floats:
+        return np.full((count, self.window.channels, *self.window.results), number, np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class MaxPool2d(_Pool2d):
+    """The largest inside each window; a NaN counts as the largest, and of zeros +0 is the result."""
+
+    def compute(self, *inputs: Array) -> tuple[Array, ...]:
+        """Return the pool [N, size] of x [N, size]."""
+        x = self._images(inputs)
+        largest = self._filled(len(x), -np.inf)
+        for _, to, source in self.window.taps():
+            value, old = x[..., source[0], source[1]], largest[..., to[0], to[1]]
+            largest[..., to[0], to[1]] = np.where((value > old) | np.isnan(value), value, old)
+        return ((largest + np.float32(0)).reshape(len(x), -1),)
+
+    def describe(self) -> str:
+        """Name it for the list of layers."""
+        return f"MaxPool2d {self.window.describe()}"
+
+    def emit(self, scope: Scope) -> list[str]:
+        """Return one call."""
+        scope.use("max_pool2d")
+        return [f"  {OWN}max_pool2d({self.window.expression()}, {scope.pointer(self.x)}, {scope.pointer(self.output)});"]
+
+
+@dataclass(frozen=True, eq=False)
+class AvgPool2d(_Pool2d):
+    """The mean inside each window: the sum in the order row, column, divided once.
+
+    The divisor is the count of positions inside the sample, with `padded` also of those in its padding, or `divisor` unless 0.
+    """
+
+    padded: bool = True
+    divisor: int = 0
+
+    def compute(self, *inputs: Array) -> tuple[Array, ...]:
+        """Return the pool [N, size] of x [N, size]."""
+        x = self._images(inputs)
+        sums = self._filled(len(x), 0.0)
+        for _, to, source in self.window.taps():
+            sums[..., to[0], to[1]] += x[..., source[0], source[1]]
+        counts = np.outer(*(self._counts(axis) for axis in (0, 1))).astype(np.float32)
+        return ((sums / (np.float32(self.divisor) if self.divisor else counts)).reshape(len(x), -1),)
+
+    def _counts(self, axis: int) -> Array:
+        """How many positions of each window [results] count along an axis."""
+        start = np.arange(self.window.results[axis]) * self.window.stride[axis] - self.window.padding[axis]
+        beyond = self.window.padding[axis] if self.padded else 0
+        end = np.minimum(start + self.window.size[axis], self.window.sample[axis] + beyond)
+        return end - np.maximum(start, -beyond)
+
+    def describe(self) -> str:
+        """Name it for the list of layers."""
+        return f"AvgPool2d {self.window.describe()}"
+
+    def emit(self, scope: Scope) -> list[str]:
+        """Return one call."""
+        scope.use("avg_pool2d")
+        places = f"{scope.pointer(self.x)}, {scope.pointer(self.output)}"
+        return [f"  {OWN}avg_pool2d({self.window.expression()}, {int(self.padded)}, {self.divisor}, {places});"]
+
+
+def _window(node: torch.fx.Node, dilation: Pair) -> Window:
+    given, source = arguments(node), node.args[0]
+    if not isinstance(source, torch.fx.Node) or len(sample_shape(source)) != 3:
+        raise refuse(node, f"{node.target} over {source}", "samples [channels, height, width]")
+    channels, height, width = sample_shape(source)
+    size, result = pair(given["kernel_size"]), sample_shape(node)
+    stride = pair(given["stride"]) if given["stride"] else size
+    return Window(channels, (height, width), (result[1], result[2]), size, stride, pair(given["padding"]), dilation)
+
+
+def _max(builder: Builder, node: torch.fx.Node) -> Value:
+    require_dtype(node, "float32")
+    window = _window(node, pair(arguments(node)["dilation"]))
+    x, output = builder.as_float(node, builder.value(node, node.args[0])), Value(node.name, sample_shape(node), "float32")
+    builder.nodes.append(MaxPool2d(x, window, output, module_path(node)))
+    return output
+
+
+def _average(builder: Builder, node: torch.fx.Node) -> Value:
+    require_dtype(node, "float32")
+    given, window = arguments(node), _window(node, (1, 1))
+    x, output = builder.as_float(node, builder.value(node, node.args[0])), Value(node.name, sample_shape(node), "float32")
+    padded, divisor = bool(given["count_include_pad"]), given["divisor_override"] or 0
+    builder.nodes.append(AvgPool2d(x, window, output, module_path(node), padded, divisor))
+    return output
+
+
+OPERATORS = (
+    Operator(("aten.max_pool2d.default", "aten.max_pool2d_with_indices.default"), _max, ("MaxPool2d",)),
+    Operator(("aten.avg_pool2d.default",), _average, ("AvgPool2d",)),
+)
