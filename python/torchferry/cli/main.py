@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from torchferry.bundle.printable import printable
-from torchferry.cli.course import course
-from torchferry.cli.demo import demo
-from torchferry.cli.diff import diff
-from torchferry.cli.export import export
-from torchferry.cli.inspect import inspect
-from torchferry.cli.predict import predict
-from torchferry.cli.report import report
-from torchferry.cli.trace import trace
-from torchferry.cli.train import train
-from torchferry.cli.verify import verify
 from torchferry.errors import ExitCode, FerryError
 from torchferry.version import VERSION
 
@@ -26,8 +18,31 @@ from torchferry.version import VERSION
 _UsageError, _ClickException = typer.BadParameter.__mro__[1:3]
 _INTERRUPTED = 130
 
+# In the order of the flow; the file and the function of a verb have its name.
+VERBS = ("train", "export", "inspect", "predict", "verify", "diff", "report", "trace", "course", "demo")
+
+
+class _Verbs(TyperGroup):
+    """The verbs, each imported when it is asked for: `ferry inspect` waits for no other verb's libraries."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of the verbs."""
+        del ctx
+        return list(VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return the command of a verb; None for a name that is no verb."""
+        del ctx
+        if cmd_name not in VERBS:
+            return None
+        one = typer.Typer(add_completion=False)
+        one.command(cmd_name)(getattr(import_module(f"torchferry.cli.{cmd_name}"), cmd_name))
+        return typer.main.get_command(one)
+
+
 app = typer.Typer(
     name="ferry",
+    cls=_Verbs,
     help="Carry a PyTorch model from Python to C++ and to the edge, and prove that nothing was lost on the way.",
     no_args_is_help=True,
     add_completion=False,
@@ -49,10 +64,6 @@ def options(
     ] = False,
 ) -> None:
     """Options that stand before the verb."""
-
-
-for verb in (train, export, inspect, predict, verify, diff, report, trace, course, demo):
-    app.command()(verb)
 
 
 def main() -> None:
