@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from torchferry.errors import ExitCode, FerryError
+
+if TYPE_CHECKING:  # numpy takes longer to import than a bundle takes to check
+    import numpy as np
 
 MAX_INTEGER = 2**53
 BATCH = "N"
@@ -20,7 +21,7 @@ TensorName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 Symbol = Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9_]{0,31}$")]
 Size = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
-Array = NDArray[np.generic]
+Array: TypeAlias = "np.ndarray[Any, np.dtype[np.generic]]"
 
 
 class Strict(BaseModel):
@@ -208,6 +209,8 @@ def _bind_shape(
 
 
 def _check_finite(spec: TensorSpec, tensor: Array) -> None:
+    import numpy as np
+
     if spec.allow_nonfinite or tensor.dtype.kind != "f" or bool(np.isfinite(tensor).all()):
         return
     index = tuple(int(i) for i in np.argwhere(~np.isfinite(tensor))[0])
