@@ -30,7 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engines": {"formats.registry", "bundle"},
     # engines: goldens are computed with the tensors and threads of an engine. compare: a source carries the bounds it is held to.
     "intake": {"bundle", "compare", "engines"},
-    "cgen": {"bundle", "compare", "intake"},
+    "cgen": {"formats.registry", "bundle", "compare", "intake"},
     "bounds": {
         "bundle",
         "compare",

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from torchferry.bundle.dtype import DTypeName, family
 from torchferry.errors import ExitCode, FerryError
 from torchferry.limits import MAX_INTEGER, MAX_RANK
+
+if TYPE_CHECKING:  # numpy takes longer to import than a bundle takes to check
+    import numpy as np
 
 BATCH = "N"
 FEW_NUMBERS = 32
@@ -21,7 +22,7 @@ TensorName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 Symbol = Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9_]{0,31}$")]
 Size = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
-Array = NDArray[np.generic]
+Array: TypeAlias = "np.ndarray[Any, np.dtype[np.generic]]"
 
 
 class Strict(BaseModel):
@@ -216,6 +217,8 @@ def _bind_shape(
 
 
 def _check_finite(kind: str, spec: TensorSpec, tensor: Array, code: ExitCode) -> None:
+    import numpy as np
+
     if spec.allow_nonfinite or not spec.is_float or _all_finite(tensor):
         return
     index = tuple(int(i) for i in np.argwhere(~np.isfinite(tensor))[0])
@@ -229,6 +232,8 @@ def _all_finite(tensor: Array) -> bool:
     """A few numbers are looked at one by one, which takes half of what two calls of NumPy take."""
     if tensor.size <= FEW_NUMBERS:
         return all(map(math.isfinite, tensor.ravel().tolist()))
+    import numpy as np
+
     return bool(np.isfinite(tensor).all())
 
 

@@ -13,7 +13,6 @@ from typing import BinaryIO, cast
 from torchferry.bundle.contract import Array, Contract
 from torchferry.bundle.digest import sha256_of, sha256_of_stream
 from torchferry.bundle.manifest import MANIFEST_NAME, Artifact, FileEntry, Manifest, parse_manifest
-from torchferry.bundle.npy import read_array
 from torchferry.errors import ExitCode, FerryError
 from torchferry.limits import MAX_MANIFEST_BYTES
 
@@ -57,6 +56,8 @@ class Bundle:
 
     def read_arrays(self, files: Mapping[str, FileEntry]) -> dict[str, Array]:
         """Read golden tensors by name. Raises FerryError(IO, INTEGRITY or FORMAT)."""
+        from torchferry.bundle.npy import read_array  # imports numpy
+
         return {
             name: read_array(self.read(entry), where=str(self.folder / entry.path), code=ExitCode.FORMAT)
             for name, entry in files.items()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torchferry.bundle.contract import Array
 from torchferry.cgen import float_graph, int8_graph, reference
 from torchferry.cgen.ir import Graph
+from torchferry.formats import registry
 from torchferry.intake.source import ExportSource
 
 
@@ -25,7 +26,8 @@ class Definition:
         """For int8 the source must have calibration data."""
         program, contract, quantization = source.functional_program, source.contract, source.quantization
         outputs = tuple(spec.name for spec in contract.outputs)
-        if engine == "c-int8" and quantization is not None:
+        row = registry.of_engine(engine)
+        if row is not None and row.quantizes is not None and quantization is not None:
             return cls(engine, int8_graph(program, contract, quantization.calibration), outputs)
         return cls(engine, float_graph(program, contract), outputs)
 

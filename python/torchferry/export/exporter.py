@@ -148,7 +148,7 @@ def _write_artifacts(
         try:
             artifacts.append(write_artifact(row, source.with_bounds(bounds.get(row.engine, {})), folder))
         except FerryError as error:
-            if error.code != ExitCode.FORMAT or row in rows:
+            if error.code != ExitCode.FORMAT or row in rows or not rows:
                 raise
             note(f"the bundle has no {row.name} artifact: {error}")
     return artifacts

@@ -52,6 +52,13 @@ def _require_compiler() -> None:
         raise FerryError(
             ExitCode.UNAVAILABLE, f"--to aoti: got no C++ compiler {compiler}, expected one; install g++ or set CXX to another"
         )
+    folder = Path(torch.__file__).parent
+    if " " in str(folder):  # its command line for the compiler does not quote the folder of its headers
+        raise FerryError(
+            ExitCode.UNAVAILABLE,
+            f"--to aoti: AOTInductor cannot compile where torch is installed in a folder with a space in its name ({folder}); "
+            "install torch elsewhere, or leave aoti out",
+        )
 
 
 def _compile(source: ExportSource, program: ExportedProgram, file: Path, isa: str) -> None:

@@ -14,7 +14,7 @@ from torchferry.cli import main
 from torchferry.errors import ExitCode, FerryError
 from torchferry.version import VERSION
 
-VERBS = sorted(command.callback.__name__ for command in main.app.registered_commands if command.callback)
+VERBS = sorted(path.stem for path in Path(main.__file__).parent.glob("*.py") if path.stem not in ("__init__", "main", "options"))
 
 
 def test_help_lists_every_verb_with_what_it_does(ferry_here: Program) -> None:
@@ -32,6 +32,10 @@ def test_each_verb_explains_all_its_options(ferry_here: Program, verb: str) -> N
     assert "--help" in options
     for line in re.findall(r"^│[ *]+--[^\n]*│$", text, re.MULTILINE):
         assert re.search(r"--\S+.*[a-z]{3}.*│", line), line
+
+
+def test_every_file_of_a_verb_is_a_verb_of_the_program() -> None:
+    assert sorted(main.VERBS) == VERBS
 
 
 def test_no_arguments_show_the_help(ferry_here: Program) -> None:

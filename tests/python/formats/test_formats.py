@@ -12,8 +12,9 @@ import torch
 import torchferry
 from builders.contracts import doubling
 from builders.models import Doubling, doubling_inputs
+from torchferry.export.exporter import write_artifact
 from torchferry.formats import onnx as onnx_format
-from torchferry.formats import program, torchscript
+from torchferry.formats import program, registry, torchscript
 from torchferry.intake.source import ExportSource, first_line
 
 
@@ -22,12 +23,13 @@ def source() -> ExportSource:
     return ExportSource(Doubling().eval(), doubling(), doubling_inputs().arrays)
 
 
-def test_an_artifact_lists_the_file_that_was_written(source: ExportSource, tmp_path: Path) -> None:
-    for export, engine in ((torchscript.export, "torchscript"), (onnx_format.export, "onnxruntime"), (program.export, "eager")):
-        artifact = export(source, tmp_path)
-        assert artifact.engine == engine
-        assert artifact.files[0].bytes == (tmp_path / artifact.files[0].path).stat().st_size
-        assert torch.__version__ in artifact.producer
+@pytest.mark.parametrize("name", ["torchscript", "onnx", "export"])
+def test_an_artifact_lists_the_file_that_was_written(source: ExportSource, tmp_path: Path, name: str) -> None:
+    row = registry.formats()[name]
+    artifact = write_artifact(row, source, tmp_path)
+    assert (artifact.format, artifact.engine) == (name, row.engine)
+    assert artifact.files[0].bytes == (tmp_path / artifact.files[0].path).stat().st_size
+    assert torch.__version__ in artifact.producer
 
 
 def test_onnx_has_the_contracts_names_a_free_batch_and_no_paths_of_this_machine(source: ExportSource, tmp_path: Path) -> None:

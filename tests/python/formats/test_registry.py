@@ -65,12 +65,12 @@ def decides_by_name(source: str) -> list[int]:
     ]
 
 
-# `export` is also the public function, `eager` also a kind of promise; export/c99 decides between its two graphs.
+# `export` is also the public function, `eager` also a kind of promise.
 ALLOWED = {"__init__.py", "compare/tolerance.py"}
 
 
 def test_nobody_decides_by_the_name_of_a_format_or_of_an_engine() -> None:
-    files = [path for path in PACKAGE.rglob("*.py") if "c99" not in path.parts]
+    files = list(PACKAGE.rglob("*.py"))
     found = {path.relative_to(PACKAGE).as_posix() for path in files if decides_by_name(path.read_text())}
     assert found <= ALLOWED
 
