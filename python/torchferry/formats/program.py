@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Collection
 from copy import copy
 from pathlib import Path
@@ -21,8 +22,10 @@ FILE = "model.export.pt2"
 
 def export(source: ExportSource, folder: Path) -> Written:
     """Write model.export.pt2. Raises FerryError(FORMAT) for a program that engine `eager` would not open."""
-    torch.export.save(_without_code(source.program), folder / FILE)
-    judge_program(FILE, (folder / FILE).read_bytes())  # what the engine would refuse is refused here, by its reason
+    saved = io.BytesIO()
+    torch.export.save(_without_code(source.program), saved)
+    judge_program(FILE, saved.getvalue())  # what the engine would refuse is refused here, by its reason
+    (folder / FILE).write_bytes(saved.getvalue())
     return Written((FILE,), f"torch {torch.__version__}")
 
 

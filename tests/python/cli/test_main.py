@@ -14,7 +14,9 @@ from torchferry.cli import main
 from torchferry.errors import ExitCode, FerryError
 from torchferry.version import VERSION
 
-VERBS = sorted(path.stem for path in Path(main.__file__).parent.glob("*.py") if path.stem not in ("__init__", "main", "options"))
+VERBS = sorted(
+    path.stem for path in Path(main.__file__).parent.glob("*.py") if path.stem not in ("__init__", "console", "main", "options")
+)
 
 
 def test_help_lists_every_verb_with_what_it_does(ferry_here: Program) -> None:
