@@ -83,7 +83,7 @@ def compare(
 
 
 def differences(actual: Array, expected: Array, *, allow_nan: bool) -> NDArray[np.float64]:
-    """abs(actual - expected) as float64; 0 for equal infinities, infinite where NaN meets anything (or NaN, unless allowed)."""
+    """Return abs(actual - expected) as float64, in their shape; 0 for equal infinities, infinite where NaN meets anything (or NaN, unless allowed)."""
     if not holds_floats(actual):
         return _distance(actual, expected)
     a, b = actual.astype(np.float64), expected.astype(np.float64)
@@ -142,7 +142,7 @@ def _relative(diff: NDArray[np.float64], expected: Array) -> NDArray[np.float64]
 
 
 def _max_ulp(actual: Array, expected: Array) -> float:
-    """The largest number of float steps between the two, `expected` rounded to `actual`'s dtype; infinite where NaN or infinity differ."""
+    """Return the largest number of float steps between the two, `expected` rounded to `actual`'s dtype; infinite where NaN or infinity differ."""
     if not holds_floats(actual):
         return float(_distance(actual, expected).max())
     with np.errstate(over="ignore"):

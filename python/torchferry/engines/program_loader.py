@@ -54,7 +54,7 @@ def _tensors(path: str, payloads: dict[str, Payload]) -> dict[str, torch.Tensor]
 
 
 def _tensor(storage: bytearray, meta: dict[str, Any]) -> torch.Tensor:
-    """The tensor that `meta` describes inside `storage`. Raises ValueError where it does not fit."""
+    """Return the tensor that `meta` describes inside `storage`. Raises ValueError where it does not fit."""
     dtype = _SERIALIZE_TO_TORCH_DTYPE.get(meta["dtype"])
     sizes, strides = ([_whole(item) for item in meta[key]] for key in ("sizes", "strides"))
     offset = _whole(meta["storage_offset"])

@@ -71,7 +71,7 @@ def _root(error: BaseException) -> BaseException:
 
 
 def _model(source: ExportSource) -> tuple[onnx.ModelProto, str]:
-    """The model, and for `producer` how it was made."""
+    """Return the model, and for `producer` how it was made."""
     try:
         program = source.program
     except FerryError as error:

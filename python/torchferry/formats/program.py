@@ -33,7 +33,7 @@ def weights(artifact: Artifact, data: bytes, allow_ops: Collection[str]) -> dict
 
 
 def _without_code(program: ExportedProgram) -> ExportedProgram:
-    """The same program without sample inputs, which are saved as a pickle, and without guards, which are Python code."""
+    """Return the same program without sample inputs, which are saved as a pickle, and without guards, which are Python code."""
     bare = copy(program)
     bare._example_inputs = None
     bare._guards_code = []

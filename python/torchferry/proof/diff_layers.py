@@ -83,7 +83,7 @@ def diff_layers(
 
 
 def shows_layers(engine: str) -> bool:
-    """Can the artifact of this engine be opened up into a probe?"""
+    """Say whether the artifact of this engine can be opened up into a probe."""
     row = registry.of_engine(engine)
     return row is not None and row.probe is not None
 
@@ -102,7 +102,7 @@ def bisect(bundle: Bundle, engine: str, where: Where, reference: nn.Module, case
 
 
 def _run_named(probe: Probe, engine: str, where: Where) -> list[dict[str, Any]]:
-    """The verdicts; an error names the layer and not the probe's output."""
+    """Return the verdicts; an error names the layer and not the probe's output."""
     names = {output: name for name, output in probe.outputs.items()}
     run = _run_cpp if where.language == "cpp" else _run_python
     try:
@@ -145,7 +145,7 @@ def _samples(bundle: Bundle, inputs: list[str], batch: int) -> Iterator[tuple[st
 
 
 def _golden_problem(bundle: Bundle, engine: str, where: Where, reference: nn.Module) -> str | None:
-    """What to know where the reference is not the module that the bundle's goldens are of."""
+    """Return what to know where the reference is not the module that the bundle's goldens are of."""
     from torchferry.intake.quiet import quiet
     from torchferry.intake.reference import Reference
 
