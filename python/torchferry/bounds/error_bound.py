@@ -32,12 +32,12 @@ class Bounded:
 
     @property
     def real(self) -> Float64:
-        """The value as float64."""
+        """The value as float64, in its own shape."""
         return self.value.astype(np.float64, copy=False)
 
     @property
     def size(self) -> Float64:
-        """The largest magnitude that a float32 result can have."""
+        """The largest magnitude that a float32 result can have, element by element."""
         return np.asarray(np.abs(self.real) + self.error)
 
 

@@ -75,7 +75,10 @@ class Perturb(TorchDispatchMode):
 def estimated_bounds(
     module: torch.nn.Module, contract: Contract, inputs: Mapping[str, Array], *, seed: int = 0
 ) -> dict[str, float]:
-    """Return FACTOR times the largest deviation in DRAWS runs, for each float output. Raises FerryError(BAD_INPUT) where it has no meaning."""
+    """Return FACTOR times the largest deviation in DRAWS runs on inputs [N, ...], for each float output.
+
+    Raises FerryError(BAD_INPUT) where that has no meaning.
+    """
     double = double_of(module)
     names = [spec.name for spec in contract.outputs if spec.is_float]
     centre = run_in_float64(double, contract, inputs)

@@ -56,7 +56,10 @@ class Verdict:
 def compare(
     actual: Array | None, expected: Array, tolerance: Tolerance, *, case: str, allow_nan: bool, scores: Scores | None = None
 ) -> Verdict:
-    """Compare one output with its golden. `actual` None: the engine did not give it. `scores`: what kind `label` needs."""
+    """Compare one output with its golden, which must have the same shape.
+
+    `actual` None: the engine did not give it. `scores`: what kind `label` needs.
+    """
     problem = _structural_problem(actual, expected, tolerance) or _scores_problem(expected, tolerance, scores)
     if problem is not None or actual is None:
         return Verdict(case, tolerance.output, False, tolerance, 0, 0, 0.0, 0.0, 0.0, None, problem)

@@ -67,7 +67,7 @@ class CModel:
         return ""
 
     def run(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
-        """Run one batch, as an array of structs: arrays [N, ...] by input name to arrays [N, ...] by output name."""
+        """Run one batch as an array of structs: arrays [N, ...] by input name to arrays [N, ...] by output name. Raises FerryError(INTERNAL)."""
         count = len(next(iter(inputs.values())))
         samples, answers = np.zeros(count, self._inputs), np.zeros(count, self._outputs)
         for name, array in inputs.items():

@@ -1,4 +1,4 @@
-"""This machine as native code sees it: processor, its level of vector instructions, system. cpp/engines/machine.cpp is its twin."""
+"""What native code sees of this machine: processor, its level of vector instructions, system. cpp/engines/machine.cpp is its twin."""
 
 from __future__ import annotations
 

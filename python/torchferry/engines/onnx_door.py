@@ -115,7 +115,7 @@ def _judge(kind: str, fields: list[_Field]) -> None:
 
 
 def _is_allowed(kind: str, domain: bytes) -> bool:
-    """Check that a function does not take the name of an operator that ONNX Runtime has."""
+    """Say whether a domain is allowed: a function must not take the name of an operator that ONNX Runtime has."""
     return domain.startswith(_FUNCTIONS) or (kind != "function" and domain in _DOMAINS)
 
 

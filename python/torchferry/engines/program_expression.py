@@ -111,7 +111,7 @@ def _is_leaf(name: str, node: ast.Call) -> bool:
 
 
 def _is_exponent(node: ast.expr) -> bool:
-    """Return a small whole number: a large power would take all memory."""
+    """Say whether this is a small whole number: a large power would take all memory."""
     inner = node.args[0] if isinstance(node, ast.Call) and _is_expression(node) and node.args else node
     return _is_integer(inner) and abs(ast.literal_eval(inner)) <= _MAX_EXPONENT
 

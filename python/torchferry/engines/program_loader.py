@@ -33,7 +33,7 @@ def load_program(path: str, data: bytes) -> ExportedProgram:
 
 
 def load_weights(path: str, data: bytes) -> dict[str, torch.Tensor]:
-    """Return the parameters and buffers in an archive by their names. Raises FerryError(FORMAT)."""
+    """Return the parameters and buffers in an archive by their names, in their own shapes. Raises FerryError(FORMAT)."""
     return _tensors(path, judge_program(path, data).weights)
 
 

@@ -252,7 +252,7 @@ def _index(what: str, index: int, count: int) -> int:
 
 
 def _is_name(text: bytes | None) -> bool:
-    """Read a name as UTF-8: the runtime's log and Python's binding end the process at other bytes."""
+    """Say whether a name is printable ASCII: the runtime's log and Python's binding end the process at other bytes."""
     return text is not None and len(text) > 0 and all(0x20 < byte < 0x7F for byte in text)
 
 

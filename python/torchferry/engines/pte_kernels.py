@@ -53,7 +53,7 @@ def check_kernels(path: str, plans: list[Table]) -> None:
 
 
 def _is_call(kinds: list[str], expected: list[str]) -> bool:
-    """Return the kinds of the arguments; what is returned stands behind them."""
+    """Say whether arguments of these kinds fit a kernel's; the outputs stand behind them."""
     return len(kinds) >= len(expected) and all(kind in wanted.split("|") for kind, wanted in zip(kinds, expected, strict=False))
 
 

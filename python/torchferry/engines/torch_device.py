@@ -58,7 +58,7 @@ def to_tensors(inputs: Mapping[str, Array], device: torch.device) -> list[torch.
 
 
 def to_arrays(contract: Contract, values: object) -> dict[str, Array]:
-    """Return what a module returned, as named arrays on the host."""
+    """Return what a module returned as arrays on the host, by name, in their own shapes."""
     named = name_outputs(contract, values)
     return {
         name: np.asarray(value.detach().cpu().contiguous().numpy())

@@ -102,7 +102,7 @@ def _check_node(kind: str, node: Table, values: Mapping[int, Table]) -> None:
 
 
 def _is_unused(kind: str, name: str, node: Table) -> bool:
-    """Check the inputs of a concatenation: two to five, the rest are 0."""
+    """Say whether this is an input that a concatenation leaves out: it has two to five, and the rest are 0."""
     return kind == "Cat" and name in ("input3_id", "input4_id", "input5_id") and node[name] in (0, _NONE)
 
 

@@ -27,7 +27,7 @@ def export(source: ExportSource, folder: Path) -> Written:
 
 
 def weights(artifact: Artifact, data: bytes, allow_ops: Collection[str]) -> dict[str, Array]:
-    """Return the program's state_dict as arrays. Raises FerryError(FORMAT)."""
+    """Return the program's state_dict as arrays in their own shapes. Raises FerryError(FORMAT)."""
     del allow_ops  # of TorchScript
     return arrays(load_weights(artifact.files[0].path, data))
 

@@ -38,7 +38,10 @@ def load_module(reference: str, weights: Path | None) -> nn.Module:
 
 
 def build(reference: str, where: str) -> nn.Module:
-    """Call the factory (a class or function without required arguments), or take the module that stands there."""
+    """Call the factory (a class or function without required arguments), or take the module that stands there.
+
+    Raises FerryError: USAGE for a name that is not there, BAD_INPUT for what makes no module.
+    """
     factory = _find(reference, where)
     if isinstance(factory, nn.Module):
         return factory

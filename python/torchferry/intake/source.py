@@ -69,7 +69,7 @@ class ExportSource:
 
     @property
     def example_tensors(self) -> tuple[torch.Tensor, ...]:
-        """The example inputs in contract order."""
+        """The example inputs in the contract's order and shapes."""
         return tuple(torch.from_numpy(self.examples[spec.name].copy()) for spec in self.contract.inputs)
 
     @property

@@ -38,7 +38,7 @@ class Eager:
     load: Callable[[], tuple[nn.Module, nn.Module | None]] | None = None
 
     def module(self, bundle: Bundle, inputs: Mapping[str, Array]) -> nn.Module:
-        """Load it, with the modules that an export puts around it. Raises FerryError."""
+        """Load the reference, with the modules that an export puts around it; `inputs` are in the contract's shapes. Raises FerryError."""
         from torchferry.proof.layer_reference import module_reference, program_reference
 
         if self.load is None:
@@ -89,7 +89,7 @@ def shows_layers(engine: str) -> bool:
 
 
 def bisect(bundle: Bundle, engine: str, where: Where, reference: nn.Module, case: str, inputs: Mapping[str, Array]) -> Bisection:
-    """Write the probe, run it, and line its verdicts up with the layers."""
+    """Write the probe for inputs [N, ...], run it, and line its verdicts up with the layers."""
     from torchferry.intake.quiet import quiet
     from torchferry.proof.probe import build_probe
 

@@ -49,7 +49,7 @@ def build_probe(
     *,
     allow_ops: Collection[str] = (),
 ) -> Probe:
-    """Write the probe of the engine's artifact into the empty `folder`, for one batch of inputs.
+    """Write the probe of the engine's artifact into the empty `folder`, for one batch of inputs [N, ...].
 
     Raises FerryError: UNAVAILABLE for an engine whose artifact cannot be opened up, FORMAT for one that this reader does not know,
     BAD_INPUT for a reference that does not take these inputs.

@@ -102,7 +102,10 @@ def judge(bundle: Bundle, case: CaseArrays, actual: Mapping[str, Array], row: To
 def compare_output(
     bundle: Bundle, case: CaseArrays, actual: Mapping[str, Array], output: str, *, engine: str, device: str, numerics: str
 ) -> Verdict:
-    """Compare one output of one case under the tolerance that holds. Raises FerryError(FORMAT) where the manifest has none."""
+    """Compare one output of one case, in the contract's shape, under the tolerance that holds.
+
+    Raises FerryError(FORMAT) where the manifest has none.
+    """
     return judge(bundle, case, actual, tolerance_of(bundle, output, engine=engine, device=device, numerics=numerics))
 
 

@@ -19,7 +19,7 @@ class LayerOutput(NamedTuple):
 
 @torch.no_grad()
 def trace_layers(model: nn.Module, *inputs: Tensor) -> list[LayerOutput]:
-    """Run the model once; the outputs of its layers in the order in which they ran.
+    """Run the model once on a batch [N, ...], and return the outputs of its layers in the order in which they ran.
 
     A layer is a module without modules inside. What `forward` computes between them, such as `F.relu`, has no name and is not
     seen: that is the price of the functional style.

@@ -28,7 +28,7 @@ _SMALLEST, _LARGEST = 1e-12, 1e12  # where 0 and infinity are drawn
 
 
 def error_histogram(errors: Mapping[str, Float64], bound: float) -> str:
-    """Return how far each engine is from float64, on a logarithmic axis, with the bound; equal values are counted in the legend."""
+    """Draw how far each engine is from float64, of any shape, on a logarithmic axis, with the bound; the legend counts equal values."""
     figure, axes = _figure(4.8, 2.6)
     positive = [values[np.isfinite(values) & (values > 0)] for values in errors.values()]
     low, high = _limits([*positive, np.array([bound] if bound else [])])

@@ -25,7 +25,7 @@ class SampleSink(Protocol):
     """Takes batches of contract outputs."""
 
     def write(self, outputs: Mapping[str, Array]) -> None:
-        """Append one batch."""
+        """Append one batch of outputs [N, ...] by name."""
 
     def finish(self) -> None:
         """Finish after the last batch; `open_sink` calls it once."""

@@ -41,11 +41,11 @@ def _broken(line: str) -> str:
 
 
 def initializer(array: NDArray[Any]) -> str:
-    """Return the elements of an array, comma separated and wrapped."""
+    """Return the elements of an array of any shape in C order, comma separated and wrapped."""
     dtype: DType = "float32" if array.dtype.kind == "f" else "int64"
     return wrap(literal(value, dtype).strip("()") for value in array.ravel().tolist())
 
 
 def print_table(ctype: str, name: str, array: NDArray[Any], comment: str) -> str:
-    """Return a static table, aligned to a cache line."""
+    """Return a static table of an array of any shape in C order, aligned to a cache line."""
     return f"/* {comment} */\nstatic const {ctype} {name}[{array.size}] {OWN}{OWN}ALIGNED = {{\n{initializer(array)}}};\n"

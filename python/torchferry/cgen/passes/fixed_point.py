@@ -28,7 +28,7 @@ def bytes_for(seen: Range, smallest_scale: float = SMALLEST_SCALE) -> Bytes:
 
 
 def to_bytes(chain: Sequence[Map], unit: Doubles, before: Range, after: Range) -> tuple[ToBytes, Bytes]:
-    """Return the step for sums of `unit` (per column) through the elementwise functions of `chain`.
+    """Return the step for sums of `unit` [columns] through the elementwise functions of `chain`.
 
     `before` and `after`: the calibrated ranges at both ends of the chain.
     """

@@ -15,9 +15,9 @@ from torchferry.errors import ExitCode, FerryError
 
 @torch.no_grad()
 def by_hand(network: nn.Module, loss: Loss, features: Tensor, targets: Tensor, weight: float) -> Tensor:
-    """Add `weight` times the gradient to each `.grad`, for a linear neuron and for an MLP with one hidden layer.
+    """Add `weight` times the gradient of a minibatch [n, features] to each `.grad`, for a linear neuron and for an MLP with one hidden layer.
 
-    Returns the loss of this minibatch.
+    Returns the loss of this minibatch, []. Raises FerryError(USAGE) for another network.
     """
     if isinstance(network, nn.Linear):
         value, delta = loss.by_hand(network(features), targets)  # [n, k]
