@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from builders.programs import BUILD, ROOT
+from builders.programs import BUILD, ROOT, run_here
 
 PAGES = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "exported/FORMAT.md")
 TREE = ("python", "cpp", "tests", "exported", "pyproject.toml")
@@ -90,6 +90,7 @@ def copied_tree(folder: Path) -> Path:
             shutil.copytree(source, folder / name, ignore=ignored)
         else:
             shutil.copyfile(source, folder / name)
+    write_programs(folder)
     return folder
 
 
@@ -109,16 +110,18 @@ def rest_of(line: str) -> str:
     return re.escape(line[:-4]) + r"(.*)" if line.endswith(" ...") else re.escape(line)
 
 
+def write_programs(folder: Path) -> None:
+    """`ferry` and `python` of the copy."""
+    (folder / "bin").mkdir()
+    for name, words in (("ferry", "-m torchferry"), ("python", "")):
+        (folder / "bin" / name).write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {words} "$@"\n')
+        (folder / "bin" / name).chmod(0o755)
+
+
 def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a line in the copy; `ferry` and `python` are those of the copy."""
-    programs = folder / "bin"
-    if not programs.exists():
-        programs.mkdir()
-        for name, words in (("ferry", "-m torchferry"), ("python", "")):
-            (programs / name).write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {words} "$@"\n')
-            (programs / name).chmod(0o755)
+    """Run a line in the copy."""
     paths = os.pathsep.join(str(folder / name) for name in ("python", "tests", "."))
-    env = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "PYTHONPATH": paths}
+    env = {**os.environ, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "PYTHONPATH": paths}
     return subprocess.run(["bash", "-c", command], cwd=folder, env=env, capture_output=True, text=True, timeout=300, check=False)
 
 
@@ -217,10 +220,26 @@ def test_security_and_readme_speak_of_every_engine() -> None:
 def test_the_readme_says_of_each_engine_what_security_says() -> None:
     from torchferry.formats import registry
 
+    assert "| what it trusts |" in text_of("README.md")
     rows = {match[1]: match[2] for match in re.finditer(r"^\| `([\w-]+)`.*\| ([^|]*) \|$", text_of("README.md"), re.MULTILINE)}
     for row in registry.FORMATS:
         assert ("--allow-native" in rows[row.engine]) == row.native_code, row.engine
         assert ("door" in rows[row.engine]) != row.native_code, row.engine
+
+
+def keys_after(line: str) -> set[str]:
+    """The keys of the table of FORMAT.md that follows a line."""
+    table = text_of("exported/FORMAT.md").partition(f"{line}\n\n|")[2].partition("\n\n")[0]
+    return {key for row in table.splitlines()[2:] for key in re.findall(r"`(\w+)`", row.split("|")[1])}
+
+
+def test_the_field_tables_of_verdicts_have_the_keys_that_verify_prints() -> None:
+    done = run_here("verify", ROOT / "exported" / "iris-adaline", "--engine", "onnxruntime", "--json")
+    printed = json.loads(done.stdout)
+    start = '`verify --json` prints one object. Numbers that are not finite are the strings `"nan"`, `"inf"` and `"-inf"`.'
+    assert keys_after(start) == set(printed)
+    assert keys_after("An object of `engines`:") == set(printed["engines"][0])
+    assert keys_after("An object of `verdicts`:") == set(printed["engines"][0]["verdicts"][0])
 
 
 def slugs(page: str) -> set[str]:
@@ -240,7 +259,11 @@ def test_every_link_leads_somewhere(page: str) -> None:
             assert anchor in slugs(str(place.relative_to(ROOT))), f"{page}: {target}"
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page != "README.md"])
+def test_the_readme_is_short() -> None:
+    assert len(text_of("README.md").splitlines()) <= 160
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_lines_of_prose_and_of_tables_are_short(page: str) -> None:
     lines = re.sub(FENCE, "", text_of(page)).splitlines()
     assert [line[:60] for line in lines if len(line) > MAX_LINE] == []
