@@ -41,7 +41,7 @@ class NotCertifiedError(Exception):
 
 
 def certified_bounds(program: ExportedProgram, contract: Contract, inputs: Mapping[str, Array]) -> dict[str, float]:
-    """For each float output, a bound on |any float32 evaluation - float64| on these inputs. Raises NotCertifiedError."""
+    """Return a bound on |any float32 evaluation - float64| of each float output, on these inputs [N, ...]. Raises NotCertifiedError."""
     outputs = _Walk(program).run([inputs[spec.name] for spec in contract.inputs])
     bounds = {}
     for spec, output in zip(contract.outputs, outputs, strict=True):
@@ -63,7 +63,7 @@ class _Walk:
         self._constants = {node: state[name] for node, name in names.items()}
 
     def run(self, inputs: list[Array]) -> list[Bounded]:
-        """The outputs in the program's order."""
+        """Return the outputs in the program's order."""
         values: dict[Any, Any] = {}
         feed = iter(inputs)
         for node in self._program.graph.nodes:
@@ -154,7 +154,7 @@ def _converted(target: Any, args: Any, kwargs: Any) -> Bounded:
 
 
 def _decision(target: Any, args: Any, kwargs: Any) -> Bounded:
-    """An integer made from floats: exact if they are, else nothing may be computed from it."""
+    """Bound an integer made from floats: exact if they are, else nothing may be computed from it."""
     value = _run(target, lambda x: x.value, args, kwargs).numpy()
     certain = all(not bool(arg.error.any()) for arg in args if isinstance(arg, Bounded))
     return Bounded(value, np.full(value.shape, 0.0 if certain else np.inf))

@@ -23,7 +23,7 @@ WIDEST = 100.0
 
 
 def output_bounds(source: ExportSource, cases: Sequence[CaseArrays]) -> dict[str, Bound]:
-    """Bounds that hold on the inputs of each case, and so on any of its samples.
+    """Return a bound for each float output, which holds on the inputs [N, ...] of each case and on any of its samples.
 
     Raises FerryError(MISMATCH) where float32 eager itself breaks them: the module computes something else in float64.
     """
@@ -62,7 +62,7 @@ def _bounds(source: ExportSource, case: CaseArrays, observed: dict[str, float]) 
 
 
 def _too_wide(name: str, certified: float, case: CaseArrays, observed: float) -> str:
-    """Why a certificate is not what the output is held to; empty where it is."""
+    """Return why a certificate is not what the output is held to; empty where it is."""
     if certified > largest_bound([case], name):
         return f"the certified {certified:.3g} would pass any model"
     if certified > WIDEST * observed:
@@ -71,7 +71,7 @@ def _too_wide(name: str, certified: float, case: CaseArrays, observed: float) ->
 
 
 def layer_bounds(module: torch.nn.Module, contract: Contract, case: CaseArrays) -> dict[str, Bound]:
-    """Bounds of the values inside a module, which a probe gives as outputs: estimated, and never below twice what eager is off."""
+    """Return bounds of the values inside a module, which a probe gives as outputs: estimated, at least twice what eager is off."""
     found = {}
     for name, value in _estimated_values(module, contract, case).items():
         off = _distance(case, name)
@@ -117,13 +117,13 @@ def _float_outputs(source: ExportSource) -> list[str]:
 
 
 def _largest(values: Array) -> float:
-    """The largest magnitude that is a number: a mask is infinite and not rounded."""
+    """Return the largest magnitude that is a number: a mask is infinite and not rounded."""
     magnitudes = np.abs(values)
     return float(magnitudes[np.isfinite(magnitudes)].max(initial=0.0))
 
 
 def _distance(case: CaseArrays, name: str) -> float:
-    """How far float32 eager is from float64; infinite where only one of them is a number."""
+    """Return how far float32 eager is from float64; infinite where only one of them is a number."""
     a, b = case.float32[name].astype(np.float64), case.float64[name].astype(np.float64)
     with np.errstate(invalid="ignore"):
         difference = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.abs(a - b))

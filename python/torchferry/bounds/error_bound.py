@@ -32,46 +32,46 @@ class Bounded:
 
     @property
     def real(self) -> Float64:
-        """The value as float64."""
+        """The value as float64, in its own shape."""
         return self.value.astype(np.float64, copy=False)
 
     @property
     def size(self) -> Float64:
-        """The largest magnitude that a float32 result can have."""
+        """The largest magnitude that a float32 result can have, element by element."""
         return np.asarray(np.abs(self.real) + self.error)
 
 
 def exact(value: Array) -> Bounded:
-    """Integers, and floats that float32 holds."""
+    """Return an array of any shape without error: integers, and floats that float32 holds."""
     return Bounded(value, np.zeros(value.shape))
 
 
 def constant(value: float) -> Bounded:
-    """A number in a program: engines round it to float32."""
+    """Bound a number in a program, shape []: engines round it to float32."""
     array = np.asarray(value, dtype=np.float64)
     return Bounded(array, represented(array))
 
 
 def convert(x: Bounded) -> Bounded:
-    """To float32: exact for integers up to 2^24 and for what is float32 already."""
+    """Convert any shape to float32, element by element: exact for integers up to 2^24 and for what is float32 already."""
     value = x.real
     return Bounded(value, x.error + np.where(x.error == 0, represented(value), 0.0))
 
 
 def add(a: Bounded, b: Bounded) -> Bounded:
-    """The sum: errors add, and it is rounded once; a zero operand changes nothing."""
+    """Bound a sum, broadcast: errors add, and it is rounded once; a zero operand changes nothing."""
     value, carried = a.real + b.real, a.error + b.error
     untouched = _is_zero(a) | _is_zero(b)
     return Bounded(value, carried + np.where(untouched, 0.0, _rounded(np.abs(value) + carried, 1)))
 
 
 def negate(a: Bounded) -> Bounded:
-    """The negative, exact."""
+    """Bound a negative of any shape, which is exact."""
     return Bounded(-a.real, a.error)
 
 
 def multiply(a: Bounded, b: Bounded) -> Bounded:
-    """The product: |a| eb + |b| ea + ea eb, and one rounding; a zero factor gives zero."""
+    """Bound a product, broadcast: |a| eb + |b| ea + ea eb, and one rounding; a zero factor gives zero."""
     value = a.real * b.real
     carried = np.abs(a.real) * b.error + np.abs(b.real) * a.error + a.error * b.error
     zero = _is_zero(a) | _is_zero(b)
@@ -79,7 +79,7 @@ def multiply(a: Bounded, b: Bounded) -> Bounded:
 
 
 def divide(a: Bounded, b: Bounded) -> Bounded:
-    """The quotient: (ea + |a / b| eb) / (|b| - eb), and two roundings, one for a reciprocal; infinite where b may be zero."""
+    """Bound a quotient, broadcast: (ea + |a / b| eb) / (|b| - eb), and two roundings, one for a reciprocal; infinite where b may be zero."""
     smallest = np.maximum(np.abs(b.real) - b.error, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         value = a.real / b.real
@@ -89,7 +89,7 @@ def divide(a: Bounded, b: Bounded) -> Bounded:
 
 
 def linear(x: Bounded, weight: Float64, bias: Float64 | None) -> Bounded:
-    """The layer x W^T + b, for x [..., in] and weight [out, in], summed in any order.
+    """Bound the layer x W^T + b, for x [..., in], weight [out, in] and bias [out], summed in any order.
 
     A sum of n terms t_j has n - 1 additions, and what any of them yields lies between minus the sum of the negative terms and
     the sum of the positive ones, so each rounds by at most u M with M the larger of these two sums; each product rounds by
@@ -115,7 +115,7 @@ def linear(x: Bounded, weight: Float64, bias: Float64 | None) -> Bounded:
 
 
 def monotone(name: str | None, function: Callable[[Float64], Float64], x: Bounded) -> Bounded:
-    """A rising function: its values at both ends of x +- e, and its own error there (None: it is exact)."""
+    """Bound a rising function, element by element: its values at both ends of x +- e, and its own error there (None: it is exact)."""
     value, low, high = function(x.real), function(x.real - x.error), function(x.real + x.error)
     carried = np.maximum(high - value, value - low)
     if name is None:
@@ -124,13 +124,13 @@ def monotone(name: str | None, function: Callable[[Float64], Float64], x: Bounde
 
 
 def lipschitz(name: str, slope: float, function: Callable[[Float64], Float64], x: Bounded) -> Bounded:
-    """A function whose slope is never above `slope`."""
+    """Bound a function whose slope is never above `slope`, element by element."""
     value = function(x.real)
     return Bounded(value, slope * x.error + FUNCTIONS[name].bound(x.size, np.abs(value) + slope * x.error))
 
 
 def softmax(x: Bounded, axis: int) -> Bounded:
-    """exp(x_i) / sum exp(x_j), over the error of the x_i and then of the arithmetic on them.
+    """Bound exp(x_i) / sum exp(x_j) along `axis`: the error that the x_i carry, then that of the arithmetic; the shape stays.
 
     With p the exact result, x_i + d_i for x_i gives p_i / (p_i + K_i), K_i = sum over j != i of p_j exp(d_j - d_i), which is
     largest and smallest at |d| = e. On top of that come x_i - m and exp, the sum's additions, and two roundings for the division.
@@ -144,7 +144,7 @@ def softmax(x: Bounded, axis: int) -> Bounded:
 
 
 def log_softmax(x: Bounded, axis: int) -> Bounded:
-    """x_i - m - log sum exp(x_j - m): as softmax for the error of the x_i; then the logarithm and two subtractions."""
+    """Bound x_i - m - log sum exp(x_j - m) along `axis`: as softmax, then a logarithm and two subtractions; the shape stays."""
     p, shifted = _probabilities(x, axis), _shifted(x, axis)
     value = shifted - np.log(np.exp(shifted).sum(axis, keepdims=True))
     carried = np.maximum(np.log(p + _others(p, x.error, axis)), -np.log(p + _others(p, -x.error, axis)))
@@ -160,20 +160,20 @@ def _probabilities(x: Bounded, axis: int) -> Float64:
 
 
 def _others(p: Float64, error: Float64, axis: int) -> Float64:
-    """The sum over j != i of p_j exp(e_i + e_j)."""
+    """Return the sum over j != i of p_j exp(e_i + e_j)."""
     weighted = p * np.exp(error)
     return np.asarray(np.exp(error) * np.maximum(weighted.sum(axis, keepdims=True) - weighted, 0.0))
 
 
 def _numerator(x: Bounded, axis: int) -> Float64:
-    """How far rounding x_i - m and the function exp move the logarithm of a numerator."""
+    """Return how far rounding x_i - m and the function exp move the logarithm of a numerator."""
     distance = np.abs(_shifted(x, axis)) + x.error + x.error.max(axis, keepdims=True)
     own = FUNCTIONS["exp"]
     return np.asarray(UNIT * (distance + 2 * own.relative + 2 * own.per_both * distance))
 
 
 def _growth(p: Float64, x: Bounded, axis: int) -> Float64:
-    """The factor by which these errors of the numerators can move their sum."""
+    """Return the factor by which these errors of the numerators can move their sum."""
     return np.asarray((p * np.exp(_numerator(x, axis))).sum(axis, keepdims=True))
 
 
@@ -182,7 +182,7 @@ def _shifted(x: Bounded, axis: int) -> Float64:
 
 
 def _sum_of_positive(x: Bounded, axis: int) -> Float64:
-    """The relative error of summing positive numbers in any order."""
+    """Return the relative error of summing positive numbers in any order."""
     return gamma(max(x.value.shape[axis] - 1, 0))
 
 

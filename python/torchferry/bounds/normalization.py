@@ -20,18 +20,18 @@ class NoiseSource(Protocol):
     """What moves a tensor by at most a size."""
 
     def add(self, result: Tensor, size: Tensor, *, in_place: bool = False) -> Tensor:
-        """The moved tensor."""
+        """Return the moved tensor, in the shape of `result`."""
 
 
 def softmax(noise: NoiseSource, x: Tensor, dim: int, *_rest: Any) -> Tensor:
-    """`_softmax`: exp(x - max) over its sum."""
+    """Compute `_softmax` along `dim` with moved intermediate values: exp(x - max) over its sum; the shape stays."""
     exponentials, total = _exponentials(noise, x, dim)
     result = exponentials / total
     return noise.add(result, 2 * UNIT * result)
 
 
 def log_softmax(noise: NoiseSource, x: Tensor, dim: int, *_rest: Any) -> Tensor:
-    """`_log_softmax`: x - max - log of that sum."""
+    """Compute `_log_softmax` along `dim` with moved intermediate values: x - max - log of that sum; the shape stays."""
     total = _exponentials(noise, x, dim)[1]
     logarithm = total.log()
     logarithm = noise.add(logarithm, UNIT * (FUNCTIONS["log"].relative * logarithm.abs() + FUNCTIONS["log"].absolute))
@@ -52,7 +52,7 @@ def _exponentials(noise: NoiseSource, x: Tensor, dim: int) -> tuple[Tensor, Tens
 def layer_norm(
     noise: NoiseSource, x: Tensor, shape: Any, weight: Tensor | None, bias: Tensor | None, eps: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """`native_layer_norm`: over the last dims."""
+    """Compute `native_layer_norm` over the last dims, whose sizes are `shape`, with moved intermediate values."""
     dims = list(range(x.ndim - len(shape), x.ndim))
     return _normalized(noise, x, dims, weight, bias, eps)
 
@@ -60,7 +60,7 @@ def layer_norm(
 def group_norm(
     noise: NoiseSource, x: Tensor, weight: Tensor | None, bias: Tensor | None, n: int, c: int, hw: int, groups: int, eps: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """`native_group_norm`: over the channels and positions of a group."""
+    """Compute `native_group_norm` of x [n, c, hw] over the channels and positions of a group, with moved intermediate values."""
     grouped = x.reshape(n, groups, c // groups * hw)
     plain, mean, deviation = _normalized(noise, grouped, [2], None, None, eps)
     shape = [1, c] + [1] * (x.ndim - 2)
@@ -95,7 +95,7 @@ def _scaled(noise: NoiseSource, x: Tensor, weight: Tensor | None, bias: Tensor |
 def batch_norm(
     noise: NoiseSource, x: Tensor, weight: Tensor | None, bias: Tensor | None, mean: Tensor, var: Tensor, *rest: Any
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Batch norm in eval mode, as x * scale + shift."""
+    """Compute batch norm of x [N, C, ...] in eval mode as x * scale + shift, with moved intermediate values."""
     eps = (
         float(rest[-1])
         if isinstance(rest[-1], float)

@@ -35,7 +35,7 @@ class Noise:
         self._generator = torch.Generator().manual_seed(seed)
 
     def add(self, result: torch.Tensor, size: torch.Tensor, *, in_place: bool = False) -> torch.Tensor:
-        """The result moved by at most `size`; what is not finite stays."""
+        """Return the result, in its shape, moved by at most `size`; what is not finite stays."""
         noise = torch.rand(result.shape, generator=self._generator, dtype=torch.float64).mul_(2).sub_(1).mul_(size)
         noise = torch.where(torch.isfinite(result) & torch.isfinite(noise), noise, 0.0)
         return result.add_(noise) if in_place else result + noise
@@ -75,7 +75,10 @@ class Perturb(TorchDispatchMode):
 def estimated_bounds(
     module: torch.nn.Module, contract: Contract, inputs: Mapping[str, Array], *, seed: int = 0
 ) -> dict[str, float]:
-    """For each float output, FACTOR times its largest deviation in DRAWS runs. Raises FerryError(BAD_INPUT) where that has no meaning."""
+    """Return FACTOR times the largest deviation in DRAWS runs on inputs [N, ...], for each float output.
+
+    Raises FerryError(BAD_INPUT) where that has no meaning.
+    """
     double = double_of(module)
     names = [spec.name for spec in contract.outputs if spec.is_float]
     centre = run_in_float64(double, contract, inputs)

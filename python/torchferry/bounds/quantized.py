@@ -20,7 +20,7 @@ CHUNK = 512
 
 
 def quantized_bounds(source: ExportSource, cases: Sequence[CaseArrays], bounds: Mapping[str, Bound]) -> dict[str, Bound]:
-    """Bounds of the float outputs of `c-int8` against float64, from those of float32.
+    """Return bounds of the float outputs of `c-int8` against float64, from those of float32.
 
     Raises FerryError(MISMATCH) where int8 loses so much that a bound would pass any model.
     """
@@ -42,7 +42,7 @@ def quantized_bounds(source: ExportSource, cases: Sequence[CaseArrays], bounds: 
 
 
 def _unseen(source: ExportSource, after: Graph) -> list[tuple[Graph, Mapping[str, Array]]]:
-    """What int8 does on samples that it was not calibrated on: the run's test set, else one half with the ranges of the other."""
+    """Return what int8 does on samples that it was not calibrated on: the run's test set, else one half with the ranges of the other."""
     quantization = source.quantization
     assert quantization is not None
     if quantization.test is not None:
@@ -79,20 +79,20 @@ def _count(inputs: Mapping[str, Array]) -> int:
 
 
 def _run(graph: Graph, inputs: Mapping[str, Array]) -> list[Array]:
-    """The outputs, in chunks of samples: the definition of float32 keeps every partial sum."""
+    """Return the outputs, in chunks of samples: the definition of float32 keeps every partial sum."""
     starts = range(0, _count(inputs), CHUNK)
     parts = [reference.run(graph, {k: a[start : start + CHUNK] for k, a in inputs.items()}) for start in starts]
     return [np.concatenate(outputs) for outputs in zip(*parts, strict=True)]
 
 
 def _distances(before: Graph, after: Graph, inputs: Mapping[str, Array]) -> list[float]:
-    """The largest difference of each output."""
+    """Return the largest difference of each output."""
     pairs = zip(_run(after, inputs), _run(before, inputs), strict=True)
     return [float(np.abs(a.astype(np.float64) - b.astype(np.float64)).max(initial=0.0)) for a, b in pairs]
 
 
 def _accuracy(source: ExportSource, before: Graph, after: Graph) -> str:
-    """How many test labels both get right, where the run knows them."""
+    """Return how many test labels both get right, where the run knows them."""
     quantization, classes = source.quantization, source.contract.classes
     if quantization is None or quantization.test is None or classes is None:
         return ""

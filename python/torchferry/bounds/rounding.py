@@ -31,7 +31,7 @@ class FunctionError:
     per_both: float = 0.0
 
     def bound(self, x: Float64, y: Float64) -> Float64:
-        """The bound at arguments `x` with exact results `y`."""
+        """Return the bound at arguments `x` with exact results `y`, both of one shape."""
         size = self.relative * np.abs(y) + self.absolute + self.per_input * np.abs(x) + self.per_both * np.abs(x) * np.abs(y)
         return np.asarray(UNIT * size + SMALLEST)
 
@@ -59,11 +59,11 @@ FUNCTIONS = {
 
 
 def gamma(count: int | Float64, unit: float = UNIT) -> Float64:
-    """n u / (1 - n u): the relative error of n roundings one after another (Higham, section 3.1)."""
+    """Return n u / (1 - n u): the relative error of n roundings one after another, of the shape of `count` (Higham, section 3.1)."""
     return np.asarray(count * unit / (1 - np.asarray(count) * unit), dtype=np.float64)
 
 
 def represented(value: Float64) -> Float64:
-    """|float32(value) - value|: what a constant loses when an engine stores it in float32."""
+    """Return |float32(value) - value|, element by element: what a constant loses when an engine stores it in float32."""
     with np.errstate(over="ignore"):
         return np.asarray(np.abs(value.astype(np.float32).astype(np.float64) - value))

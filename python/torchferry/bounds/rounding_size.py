@@ -53,12 +53,12 @@ _UNKNOWN = 4  # roundings of the largest magnitude, for an operator without a ru
 
 
 def is_exact(func: Any, name: str) -> bool:
-    """Does the operator only move values, or look at shapes?"""
+    """Say whether the operator only moves values, or looks at shapes."""
     return name in _EXACT or func.is_view or name.startswith(("sym_", "_assert"))
 
 
 def rounding_size(func: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Size:
-    """From the operator's result to the size of its error, element by element; reads the arguments before they change."""
+    """Return a function from the operator's result to the size of its error, in the result's shape; read the arguments before they change."""
     plain = name.rstrip("_")
     if name in _PRODUCTS or name in _REDUCTIONS:
         size = func(*map(_absolute, args), **{key: _absolute(value) for key, value in kwargs.items()})
@@ -96,13 +96,13 @@ def _largest(result: Tensor) -> float:
 
 
 def _same_shape(size: Any, result: Tensor) -> Tensor:
-    """An operator with several results (`_embedding_bag`) has its float one first."""
+    """Return the size in the shape of the result; of several results (`_embedding_bag`) the float one is the first."""
     chosen: Tensor = size[0] if isinstance(size, tuple) else size
     return chosen if chosen.shape == result.shape else torch.zeros_like(result)
 
 
 def _terms(name: str, args: tuple[Any, ...], result: Tensor) -> float:
-    """How many terms one element of the result sums."""
+    """Return how many terms one element of the result sums."""
     if name in ("mm", "bmm", "mv", "dot"):
         return float(args[0].shape[-1])
     if name in ("addmm", "baddbmm", "addmv"):

@@ -32,7 +32,7 @@ def per_column(array: Doubles, rows: int, columns: int) -> Doubles | None:
 
 
 def fits_float32(*arrays: Doubles) -> bool:
-    """Tell whether float32 holds these without overflow or loss to subnormals."""
+    """Tell whether float32 holds all of these, of any shape, without overflow or loss to subnormals."""
     sizes = [np.abs(array[array != 0]) for array in arrays]
     return all(
         bool(np.isfinite(size).all()) and bool((size >= SMALLEST_NORMAL).all() and (size <= LARGEST).all()) for size in sizes

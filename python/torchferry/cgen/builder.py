@@ -30,11 +30,11 @@ class Builder:
     nodes: list[Node] = field(default_factory=list)
 
     def tensor(self, argument: object) -> torch.Tensor | None:
-        """The constant tensor behind an argument, or None."""
+        """Return the constant tensor behind an argument, in its own shape, or None."""
         return self.constants.get(argument.name) if isinstance(argument, torch.fx.Node) else None
 
     def numbers(self, node: torch.fx.Node, argument: object) -> Doubles:
-        """A constant argument in float64, as float32 holds it. Raises FerryError(BAD_INPUT) for NaN or infinity."""
+        """Return a constant argument of any shape in float64, as float32 holds it. Raises FerryError(BAD_INPUT) for NaN or infinity."""
         tensor = self.tensor(argument)
         if tensor is not None:
             return self._finite(argument, tensor)
@@ -52,7 +52,7 @@ class Builder:
         return array
 
     def constant(self, node: torch.fx.Node, argument: object, shape: tuple[int, ...]) -> Constant:
-        """A number or constant tensor, spread over a sample of that shape."""
+        """Return a number or constant tensor, spread over a sample of that shape. Raises FerryError(FORMAT) for another argument or shape."""
         array = self.numbers(node, argument)
         if array.size == 1:
             return Constant(array.reshape(()))
@@ -66,7 +66,7 @@ class Builder:
             ) from None
 
     def operand(self, node: torch.fx.Node, argument: object, shape: tuple[int, ...]) -> Operand:
-        """The value of an earlier node, or a constant spread over `shape`."""
+        """Return the value of an earlier node, or a constant spread over `shape`. Raises FerryError(FORMAT) for another argument."""
         if not isinstance(argument, torch.fx.Node) or argument not in self.results:
             return self.constant(node, argument, shape)
         own = sample_shape(argument)
@@ -75,7 +75,7 @@ class Builder:
         return self.results[argument][0]
 
     def value(self, node: torch.fx.Node, argument: object) -> Value:
-        """The value of an earlier node that may not be a constant."""
+        """Return the value of an earlier node that may not be a constant. Raises FerryError(FORMAT) where it is one."""
         if isinstance(argument, torch.fx.Node) and argument in self.results:
             return self.results[argument][0]
         raise refuse(node, f"{argument} as a constant", "a value that depends on an input")
@@ -96,13 +96,13 @@ class Builder:
 
 
 def first_result(node: torch.fx.Node) -> torch.Tensor:
-    """What a node gives, in the shape and dtype of the trace; the first of several results."""
+    """Return what a node gives, in the shape and dtype of the trace; the first of several results."""
     result = node.meta["val"]
     return cast(torch.Tensor, result[0] if isinstance(result, tuple | list) else result)
 
 
 def sample_shape(node: torch.fx.Node) -> tuple[int, ...]:
-    """The shape of a node without its batch. Raises FerryError(FORMAT) where the batch is not the first dim and the only symbol."""
+    """Return the shape of a node without its batch. Raises FerryError(FORMAT) where the batch is not the first dim and the only symbol."""
     shape = tuple(first_result(node).shape)
     text = f"shape [{', '.join(map(str, shape))}]"
     if not shape or isinstance(shape[0], int) or not shape[0].node.expr.is_symbol:

@@ -22,7 +22,7 @@ OUTPUT_DTYPES: tuple[DType, ...] = ("float32", "int64", "bool")
 
 
 def capture(program: ExportedProgram, contract: Contract) -> Graph:
-    """Raises FerryError: FORMAT for what C cannot express, BAD_INPUT for weights that are not finite."""
+    """Capture a program as a graph. Raises FerryError: FORMAT for what C cannot express, BAD_INPUT for weights that are not finite."""
     for spec in contract.inputs:
         _check_spec(spec, INPUT_DTYPES)
     for spec in contract.outputs:

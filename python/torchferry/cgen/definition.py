@@ -23,7 +23,7 @@ class Definition:
 
     @classmethod
     def of(cls, source: ExportSource, engine: str) -> Definition:
-        """For int8 the source must have calibration data."""
+        """Make the definition of what engine `c` or `c-int8` computes; for int8 the source must have calibration data."""
         program, contract, quantization = source.functional_program, source.contract, source.quantization
         outputs = tuple(spec.name for spec in contract.outputs)
         row = registry.of_engine(engine)
@@ -32,5 +32,5 @@ class Definition:
         return cls(engine, float_graph(program, contract), outputs)
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """One batch."""
+        """Run one batch: arrays [N, ...] by input name to arrays [N, ...] by output name."""
         return dict(zip(self.outputs, reference.run(self.graph, inputs), strict=True))

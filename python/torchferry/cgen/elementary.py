@@ -79,7 +79,7 @@ SQRT_HALF_BITS = 0x3F3504F3
 
 
 def bits(x: Floats) -> NDArray[np.uint32]:
-    """The bit patterns."""
+    """Return the bit patterns, element by element."""
     return np.ascontiguousarray(x, dtype=np.float32).view(np.uint32)
 
 
@@ -109,7 +109,7 @@ def _power(biased: NDArray[np.uint32]) -> Floats:
 
 
 def exp(x: Floats) -> Floats:
-    """e^x, with gradual underflow."""
+    """Return e^x, element by element, with gradual underflow."""
     t = np.where(x < EXP_MIN, EXP_MIN, x)
     t = np.where(t > EXP_MAX, EXP_MAX, t)
     p, m = _reduce(t)
@@ -118,7 +118,7 @@ def exp(x: Floats) -> Floats:
 
 
 def expm1(x: Floats) -> Floats:
-    """e^x - 1 for x <= 0 (what ELU needs)."""
+    """Return e^x - 1, element by element, for x <= 0 (what ELU needs)."""
     t = np.where(x < _F(-18), _F(-18), x)
     p, m = _reduce(t)
     scale = _power(m - np.uint32(127))
@@ -126,7 +126,7 @@ def expm1(x: Floats) -> Floats:
 
 
 def tanh(x: Floats) -> Floats:
-    """Hyperbolic tangent."""
+    """Return the hyperbolic tangent, element by element."""
     a = np.abs(x)
     z = x * x
     small = x + (x * z) * _polynomial(TANH, z)
@@ -135,7 +135,7 @@ def tanh(x: Floats) -> Floats:
 
 
 def erf(x: Floats) -> Floats:
-    """The error function."""
+    """Return the error function, element by element."""
     a = np.abs(x)
     z = x * x
     small = x + x * _polynomial(ERF, z)
@@ -145,14 +145,14 @@ def erf(x: Floats) -> Floats:
 
 
 def sigmoid(x: Floats) -> Floats:
-    """1 / (1 + e^-x)."""
+    """Return 1 / (1 + e^-x), element by element."""
     e = exp(-np.abs(x))
     value: Floats = np.where(x < _F(0), e, _F(1)) / (_F(1) + e)
     return value
 
 
 def log(x: Floats) -> Floats:
-    """The natural logarithm of a normal number >= 1 or infinity (a softmax's sum)."""
+    """Return the natural logarithm, element by element, of normal numbers >= 1 or infinity (a softmax's sum)."""
     shifted = bits(x) - np.uint32(SQRT_HALF_BITS)
     n = (shifted >> np.uint32(23)).astype(np.float32)
     f = _from_bits((shifted & np.uint32(0x7FFFFF)) + np.uint32(SQRT_HALF_BITS)) - _F(1)

@@ -87,12 +87,12 @@ def generate_int8(
 
 
 def float_graph(program: ExportedProgram, contract: Contract) -> Graph:
-    """What `generate` prints."""
+    """Return the graph that `generate` prints. Raises what `generate` raises."""
     return pipeline.run(verify(capture(program, contract), "capture"))
 
 
 def int8_graph(program: ExportedProgram, contract: Contract, calibration: Mapping[str, Array]) -> Graph:
-    """What `generate_int8` prints."""
+    """Return the graph that `generate_int8` prints, calibrated on raw inputs [N, ...]. Raises what `generate_int8` raises."""
     graph = float_graph(program, contract)
     ranges = calibrate(graph, contract, calibration)
     return verify(quantize(graph, ranges), "quantize")
@@ -133,7 +133,7 @@ def _generated(
 
 
 def _finite_samples(graph: Graph, goldens: Mapping[str, Array]) -> dict[str, Array]:
-    """The first goldens whose inputs and outputs are all numbers: C99 has no literal for others. Raises FerryError(BAD_INPUT)."""
+    """Return the first goldens whose inputs and outputs are all numbers: C99 has no literal for others. Raises FerryError(BAD_INPUT)."""
     arrays = {name: np.asarray(array)[:SELFTEST_CANDIDATES] for name, array in goldens.items()}
     rows = [array.reshape(len(array), -1) for array in (*arrays.values(), *reference.run(graph, arrays))]
     kept = np.logical_and.reduce([np.isfinite(row).all(axis=1) for row in rows])

@@ -222,7 +222,7 @@ class Quantizer(Protocol):
         """Return bytes [rows, columns] for the step's first input, what they mean, and what to subtract [columns] from that."""
 
     def finish(self, output: Value, unit: Doubles) -> tuple[Finish, Value]:
-        """Return what becomes of sums for `output`, of which one step of each column means `unit`, and the value that it gives."""
+        """Return what becomes of sums for `output`, of which one step of each column means `unit` [columns], and the value that it gives."""
 
 
 @dataclass(frozen=True, eq=False)

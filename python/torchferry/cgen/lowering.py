@@ -50,7 +50,7 @@ def require_dtype(node: torch.fx.Node, *allowed: DType) -> DType:
 
 
 def operands_in(builder: Builder, node: torch.fx.Node, dtype: DType, given: Any) -> list[Operand]:
-    """Return operands in one dtype. A uint8 or bool meets a float32 as float32; integers meet integers as they are."""
+    """Return operands in one dtype. A uint8 or bool meets a float32 as float32; integers meet integers as they are. Raises FerryError(FORMAT)."""
     operands = [builder.operand(node, argument, sample_shape(node)) for argument in given]
     for index, operand in enumerate(operands):
         if isinstance(operand, Value) and operand.dtype != dtype:

@@ -17,7 +17,7 @@ _WRAPPERS = f"{source.__name__}."
 
 
 def place(node: torch.fx.Node) -> str:
-    """`layers.0 (Conv2d) at model.py:12: return self.layers(x): ` from the metadata that torch.export keeps.
+    """Return the start of a message, `layers.0 (Conv2d) at model.py:12: return self.layers(x): `, from what torch.export keeps.
 
     The line is the user's own, and not there where only torch's code runs, as in a Sequential. Empty where nothing was kept.
     """
@@ -39,7 +39,7 @@ def _users_line(node: torch.fx.Node) -> str:
 
 
 def module_path(node: torch.fx.Node) -> str:
-    """The path of the innermost module that the node stands in, as the user's module counts: empty for that itself."""
+    """Return the path of the innermost module that the node stands in, as the user's module counts: empty for that itself."""
     stack = _module_stack(node)
     return stack[-1][0].removeprefix(stack[0][0]).removeprefix(".") if stack else ""
 
@@ -51,7 +51,7 @@ def _module_stack(node: torch.fx.Node) -> list[tuple[str, str]]:
 
 
 def refuse(node: torch.fx.Node, got: str, expected: str, *, code: ExitCode = ExitCode.FORMAT) -> FerryError:
-    """The error for a node that cannot be expressed in C."""
+    """Make the error for a node that cannot be expressed in C; the caller raises it."""
     return FerryError(
         code, f"c: {place(node)}got {got}, expected {expected}; change the module or export it to torchscript or onnx"
     )

@@ -60,7 +60,7 @@ class Bisection:
 def bisection(
     case: str, layers: Iterable[tuple[str, str]], shown: Mapping[str, str], outputs: Iterable[str], verdicts: Iterable[_Verdict]
 ) -> Bisection:
-    """`layers`: name and kind in the order in which they ran; `shown`: the probe's output for each that it shows."""
+    """Find the first layer that is off."""
     found = {verdict["output"]: verdict for verdict in verdicts}
     return Bisection(
         case,

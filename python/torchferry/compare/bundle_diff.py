@@ -54,7 +54,7 @@ class BundleDiff:
 
 
 def require_one_contract(first: Bundle, second: Bundle) -> None:
-    """Raises FerryError(BAD_INPUT) for bundles with other inputs or outputs, of which nothing can be compared."""
+    """Require one contract. Raises FerryError(BAD_INPUT) for bundles with other inputs or outputs, of which nothing can be compared."""
     for kind in ("inputs", "outputs"):
         ours, theirs = (
             [f"{spec.name}={spec.describe()}" for spec in getattr(bundle.contract, kind)] for bundle in (first, second)

@@ -48,7 +48,7 @@ class OutputDiff:
     passed: bool
 
     def merged(self, other: OutputDiff) -> OutputDiff:
-        """Both together."""
+        """Return the differences of both taken together."""
         sums = {name: getattr(self, name) + getattr(other, name) for name in ("compared", "differing", "changed", "tolerated")}
         largest = {name: max(getattr(self, name), getattr(other, name)) for name in ("max_abs", "max_rel", "max_ulp")}
         return dataclasses.replace(self, **sums, **largest, passed=self.passed and other.passed)
@@ -57,7 +57,7 @@ class OutputDiff:
 def diff_engines(
     bundle: Bundle, pair: Pair, batches: Iterable[tuple[Outputs, Outputs]], *, other: Bundle | None = None
 ) -> list[OutputDiff]:
-    """Per output, the differences over all batches; each batch holds what the first and the second engine gave for it.
+    """Return the differences of each output over all batches; a batch holds what the first and the second engine gave, [N, ...] by name.
 
     `other` is the second engine's bundle where that is another one.
     Raises FerryError(FORMAT) where the bundle has no tolerance for an engine, BAD_INPUT where there is no batch.

@@ -22,7 +22,7 @@ class Scores:
     axis: int
 
     def problem(self, labels: Array) -> str | None:
-        """Why these cannot be the scores of labels of that shape."""
+        """Return why these cannot be the scores of labels of that shape."""
         shape = self.values.shape
         if (
             self.values.dtype != np.float64
@@ -33,7 +33,7 @@ class Scores:
         return None
 
     def near_ties(self, bound: float) -> NDArray[np.bool_]:
-        """Labels whose two largest scores are at most `bound` apart; one class has no tie, and neither have NaN scores."""
+        """Return a mask in the labels' shape: the two largest scores are at most `bound` apart. One class or NaN scores have no tie."""
         if self.values.shape[self.axis] < 2:
             return np.zeros(self._classes_last().shape[:-1], dtype=bool)
         ordered = np.sort(self._classes_last(), axis=-1)  # NaN is sorted last
@@ -41,7 +41,7 @@ class Scores:
             return np.asarray(ordered[..., -1] - ordered[..., -2] <= bound)
 
     def tolerates(self, actual: Array, expected: Array, bound: float) -> NDArray[np.bool_]:
-        """Labels of which both, the one given and the one expected, score at most `bound` below the best."""
+        """Return a mask in the labels' shape: the label given and the one expected both score at most `bound` below the best."""
         best = self._classes_last().max(axis=-1)
         return self._is_close(actual, best, bound) & self._is_close(expected, best, bound)
 

@@ -28,7 +28,7 @@ MOST_LOST = 256.0
 
 
 def largest_bound(cases: Iterable[CaseArrays], output: str, *, quantized: bool = False) -> float:
-    """The largest bound of a float output that proves something; infinite where all goldens are 0 and give no scale."""
+    """Return the largest bound of a float output that proves something; infinite where all goldens are 0 and give no scale."""
     observed = scale = 0.0
     for case in cases:
         reference, eager = _floats(case.float64[output]), _floats(case.float32[output])
@@ -40,7 +40,7 @@ def largest_bound(cases: Iterable[CaseArrays], output: str, *, quantized: bool =
 
 
 def require_telling(bundle: Bundle, cases: Sequence[CaseArrays]) -> None:
-    """Raises FerryError(FORMAT) for a bound, of whatever engine, that was loosened beyond all rounding."""
+    """Require bounds that prove something. Raises FerryError(FORMAT) for one, of whatever engine, that was loosened beyond all rounding."""
     quantized = {artifact.engine for artifact in bundle.manifest.artifacts if "quantize" in artifact.requires}
     for row in bundle.manifest.tolerances:
         if not kind_of(row.kind).is_limited:
@@ -55,7 +55,7 @@ def require_telling(bundle: Bundle, cases: Sequence[CaseArrays]) -> None:
 
 
 def _floats(array: Array) -> NDArray[np.float64]:
-    """The values of a float array as float64; none of another dtype."""
+    """Return the values of a float array as float64; none of another dtype."""
     return array.astype(np.float64) if holds_floats(array) else np.empty(0)
 
 

@@ -31,7 +31,7 @@ def tolerances(
     bounds: Mapping[str, Bound],
     own_bounds: Mapping[str, Mapping[str, Bound]] | None = None,
 ) -> tuple[Tolerance, ...]:
-    """The rows of a manifest for the outputs of these engines, on cpu and cuda.
+    """Return the rows of a manifest for the outputs of these engines, on cpu and cuda.
 
     `bounds` has every float output of a float32 engine; `own_bounds` those of engines that compute in another way, by engine.
     """
@@ -52,7 +52,7 @@ def promised_bits(engine: str) -> Literal["eager", "own"] | None:
 
 
 def find_scores(contract: Contract, label: TensorSpec, cases: Sequence[CaseArrays]) -> TensorSpec | None:
-    """The first float output whose float64 argmax is `label` on every golden: what the label's margin is measured on."""
+    """Return the first float output whose float64 argmax is `label` on every golden: what the label's margin is measured on."""
     if family(label.dtype) != "integer":
         return None
     for spec in contract.outputs:

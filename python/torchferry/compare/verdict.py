@@ -56,7 +56,10 @@ class Verdict:
 def compare(
     actual: Array | None, expected: Array, tolerance: Tolerance, *, case: str, allow_nan: bool, scores: Scores | None = None
 ) -> Verdict:
-    """Compare one output with its golden. `actual` None: the engine did not give it. `scores`: what kind `label` needs."""
+    """Compare one output with its golden, which must have the same shape.
+
+    `actual` None: the engine did not give it. `scores`: what kind `label` needs.
+    """
     problem = _structural_problem(actual, expected, tolerance) or _scores_problem(expected, tolerance, scores)
     if problem is not None or actual is None:
         return Verdict(case, tolerance.output, False, tolerance, 0, 0, 0.0, 0.0, 0.0, None, problem)
@@ -83,7 +86,7 @@ def compare(
 
 
 def differences(actual: Array, expected: Array, *, allow_nan: bool) -> NDArray[np.float64]:
-    """abs(actual - expected) as float64; 0 for equal infinities, infinite where NaN meets anything (or NaN, unless allowed)."""
+    """Return abs(actual - expected) as float64, in their shape; 0 for equal infinities, infinite where NaN meets anything (or NaN, unless allowed)."""
     if not holds_floats(actual):
         return _distance(actual, expected)
     a, b = actual.astype(np.float64), expected.astype(np.float64)
@@ -142,7 +145,7 @@ def _relative(diff: NDArray[np.float64], expected: Array) -> NDArray[np.float64]
 
 
 def _max_ulp(actual: Array, expected: Array) -> float:
-    """The largest number of float steps between the two, `expected` rounded to `actual`'s dtype; infinite where NaN or infinity differ."""
+    """Return the largest number of float steps between the two, `expected` rounded to `actual`'s dtype; infinite where NaN or infinity differ."""
     if not holds_floats(actual):
         return float(_distance(actual, expected).max())
     with np.errstate(over="ignore"):

@@ -34,7 +34,7 @@ class WeightsDiff:
 
 
 def diff_weights(first: Mapping[str, Array], second: Mapping[str, Array]) -> WeightsDiff:
-    """Bit for bit: moving a model rounds nothing."""
+    """Compare weights of any shape by name, bit for bit: moving a model rounds nothing."""
     shared = [name for name in first if name in second]
     found = (_diff_tensor(name, first[name], second[name]) for name in shared)
     return WeightsDiff(

@@ -36,7 +36,7 @@ class Crossing:
 
 
 def require_program(ferry_run: Path) -> None:
-    """Raises FerryError(UNAVAILABLE) where the C++ program is not there: told before anything is trained."""
+    """Require the C++ program. Raises FerryError(UNAVAILABLE) where it is not there: told before anything is trained."""
     if not ferry_run.is_file():
         raise FerryError(ExitCode.UNAVAILABLE, f"--ferry-run: got {ferry_run}, expected the C++ program; run `make build`")
 

@@ -47,12 +47,12 @@ class AotiModel:
         return ""
 
     def run(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
-        """One forward pass."""
+        """Run one forward pass: arrays [N, ...] by input name to arrays [N, ...] by output name."""
         return call_module("aoti", lambda *tensors: self._runner.run(list(tensors)), self._request, inputs)
 
 
 def _choose_file(request: OpenRequest) -> tuple[str, bytes]:
-    """The package for the device: `*.cuda.pt2` for CUDA, the artifact's first file for the CPU."""
+    """Return the package for the device: `*.cuda.pt2` for CUDA, the artifact's first file for the CPU."""
     cuda = [path for path in request.files if path.endswith(".cuda.pt2")]
     path = next(iter(request.files)) if request.device == "cpu" else cuda[0] if cuda else None
     if path is None:

@@ -72,7 +72,7 @@ def open_package(path: str, data: bytes) -> Library:
 
 
 def _entries(path: str, view: memoryview) -> Iterator[_Entry]:
-    """The central directory, which must be all that lies between the last entry and the end records."""
+    """Yield the central directory, which must be all that lies between the last entry and the end records."""
     directory = _directory(path, view)
     at = directory.start
     for _ in range(directory.count):
@@ -83,7 +83,7 @@ def _entries(path: str, view: memoryview) -> Iterator[_Entry]:
 
 
 def _directory(path: str, view: memoryview) -> _Directory:
-    """Where the directory lies, from the end record and from the 64-bit one that torch writes before it: both must say the same."""
+    """Return where the directory lies, from the end record and from the 64-bit one that torch writes before it: both must say the same."""
     end = len(view) - _END.size
     if end < 0:
         raise _refusal(path, "end of zip", f"got {len(view)} bytes", "a zip archive")
@@ -138,7 +138,7 @@ def _check_names(path: str, names: list[str]) -> None:
 
 
 def _data_start(path: str, view: memoryview, entry: _Entry) -> int:
-    """Where the entry's bytes begin; its local header must say what the directory says."""
+    """Return where the entry's bytes begin; its local header must say what the directory says."""
     if entry.offset + _LOCAL.size > len(view):
         raise _refusal(path, _show(entry.name), f"got offset {entry.offset}", "one inside the file")
     signature, _, flags, method, _, _, _, packed, size, name_size, extra_size = _LOCAL.unpack_from(view, entry.offset)

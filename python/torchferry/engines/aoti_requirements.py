@@ -12,7 +12,7 @@ from torchferry.errors import ExitCode, FerryError
 
 
 def describe_machine() -> dict[str, str]:
-    """This machine in the words of an artifact's `requires`."""
+    """Describe this machine in the words of an artifact's `requires`."""
     return {
         "cxx_abi": "cxx11" if torch.compiled_with_cxx11_abi() else "pre-cxx11",
         "isa": strongest_isa(),
@@ -23,7 +23,7 @@ def describe_machine() -> dict[str, str]:
 
 
 def check_requirements(requires: Mapping[str, str], device: str) -> None:
-    """Raises FerryError(FORMAT) where the manifest does not say what the package needs, UNAVAILABLE where this machine lacks it."""
+    """Check what the package needs. Raises FerryError: FORMAT where the manifest does not say it, UNAVAILABLE where this machine lacks it."""
     here = describe_machine()
     for key in ("devices", *here):
         if key not in requires:

@@ -61,7 +61,7 @@ class Model(Protocol):
         """What decides the bits of float results on this machine (FORMAT.md section 5); empty if unknown."""
 
     def run(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
-        """Contract inputs to contract outputs, as arrays on the host."""
+        """Compute the contract's outputs from its inputs, by name, in the contract's shapes, as arrays on the host."""
 
 
 class Session:
@@ -118,7 +118,7 @@ class Session:
         return self._model.runtime
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """Run one batch: contract inputs by name to outputs in contract order.
+        """Run one batch: contract inputs by name to outputs in contract order, both in the contract's shapes.
 
         Raises FerryError(BAD_INPUT) before the engine sees anything that breaks the contract.
         """
@@ -138,7 +138,7 @@ def _native_code_refusal(engine: str, artifact: Artifact) -> str:
 
 
 def empty_outputs(contract: Contract, sizes: Mapping[str, int]) -> dict[str, Array]:
-    """The outputs of a batch of 0."""
+    """Return the outputs of a batch of 0, in the contract's shapes."""
     return {
         spec.name: np.empty([dim if isinstance(dim, int) else sizes[dim] for dim in spec.shape], dtype=spec.dtype)
         for spec in contract.outputs

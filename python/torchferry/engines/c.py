@@ -38,7 +38,7 @@ class Library:
     handle: ctypes.CDLL
 
     def table(self, name: str) -> tuple[int, ...]:
-        """Size of a sample's struct and its number of members, then offset and size of each member."""
+        """Return the size of a sample's struct and its number of members, then offset and size of each member, in bytes."""
         first = ctypes.c_size_t.in_dll(self.handle, name)
         count = (ctypes.c_size_t * 2).from_address(ctypes.addressof(first))[1]
         return tuple((ctypes.c_size_t * (2 + 2 * min(count, 4096))).from_address(ctypes.addressof(first)))
@@ -67,7 +67,7 @@ class CModel:
         return ""
 
     def run(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
-        """One batch, as an array of structs."""
+        """Run one batch as an array of structs: arrays [N, ...] by input name to arrays [N, ...] by output name. Raises FerryError(INTERNAL)."""
         count = len(next(iter(inputs.values())))
         samples, answers = np.zeros(count, self._inputs), np.zeros(count, self._outputs)
         for name, array in inputs.items():
@@ -93,7 +93,7 @@ def _load_once(files: Mapping[str, bytes]) -> Library:
 
 
 def _find_object(files: Mapping[str, bytes]) -> tuple[str, bytes]:
-    """The bundle's object for the strongest kind of machine that this one is; no bytes where it has none."""
+    """Return the bundle's object for the strongest kind of machine that this one is; no bytes where it has none."""
     for triple in triples():
         path = f"native/{triple}/{OBJECT}"
         if path in files:
@@ -153,7 +153,7 @@ def _require_passed(path: str, result: int) -> None:
 
 
 def _struct(library: Library, name: str, specs: tuple[TensorSpec, ...], code: ExitCode) -> np.dtype[Any]:
-    """The C struct as NumPy sees it, held to the contract: a wrong size would make the model read or write beyond an array."""
+    """Return the C struct as NumPy sees it, held to the contract: a wrong size would make the model read or write beyond an array."""
     size, count, *places = library.table(name)
     offsets, sizes = places[::2], places[1::2]
     fields = [np.dtype((spec.dtype, tuple(dim for dim in spec.shape[1:] if isinstance(dim, int)))) for spec in specs]

@@ -25,7 +25,7 @@ _PROBE = b"#include <float.h>\n#include <stddef.h>\n#include <stdint.h>\nextern 
 
 
 def find_compiler() -> list[str] | None:
-    """The C compiler's command: CC where it is set, else cc, gcc or clang; None where there is none."""
+    """Return the C compiler's command: CC where it is set, else cc, gcc or clang; None where there is none."""
     wanted = os.environ.get("CC", "").split()
     for command in [wanted] if wanted else [["cc"], ["gcc"], ["clang"]]:
         if shutil.which(command[0]) is not None:
@@ -34,17 +34,17 @@ def find_compiler() -> list[str] | None:
 
 
 def sources_of(files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The C files among an artifact's; the first is the one to compile."""
+    """Return the C files among an artifact's; the first is the one to compile."""
     return {path: data for path, data in files.items() if path.endswith((".c", ".h")) and "/" not in path}
 
 
 def digest_of(sources: Mapping[str, bytes]) -> str:
-    """What an object says of the files that it was built from: the SHA-256 of each."""
+    """Return what an object says of the files that it was built from: the SHA-256 of each."""
     return ",".join(hashlib.sha256(data).hexdigest() for data in sources.values())
 
 
 def build(sources: Mapping[str, bytes], triple: str) -> bytes:
-    """The shared object. Raises FerryError: UNAVAILABLE without a C compiler that works, FORMAT for sources that are no C."""
+    """Build the shared object. Raises FerryError: UNAVAILABLE without a C compiler that works, FORMAT for sources that are no C."""
     compiler = find_compiler()
     if compiler is None:
         raise FerryError(
@@ -71,7 +71,7 @@ def _level_option(triple: str) -> list[str]:
 
 
 def _compile(command: Sequence[str], sources: Mapping[str, bytes]) -> tuple[bytes | None, str]:
-    """The object, or None and the compiler's first complaint."""
+    """Return the object, or None and the compiler's first complaint."""
     with tempfile.TemporaryDirectory(prefix="ferry-c-") as name:
         folder = Path(name)
         for path, data in sources.items():
@@ -94,12 +94,12 @@ def _ignores_children() -> bool:
 
 
 def _heed_children() -> None:
-    """A compiler that inherits an ignored SIGCHLD from the host program cannot wait for its own parts."""
+    """Restore SIGCHLD: a compiler that inherits an ignored one from the host program cannot wait for its own parts."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 def _complaint(text: str) -> str:
-    """The first line that names an error."""
+    """Return the first line that names an error."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if "error" in line]
     return (errors or lines or ["it says nothing"])[0][:300]

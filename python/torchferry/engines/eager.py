@@ -35,7 +35,7 @@ class EagerModel:
         return torch_numerics() if self._request.device == "cpu" else ""
 
     def run(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
-        """One forward pass."""
+        """Run one forward pass: arrays [N, ...] by input name to arrays [N, ...] by output name."""
         return call_module("eager", self._module, self._request, inputs)
 
 

@@ -53,7 +53,7 @@ class ExecutorchModel:
         return ""
 
     def run(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
-        """One forward pass."""
+        """Run one forward pass: arrays [N, ...] by input name to arrays [N, ...] by output name."""
         for spec, limits in zip(self._contract.inputs, self._limits, strict=True):
             _check_size(spec, inputs[spec.name].shape, limits)
         with _TURN, self._threads.use():

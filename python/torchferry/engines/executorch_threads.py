@@ -26,14 +26,14 @@ class Threads:
     """The number of threads of one model."""
 
     def __init__(self, runtime: Any, count: int) -> None:
-        """Raises FerryError(UNAVAILABLE) where an open model uses a pool of another size."""
+        """Take the pool of threads. Raises FerryError(UNAVAILABLE) where an open model uses one of another size."""
         self._guard = _find_guard() if count == 1 else None
         if self._guard is None:
             self._take_pool(runtime, count)
 
     @contextlib.contextmanager
     def use(self) -> Iterator[None]:
-        """Holds for the calling thread inside the block."""
+        """Hold the number of threads for the calling thread inside the block."""
         if self._guard is None:
             yield
             return

@@ -101,7 +101,7 @@ class _Reader:
         return int(at + self._number("u32", at))
 
     def _span(self, at: int, item: int) -> memoryview:
-        """The bytes of the vector at `at`, whose items have that size."""
+        """Return the bytes of the vector at `at`, whose items have that size."""
         count = self._number("u32", at)
         if count * item > len(self._data) - at - 4:
             raise ValueError(f"got a list of {count} items at byte {at}, expected one inside the program")

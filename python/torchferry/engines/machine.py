@@ -1,4 +1,4 @@
-"""This machine as native code sees it: processor, its level of vector instructions, system. cpp/engines/machine.cpp is its twin."""
+"""What native code sees of this machine: processor, its level of vector instructions, system. cpp/engines/machine.cpp is its twin."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CPUINFO = Path("/proc/cpuinfo")
 
 
 def strongest_isa() -> str:
-    """The strongest level that this processor has."""
+    """Return the strongest level that this processor has."""
     flags = _processor_flags()
     strongest = "DEFAULT"
     for level, needed in ISA_FLAGS.items():
@@ -28,7 +28,7 @@ def strongest_isa() -> str:
 
 
 def triples() -> list[str]:
-    """The kinds of machine whose objects this one can run, strongest first: `x86_64_v3-linux-gnu`, `x86_64-linux-gnu`."""
+    """Return the kinds of machine whose objects this one can run, strongest first: `x86_64_v3-linux-gnu`, `x86_64-linux-gnu`."""
     machine, system = platform.machine(), platform.system().lower()
     library = "gnu" if platform.libc_ver()[0] == "glibc" else "other"
     here = list(ISA_FLAGS).index(strongest_isa())

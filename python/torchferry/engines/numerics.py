@@ -9,7 +9,7 @@ import torch
 
 
 def torch_numerics() -> str:
-    """`torch 2.13.0, mkl, AVX512, Intel(R) Xeon(R) Processor`; cpp/engines/torchscript.cpp builds the same."""
+    """Return what decides the bits: `torch 2.13.0, mkl, AVX512, Intel(R) Xeon(R) Processor`; cpp/engines/torchscript.cpp builds the same."""
     version = torch.__version__.partition("+")[0]
     blas = "mkl" if torch.backends.mkl.is_available() else "no mkl"
     return f"torch {version}, {blas}, {torch.backends.cpu.get_cpu_capability()}, {_processor()}"

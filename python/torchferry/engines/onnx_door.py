@@ -115,12 +115,12 @@ def _judge(kind: str, fields: list[_Field]) -> None:
 
 
 def _is_allowed(kind: str, domain: bytes) -> bool:
-    """A function must not take the name of an operator that ONNX Runtime has."""
+    """Say whether a domain is allowed: a function must not take the name of an operator that ONNX Runtime has."""
     return domain.startswith(_FUNCTIONS) or (kind != "function" and domain in _DOMAINS)
 
 
 def _fields(message: memoryview) -> Iterator[_Field]:
-    """The fields of one message in order. Raises ValueError where its bytes are none."""
+    """Yield the fields of one message in order. Raises ValueError where its bytes are none."""
     at = 0
     while at < len(message):
         tag, at = _varint(message, at)

@@ -43,7 +43,7 @@ class OnnxRuntimeModel:
         return ""
 
     def run(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
-        """One forward pass."""
+        """Run one forward pass: arrays [N, ...] by input name to arrays [N, ...] by output name. Raises FerryError(INTERNAL)."""
         try:
             values = self._session.run(self._outputs, dict(inputs))
         except Exception as error:  # as above

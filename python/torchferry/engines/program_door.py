@@ -152,7 +152,7 @@ def _parse_tree(text: str) -> tuple[Any, Any]:
 
 
 def _is_plain_tree(tree: object) -> bool:
-    """A tree specification can name any class, and its context any module to import."""
+    """Say whether a tree specification is plain: others can name any class, and in their context any module to import."""
     if not isinstance(tree, dict) or tree.keys() != {"type", "context", "children_spec"}:
         return False
     kind, context, children = tree["type"], tree["context"], tree["children_spec"]

@@ -58,12 +58,12 @@ _DIGITS = re.compile(r"-?[0-9]{1,40}(\.[0-9]{0,40})?(e[+-]?[0-9]{1,3})?")
 
 
 def is_symbol(name: str) -> bool:
-    """Can this be the name of a size?"""
+    """Say whether this can be the name of a size."""
     return _SYMBOL.fullmatch(name) is not None
 
 
 def check_expression(text: str) -> None:
-    """Raises ValueError for a text outside the grammar."""
+    """Check a size against the grammar. Raises ValueError for a text outside it."""
     if len(text) > _MAX_TEXT or text.count("(") > len(text) // 4 or _nesting(text) > _MAX_NESTING:
         raise _refusal(text)
     try:
@@ -111,7 +111,7 @@ def _is_leaf(name: str, node: ast.Call) -> bool:
 
 
 def _is_exponent(node: ast.expr) -> bool:
-    """A small whole number: a large power would take all memory."""
+    """Say whether this is a small whole number: a large power would take all memory."""
     inner = node.args[0] if isinstance(node, ast.Call) and _is_expression(node) and node.args else node
     return _is_integer(inner) and abs(ast.literal_eval(inner)) <= _MAX_EXPONENT
 

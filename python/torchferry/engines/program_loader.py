@@ -33,7 +33,7 @@ def load_program(path: str, data: bytes) -> ExportedProgram:
 
 
 def load_weights(path: str, data: bytes) -> dict[str, torch.Tensor]:
-    """Return the parameters and buffers in an archive by their names. Raises FerryError(FORMAT)."""
+    """Return the parameters and buffers in an archive by their names, in their own shapes. Raises FerryError(FORMAT)."""
     return _tensors(path, judge_program(path, data).weights)
 
 
@@ -54,7 +54,7 @@ def _tensors(path: str, payloads: dict[str, Payload]) -> dict[str, torch.Tensor]
 
 
 def _tensor(storage: bytearray, meta: dict[str, Any]) -> torch.Tensor:
-    """The tensor that `meta` describes inside `storage`. Raises ValueError where it does not fit."""
+    """Return the tensor that `meta` describes inside `storage`. Raises ValueError where it does not fit."""
     dtype = _SERIALIZE_TO_TORCH_DTYPE.get(meta["dtype"])
     sizes, strides = ([_whole(item) for item in meta[key]] for key in ("sizes", "strides"))
     offset = _whole(meta["storage_offset"])

@@ -101,7 +101,7 @@ _PLAIN_TYPES = re.compile(
 
 
 def check_target(target: str) -> None:
-    """Raises ValueError for an operator that no program of a bundle may call."""
+    """Check an operator by its name. Raises ValueError for one that no program of a bundle may call."""
     if target in _OTHERS:
         return
     found = _ATEN.fullmatch(target)

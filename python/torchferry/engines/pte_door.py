@@ -33,11 +33,11 @@ class _File:
     segments: list[memoryview]
 
     def named(self) -> dict[bytes, memoryview]:
-        """The data that delegates ask for by a key."""
+        """Return the data that delegates ask for by a key."""
         return {entry["key"]: self.segment(entry["segment_index"]) for entry in self.program["named_data"] or []}
 
     def segment(self, index: int) -> memoryview:
-        """Raises ValueError for an index outside the list."""
+        """Return the bytes of a segment. Raises ValueError for an index outside the list."""
         return self.segments[_index("segment", index, len(self.segments))]
 
 
@@ -84,7 +84,7 @@ class _Plan:
         self._used = [0] * len(self._planned)
 
     def check(self) -> None:
-        """Raises ValueError."""
+        """Check the program. Raises ValueError."""
         _require(_is_name(self._plan["name"]), "got a method without a name")
         _require(not self._plan["non_const_buffer_device"], "got memory of another device")
         for index in [*(self._plan["inputs"] or []), *(self._plan["outputs"] or [])]:
@@ -166,7 +166,7 @@ class _Plan:
             _require(index in (self._plan["inputs"] or []) or needed == 0, "got a tensor without memory")
 
     def _constant_bytes(self, tensor: Table, index: int, *, is_initial: bool) -> int:
-        """How many bytes there are for a constant or an initial state."""
+        """Return how many bytes there are for a constant or an initial state."""
         inline = self._file.program["constant_buffer"] or []
         if inline:
             return len(inline[_index("constant", index, len(inline))]["storage"] or b"")
@@ -215,7 +215,7 @@ class _Plan:
                 _require(is_same, "got a delegate's tensor of another type or shape than the program's")
 
     def _blob(self, delegate: Table) -> Table | None:
-        """The graph of a delegate of XNNPACK, checked; None for another backend, which no runtime here has."""
+        """Return the graph of a delegate of XNNPACK, checked; None for another backend, which no runtime here has."""
         _require(_is_name(delegate["id"]) and delegate["processed"] is not None, "got a delegate without name or data")
         for spec in delegate["compile_specs"] or []:
             _require(_is_name(spec["key"]), "got a delegate's option without a name")
@@ -252,7 +252,7 @@ def _index(what: str, index: int, count: int) -> int:
 
 
 def _is_name(text: bytes | None) -> bool:
-    """The runtime's log and Python's binding take other bytes for UTF-8 and end the process where they are none."""
+    """Say whether a name is printable ASCII: the runtime's log and Python's binding end the process at other bytes."""
     return text is not None and len(text) > 0 and all(0x20 < byte < 0x7F for byte in text)
 
 

@@ -53,12 +53,12 @@ def check_kernels(path: str, plans: list[Table]) -> None:
 
 
 def _is_call(kinds: list[str], expected: list[str]) -> bool:
-    """What is returned stands behind the arguments."""
+    """Say whether arguments of these kinds fit a kernel's; the outputs stand behind them."""
     return len(kinds) >= len(expected) and all(kind in wanted.split("|") for kind, wanted in zip(kinds, expected, strict=False))
 
 
 def _expected(name: str, overload: str) -> list[str] | None:
-    """The kinds of each argument; None for arithmetic of sizes, whose kernels check for themselves, and for what does not exist."""
+    """Return the kinds of each argument; None for arithmetic of sizes, whose kernels check for themselves, and for what does not exist."""
     if (name, overload) in _OWN:
         return _OWN[name, overload]
     overload = "" if overload == "default" else overload

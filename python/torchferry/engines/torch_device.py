@@ -13,7 +13,7 @@ from torchferry.errors import ExitCode, FerryError
 
 
 def require_device(device: str) -> torch.device:
-    """The device, with TF32 off. Raises FerryError(UNAVAILABLE) where it is not there; never another device."""
+    """Return the device, with TF32 off. Raises FerryError(UNAVAILABLE) where it is not there; never another device."""
     if device != "cpu":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if int(device.partition(":")[2]) >= count:
@@ -27,7 +27,7 @@ def require_device(device: str) -> torch.device:
 
 
 def set_threads(threads: int) -> None:
-    """Threads inside one call, for the calling thread."""
+    """Set the number of threads inside one call, for the calling thread."""
     if torch.get_num_threads() != threads:
         torch.set_num_threads(threads)
 
@@ -35,7 +35,7 @@ def set_threads(threads: int) -> None:
 def call_module(
     engine: str, module: Callable[..., object], request: OpenRequest, inputs: Mapping[str, Array]
 ) -> dict[str, Array]:
-    """One forward pass. Raises FerryError(INTERNAL) where the model fails."""
+    """Run one forward pass on arrays in the contract's shapes, by name. Raises FerryError(INTERNAL) where the model fails."""
     set_threads(request.threads)
     try:
         with torch.inference_mode():
@@ -47,18 +47,18 @@ def call_module(
 
 
 def last_line(error: BaseException) -> str:
-    """What went wrong; torch writes a trace of the model's code before it."""
+    """Return what went wrong; torch writes a trace of the model's code before it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1][:300] if lines else type(error).__name__
 
 
 def to_tensors(inputs: Mapping[str, Array], device: torch.device) -> list[torch.Tensor]:
-    """Copies of the arrays as tensors, in the mapping's order: a model may write into its inputs (`x.mul_(2)`)."""
+    """Copy arrays of any shape into tensors, in the mapping's order: a model may write into its inputs (`x.mul_(2)`)."""
     return [torch.from_numpy(array.copy()).to(device) for array in inputs.values()]
 
 
 def to_arrays(contract: Contract, values: object) -> dict[str, Array]:
-    """What a module returned, as named arrays on the host."""
+    """Return what a module returned as arrays on the host, by name, in their own shapes."""
     named = name_outputs(contract, values)
     return {
         name: np.asarray(value.detach().cpu().contiguous().numpy())

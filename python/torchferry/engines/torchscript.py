@@ -45,7 +45,7 @@ class TorchScriptModel:
         return torch_numerics() if self._request.device == "cpu" else ""
 
     def run(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
-        """One forward pass. What the model prints goes to stderr."""
+        """Run one forward pass: arrays [N, ...] by input name to arrays [N, ...] by output name. What the model prints goes to stderr."""
         with _prints_to_stderr() if self._prints else nullcontext():
             return call_module("torchscript", self._module, self._request, inputs)
 

@@ -80,7 +80,7 @@ def check_functions(path: str, unit: Any, allowed: Collection[str], requires: Ma
 
 
 def operator_refusal(path: str, use: Use, requires: Mapping[str, str]) -> FerryError:
-    """The refusal of an operator, with the way to allow it."""
+    """Return the refusal of an operator, with the way to allow it."""
     recorded = use.operator in recorded_operators(requires)
     return FerryError(
         ExitCode.FORMAT,
@@ -90,7 +90,7 @@ def operator_refusal(path: str, use: Use, requires: Mapping[str, str]) -> FerryE
 
 
 def _kinds(block: Any) -> Iterator[str]:
-    """The kinds of a block's nodes, inner ones too."""
+    """Yield the kinds of a block's nodes, inner ones too."""
     for node in block.nodes():
         kind = node.kind()
         yield kind
@@ -121,7 +121,7 @@ class _Entries:
         return [name for name in self._contents if name.endswith(".py")]
 
     def pickles(self) -> Iterator[tuple[str, dict[str, int] | None]]:
-        """Each pickle with the sizes of its storages; those of line numbers have none."""
+        """Yield each pickle with the sizes of its storages; those of line numbers have none."""
         for name in self._contents:
             if name in _PICKLES:
                 folder = f"{name.removesuffix('.pkl')}/"
@@ -133,7 +133,7 @@ class _Entries:
                 yield name, None  # line numbers, which LibTorch reads for its messages
 
     def guarded(self, name: str, judge: Any) -> Any:
-        """What `judge` makes of an entry's content; its refusal names the entry."""
+        """Return what `judge` makes of an entry's content; its refusal names the entry."""
         try:
             return judge(self._contents[name])
         except SourceError as error:
@@ -142,7 +142,7 @@ class _Entries:
             raise self._refusal(f"{name}: {error}") from None
 
     def _check_names(self, members: Mapping[str, Member]) -> dict[str, Member]:
-        """The entries by their names inside the folder."""
+        """Return the entries by their names inside the folder."""
         root = min(members).partition("/")[0]
         inside: dict[str, Member] = {}
         lower: set[str] = set()
@@ -163,7 +163,7 @@ class _Entries:
         return inside
 
     def _read(self) -> dict[str, bytes]:
-        """The contents of code and pickles."""
+        """Return the contents of code and pickles."""
         texts = {
             name: member
             for name, member in sorted(self._members.items())

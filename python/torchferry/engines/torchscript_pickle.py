@@ -221,7 +221,7 @@ class _Machine:
 
 
 def _check_tensor(items: tuple[Any, ...]) -> None:
-    """A tensor must lie inside its storage."""
+    """Check that a tensor lies inside its storage."""
     if len(items) < 4 or [type(item) for item in items[:4]] != [_Storage, int, _Tuple, _Tuple]:
         raise PickleError("got a tensor in another form, expected that of PyTorch")
     storage, offset, sizes, strides = items[0], items[1], items[2].items, items[3].items

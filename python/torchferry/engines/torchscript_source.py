@@ -140,7 +140,7 @@ class Source:
 
 
 def _assignment(texts: Sequence[str]) -> int:
-    """The place of the first `=` that is in no bracket; 0 where there is none."""
+    """Return the place of the first `=` that is in no bracket; 0 where there is none."""
     depth = 0
     for at, text in enumerate(texts):
         depth += (text in _OPENING) - (text in _CLOSING)
@@ -170,7 +170,7 @@ class _Judge:
                 yield from self._chain(token.text.split("."), at)
 
     def _check_opening(self, at: int, depth: int) -> None:
-        """A declaration calls nothing: its defaults run while the archive is loaded."""
+        """Check that a declaration calls nothing: its defaults run while the archive is loaded."""
         if not self._line.is_declaration or self._line.tokens[at].text != "(" or at == 0:
             return
         before = self._line.tokens[at - 1]
@@ -252,7 +252,7 @@ class _Judge:
 
 
 def _is_header(tokens: Sequence[_Token]) -> bool:
-    """Does the line begin a function or a class of a kind that PyTorch writes?"""
+    """Say whether the line begins a function or a class of a kind that PyTorch writes."""
     texts = [token.text for token in tokens]
     if len(tokens) < 3 or tokens[1].kind != "chain" or "." in texts[1] or texts[-1] != ":":
         return False
@@ -261,13 +261,13 @@ def _is_header(tokens: Sequence[_Token]) -> bool:
 
 
 def _is_attribute(tokens: Sequence[_Token]) -> bool:
-    """Does the line of a class declare a value of each object, and not a constant of the class?"""
+    """Say whether the line of a class declares a value of each object, and not a constant of the class."""
     texts = [token.text for token in tokens]
     return texts[0] == "__annotations__" or (texts[1:2] == [":"] and texts[2:3] != ["Final"])
 
 
 def _declared(line: _Line) -> str | None:
-    """The attribute or method that a line of a class declares."""
+    """Return the attribute or method that a line of a class declares."""
     tokens = line.tokens
     if tokens[0].text == "def":
         return tokens[1].text
@@ -310,7 +310,7 @@ def _logical_lines(module: str, text: str) -> Iterator[tuple[int, list[_Token]]]
 
 
 def _word(text: str) -> str:
-    """The first 20 characters of what stands there, up to a space or the end of the line."""
+    """Return the first 20 characters of what stands there, up to a space or the end of the line."""
     return re.split("[ \n]", text.lstrip(" "), maxsplit=1)[0][:20]
 
 

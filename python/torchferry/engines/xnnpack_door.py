@@ -48,7 +48,7 @@ def check_blob(blob: memoryview, named: Mapping[bytes, memoryview]) -> Table:
 
 
 def _values(graph: Table) -> dict[int, Table]:
-    """The values by their ids."""
+    """Return the values by their ids."""
     found: dict[int, Table] = {}
     for kind, value in (item["xvalue_union"] for item in graph["xvalues"] or []):
         _require(kind == "Tensor", "got a delegate with quantized values")
@@ -60,7 +60,7 @@ def _values(graph: Table) -> dict[int, Table]:
 
 
 def _room(entry: Table, constant_size: int, named: Mapping[bytes, memoryview]) -> int:
-    """How many bytes a constant has."""
+    """Return how many bytes a constant has."""
     if entry["named_key"]:
         _require(entry["named_key"] in named, "got a delegate's weights of an unknown name")
         return len(named[entry["named_key"]])
@@ -102,7 +102,7 @@ def _check_node(kind: str, node: Table, values: Mapping[int, Table]) -> None:
 
 
 def _is_unused(kind: str, name: str, node: Table) -> bool:
-    """A concatenation has two to five inputs, of which the rest are 0."""
+    """Say whether this is an input that a concatenation leaves out: it has two to five, and the rest are 0."""
     return kind == "Cat" and name in ("input3_id", "input4_id", "input5_id") and node[name] in (0, _NONE)
 
 

@@ -86,7 +86,7 @@ def _compile(source: ExportSource, program: ExportedProgram, file: Path, isa: st
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """The compiler warns about its own insides; a failure is reported by its exception."""
+    """Silence the compiler, which warns about its own insides; a failure is reported by its exception."""
     logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings():

@@ -38,7 +38,7 @@ def export(source: ExportSource, folder: Path) -> Written:
 
 
 def export_int8(source: ExportSource, folder: Path) -> Written:
-    """The same with int8 weights, as format `c-int8`. Raises FerryError also for calibration data that are missing or constant."""
+    """Write the same with int8 weights, as format `c-int8`. Raises FerryError also for calibration data that are missing or constant."""
     if source.quantization is None:
         raise FerryError(
             ExitCode.BAD_INPUT,

@@ -68,7 +68,7 @@ def _require_limits(contract: Contract) -> None:
 
 
 def _explain(error: Exception, program: ExportedProgram) -> str:
-    """The error's first line, or for an operator its name and the line of the module that uses it."""
+    """Return the error's first line, or for an operator its name and the line of the module that uses it."""
     found = _OPERATOR.search(str(error))
     if found is None:
         return first_line(error)

@@ -55,7 +55,7 @@ def export(source: ExportSource, folder: Path) -> Written:
 
 
 def weights(artifact: Artifact, data: bytes, allow_ops: Collection[str]) -> dict[str, Array]:
-    """Return the initializers that have a name of the state_dict, as arrays. Raises FerryError(FORMAT)."""
+    """Return the initializers that have a name of the state_dict, in their own shapes. Raises FerryError(FORMAT)."""
     del allow_ops  # of TorchScript
     check_model(artifact.files[0].path, data)  # onnx.numpy_helper opens the files that a tensor names
     graph = onnx.load_from_string(data).graph
@@ -71,7 +71,7 @@ def _root(error: BaseException) -> BaseException:
 
 
 def _model(source: ExportSource) -> tuple[onnx.ModelProto, str]:
-    """The model, and for `producer` how it was made."""
+    """Return the model, and for `producer` how it was made."""
     try:
         program = source.program
     except FerryError as error:

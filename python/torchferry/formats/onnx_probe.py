@@ -36,7 +36,7 @@ class _Value:
 def probe_onnx(
     artifact: Artifact, data: bytes, taps: Sequence[Tap], contract: Contract, allow_ops: Collection[str]
 ) -> tuple[bytes, list[Tap]]:
-    """The artifact with its own outputs and then each tap that it shows, and those taps. Raises FerryError(FORMAT)."""
+    """Make an artifact with its own outputs and then each tap that it shows, and return those taps. Raises FerryError(FORMAT)."""
     del contract, allow_ops  # the graph's outputs have the contract's names and order already
     check_model(artifact.files[0].path, data)
     try:
@@ -76,7 +76,7 @@ class _Graph:
                     runs.append([index])
 
     def find(self, tap: Tap, frame: str) -> str | None:
-        """The one value of the tap's kind that leaves (or enters) that call; None where there is not exactly one."""
+        """Return the one value of the tap's kind that leaves (or enters) that call; None where there is not exactly one."""
         runs = self.runs.get(frame + tap.path, [])
         if len(runs) != tap.calls:
             return None
@@ -94,7 +94,7 @@ class _Graph:
         return fitting[0] if len(fitting) == 1 else None
 
     def _fits(self, name: str, tap: Tap) -> bool:
-        """A value of another shape is not the layer's own: the exporter has merged the layer with its neighbour."""
+        """Say whether a value is the layer's own; one of another shape is not: the exporter merged the layer with its neighbour."""
         value = self._values.get(name)
         if value is None or value.is_float != tap.is_float:
             return False
@@ -110,7 +110,7 @@ def _is_left(between: Sequence[list[str] | None], path: str) -> bool:
 
 
 def _scopes(node: onnx.NodeProto, weights: set[str]) -> list[str] | None:
-    """The paths of the modules around a node, outermost first; None: unknown."""
+    """Return the paths of the modules around a node, outermost first; None: unknown."""
     kept = [entry.value for entry in node.metadata_props if entry.key == MODULE_NAMES]
     if kept:
         names = [str(name) for name in ast.literal_eval(kept[0])]
@@ -130,7 +130,7 @@ def _parents(path: str) -> Iterator[str]:
 
 
 def _reads(node: onnx.NodeProto) -> Iterator[str]:
-    """What a node reads, also inside the graphs of an `If` or a `Loop`."""
+    """Yield what a node reads, also inside the graphs of an `If` or a `Loop`."""
     yield from node.input
     for attribute in node.attribute:
         for graph in (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])):

@@ -30,13 +30,13 @@ def export(source: ExportSource, folder: Path) -> Written:
 
 
 def weights(artifact: Artifact, data: bytes, allow_ops: Collection[str]) -> dict[str, Array]:
-    """Return the program's state_dict as arrays. Raises FerryError(FORMAT)."""
+    """Return the program's state_dict as arrays in their own shapes. Raises FerryError(FORMAT)."""
     del allow_ops  # of TorchScript
     return arrays(load_weights(artifact.files[0].path, data))
 
 
 def _without_code(program: ExportedProgram) -> ExportedProgram:
-    """The same program without sample inputs, which are saved as a pickle, and without guards, which are Python code."""
+    """Return the same program without sample inputs, which are saved as a pickle, and without guards, which are Python code."""
     bare = copy(program)
     bare._example_inputs = None
     bare._guards_code = []

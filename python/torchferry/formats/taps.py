@@ -40,5 +40,5 @@ Writer = Callable[[Artifact, bytes, Sequence[Tap], Contract, Collection[str]], t
 
 
 def frame_of(taps: Sequence[Tap], paths: Collection[str]) -> str:
-    """What stands before the taps' paths in an artifact that has modules of these paths: the frame under which most are found."""
+    """Return the module-path prefix under which most taps are found in the artifact."""
     return max(FRAMES, key=lambda frame: sum(frame + tap.path in paths for tap in taps))

@@ -47,13 +47,13 @@ def export(source: ExportSource, folder: Path) -> Written:
 
 
 def weights(artifact: Artifact, data: bytes, allow_ops: Collection[str]) -> dict[str, Array]:
-    """Return the module's state_dict as arrays. Raises FerryError(FORMAT)."""
+    """Return the module's state_dict as arrays in their own shapes. Raises FerryError(FORMAT)."""
     module = load_archive(artifact.files[0].path, data, allow_ops=allow_ops, requires=artifact.requires)
     return arrays(module.state_dict())
 
 
 def compile_module(module: torch.nn.Module, examples: tuple[torch.Tensor, ...]) -> tuple[Any, str]:
-    """The module for TorchScript, and whether it was `scripted` or `traced`. Raises FerryError(FORMAT)."""
+    """Script or trace the module, and say which: `scripted` or `traced`; `examples` are [N, ...]. Raises FerryError(FORMAT)."""
     try:
         return torch.jit.script(module), "scripted"
     except Exception as error:  # the compiler raises errors of many kinds, ValueError for an annotation that it cannot resolve
@@ -78,7 +78,7 @@ def _trace(module: torch.nn.Module, examples: tuple[torch.Tensor, ...], script_p
 
 
 def _escapes(module: torch.nn.Module, examples: tuple[torch.Tensor, ...]) -> list[str]:
-    """The lines where values leave the graph without a TracerWarning; in a run of its own, since a mode hides the lines of warnings."""
+    """Return the lines where values leave the graph without a TracerWarning; in a run of its own, since a mode hides the lines of warnings."""
     escapes = _Escapes(module)
     with torch.no_grad(), escapes:
         module(*examples)

@@ -28,7 +28,7 @@ _Call = tuple[str, int, bool]  # path of the module, number of the call, what we
 def probe_torchscript(
     artifact: Artifact, data: bytes, taps: Sequence[Tap], contract: Contract, allow_ops: Collection[str]
 ) -> tuple[bytes, list[Tap]]:
-    """The artifact with its own outputs and then each tap that it shows, and those taps. Raises FerryError(FORMAT)."""
+    """Make an artifact with its own outputs and then each tap that it shows, and return those taps. Raises FerryError(FORMAT)."""
     module = load_archive(artifact.files[0].path, data, allow_ops=allow_ops, requires=artifact.requires)
     try:
         with warnings.catch_warnings():
@@ -155,7 +155,7 @@ def _unpacked(graph: Any, value: Any, before: Any) -> list[Any]:
 
 
 def _outputs(graph: Any, result: Any, contract: Contract) -> list[Any]:
-    """The artifact's own outputs in the contract's order."""
+    """Return the artifact's own outputs in the contract's order."""
     kind = result.type().kind()
     if kind == "TupleType":
         return _unpacked(graph, result, graph.return_node())

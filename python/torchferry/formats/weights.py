@@ -18,7 +18,10 @@ _FRAME = "module."  # what intake/framing.py and intake/source.py put around a m
 
 
 def read_weights(bundle: Bundle, artifact: Artifact, *, allow_ops: Collection[str] = ()) -> dict[str, Array] | None:
-    """Parameters and buffers without the frame around the module; None for a format that hides them. Raises FerryError(FORMAT)."""
+    """Read parameters and buffers of any shape, named without the frame around the module. Raises FerryError(FORMAT).
+
+    None for a format that hides them.
+    """
     row = registry.of_format(artifact.format)
     if row is None or row.weights is None:
         return None

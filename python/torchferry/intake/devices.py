@@ -21,9 +21,9 @@ _PRETENDED = torch.device("cuda:7")  # a device that no code names by chance
 
 
 def check_devices(module: nn.Module, inputs: Mapping[str, Array]) -> str | None:
-    """A note where the module makes tensors on the default device, so that its bundle cannot run on another.
+    """Return a note where the module makes tensors on the default device, so that its bundle cannot run on another.
 
-    Raises FerryError(BAD_INPUT) where its code names a device.
+    `inputs` are in the contract's shapes. Raises FerryError(BAD_INPUT) where its code names a device.
     """
     named, default = _Named(), _Default()
     with quiet(), FakeTensorMode(allow_non_fake_inputs=True) as fakes:

@@ -26,7 +26,7 @@ _STATE_KEYS = ("state_dict", "model_state_dict", "model")  # where checkpoints o
 
 
 def load_module(reference: str, weights: Path | None) -> nn.Module:
-    """What `package.module:factory` makes, in eval mode, with the weights of that file.
+    """Make the module of `package.module:factory`, in eval mode, with the weights of that file.
 
     Modules are looked up in the current folder first. Raises FerryError: USAGE where there is no such factory, BAD_INPUT where it
     or the weights are faulty, IO.
@@ -38,7 +38,10 @@ def load_module(reference: str, weights: Path | None) -> nn.Module:
 
 
 def build(reference: str, where: str) -> nn.Module:
-    """Call the factory (a class or function without required arguments), or take the module that stands there."""
+    """Call the factory (a class or function without required arguments), or take the module that stands there.
+
+    Raises FerryError: USAGE for a name that is not there, BAD_INPUT for what makes no module.
+    """
     factory = _find(reference, where)
     if isinstance(factory, nn.Module):
         return factory
@@ -152,7 +155,7 @@ def _few(names: list[str]) -> str:
 
 
 def read_goldens(path: Path) -> dict[str, Array] | Array:
-    """Golden inputs from .npz (by name) or .npy (one input). Raises FerryError(IO or BAD_INPUT)."""
+    """Read golden inputs [N, ...] from .npz (by name) or .npy (one input). Raises FerryError(IO or BAD_INPUT)."""
     if not path.is_file():
         raise FerryError(ExitCode.IO, f"--golden {path}: got {_found(path)}, expected .npz or .npy; check the path")
     where = f"--golden {path}"

@@ -29,7 +29,7 @@ class Leaf:
 
 
 def leaves(result: Any) -> list[Leaf]:
-    """Every value of a result, in order: of a tensor, tuple, list, NamedTuple or dictionary, also nested."""
+    """Return every value of a result, in order: of a tensor, tuple, list, NamedTuple or dictionary, also nested."""
     return list(_leaves(result, None, ()))
 
 
@@ -46,7 +46,7 @@ def _leaves(value: Any, name: str | None, path: Path) -> Iterator[Leaf]:
 
 
 def framed(module: nn.Module, inputs: Sequence[str], preprocess: Preprocess | None, paths: Sequence[Path] | None) -> nn.Module:
-    """`module` behind its preprocessing, with the values at `paths` as a tuple; the module itself where neither is needed.
+    """Put `module` behind its preprocessing, with the values at `paths` as a tuple; return the module itself where neither is needed.
 
     In the frame the module is `module` and its preprocessing `preprocess`, or `preprocess_NAME` for each input that has one.
     Raises FerryError(USAGE) for preprocessing of an input that does not exist.

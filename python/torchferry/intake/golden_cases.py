@@ -26,7 +26,7 @@ class GoldenInputs:
 
 
 def golden_cases(reference: Reference, contract: Contract, inputs: Mapping[str, Array]) -> list[CaseArrays]:
-    """The cases of a bundle; the first holds every sample. Raises FerryError(BAD_INPUT)."""
+    """Make the cases of a bundle from inputs [N, ...]; the first holds every sample. Raises FerryError(BAD_INPUT)."""
     sizes = check_inputs(contract, inputs)
     require_samples(sizes)
     batches = [sizes[BATCH], 1] if BATCH in sizes else [1]
@@ -38,7 +38,7 @@ def golden_cases(reference: Reference, contract: Contract, inputs: Mapping[str, 
 
 
 def require_samples(sizes: Mapping[str, int]) -> None:
-    """One sample could not show that a batch is computed sample by sample. Raises FerryError(BAD_INPUT)."""
+    """Require two samples: one cannot show that a batch is computed sample by sample. Raises FerryError(BAD_INPUT)."""
     if sizes.get(BATCH, 2) < 2:
         raise FerryError(
             ExitCode.BAD_INPUT, f"golden: batch {BATCH}: got {sizes[BATCH]}, expected at least 2 samples; give more of them"
@@ -46,7 +46,7 @@ def require_samples(sizes: Mapping[str, int]) -> None:
 
 
 def first_samples(contract: Contract, inputs: Mapping[str, Array], count: int) -> dict[str, Array]:
-    """The first `count` samples of each input that has a batch."""
+    """Return the first `count` samples of each input [N, ...] that has a batch."""
     return {
         spec.name: inputs[spec.name][:count] if spec.shape and spec.shape[0] == BATCH else inputs[spec.name]
         for spec in contract.inputs
@@ -54,7 +54,7 @@ def first_samples(contract: Contract, inputs: Mapping[str, Array], count: int) -
 
 
 def _case(reference: Reference, contract: Contract, name: str, inputs: Mapping[str, Array]) -> CaseArrays:
-    """The module's own outputs, held to the contract."""
+    """Return the module's own outputs, held to the contract."""
     try:
         case = reference.case(name, inputs)
         check_outputs(contract, case.float32, check_inputs(contract, inputs))

@@ -20,7 +20,10 @@ Shapes = list[tuple[int, ...]]
 
 
 def run_module(module: nn.Module, inputs: Mapping[str, Array], *, what: str) -> list[Leaf]:
-    """The values of its result. Raises FerryError(BAD_INPUT) with the source line where the module fails or gives no tensors."""
+    """Run a module on inputs in the contract's shapes, and return the values of its result.
+
+    Raises FerryError(BAD_INPUT) with the source line where the module fails or gives no tensors.
+    """
     tensors = [torch.from_numpy(np.array(array)) for array in inputs.values()]
     try:
         with torch.inference_mode():
@@ -44,7 +47,7 @@ def run_module(module: nn.Module, inputs: Mapping[str, Array], *, what: str) -> 
 
 
 def name_leaves(module: nn.Module, found: Sequence[Leaf], wanted: Sequence[str] | None) -> list[str]:
-    """A name for each output: `wanted`, else the module's own, else `output` or `output_0`, `output_1` ...
+    """Return a name for each output: `wanted`, else the module's own, else `output` or `output_0`, `output_1` ...
 
     Raises FerryError(USAGE) where `wanted` does not fit.
     """
@@ -72,7 +75,7 @@ def infer_outputs(
     specs: Sequence[TensorSpec],
     symbols: Mapping[str, SymbolRange],
 ) -> tuple[TensorSpec, ...]:
-    """Dtypes and symbolic shapes. Raises FerryError(BAD_INPUT) for a dim that is neither constant nor one symbol."""
+    """Infer dtypes and symbolic shapes. Raises FerryError(BAD_INPUT) for a dim that is neither constant nor one symbol."""
     sizes = symbol_sizes(specs, inputs)
     base = run_module(module, inputs, what=_sizes_text(sizes))
     changed = {}
@@ -89,12 +92,12 @@ def infer_outputs(
 
 
 def symbol_sizes(specs: Sequence[TensorSpec], inputs: Mapping[str, Array]) -> dict[str, int]:
-    """The value of each symbol in these inputs, which fit the specs."""
+    """Return the size of each symbol in these inputs, which have the shapes of the specs."""
     return {dim: inputs[spec.name].shape[axis] for spec in specs for axis, dim in enumerate(spec.shape) if isinstance(dim, str)}
 
 
 def resize(inputs: Mapping[str, Array], specs: Sequence[TensorSpec], sizes: Mapping[str, int]) -> dict[str, Array]:
-    """The inputs cut, or continued from their start, to other sizes of their symbols."""
+    """Cut the inputs, or continue them from their start, so that the symbols of their shapes have other sizes."""
     resized = {}
     for spec in specs:
         array = inputs[spec.name]

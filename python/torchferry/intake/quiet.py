@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Nothing reaches the terminal or the log, from any thread, while the block runs."""
+    """Keep everything, from any thread, from the terminal and the log while the block runs."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:

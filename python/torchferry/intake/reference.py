@@ -21,16 +21,16 @@ class Reference:
         self._contract = contract
 
     def float32(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """Outputs of the module itself, in the contract's dtypes."""
+        """Return the outputs [N, ...] of the module itself, in the contract's dtypes."""
         ordered = {spec.name: inputs[spec.name] for spec in self._contract.inputs}
         set_threads(1)
         with torch.inference_mode():
             return to_arrays(self._contract, self._module(*to_tensors(ordered, torch.device("cpu"))))
 
     def float64(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """Outputs of the float64 copy: float outputs as float64, others in the contract's dtype."""
+        """Return the outputs [N, ...] of the float64 copy: float outputs as float64, others in the contract's dtype."""
         return run_in_float64(self._double, self._contract, inputs)
 
     def case(self, name: str, inputs: Mapping[str, Array]) -> CaseArrays:
-        """A golden case."""
+        """Make a golden case from inputs [N, ...]."""
         return CaseArrays(name, inputs, self.float32(inputs), self.float64(inputs))

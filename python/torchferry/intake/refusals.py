@@ -24,7 +24,7 @@ def _refuse(problem: str) -> FerryError:
 
 
 def require_eval(module: nn.Module) -> None:
-    """Every part must be in eval mode."""
+    """Require that every part is in eval mode."""
     for path, part in module.named_modules():
         if part.training:
             raise _refuse(
@@ -34,7 +34,7 @@ def require_eval(module: nn.Module) -> None:
 
 
 def require_plain_state(module: nn.Module) -> None:
-    """Parameters and buffers: floats are float32, and everything is on the CPU."""
+    """Require parameters and buffers whose floats are float32, all on the CPU."""
     for name, tensor in (*module.named_parameters(), *module.named_buffers()):
         dtype = str(tensor.dtype).removeprefix("torch.")
         if (tensor.is_floating_point() or tensor.is_complex()) and tensor.dtype != torch.float32:
@@ -48,7 +48,7 @@ def require_plain_state(module: nn.Module) -> None:
 
 
 def require_telling_goldens(specs: Sequence[TensorSpec], inputs: Mapping[str, Array]) -> None:
-    """Goldens that are constant would agree whatever the weights do."""
+    """Require goldens [N, ...] that differ: constant ones would agree whatever the weights do."""
     for spec in specs:
         array = inputs[spec.name]
         if array.size > 1 and bool((array == array.flat[0]).all()):
@@ -59,7 +59,7 @@ def require_telling_goldens(specs: Sequence[TensorSpec], inputs: Mapping[str, Ar
 
 
 def require_sound_behaviour(module: nn.Module, inputs: Mapping[str, Array], names: Sequence[str]) -> None:
-    """The same input gives the same output, in new memory, and is left alone."""
+    """Require that the same input [N, ...] gives the same output, in new memory, and is left alone."""
     copies = {name: np.array(array) for name, array in inputs.items()}
     tensors = {name: torch.from_numpy(array) for name, array in copies.items()}
     with torch.inference_mode():

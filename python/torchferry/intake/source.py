@@ -34,7 +34,7 @@ class TupleOutputs(torch.nn.Module):
         self._contract = contract
 
     def forward(self, *inputs: torch.Tensor) -> tuple[object, ...]:
-        """Contract inputs in order to contract outputs in order."""
+        """Compute the contract's outputs from its inputs, both in the contract's order and shapes."""
         named = name_outputs(self._contract, self.module(*inputs))
         return tuple(named[spec.name] for spec in self._contract.outputs)
 
@@ -62,14 +62,14 @@ class ExportSource:
     bounds: Mapping[str, Bound] = field(default_factory=dict)  # that generated C is held to, by float output; empty: not known
 
     def with_bounds(self, bounds: Mapping[str, Bound]) -> ExportSource:
-        """The same source, with the programs that it has made (which `replace` would make again)."""
+        """Copy the source with other bounds, and keep the programs that it has made (which `replace` would make again)."""
         other = copy(self)
         vars(other)["bounds"] = bounds
         return other
 
     @property
     def example_tensors(self) -> tuple[torch.Tensor, ...]:
-        """The example inputs in contract order."""
+        """The example inputs in the contract's order and shapes."""
         return tuple(torch.from_numpy(self.examples[spec.name].copy()) for spec in self.contract.inputs)
 
     @property
@@ -133,11 +133,11 @@ class Exporter(Protocol):
     """One format: writes its files into `folder` and describes them."""
 
     def __call__(self, source: ExportSource, folder: Path) -> Written:
-        """Raises FerryError(FORMAT) where the module cannot be expressed in this format."""
+        """Write one format. Raises FerryError(FORMAT) where the module cannot be expressed in it."""
 
 
 def where_used(program: ExportedProgram, operator: str) -> str:
-    """`, used at model.py:12: return torch.cumprod(x, 1)` for the first use of an operator (`aten.cumprod`); empty if unknown."""
+    """Return the first use of an operator (`aten.cumprod`) as `, used at model.py:12: return torch.cumprod(x, 1)`; empty if unknown."""
     name = operator.removesuffix(".default")
     for candidate in (program, program.run_decompositions()):
         for node in candidate.graph.nodes:
@@ -147,7 +147,7 @@ def where_used(program: ExportedProgram, operator: str) -> str:
 
 
 def _last_frame(trace: str | None) -> str:
-    """The last `File "model.py", line 12, in forward` of a stack trace and the line of code below it."""
+    """Return the last `File "model.py", line 12, in forward` of a stack trace and the line of code below it."""
     lines = [line.strip() for line in (trace or "").splitlines()]
     frames = [index for index, line in enumerate(lines) if line.startswith("File ")]
     if not frames:
@@ -162,7 +162,7 @@ _UNKNOWN_VALUE = re.compile(r"data-dependent|GuardOnDataDependent|unbacked symin
 
 
 def _program_problem(error: Exception) -> str:
-    """What torch.export could not take, and where, in one line."""
+    """Return what torch.export could not take, and where, in one line."""
     text, where = str(error), origin_of(error)
     at = f" at {where}" if where else ""
     if frozen := _SPECIALIZED.search(text):
@@ -173,6 +173,6 @@ def _program_problem(error: Exception) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's text that says something."""
+    """Return the first line of an error's text that says something."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0][:300] if lines else type(error).__name__

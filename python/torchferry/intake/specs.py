@@ -25,14 +25,14 @@ _SYMBOL_LIMITS = re.compile(r"(?P<low>\d+)\.\.(?P<high>\d*)")
 
 
 def parse_inputs(inputs: Mapping[str, InputSpec]) -> tuple[TensorSpec, ...]:
-    """The contract's inputs, in order. Raises FerryError(USAGE)."""
+    """Parse the contract's inputs, in order. Raises FerryError(USAGE)."""
     if not inputs:
         raise FerryError(ExitCode.USAGE, "inputs: got none, expected at least one; name each input and give its dtype and shape")
     return tuple(parse_input(name, value) for name, value in inputs.items())
 
 
 def parse_input(name: str, value: InputSpec, *, kind: str = "input") -> TensorSpec:
-    """One input (or, for messages, another `kind`); an example's first dim becomes the batch `N`. Raises FerryError(USAGE)."""
+    """Parse one input (or, for messages, another `kind`); an example's first dim becomes the batch `N`. Raises FerryError(USAGE)."""
     if isinstance(value, TensorSpec):
         return value.model_copy(update={"name": name})
     if isinstance(value, str):
@@ -42,7 +42,7 @@ def parse_input(name: str, value: InputSpec, *, kind: str = "input") -> TensorSp
 
 
 def parse_symbols(limits: Mapping[str, SymbolLimits | str], specs: tuple[TensorSpec, ...]) -> dict[str, SymbolRange]:
-    """The range of each symbol of the specs: those given (`1..512`, `2..`), else 0 or more for N and 1 or more for others.
+    """Return the range of each symbol of the specs: those given (`1..512`, `2..`), else 0 or more for N and 1 or more for others.
 
     Raises FerryError(USAGE) for a symbol that no input has, or limits that are none.
     """
@@ -89,7 +89,7 @@ def _spec(where: str, name: str, given: str, shape: tuple[int | str, ...], limit
 
 
 def new_spec(where: str, fields: Mapping[str, Any]) -> TensorSpec:
-    """A tensor spec without unit. Raises FerryError(USAGE) that begins with `where`."""
+    """Make a tensor spec without unit. Raises FerryError(USAGE) that begins with `where`."""
     try:
         return TensorSpec.model_validate({"range": None, "unit": None, "allow_nonfinite": False, **fields})
     except ValidationError as error:

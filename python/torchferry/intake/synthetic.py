@@ -16,19 +16,19 @@ _INTEGER_RANGE = (0, 9)  # where a contract gives no range: small enough to be a
 
 
 def default_sizes(symbols: Mapping[str, SymbolRange], *, batch: int = BATCH_SIZE) -> dict[str, int]:
-    """A size for each symbol inside its limits."""
+    """Return a size for each symbol inside its limits."""
     others = [symbol for symbol in symbols if symbol != BATCH]
     wanted = {BATCH: batch, **{symbol: _SIZES[index % len(_SIZES)] + index for index, symbol in enumerate(others)}}
     return {symbol: clipped(wanted[symbol], limits) for symbol, limits in symbols.items()}
 
 
 def clipped(size: int, limits: SymbolRange) -> int:
-    """The allowed size next to `size`."""
+    """Return the allowed size next to `size`."""
     return max(limits.min, size if limits.max is None else min(size, limits.max))
 
 
 def synthetic_inputs(specs: tuple[TensorSpec, ...], sizes: Mapping[str, int], *, seed: int) -> dict[str, Array]:
-    """One array for each spec, inside its range: floats are normal without one, uniform in one."""
+    """Draw one array in the shape of each spec, inside its range: floats are normal without one, uniform in one."""
     random = np.random.default_rng(seed)
     return {spec.name: _values(spec, sizes, random) for spec in specs}
 

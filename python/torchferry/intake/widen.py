@@ -33,7 +33,7 @@ def _widen_dtype(value: Any) -> Any:
 
 @contextmanager
 def float64_everywhere() -> Iterator[None]:
-    """New tensors without a dtype are float64, and so are those that ask for float32."""
+    """Make new tensors without a dtype float64, and those that ask for float32 too."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:
@@ -44,12 +44,12 @@ def float64_everywhere() -> Iterator[None]:
 
 
 def double_of(module: torch.nn.Module) -> torch.nn.Module:
-    """A copy with float64 parameters and buffers."""
+    """Copy a module with float64 parameters and buffers."""
     return copy.deepcopy(module).double()
 
 
 def run_in_float64(double: torch.nn.Module, contract: Contract, inputs: Mapping[str, Array]) -> dict[str, Array]:
-    """Outputs of a module made by `double_of`: float outputs as float64, others in the contract's dtype."""
+    """Run a module made by `double_of` on arrays [N, ...]: float outputs as float64, others in the contract's dtype."""
     ordered = {spec.name: widen(inputs[spec.name]) for spec in contract.inputs}
     set_threads(1)
     with torch.inference_mode(), float64_everywhere():
@@ -58,5 +58,5 @@ def run_in_float64(double: torch.nn.Module, contract: Contract, inputs: Mapping[
 
 
 def widen(array: Array) -> Array:
-    """Floats as float64, others as they are."""
+    """Convert floats of any shape to float64; others stay as they are."""
     return array.astype("float64") if array.dtype.kind == "f" else array

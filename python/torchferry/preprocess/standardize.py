@@ -16,9 +16,9 @@ class Standardize(nn.Module):
 
     @classmethod
     def fit(cls, inputs: Tensor) -> "Standardize":
-        """Mean and unbiased standard deviation of the training inputs [N, features]."""
+        """Take mean and unbiased standard deviation of the training inputs [N, features]."""
         return cls(inputs.mean(dim=0), inputs.std(dim=0))
 
     def forward(self, x: Tensor) -> Tensor:
-        """[N, features] in the unit of the training inputs -> [N, features] without unit."""
+        """Standardize [N, features] in the unit of the training inputs to [N, features] without unit."""
         return (x.to(self.mean.dtype) - self.mean) / self.std

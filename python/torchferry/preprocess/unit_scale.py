@@ -14,5 +14,5 @@ class UnitScale(nn.Module):
         self.register_buffer("maximum", torch.tensor(float(maximum)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Any shape and numeric dtype -> the same shape, floating point."""
+        """Scale any shape and numeric dtype to the same shape, floating point."""
         return x.to(self.maximum.dtype) / self.maximum

@@ -35,7 +35,7 @@ def _chosen(bundle: Bundle, engine: str | None) -> list[Artifact]:
 
 
 def _counterpart(bundle: Bundle, artifact: Artifact) -> Artifact:
-    """The same format's; for a format that is new, the first one whose weights can be read, else whatever stands first."""
+    """Return the same format's; for a format that is new, the first one whose weights can be read, else whatever stands first."""
     ours = {entry.format: entry for entry in bundle.manifest.artifacts}
     readable = [row.name for row in registry.formats().values() if row.weights is not None and row.name in ours]
     return ours.get(artifact.format) or (ours[readable[0]] if readable else bundle.manifest.artifacts[0])

@@ -52,12 +52,12 @@ def diff_two_engines(
 
 
 def golden_inputs(bundle: Bundle) -> Iterator[dict[str, Array]]:
-    """Yield the inputs of every golden case."""
+    """Yield the inputs [N, ...] of every golden case."""
     for case in bundle.manifest.golden.cases:
         yield dict(read_case(bundle, case).inputs)
 
 
 def run_both(first: Session, second: Session, inputs: Iterator[dict[str, Array]]) -> Iterator[tuple[Outputs, Outputs]]:
-    """Yield what both sessions give for each batch."""
+    """Yield the outputs [N, ...] of both sessions for each batch."""
     for batch in inputs:
         yield first.run(batch), second.run(batch)

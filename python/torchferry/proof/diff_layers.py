@@ -38,7 +38,7 @@ class Eager:
     load: Callable[[], tuple[nn.Module, nn.Module | None]] | None = None
 
     def module(self, bundle: Bundle, inputs: Mapping[str, Array]) -> nn.Module:
-        """Load it, with the modules that an export puts around it. Raises FerryError."""
+        """Load the reference, with the modules that an export puts around it; `inputs` are in the contract's shapes. Raises FerryError."""
         from torchferry.proof.layer_reference import module_reference, program_reference
 
         if self.load is None:
@@ -83,13 +83,13 @@ def diff_layers(
 
 
 def shows_layers(engine: str) -> bool:
-    """Can the artifact of this engine be opened up into a probe?"""
+    """Say whether the artifact of this engine can be opened up into a probe."""
     row = registry.of_engine(engine)
     return row is not None and row.probe is not None
 
 
 def bisect(bundle: Bundle, engine: str, where: Where, reference: nn.Module, case: str, inputs: Mapping[str, Array]) -> Bisection:
-    """Write the probe, run it, and line its verdicts up with the layers."""
+    """Write the probe for inputs [N, ...], run it, and line its verdicts up with the layers."""
     from torchferry.intake.quiet import quiet
     from torchferry.proof.probe import build_probe
 
@@ -102,7 +102,7 @@ def bisect(bundle: Bundle, engine: str, where: Where, reference: nn.Module, case
 
 
 def _run_named(probe: Probe, engine: str, where: Where) -> list[dict[str, Any]]:
-    """The verdicts; an error names the layer and not the probe's output."""
+    """Return the verdicts; an error names the layer and not the probe's output."""
     names = {output: name for name, output in probe.outputs.items()}
     run = _run_cpp if where.language == "cpp" else _run_python
     try:
@@ -145,7 +145,7 @@ def _samples(bundle: Bundle, inputs: list[str], batch: int) -> Iterator[tuple[st
 
 
 def _golden_problem(bundle: Bundle, engine: str, where: Where, reference: nn.Module) -> str | None:
-    """What to know where the reference is not the module that the bundle's goldens are of."""
+    """Return what to know where the reference is not the module that the bundle's goldens are of."""
     from torchferry.intake.quiet import quiet
     from torchferry.intake.reference import Reference
 

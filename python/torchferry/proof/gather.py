@@ -65,7 +65,7 @@ def _sessions(bundle: Bundle, runs: list[Run], where: Where) -> dict[str, Sessio
 
 
 def _answers(session: Session, cases: list[CaseArrays]) -> list[dict[str, Array]]:
-    """The outputs of each case; none where the artifact breaks its contract, which the matrix says."""
+    """Return the outputs of each case; none where the artifact breaks its contract, which the matrix says."""
     try:
         return [session.run(case.inputs) for case in cases]
     except FerryError as error:
@@ -87,7 +87,7 @@ def _errors(cases: list[CaseArrays], answers: dict[str, list[dict[str, Array]]],
 
 
 def _layers(bundle: Bundle, engines: list[str], case: CaseArrays, where: Where) -> tuple[str, Bisection] | str:
-    """The layers of the first engine that shows them, against the program in the bundle."""
+    """Return the layers of the first engine that shows them, against the program in the bundle."""
     from torchferry.intake.golden_cases import first_samples
     from torchferry.proof.layer_reference import program_reference
 
@@ -115,7 +115,7 @@ def _images(contract: Contract, case: CaseArrays) -> Array | None:
 
 
 def _label(bundle: Bundle) -> str | None:
-    """The output whose classes are named, else the first whose labels are held to scores: one label a sample."""
+    """Return the output whose classes are named, else the first whose labels are held to scores: one label a sample."""
     classes = bundle.contract.classes
     held = [row.output for row in bundle.manifest.tolerances if kind_of(row.kind).needs_scores]
     names = held if classes is None else [classes.output]

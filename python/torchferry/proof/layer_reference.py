@@ -20,7 +20,7 @@ PROGRAM_ENGINE = registry.program_format().engine
 
 
 def program_reference(bundle: Bundle) -> torch.nn.Module:
-    """The bundle's torch.export program as modules with their names. Raises FerryError(UNAVAILABLE or FORMAT)."""
+    """Load the bundle's torch.export program as modules with their names. Raises FerryError(UNAVAILABLE or FORMAT)."""
     if all(artifact.engine != PROGRAM_ENGINE for artifact in bundle.manifest.artifacts):
         raise FerryError(
             ExitCode.UNAVAILABLE,
@@ -45,7 +45,10 @@ def program_reference(bundle: Bundle) -> torch.nn.Module:
 def module_reference(
     module: torch.nn.Module, bundle: Bundle, preprocess: torch.nn.Module | None, inputs: Mapping[str, Array]
 ) -> torch.nn.Module:
-    """A user's module with its preprocessing, in the frame that an export puts around it. Raises FerryError(BAD_INPUT or USAGE)."""
+    """Put a user's module with its preprocessing into the frame that an export puts around it.
+
+    `inputs` are in the contract's shapes. Raises FerryError(BAD_INPUT or USAGE).
+    """
     names = [spec.name for spec in bundle.contract.inputs]
     ordered = {name: inputs[name] for name in names}
     found = run_module(framed(module, names, preprocess, None), ordered, what="the bundle's inputs")

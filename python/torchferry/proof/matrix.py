@@ -62,7 +62,7 @@ class Cell:
 
 
 def cells(bundle: Bundle, run: Run) -> Iterator[Cell]:
-    """The cells of a run, by case and call: as many as planned, whatever became of the run."""
+    """Yield the cells of a run, by case and call: as many as planned, whatever became of the run."""
     for case in bundle.manifest.golden.cases:
         for call in range(1, CALLS + 1):
             verdicts = [v for v in run.result["verdicts"] if (v["case"], v["call"]) == (case.name, call)]
@@ -70,7 +70,7 @@ def cells(bundle: Bundle, run: Run) -> Iterator[Cell]:
 
 
 def statuses(bundle: Bundle, runs: Sequence[Run]) -> list[Status]:
-    """Of every cell of every run."""
+    """Return the status of every cell of every run."""
     return [cell.status for run in runs for cell in cells(bundle, run)]
 
 
@@ -81,7 +81,7 @@ def all_cells_passed(bundle: Bundle, runs: Sequence[Run]) -> bool:
 
 
 def _status(bundle: Bundle, run: Run, verdicts: Sequence[dict[str, Any]]) -> Status:
-    """A program's word is not enough: each output must have been compared."""
+    """Return the status of a verdict; a program's word is not enough: each output must have been compared."""
     if not did_run(run.status):
         return run.status
     outputs = sorted(verdict["output"] for verdict in verdicts if verdict["passed"] and verdict["compared"] > 0)

@@ -49,7 +49,7 @@ def build_probe(
     *,
     allow_ops: Collection[str] = (),
 ) -> Probe:
-    """Write the probe of the engine's artifact into the empty `folder`, for one batch of inputs.
+    """Write the probe of the engine's artifact into the empty `folder`, for one batch of inputs [N, ...].
 
     Raises FerryError: UNAVAILABLE for an engine whose artifact cannot be opened up, FORMAT for one that this reader does not know,
     BAD_INPUT for a reference that does not take these inputs.
@@ -78,7 +78,10 @@ def build_probe(
 
 
 def find_taps(reference: torch.nn.Module, contract: Contract, inputs: Mapping[str, Array]) -> list[Tap]:
-    """What the reference's modules return, and take where that is new, in the order in which they run."""
+    """Find what the reference's modules return, and take where that is new, in the order in which they run.
+
+    `inputs` are in the contract's shapes.
+    """
     tensors = [torch.from_numpy(np.array(inputs[spec.name])) for spec in contract.inputs]
     with torch.inference_mode(), recording(reference, everything=True) as found:
         reference(*tensors)
@@ -108,7 +111,7 @@ def _path(name: str) -> tuple[str, int]:
 
 
 def _common_frame(paths: Collection[str]) -> str:
-    """The longest frame that stands around the whole module."""
+    """Return the longest frame that stands around the whole module."""
     fitting = [frame for frame in FRAMES if all(f"{path}.".startswith(frame) for path in paths)]
     return max(fitting, key=len)
 
@@ -177,7 +180,7 @@ class _Layered(torch.nn.Module):
         self._contract = contract
 
     def forward(self, *inputs: torch.Tensor) -> tuple[object, ...]:
-        """Contract inputs in order to contract outputs and values."""
+        """Compute the contract's outputs, then the probed values, from inputs in the contract's order and shapes."""
         with recording(self.module, everything=True) as found:
             named = name_outputs(self._contract, self.module(*inputs))
         values = {layer.name: layer.value for layer in found}

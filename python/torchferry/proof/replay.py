@@ -27,7 +27,7 @@ class Runnable(Protocol):
         """What decides the bits of its float results."""
 
     def run(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
-        """One batch."""
+        """Run one batch: arrays [N, ...] by input name to arrays [N, ...] by output name."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def replay(bundle: Bundle, session: Runnable, *, engine: str, device: str, calls
 
 
 def is_whole(verdicts: Sequence[Verdict], cases: Sequence[CaseArrays], outputs: Sequence[str], calls: int) -> bool:
-    """Was every element of every output of every case and call compared? A comparison that skips one proves nothing."""
+    """Say whether every element of every output of every case and call was compared. A comparison that skips one proves nothing."""
     goldens = {case.name: case for case in cases}
     expected = {(call, name, output) for call in range(1, calls + 1) for name in goldens for output in outputs}
     found = {(verdict.call, verdict.case, verdict.output): verdict for verdict in verdicts}
@@ -76,12 +76,12 @@ def is_whole(verdicts: Sequence[Verdict], cases: Sequence[CaseArrays], outputs: 
 
 
 def _golden(case: CaseArrays, verdict: Verdict) -> Array:
-    """What the verdict's tolerance compares with."""
+    """Return what the verdict's tolerance compares with."""
     return case.expected(verdict.tolerance.reference)[verdict.output]
 
 
 def tolerance_of(bundle: Bundle, output: str, *, engine: str, device: str, numerics: str) -> Tolerance:
-    """The row that holds. Raises FerryError(FORMAT) where the manifest has none."""
+    """Return the row of the tolerances that holds. Raises FerryError(FORMAT) where the manifest has none."""
     row = bundle.manifest.tolerance(engine=engine, device=device, output=output, numerics=numerics)
     if row is None:
         raise FerryError(
@@ -93,7 +93,7 @@ def tolerance_of(bundle: Bundle, output: str, *, engine: str, device: str, numer
 
 
 def judge(bundle: Bundle, case: CaseArrays, actual: Mapping[str, Array], row: Tolerance) -> Verdict:
-    """The verdict of one output of one call."""
+    """Compare one output of one call with the golden; `actual` holds arrays in the contract's shapes."""
     allow_nan = bundle.contract.output(row.output).allow_nonfinite
     expected, scores = case.expected(row.reference)[row.output], golden_scores(bundle, case, row)
     return compare(actual.get(row.output), expected, row, case=case.name, allow_nan=allow_nan, scores=scores)
@@ -102,12 +102,15 @@ def judge(bundle: Bundle, case: CaseArrays, actual: Mapping[str, Array], row: To
 def compare_output(
     bundle: Bundle, case: CaseArrays, actual: Mapping[str, Array], output: str, *, engine: str, device: str, numerics: str
 ) -> Verdict:
-    """Compare one output of one case under the tolerance that holds. Raises FerryError(FORMAT) where the manifest has none."""
+    """Compare one output of one case, in the contract's shape, under the tolerance that holds.
+
+    Raises FerryError(FORMAT) where the manifest has none.
+    """
     return judge(bundle, case, actual, tolerance_of(bundle, output, engine=engine, device=device, numerics=numerics))
 
 
 def golden_scores(bundle: Bundle, case: CaseArrays, row: Tolerance) -> Scores | None:
-    """The scores that a row of kind `label` names, with their axis of classes."""
+    """Return the scores [N, classes] that a row of kind `label` names, with their class axis."""
     if row.scores is None:
         return None
     axis = bundle.contract.output(row.scores).class_axis(bundle.contract.output(row.output))
@@ -115,22 +118,22 @@ def golden_scores(bundle: Bundle, case: CaseArrays, row: Tolerance) -> Scores | 
 
 
 def unavailable(engine: str, device: str, reason: str) -> EngineVerdict:
-    """An engine that cannot run here."""
+    """Return the verdict for an engine that cannot run here."""
     return EngineVerdict(engine, device, "unavailable", reason, "", ())
 
 
 def contract_broken(engine: str, device: str, reason: str) -> EngineVerdict:
-    """An engine whose artifact gives other outputs than the contract promises: it failed before there was anything to compare."""
+    """Return the verdict for an engine whose artifact gives other outputs than the contract promises: nothing could be compared."""
     return EngineVerdict(engine, device, "failed", reason, "", ())
 
 
 def all_passed(engines: Sequence[EngineVerdict]) -> bool:
-    """At least one engine ran, and every one that ran passed."""
+    """Say whether at least one engine ran, and every one that ran passed."""
     return any(did_run(engine.status) for engine in engines) and not any(is_failure(engine.status) for engine in engines)
 
 
 def to_json(bundle: Bundle, engines: Sequence[EngineVerdict]) -> dict[str, object]:
-    """The object that `verify --json` prints (FORMAT.md section 9)."""
+    """Return the object that `verify --json` prints (FORMAT.md section 9)."""
     return {
         "bundle": str(bundle.folder),
         "name": bundle.manifest.name,
@@ -141,7 +144,7 @@ def to_json(bundle: Bundle, engines: Sequence[EngineVerdict]) -> dict[str, objec
 
 
 def engine_json(engine: EngineVerdict) -> dict[str, Any]:
-    """One entry of `engines` in that object."""
+    """Return one entry of `engines` in that object."""
     return {
         "engine": engine.engine,
         "device": engine.device,
@@ -180,7 +183,7 @@ def _verdict_json(verdict: Verdict) -> dict[str, object]:
 
 
 def json_number(value: float) -> float | int | str:
-    """A number for JSON: whole numbers as integers, what is not finite as `nan`, `inf`, `-inf`."""
+    """Return a number for JSON: whole numbers as integers, what is not finite as `nan`, `inf`, `-inf`."""
     if not math.isfinite(value):
         return "nan" if math.isnan(value) else ("inf" if value > 0 else "-inf")
     return int(value) if value.is_integer() and abs(value) < 2**53 else value

@@ -49,7 +49,7 @@ def run_matrix(
 
 
 def find_ferry_run(chosen: Path | None) -> Path | None:
-    """The C++ program; None where there is none. Raises FerryError(UNAVAILABLE) where the chosen one is not there."""
+    """Return the C++ program; None where there is none. Raises FerryError(UNAVAILABLE) where the chosen one is not there."""
     if chosen is not None:
         if not chosen.is_file():
             raise FerryError(ExitCode.UNAVAILABLE, f"--ferry-run: got {chosen}, expected the C++ program; run `make build`")

@@ -19,7 +19,7 @@ class LayerOutput(NamedTuple):
 
 @torch.no_grad()
 def trace_layers(model: nn.Module, *inputs: Tensor) -> list[LayerOutput]:
-    """Run the model once; the outputs of its layers in the order in which they ran.
+    """Run the model once on a batch [N, ...], and return the outputs of its layers in the order in which they ran.
 
     A layer is a module without modules inside. What `forward` computes between them, such as `F.relu`, has no name and is not
     seen: that is the price of the functional style.
@@ -31,7 +31,7 @@ def trace_layers(model: nn.Module, *inputs: Tensor) -> list[LayerOutput]:
 
 @contextmanager
 def recording(model: nn.Module, *, everything: bool = False) -> Iterator[list[LayerOutput]]:
-    """A list that fills while the model runs.
+    """Yield a list that fills while the model runs.
 
     `everything`: modules with modules inside too, the first tensor of a layer that returns a tuple (LSTM, attention), and the
     argument of each layer as `into NAME`, which shows what `forward` computed before it. Of several tensors none is recorded: a
@@ -80,13 +80,13 @@ class _Recorder:
         self._calls = 0
 
     def before(self, _layer: nn.Module, arguments: Any) -> None:
-        """A forward pre-hook."""
+        """Record what a layer takes: a forward pre-hook."""
         tensors = {id(argument): argument for argument in arguments if isinstance(argument, Tensor)}
         if len(tensors) == 1:
             self._record(f"into {self._call(self._calls + 1)}", *tensors.values())
 
     def after(self, _layer: nn.Module, _arguments: Any, output: Any) -> None:
-        """A forward hook."""
+        """Record what a layer gives: a forward hook."""
         self._calls += 1
         self._record(self._call(self._calls), output)
 

@@ -32,6 +32,6 @@ def _verify(bundle: Bundle, engine: str, where: Where, calls: int, *, must_run: 
 
 
 def require_one_ran(bundle: Bundle, statuses: Sequence[Status]) -> None:
-    """Raises FerryError(UNAVAILABLE) where no engine could run: nothing was compared."""
+    """Require one engine that ran. Raises FerryError(UNAVAILABLE) where none could: nothing was compared."""
     if not any(map(did_run, statuses)):
         raise FerryError(ExitCode.UNAVAILABLE, f"{bundle.folder}: no engine of this bundle can run here, expected at least one")

@@ -53,7 +53,7 @@ def _row(entry: LayerDiff) -> tuple[str, ...]:
 
 
 def first_difference_lines(found: Bisection) -> list[str]:
-    """The layer, its worst element and what the artifact does not show just before it."""
+    """Describe the layer, its worst element and what the artifact does not show just before it."""
     first = found.first
     if first is None or first.verdict is None:
         seen = len(found.layers) - found.unseen
@@ -83,7 +83,7 @@ def _meaning(found: Bisection, first: LayerDiff) -> str:
 
 
 def bisect_json(head: Mapping[str, Any], found: Bisection) -> dict[str, Any]:
-    """The same as one object; verdicts as in FORMAT.md section 9."""
+    """Return the same as one object; verdicts as in FORMAT.md section 9."""
     return {
         **head,
         "case": found.case,

@@ -16,7 +16,7 @@ MAX_NAMES = 5
 
 
 def bundle_diff_lines(first: Bundle, second: Bundle, found: BundleDiff) -> list[str]:
-    """Tables and the verdict."""
+    """Return the tables and the verdict."""
     lines = [f"{first.folder} ({first.manifest.name}) and {second.folder} ({second.manifest.name}): one contract"]
     lines += aligned([("first", "producer", "second", "producer", "files", "weights"), *map(_artifact_row, found.artifacts)])
     for artifact in found.artifacts:
@@ -69,7 +69,7 @@ def _output_lines(engine: EngineOutputs) -> list[str]:
 
 
 def bundle_diff_json(first: Bundle, second: Bundle, found: BundleDiff) -> dict[str, Any]:
-    """The same as one object."""
+    """Return the same as one object."""
     return {
         "first": str(first.folder),
         "second": str(second.folder),

@@ -25,7 +25,7 @@ def diff_lines(bundle: Bundle, found: EnginesDiff) -> list[str]:
 
 
 def output_lines(diffs: Sequence[OutputDiff]) -> list[str]:
-    """The table, and why an output is different."""
+    """Return the table, and why an output is different."""
     lines = aligned([HEADER, *map(_row, diffs)])
     return [*lines, *(f"DIFFERENT {diff.output}: {diff.reason}" for diff in diffs if not diff.passed)]
 
@@ -43,7 +43,7 @@ def diff_json(bundle: Bundle, found: EnginesDiff) -> dict[str, object]:
 
 
 def output_json(diff: OutputDiff) -> dict[str, object]:
-    """One output as an object."""
+    """Return one output as an object."""
     return {
         "output": diff.output,
         "compared": diff.compared,

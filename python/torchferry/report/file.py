@@ -9,7 +9,7 @@ from torchferry.errors import ExitCode, FerryError
 
 
 def check_target(output: Path) -> None:
-    """Raises FerryError(IO) where no file can be written: told before the engines run, which takes a while."""
+    """Check that the file can be written, before the engines run, which takes a while. Raises FerryError(IO)."""
     if output.is_dir() or not output.parent.is_dir():
         got = "a folder" if output.is_dir() else f"no folder {output.parent}"
         raise FerryError(ExitCode.IO, f"{output}: got {got}, expected a file in a folder that is there; choose another -o")

@@ -25,7 +25,7 @@ HEADER = (
 
 
 def matrix_lines(bundle: Bundle, runs: Sequence[Run]) -> list[str]:
-    """A row for each run and golden case, then why runs were not possible or what failed, and a closing line."""
+    """Return a row for each run and golden case, then why runs were not possible or what failed, and a closing line."""
     golden = bundle.manifest.golden
     lines = [f"{bundle.manifest.name}: {golden.source} goldens: {golden.description}", *aligned([HEADER, *_rows(bundle, runs)])]
     lines += [f"({number}) could not run: {reason}" for number, reason in enumerate(absences(runs), 1)]
@@ -34,7 +34,7 @@ def matrix_lines(bundle: Bundle, runs: Sequence[Run]) -> list[str]:
 
 
 def absences(runs: Sequence[Run]) -> list[str]:
-    """Why runs were not possible here, each reason once."""
+    """Return why runs were not possible here, each reason once."""
     return list(dict.fromkeys(run.reason or "" for run in runs if not did_run(run.status)))
 
 
@@ -57,7 +57,7 @@ def _ran(runs: Sequence[Run]) -> str:
 
 
 def by_case(bundle: Bundle, run: Run) -> dict[str, list[Cell]]:
-    """The cells of a run, by golden case."""
+    """Return the cells of a run, by golden case."""
     found: dict[str, list[Cell]] = {}
     for cell in cells(bundle, run):
         found.setdefault(cell.case, []).append(cell)
@@ -65,14 +65,14 @@ def by_case(bundle: Bundle, run: Run) -> dict[str, list[Cell]]:
 
 
 def share_text(row: Sequence[Cell]) -> str:
-    """How much of the bound the largest difference takes; `bits` where all must be equal."""
+    """Return how much of the bound the largest difference takes; `bits` where all must be equal."""
     shares = [cell.share_of_bound for cell in row if cell.share_of_bound is not None]
     kinds = {verdict["kind"] for cell in row for verdict in cell.verdicts}
     return f"{100 * max(shares):.2g} %" if shares else "bits" if kinds == {"bits"} else "-"
 
 
 def matrix_json(bundle: Bundle, runs: Sequence[Run]) -> dict[str, object]:
-    """Every cell; numbers that are not finite are strings, as in `verify --json`."""
+    """Return every cell; numbers that are not finite are strings, as in `verify --json`."""
     return {
         "bundle": str(bundle.folder),
         "name": bundle.manifest.name,
@@ -97,7 +97,7 @@ def _cell_json(run: Run, cell: Cell) -> dict[str, object]:
 
 
 def together(runs: Sequence[Run]) -> Iterator[tuple[Run, str]]:
-    """Each run with its threads; those that are not possible for one reason and differ in their threads only are one."""
+    """Merge runs that are unavailable for the same reason and differ only in thread count."""
     for key, group in groupby(runs, key=lambda run: (_where(run), run.status, run.reason)):
         same = list(group)
         if not did_run(key[1]):
@@ -128,7 +128,7 @@ def _where(run: Run) -> tuple[str, str, str]:
 
 
 def evidence(bundle: Bundle, run: Run) -> Iterator[str]:
-    """The first failure of each output of each case; later calls fail alike."""
+    """Yield the first failure of each output of each case; later calls fail alike."""
     if is_failure(run.status) and run.reason is not None:
         yield f"FAIL {run.engine} {run.language} {run.device}, threads {run.threads}: {run.reason}"
     compared = {verdict["output"] for verdict in run.result["verdicts"]}

@@ -26,7 +26,7 @@ SHOWN = 12  # sample images
 
 
 def report_html(evidence: Evidence) -> str:
-    """The whole page."""
+    """Return the whole page as HTML."""
     environment = Environment(
         autoescape=True, finalize=_printable, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -54,7 +54,7 @@ def report_html(evidence: Evidence) -> str:
 
 
 def _printable(value: Any) -> Any:
-    """What the template puts into the page; Markup is our own."""
+    """Return what the template puts into the page; Markup is our own."""
     return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 

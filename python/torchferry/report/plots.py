@@ -28,7 +28,7 @@ _SMALLEST, _LARGEST = 1e-12, 1e12  # where 0 and infinity are drawn
 
 
 def error_histogram(errors: Mapping[str, Float64], bound: float) -> str:
-    """How far each engine is from float64, on a logarithmic axis, with the bound; equal values are counted in the legend."""
+    """Draw how far each engine is from float64, of any shape, on a logarithmic axis, with the bound; the legend counts equal values."""
     figure, axes = _figure(4.8, 2.6)
     positive = [values[np.isfinite(values) & (values > 0)] for values in errors.values()]
     low, high = _limits([*positive, np.array([bound] if bound else [])])
@@ -46,7 +46,7 @@ def error_histogram(errors: Mapping[str, Float64], bound: float) -> str:
 
 
 def layer_plot(found: Bisection) -> str:
-    """The largest error of each layer in the order in which they ran, and the bound of each."""
+    """Draw the largest error of each layer in the order in which they ran, and the bound of each."""
     seen = [entry for entry in (*found.layers, *found.outputs) if entry.verdict is not None]
     figure, axes = _figure(4.8, 1.2 + 0.22 * len(seen))
     places = np.arange(len(seen))[::-1]
@@ -64,7 +64,7 @@ def layer_plot(found: Bisection) -> str:
 
 
 def latency_plot(latencies: Sequence[Latency]) -> str:
-    """Median time of a call, a bar for each engine, language and batch."""
+    """Draw the median time of a call, a bar for each engine, language and batch."""
     figure, axes = _figure(4.8, 0.8 + 0.22 * len(latencies))
     batches = sorted({entry.batch for entry in latencies})
     names = [f"{entry.engine}, {entry.language}, batch {entry.batch}" for entry in latencies][::-1]
@@ -77,7 +77,7 @@ def latency_plot(latencies: Sequence[Latency]) -> str:
 
 
 def confusion_plot(counts: NDArray[np.int64], names: Sequence[str]) -> str:
-    """Golden labels by row, the engine's by column."""
+    """Draw counts [classes, classes]: golden labels by row, the engine's by column."""
     side = min(4.8, 1.6 + 0.32 * len(names))
     figure, axes = _figure(side, side)
     axes.imshow(np.where(counts > 0, counts / max(int(counts.max()), 1), np.nan), cmap="Blues", vmin=-0.3, vmax=2)
@@ -93,7 +93,7 @@ def confusion_plot(counts: NDArray[np.int64], names: Sequence[str]) -> str:
 
 
 def picture(image: Array, largest: float) -> str:
-    """An image, grey [H,W] or coloured [H,W,3], as the address of a PNG."""
+    """Return an image, grey [H,W] or coloured [H,W,3], as the address of a PNG."""
     from PIL import Image
 
     pixels = np.clip(image.astype(np.float64) * (255 / max(largest, 1)), 0, 255).astype(np.uint8)
@@ -146,7 +146,7 @@ def _short(name: str, most: int = 28) -> str:
 
 
 def _svg(figure: Figure) -> str:
-    """The figure as an element of a page: no XML head, no metadata, no size of its own beyond its proportions."""
+    """Return the figure as an element of a page: no XML head, no metadata, no size of its own beyond its proportions."""
     import matplotlib
 
     buffer = io.StringIO()

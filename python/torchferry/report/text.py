@@ -14,7 +14,7 @@ HEADER = ("engine", "device", "case", "output", "reference", "max abs", "max ulp
 
 
 def verdict_lines(bundle: Bundle, engines: Sequence[EngineVerdict]) -> list[str]:
-    """A table of every verdict, the evidence of each failure, and one closing line per engine."""
+    """Return a table of every verdict, the evidence of each failure, and one closing line per engine."""
     golden = bundle.manifest.golden
     lines = [f"{bundle.manifest.name}: {golden.source} goldens: {golden.description}"]
     rows = [_row(engine, verdict) for engine in engines for verdict in engine.verdicts]
@@ -30,7 +30,7 @@ def verdict_lines(bundle: Bundle, engines: Sequence[EngineVerdict]) -> list[str]
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows as lines with columns padded to equal width."""
+    """Return rows as lines with columns padded to equal width."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 

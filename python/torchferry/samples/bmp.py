@@ -15,7 +15,7 @@ _INFO_BYTES = (40, 108, 124)  # BITMAPINFOHEADER, V4 and V5
 
 
 def decode_bmp(data: bytes, require_size: Callable[[int, int], None]) -> Array:
-    """Colours [H,W,3] uint8. `require_size(width, height)` is called before the pixels are read.
+    """Decode colours [H,W,3] uint8. `require_size(width, height)` is called before the pixels are read.
 
     Raises ValueError that says what was got and expected.
     """

@@ -21,7 +21,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f]")  # all but the tab
 
 
 def read_csv(stream: BinaryIO, spec: TensorSpec, *, where: str, batch: int) -> Iterator[Array]:
-    """Arrays of up to `batch` samples [n, ...] in the spec's dtype. Raises FerryError(BAD_INPUT) with line and column."""
+    """Yield arrays of up to `batch` samples [n, ...] in the spec's dtype. Raises FerryError(BAD_INPUT) with line and column."""
     sample = tuple(dim for dim in spec.shape[1:] if isinstance(dim, int))
     if spec.shape[:1] != ("N",) or len(sample) != len(spec.shape) - 1:
         raise FerryError(
@@ -60,7 +60,7 @@ def _data_rows(stream: BinaryIO, where: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _line_text(raw: bytes, number: int, where: str) -> str:
-    """The line without its end and the byte order mark. Without these checks a binary file could pass for a header."""
+    """Return the line without its end and the byte order mark. Without these checks a binary file could pass for a header."""
     if len(raw) > MAX_CSV_LINE_BYTES and not raw.endswith(b"\n"):
         raise _error(where, number, None, f"got more than {MAX_CSV_LINE_BYTES} bytes, expected a shorter line")
     try:

@@ -23,12 +23,12 @@ Decoder = Callable[[bytes, Callable[[int, int], None]], Array]
 
 
 def is_image(head: bytes) -> bool:
-    """Does a file that starts with these bytes look like an image (also one of a kind that is refused)?"""
+    """Say whether a file that starts with these bytes looks like an image (also one of a kind that is refused)."""
     return _decoder(head) is not None
 
 
 def read_image(stream: BinaryIO, spec: TensorSpec, *, where: str) -> Array:
-    """One sample [1, H, W] uint8. Raises FerryError(BAD_INPUT)."""
+    """Read one sample [1, H, W] uint8. Raises FerryError(BAD_INPUT)."""
     if spec.dtype != "uint8" or len(spec.shape) != 3 or spec.shape[0] != "N":
         raise FerryError(
             ExitCode.BAD_INPUT,
@@ -45,7 +45,7 @@ def read_image(stream: BinaryIO, spec: TensorSpec, *, where: str) -> Array:
 
 
 def _decoder(head: bytes) -> Decoder | None:
-    """What decodes a file that starts so. A CSV header may begin with `BMI` or `P5 (kW)`."""
+    """Return what decodes a file that starts so. A CSV header may begin with `BMI` or `P5 (kW)`."""
     if head.startswith(png.MAGIC):
         return decode_png
     if head.startswith(_JPEG):
@@ -64,7 +64,7 @@ def _refuse_other(_data: bytes, _require_size: Callable[[int, int], None]) -> Ar
 
 
 def _require_size(width: int, height: int, spec: TensorSpec) -> None:
-    """A symbolic height or width takes every value up to the limit."""
+    """Require the size of the spec; a symbolic height or width takes every value up to the limit."""
     wanted = [got if isinstance(dim, str) else dim for got, dim in zip((height, width), spec.shape[1:], strict=True)]
     if [height, width] != wanted:
         raise ValueError(f"{width} x {height} pixels, expected {wanted[1]} x {wanted[0]}")

@@ -15,7 +15,7 @@ _PIECE_BYTES = 1 << 20
 
 
 def read_npz(stream: BinaryIO, names: Sequence[str], *, where: str) -> dict[str, io.BytesIO]:
-    """The `.npy` file of each name, which must be all that there are. Raises FerryError(BAD_INPUT)."""
+    """Read one `.npy` entry per input; extra entries are an error. Raises FerryError(BAD_INPUT)."""
     try:
         entries = read_entries(memoryview(_read_whole(stream)))
         _require_names(list(entries), [f"{name}.npy" for name in names])

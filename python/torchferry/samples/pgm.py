@@ -13,7 +13,7 @@ _HEADER = re.compile(rb"P5" + 3 * rb"[ \t\r\n]*(?:#[^\n]*[ \t\r\n]*)*([0-9]{1,9}
 
 
 def decode_pgm(data: bytes, require_size: Callable[[int, int], None]) -> Array:
-    """Levels [H,W] uint8. `require_size(width, height)` is called before the pixels are read.
+    """Decode levels [H,W] uint8. `require_size(width, height)` is called before the pixels are read.
 
     Raises ValueError that says what was got and expected.
     """

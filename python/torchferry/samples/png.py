@@ -28,7 +28,7 @@ Chunk = tuple[bytes, bytes]  # type and body
 
 
 def decode_png(data: bytes, require_size: Callable[[int, int], None]) -> Array:
-    """Levels [H,W] or colours [H,W,3], uint8. `require_size(width, height)` is called before the pixels are decoded.
+    """Decode levels [H,W] or colours [H,W,3], uint8. `require_size(width, height)` is called before the pixels are decoded.
 
     Raises ValueError that says what was got and expected.
     """
@@ -78,7 +78,7 @@ def _row_bytes(width: int, height: int, channels: int, *, interlaced: bool) -> i
 
 
 def _exact_rows(chunks: list[Chunk], expected: int) -> bytes:
-    """The rows and nothing else: decoders differ in what they make of less, and more may be a gigabyte."""
+    """Return the rows and nothing else: decoders differ in what they make of less, and more may be a gigabyte."""
     stream = b"".join(body for kind, body in chunks if kind == b"IDAT")
     deflate = zlib.decompressobj(wbits=-15)
     header = int.from_bytes(stream[:2], "big")

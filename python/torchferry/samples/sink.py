@@ -25,10 +25,10 @@ class SampleSink(Protocol):
     """Takes batches of contract outputs."""
 
     def write(self, outputs: Mapping[str, Array]) -> None:
-        """Append one batch."""
+        """Append one batch of outputs [N, ...] by name."""
 
     def finish(self) -> None:
-        """Called once after the last batch, by `open_sink`."""
+        """Finish after the last batch; `open_sink` calls it once."""
 
 
 @contextlib.contextmanager
@@ -79,7 +79,7 @@ def _is_batched(contract: Contract) -> bool:
 
 
 def _check_batch(contract: Contract, names: list[str]) -> None:
-    """Samples are written one by one, so each output must have one value a sample."""
+    """Require one value a sample of each output: samples are written one by one."""
     for name in names:
         if _is_batched(contract) and contract.output(name).shape[:1] != (BATCH,):
             raise FerryError(
@@ -161,7 +161,7 @@ class _NpySink:
             file.append(outputs[name])
 
     def finish(self) -> None:
-        """All files are whole before the first appears."""
+        """Make all files whole before the first appears."""
         for file in self._files.values():
             file.finish()
 

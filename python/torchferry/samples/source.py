@@ -67,7 +67,7 @@ def _open_inputs(contract: Contract, arguments: Sequence[str], stack: contextlib
 
 
 def _lone_file(contract: Contract, arguments: Sequence[str]) -> str | None:
-    """The only argument, where it has no NAME: it may hold every input."""
+    """Return the only argument, where it has no NAME: it may hold every input."""
     if len(arguments) != 1:
         return None
     name, equals, _ = arguments[0].partition("=")
@@ -115,7 +115,7 @@ def _open_file(path: str, stack: contextlib.ExitStack) -> BinaryIO:
 
 
 def _open_one(path: str, stack: contextlib.ExitStack) -> BinaryIO:
-    """A file of one input."""
+    """Return a file of one input."""
     stream = _open_file(path, stack)
     if is_zip(_peek(stream)):
         raise FerryError(
@@ -131,7 +131,7 @@ def _peek(stream: BinaryIO) -> bytes:
 
 
 def _images(spec: TensorSpec, paths: list[str], first: BinaryIO, batch: int) -> Iterator[Array]:
-    """Where height and width are symbols, the first image fixes them."""
+    """Yield the images; where height and width are symbols, the first image fixes them."""
     rows: list[Array] = []
     for index, path in enumerate(paths):
         with contextlib.ExitStack() as stack:

@@ -18,7 +18,7 @@ Texts = np.ndarray[Any, np.dtype[Any]]
 
 
 def json_rows(contract: Contract, samples: Mapping[str, Array]) -> Iterator[str]:
-    """One JSON object a sample [count, ...]: the outputs in order, then `class` where the contract names classes."""
+    """Yield one JSON object for each sample of [count, ...]: the outputs in order, then `class` where the contract names classes."""
     texts = {name: _texts(array) for name, array in samples.items()}
     if contract.classes is not None and contract.classes.output in samples:
         names = _class_names(contract.classes, samples[contract.classes.output])
@@ -28,7 +28,7 @@ def json_rows(contract: Contract, samples: Mapping[str, Array]) -> Iterator[str]
 
 
 def csv_header(contract: Contract, samples: Mapping[str, Array]) -> str:
-    """Column names: `label` for one element a sample, `logits[0]`, `map[1][2]` for more, then `class`."""
+    """Return column names: `label` for one element a sample [count], `logits[0]`, `map[1][2]` for more, then `class`."""
     shapes = {name: array.shape[1:] for name, array in samples.items()}
     if contract.classes is not None and contract.classes.output in samples:
         shapes["class"] = shapes[contract.classes.output]
@@ -36,7 +36,7 @@ def csv_header(contract: Contract, samples: Mapping[str, Array]) -> str:
 
 
 def csv_rows(contract: Contract, samples: Mapping[str, Array]) -> Iterator[str]:
-    """One line a sample, in the header's order."""
+    """Yield one line for each sample of [count, ...], in the header's order."""
     texts = {name: _texts(array, quote="") for name, array in samples.items()}
     if contract.classes is not None and contract.classes.output in samples:
         texts["class"] = _each(_class_names(contract.classes, samples[contract.classes.output]), _csv_text)
@@ -55,7 +55,7 @@ def _count(samples: Mapping[str, Array]) -> int:
 
 
 def _texts(array: Array, *, quote: str = '"') -> Texts:
-    """Each element as text; `quote` goes around what is not finite."""
+    """Return each element as text; `quote` goes around what is not finite."""
     found = family(dtype_of(array))
     match found:
         case "bool":
@@ -75,7 +75,7 @@ def _nested(texts: Any) -> str:
 
 
 def _class_names(classes: Classes, values: Array) -> Texts:
-    """The name of each value. Raises FerryError(FORMAT) for a value without one: the contract promises that there is none."""
+    """Return the name of each value. Raises FerryError(FORMAT) for a value without one: the contract promises that there is none."""
     labels = values.astype(np.int64)
     wrong = labels[(labels < 0) | (labels >= len(classes.names))]
     if wrong.size:

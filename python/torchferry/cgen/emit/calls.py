@@ -54,14 +54,14 @@ def _call(printer: LayerPrinter, sample: str = "") -> Part:
 
 
 def _each_of_four(parts: Iterable[Part]) -> Part:
-    """The lines for sample `r`, four times."""
+    """Return the lines for sample `r`, four times."""
     lines = [f"  {line}" for part in parts for line in part.lines]
     pointers = tuple(pointer for part in parts for pointer in part.pointers)
     return Part(("  for (size_t r = 0; r < 4; ++r) {", *lines, "  }"), pointers)
 
 
 def _call_four(printer: LayerPrinter) -> Part:
-    """A block that collects the pointers of four samples and calls the layer."""
+    """Return a block that collects the pointers of four samples and calls the layer."""
     parameters = printer.parameters()
     lines, arguments = ["  {"], []
     for parameter in parameters:
@@ -76,7 +76,7 @@ def _call_four(printer: LayerPrinter) -> Part:
 
 
 def _finish(model: Model, sample: str = "") -> list[Part]:
-    """Copies of outputs that share a value, then every NaN as the one quiet NaN."""
+    """Copy outputs that share a value, then write every NaN as the one quiet NaN."""
     parts = _copies(model, sample)
     for spec in model.contract.outputs:
         if spec.dtype == "float32":
@@ -97,7 +97,7 @@ def _copies(model: Model, sample: str) -> list[Part]:
 
 
 def _each(size: int | None, statement: str) -> tuple[str, ...]:
-    """A statement for every element `j`; size None: a scalar member, whose statement has no index."""
+    """Return a statement for every element `j`; size None: a scalar member, whose statement has no index."""
     if size is None:
         return (f"  {statement}",)
     return (f"  for (size_t j = 0; j < {size}; ++j) {{", f"    {statement}", "  }")
@@ -212,6 +212,6 @@ int {OWN}classify(const {OWN}input *input) {{
 
 
 def c_string(text: str) -> str:
-    """A string literal in UTF-8: every byte that is not plain ASCII as three octal digits."""
+    """Return a string literal in UTF-8: every byte that is not plain ASCII as three octal digits."""
     plain = {ord('"'): '\\"', ord("\\"): "\\\\", ord("?"): "\\?"}
     return '"' + "".join(plain.get(b, chr(b) if 32 <= b < 127 else f"\\{b:03o}") for b in text.encode()) + '"'

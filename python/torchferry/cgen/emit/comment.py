@@ -63,7 +63,7 @@ def _bounds(bounds: Mapping[str, Bound]) -> Iterator[str]:
 
 
 def _inputs(model: Model) -> Iterator[str]:
-    """What the steps promise, rules before the inputs that they hold for."""
+    """Yield what the steps promise, rules before the inputs that they hold for."""
     if any(spec.dtype == "float32" for spec in model.contract.inputs):
         yield NUMBERS
     found = dict.fromkeys(line for step in _steps(model) for line in step.promises(model.graph.inputs))

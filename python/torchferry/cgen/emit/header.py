@@ -114,7 +114,7 @@ CLASSIFY = " *   model_classify       MODEL_WORKSPACE_BYTES + sizeof(model_outpu
 
 
 def label_output(model: Model) -> str | None:
-    """The output that model_classify returns: that of the classes, or the only int64 number."""
+    """Return the output that model_classify returns: that of the classes, or the only int64 number."""
     if model.contract.classes is not None:
         names = [model.contract.classes.output]
     else:

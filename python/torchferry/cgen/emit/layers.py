@@ -31,7 +31,7 @@ class Layer:
         return self.nodes[0].label
 
     def reads(self) -> list[Value]:
-        """Values made by earlier layers or the caller."""
+        """Return the values that earlier layers or the caller made."""
         own = set(self.writes())
         return list(dict.fromkeys(value for node in self.nodes for value in node.inputs if value not in own))
 
@@ -41,7 +41,7 @@ class Layer:
 
 
 def group(graph: Graph) -> tuple[Layer, ...]:
-    """Each map joins the layer before it where it has the same size and reads something of it."""
+    """Group nodes: a map joins the layer before it where it has the same size and reads something of it."""
     groups: list[list[Node]] = []
     for node in graph.nodes:
         if groups and isinstance(node, Map) and _joins(node, groups[-1]):
@@ -62,7 +62,7 @@ def _layer(nodes: list[Node]) -> Layer:
 
 
 def stored(graph: Graph, layers: tuple[Layer, ...]) -> list[Value]:
-    """Values that need memory: results of heads, outputs, and what a later layer reads. The others live in one loop."""
+    """Return the values that need memory: results of heads, outputs, and what a later layer reads. The others live in one loop."""
     kept = dict.fromkeys(graph.outputs)
     for layer in layers:
         kept.update(dict.fromkeys(layer.reads()))

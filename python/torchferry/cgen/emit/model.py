@@ -47,7 +47,7 @@ class Model:
 
     @classmethod
     def build(cls, name: str, contract: Contract, graph: Graph) -> Model:
-        """Raises FerryError(FORMAT) for names that C cannot use."""
+        """Gather what the emission of a model needs. Raises FerryError(FORMAT) for names that C cannot use."""
         own, layers = prefix(name), group(graph)
         check_members(contract, own)
         return cls(own, contract, graph, layers, plan(graph, layers), Names(graph, contract, layers, own))

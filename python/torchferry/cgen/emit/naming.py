@@ -44,12 +44,12 @@ _CMAKE = re.compile(
 
 
 def plain(text: str) -> str:
-    """The user's words for a comment: ASCII, without the end of a comment."""
+    """Return the user's words for a comment: ASCII, without the end of a comment."""
     return text.encode("ascii", "replace").decode().replace("*/", "* /").replace("\\\n", "\n")
 
 
 def prefix(name: str) -> str:
-    """The prefix of everything public: the bundle's name with `-` and `.` as `_`. Raises FerryError(FORMAT)."""
+    """Return the prefix of everything public: the bundle's name with `-` and `.` as `_`. Raises FerryError(FORMAT)."""
     text = re.sub(r"[-.]", "_", name)
     if not IDENTIFIER.fullmatch(text) or text in KEYWORDS or "__" in text or text.endswith("_"):
         raise FerryError(
@@ -61,12 +61,12 @@ def prefix(name: str) -> str:
 
 
 def cmake_target(prefix: str) -> str:
-    """The prefix, or `PREFIX_model` where CMake or a linker has another meaning for it."""
+    """Return the prefix, or `PREFIX_model` where CMake or a linker has another meaning for it."""
     return f"{prefix}_model" if _CMAKE.fullmatch(prefix) else prefix
 
 
 def check_members(contract: Contract, prefix: str) -> None:
-    """Tensor names become struct members. Raises FerryError(FORMAT)."""
+    """Check that tensor names can be struct members. Raises FerryError(FORMAT)."""
     for kind, option, specs in (("input", "--input NAME=...", contract.inputs), ("output", "--output NAME", contract.outputs)):
         for spec in specs:
             _check_member(f"c: {kind} name: got {spec.name!r}", spec.name, option, prefix)
@@ -121,12 +121,12 @@ class Names:
         self._values[value] = name
 
     def __getitem__(self, value: Value) -> str:
-        """The local name of a value."""
+        """Return the local name of a value."""
         return self._values[value]
 
 
 def _local(wish: str, prefix: str) -> str:
-    """An identifier that does not begin with the prefix of our functions, tables and macros."""
+    """Return an identifier that does not begin with the prefix of our functions, tables and macros."""
     base, own = re.sub(r"\W", "_", wish, flags=re.ASCII).strip("_"), f"{prefix}_".lower()
     while not base[:1].isalpha() or base.lower().startswith(own):
         base = base[len(own) :] if base.lower().startswith(own) else f"value{base}"

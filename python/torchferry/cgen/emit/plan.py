@@ -85,12 +85,12 @@ class Plan:
                 assert_never(area)
 
     def owner(self, value: Value) -> Value:
-        """The value whose place this one is stored in."""
+        """Return the value whose place this one is stored in."""
         return self.same.get(value, value)
 
 
 def plan(graph: Graph, layers: tuple[Layer, ...]) -> Plan:
-    """First fit over lifetimes, in order of birth."""
+    """Place each stored value at the first place that fits its lifetime, in order of birth."""
     places: dict[Value, Place] = {value: Place("output") for value in graph.outputs} | {
         value: Place("input") for value in graph.inputs
     }
@@ -114,7 +114,7 @@ def plan(graph: Graph, layers: tuple[Layer, ...]) -> Plan:
 
 
 def _lifetimes(graph: Graph, layers: tuple[Layer, ...]) -> dict[Value, tuple[int, int]]:
-    """Stored value -> the layers of its birth and of its last reading."""
+    """Return, for each stored value, the layers of its birth and of its last reading."""
     lives = dict.fromkeys(stored(graph, layers), (0, 0))
     for index, layer in enumerate(layers):
         for node in layer.nodes:
@@ -126,7 +126,7 @@ def _lifetimes(graph: Graph, layers: tuple[Layer, ...]) -> dict[Value, tuple[int
 
 
 def _shared(layer: Layer, value: Value, lives: dict[Value, tuple[int, int]]) -> Value | None:
-    """Where only the maps of its own layer read a head's result, one of their stored results takes its place."""
+    """Return the stored result that takes the place of a head's result which only the maps of its own layer read."""
     if layer.head is None or value not in layer.head.outputs or lives[value][1] > lives[value][0]:
         return None
     others = [node.output for node in layer.maps if node.output in lives and node.output.dtype == value.dtype]

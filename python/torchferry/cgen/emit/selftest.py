@@ -79,7 +79,7 @@ int model_selftest(void) {
 
 
 def _table(kind: str, specs: Sequence[TensorSpec], arrays: Mapping[str, Array]) -> str:
-    """The samples as an array of structs, so that they can be run without a copy."""
+    """Return the samples as an array of structs, so that they can be run without a copy."""
     count = len(arrays[specs[0].name])
     rows = [",\n   ".join(_member(spec, arrays[spec.name][index]) for spec in specs) for index in range(count)]
     samples = ",\n".join(f"  {{{row}}}" for row in rows)

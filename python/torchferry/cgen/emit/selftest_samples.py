@@ -30,7 +30,7 @@ class SelftestSamples:
 
 
 def selftest_samples(contract: Contract, goldens: Mapping[str, Array], *, batch_rows: int, skips_zeros: bool) -> SelftestSamples:
-    """`batch_rows`: samples that the code computes together; `skips_zeros`: has it a way of its own for sparse inputs?"""
+    """Choose the samples of the self-test from the goldens [N, ...]."""
     count = min(GOLDENS, len(next(iter(goldens.values()))))
     real = _cycled({spec.name: np.asarray(goldens[spec.name])[:count] for spec in contract.inputs}, max(count, batch_rows))
     parts, words = [real], [f"{count} goldens" + (f", repeated up to {_count(real)}" if _count(real) > count else "")]

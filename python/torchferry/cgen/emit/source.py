@@ -46,7 +46,7 @@ def print_body(model: Model) -> Body:
 
 
 def print_source(model: Model, header: str, body: Body, goldens: Mapping[str, Array], expected: Mapping[str, Array]) -> str:
-    """Print everything after the comment at the top. `goldens` and `expected` are samples of the self-test by tensor name."""
+    """Print everything after the comment at the top. `goldens` and `expected` are samples [samples, ...] of the self-test by tensor name."""
     rows = own(WIDE_ROWS) if model.plan.row_bits > 16 else ""
     selftest = print_selftest(model, goldens, expected, body.kernels)
     return "\n".join(part for part in (f'#include "{header}"\n', rows, body.text, selftest, own(END)) if part)

@@ -14,7 +14,7 @@ WIDTH = 128
 
 
 def wrap(items: Iterable[str], indent: str = "    ") -> str:
-    """Items separated by commas, in lines of at most 128 characters."""
+    """Join items by commas, in lines of at most 128 characters."""
     lines, line = [], indent
     for item in items:
         if len(line) + len(item) + 2 > WIDTH:
@@ -26,7 +26,7 @@ def wrap(items: Iterable[str], indent: str = "    ") -> str:
 
 
 def wrap_code(text: str) -> str:
-    """Lines of code that are too long, broken after a comma. A line with a string literal stays as it is."""
+    """Break lines of code that are too long after a comma. A line with a string literal stays as it is."""
     return "\n".join(line if len(line) <= WIDTH or '"' in line else _broken(line) for line in text.split("\n"))
 
 
@@ -41,11 +41,11 @@ def _broken(line: str) -> str:
 
 
 def initializer(array: NDArray[Any]) -> str:
-    """The elements of an array, comma separated and wrapped."""
+    """Return the elements of an array of any shape in C order, comma separated and wrapped."""
     dtype: DType = "float32" if array.dtype.kind == "f" else "int64"
     return wrap(literal(value, dtype).strip("()") for value in array.ravel().tolist())
 
 
 def print_table(ctype: str, name: str, array: NDArray[Any], comment: str) -> str:
-    """A static table, aligned to a cache line."""
+    """Return a static table of an array of any shape in C order, aligned to a cache line."""
     return f"/* {comment} */\nstatic const {ctype} {name}[{array.size}] {OWN}{OWN}ALIGNED = {{\n{initializer(array)}}};\n"

@@ -15,7 +15,7 @@ Array = NDArray[Any]
 
 
 def plus_zero(condition: Array, x: Array | np.float32, y: Array) -> Array:
-    """Return one of two, -0 as +0: compilers take some selections for a maximum, whose zero has either sign."""
+    """Select element by element, and give -0 as +0: compilers take some selections for a maximum, whose zero has either sign."""
     return np.asarray(np.where(condition, x, y) + np.float32(0))
 
 

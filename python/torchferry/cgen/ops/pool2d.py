@@ -85,7 +85,7 @@ class AvgPool2d(_Pool2d):
         return ((sums / (np.float32(self.divisor) if self.divisor else counts)).reshape(len(x), -1),)
 
     def _counts(self, axis: int) -> Array:
-        """How many positions of each window [results] count along an axis."""
+        """Return how many positions of each window [results] count along an axis."""
         start = np.arange(self.window.results[axis]) * self.window.stride[axis] - self.window.padding[axis]
         beyond = self.window.padding[axis] if self.padded else 0
         end = np.minimum(start + self.window.size[axis], self.window.sample[axis] + beyond)

@@ -17,7 +17,7 @@ CHUNK = 512  # samples at a time, so that memory does not grow with the data
 
 
 def calibrate(graph: Graph, contract: Contract, data: Mapping[str, Array]) -> dict[Value, Range]:
-    """`data` are raw inputs [N, ...] of the training data by name; some thousand samples are enough.
+    """Return the range of every float32 value of the graph on calibration data [N, ...].
 
     Computed with the definition of the float32 model, so that every machine finds the same ranges. Raises
     FerryError(BAD_INPUT) where data are missing, constant, not finite or not what the contract says.

@@ -21,14 +21,14 @@ SMALLEST_SCALE = 2.0**-100
 
 
 def bytes_for(seen: Range, smallest_scale: float = SMALLEST_SCALE) -> Bytes:
-    """0 is exactly a byte; the calibrated range and 0 fill 0..255."""
+    """Return the meaning of bytes for a calibrated range: the range and 0 fill 0..255, and 0 is exactly a byte."""
     low, high = min(seen.low, 0.0), max(seen.high, 0.0)
     scale = max((high - low) / BYTE_MOST, smallest_scale) if high > low else 1.0
     return Bytes(scale, round(-low / scale))
 
 
 def to_bytes(chain: Sequence[Map], unit: Doubles, before: Range, after: Range) -> tuple[ToBytes, Bytes]:
-    """The step for sums of `unit` (per column) through the elementwise functions of `chain`.
+    """Return the step for sums of `unit` [columns] through the elementwise functions of `chain`.
 
     `before` and `after`: the calibrated ranges at both ends of the chain.
     """
@@ -53,7 +53,7 @@ def _fixed_point(unit: Doubles, low: float, step: float, table: Integers, functi
 
 
 def _where_bytes_change(chain: Sequence[Map], before: Range, kind: Bytes) -> tuple[float, float]:
-    """The part of the calibrated range, and a quarter on each side of it, outside which the function's byte is constant."""
+    """Return the part of the calibrated range, and a quarter on each side of it, outside which the function's byte is constant."""
     margin = (before.high - before.low) / 4
     points = np.linspace(before.low - margin, before.high + margin, SEARCH_POINTS)
     changes = np.flatnonzero(np.diff(_function_bytes(chain, points, kind)))
@@ -63,7 +63,7 @@ def _where_bytes_change(chain: Sequence[Map], before: Range, kind: Bytes) -> tup
 
 
 def _function_bytes(chain: Sequence[Map], points: Doubles, kind: Bytes) -> Integers:
-    """The byte for each argument of the chain, whose maps have one argument and numbers that hold for every column."""
+    """Return the byte for each argument of the chain, whose maps have one argument and numbers that hold for every column."""
     values: dict[Value, Floats] = {chain[0].inputs[0]: points.astype(np.float32)}
     with np.errstate(all="ignore"):
         for node in chain:

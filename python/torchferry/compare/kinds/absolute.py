@@ -28,7 +28,7 @@ class Absolute:
         return naming_problem(row)
 
     def agrees(self, actual: Array, expected: Array, differences: Differences, bound: float) -> Mask:  # noqa: ARG002
-        """Hold every difference to the bound; NaN is never within it."""
+        """Hold every difference to the bound, element by element; NaN is never within it."""
         return np.asarray(differences <= bound)
 
     def explains(self, max_abs: float, bound: float) -> bool:

@@ -27,7 +27,7 @@ class Bits:
         return None
 
     def agrees(self, actual: Array, expected: Array, differences: Differences, bound: float) -> Mask:  # noqa: ARG002
-        """Compare bit patterns; equal bits of a NaN that the contract does not allow are no match."""
+        """Compare bit patterns, element by element; equal bits of a NaN that the contract does not allow are no match."""
         unsigned = f"u{actual.dtype.itemsize}"
         same = np.asarray(actual, order="C").view(unsigned) == np.asarray(expected, order="C").view(unsigned)
         return np.asarray(same & (differences == 0))

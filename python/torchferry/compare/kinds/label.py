@@ -36,7 +36,7 @@ class Label:
         return naming_problem(row)
 
     def agrees(self, actual: Array, expected: Array, differences: Differences, bound: float) -> Mask:  # noqa: ARG002
-        """Compare for equality; the margin comes after."""
+        """Compare for equality, element by element; the margin comes after."""
         return np.asarray(actual == expected)
 
     def explains(self, max_abs: float, bound: float) -> bool:  # noqa: ARG002

@@ -16,7 +16,7 @@ DATASETS = ("iris", "digits", "mnist")
 
 
 def load_dataset(name: str, data_root: Path | None = None) -> Dataset:
-    """The data set `iris`, `digits` or `mnist`; `data_root` is torchvision's folder, for MNIST only. Raises FerryError."""
+    """Load the data set `iris`, `digits` or `mnist`; `data_root` is torchvision's folder, for MNIST only. Raises FerryError."""
     if name == "iris":
         return load_iris()
     if name == "digits":

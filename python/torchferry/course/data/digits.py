@@ -11,7 +11,7 @@ TEST_FRACTION = 0.2
 
 
 def load_digits() -> Dataset:
-    """Digits as uint8 [1437, 8, 8] and [360, 8, 8], each class split 80 : 20 with a fixed seed."""
+    """Load the digits as uint8 [1437, 8, 8] and [360, 8, 8], each class split 80 : 20 with a fixed seed."""
     from sklearn import datasets  # here, because it takes a second to import
     from sklearn.model_selection import train_test_split
 

@@ -13,7 +13,7 @@ TRAIN_SIZE = 70
 
 
 def load_iris() -> Dataset:
-    """Versicolor (0) and virginica (1) by sepal width and petal length in cm, float32 [70, 2] and [30, 2].
+    """Load versicolor (0) and virginica (1) by sepal width and petal length in cm, float32 [70, 2] and [30, 2].
 
     The lecture permutes the rows twice with the same permutation: once to shuffle, once to split. It is kept, because the
     published numbers belong to exactly these 70 rows.

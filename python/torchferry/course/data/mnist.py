@@ -16,7 +16,7 @@ DEFAULT_ROOT = Path("data")
 
 
 def load_mnist(data_root: Path | None = None) -> Dataset:
-    """MNIST as uint8 [60000, 28, 28] and [10000, 28, 28]; `data_root` holds `MNIST/raw` (default: `data`, filled by download).
+    """Load MNIST as uint8 [60000, 28, 28] and [10000, 28, 28]; `data_root` holds `MNIST/raw` (default: `data`, filled by download).
 
     Raises FerryError(BAD_INPUT) where the files are neither there nor to be had, or are damaged.
     """

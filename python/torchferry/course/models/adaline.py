@@ -24,10 +24,10 @@ class Adaline(Model):
             nn.init.zeros_(parameter)
 
     def forward(self, measurements: Tensor) -> AdalineOutput:
-        """Measurements [N, num_features] -> net input [N] and label [N]."""
+        """Compute the net input [N] and the label [N] of measurements [N, num_features]."""
         scores = self.network(self.preprocess(measurements))  # [N, 1]
         return AdalineOutput(scores.squeeze(1), self.predict(scores))
 
     def predict(self, scores: Tensor) -> Tensor:
-        """Net inputs [N, 1] -> class 0 or 1, int64 [N]."""
+        """Return the class 0 or 1, int64 [N], of net inputs [N, 1]."""
         return (scores.squeeze(1) > 0.5).to(torch.int64)

@@ -23,10 +23,10 @@ class Classifier(Model):
         self.activation = activation
 
     def forward(self, image: Tensor) -> ClassifierOutput:
-        """Images [N, height, width] -> logits, probabilities, label."""
+        """Compute logits [N, classes], probabilities [N, classes] and label [N] of images [N, height, width]."""
         logits = self.network(self.preprocess(image))
         return ClassifierOutput(logits, self.activation(logits), self.predict(logits))
 
     def predict(self, scores: Tensor) -> Tensor:
-        """Logits [N, classes] -> the class with the largest one, int64 [N]."""
+        """Return the class with the largest of the logits [N, classes], int64 [N]."""
         return scores.argmax(dim=1)

@@ -23,14 +23,14 @@ class MLP(nn.Module):
         self.output = nn.Linear(num_hidden, num_classes)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Features -> hidden activations -> logits."""
+        """Compute logits [N, classes] of features [N, num_features] through one hidden layer."""
         hidden = torch.sigmoid(self.hidden(features))
         logits: Tensor = self.output(hidden)
         return logits
 
 
 def lecture_mlp(num_features: int, num_hidden: int, num_classes: int) -> MLP:
-    """An `MLP` as the lecture starts it: weights N(0, 0.1), biases zero."""
+    """Make an `MLP` as the lecture starts it: weights N(0, 0.1), biases zero."""
     network = MLP(num_features, num_hidden, num_classes)
     for layer in (network.hidden, network.output):
         nn.init.normal_(layer.weight, mean=0.0, std=WEIGHT_STD)
@@ -39,7 +39,7 @@ def lecture_mlp(num_features: int, num_hidden: int, num_classes: int) -> MLP:
 
 
 def softmax_regression(num_features: int, num_classes: int) -> nn.Linear:
-    """No hidden layer: multinomial logistic regression. Weights and biases start at zero."""
+    """Make a network without a hidden layer: multinomial logistic regression. Weights and biases start at zero."""
     layer = nn.Linear(num_features, num_classes)
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
@@ -56,7 +56,7 @@ class ReluMLP(nn.Module):
         self.output = nn.Linear(num_hidden, num_classes)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Features -> two hidden layers -> logits."""
+        """Compute logits [N, classes] of features [N, num_features] through two hidden layers."""
         hidden = F.relu(self.hidden_1(features))
         hidden = F.relu(self.hidden_2(hidden))
         logits: Tensor = self.output(hidden)
@@ -64,7 +64,7 @@ class ReluMLP(nn.Module):
 
 
 def relu_sequential(num_features: int, num_hidden: int, num_classes: int) -> nn.Sequential:
-    """The same network as `ReluMLP` in the other style: one `nn.Sequential`, with the same parameter names."""
+    """Make the network of `ReluMLP` in the other style: one `nn.Sequential`, with the same parameter names."""
     return nn.Sequential(
         OrderedDict(
             hidden_1=nn.Linear(num_features, num_hidden),
@@ -77,7 +77,7 @@ def relu_sequential(num_features: int, num_hidden: int, num_classes: int) -> nn.
 
 
 def dropout_sequential(num_features: int, num_hidden: int, num_classes: int) -> nn.Sequential:
-    """One hidden ReLU layer; in train mode half of its units are dropped at random, in eval mode none."""
+    """Make a network of one hidden ReLU layer; train mode drops half of its units at random, eval mode none."""
     return nn.Sequential(
         OrderedDict(
             hidden=nn.Linear(num_features, num_hidden),
@@ -89,7 +89,7 @@ def dropout_sequential(num_features: int, num_hidden: int, num_classes: int) -> 
 
 
 def batchnorm_sequential(num_features: int, num_hidden: int, num_classes: int) -> nn.Sequential:
-    """One hidden ReLU layer, normalised by the minibatch in train mode and by running statistics in eval mode.
+    """Make a network of one hidden ReLU layer, normalised by the minibatch in train mode and by running statistics in eval mode.
 
     The hidden layer has no bias: batch normalisation subtracts the mean, and adds a bias of its own.
     """

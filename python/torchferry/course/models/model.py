@@ -15,5 +15,5 @@ class Model(nn.Module):
         self.network = network
 
     def predict(self, scores: Tensor) -> Tensor:
-        """The class of each sample, int64 [N], from what the network returned."""
+        """Return the class of each sample, int64 [N], from the scores [N, ...] of the network."""
         raise NotImplementedError

@@ -15,9 +15,9 @@ from torchferry.errors import ExitCode, FerryError
 
 @torch.no_grad()
 def by_hand(network: nn.Module, loss: Loss, features: Tensor, targets: Tensor, weight: float) -> Tensor:
-    """Add `weight` times the gradient to each `.grad`, for a linear neuron and for an MLP with one hidden layer.
+    """Add `weight` times the gradient of a minibatch [n, features] to each `.grad`, for a linear neuron and for an MLP with one hidden layer.
 
-    Returns the loss of this minibatch.
+    Returns the loss of this minibatch, []. Raises FerryError(USAGE) for another network.
     """
     if isinstance(network, nn.Linear):
         value, delta = loss.by_hand(network(features), targets)  # [n, k]
@@ -43,7 +43,7 @@ def _linear(layer: nn.Linear, inputs: Tensor, delta: Tensor) -> None:
 
 
 def add_gradient(parameter: Tensor, gradient: Tensor) -> None:
-    """Gradients add up until `zero_grad()`, as with `backward()`."""
+    """Add a gradient to those since `zero_grad()`, as `backward()` does; both have the parameter's shape."""
     if parameter.grad is None:
         parameter.grad = gradient
     else:
@@ -64,14 +64,14 @@ class StepByHand:
 
     @torch.no_grad()
     def step(self) -> None:
-        """w <- w - learning_rate * dL/dw."""
+        """Replace w by w - learning_rate * dL/dw."""
         for parameter in self._parameters:
             if parameter.grad is not None:
                 parameter.sub_(parameter.grad, alpha=self._learning_rate)
 
     def state_dict(self) -> dict[str, Any]:
-        """Nothing: plain gradient descent remembers nothing from step to step."""
+        """Return nothing: plain gradient descent remembers nothing from step to step."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """The counterpart of `state_dict`."""
+        """Take what `state_dict` gave."""

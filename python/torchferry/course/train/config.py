@@ -49,7 +49,7 @@ class TrainConfig:
 
 
 def require_device(name: str, local_rank: int = 0) -> torch.device:
-    """The device `cpu` or `cuda:N`, of several processes on a machine the first one's: the next takes the next GPU.
+    """Return the device `cpu` or `cuda:N`, of several processes on a machine the first one's: the next takes the next GPU.
 
     Raises FerryError(UNAVAILABLE) where it is not there; never falls back to another.
     """

@@ -48,7 +48,7 @@ class Result:
     within: bool
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values, for JSON."""
         return asdict(self)
 
 
@@ -96,7 +96,7 @@ def train_row(published: Published, folder: Path, data_root: Path | None, on_epo
 
 
 def compare(published: Published, history: Sequence[EpochRecord]) -> Result:
-    """The published figures against a training's history."""
+    """Compare the published figures with a training's history."""
     last = history[-1]
     return Result(
         published=published,

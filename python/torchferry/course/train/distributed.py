@@ -30,15 +30,15 @@ class Processes:
     size: int = 1
 
     def share(self, rows: Tensor) -> Tensor:
-        """This process's rows of a minibatch."""
+        """Return this process's rows of a minibatch: int64 [n] of [batch]."""
         return rows[self.rank :: self.size]
 
     def wrap(self, network: nn.Module) -> nn.Module:
-        """The network whose `backward()` averages gradients over all processes."""
+        """Wrap the network so that its `backward()` averages gradients over all processes."""
         return network if self.size == 1 else DistributedDataParallel(network)
 
     def gather(self, value: T) -> list[T]:
-        """The values of all processes, by rank, in each of them."""
+        """Gather the values of all processes, by rank, in each of them."""
         values = [value] * self.size
         if self.size > 1:
             dist.all_gather_object(values, value)
@@ -46,7 +46,7 @@ class Processes:
 
 
 def launched() -> Processes:
-    """What torchrun says; a single process where it did not start this one."""
+    """Return what torchrun says about the processes; a single one where it did not start this one."""
     if not dist.is_torchelastic_launched():
         return Processes()
     return Processes(int(os.environ["RANK"]), int(os.environ["LOCAL_RANK"]), int(os.environ["WORLD_SIZE"]))

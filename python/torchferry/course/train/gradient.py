@@ -19,7 +19,7 @@ Gradient = Callable[[nn.Module, Loss, Tensor, Tensor, float], Tensor]
 
 
 def backward(network: nn.Module, loss: Loss, features: Tensor, targets: Tensor, weight: float) -> Tensor:
-    """Let autograd go back through the graph that the forward pass has recorded."""
+    """Let autograd go back through the graph that the forward pass of a minibatch [n, features] has recorded."""
     value = loss.value(network(features), targets)
     scaled = value if weight == 1 else weight * value
     scaled.backward()
@@ -27,7 +27,7 @@ def backward(network: nn.Module, loss: Loss, features: Tensor, targets: Tensor, 
 
 
 def autograd_grad(network: nn.Module, loss: Loss, features: Tensor, targets: Tensor, weight: float) -> Tensor:
-    """Ask autograd for the gradients as values, and add them up ourselves."""
+    """Ask autograd for the gradients of a minibatch [n, features] as values, and add them up ourselves."""
     parameters = list(network.parameters())
     value = loss.value(network(features), targets)
     for parameter, gradient in zip(parameters, torch.autograd.grad(value, parameters), strict=True):

@@ -19,14 +19,14 @@ class EpochRecord:
     seconds: float
 
     def describe(self) -> str:
-        """`loss 0.10025  train 92.86 %  test 93.33 %`."""
+        """Return a line such as `loss 0.10025  train 92.86 %  test 93.33 %`."""
         validation = "" if self.validation_accuracy is None else f"  validation {self.validation_accuracy:.2%}"
         text = f"loss {self.loss:.5f}  train {self.train_accuracy:.2%}{validation}  test {self.test_accuracy:.2%}"
         return text.replace("%", " %")
 
 
 def metrics(history: Sequence[EpochRecord]) -> dict[str, float]:
-    """The figures of the last epoch, by name; empty before the first."""
+    """Return the figures of the last epoch, by name; empty before the first."""
     if not history:
         return {}
     last = history[-1]
@@ -37,6 +37,6 @@ def metrics(history: Sequence[EpochRecord]) -> dict[str, float]:
 
 
 def to_json(settings: dict[str, object], history: Sequence[EpochRecord]) -> bytes:
-    """The text of `history.json`: the settings, the metrics, one object an epoch."""
+    """Return the text of `history.json`: the settings, the metrics, one object an epoch."""
     document = {**settings, "metrics": metrics(history), "epochs": [asdict(record) for record in history]}
     return (json.dumps(document, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()

@@ -38,7 +38,7 @@ def train(training: Training) -> Iterator[EpochRecord]:
 
 
 def train_epoch(training: Training) -> Tensor:
-    """One pass over the shuffled training set. Returns the loss of each minibatch.
+    """Pass over the shuffled training set once, and return the loss of each minibatch, [minibatches].
 
     A step is one minibatch, or with `accumulate` several whose gradients add up to that of one large minibatch.
     """
@@ -58,7 +58,7 @@ def train_epoch(training: Training) -> Tensor:
 
 
 def evaluate_epoch(training: Training, epoch: int, start: float) -> EpochRecord:
-    """Loss and accuracies after an epoch, on whole sets."""
+    """Measure loss and accuracies after an epoch, on whole sets."""
     loss, train_accuracy = evaluate(training.model, training.train_set, training.loss)
     validation = training.validation_set
     return EpochRecord(
@@ -73,7 +73,7 @@ def evaluate_epoch(training: Training, epoch: int, start: float) -> EpochRecord:
 
 @torch.no_grad()
 def evaluate(model: Model, examples: Examples, loss: Loss) -> tuple[float, float]:
-    """Loss and accuracy (0..1) in eval mode."""
+    """Return loss and accuracy (0..1) in eval mode."""
     model.eval()
     total_loss, correct = 0.0, 0
     for features, targets in zip(
@@ -86,7 +86,7 @@ def evaluate(model: Model, examples: Examples, loss: Loss) -> tuple[float, float
 
 
 def diverged(epoch: int, batch: int, batches: int, loss: float) -> FerryError:
-    """What stops a training before its checkpoint replaces a good one."""
+    """Make the error that stops a training before its checkpoint replaces a good one."""
     return FerryError(
         ExitCode.BAD_INPUT,
         f"loss: epoch {epoch}, batch {batch} of {batches}: got {loss}, expected a finite number; "

@@ -24,7 +24,7 @@ class Loss:
 
 
 def one_hot(targets: Tensor, like: Tensor) -> Tensor:
-    """Classes [n] -> [n, k] with a one in each row, in the dtype of the scores."""
+    """Return [n, k] with a one in each row for classes [n], in the dtype of the scores `like` [n, k]."""
     return F.one_hot(targets, like.shape[1]).to(like.dtype)
 
 

@@ -9,12 +9,12 @@ from torchferry.course.train.history import EpochRecord
 
 
 def loss_curve(title: str, loss_name: str, history: Sequence[EpochRecord]) -> bytes:
-    """Training loss by epoch, as PNG."""
+    """Draw the training loss by epoch, as PNG."""
     return _curves(title, loss_name, {"training": [record.loss for record in history]}, history)
 
 
 def accuracy_curve(title: str, history: Sequence[EpochRecord]) -> bytes:
-    """Accuracies by epoch in percent, as PNG."""
+    """Draw the accuracies by epoch in percent, as PNG."""
     curves = {
         "training": [record.train_accuracy * 100 for record in history],
         "validation": [record.validation_accuracy * 100 for record in history if record.validation_accuracy is not None],

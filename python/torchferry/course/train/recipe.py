@@ -30,11 +30,11 @@ class Recipe:
     defaults: TrainConfig
 
     def config(self, **changes: Any) -> TrainConfig:
-        """The recipe's settings with some of them replaced by name. Raises FerryError(USAGE)."""
+        """Return the recipe's settings with some of them replaced by name. Raises FerryError(USAGE)."""
         return replace(self.defaults, **changes)
 
     def contract(self, dataset: Dataset) -> Contract:
-        """What the exported model takes and gives; `N` is the batch."""
+        """Return what the exported model takes and gives; `N` is the batch."""
         image = TensorSpec(
             name=dataset.input_name,
             dtype=str(dataset.train_inputs.dtype).removeprefix("torch."),  # type: ignore[arg-type]
@@ -52,5 +52,5 @@ class Recipe:
         )
 
     def golden_inputs(self, dataset: Dataset) -> Tensor:
-        """64 real raw inputs: of the test set, and where that has fewer (Iris: 30) then of the training set."""
+        """Return 64 real raw inputs [64, ...]: of the test set, and where that has fewer (Iris: 30) then of the training set."""
         return torch.cat([dataset.test_inputs[:NUM_GOLDEN], dataset.train_inputs[:NUM_GOLDEN]])[:NUM_GOLDEN]

@@ -31,7 +31,7 @@ NUM_HIDDEN = 100
 
 
 def find_recipe(name: str) -> Recipe:
-    """The recipe of that name. Raises FerryError(USAGE)."""
+    """Find the recipe of that name. Raises FerryError(USAGE)."""
     if name not in RECIPES:
         raise FerryError(ExitCode.USAGE, f"recipe: got {name!r}, expected one of {', '.join(RECIPES)}; correct the name")
     return RECIPES[name]

@@ -29,7 +29,7 @@ class Run:
     versions: dict[str, str]
 
     def training(self) -> dict[str, object]:
-        """The manifest's `training` object (FORMAT.md section 7)."""
+        """Return the manifest's `training` object (FORMAT.md section 7)."""
         return {
             "recipe": self.recipe.name,
             "dataset": self.dataset.name,
@@ -41,7 +41,7 @@ class Run:
 
 
 def run_folder(run: str | Path) -> Path:
-    """A run folder as it is; a recipe's name stands for `runs/NAME`. Raises FerryError(IO) where there is no such run."""
+    """Find a run folder; a recipe's name stands for `runs/NAME`. Raises FerryError(IO) where there is no such run."""
     for folder in (Path(run), RUNS / run):
         if (folder / FILE_NAME).exists():
             return folder
@@ -61,5 +61,5 @@ def load_run(run: str | Path, data_root: Path | None = None) -> Run:
 
 
 def stored_data_root(checkpoint: Checkpoint) -> Path | None:
-    """Where the training read its data; None: the default place."""
+    """Return where the training read its data; None: the default place."""
     return None if checkpoint.data_root is None else Path(checkpoint.data_root)

@@ -33,7 +33,7 @@ class Examples:
         return len(self.targets)
 
     def take(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """The minibatch of these row numbers."""
+        """Return the minibatch of the row numbers [n]: inputs [n, ...] and targets [n]."""
         return self.features.index_select(0, rows), self.targets.index_select(0, rows)
 
 
@@ -60,7 +60,7 @@ class Training:
 def start_training(
     recipe: Recipe, dataset: Dataset, config: TrainConfig, device: torch.device, processes: Processes | None = None
 ) -> Training:
-    """A training before its first epoch: seeded, model and data on the device, the data preprocessed once.
+    """Prepare a training before its first epoch: seeded, model and data on the device, the data preprocessed once.
 
     Raises FerryError(USAGE) where the settings do not fit the model, the data or the number of processes.
     """
@@ -88,7 +88,7 @@ def start_training(
 
 
 def snapshot(training: Training, origin: Mapping[str, Any]) -> Checkpoint:
-    """The training's state as a checkpoint. Every process must call it: each has random numbers of its own."""
+    """Return the training's state as a checkpoint. Every process must call it: each has random numbers of its own."""
     device = training.train_set.features.device
     generators = {"torch": torch.get_rng_state()}
     if device.type == "cuda":
@@ -122,7 +122,7 @@ def restore(training: Training, checkpoint: Checkpoint) -> None:
 
 
 def versions() -> dict[str, str]:
-    """What the weights were made with; equal bits need equal versions and threads."""
+    """Return what the weights were made with; equal bits need equal versions and threads."""
     return {"python": platform.python_version(), "torch": str(torch.__version__), "threads": str(torch.get_num_threads())}
 
 
@@ -132,7 +132,7 @@ def _examples(model: Model, inputs: Tensor, targets: Tensor, device: torch.devic
 
 
 def _hold_back(train_set: Examples, fraction: float) -> tuple[Examples, Examples | None]:
-    """The last `fraction` of the training set becomes the validation set."""
+    """Split off the last `fraction` of the training set as the validation set."""
     held = round(len(train_set) * fraction)
     if held == 0:
         return train_set, None
@@ -141,7 +141,7 @@ def _hold_back(train_set: Examples, fraction: float) -> tuple[Examples, Examples
 
 
 def _check_fit(config: TrainConfig, model: Model, num_examples: int, processes: Processes) -> None:
-    """The last minibatch of an epoch may be smaller; it too must have enough rows for every process."""
+    """Check that every minibatch has enough rows for every process; the last one of an epoch may be smaller."""
     smallest = num_examples % config.batch_size or config.batch_size
     normalises = any(isinstance(layer, nn.BatchNorm1d) for layer in model.modules())
     needed = processes.size * (2 if normalises else 1)
