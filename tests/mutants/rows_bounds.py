@@ -363,14 +363,14 @@ ROWS = (
         f"{_BOUNDS}/quantized.py",
         "SAFETY = 2.0",
         "SAFETY = 0.0",
-        "tests/python/cgen/test_int8.py",
+        "tests/python/bounds/test_quantized.py",
         "int8 is held to the bound of float32",
     ),
     Mutant(
         f"{_BOUNDS}/quantized.py",
         "    if bound.value > largest:",
         "    if bound.value > 100 * largest:",
-        "tests/parity/test_int8.py",
+        "tests/python/bounds/test_quantized.py",
         "an int8 bound that passes any model",
     ),
 )

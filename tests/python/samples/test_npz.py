@@ -105,7 +105,7 @@ def test_an_archive_that_is_cut_anywhere_is_refused() -> None:
 
 def test_a_pipe_of_too_many_bytes_is_refused(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
     data = file.read_bytes()
-    monkeypatch.setattr(npz, "MAX_BYTES", len(data) - 1)
+    monkeypatch.setattr(npz, "MAX_NPZ_BYTES", len(data) - 1)
     stream = io.BytesIO(data)
     monkeypatch.setattr(stream, "seekable", lambda: False)
     with pytest.raises(FerryError, match=f"got more than {len(data) - 1} bytes"):
