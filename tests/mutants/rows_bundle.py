@@ -37,7 +37,7 @@ ROWS = (
         f"{_BUNDLE}/contract.py",
         "return axes[0] if len(axes) == 1 else None",
         "return axes[0] if axes else None",
-        "tests/python/compare/test_tolerance.py " + _CONTRACT,
+        "tests/python/compare/test_kinds.py",
         "a class axis is guessed",
     ),
     Mutant(
@@ -228,9 +228,9 @@ ROWS = (
     Mutant(
         f"{_BUNDLE}/npy_header.py",
         "if not isinstance(value, dict) or set(value) != _KEYS:",
-        "if not isinstance(value, dict) or not set(value) >= _KEYS:",
+        "if not isinstance(value, dict):",
         _NPY,
-        "unknown keys in a header",
+        "other keys in a header",
     ),
     Mutant(
         f"{_BUNDLE}/npy_header.py",
