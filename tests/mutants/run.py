@@ -3,6 +3,8 @@
     python tests/mutants/run.py                    all of them, then tests/RESULTS-mutants.md
     python tests/mutants/run.py bounds/ npy.cpp    those whose file has one of these words in its path
 
+    python tests/mutants/run.py --rest [WORD ...]  of these, those that have no note yet or survived
+
 What each mutant did is noted in build-mutants/; RESULTS-mutants.md is written when every mutant of the table has a note, so that
 a long run can be made in parts. A run of all begins anew.
 
@@ -53,7 +55,11 @@ class Result:
 
 def main(words: Sequence[str]) -> int:
     """Run the mutants that `words` select; returns the exit code."""
-    chosen = [mutant for mutant in MUTANTS if not words or any(word in mutant.file for word in words)]
+    wanted = [word for word in words if word != "--rest"]
+    chosen = [mutant for mutant in MUTANTS if not wanted or any(word in mutant.file for word in wanted)]
+    if "--rest" in words:
+        caught = {result.mutant for result in _noted() if result.word == "caught"}
+        chosen = [mutant for mutant in chosen if mutant not in caught]
     tree.refresh()
     narrow.load_libraries()
     if any(mutant.target or "tests/hostile" in mutant.tests for mutant in chosen):  # these tests run both languages
@@ -105,7 +111,8 @@ def _noted() -> list[Result]:
     """The last result of each row of the table that has one, in the table's order."""
     known = {repr(mutant): mutant for mutant in MUTANTS}
     found: dict[str, Result] = {}
-    for row, answer, seconds in map(json.loads, NOTES.read_text(encoding="utf-8").splitlines()):
+    lines = NOTES.read_text(encoding="utf-8").splitlines() if NOTES.exists() else []
+    for row, answer, seconds in map(json.loads, lines):
         if row in known:
             found[row] = Result(known[row], narrow.Answer(*answer), seconds)
     return [found[row] for row in known if row in found]
