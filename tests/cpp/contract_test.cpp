@@ -66,6 +66,12 @@ TEST(Contract, AnotherDtypeIsRefused) {
   EXPECT_EQ(failure.text, "input image: dtype: got float32, expected uint8; convert the values before the call");
 }
 
+TEST(Contract, AnotherDtypeOfAsManyBytesIsRefused) {
+  EXPECT_EQ(check_failure(with_first(Tensor(DType::int8, {2, 2, 2}))).text,
+            "input image: dtype: got int8, expected uint8; convert the values before the call");
+  EXPECT_EQ(check_failure(with_weight(Tensor(DType::int32, {2, 3}))).code, 7);
+}
+
 TEST(Contract, AnotherRankIsRefused) {
   EXPECT_EQ(check_failure(with_first(Tensor(DType::uint8, {2, 4}))).text,
             "input image: rank: got 2 ([2,4]), expected 3 (uint8[N,2,2]); reshape it");
@@ -74,6 +80,16 @@ TEST(Contract, AnotherRankIsRefused) {
 TEST(Contract, AnotherDimIsRefused) {
   EXPECT_EQ(check_failure(with_first(Tensor(DType::uint8, {2, 2, 3}))).text,
             "input image: shape [2,2,3]: dim 2: got 3, expected 2; the contract is uint8[N,2,2]");
+}
+
+TEST(Contract, ASmallerDimIsRefused) {
+  EXPECT_EQ(check_failure(with_first(Tensor(DType::uint8, {2, 2, 1}))).text,
+            "input image: shape [2,2,1]: dim 2: got 1, expected 2; the contract is uint8[N,2,2]");
+}
+
+TEST(Contract, ASmallerBatchThanThatOfTheOtherInputsIsRefused) {
+  EXPECT_EQ(check_failure(with_weight(Tensor(DType::float32, {1, 3}))).text,
+            "input weight: shape [1,3]: dim 0: got 1, expected N = 2 as in the other tensors of this call");
 }
 
 TEST(Contract, ASymbolHasOneValueInACall) {
@@ -191,7 +207,8 @@ TEST_F(ForeignViews, WithABadRankAreRefused) {
   ferry_tensor_view view = valid();
   for (const std::int32_t rank : {-1, 9, 1000000000}) {
     view.rank = rank;
-    EXPECT_EQ(failure_with(view).code, 7) << rank;
+    EXPECT_EQ(failure_with(view).text,
+              "input image: rank: got " + std::to_string(rank) + ", expected 0 to 8 dims in shape");  // no dim was read
   }
   view = valid();
   view.shape = nullptr;

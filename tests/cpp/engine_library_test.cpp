@@ -81,6 +81,7 @@ void PrintTo(const BadPlugin& bad, std::ostream* out) { *out << bad.name; }
 class BadPlugins : public testing::TestWithParam<BadPlugin> {};
 INSTANTIATE_TEST_SUITE_P(EngineLibrary, BadPlugins,
                          testing::Values(BadPlugin{"incomplete", "table: got a null entry"},
+                                         BadPlugin{"no_close", "table: got a null entry"},
                                          BadPlugin{"no_table", "ferry_engine_entry: got null"},
                                          BadPlugin{"no_entry", "undefined symbol: ferry_engine_entry"},
                                          BadPlugin{"orphan", "libferry_test_dependency.so: cannot open shared object file"}));
@@ -118,6 +119,39 @@ TEST(EngineLibrary, AFileThatIsNoLibraryIsUnavailable) {
   write_file(folder.path() / "libferry_engine_text.so", "hello");
   const EngineDir dir(folder.path().native());
   EXPECT_EQ(load_failure("text").code, 5);
+}
+
+TEST(EngineLibrary, APluginThatAnotherUserMayWriteIsRefused) {
+  const TemporaryFolder folder;
+  const fs::path plugin = folder.path() / "libferry_engine_open.so";
+  fs::copy_file(toy_plugin(), plugin);
+  fs::permissions(plugin, fs::perms::others_write, fs::perm_options::add);
+  const EngineDir dir(folder.path().native());
+  EXPECT_NE(load_failure("open").text.find("got a plugin that another user may write"), std::string::npos);
+}
+
+TEST(EngineLibrary, AFolderOfPluginsThatAnotherUserMayWriteIsRefused) {
+  const TemporaryFolder folder;
+  fs::copy_file(toy_plugin(), folder.path() / "libferry_engine_inside.so");
+  fs::permissions(folder.path(), fs::perms::others_write, fs::perm_options::add);
+  const EngineDir dir(folder.path().native());
+  EXPECT_NE(load_failure("inside").text.find("got a plugin that another user may write"), std::string::npos);
+}
+
+TEST(EngineLibrary, ARelativeFolderIsRefused) {
+  for (const char* folder : {"plugins", "./plugins", "."}) {
+    const EngineDir dir(folder);
+    EXPECT_NE(load_failure("absent").text.find("FERRY_ENGINE_DIR: got the relative folder"), std::string::npos) << folder;
+  }
+}
+
+TEST(EngineLibrary, LibrariesOutOfTheWorkingFolderAreRefused) {
+  const EngineDir dir(FERRY_TEST_PLUGINS);
+  for (const char* value : {"lib", ".", "/usr/lib:", ":/usr/lib", "/usr/lib::/lib", "/usr/lib;lib"}) {
+    ::setenv("LD_LIBRARY_PATH", value, 1);
+    EXPECT_NE(load_failure("absent").text.find("LD_LIBRARY_PATH: got an empty or relative folder"), std::string::npos) << value;
+  }
+  ::unsetenv("LD_LIBRARY_PATH");
 }
 
 TEST(EngineLibrary, NoTorchIsLoaded) {

@@ -44,6 +44,14 @@ TEST(LabelMargin, AThirdClassIsWrongEvenInANearTie) {
   for (const std::int64_t label : {0, -1, 3}) EXPECT_FALSE(judged(label, bound, 0).passed) << label;
 }
 
+TEST(LabelMargin, ScoresThatAreNoNumbersForgiveNothing) {
+  for (const std::int64_t label : {0, 2}) {
+    const Verdict verdict = judged(label, std::nan(""), 0);
+    EXPECT_FALSE(verdict.passed) << label;
+    EXPECT_EQ(verdict.near_ties, 0U);
+  }
+}
+
 TEST(LabelMargin, EqualLabelsOfANearTieNeedNoForgiveness) {
   const Verdict verdict = judged(1, bound, 0);
   EXPECT_TRUE(verdict.passed);

@@ -91,6 +91,23 @@ TEST(Manifest, EveryTruncationIsRefused) {
   }
 }
 
+// The label held to a margin of scores whose bound is 0.125.
+void hold_to_margin(json& manifest, double margin, const std::string& reason) {
+  manifest["tolerances"][0].update({{"bound", 0.125}, {"reason", "at most 0.125: a test"}});
+  manifest["tolerances"][1].update({{"numerics", "any"},
+                                    {"reference", "float64"},
+                                    {"kind", "label"},
+                                    {"bound", margin},
+                                    {"scores", "scaled"},
+                                    {"reason", reason}});
+}
+
+TEST(Manifest, ALabelMayBeHeldToTwiceTheBoundOfItsScores) {
+  json manifest = valid_manifest();
+  hold_to_margin(manifest, 0.25, "at most 0.25: a test");
+  EXPECT_EQ(parse_failure(manifest).text, "");
+}
+
 struct Breakage {
   const char* title;
   std::function<void(json&)> apply;
@@ -127,6 +144,15 @@ INSTANTIATE_TEST_SUITE_P(
         Breakage{"TrailingSlash", [](json& m) { m["artifacts"][0]["files"][0]["path"] = "a/"; }, "artifacts[0].files[0].path"},
         Breakage{"PathTooLong", [](json& m) { m["artifacts"][0]["files"][0]["path"] = std::string(256, 'a'); },
                  "artifacts[0].files[0].path"},
+        Breakage{"PathOfManyComponentsTooLong",
+                 [](json& m) {
+                   std::string path = "a";
+                   while (path.size() < 256) path += "/a";
+                   m["artifacts"][0]["files"][0]["path"] = path;
+                 },
+                 "artifacts[0].files[0].path"},
+        Breakage{"ShortDigest", [](json& m) { m["artifacts"][0]["files"][0]["sha256"] = std::string(63, '0'); },
+                 "files[0].sha256"},
         Breakage{"UpperCaseDigest", [](json& m) { m["artifacts"][0]["files"][0]["sha256"] = std::string(64, 'A'); },
                  "files[0].sha256"},
         Breakage{"NegativeSize", [](json& m) { m["artifacts"][0]["files"][0]["bytes"] = -1; }, "files[0].bytes: got -1"},
@@ -213,6 +239,28 @@ INSTANTIATE_TEST_SUITE_P(
         Breakage{"BoundOfIntegers", [](json& m) { m["tolerances"][1].update({{"kind", "absolute"}, {"bound", 1.0}}); },
                  "tolerances[1].bound: got 1, expected 0"},
         Breakage{"BoundWithAnotherReason", [](json& m) { m["tolerances"][0]["bound"] = 0.5; }, "tolerances[0].reason"},
+        Breakage{"BoundWithTheReasonOfAnother",
+                 [](json& m) { m["tolerances"][0].update({{"bound", 0.5}, {"reason", "at most 0.25: a test"}}); },
+                 "tolerances[0].reason"},
+        Breakage{"MarginWithTheReasonOfAnother", [](json& m) { hold_to_margin(m, 0.25, "at most 0.125: a test"); },
+                 "tolerances[1].reason"},
+        Breakage{"MarginOfAnotherWidth", [](json& m) { hold_to_margin(m, 0.5, "at most 0.5: a test"); },
+                 "tolerances[1].bound: got 0.5, expected twice the bound of scaled"},
+        Breakage{"ScoresWithoutClassAxis",
+                 [](json& m) {
+                   hold_to_margin(m, 0.25, "at most 0.25: a test");
+                   m["contract"]["outputs"][1]["shape"] = {"N", 3, 3};
+                 },
+                 "tolerances[1].scores"},
+        Breakage{"ScoresWithTwoClassAxes",
+                 [](json& m) {
+                   hold_to_margin(m, 0.25, "at most 0.25: a test");
+                   m["contract"]["outputs"][0]["shape"] = {3, 3};
+                   m["contract"]["outputs"][1]["shape"] = {3};
+                 },
+                 "tolerances[1].scores"},
+        Breakage{"OneSymbolWithoutRange", [](json& m) { m["contract"]["inputs"][0]["shape"][1] = "K"; },
+                 "contract.symbols: got no range for K"},
         Breakage{"OnlyAGoldenRow", [](json& m) { m["tolerances"][0]["numerics"] = "golden"; },
                  "tolerances: got no row for engine toy"}),
     title_of);

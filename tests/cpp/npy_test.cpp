@@ -136,6 +136,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadHeader{"{'descr': '<f4', 'fortran_order': False, 'shape': (9223372036854775808, 0), }", "expected one below 2^63"},
         BadHeader{"{'descr': '<f4', 'fortran_order': False, 'shape': (9223372036854775807, 0), }", "expected a size that fits"},
         BadHeader{"{'descr': '<f4', 'fortran_order': False, 'shape': (0, 4611686018427387904), }", "expected a size that fits"},
+        BadHeader{"{'descr': '<f4', 'fortran_order': False, 'shape': (02,), }", "expected a whole number"},
         BadHeader{"{'descr': '<f4', 'fortran_order': 0, 'shape': (2,), }", "expected True or False"},
         BadHeader{"{'descr': '<f4', 'fortran_order': False, 'shape': (-1,), }", "expected a whole number"},
         BadHeader{"{'descr': '<f4', 'fortran_order': False, 'shape': (2.0,), }", "a shape without commas"},
@@ -161,6 +162,9 @@ TEST(Npy, OtherVersionsAreRefused) {
   std::string file = numpy_file();
   file[6] = 3;
   EXPECT_NE(parse_failure(file).text.find("got version 3.0, expected 1.0 or 2.0"), std::string::npos);
+  file[6] = 1;
+  file[7] = 1;
+  EXPECT_NE(parse_failure(file).text.find("got version 1.1, expected 1.0 or 2.0"), std::string::npos);
 }
 
 TEST(NpyReader, GivesRowsInPieces) {

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "telling.hpp"
 #include "toy_bundle.hpp"
 
 namespace {
@@ -73,6 +74,15 @@ TEST(Verify, ABoundThatNoGoldenCouldBreakIsRefused) {
     EXPECT_EQ(error.code(), ferry::ErrorCode::format);
     EXPECT_NE(std::string(error.what()).find("toy cpu scaled: bound: got 1e+03, expected at most 0.0859"), std::string::npos);
   }
+}
+
+TEST(Verify, WhatFloat32ItselfLosesIsAllowedFor256Times) {
+  ferry::Rounding rounding;
+  rounding.add(ferry::Tensor::from<float>({1}, {1.0F}), ferry::Tensor::from<double>({1}, {1.25}));
+  EXPECT_EQ(rounding.largest_bound(false), 64);
+  rounding.add(ferry::Tensor::from<float>({1}, {32768.0F}), ferry::Tensor::from<double>({1}, {32768.0}));
+  EXPECT_EQ(rounding.largest_bound(false), 128);
+  EXPECT_EQ(rounding.largest_bound(true), 4096);
 }
 
 TEST(Verify, ABoundOfFewerThanEightBitsIsTaken) {

@@ -70,6 +70,9 @@ TEST(StoredZip, ThatIsCutShortAnywhereIsRefused) {
 TEST(StoredZip, HasNoByteInFrontBetweenAndBehind) {
   EXPECT_NE(refusal("x" + honest), "");
   EXPECT_NE(refusal(honest + "x"), "");
+  auto behind = honest;
+  behind.insert(behind.size() - end_size, "x");  // of the directory
+  EXPECT_NE(refusal(behind).find("where the end record begins"), std::string::npos);
   auto shifted = honest;
   shifted.insert(shifted.size() - end_size - (2 * (46 + 5)), "x");
   shifted[shifted.size() - 6] += 1;  // the directory's start
@@ -90,6 +93,7 @@ TEST(StoredZip, BytesWithAnotherChecksumAreRefused) {
 
 TEST(StoredZip, HeaderMustSayWhatTheDirectorySays) {
   EXPECT_NE(refusal(changed(local_size, "c.npy")).find("header"), std::string::npos);
+  EXPECT_NE(refusal(changed(8, "\x08")).find("header"), std::string::npos);
   EXPECT_NE(refusal(changed(22, "\x01")).find("header"), std::string::npos);
   const auto six = ferry::cli::little_endian(6, 4);
   EXPECT_NE(refusal(changed(listed("a.npy") + 20, six + six)).find("header"), std::string::npos);

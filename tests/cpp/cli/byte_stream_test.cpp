@@ -85,6 +85,17 @@ TEST_F(ByteStreams, ReadAllUpToTheLimit) {
   EXPECT_EQ(failure_of([&] { static_cast<void>(longer.read_all(3)); }).code, 7);
 }
 
+TEST_F(ByteStreams, ReadAllOfAPipeUpToTheLimit) {
+  for (const std::size_t limit : {4U, 3U}) {
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::pipe(ends.data()), 0);
+    ASSERT_EQ(::write(ends[1], "abcd", 4), 4);
+    ::close(ends[1]);
+    ByteStream stream(File(ends[0], "pipe"));
+    EXPECT_EQ(failure_of([&] { static_cast<void>(stream.read_all(limit)); }).code, limit == 4 ? 0 : 7) << limit;
+  }
+}
+
 TEST_F(ByteStreams, KnowWhatIsLeftOfAFileButNotOfAPipe) {
   auto stream = open("abcdef");
   EXPECT_EQ(stream.bytes_left(), 6U);

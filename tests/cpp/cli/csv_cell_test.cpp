@@ -43,8 +43,8 @@ TEST(CsvCells, LoseSpacesAndOnePairOfQuotes) {
 TEST(CsvNumbers, FollowTheGrammar) {
   for (const auto* cell : {"0", "-1", "+1.", ".5", "-.5e-3", "1E+10", "007", "nan", "-NaN", "inf", "+Infinity", "1e999"})
     EXPECT_TRUE(is_number(cell)) << cell;
-  for (const auto* cell : {"", ".", "-", "e5", "1e", "1e+", "1.2.3", "0x10", "1_000", "1 2", " 1", "infinit", "nan(1)", "++1",
-                           "1,5", "1f", "--1", "inf."})
+  for (const auto* cell : {"",        ".",      "-",   "e5",  "1e", "1e+", "1.2.3", "0x10", "1_000", "1 2",  " 1",
+                           "infinit", "nan(1)", "++1", "1,5", "1f", "--1", "inf.",  "1e5x", "1e5.0", "1e5e5"})
     EXPECT_FALSE(is_number(cell)) << cell;
 }
 
@@ -67,6 +67,9 @@ TEST(CsvNumbers, OutsideTheRangeAreInfiniteOrZero) {
   EXPECT_EQ(parsed<double>("1e-999"), 0.0);
   EXPECT_EQ(parsed<float>("1e39"), std::numeric_limits<float>::infinity());
   EXPECT_EQ(parsed<double>("-INFINITY"), -std::numeric_limits<double>::infinity());
+  const std::string zeros(400, '0');
+  EXPECT_EQ(parsed<double>("1" + zeros), std::numeric_limits<double>::infinity());
+  EXPECT_EQ(parsed<double>("0." + zeros + "1e10"), 0.0);
   EXPECT_TRUE(std::isnan(parsed<float>("nan")));
   EXPECT_TRUE(std::signbit(parsed<float>("-0")));
 }

@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "crc32.hpp"
 #include "image_input.hpp"
 #include "toy_bundle.hpp"
 
@@ -89,6 +90,66 @@ TEST(Images, PngWithAFlippedBitAnywhereIsRefused) {
     flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ 1 << bit % 8);
     EXPECT_EQ(failure(flipped).code, 7) << bit;
   }
+}
+
+// ---- PNGs made here, so that each chunk has the CRC-32 of what it holds ------------------------------------------------
+
+std::string big_endian(std::uint32_t value) {
+  std::string text;
+  for (int shift = 24; shift >= 0; shift -= 8) text += static_cast<char>(value >> static_cast<unsigned>(shift));
+  return text;
+}
+
+std::string chunk(const std::string& kind, const std::string& body) {
+  const std::string whole = kind + body;
+  return big_endian(static_cast<std::uint32_t>(body.size())) + whole +
+         big_endian(ferry::archive::crc32(std::as_bytes(std::span(whole))));
+}
+
+// The checksum of RFC 1950, written as the text says it.
+std::uint32_t adler32(const std::string& bytes) {
+  std::uint32_t a = 1;
+  std::uint32_t b = 0;
+  for (const char byte : bytes) {
+    a = (a + static_cast<unsigned char>(byte)) % 65521;
+    b = (b + a) % 65521;
+  }
+  return b * 65536 + a;
+}
+
+// A zlib stream of one stored block.
+std::string stored(const std::string& rows, std::uint32_t checksum) {
+  const auto low = static_cast<char>(rows.size());
+  return std::string("\x78\x01\x01") + low + '\0' + static_cast<char>(~low) + '\xFF' + rows + big_endian(checksum);
+}
+
+// 3 x 2 pixels of that colour type.
+std::string png(char type, const std::string& rows, std::uint32_t checksum, const std::string& palette = "") {
+  const std::string header = big_endian(3) + big_endian(2) + '\x08' + type + std::string(3, '\0');
+  return "\x89PNG\r\n\x1a\n" + chunk("IHDR", header) + (palette.empty() ? "" : chunk("PLTE", palette)) +
+         chunk("IDAT", stored(rows, checksum)) + chunk("IEND", "");
+}
+
+const std::string two_rows("\0abc\0def", 8);
+
+TEST(Images, PngMadeHereIsRead) {
+  EXPECT_EQ(levels_of(png(0, two_rows, adler32(two_rows))), (std::vector<std::uint8_t>{97, 98, 99, 100, 101, 102}));
+}
+
+TEST(Images, PngWhoseRowsHaveAnotherChecksumIsRefused) {
+  EXPECT_NE(failure(png(0, two_rows, adler32(two_rows) + 1)).text.find("data are not its rows"), std::string::npos);
+}
+
+TEST(Images, PngWithMoreOrFewerRowsIsRefused) {
+  for (const auto& rows : {two_rows.substr(0, 7), two_rows.substr(0, 4), two_rows + "g", two_rows + two_rows})
+    EXPECT_NE(failure(png(0, rows, adler32(rows))).text.find("data are not its rows"), std::string::npos) << rows.size();
+}
+
+TEST(Images, PngWhosePaletteIsTooShortIsRefused) {
+  const std::string rows("\0\0\1\2\0\0\0\3", 8);
+  EXPECT_EQ(failure(png(3, rows, adler32(rows), "rgbrgbrgbrgb")).code, 0);
+  EXPECT_NE(failure(png(3, rows, adler32(rows), "rgbrgbrgb")).text.find("palette does not fit"), std::string::npos);
+  EXPECT_NE(failure(png(3, rows, adler32(rows), "rgbrgbrgbrgbr")).text.find("palette does not fit"), std::string::npos);
 }
 
 TEST(Images, OfOtherDepthsAreRefused) {

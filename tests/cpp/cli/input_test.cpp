@@ -99,6 +99,8 @@ TEST_F(Inputs, NpyOfAnotherDtypeOrShapeIsRefusedBeforeItsDataIsRead) {
       std::string::npos);
   EXPECT_EQ(failure(contract, {add("b.npy", Tensor(DType::float32, {3, 3}))}).code, 7);
   EXPECT_EQ(failure(contract, {add("c.npy", Tensor(DType::float32, {2}))}).code, 7);
+  EXPECT_EQ(failure(contract, {add("d.npy", Tensor(DType::float32, {3, 1}))}).code, 7);
+  EXPECT_NE(failure(contract, {add("e.npy", Tensor(DType::int32, {3, 2}))}).text.find("got int32 [3,2]"), std::string::npos);
 }
 
 TEST_F(Inputs, NpyThatIsCutShortOrHasTrailingBytesIsRefusedAtOnce) {

@@ -84,6 +84,12 @@ def test_many_class_names_are_checked_in_a_moment() -> None:
         contract((spec("x"),), (spec("label", "int64", ("N",)),), classes=Classes(output="label", names=(*classes.names, "7")))
 
 
+def test_a_symbol_may_take_at_least_one_value() -> None:
+    assert SymbolRange(min=2, max=2).max == 2
+    with pytest.raises(ValidationError, match="expected at least min = 2"):
+        SymbolRange(min=2, max=1)
+
+
 def test_batch_symbols_have_no_limits() -> None:
     assert batch_symbols(spec(shape=("N", "T")), spec(shape=("T", 2))) == {
         "N": SymbolRange(min=0, max=None),
@@ -109,10 +115,11 @@ IMAGE, SCALE = np.zeros((2, 4), np.uint8), np.zeros(2)
         ({"image": IMAGE[0], "scale": SCALE}, "input image: rank: got 1 ([4]), expected 2 (uint8[N,4])"),
         ({"image": IMAGE[:, :3], "scale": SCALE}, "dim 1: got 3, expected 4"),
         ({"image": IMAGE, "scale": np.zeros(3)}, "dim 0: got 3, expected N = 2"),
+        ({"image": IMAGE, "scale": np.zeros(1)}, "dim 0: got 1, expected N = 2"),
         ({"image": IMAGE, "scale": np.array([0.0, np.nan])}, "input scale: element [1]: got nan, expected a finite number"),
         ({"image": IMAGE, "scale": np.array([-np.inf, 0.0])}, "element [0]: got -inf"),
     ],
-    ids=["missing", "extra", "dtype", "byte order", "rank", "dim", "two batches", "nan", "inf"],
+    ids=["missing", "extra", "dtype", "byte order", "rank", "dim", "two batches", "a smaller batch", "nan", "inf"],
 )
 def test_bad_inputs_are_refused_with_what_was_expected(inputs: dict[str, np.ndarray], words: str) -> None:
     with pytest.raises(FerryError) as caught:
@@ -120,6 +127,17 @@ def test_bad_inputs_are_refused_with_what_was_expected(inputs: dict[str, np.ndar
     assert caught.value.code == ExitCode.BAD_INPUT
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("size", [1, 31, 32, 33, 5000])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_one_number_that_is_not_finite_is_found_in_an_input_of_any_size(size: int, value: float) -> None:
+    given = contract((spec("x", shape=("N",)),), (spec("y", shape=("N",)),))
+    x = np.ones(size, np.float32)
+    assert check_inputs(given, {"x": x}) == {"N": size}
+    x[-1] = value
+    with pytest.raises(FerryError, match=rf"element \[{size - 1}\]: got"):
+        check_inputs(given, {"x": x})
 
 
 def test_nan_passes_where_the_contract_allows_it() -> None:

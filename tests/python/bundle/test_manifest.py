@@ -83,6 +83,10 @@ def set_bits_bound(value: dict[str, Any]) -> None:
     value["tolerances"][0].update(kind="bits", reference="float32", bound=1e-3)
 
 
+def without_rows_of_the_label(value: dict[str, Any]) -> None:
+    value["tolerances"] = [row for row in value["tolerances"] if row["output"] != "label"]
+
+
 def share_a_path(value: dict[str, Any]) -> None:
     case = value["golden"]["cases"][0]
     case["float64"]["label"] = case["float32"]["label"]
@@ -119,6 +123,7 @@ def share_a_path(value: dict[str, Any]) -> None:
         (lambda v: v["golden"]["cases"][0]["float32"].pop("y"), "batch-3.float32: got ['label'], expected the contract's names"),
         (lambda v: v["golden"]["cases"][0].update(inputs={}), "batch-3.inputs"),
         (lambda v: v["tolerances"].clear(), "has no row for output"),
+        (without_rows_of_the_label, "has no row for output label"),
         (lambda v: v["tolerances"].append(v["tolerances"][0]), "occurs twice"),
         (lambda v: v["tolerances"][0].update(output="z"), "tolerances: output: got 'z'"),
         (lambda v: v["tolerances"][0].update(bound=-1.0), "tolerances[0].bound"),
@@ -137,6 +142,7 @@ def test_a_broken_rule_is_refused_with_the_key(manifest: Manifest, change: Chang
         (b"", "invalid JSON"),
         (b"[]", "got list, expected one JSON object"),
         (b'{"a": 1, "a": 2}', "duplicate key 'a'"),
+        (b'{"a": 1, "a": 1}', "duplicate key 'a'"),
         (b'{"a": NaN}', "NaN is not JSON"),
         (b'{"a": -Infinity}', "-Infinity is not JSON"),
         (b'{"a": 1e400}', "outside float64"),

@@ -90,6 +90,12 @@ def test_a_link_to_the_same_bytes_is_refused(folder: Path) -> None:
     assert refusal(folder)[0] == ExitCode.INTEGRITY
 
 
+def test_a_link_that_nobody_listed_is_called_a_link(folder: Path) -> None:
+    (folder / "more").symlink_to(folder / "manifest.json")
+    with pytest.raises(FerryError, match="more: got a link or special file"):
+        open_bundle(folder)
+
+
 def test_a_link_in_place_of_the_manifest_is_refused(folder: Path) -> None:
     (folder / "manifest.json").rename(folder.parent / "outside")
     (folder / "manifest.json").symlink_to(folder.parent / "outside")

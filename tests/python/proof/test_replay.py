@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from builders.bundles import doubled, edit_manifest, fill_bundle
 from torchferry.bundle.contract import Array
 from torchferry.bundle.golden import read_case
 from torchferry.bundle.reader import Bundle, open_bundle
+from torchferry.compare.kinds.kind import name_bound
 from torchferry.errors import ExitCode, FerryError
 from torchferry.proof.replay import EngineVerdict, all_passed, is_whole, json_number, replay, to_json, unavailable
 
@@ -73,6 +75,35 @@ def test_a_verdict_given_twice_stands_for_no_other(bundle: Bundle) -> None:
     assert not is_whole((*verdicts, verdicts[0]), cases, ["y", "label"], 1)
     assert not is_whole((verdicts[0], verdicts[0]), cases, ["y", "label"], 1)
     assert not is_whole(verdicts[:1], cases, ["y", "label"], 1)
+
+
+def test_nothing_compared_is_not_whole(bundle: Bundle) -> None:
+    (case,) = [read_case(bundle, case) for case in bundle.manifest.golden.cases]
+    assert not is_whole([], [], [], 1)
+    assert not is_whole([], [case], [], 1)
+    assert not is_whole([], [case], ["y"], 0)
+
+
+def test_a_golden_without_elements_is_not_whole(bundle: Bundle) -> None:
+    (case,) = [read_case(bundle, case) for case in bundle.manifest.golden.cases]
+    nothing = {"y": np.zeros((0, 2)), "label": np.zeros(0, np.int64)}
+    empty = dataclasses.replace(case, float32=nothing, float64=nothing)
+    verdicts = [dataclasses.replace(verdict, compared=0) for verdict in verdict_of(bundle, Doubling()).verdicts]
+    assert not is_whole(verdicts, [empty], ["y", "label"], 1)
+
+
+def test_a_bound_that_proves_nothing_is_refused_before_anything_runs(bundle: Bundle) -> None:
+    def loosen(value: dict[str, list[dict[str, object]]]) -> None:
+        for row in value["tolerances"]:
+            if row["kind"] == "absolute" and row["output"] == "y":
+                row.update(bound=1000.0, reason=name_bound(1000.0, "a test"))
+        for row in value["tolerances"]:
+            if row["kind"] == "label":
+                row.update(bound=2000.0, reason=name_bound(2000.0, "a test"))
+
+    edit_manifest(bundle.folder, loosen)
+    with pytest.raises(FerryError, match="beyond which the goldens prove nothing"):
+        verdict_of(open_bundle(bundle.folder), Doubling({"y": None}))
 
 
 def test_without_a_tolerance_nothing_is_compared(bundle: Bundle) -> None:

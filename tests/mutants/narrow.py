@@ -1,0 +1,130 @@
+"""Running the narrow tests of one mutant in the copy, and who of them said no."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from mutants.mutant import Mutant
+from mutants.tree import COPY
+
+LIMIT_S = 240  # of one mutant: a test that never ends is a test that noticed
+_GREEN, _RED, _NONE_FOUND = 0, 1, 5  # pytest's exit codes
+_FIRST_RED = re.compile(r"^(?:FAILED|ERROR) (\S+)|^\[  FAILED  \] (\S+)", re.MULTILINE)
+_BUILT = COPY / "build" / "tests"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`is_red`: a test failed, the first being `by`. `problem`: the tests could not run at all."""
+
+    is_red: bool
+    by: str = ""
+    problem: str = ""
+
+
+def load_libraries() -> None:
+    """Import once what each test would import again: every run of pytest is a fork of this process."""
+    import onnx  # noqa: F401
+    import onnxruntime  # noqa: F401
+    import torch.export
+    import torchvision  # noqa: F401
+
+    torch.set_num_threads(1)
+
+
+def run_tests(mutant: Mutant) -> Answer:
+    """Run the mutant's own tests in the copy as it is now."""
+    return run_pytest(mutant.tests.split()) if mutant.runs_pytest else run_gtest(mutant.target, mutant.tests)
+
+
+def run_gtest(program: str, selection: str) -> Answer:
+    """Run a program of GoogleTest with a filter."""
+    environment = {**os.environ, "FERRY_ENGINE_DIR": str(_BUILT / "plugins")}
+    try:
+        done = subprocess.run(
+            [str(_BUILT / "bin" / program), f"--gtest_filter={selection}", "--gtest_fail_fast"],
+            cwd=COPY,
+            env=environment,
+            check=False,
+            timeout=LIMIT_S,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+    except subprocess.TimeoutExpired:
+        return Answer(True, "it never ended")
+    if "Running 0 tests" in done.stdout:
+        return Answer(False, problem=f"{program}: {selection} selects no test")
+    if done.returncode < 0:
+        return Answer(True, f"killed by signal {-done.returncode}")
+    return Answer(done.returncode != 0, _first_red(done.stdout))
+
+
+def run_pytest(selection: list[str]) -> Answer:
+    """Run pytest in a fork of this process, in which nothing of the product has been imported."""
+    log = COPY.parent / "pytest.log"
+    child = os.fork()
+    if child == 0:
+        _become_pytest(selection, log)
+    code = _wait(child)
+    text = log.read_text(encoding="utf-8", errors="replace")
+    if code is None:
+        return Answer(True, "it never ended")
+    if code in (_GREEN, _RED):
+        return Answer(code == _RED, _first_red(text))
+    if code < 0:
+        return Answer(True, f"killed by signal {-code}")
+    return Answer(False, problem="it selects no test" if code == _NONE_FOUND else text[-1500:])
+
+
+def _become_pytest(selection: list[str], log: Path) -> None:
+    """Never returns."""
+    code = 70
+    try:
+        os.setsid()
+        os.chdir(COPY)
+        sink = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(sink, 1)
+        os.dup2(sink, 2)
+        for name in [name for name in sys.modules if name.partition(".")[0] == "torchferry"]:
+            del sys.modules[name]  # a .pth file of the environment loads a part of it
+        sys.dont_write_bytecode = True
+        sys.path[:] = [str(COPY / "python"), *(entry for entry in sys.path if not entry.endswith("/tests"))]
+        os.environ.update(PYTHONPATH=str(COPY / "python"), PYTHONDONTWRITEBYTECODE="1")
+        os.environ.pop("FERRY_BUILD", None)
+        arguments = ["-x", "-q", "-rfE", "-p", "no:cacheprovider", "--rootdir", str(COPY), "-c", str(COPY / "pyproject.toml")]
+        code = int(pytest.main([*arguments, *selection]))
+        sys.stdout.flush()
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def _wait(child: int) -> int | None:
+    """The exit code, negative for a signal; None for a child that took too long and was stopped."""
+    end = time.monotonic() + LIMIT_S
+    while time.monotonic() < end:
+        found, status = os.waitpid(child, os.WNOHANG)
+        if found:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.02)
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return None
+
+
+def _first_red(text: str) -> str:
+    found = _FIRST_RED.search(text)
+    return "" if found is None else (found[1] or found[2]).removeprefix("tests/")

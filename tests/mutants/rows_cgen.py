@@ -1,0 +1,321 @@
+"""Mutants of cgen/: C that computes something else than its definition, graphs that no check stops, operators that are another."""
+
+from __future__ import annotations
+
+from mutants.mutant import Mutant
+
+_CGEN = "python/torchferry/cgen"
+_C = f"{_CGEN}/kernels"
+_OPS = f"{_CGEN}/ops"
+_PASSES = f"{_CGEN}/passes"
+_KERNELS = "tests/python/cgen/test_kernels.py"
+_REDUCED = f"{_KERNELS}::test_a_row_is_reduced_as_in_float64"
+_WINDOWS = f"{_KERNELS}::test_a_window_slides_as_in_torch"
+_FUNCTION = f"{_KERNELS}::test_a_function_is_as_near_to_the_exact_value_as_it_says"
+_COMPOSED = f"{_KERNELS}::test_a_composed_function_is_near_the_exact_value"
+_PRODUCT = f"{_KERNELS}::test_a_product_is_that_of_float64"
+_SPECIAL = "tests/python/cgen/test_networks.py::test_special_numbers_come_out_as_the_definition_says"
+_NAN = "tests/python/cgen/test_networks.py::test_nan_and_infinity_behave_as_in_eager"
+_VERIFY = "tests/python/cgen/test_verify.py"
+_FOLD = "tests/python/cgen/test_fold.py"
+_INT8 = "tests/python/cgen/test_int8.py"
+_REFUSALS = "tests/python/cgen/test_refusals.py"
+
+ROWS = (
+    Mutant(
+        f"{_C}/argmax.c", "if (x[j] > x[best] ||", "if (x[j] >= x[best] ||", _REDUCED + " " + _NAN, "the last of equal scores"
+    ),
+    Mutant(f"{_C}/argmax.c", " || (x[j] != x[j] && x[best] == x[best])", "", _REDUCED + " " + _NAN, "NaN is never the largest"),
+    Mutant(
+        f"{_C}/largest.c",
+        "for (size_t j = 1; j < width; ++j) {",
+        "for (size_t j = 1; j + 1 < width; ++j) {",
+        _REDUCED,
+        "the last element is left out",
+    ),
+    Mutant(
+        f"{_C}/softmax_sum.c", "sums[j % 8] += e[j];", "sums[j % 8] = e[j];", _REDUCED, "a softmax over more than eight classes"
+    ),
+    Mutant(
+        f"{_C}/log_softmax.c",
+        "y[j] = (x[j] - largest) - logarithm;",
+        "y[j] = x[j] - logarithm;",
+        _REDUCED,
+        "the shift is not taken back",
+    ),
+    Mutant(
+        f"{_C}/max_pool2d.c",
+        "largest = value > largest || value != value ? value : largest;",
+        "largest = value > largest ? value : largest;",
+        _WINDOWS + " " + _NAN,
+        "a pool drops NaN",
+    ),
+    Mutant(
+        f"{_C}/max_pool2d.c",
+        "if (i < w->sample[0] && at < w->sample[1]) {",
+        "if (i < w->sample[0] && at <= w->sample[1]) {",
+        _WINDOWS,
+        "a pool reads beyond its row",
+    ),
+    Mutant(
+        f"{_C}/avg_pool2d.c", "(padded ? 2 : 1) * padding;", "2 * padding;", _WINDOWS, "a mean counts padding that it must not"
+    ),
+    Mutant(
+        f"{_C}/window_reach.c",
+        "*after = at >= end ? 0 : (end - at - 1) / stride + 1;",
+        "*after = at >= end ? 0 : (end - at) / stride + 1;",
+        f"{_KERNELS}::test_the_reach_of_a_window_is_what_slicing_gives",
+        "a convolution reads beyond its row",
+    ),
+    Mutant(
+        f"{_C}/conv2d.c",
+        "x + o / (results / groups) * channels",
+        "x + o % groups * channels",
+        _WINDOWS,
+        "a channel reads another group",
+    ),
+    Mutant(
+        f"{_C}/relu.c",
+        "(x < 0.0f ? 0.0f : x) + 0.0f",
+        "(x > 0.0f ? x : 0.0f) + 0.0f",
+        _SPECIAL + " " + _NAN,
+        "relu turns NaN into 0",
+    ),
+    Mutant(
+        f"{_C}/relu.c",
+        "(x < 0.0f ? 0.0f : x) + 0.0f",
+        "(x < 0.0f ? 0.0f : x)",
+        _SPECIAL + " tests/python/cgen/test_strict.py",
+        "-0 comes out of relu",
+    ),
+    Mutant(
+        f"{_C}/clamp.c",
+        "return (above > high ? high : above) + 0.0f;",
+        "return (x > high ? high : above) + 0.0f;",
+        "tests/python/cgen/test_networks.py::test_of_limits_in_the_wrong_order_the_upper_one_counts_as_in_eager",
+        "of limits in the wrong order the lower one counts",
+    ),
+    Mutant(
+        f"{_C}/leaky_relu.c", "x < 0.0f ? x * slope : x", "x < 0.0f ? slope : x", _COMPOSED + " " + _SPECIAL, "another function"
+    ),
+    Mutant(
+        f"{_C}/threshold.c",
+        "x <= at ? value : x",
+        "x < at ? value : x",
+        _COMPOSED + " " + _SPECIAL,
+        "the threshold itself passes",
+    ),
+    Mutant(f"{_C}/elu.c", "model_expm1(below) * negative", "model_expm1(below)", _COMPOSED, "elu without its factor"),
+    Mutant(
+        f"{_C}/tanh.c",
+        "return a < 0x1.4p-1f ? small : model_copysign(large, x);",
+        "return a < 0x1.4p+1f ? small : model_copysign(large, x);",
+        _FUNCTION,
+        "the polynomial far outside its range",
+    ),
+    Mutant(
+        f"{_C}/exp.c",
+        "const float clamped = above > 0x1.64p+6f ? 0x1.64p+6f : above;",
+        "const float clamped = above > 0x1.54p+6f ? 0x1.54p+6f : above;",
+        _FUNCTION,
+        "exp saturates too early",
+    ),
+    Mutant(
+        f"{_C}/log.c",
+        "return x > 0x1.fffffep+127f ? x : (x == x ? value : x);",
+        "return x == x ? value : x;",
+        _FUNCTION + " " + _NAN + " " + _REDUCED,
+        "the logarithm of infinity",
+    ),
+    Mutant(f"{_C}/sigmoid.c", "(x < 0.0f ? power : 1.0f)", "(x <= 0.0f ? 1.0f : power)", _FUNCTION, "sigmoid upside down"),
+    Mutant(f"{_C}/dot.c", "return sums[0] + bias;", "return sums[0];", _PRODUCT, "a product without its bias"),
+    Mutant(
+        f"{_C}/quantize.c",
+        "(is_nan ? 0.0f : x) * inverse",
+        "x * inverse",
+        f"{_KERNELS}::test_bytes_become_floats_and_floats_bytes",
+        "NaN is no byte",
+    ),
+    Mutant(
+        f"{_C}/quantize.c",
+        "(scaled > high ? high : scaled)",
+        "scaled",
+        f"{_KERNELS}::test_bytes_become_floats_and_floats_bytes",
+        "bytes run over instead of saturating",
+    ),
+    Mutant(
+        f"{_C}/gather_uint8.c",
+        "  for (; i < count; ++i) {",
+        "  for (; i + 1 < count; ++i) {",
+        f"{_KERNELS}::test_gather_finds_what_is_not_zero",
+        "the last input is left out",
+    ),
+    Mutant(
+        f"{_C}/strict.c",
+        'optimize("fp-contract=off", "no-trapping-math")',
+        'optimize("no-trapping-math")',
+        "tests/python/cgen/test_strict.py::test_a_plain_compile_fuses_nothing",
+        "multiplications and additions are fused",
+    ),
+    Mutant(
+        f"{_OPS}/linear.py",
+        "sums[i % self.sums] += rows[:, i, None] * weight[None, :, i]",
+        "sums[i // self.sums % self.sums] += rows[:, i, None] * weight[None, :, i]",
+        "tests/python/cgen/test_pinned_bits.py",
+        "the definition sums in another order than C",
+    ),
+    Mutant(
+        f"{_OPS}/linear.py",
+        "if scale is None or not fits_float32(scale) or not (scale != 0).all() or not fits_float32(centre):",
+        "if scale is None or not fits_float32(scale):",
+        _FOLD,
+        "a shift divided by a scale of 0",
+    ),
+    Mutant(
+        f"{_OPS}/linear.py",
+        "return replace(self, weight=weight, bias=bias, output=output) if fits_float32(weight, bias) else None",
+        "return replace(self, weight=weight, bias=bias, output=output)",
+        _FOLD,
+        "folded weights that float32 cannot hold",
+    ),
+    Mutant(
+        f"{_OPS}/linear.py",
+        '    if (given["alpha"], given["beta"]) != (1, 1):',
+        '    if given["alpha"] != 1:',
+        _REFUSALS,
+        "addmm without its factor",
+    ),
+    Mutant(
+        f"{_OPS}/batch_norm.py",
+        '    if given.get("training"):',
+        '    if given.get("training") is None:',
+        _REFUSALS,
+        "batch norm in train mode",
+    ),
+    Mutant(
+        f"{_OPS}/batch_norm.py",
+        "    if len(shape) > 2:",
+        "    if len(shape) > 4:",
+        _REFUSALS,
+        "BatchNorm2d by the rule of one dim",
+    ),
+    Mutant(
+        f"{_OPS}/comparisons.py",
+        'Elementwise("ge", "{0} >= {1}"',
+        'Elementwise("ge", "{0} > {1}"',
+        "tests/python/cgen/test_networks.py::test_c_gives_the_bits_of_the_definition_alone_and_in_batches",
+        "C compares otherwise than the definition",
+    ),
+    Mutant(
+        f"{_OPS}/argmax.py",
+        "np.where(np.isnan(x).any(axis=1), np.isnan(x).argmax(axis=1), x.argmax(axis=1))",
+        "np.where(np.isnan(x).all(axis=1), np.isnan(x).argmax(axis=1), np.nan_to_num(x).argmax(axis=1))",
+        _NAN + " " + _SPECIAL,
+        "the definition drops NaN",
+    ),
+    Mutant(
+        f"{_OPS}/pool2d.py",
+        "np.where((value > old) | np.isnan(value), value, old)",
+        "np.where(value > old, value, old)",
+        _NAN + " " + _SPECIAL,
+        "the definition of a pool drops NaN",
+    ),
+    Mutant(
+        f"{_OPS}/pool2d.py",
+        "beyond = self.window.padding[axis] if self.padded else 0",
+        "beyond = 0",
+        _WINDOWS + " tests/python/cgen/test_windows.py",
+        "the definition of a mean does not count padding",
+    ),
+    Mutant(
+        f"{_CGEN}/verify.py",
+        "            if value not in defined:",
+        "            if value in graph.inputs and value not in defined:",
+        _VERIFY,
+        "a value read before it is defined",
+    ),
+    Mutant(
+        f"{_CGEN}/verify.py",
+        "    if value in defined:",
+        "    if value in defined and not value.shape:",
+        _VERIFY,
+        "a value written twice",
+    ),
+    Mutant(
+        f"{_CGEN}/verify.py",
+        "        if value.size != math.prod(shape):",
+        "        if value.size < math.prod(shape):",
+        _VERIFY,
+        "an output in a smaller shape",
+    ),
+    Mutant(
+        f"{_CGEN}/verify.py",
+        "    if any(dim <= 0 for dim in value.shape):",
+        "    if any(dim < 0 for dim in value.shape):",
+        _VERIFY,
+        "a value without elements",
+    ),
+    Mutant(
+        f"{_CGEN}/verify.py",
+        '        yield from (f"{where}: {problem}" for problem in node.problems())',
+        "        yield from ()",
+        _VERIFY,
+        "no node's own rules",
+    ),
+    Mutant(
+        f"{_PASSES}/fold.py",
+        "    while uses.get(value) == 1 and value not in graph.outputs:",
+        "    while uses.get(value) and value not in graph.outputs:",
+        _FOLD,
+        "a value that two read is folded away",
+    ),
+    Mutant(
+        f"{_PASSES}/fold.py",
+        "    while uses[value] == 1 and value not in graph.outputs:",
+        "    while uses[value] == 1:",
+        _FOLD,
+        "an output is folded away",
+    ),
+    Mutant(
+        f"{_PASSES}/fold.py",
+        "        if not needed.isdisjoint(node.outputs):",
+        "        if node.outputs:",
+        _FOLD,
+        "dead operators stay",
+    ),
+    Mutant(
+        f"{_PASSES}/calibrate.py",
+        "ranges[value] = seen.joined(ranges.get(value, seen))",
+        "ranges[value] = seen",
+        _INT8,
+        "only the last samples calibrate",
+    ),
+    Mutant(
+        f"{_PASSES}/calibrate.py",
+        "    if not np.isfinite([low, high]).all():",
+        "    if np.isnan(low):",
+        _INT8 + "::test_calibration_data_on_which_a_layer_overflows_are_refused",
+        "an infinite range",
+    ),
+    Mutant(
+        f"{_PASSES}/calibrate.py",
+        "    if array.min() == array.max():",
+        "    if array.min() > array.max():",
+        _INT8 + "::test_missing_or_constant_calibration_data_are_refused",
+        "constant data calibrate",
+    ),
+    Mutant(
+        f"{_PASSES}/fixed_point.py",
+        "round(-low / step * 2.0**shift) + (1 << (shift - 1))",
+        "round(-low / step * 2.0**shift)",
+        _INT8 + " tests/python/cgen/test_pinned_bits.py",
+        "sums are cut instead of rounded",
+    ),
+    Mutant(
+        f"{_CGEN}/scales.py",
+        "np.minimum(np.where(scaled < 0, 0, scaled >> finish.shift), finish.last)",
+        "np.where(scaled < 0, 0, scaled >> finish.shift)",
+        _INT8 + " tests/python/cgen/test_pinned_bits.py",
+        "the definition runs over instead of saturating",
+    ),
+)

@@ -1,0 +1,255 @@
+"""Mutants of cpp/cli, cpp/archive and cpp/engines: files and artifacts that must be refused and are not."""
+
+from __future__ import annotations
+
+from mutants.mutant import Mutant
+
+_HOSTILE_ONNX = "tests/hostile/test_onnx_door.py"
+_HOSTILE_TORCHSCRIPT = "tests/hostile/test_torchscript_door.py"
+
+
+def _unit(file: str, old: str, new: str, tests: str, why: str, *, survives: str = "") -> Mutant:
+    return Mutant(f"cpp/{file}", old, new, tests, why, target="ferry_cli_tests", survives=survives)
+
+
+ROWS = (
+    _unit(
+        "cli/csv_cell.cpp",
+        'if (cell != "0" && cell != "1") return "0 or 1";',
+        'if (cell.empty()) return "0 or 1";',
+        "*Csv*",
+        "2 for a bool",
+    ),
+    _unit(
+        "cli/csv_cell.cpp",
+        "if (result.ec != std::errc() || !std::in_range<T>(value))",
+        "if (result.ec != std::errc())",
+        "*Csv*",
+        "integers outside the dtype",
+    ),
+    _unit(
+        "cli/csv_cell.cpp",
+        "  if (digits == 0) return false;",
+        "  if (text.empty()) return false;",
+        "*Csv*",
+        "a point without digits",
+    ),
+    _unit(
+        "cli/csv_cell.cpp",
+        "return !exponent.empty() && without_digits(exponent).empty();",
+        "return !exponent.empty();",
+        "*Csv*",
+        "anything for an exponent",
+    ),
+    _unit(
+        "cli/csv_cell.cpp",
+        "std::clamp(power, -beyond, beyond) + point - first > 0",
+        "std::clamp(power, -beyond, beyond) > 0",
+        "*Csv*",
+        "a long number below 1 is infinite",
+    ),
+    _unit(
+        "cli/csv_input.cpp", "    if (cells.size() != columns_)", "    if (cells.size() < columns_)", "*Csv*", "cells too many"
+    ),
+    _unit("cli/csv_input.cpp", "if (control || !text::is_utf8(line))", "if (control)", "*Csv*", "bytes that are no text"),
+    _unit(
+        "cli/csv_input.cpp",
+        "std::ranges::any_of(cells_, is_number)) return &cells_;",
+        "std::ranges::all_of(cells_, is_number)) return &cells_;",
+        "*Csv*",
+        "a bad first row is taken for a header",
+    ),
+    _unit(
+        "cli/byte_stream.cpp",
+        "    if (size > limit) throw_too_long",
+        "    if (size > 1000 * limit) throw_too_long",
+        "*Byte*:*Csv*",
+        "lines of any length",
+    ),
+    _unit(
+        "cli/byte_stream.cpp",
+        "peek(limit + 1).size() > limit)",
+        "peek(limit + 1).size() > limit + 1)",
+        "*Byte*:*Inputs*",
+        "a pipe of too many bytes",
+    ),
+    _unit("cli/image_png.cpp", "!= big_endian(rest.substr(8 + length)))", "== 0)", "Images.*", "damaged chunks"),
+    _unit(
+        "cli/image_png.cpp",
+        "|| big_endian(stream.substr(stream.size() - 4)) != adler32(rows))",
+        ")",
+        "Images.*",
+        "rows that do not match their checksum",
+    ),
+    _unit(
+        "cli/image_png.cpp",
+        "static_cast<std::size_t>(got) != expected",
+        "static_cast<std::size_t>(got) > expected",
+        "Images.*",
+        "fewer rows than the header says",
+    ),
+    _unit(
+        "cli/image_png.cpp",
+        "if (level >= count) rules.refuse",
+        "if (count == 0) rules.refuse",
+        "Images.*",
+        "an index beyond the palette",
+    ),
+    _unit("cli/image_png.cpp", "  if (depth != 8) rules.refuse", "  if (depth < 8) rules.refuse", "Images.*", "a PNG of 16 bits"),
+    _unit(
+        "cli/image_png.cpp",
+        "return channels < 3 ? pixel[0] : grey_of",
+        "return channels < 4 ? pixel[0] : grey_of",
+        "Images.*",
+        "red for grey",
+    ),
+    _unit(
+        "cli/npy_input.cpp",
+        "if (number != nullptr && *number != header.shape[i]) return false;",
+        "if (number != nullptr && *number < header.shape[i]) return false;",
+        "*Inputs*",
+        "a smaller sample",
+    ),
+    _unit(
+        "cli/npy_input.cpp",
+        "if (header.dtype != spec.dtype ||",
+        "if (size_of(header.dtype) != size_of(spec.dtype) ||",
+        "*Inputs*",
+        "int32 for float32",
+    ),
+    _unit(
+        "cli/npy_input.cpp",
+        "  if (!left || *left == expected) return;",
+        "  if (!left || *left >= expected) return;",
+        "*Inputs*",
+        "bytes after the data are found after the run",
+    ),
+    _unit(
+        "cli/npz_input.cpp",
+        "if (std::ranges::find(expected, name) == expected.end())",
+        "if (name.empty())",
+        "*Inputs*",
+        "an array that is no input",
+    ),
+    _unit(
+        "cli/input.cpp",
+        "tensor.shape().front() != samples) {",
+        "tensor.shape().front() > samples) {",
+        "*Inputs*",
+        "inputs of different lengths",
+    ),
+    _unit("archive/crc32.cpp", "  return ~crc;", "  return crc;", "*Crc32*", "another checksum"),
+    _unit(
+        "archive/stored_zip.cpp",
+        "if (contents.contains(entry.name))",
+        "if (contents.contains(entry.name) && at == 0)",
+        "StoredZip.*",
+        "one name twice",
+    ),
+    _unit(
+        "archive/stored_zip.cpp",
+        "    if (entry.offset != at)",
+        "    if (entry.offset < at)",
+        "StoredZip.*",
+        "bytes between entries",
+    ),
+    _unit(
+        "archive/stored_zip.cpp",
+        "  if (at != body.size())",
+        "  if (at > body.size())",
+        "StoredZip.*",
+        "bytes in front of the directory",
+    ),
+    _unit(
+        "archive/stored_zip.cpp",
+        "if (rules.check_crc && !is_deflated && crc32(content) != entry.crc)",
+        "if (rules.check_crc && is_deflated && crc32(content) != entry.crc)",
+        "StoredZip.*",
+        "damaged bytes",
+    ),
+    _unit(
+        "archive/stored_zip.cpp",
+        "u16(header, 8) == entry.method &&",
+        "u16(header, 8) <= 8 &&",
+        "StoredZip.*",
+        "two headers that differ in the method",
+    ),
+    _unit(
+        "archive/stored_zip.cpp",
+        "if (start > stop || size != stop - start)",
+        "if (start > stop || size > stop - start)",
+        "StoredZip.*",
+        "bytes behind the directory",
+    ),
+    _unit(
+        "archive/stored_zip.cpp",
+        "if ((flags & encrypted) != 0) refuse_entry",
+        "if ((flags & encrypted) != 0 && method != 0) refuse_entry",
+        "StoredZip.*",
+        "an encrypted entry",
+    ),
+    Mutant(
+        "cpp/engines/onnx_door.cpp",
+        "return field.number == 13 || (field.number == 14 &&",
+        "return (field.number == 14 &&",
+        _HOSTILE_ONNX,
+        "tensors that name a file",
+        target="ferry-door",
+    ),
+    Mutant(
+        "cpp/engines/onnx_door.cpp",
+        "return kind != Kind::function && (domain.empty()",
+        "return (domain.empty()",
+        _HOSTILE_ONNX,
+        "a function that takes the name of an operator",
+        target="ferry-door",
+    ),
+    Mutant(
+        "cpp/engines/onnx_door.cpp",
+        'bytes.substr(4, 4) == "ORTM"',
+        'bytes.substr(0, 4) == "ORTM"',
+        _HOSTILE_ONNX,
+        "ONNX Runtime's own format",
+        target="ferry-door",
+    ),
+    Mutant(
+        "cpp/engines/onnx_door.cpp",
+        "if (depth > max_depth) stop",
+        "if (depth > 1000 * max_depth) stop",
+        _HOSTILE_ONNX,
+        "nesting that exhausts the stack",
+        target="ferry-door",
+    ),
+    Mutant(
+        "cpp/engines/onnx_door.cpp",
+        "if (known == known_fields.end() || !fits(known->kind, field.wire))",
+        "if (known == known_fields.end())",
+        _HOSTILE_ONNX,
+        "a message in the place of a number",
+        target="ferry-door",
+    ),
+    Mutant(
+        "cpp/engines/onnx_door.cpp",
+        "size > message.size() - at ||",
+        "at > message.size() ||",
+        _HOSTILE_ONNX,
+        "a field longer than its message",
+        target="ferry-door",
+    ),
+    Mutant(
+        "cpp/engines/pte_door.cpp",
+        "require_rule(index >= 0 && static_cast<std::uint64_t>(index) < count,",
+        "require_rule(index >= 0 && static_cast<std::uint64_t>(index) <= count,",
+        "tests/hostile/test_pte_door.py",
+        "an index beyond the list",
+        target="ferry-door",
+    ),
+    Mutant(
+        "cpp/engines/pte_door.cpp",
+        "constant_bytes(table, constant, place.present) >= needed",
+        "constant_bytes(table, constant, place.present) >= 0",
+        "tests/hostile/test_pte_door.py",
+        "a constant that leaves its data",
+        target="ferry-door",
+    ),
+)

@@ -1,0 +1,163 @@
+"""`make mutants`: every mutant of the table against its tests, in a copy of the tree; prints a table and writes it down.
+
+    python tests/mutants/run.py                    all of them, then tests/RESULTS-mutants.md
+    python tests/mutants/run.py bounds/ npy.cpp    those whose file has one of these words in its path
+
+    python tests/mutants/run.py --rest [WORD ...]  of these, those that have no note yet or survived
+
+What each mutant did is noted in build-mutants/; RESULTS-mutants.md is written when every mutant of the table has a note, so that
+a long run can be made in parts. A run of all begins anew.
+
+Exit code 1 where less than 95 % are caught, or one survives that the table does not explain.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from mutants import narrow, tree
+from mutants.mutant import Mutant
+from mutants.table import MUTANTS
+
+LEAST_CAUGHT = 0.95
+RESULTS = tree.ROOT / "tests" / "RESULTS-mutants.md"
+NOTES = tree.ROOT / "build-mutants" / "notes.jsonl"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one mutant."""
+
+    mutant: Mutant
+    answer: narrow.Answer
+    seconds: float
+
+    @property
+    def word(self) -> str:
+        """What the table shows."""
+        if self.answer.problem:
+            return "BROKEN"
+        return "caught" if self.answer.is_red else "survived"
+
+    @property
+    def is_good(self) -> bool:
+        """Caught, or explained by the table."""
+        return self.word == "caught" or (self.word == "survived" and bool(self.mutant.survives))
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the mutants that `words` select; returns the exit code."""
+    wanted = [word for word in words if word != "--rest"]
+    chosen = [mutant for mutant in MUTANTS if not wanted or any(word in mutant.file for word in wanted)]
+    if "--rest" in words:
+        caught = {result.mutant for result in _noted() if result.word == "caught"}
+        chosen = [mutant for mutant in chosen if mutant not in caught]
+    tree.refresh()
+    narrow.load_libraries()
+    if any(mutant.target or "tests/hostile" in mutant.tests for mutant in chosen):  # these tests run both languages
+        tree.configure()
+        if problem := tree.build(*tree.TARGETS):
+            print(problem, file=sys.stderr)
+            return 1
+    for problem in _baseline(chosen):
+        print(f"error: without any mutant: {problem}", file=sys.stderr)
+        return 1
+    if not words:
+        NOTES.unlink(missing_ok=True)
+    results = [_run(mutant) for mutant in chosen]
+    _report(results)
+    noted = _noted()
+    if len(noted) == len(MUTANTS):
+        RESULTS.write_text(_markdown(noted), encoding="utf-8")
+    caught = sum(result.word == "caught" for result in results)
+    return 0 if caught >= LEAST_CAUGHT * len(results) and all(result.is_good for result in results) else 1
+
+
+def _baseline(chosen: Sequence[Mutant]) -> list[str]:
+    """What is red in the tree as it is: there a red test says nothing about a mutant."""
+    answers = []
+    selections = sorted({part for mutant in chosen if mutant.runs_pytest for part in mutant.tests.split()})
+    if selections:
+        answers.append(narrow.run_pytest(selections))
+    for target in sorted({mutant.target for mutant in chosen if not mutant.runs_pytest}):
+        filters = sorted({mutant.tests for mutant in chosen if mutant.target == target and not mutant.runs_pytest})
+        answers.append(narrow.run_gtest(target, ":".join(filters)))
+    return [answer.problem or answer.by for answer in answers if answer.problem or answer.is_red]
+
+
+def _run(mutant: Mutant) -> Result:
+    start = time.monotonic()
+    with tree.changed(mutant):
+        problem = tree.build(mutant.target) if mutant.target else ""
+        answer = narrow.Answer(False, problem=problem) if problem else narrow.run_tests(mutant)
+    result = Result(mutant, answer, time.monotonic() - start)
+    print(f"{result.word:8} {result.seconds:5.1f} s  {mutant.file}: {mutant.old}  ->  {mutant.new}  [{answer.by}]", flush=True)
+    if answer.problem:
+        print(answer.problem[-1500:], flush=True)
+    with NOTES.open("a", encoding="utf-8") as notes:
+        notes.write(json.dumps([repr(mutant), dataclasses.astuple(answer), result.seconds]) + "\n")
+    return result
+
+
+def _noted() -> list[Result]:
+    """The last result of each row of the table that has one, in the table's order."""
+    known = {repr(mutant): mutant for mutant in MUTANTS}
+    found: dict[str, Result] = {}
+    lines = NOTES.read_text(encoding="utf-8").splitlines() if NOTES.exists() else []
+    for row, answer, seconds in map(json.loads, lines):
+        if row in known:
+            found[row] = Result(known[row], narrow.Answer(*answer), seconds)
+    return [found[row] for row in known if row in found]
+
+
+def _report(results: Sequence[Result]) -> None:
+    rooms = sorted({result.mutant.room for result in results})
+    for room in rooms:
+        of_room = [result for result in results if result.mutant.room == room]
+        print(f"{room:40} {sum(result.word == 'caught' for result in of_room):3} of {len(of_room):3}")
+    for result in results:
+        if result.word != "caught":
+            print(f"{result.word}: {result.mutant.file}: {result.mutant.old}: {result.mutant.survives or 'not explained'}")
+    print(f"{sum(result.word == 'caught' for result in results)} of {len(results)} caught")
+
+
+def _markdown(results: Sequence[Result]) -> str:
+    caught = [result for result in results if result.word == "caught"]
+    lines = [
+        "# One-line changes that the tests must catch",
+        "",
+        "`make mutants` writes this file; the rows come from `tests/mutants/`. Each change is made in a copy of the tree,",
+        "then the tests named in its row run. *Caught by* is the first test that failed.",
+        "",
+        f"**{len(caught)} of {len(results)} caught ({100 * len(caught) / len(results):.1f} %).**",
+    ]
+    for room in sorted({result.mutant.room for result in results}):
+        lines += ["", f"## {room}", "", "| file | change | why it is wrong | caught by |", "|---|---|---|---|"]
+        lines += [_row(result) for result in results if result.mutant.room == room]
+    survivors = [result for result in results if result.word != "caught"]
+    lines += ["", "## Survivors", ""]
+    lines += [f"- `{r.mutant.file}`: {_code(r.mutant.old)}: {r.mutant.survives or r.word}" for r in survivors] or ["None."]
+    return "\n".join(lines) + "\n"
+
+
+def _row(result: Result) -> str:
+    mutant = result.mutant
+    by = f"`{result.answer.by}`" if result.word == "caught" else f"**{result.word}**"
+    return f"| {Path(mutant.file).name} | {_code(mutant.old)} → {_code(mutant.new)} | {mutant.why} | {by} |"
+
+
+def _code(text: str) -> str:
+    quote = "``" if "`" in text else "`"
+    return f"{quote}{text.strip()}{quote}".replace("|", "\\|") if text.strip() else "nothing"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
