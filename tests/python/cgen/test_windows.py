@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torchferry.models.preprocess import UnitScale
 
 from builders.contracts import spec
 from builders.generated_c import COMPILERS, Array, Subject, load, quantized, same_bits, subject_of
@@ -16,6 +15,7 @@ from builders.networks import normal
 from torchferry.cgen import reference
 from torchferry.cgen.ir import Map
 from torchferry.cgen.ops.conv2d import Conv2d
+from torchferry.preprocess import UnitScale
 
 FLAGS = [("-O0",), ("-O2",), ("-O3",), ("-O3", "-march=native"), ("-O2", "-U__SSE2__")]
 LAYERS: dict[str, tuple[nn.Module, tuple[int, int, int]]] = {
