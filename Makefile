@@ -21,9 +21,9 @@ CPP_PACKAGES  := nlohmann-json3-dev libcli11-dev libgtest-dev libbenchmark-dev l
 packages_of    = $$(grep -v '^\#' $(1))
 
 .NOTPARALLEL:
-.PHONY: help setup setup-edge configure programs build demo test test-tools test-python test-cpp test-quick test-slow test-fresh matrix lint format exported bench clean
+.PHONY: help setup setup-edge configure programs build demo test test-tools test-python test-cpp test-quick test-slow test-fresh mutants matrix lint format exported bench clean
 help:
-	@echo "make demo | test | test-slow | setup-edge | matrix | lint | format | exported | bench | clean"
+	@echo "make demo | test | test-slow | mutants | setup-edge | matrix | lint | format | exported | bench | clean"
 
 setup:
 	@.ci/python-environment
@@ -63,6 +63,10 @@ test-slow: build test-fresh
 # A minimal Debian in a folder: set-up, demo and quick tests as root and as a user without sudo, in odd folders, moved, interrupted.
 test-fresh:
 	@tests/fresh/run
+
+# One-line changes of the product, each against the tests that must notice it, in a copy of the tree: some 20 minutes.
+mutants: setup
+	@$(BIN)/python tests/mutants/run.py
 
 # Demo, parity and conformance with each torch, Python, CMake and compiler of tests/fresh/matrix.txt.
 matrix:
