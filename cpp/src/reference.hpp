@@ -29,7 +29,8 @@ namespace ferry {
   return std::nullopt;
 }
 
-// One of the two, as the reference says.
+// One of the two, as the reference says; both outlive the call.
+// NOLINTBEGIN(bugprone-return-const-ref-from-parameter)
 template <typename T>
 [[nodiscard]] constexpr const T& choose(Reference reference, const T& float32, const T& float64) noexcept {
   switch (reference) {
@@ -40,5 +41,6 @@ template <typename T>
   }
   return float64;
 }
+// NOLINTEND(bugprone-return-const-ref-from-parameter)
 
 }  // namespace ferry

@@ -288,8 +288,9 @@ struct SessionOptions {
   std::string device = "cpu";  // "cpu" or "cuda:N"
   int threads = 1;             // inside one call
   bool allow_native = false;   // run an engine that executes machine code from the bundle: it has all rights of this process
-  std::vector<std::string> allow_ops = {};  // operators, as "aten::as_strided", that TorchScript may use although they may do
-                                            // more than compute; any other such operator is Error(format)
+  // Operators, as "aten::as_strided", that TorchScript may use although they may do more than compute; any other such operator is
+  // Error(format). Without the initializer GCC warns wherever only the first members are named.
+  std::vector<std::string> allow_ops = {};  // NOLINT(readability-redundant-member-init)
 };
 
 // One bundle on one engine and device, warmed up with its golden cases. `run` may be called from many threads at once. One that
