@@ -31,7 +31,7 @@ from c_contenders import FLAGS, Subject, Turn, arithmetic_limit, c_turn, emx, me
 from torchferry.course.data import load_dataset
 from torchferry.course.train.recipes import find_recipe
 from torchferry.engines.numerics import torch_numerics
-from torchferry.export.exporter import GoldenInputs, export_bundle
+from torchferry.exporter.exporter import GoldenInputs, export_bundle
 
 ROUNDS, BATCH = 15, 1024
 READING, ADDING = "reading the tables once", "multiplying and adding as often"  # what no program can be faster than here

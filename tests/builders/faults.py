@@ -15,7 +15,7 @@ import torchferry
 from builders.bundles import reseal
 from torchferry.bundle.golden import read_case
 from torchferry.bundle.reader import open_bundle
-from torchferry.export.exporter import write_artifact
+from torchferry.exporter.exporter import write_artifact
 from torchferry.formats import registry
 from torchferry.intake.source import ExportSource
 from torchferry.preprocess import Standardize

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from torchferry.export.exporter import GoldenInputs
+from torchferry.exporter.exporter import GoldenInputs
 
 
 class Doubling(nn.Module):

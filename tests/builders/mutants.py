@@ -11,7 +11,7 @@ from torchferry.bundle.golden import read_case
 from torchferry.bundle.manifest import Artifact
 from torchferry.bundle.reader import open_bundle
 from torchferry.errors import ExitCode, FerryError
-from torchferry.export.exporter import write_artifact
+from torchferry.exporter.exporter import write_artifact
 from torchferry.formats import registry
 from torchferry.intake.source import ExportSource, Quantization
 

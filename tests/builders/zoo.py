@@ -16,7 +16,7 @@ from builders.models import Classifier, Mixed, Scorer
 from torchferry.bundle.contract import Array, Classes, Contract, SymbolRange
 from torchferry.bundle.reader import open_bundle
 from torchferry.errors import ExitCode, FerryError
-from torchferry.export.exporter import GoldenInputs, export_bundle
+from torchferry.exporter.exporter import GoldenInputs, export_bundle
 from torchferry.formats import registry
 from torchferry.intake.source import Quantization
 

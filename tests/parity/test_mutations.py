@@ -24,7 +24,7 @@ from builders.sides import Verify, runnable_engines
 from builders.trained import FORMATS, Trained
 from builders.zoo import Zoo
 from torchferry.bundle.contract import Classes
-from torchferry.export.exporter import GoldenInputs, export_bundle
+from torchferry.exporter.exporter import GoldenInputs, export_bundle
 
 
 def every(codes: dict[str, int]) -> set[int]:

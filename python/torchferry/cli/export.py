@@ -167,8 +167,8 @@ def export_factory(
 ) -> Bundle:
     """Export what a factory builds. Raises what torchferry.export raises."""
     from torchferry.bundle.writer import check_target
-    from torchferry.export.api import bundle_name
-    from torchferry.export.api import export as export_module
+    from torchferry.exporter.api import bundle_name
+    from torchferry.exporter.api import export as export_module
     from torchferry.intake.factory import build, load_module, read_goldens
     from torchferry.intake.specs import parse_input
 

@@ -11,8 +11,7 @@ import typer
 from torchferry.bundle.reader import Bundle, open_bundle
 from torchferry.cli.options import AllowNative, AllowOp, BundleFolder, Calls, Device, Engine, FerryRun, Json, Threads, show
 from torchferry.compare.status import Status, is_failure
-from torchferry.errors import ExitCode, FerryError
-from torchferry.limits import MAX_VERIFY_CALLS
+from torchferry.errors import ExitCode
 from torchferry.proof.matrix import statuses
 from torchferry.proof.replay import to_json
 from torchferry.proof.run_matrix import run_matrix
@@ -43,15 +42,9 @@ def verify(
         runs = run_matrix(opened, engine, ferry_run, allow_native=allow_native, allow_ops=allow_ops)
         show(as_json, partial(matrix_json, opened, runs), partial(matrix_lines, opened, runs))
         return _exit_code(opened, statuses(opened, runs))
-    _check_calls(calls)
     results = verify_engines(opened, Where(device, threads, allow_native, allow_ops), engine=engine, calls=calls)
     show(as_json, partial(to_json, opened, results), partial(verdict_lines, opened, results))
     return _exit_code(opened, [result.status for result in results])
-
-
-def _check_calls(calls: int) -> None:
-    if not 1 <= calls <= MAX_VERIFY_CALLS:
-        raise FerryError(ExitCode.USAGE, f"--calls: got {calls}, expected 1 to {MAX_VERIFY_CALLS}")
 
 
 def _exit_code(bundle: Bundle, found: Sequence[Status]) -> int:

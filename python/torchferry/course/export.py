@@ -8,7 +8,7 @@ from pathlib import Path
 from torchferry.bundle.manifest import Training
 from torchferry.bundle.reader import Bundle
 from torchferry.course.train.run import Run
-from torchferry.export.exporter import export_bundle
+from torchferry.exporter.exporter import export_bundle
 from torchferry.formats import registry
 from torchferry.intake.golden_cases import GoldenInputs
 from torchferry.intake.source import Quantization

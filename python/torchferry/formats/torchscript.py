@@ -1,6 +1,6 @@
 """Format `torchscript`, deprecated by PyTorch since 2.11: torch.jit.script, which keeps control flow; where it fails, torch.jit.trace.
 
-A trace follows one run: it is refused where it would freeze a decision, and export/acceptance.py holds it to eager on every golden and at
+A trace follows one run: it is refused where it would freeze a decision, and exporter/acceptance.py holds it to eager on every golden and at
 other sizes.
 """
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 from torchferry.bundle.contract import Array
 from torchferry.bundle.golden import read_case
 from torchferry.bundle.reader import Bundle
+from torchferry.compare.bundle_diff import require_one_contract
 from torchferry.compare.engine_diff import OutputDiff, Outputs, Pair, diff_engines
 from torchferry.engines.base import Session
+from torchferry.errors import ExitCode, FerryError
 from torchferry.proof.where import Where
 from torchferry.samples.source import open_samples
 
@@ -27,6 +29,35 @@ class EnginesDiff:
     def is_same(self) -> bool:
         """Is every output within its tolerance?"""
         return all(output.passed for output in self.outputs)
+
+
+def diff(
+    bundle: Bundle,
+    first: Session,
+    second: Session,
+    *,
+    inputs: Iterable[Mapping[str, Array]] | None = None,
+    other: Bundle | None = None,
+) -> EnginesDiff:
+    """Run two sessions on the same inputs and say, per output, by how much the second differs from the first.
+
+    inputs: batches, each an array per input by name, shaped as the contract says; default: the goldens of `bundle`.
+    other: the bundle of `second` where it is not `bundle`.
+
+    Raises FerryError: USAGE for sessions on two devices, BAD_INPUT for inputs outside the contract, none at all, or bundles of two
+    contracts, FORMAT for a bundle without a tolerance for an engine.
+    """
+    if first.device != second.device:
+        raise FerryError(
+            ExitCode.USAGE,
+            f"diff: got sessions on {first.device} and {second.device}, expected both on one device; open one again",
+        )
+    if other is not None:
+        require_one_contract(bundle, other)
+    pair = Pair(first.engine, second.engine, device=first.device)
+    described = f"{bundle.manifest.golden.source} goldens" if inputs is None else "the given inputs"
+    batches = run_both(first, second, golden_inputs(bundle) if inputs is None else inputs)
+    return EnginesDiff(pair, described, tuple(diff_engines(bundle, pair, batches, other=other)))
 
 
 def diff_two_engines(
@@ -57,7 +88,7 @@ def golden_inputs(bundle: Bundle) -> Iterator[dict[str, Array]]:
         yield dict(read_case(bundle, case).inputs)
 
 
-def run_both(first: Session, second: Session, inputs: Iterator[dict[str, Array]]) -> Iterator[tuple[Outputs, Outputs]]:
+def run_both(first: Session, second: Session, inputs: Iterable[Mapping[str, Array]]) -> Iterator[tuple[Outputs, Outputs]]:
     """Yield the outputs [N, ...] of both sessions for each batch."""
     for batch in inputs:
         yield first.run(batch), second.run(batch)

@@ -41,6 +41,11 @@ class EngineVerdict:
     numerics: str
     verdicts: tuple[Verdict, ...]
 
+    @property
+    def passed(self) -> bool:
+        """Did the engine run, and was every output within its tolerance?"""
+        return self.status == "passed"
+
 
 def replay(bundle: Bundle, session: Runnable, *, engine: str, device: str, calls: int = 1) -> EngineVerdict:
     """Run every golden case, all of them `calls` times, then compare each output.

@@ -6,16 +6,36 @@ from collections.abc import Sequence
 
 from torchferry.bundle.reader import Bundle
 from torchferry.compare.status import Status, did_run
+from torchferry.engines.base import Session
 from torchferry.errors import ExitCode, FerryError
+from torchferry.limits import MAX_VERIFY_CALLS
 from torchferry.proof.replay import EngineVerdict, contract_broken, replay, unavailable
 from torchferry.proof.where import Where
+
+
+def verify(bundle: Bundle, session: Session, *, calls: int = 1) -> EngineVerdict:
+    """Replay every golden case of `bundle` in `session`, all of them `calls` times, then compare each output with its golden.
+
+    The result has one Verdict per call, case and output; its `status` is "passed" only if every element of all of them is within
+    its tolerance. Raises FerryError: USAGE for `calls` outside 1 to 100, FORMAT where a tolerance is missing or so large that it
+    proves nothing, and what `session.run` raises.
+    """
+    require_calls(calls)
+    return replay(bundle, session, engine=session.engine, device=session.device, calls=calls)
+
+
+def require_calls(calls: int) -> None:
+    """Refuse a number of calls whose outputs could not all be kept until they are compared. Raises FerryError(USAGE)."""
+    if not 1 <= calls <= MAX_VERIFY_CALLS:
+        raise FerryError(ExitCode.USAGE, f"--calls: got {calls}, expected 1 to {MAX_VERIFY_CALLS}")
 
 
 def verify_engines(bundle: Bundle, where: Where, *, engine: str | None = None, calls: int = 1) -> list[EngineVerdict]:
     """Replay the goldens `calls` times on one engine, or on every engine of the bundle that can run here.
 
-    Raises FerryError: UNAVAILABLE where the chosen engine cannot run here, FORMAT or INTEGRITY for a broken bundle.
+    Raises FerryError: USAGE for `calls` outside 1 to 100, UNAVAILABLE where the chosen engine cannot run here, FORMAT or INTEGRITY for a broken bundle.
     """
+    require_calls(calls)
     names = [artifact.engine for artifact in bundle.manifest.artifacts] if engine is None else [engine]
     return [_verify(bundle, name, where, calls, must_run=engine is not None) for name in names]
 

@@ -16,7 +16,7 @@ from builders.networks import dense, fork, image_net
 from torchferry.cgen import generate
 from torchferry.compare.tolerance import Bound
 from torchferry.errors import FerryError
-from torchferry.export.exporter import GoldenInputs, export_bundle
+from torchferry.exporter.exporter import GoldenInputs, export_bundle
 from torchferry.intake.source import ExportSource
 
 NUMBERS = "A float input may be NaN or infinite"

@@ -11,7 +11,7 @@ import torch
 
 from torchferry.course.train import RECIPES, load_run, train_recipe
 from torchferry.errors import ExitCode, FerryError
-from torchferry.export.exporter import GoldenInputs, export_bundle
+from torchferry.exporter.exporter import GoldenInputs, export_bundle
 
 ON_MNIST = [name for name, recipe in RECIPES.items() if recipe.dataset == "mnist"]
 

@@ -17,7 +17,7 @@ from torchferry.bundle.golden import read_case
 from torchferry.bundle.reader import Bundle, open_bundle
 from torchferry.engines import Session
 from torchferry.errors import ExitCode, FerryError
-from torchferry.export.exporter import GoldenInputs, export_bundle
+from torchferry.exporter.exporter import GoldenInputs, export_bundle
 from torchferry.formats import torchscript
 from torchferry.intake.source import ExportSource, Written
 

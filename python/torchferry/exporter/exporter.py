@@ -20,7 +20,7 @@ from torchferry.compare.tolerance import Bound, tolerances
 from torchferry.engines.numerics import torch_numerics
 from torchferry.engines.torchscript_operators import checked_permissions
 from torchferry.errors import ExitCode, FerryError
-from torchferry.export.acceptance import check_written, with_bits_that_hold
+from torchferry.exporter.acceptance import check_written, with_bits_that_hold
 from torchferry.formats import registry
 from torchferry.formats.registry import Format
 from torchferry.intake.golden_cases import GoldenInputs, golden_cases

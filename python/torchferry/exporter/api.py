@@ -17,7 +17,7 @@ from torchferry.bundle.contract import Array, Classes, Contract, SymbolRange, Te
 from torchferry.bundle.reader import Bundle
 from torchferry.bundle.writer import check_target
 from torchferry.errors import ExitCode, FerryError
-from torchferry.export.exporter import GoldenInputs, export_bundle, print_note
+from torchferry.exporter.exporter import GoldenInputs, export_bundle, print_note
 from torchferry.formats import registry
 from torchferry.intake.devices import check_devices
 from torchferry.intake.framing import Preprocess, framed
