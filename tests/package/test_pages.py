@@ -186,7 +186,7 @@ def test_a_file_whose_walk_is_out_of_date_is_found() -> None:
     assert changed("a = (1, 2)\n", "-a = (1, ...\n+a = (0, 1, ...\n") == "a = (0, 1, 2)\n"
 
 
-def tests_in(path: Path) -> set[str]:
+def names_of_tests(path: Path) -> set[str]:
     if path.suffix == ".cpp":
         return {match[1] for match in re.finditer(r"^TEST\w*\(\w+, (\w+)\)", path.read_text(), re.MULTILINE)}
     return {node.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)}
@@ -198,7 +198,7 @@ NAMED_TEST = re.compile(r"`(tests/[\w./]+)::(\w+)`")
 def test_every_test_that_security_names_exists() -> None:
     named = NAMED_TEST.findall(text_of("SECURITY.md"))
     assert len(named) >= 50
-    assert [f"{path}::{name}" for path, name in named if name not in tests_in(ROOT / path)] == []
+    assert [f"{path}::{name}" for path, name in named if name not in names_of_tests(ROOT / path)] == []
 
 
 def test_every_claim_of_what_is_checked_names_a_test() -> None:
