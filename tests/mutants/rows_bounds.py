@@ -251,7 +251,7 @@ ROWS = (
         f"{_BOUNDS}/rounding.py",
         "UNIT = 2.0**-24",
         "UNIT = 2.0**-25",
-        "tests/python/bounds/test_rounding.py " + _ERROR_BOUND,
+        _ERROR_BOUND + " " + _CERTIFIED,
         "half of the unit roundoff",
     ),
     Mutant(

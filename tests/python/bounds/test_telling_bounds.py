@@ -26,7 +26,7 @@ def test_a_deep_chain_is_held_to_an_estimate_that_a_wrong_model_breaks(tmp_path:
     row = bundle.manifest.tolerance(engine="eager", device="cpu", output="y", numerics="")
     case = read_case(bundle, bundle.manifest.golden.cases[0])
     assert row is not None
-    assert row.reason.startswith(f"estimated at {row.bound:.3g}, since the certified ")
+    assert row.reason.startswith(f"at most {row.bound!r}: estimated at {row.bound:.3g}, since the certified ")
     assert "would pass any model" in row.reason
     assert np.abs(case.float32["y"] - case.float64["y"]).max() <= row.bound < largest_bound([case], "y") / 100
 
@@ -37,4 +37,4 @@ def test_a_shallow_chain_keeps_its_certificate(tmp_path: Path) -> None:
     )
     row = bundle.manifest.tolerance(engine="eager", device="cpu", output="y", numerics="")
     assert row is not None
-    assert row.reason.startswith("certified")
+    assert row.reason.startswith(f"at most {row.bound!r}: certified")
