@@ -86,7 +86,7 @@ def _baseline(chosen: Sequence[Mutant]) -> list[str]:
     answers = []
     selections = sorted({part for mutant in chosen if mutant.runs_pytest for part in mutant.tests.split()})
     if selections:
-        answers.append(narrow.run_pytest(selections))
+        answers.append(narrow.run_pytest(selections, limit_s=narrow.BASELINE_LIMIT_S))
     for target in sorted({mutant.target for mutant in chosen if not mutant.runs_pytest}):
         filters = sorted({mutant.tests for mutant in chosen if mutant.target == target and not mutant.runs_pytest})
         answers.append(narrow.run_gtest(target, ":".join(filters)))
