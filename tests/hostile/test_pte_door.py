@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import struct
 import subprocess
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from builders.programs import BUILD
 from builders.zoo import Zoo
-from hostile.test_pte_mutants import mutant
+from hostile.test_pte_mutants import mutant, program_size
 from torchferry.engines import pte_schema
 from torchferry.engines.pte_door import check_program
 from torchferry.errors import FerryError
@@ -56,6 +57,35 @@ def test_both_languages_refuse_the_same_mutants_for_the_same_reason(program: byt
         assert in_python(data) == in_cpp(tmp_path / FILE), f"seed {seed}"
         reasons.add(re.sub(r"[0-9]+", "N", in_python(data)))
     assert len(reasons) > 15, reasons
+
+
+REASONS = {
+    "got a tensor that leaves its data",
+    "got a tensor that leaves its planned memory",
+    "got a memory plan of",
+    "expected an index inside the list",
+    "got a segment outside the file",
+    "got a header that leads outside the file",
+    "got a tensor of type",
+    "of kind",
+}
+
+
+def test_every_number_made_larger_gets_one_answer(program: bytes, tmp_path: Path) -> None:
+    """Random changes seldom meet a size or an index: here each number of 32 bits is one larger, then much larger."""
+    reasons = set()
+    for step in (1, 1 << 20):
+        for at in range(8, program_size(program) - 3, 4):
+            value = (struct.unpack_from("<I", program, at)[0] + step) % (1 << 32)
+            data = program[:at] + struct.pack("<I", value) + program[at + 4 :]
+            answer = in_python(data)
+            if not answer or answer in reasons:
+                continue
+            reasons.add(answer)
+            (tmp_path / FILE).write_bytes(data)
+            assert in_cpp(tmp_path / FILE) == answer, f"{step} more at {at}"
+    missing = [words for words in REASONS if not any(words in reason for reason in reasons)]
+    assert not missing, reasons
 
 
 @pytest.mark.parametrize("size", [0, 7, 11, 31, 64, 1000])

@@ -18,6 +18,7 @@ from mutants.mutant import Mutant
 from mutants.tree import COPY
 
 LIMIT_S = 240  # of one mutant: a test that never ends is a test that noticed
+BASELINE_LIMIT_S = 3600
 _GREEN, _RED, _NONE_FOUND = 0, 1, 5  # pytest's exit codes
 _FIRST_RED = re.compile(r"^(?:FAILED|ERROR) (\S+)|^\[  FAILED  \] (\S+)", re.MULTILINE)
 _BUILT = COPY / "build" / "tests"
@@ -71,13 +72,13 @@ def run_gtest(program: str, selection: str) -> Answer:
     return Answer(done.returncode != 0, _first_red(done.stdout))
 
 
-def run_pytest(selection: list[str]) -> Answer:
+def run_pytest(selection: list[str], *, limit_s: float = LIMIT_S) -> Answer:
     """Run pytest in a fork of this process, in which nothing of the product has been imported."""
     log = COPY.parent / "pytest.log"
     child = os.fork()
     if child == 0:
         _become_pytest(selection, log)
-    code = _wait(child)
+    code = _wait(child, limit_s)
     text = log.read_text(encoding="utf-8", errors="replace")
     if code is None:
         return Answer(True, "it never ended")
@@ -112,9 +113,9 @@ def _become_pytest(selection: list[str], log: Path) -> None:
         os._exit(code)
 
 
-def _wait(child: int) -> int | None:
+def _wait(child: int, limit_s: float) -> int | None:
     """The exit code, negative for a signal; None for a child that took too long and was stopped."""
-    end = time.monotonic() + LIMIT_S
+    end = time.monotonic() + limit_s
     while time.monotonic() < end:
         found, status = os.waitpid(child, os.WNOHANG)
         if found:

@@ -6,7 +6,7 @@ from mutants.mutant import Mutant
 
 _ENGINES = "python/torchferry/engines"
 _BASE = "tests/python/engines/test_base.py"
-_ONNX = "tests/hostile/test_onnx_door.py"
+_ONNX = "tests/python/engines/test_onnx_door.py"
 _PROGRAM = "tests/hostile/test_export_program_door.py"
 _PTE = "tests/hostile/test_pte_door.py"
 _TORCHSCRIPT = "tests/hostile/test_torchscript_door.py"

@@ -126,13 +126,6 @@ ROWS = (
         "tests/python/formats/test_formats.py tests/python/engines/test_torchscript_operators.py",
         "an archive that no session opens is exported",
     ),
-    Mutant(
-        f"{_FORMATS}/torchscript.py",
-        "    frozen = [place(item.filename, item.lineno) for item in warned] + _escapes(module, examples)",
-        "    frozen = [place(item.filename, item.lineno) for item in warned]",
-        "tests/python/export/test_exporter.py tests/parity/test_mutations.py",
-        "a decision that leaves the trace unseen",
-    ),
     Mutant(f"{_SAMPLES}/csv.py", "        if len(cells) != columns:", "        if len(cells) < columns:", _CSV, "cells too many"),
     Mutant(
         f"{_SAMPLES}/csv.py",

@@ -240,8 +240,7 @@ def kernel_calls(plan: Table) -> Iterator[tuple[str, str, list[tuple[str, Any]]]
 
 def _list(value: Table) -> list[int]:
     items = value["items"]
-    if items is None:
-        raise ValueError("got a list without its items")
+    _require(items is not None, "got a list without its items")
     return list(items)
 
 

@@ -145,6 +145,11 @@ TEST(Images, PngWithMoreOrFewerRowsIsRefused) {
     EXPECT_NE(failure(png(0, rows, adler32(rows))).text.find("data are not its rows"), std::string::npos) << rows.size();
 }
 
+TEST(Images, PngWithFewerRowsAndTheChecksumOfZerosBehindThemIsRefused) {
+  const std::string fewer = two_rows.substr(0, 6);
+  EXPECT_NE(failure(png(0, fewer, adler32(fewer + std::string(2, '\0')))).text.find("data are not its rows"), std::string::npos);
+}
+
 TEST(Images, PngWhosePaletteIsTooShortIsRefused) {
   const std::string rows("\0\0\1\2\0\0\0\3", 8);
   EXPECT_EQ(failure(png(3, rows, adler32(rows), "rgbrgbrgbrgb")).code, 0);

@@ -12,16 +12,15 @@ namespace {
 using ferry::engines::check_onnx_model;
 using ferry::engines::Refusal;
 
-// One field of a protobuf message with a length: all sizes here are below 128.
+std::string varint(std::size_t value) {
+  std::string bytes;
+  for (; value >= 128; value >>= 7U) bytes += static_cast<char>((value & 0x7FU) | 0x80U);
+  return bytes + static_cast<char>(value);
+}
+
+// One field of a protobuf message with a length.
 std::string part(unsigned number, const std::string& content) {
-  std::string tag;
-  const auto value = number << 3U | 2U;
-  if (value < 128) {
-    tag = {static_cast<char>(value)};
-  } else {
-    tag = {static_cast<char>((value & 0x7FU) | 0x80U), static_cast<char>(value >> 7U)};
-  }
-  return tag + static_cast<char>(content.size()) + content;
+  return varint(number << 3U | 2U) + varint(content.size()) + content;
 }
 
 std::string model(const std::string& graph) { return std::string("\x08\x0A", 2) + part(7, graph); }
@@ -86,6 +85,8 @@ TEST(OnnxDoor, RefusesEndlessNesting) {
   std::string graph;
   for (int level = 0; level < 9; ++level) graph = part(1, part(5, part(6, graph)));
   EXPECT_EQ(refusal_of(model(graph)), "");
+  for (int level = 0; level < 9; ++level) graph = part(1, part(5, part(6, graph)));
+  expect_refused(model(graph), "nested too deep");
 }
 
 }  // namespace

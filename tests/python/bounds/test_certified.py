@@ -120,6 +120,13 @@ def test_zeros_that_are_not_exact_are_no_zeros() -> None:
     assert rules.multiply(exact(np.zeros(1)), ten).error[0] == 0
 
 
+def test_errors_of_both_operands_add_up() -> None:
+    one = Bounded(np.ones(1), np.full(1, 0.5))
+    assert one.size[0] == 1.5
+    assert rules.add(one, one).error[0] >= 1
+    assert rules.multiply(one, one).error[0] >= 1.5**2 - 1
+
+
 def test_the_least_divisor_counts() -> None:
     one, two = Bounded(np.ones(1), np.full(1, 0.5)), Bounded(np.full(1, 2.0), np.full(1, 1.0))
     assert rules.divide(one, two).error[0] >= 1.5 / 1 - 0.5
