@@ -31,7 +31,7 @@ from c_contenders import FLAGS, Subject, Turn, arithmetic_limit, c_turn, emx, me
 from torchferry.course.data import load_dataset
 from torchferry.course.train.recipes import find_recipe
 from torchferry.engines.numerics import torch_numerics
-from torchferry.exporter.exporter import GoldenInputs, export_bundle
+from torchferry.exporter.exporter import BundleRequest, GoldenInputs, export_bundle
 
 ROUNDS, BATCH = 15, 1024
 READING, ADDING = "reading the tables once", "multiplying and adding as often"  # what no program can be faster than here
@@ -89,7 +89,9 @@ def subject(recipe_name: str, folder: Path, data_root: Path | None) -> Subject:
     module, contract = recipe.build(dataset).eval(), recipe.contract(dataset)
     inputs, bundle = dataset.test_inputs.numpy(), folder / recipe_name
     golden = GoldenInputs({contract.inputs[0].name: inputs[:64]}, "real", dataset.description)
-    export_bundle(module, name=recipe_name, contract=contract, golden=golden, formats=["torchscript", "onnx"], out=bundle)
+    export_bundle(
+        BundleRequest(module, name=recipe_name, contract=contract, golden=golden, formats=["torchscript", "onnx"], out=bundle)
+    )
     return Subject(recipe_name, module, contract, inputs, bundle)
 
 

@@ -16,7 +16,7 @@ from builders.models import Classifier, Mixed, Scorer
 from torchferry.bundle.contract import Array, Classes, Contract, SymbolRange
 from torchferry.bundle.reader import open_bundle
 from torchferry.errors import ExitCode, FerryError
-from torchferry.exporter.exporter import GoldenInputs, export_bundle
+from torchferry.exporter.exporter import BundleRequest, GoldenInputs, export_bundle
 from torchferry.formats import registry
 from torchferry.intake.source import Quantization
 
@@ -149,13 +149,15 @@ class Zoo:
         golden = GoldenInputs(species.inputs(ROWS), "synthetic", "the conformance suite")
         try:
             export_bundle(
-                species.build().eval(),
-                name=name,
-                contract=species.contract,
-                golden=golden,
-                formats=[form],
-                out=out,
-                quantization=Quantization(golden.arrays),
+                BundleRequest(
+                    species.build().eval(),
+                    name=name,
+                    contract=species.contract,
+                    golden=golden,
+                    formats=[form],
+                    out=out,
+                    quantization=Quantization(golden.arrays),
+                )
             )
         except FerryError as error:
             if error.code == ExitCode.UNAVAILABLE or (error.code == ExitCode.FORMAT and not species.is_common):

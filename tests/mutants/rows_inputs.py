@@ -81,14 +81,14 @@ ROWS = (
         f"{_INTAKE}/outputs.py",
         "        if names.count(name) > 1:",
         "        if names.count(name) > 2:",
-        "tests/python/export/test_api.py",
+        "tests/python/exporter/test_api.py",
         "two outputs of one name",
     ),
     Mutant(
         f"{_INTAKE}/outputs.py",
         "        if other != sizes[symbol]:",
         "        if other < 0:",
-        "tests/python/export/test_api.py " + _REFUSALS,
+        "tests/python/exporter/test_api.py " + _REFUSALS,
         "a batch that is frozen in the module",
     ),
     Mutant(

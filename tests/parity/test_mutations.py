@@ -24,7 +24,7 @@ from builders.sides import Verify, runnable_engines
 from builders.trained import FORMATS, Trained
 from builders.zoo import Zoo
 from torchferry.bundle.contract import Classes
-from torchferry.exporter.exporter import GoldenInputs, export_bundle
+from torchferry.exporter.exporter import BundleRequest, GoldenInputs, export_bundle
 
 
 def every(codes: dict[str, int]) -> set[int]:
@@ -78,12 +78,14 @@ def normalized(tmp_path_factory: pytest.TempPathFactory, trained: Trained) -> Pa
     image = spec("image", "uint8", ("N", 8, 8))
     outputs = (spec("logits", shape=("N", 10)), spec("probabilities", shape=("N", 10)), spec("label", "int64", ("N",)))
     export_bundle(
-        Normalized().eval(),
-        name="normalized",
-        contract=contract((image,), outputs, classes=Classes(output="label", names=dataset.class_names)),
-        golden=GoldenInputs({"image": dataset.test_inputs[:64].numpy()}, "real", dataset.description),
-        formats=FORMATS,
-        out=folder,
+        BundleRequest(
+            Normalized().eval(),
+            name="normalized",
+            contract=contract((image,), outputs, classes=Classes(output="label", names=dataset.class_names)),
+            golden=GoldenInputs({"image": dataset.test_inputs[:64].numpy()}, "real", dataset.description),
+            formats=FORMATS,
+            out=folder,
+        )
     )
     return folder
 

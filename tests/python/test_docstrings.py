@@ -16,7 +16,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "python" / "torchferry"
 # Rooms whose docstrings still have to be rewritten. Take a room out, and see what is missing.
-UNREAD = {"export", "cli", "bundle"}
+UNREAD = {"exporter", "cli", "bundle"}
 
 ARRAY = re.compile(r"\b(Array|NDArray|Tensor|Floats|Float64|Doubles|Integers|Bounded|Outputs)\b")
 SHAPE = re.compile(r"\[[^\]]*\]|\bshapes?\b|element by element|\bbroadcast\b|\bscalar\b", re.IGNORECASE)

@@ -75,7 +75,6 @@ MAY_IMPORT: dict[str, set[str]] = {
         "bundle",
         "compare",
         "samples",
-        "engines",
         "intake",
         "proof",
         "report",

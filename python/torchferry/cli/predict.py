@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator
 from itertools import chain
 from typing import Annotated
 
@@ -13,10 +12,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from torchferry.bundle.contract import Array
-from torchferry.bundle.reader import Bundle, open_bundle
+from torchferry.bundle.reader import open_bundle
 from torchferry.cli.options import AllowNative, AllowOp, BundleFolder, Device, OneEngine, Threads
-from torchferry.engines.base import Session
-from torchferry.errors import ExitCode, FerryError
+from torchferry.proof.where import Where
 from torchferry.samples.sink import open_sink
 from torchferry.samples.source import SampleSource, open_samples
 
@@ -44,34 +42,15 @@ def predict(
     """Run samples from files and write named outputs."""
     opened = open_bundle(bundle)
     contract = opened.contract
+    where = Where(device, threads, allow_native, tuple(allow_op or ()))
     with (
         open_samples(contract, input_, batch=batch) as source,
         open_sink(contract, output, format_name=format_, select=select, total=source.total) as sink,
     ):
         batches = _read_ahead(source)
-        session = open_session(
-            opened, engine, device=device, threads=threads, allow_native=allow_native, allow_ops=allow_op or []
-        )
+        session = where.open_first(opened) if engine is None else where.open(opened, engine)
         for inputs in _with_progress(batches):
             sink.write(session.run(inputs))
-
-
-def open_session(
-    bundle: Bundle, engine: str | None, *, device: str, threads: int, allow_native: bool, allow_ops: Sequence[str] = ()
-) -> Session:
-    """A session on `engine`, or on the bundle's first engine that can run here. Raises FerryError(UNAVAILABLE)."""
-    open_engine = partial(Session, bundle, device=device, threads=threads, allow_native=allow_native, allow_ops=allow_ops)
-    if engine is not None:
-        return open_engine(engine)
-    reasons = []
-    for artifact in bundle.manifest.artifacts:
-        try:
-            return open_engine(artifact.engine)
-        except FerryError as error:
-            if error.code != ExitCode.UNAVAILABLE:
-                raise
-            reasons.append(f"{artifact.engine}: {error}")
-    raise FerryError(ExitCode.UNAVAILABLE, f"{bundle.folder}: no engine of this bundle can run here: {'; '.join(reasons)}")
 
 
 def _read_ahead(source: SampleSource) -> SampleSource:

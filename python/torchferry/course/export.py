@@ -8,7 +8,7 @@ from pathlib import Path
 from torchferry.bundle.manifest import Training
 from torchferry.bundle.reader import Bundle
 from torchferry.course.train.run import Run
-from torchferry.exporter.exporter import export_bundle
+from torchferry.exporter.exporter import BundleRequest, export_bundle
 from torchferry.formats import registry
 from torchferry.intake.golden_cases import GoldenInputs
 from torchferry.intake.source import Quantization
@@ -32,18 +32,20 @@ def export_run(
         contract = contract.with_max_batch(max_batch)
     inputs = {contract.inputs[0].name: run.recipe.golden_inputs(run.dataset)[:max_batch].numpy()}
     return export_bundle(
-        run.module,
-        name=name,
-        contract=contract,
-        golden=GoldenInputs(inputs, "real", run.dataset.description),
-        formats=formats,
-        out=out,
-        training=Training.model_validate(run.training()),
-        force=force,
-        max_bytes=max_bytes,
-        quantization=_quantization(run, contract.inputs[0].name)
-        if any(row.quantizes for row in registry.chosen(formats))
-        else None,
+        BundleRequest(
+            run.module,
+            name=name,
+            contract=contract,
+            golden=GoldenInputs(inputs, "real", run.dataset.description),
+            formats=formats,
+            out=out,
+            training=Training.model_validate(run.training()),
+            force=force,
+            max_bytes=max_bytes,
+            quantization=_quantization(run, contract.inputs[0].name)
+            if any(row.quantizes for row in registry.chosen(formats))
+            else None,
+        )
     )
 
 

@@ -17,7 +17,7 @@ from torchferry.bundle.contract import Array, Classes, Contract, SymbolRange, Te
 from torchferry.bundle.reader import Bundle
 from torchferry.bundle.writer import check_target
 from torchferry.errors import ExitCode, FerryError
-from torchferry.exporter.exporter import GoldenInputs, export_bundle, print_note
+from torchferry.exporter.exporter import BundleRequest, GoldenInputs, export_bundle, print_note
 from torchferry.formats import registry
 from torchferry.intake.devices import check_devices
 from torchferry.intake.framing import Preprocess, framed
@@ -34,6 +34,26 @@ from torchferry.intake.synthetic import default_sizes, synthetic_inputs
 
 Golden = Mapping[str, Any] | np.ndarray[Any, Any] | torch.Tensor
 ClassNames = Sequence[str] | tuple[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class _Interface:
+    """What the module takes and gives, as the user said it."""
+
+    inputs: Mapping[str, InputSpec]
+    outputs: Sequence[str | TensorSpec] | None
+    symbols: Mapping[str, SymbolLimits | str]
+    classes: ClassNames | None
+    preprocess: Preprocess | None
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """The goldens that the user gave, or the seed of random ones."""
+
+    golden: Golden | None
+    description: str | None
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -66,78 +86,78 @@ def export(
 ) -> Bundle:
     """Export a module in eval mode, with float32 weights, to the bundle `out`, and prove every artifact against eager.
 
-    inputs: by name, in the order of `forward`: `"uint8[N,3,32,32]:0..255"` (`N` is the batch, other capital names are dims that may
-        change, a range is optional), a TensorSpec, or an example whose first dim becomes `N`.
-    outputs: names in the order in which `forward` returns them, or the keys of its dictionary; default: its own. A TensorSpec is
-        held to what the module gives.
-    golden: real inputs, by name (or one array): at least two samples; default: `seed`ed random ones inside the contract, and the
-        manifest says `synthetic`.
-    preprocess: a module put before `module`, exported with it; a dictionary by input name where there are several inputs.
-    classes: names that the output `label` indexes, or (output, names).
-    symbols: limits of dims that may change, `{"T": (1, 512)}`; default: N from 0, others from 1, without end.
-    max_bytes: largest size of the tables of format `c`; default: 64 MiB.
-    allow_ops: operators, as `aten::as_strided`, that TorchScript may use besides those that only compute; the manifest records
-        them, and whoever runs the bundle must allow them too.
+    inputs: by name in forward's order: "uint8[N,3,32,32]:0..255" (N: batch; capitals: free dims), a TensorSpec, or an example batch.
+    outputs: names in forward's order, or its dictionary's keys; default: its own. A TensorSpec is held to what the module gives.
+    golden: real inputs by name (or one array), two samples or more; default: `seed`ed random ones, "synthetic" in the manifest.
+    preprocess: a module put before it, exported with it; by input name where there are several. classes: (output, names) or names.
+    symbols: limits of free dims, {"T": (1, 512)}. max_bytes: of the tables of format c; default: 64 MiB. force: replace `out`.
+    allow_ops: operators TorchScript may use though they may do more than compute; the manifest records them.
 
-    Raises FerryError: USAGE for arguments that make no sense, BAD_INPUT for a module or goldens that are refused (train mode,
-    randomness, float64, a device in the code, outputs that alias inputs, sizes that are frozen, constant goldens), FORMAT where a
-    format cannot express the module, MISMATCH where an artifact disagrees with eager, IO.
+    Raises FerryError: USAGE (arguments), BAD_INPUT (a module or goldens that are refused), FORMAT (a format cannot express it), MISMATCH, IO.
     """
+    interface = _Interface(inputs, outputs, symbols or {}, classes, preprocess)
+    writing = _Writing(Path(out), name, to, force, max_bytes, allow_ops, note)
+    return _export(module, interface, _Samples(golden, description, seed), writing)
+
+
+@dataclass(frozen=True)
+class _Writing:
+    """Where and how the bundle is written; `to` is checked later: a text in place of a list is refused."""
+
+    out: Path
+    name: str | None
+    to: Sequence[str]
+    force: bool
+    max_bytes: int | None
+    allow_ops: Collection[str]
+    note: Callable[[str], None]
+
+
+def _export(module: nn.Module, interface: _Interface, samples: _Samples, writing: _Writing) -> Bundle:
     if not isinstance(module, nn.Module):
         raise FerryError(
             ExitCode.USAGE, f"module: got {type(module).__name__}, expected a torch.nn.Module; put the function into forward"
         )
-    target = Path(out)
-    check_target(target, force=force)
-    plan = _plan(module, inputs, outputs, golden, description, preprocess, classes, symbols or {}, to, seed, note)
+    check_target(writing.out, force=writing.force)
+    _check_formats(writing.to)
+    plan = _plan(module, interface, samples, writing.note)
     return export_bundle(
-        plan.module,
-        name=bundle_name(name or target.name),
-        contract=plan.contract,
-        golden=plan.golden,
-        formats=list(to),
-        out=target,
-        force=force,
-        max_bytes=max_bytes,
-        allow_ops=allow_ops,
-        note=note,
+        BundleRequest(
+            plan.module,
+            name=bundle_name(writing.name or writing.out.name),
+            contract=plan.contract,
+            golden=plan.golden,
+            formats=list(writing.to),
+            out=writing.out,
+            force=writing.force,
+            max_bytes=writing.max_bytes,
+            allow_ops=writing.allow_ops,
+            note=writing.note,
+        )
     )
 
 
-def _plan(
-    module: nn.Module,
-    inputs: Mapping[str, InputSpec],
-    outputs: Sequence[str | TensorSpec] | None,
-    golden: Golden | None,
-    description: str | None,
-    preprocess: Preprocess | None,
-    classes: ClassNames | None,
-    symbols: Mapping[str, SymbolLimits | str],
-    to: Sequence[str],
-    seed: int,
-    note: Callable[[str], None],
-) -> _Plan:
+def _plan(module: nn.Module, asked: _Interface, samples: _Samples, note: Callable[[str], None]) -> _Plan:
     """Find the contract, and refuse what would do harm later."""
-    _check_formats(to)
-    specs = parse_inputs(inputs)
-    limits = parse_symbols(symbols, specs)
-    whole = framed(module, list(inputs), preprocess, None)
+    specs = parse_inputs(asked.inputs)
+    limits = parse_symbols(asked.symbols, specs)
+    whole = framed(module, list(asked.inputs), asked.preprocess, None)
     require_eval(whole)
     require_plain_state(whole)
-    arrays = _golden_arrays(specs, limits, golden, seed)
+    arrays = _golden_arrays(specs, limits, samples.golden, samples.seed)
     if text := check_devices(whole, arrays):
         note(text)
     found = run_module(whole, arrays, what="the golden inputs")
-    wanted = None if outputs is None else [item if isinstance(item, str) else item.name for item in outputs]
+    wanted = None if asked.outputs is None else [item if isinstance(item, str) else item.name for item in asked.outputs]
     names = name_leaves(whole, found, wanted)
     if any(len(leaf.path) > 1 for leaf in found):
-        whole = framed(module, list(inputs), preprocess, [leaf.path for leaf in found])
+        whole = framed(module, list(asked.inputs), asked.preprocess, [leaf.path for leaf in found])
     require_telling_goldens(specs, arrays)
     require_sound_behaviour(whole, arrays, names)
-    given = _contract(specs, infer_outputs(whole, names, arrays, specs, limits), limits, classes)
-    for item in outputs or ():
+    given = _contract(specs, infer_outputs(whole, names, arrays, specs, limits), limits, asked.classes)
+    for item in asked.outputs or ():
         _require_promised(item, given)
-    return _Plan(whole, given, _golden_inputs(arrays, golden, description, seed))
+    return _Plan(whole, given, _golden_inputs(arrays, samples))
 
 
 def _check_formats(to: Sequence[str]) -> None:
@@ -175,10 +195,10 @@ def _array(value: Any) -> Array:
     return np.ascontiguousarray(value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else np.asarray(value))
 
 
-def _golden_inputs(arrays: Mapping[str, Array], golden: Golden | None, description: str | None, seed: int) -> GoldenInputs:
-    if golden is None:
-        return GoldenInputs(arrays, "synthetic", description or f"random inside the contract, seed {seed}")
-    return GoldenInputs(arrays, "real", description or "given to the export")
+def _golden_inputs(arrays: Mapping[str, Array], samples: _Samples) -> GoldenInputs:
+    if samples.golden is None:
+        return GoldenInputs(arrays, "synthetic", samples.description or f"random inside the contract, seed {samples.seed}")
+    return GoldenInputs(arrays, "real", samples.description or "given to the export")
 
 
 def _contract(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ from torchferry.intake.source import Exporter, ExportSource, Quantization
 from torchferry.intake.synthetic import clipped
 from torchferry.version import VERSION
 
-__all__ = ["GoldenInputs", "Note", "export_bundle", "print_note"]
+__all__ = ["BundleRequest", "GoldenInputs", "Note", "export_bundle", "print_note"]
 
 Note = Callable[[str], None]
 
@@ -41,68 +42,87 @@ def print_note(text: str) -> None:
     print(f"note: {printable(text)}", file=sys.stderr)
 
 
-def export_bundle(
-    module: torch.nn.Module,
-    *,
-    name: str,
-    contract: Contract,
-    golden: GoldenInputs,
-    formats: Sequence[str],
-    out: Path,
-    training: Training | None = None,
-    force: bool = False,
-    max_bytes: int | None = None,
-    quantization: Quantization | None = None,
-    allow_ops: Collection[str] = (),
-    note: Note = print_note,
-) -> Bundle:
-    """Export `module` to `formats` (and `export`, which engine `eager` runs, where torch.export takes it) as the bundle `out`.
+@dataclass(frozen=True)
+class BundleRequest:
+    """What is to be exported, and to where.
+
+    `formats`: besides these, `export` (which engine `eager` runs) is written where torch.export takes the module. `max_bytes`: largest
+    size of the tables of format `c`. `quantization`: what format `c-int8` is calibrated on; default: real goldens. `allow_ops`:
+    operators that TorchScript may use besides those that need no permission; the manifest records them.
+    """
+
+    module: torch.nn.Module
+    name: str
+    contract: Contract
+    golden: GoldenInputs
+    formats: Sequence[str]
+    out: Path
+    training: Training | None = None
+    force: bool = False
+    max_bytes: int | None = None
+    quantization: Quantization | None = None
+    allow_ops: Collection[str] = ()
+    note: Note = print_note
+
+
+def export_bundle(request: BundleRequest) -> Bundle:
+    """Export a module in eval mode as a bundle, and return the bundle.
 
     The bundle appears only if every artifact, run from the files written, agrees with eager on the goldens and at
-    other batch sizes. `quantization`: what format `c-int8` is calibrated on; default: real goldens. `allow_ops`: operators that
-    TorchScript may use besides those that need no permission; the manifest records them. Raises FerryError:
-    USAGE for an unknown format, BAD_INPUT for goldens outside the contract or a module in train mode, FORMAT where a
-    format cannot express the module, MISMATCH where an artifact disagrees, IO.
+    other batch sizes. Raises FerryError: USAGE for an unknown format, BAD_INPUT for goldens outside the contract or a module in
+    train mode, FORMAT where a format cannot express the module, MISMATCH where an artifact disagrees, IO.
     """
-    require_eval(module)
-    rows = registry.chosen(formats)
-    contract = _bounded(contract, rows)
+    require_eval(request.module)
+    rows = registry.chosen(request.formats)
+    source = _source(request, _bounded(request.contract, rows), rows)
+    reference = Reference(request.module, source.contract)
+    cases = golden_cases(reference, source.contract, request.golden.arrays)
+    with staging_folder(request.out, force=request.force) as folder:
+        write_manifest(folder, _written(request, source, cases, rows, folder))
+        write_manifest(folder, with_bits_that_hold(open_bundle(folder), request.note))
+        check_written(open_bundle(folder), source, reference, request.golden.arrays, request.note)
+    return open_bundle(request.out)
+
+
+def _source(request: BundleRequest, contract: Contract, rows: Sequence[Format]) -> ExportSource:
+    """Return what every format's exporter is given. Raises FerryError(BAD_INPUT) for goldens outside the contract."""
+    golden = request.golden
     check_inputs(contract, golden.arrays)
-    source = ExportSource(
-        module,
+    return ExportSource(
+        request.module,
         contract,
         _examples(contract, golden.arrays),
-        name,
-        _provenance(name, golden, training),
-        _size_limit(max_bytes, rows),
-        quantization or (Quantization(golden.arrays) if golden.source == "real" else None),
-        checked_permissions(allow_ops),
+        request.name,
+        _provenance(request.name, golden, request.training),
+        _size_limit(request.max_bytes, rows),
+        request.quantization or (Quantization(golden.arrays) if golden.source == "real" else None),
+        checked_permissions(request.allow_ops),
     )
-    reference = Reference(module, contract)
-    cases = golden_cases(reference, contract, golden.arrays)
-    with staging_folder(out, force=force) as folder:
-        with np.errstate(all="ignore"):  # of weights that are no numbers, which the exporters refuse in words
-            bounds = output_bounds(source, cases)
-        own = _own_bounds(source, cases, bounds, rows)
-        artifacts = _write_artifacts(rows, source, {**dict.fromkeys((row.engine for row in rows), bounds), **own}, folder, note)
-        manifest = Manifest(
-            format_version=1,
-            name=name,
-            contract=contract,
-            artifacts=tuple(artifacts),
-            golden=Golden(
-                source="real" if golden.source == "real" else "synthetic",
-                description=golden.description,
-                numerics=torch_numerics(),
-                cases=tuple(write_case(folder, contract, case) for case in cases),
-            ),
-            tolerances=tolerances(contract, cases, [artifact.engine for artifact in artifacts], bounds, own),
-            training=training,
-        )
-        write_manifest(folder, manifest)
-        write_manifest(folder, with_bits_that_hold(open_bundle(folder), note))
-        check_written(open_bundle(folder), source, reference, golden.arrays, note)
-    return open_bundle(out)
+
+
+def _written(
+    request: BundleRequest, source: ExportSource, cases: Sequence[CaseArrays], rows: Sequence[Format], folder: Path
+) -> Manifest:
+    """Write artifacts and goldens into `folder`, and return the manifest that lists them."""
+    with np.errstate(all="ignore"):  # of weights that are no numbers, which the exporters refuse in words
+        bounds = output_bounds(source, cases)
+    own = _own_bounds(source, cases, bounds, rows)
+    of_engines = {**dict.fromkeys((row.engine for row in rows), bounds), **own}
+    artifacts = _write_artifacts(rows, source, of_engines, folder, request.note)
+    return Manifest(
+        format_version=1,
+        name=request.name,
+        contract=source.contract,
+        artifacts=tuple(artifacts),
+        golden=Golden(
+            source="real" if request.golden.source == "real" else "synthetic",
+            description=request.golden.description,
+            numerics=torch_numerics(),
+            cases=tuple(write_case(folder, source.contract, case) for case in cases),
+        ),
+        tolerances=tolerances(source.contract, cases, [artifact.engine for artifact in artifacts], bounds, own),
+        training=request.training,
+    )
 
 
 def _bounded(contract: Contract, rows: Sequence[Format]) -> Contract:
@@ -132,7 +152,7 @@ def _provenance(name: str, golden: GoldenInputs, training: Training | None) -> s
 def _size_limit(max_bytes: int | None, rows: Sequence[Format]) -> int | None:
     if max_bytes is not None and not any(row.limits_size for row in rows):
         formats = ",".join(row.name for row in rows)
-        raise FerryError(ExitCode.USAGE, f"--max-bytes: got {max_bytes} with --to {formats}, expected it with c")
+        raise FerryError(ExitCode.USAGE, f"--max-bytes applies to format c only (got --to {formats})")
     if max_bytes is not None and max_bytes < 1:
         raise FerryError(ExitCode.USAGE, f"--max-bytes: got {max_bytes}, expected at least 1")
     return max_bytes
@@ -148,7 +168,7 @@ def _write_artifacts(
         try:
             artifacts.append(write_artifact(row, source.with_bounds(bounds.get(row.engine, {})), folder))
         except FerryError as error:
-            if error.code != ExitCode.FORMAT or row in rows or not rows:
+            if error.code != ExitCode.FORMAT or row in rows or not rows:  # without it the bundle would hold nothing
                 raise
             note(f"the bundle has no {row.name} artifact: {error}")
     return artifacts

@@ -8,6 +8,7 @@ from typing import Literal
 
 from torchferry.bundle.reader import Bundle
 from torchferry.engines.base import Session
+from torchferry.errors import ExitCode, FerryError
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,18 @@ class Where:
             allow_native=self.allow_native,
             allow_ops=self.allow_ops,
         )
+
+    def open_first(self, bundle: Bundle) -> Session:
+        """Open the bundle's first engine that can run here. Raises FerryError(UNAVAILABLE) with each engine's reason."""
+        reasons = []
+        for artifact in bundle.manifest.artifacts:
+            try:
+                return self.open(bundle, artifact.engine)
+            except FerryError as error:
+                if error.code != ExitCode.UNAVAILABLE:
+                    raise
+                reasons.append(f"{artifact.engine}: {error}")
+        raise FerryError(ExitCode.UNAVAILABLE, f"{bundle.folder}: no engine of this bundle can run here: {'; '.join(reasons)}")
 
     @property
     def options(self) -> list[str]:

@@ -16,7 +16,7 @@ from builders.networks import dense, fork, image_net
 from torchferry.cgen import generate
 from torchferry.compare.tolerance import Bound
 from torchferry.errors import FerryError
-from torchferry.exporter.exporter import GoldenInputs, export_bundle
+from torchferry.exporter.exporter import BundleRequest, GoldenInputs, export_bundle
 from torchferry.intake.source import ExportSource
 
 NUMBERS = "A float input may be NaN or infinite"
@@ -86,4 +86,4 @@ def test_bounds_of_a_weight_that_is_no_number_warn_nobody_before_it_is_refused(t
     nn.init.constant_(module.weight, np.inf)
     kinds, golden = contract((spec(),), (spec("y"),)), GoldenInputs({"x": np.ones((3, 2), np.float32)}, "real", "")
     with pytest.raises(FerryError, match="got inf, expected a finite number"):
-        export_bundle(module, name="net", contract=kinds, golden=golden, formats=("c",), out=tmp_path / "net")
+        export_bundle(BundleRequest(module, name="net", contract=kinds, golden=golden, formats=("c",), out=tmp_path / "net"))

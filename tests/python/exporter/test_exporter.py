@@ -17,7 +17,7 @@ from torchferry.bundle.golden import read_case
 from torchferry.bundle.reader import Bundle, open_bundle
 from torchferry.engines import Session
 from torchferry.errors import ExitCode, FerryError
-from torchferry.exporter.exporter import GoldenInputs, export_bundle
+from torchferry.exporter.exporter import BundleRequest, GoldenInputs, export_bundle
 from torchferry.formats import torchscript
 from torchferry.intake.source import ExportSource, Written
 
@@ -32,13 +32,15 @@ def export(
     force: bool = False,
 ) -> Bundle:
     return export_bundle(
-        module,
-        name="doubling",
-        contract=contract or doubling(),
-        golden=golden or doubling_inputs(),
-        formats=formats,
-        out=out,
-        force=force,
+        BundleRequest(
+            module,
+            name="doubling",
+            contract=contract or doubling(),
+            golden=golden or doubling_inputs(),
+            formats=formats,
+            out=out,
+            force=force,
+        )
     )
 
 

@@ -11,7 +11,7 @@ import torch
 
 from torchferry.course.train import RECIPES, load_run, train_recipe
 from torchferry.errors import ExitCode, FerryError
-from torchferry.exporter.exporter import GoldenInputs, export_bundle
+from torchferry.exporter.exporter import BundleRequest, GoldenInputs, export_bundle
 
 ON_MNIST = [name for name, recipe in RECIPES.items() if recipe.dataset == "mnist"]
 
@@ -71,5 +71,9 @@ def test_export_in_train_mode_is_refused_with_the_reason(name: str, tmp_path: Pa
     contract = run.recipe.contract(run.dataset)
     golden = GoldenInputs({contract.inputs[0].name: np.asarray(run.recipe.golden_inputs(run.dataset))}, "real", "digits")
     with pytest.raises(FerryError, match="train mode, expected eval mode: dropout and batch norm would behave as in training"):
-        export_bundle(run.module.train(), name="x", contract=contract, golden=golden, formats=["torchscript"], out=tmp_path / "b")
+        export_bundle(
+            BundleRequest(
+                run.module.train(), name="x", contract=contract, golden=golden, formats=["torchscript"], out=tmp_path / "b"
+            )
+        )
     assert not (tmp_path / "b").exists()
