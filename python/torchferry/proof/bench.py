@@ -66,7 +66,7 @@ def bench(bundle: Bundle, engine: str | None, where: Where, batches: Sequence[in
 
 
 def tiled(contract: Contract, golden: Mapping[str, Array], batch: int) -> dict[str, Array]:
-    """Return the golden inputs with their rows repeated to `batch` rows; an input without a batch axis, or without rows, stays."""
+    """Return the golden inputs [N, ...] with their rows repeated to [batch, ...]; an input without a batch axis or rows stays."""
     inputs = {}
     for spec in contract.inputs:
         array = golden[spec.name]

@@ -41,7 +41,7 @@ def diff(
 ) -> EnginesDiff:
     """Run two sessions on the same inputs and say, per output, by how much the second differs from the first.
 
-    inputs: batches, each an array per input by name, shaped as the contract says; default: the goldens of `bundle`.
+    inputs: batches, each an array [N, ...] per input by name, as the contract says; default: the goldens of `bundle`.
     other: the bundle of `second` where it is not `bundle`.
 
     Raises FerryError: USAGE for sessions on two devices, BAD_INPUT for inputs outside the contract, none at all, or bundles of two
