@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -90,9 +91,16 @@ def test_an_unknown_line_of_torch_and_an_old_python_are_refused_in_one_line(chec
     done = shell(checkout, "set_up", TORCH="1.13")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "TORCH: got 1.13, expected one of: 2.11" in done.stderr
+    assert shell(checkout, "versions", TORCH="2.13").stdout == (ROOT / "constraints.txt").read_text()  # the line of that file
     done = shell(checkout, "find_python", PYTHON="/bin/false")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "expected Python 3.10 to 3.13" in done.stderr
+
+
+def test_an_interpreter_may_stand_in_a_folder_with_a_space(checkout: Path) -> None:
+    place = checkout / "my python"
+    place.symlink_to(sys.executable)
+    assert shell(checkout, "find_python", PYTHON=str(place)).stdout == f"{place}\n"
 
 
 def environment_of(checkout: Path, place: str, torch_index: str = "") -> Path:
