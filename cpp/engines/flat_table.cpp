@@ -82,10 +82,10 @@ class Reader {
     };
     for (const auto& [name, what] : schema_.fields(kind)) {
       if (what.find('|') == std::string::npos) {
-        found.fields.emplace_back(name, field(what, next()));
+        found.fields.push_back({name, field(what, next())});
       } else {
         const auto tag = next();
-        found.fields.emplace_back(name, any_of(what, tag, next()));
+        found.fields.push_back({name, any_of(what, tag, next())});
       }
     }
     return found;

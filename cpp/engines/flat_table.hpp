@@ -12,6 +12,8 @@
 
 namespace ferry::engines {
 
+struct FlatField;
+
 // A number, text, list, table or union, by what the schema says. Absent numbers are 0; absent others are not `present`.
 struct Flat {
   bool present = false;
@@ -20,11 +22,16 @@ struct Flat {
   std::vector<std::int64_t> numbers;  // a vector of other numbers
   std::vector<Flat> items;            // a vector of tables; of a union the one table
   std::string_view kind;              // of a union
-  std::vector<std::pair<std::string_view, Flat>> fields;
+  std::vector<FlatField> fields;      // of a table
 
   // A field of a table, which the schema must name.
   [[nodiscard]] const Flat& at(std::string_view name) const;
   [[nodiscard]] std::int64_t integer() const { return static_cast<std::int64_t>(number); }
+};
+
+struct FlatField {
+  std::string_view name;
+  Flat value;
 };
 
 // The fields of each table, name and type, in order.

@@ -162,7 +162,8 @@ bool is_allowed(Kind kind, std::string_view domain) {
 }
 
 void check_domains(Kind kind, const std::vector<Field>& fields) {
-  const std::uint64_t number = kind == Kind::node ? 7 : kind == Kind::opset ? 1 : 10;
+  const std::uint64_t other = kind == Kind::opset ? 1 : 10;
+  const std::uint64_t number = kind == Kind::node ? 7 : other;
   for (const auto& field : fields)
     if (field.number == number && !is_allowed(kind, field.content))
       stop(std::string(name_of(kind)) + ": got the domain " + shown(field.content) +

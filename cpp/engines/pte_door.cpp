@@ -261,7 +261,8 @@ class Plan {
       if (external >= tensors.size()) continue;
       const auto& called = *tensors[external];
       const auto datatype = described.at("datatype").number;
-      const std::int64_t type = datatype == 1 ? 6 : datatype == 2 ? 5 : 3;
+      const std::int64_t other = datatype == 2 ? 5 : 3;
+      const std::int64_t type = datatype == 1 ? 6 : other;
       auto sizes = called.at("sizes").numbers;
       if (sizes.empty()) sizes = {1};
       require(type == called.at("scalar_type").integer() && sizes == described.at("dims").numbers,

@@ -153,7 +153,7 @@ std::vector<Logical> logical_lines(const std::string& module, std::string_view t
     if (!token)
       throw SourceError(module + ": got " + show(text.substr(at, text.find_first_of(" \n", at) - at).substr(0, max_shown_code)) +
                         ", expected code as PyTorch writes it");
-    if (line.tokens.empty()) line.indent = static_cast<int>(std::min<std::size_t>(at - start, 10 * max_depth));
+    if (line.tokens.empty()) line.indent = static_cast<int>(std::min(at - start, std::size_t{10} * max_depth));
     line.tokens.push_back(*token);
     at += token->text.size();
     if (token->kind == Kind::mark) depth += depth_of(token->text);
@@ -202,7 +202,8 @@ std::optional<std::string_view> declared(const Line& line) {
 }
 
 // Puts each line into its class and function.
-std::vector<Line> place(const std::string& module, std::vector<Logical> lines) {
+std::vector<Line> place(  // NOLINT(readability-function-cognitive-complexity): one case for each depth, read together
+    const std::string& module, std::vector<Logical> lines) {
   std::vector<Line> placed;
   std::string owner;
   std::string function;
@@ -223,8 +224,8 @@ std::vector<Line> place(const std::string& module, std::vector<Logical> lines) {
     } else if (!function.empty() && head != "def" && head != "class") {
       placed.push_back({std::move(tokens), owner, function, false});
     } else {
-      const auto& where = !function.empty() ? function : !owner.empty() ? owner : module;
-      throw SourceError(where + ": got " + show(head) + " inside, expected statements only");
+      const auto& outer = owner.empty() ? module : owner;
+      throw SourceError((function.empty() ? outer : function) + ": got " + show(head) + " inside, expected statements only");
     }
   }
   return placed;

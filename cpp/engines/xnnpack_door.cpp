@@ -29,7 +29,10 @@ std::uint64_t little(std::string_view bytes, std::size_t at, std::size_t size) {
 }
 
 // By XNNDatatype: float32, float16, int32; 0 for others.
-std::uint64_t element_bytes(std::uint64_t type) { return type == 1 || type == 12 ? 4 : type == 2 ? 2 : 0; }
+std::uint64_t element_bytes(std::uint64_t type) {
+  if (type == 1 || type == 12) return 4;
+  return type == 2 ? 2 : 0;
+}
 
 // The number of elements; one more than the limit where it is above it.
 std::uint64_t product(const std::vector<std::int64_t>& dims) {
@@ -152,7 +155,8 @@ void check_lists(std::string_view kind, const Flat& node, const Values& values) 
 
 void check_node(std::string_view kind, const Flat& node, const Values& values) {
   for (const auto& [name, value] : node.fields) {
-    if (name.ends_with("_id") && !(value.number == none && name == "bias_id") && !is_unused(kind, name, value.number))
+    const bool has_none = value.number == none && name == "bias_id";
+    if (name.ends_with("_id") && !has_none && !is_unused(kind, name, value.number))
       require(values.contains(value.number),
               "got a delegate's " + std::string(name) + ' ' + std::to_string(value.number) + ", of which there is no value");
     else if (name == "padding_top" || name == "padding_right" || name == "padding_bottom" || name == "padding_left")

@@ -46,7 +46,7 @@ bool finite_values(const void* data, std::size_t count) noexcept {
 }
 
 // What a value that breaks the contract means on either side of the engine.
-std::string advice(ErrorCode code) {
+std::string_view advice(ErrorCode code) {
   return code == ErrorCode::bad_input ? "clean the data" : "the model does not keep its contract for this input";
 }
 
@@ -58,7 +58,7 @@ template <typename Float>
   const std::string got = std::isnan(*bad) ? "nan" : infinity;
   const Shape index = index_of(static_cast<std::size_t>(bad - values.begin()), shape_of(tensor));
   throw Error(code, where_of(kind, spec) + "element " + to_string(index) + ": got " + got + ", expected a finite number; " +
-                        advice(code));
+                        std::string(advice(code)));
 }
 
 void check_bools(const char* kind, ErrorCode code, const ferry_tensor_view& tensor, const TensorSpec& spec) {
@@ -67,7 +67,7 @@ void check_bools(const char* kind, ErrorCode code, const ferry_tensor_view& tens
   if (bad == bytes.end()) return;
   const Shape index = index_of(static_cast<std::size_t>(bad - bytes.begin()), shape_of(tensor));
   throw Error(code, where_of(kind, spec) + "element " + to_string(index) + ": got the byte " + std::to_string(*bad) +
-                        ", expected 0 or 1 for bool; " + advice(code));
+                        ", expected 0 or 1 for bool; " + std::string(advice(code)));
 }
 
 template <typename Float>

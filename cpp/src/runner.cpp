@@ -152,8 +152,8 @@ std::vector<ferry_tensor_view> views_of(const NamedTensors& tensors) {
   return views;
 }
 
-Runner::Runner(Bundle bundle, const SessionOptions& options)
-    : bundle_(std::move(bundle)),
+Runner::Runner(const Bundle& bundle, const SessionOptions& options)
+    : bundle_(bundle),
       options_(checked(options)),
       checker_(bundle_.contract()),
       artifact_(&artifact_for(bundle_, options_.engine)),

@@ -21,7 +21,7 @@ class Runner {
  public:
   // Checks the options, opens the artifact from verified bytes and warms it up with the smallest golden case.
   // Throws Error(usage | unavailable | format | integrity | io).
-  Runner(Bundle bundle, const SessionOptions& options);
+  Runner(const Bundle& bundle, const SessionOptions& options);
 
   // Named inputs in any order; outputs in contract order. May be called from many threads at once.
   [[nodiscard]] NamedTensors run(std::span<const ferry_tensor_view> inputs) const;

@@ -36,7 +36,8 @@ std::optional<double> named_bound(std::string_view reason) noexcept {
   const std::size_t length = count_number(reason);
   if (length == 0 || !reason.substr(length).starts_with(": ")) return std::nullopt;
   double value = 0;
-  const auto result = std::from_chars(reason.data(), reason.data() + length, value);
+  const std::string_view number = reason.substr(0, length);
+  const auto result = std::from_chars(number.data(), number.data() + number.size(), value);
   return result.ec == std::errc() ? value : std::numeric_limits<double>::quiet_NaN();
 }
 

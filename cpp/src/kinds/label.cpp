@@ -30,16 +30,18 @@ class Label final : public Kind {
   }
   // The output can be the argmax of the scores, and the margin is twice their bound.
   [[nodiscard]] std::optional<RowProblem> bundle_problem(const Tolerance& row, const Manifest& manifest) const override {
+    if (!row.scores) return row_problem(row);
+    const std::string& named = *row.scores;
     const auto& outputs = manifest.contract.outputs;
     const auto label = std::ranges::find(outputs, row.output, &TensorSpec::name);
-    const auto scores = std::ranges::find(outputs, *row.scores, &TensorSpec::name);
+    const auto scores = std::ranges::find(outputs, named, &TensorSpec::name);
     if (!is_integer(label->dtype))
       return RowProblem{"kind", "label for " + std::string(to_string(label->dtype)), "an integer output"};
     if (scores == outputs.end() || !is_float(scores->dtype) || !class_axis(*scores, *label))
-      return RowProblem{"scores", *row.scores, "a float output whose shape is the label's and one dim more"};
-    const Tolerance* held = find_any_row(manifest, row, *row.scores);
+      return RowProblem{"scores", named, "a float output whose shape is the label's and one dim more"};
+    const Tolerance* held = find_any_row(manifest, row, named);
     if (held == nullptr || row.bound != 2 * held->bound)
-      return RowProblem{"bound", text::short_number(row.bound), "twice the bound of " + *row.scores + " on " + row.device};
+      return RowProblem{"bound", text::short_number(row.bound), "twice the bound of " + named + " on " + row.device};
     return naming_problem(row);
   }
 
