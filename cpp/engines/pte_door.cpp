@@ -250,6 +250,7 @@ class Plan {
 
   void check_delegate_call(const std::optional<Flat>& graph, const std::vector<std::int64_t>& arguments) const {
     std::vector<const Flat*> tensors;
+    tensors.reserve(arguments.size());
     for (const auto argument : arguments) tensors.push_back(&tensor(argument));
     if (!graph) return;
     const auto externs = graph->at("num_externs").number;
