@@ -86,13 +86,13 @@ def test_a_bound_of_the_course_holds_and_is_at_most_100_times_what_is_observed(
 
 def test_short_sums_keep_their_certificate() -> None:
     _, reason = bounds(open_bundle(ROOT / "exported" / "iris-adaline"))["net_input"]
-    assert reason.startswith("at most 3.6268751370547437e-07: certified")
+    assert reason.startswith("certified")
 
 
 def test_a_certificate_of_many_terms_gives_way_to_an_estimate_that_names_it(trained: Trained, data_root: Path) -> None:
     bound, reason = bounds(open_bundle(trained.bundle("mnist-mlp", data_root)))["logits"]
     assert re.match(
-        rf"at most {bound!r}: estimated at {bound:.3g}, since the certified [0-9.e-]+ is more than 100 times what float32 eager is off",
+        rf"estimated at {bound:.3g}, since the certified [0-9.e-]+ is more than 100 times what float32 eager is off",
         reason,
     )
 

@@ -8,11 +8,11 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from torchferry.export.exporter import write_artifact
 
 import torchferry
 from builders.contracts import doubling
 from builders.models import Doubling, doubling_inputs
+from torchferry.exporter.exporter import write_artifact
 from torchferry.formats import onnx as onnx_format
 from torchferry.formats import program, registry, torchscript
 from torchferry.intake.source import ExportSource, first_line
