@@ -14,7 +14,7 @@ from torchferry.bundle.contract import BATCH, Array, Contract, check_inputs
 from torchferry.bundle.golden import CaseArrays, write_case
 from torchferry.bundle.manifest import Artifact, Golden, Manifest, Training
 from torchferry.bundle.printable import printable
-from torchferry.bundle.reader import Bundle, open_bundle
+from torchferry.bundle.reader import Bundle, open_own_bundle
 from torchferry.bundle.writer import file_entry, staging_folder, write_manifest
 from torchferry.compare.tolerance import Bound, tolerances
 from torchferry.engines.numerics import torch_numerics
@@ -100,9 +100,9 @@ def export_bundle(
             training=training,
         )
         write_manifest(folder, manifest)
-        write_manifest(folder, with_bits_that_hold(open_bundle(folder), note))
-        check_written(open_bundle(folder), source, reference, golden.arrays, note)
-    return open_bundle(out)
+        write_manifest(folder, with_bits_that_hold(open_own_bundle(folder), note))
+        check_written(open_own_bundle(folder), source, reference, golden.arrays, note)
+    return open_own_bundle(out)
 
 
 def _bounded(contract: Contract, rows: Sequence[Format]) -> Contract:
