@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from pydantic import ValidationError
 from torch import nn
 
 from torchferry.bundle.contract import Array, Classes, Contract, SymbolRange, TensorSpec, check_inputs
+from torchferry.bundle.manifest import checked_metadata
 from torchferry.bundle.reader import Bundle
 from torchferry.bundle.writer import check_target
 from torchferry.errors import ExitCode, FerryError
@@ -62,6 +64,7 @@ def export(
     seed: int = 0,
     max_bytes: int | None = None,
     allow_ops: Collection[str] = (),
+    metadata: Mapping[str, str] = MappingProxyType({}),
     note: Callable[[str], None] = print_note,
 ) -> Bundle:
     """Export a module in eval mode, with float32 weights, to the bundle `out`, and prove every artifact against eager.
@@ -78,6 +81,7 @@ def export(
     max_bytes: largest size of the tables of format `c`; default: 64 MiB.
     allow_ops: operators, as `aten::as_strided`, that TorchScript may use besides those that only compute; the manifest records
         them, and whoever runs the bundle must allow them too.
+    metadata: texts that the manifest carries and `inspect` shows, e.g. `{"licence": "MIT", "commit": "4f2a91c"}`.
 
     Raises FerryError: USAGE for arguments that make no sense, BAD_INPUT for a module or goldens that are refused (train mode,
     randomness, float64, a device in the code, outputs that alias inputs, sizes that are frozen, constant goldens), FORMAT where a
@@ -87,6 +91,7 @@ def export(
         raise FerryError(
             ExitCode.USAGE, f"module: got {type(module).__name__}, expected a torch.nn.Module; put the function into forward"
         )
+    checked_metadata(metadata)
     target = Path(out)
     check_target(target, force=force)
     plan = _plan(module, inputs, outputs, golden, description, preprocess, classes, symbols or {}, to, seed, note)
@@ -100,6 +105,7 @@ def export(
         force=force,
         max_bytes=max_bytes,
         allow_ops=allow_ops,
+        metadata=metadata,
         note=note,
     )
 

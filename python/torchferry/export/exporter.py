@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ import torch
 from torchferry.bounds.choice import output_bounds
 from torchferry.bundle.contract import BATCH, Array, Contract, check_inputs
 from torchferry.bundle.golden import CaseArrays, write_case
-from torchferry.bundle.manifest import Artifact, Golden, Manifest, Training
+from torchferry.bundle.manifest import FORMAT_VERSION, Artifact, Golden, Manifest, Training, checked_metadata
 from torchferry.bundle.printable import printable
 from torchferry.bundle.reader import Bundle, open_bundle
 from torchferry.bundle.writer import file_entry, staging_folder, write_manifest
@@ -54,16 +55,18 @@ def export_bundle(
     max_bytes: int | None = None,
     quantization: Quantization | None = None,
     allow_ops: Collection[str] = (),
+    metadata: Mapping[str, str] = MappingProxyType({}),
     note: Note = print_note,
 ) -> Bundle:
     """Export `module` to `formats` (and `export`, which engine `eager` runs, where torch.export takes it) as the bundle `out`.
 
     The bundle appears only if every artifact, run from the files written, agrees with eager on the goldens and at
     other batch sizes. `quantization`: what format `c-int8` is calibrated on; default: real goldens. `allow_ops`: operators that
-    TorchScript may use besides those that need no permission; the manifest records them. Raises FerryError:
+    TorchScript may use besides those that need no permission; the manifest records them. `metadata`: free texts of the manifest. Raises FerryError:
     USAGE for an unknown format, BAD_INPUT for goldens outside the contract or a module in train mode, FORMAT where a
     format cannot express the module, MISMATCH where an artifact disagrees, IO.
     """
+    checked_metadata(metadata)
     require_eval(module)
     rows = registry.chosen(formats)
     contract = _bounded(contract, rows)
@@ -86,7 +89,7 @@ def export_bundle(
         own = _own_bounds(source, cases, bounds, rows)
         artifacts = _write_artifacts(rows, source, {**dict.fromkeys((row.engine for row in rows), bounds), **own}, folder, note)
         manifest = Manifest(
-            format_version=1,
+            format_version=FORMAT_VERSION,
             name=name,
             contract=contract,
             artifacts=tuple(artifacts),
@@ -98,6 +101,7 @@ def export_bundle(
             ),
             tolerances=tolerances(contract, cases, [artifact.engine for artifact in artifacts], bounds, own),
             training=training,
+            metadata=checked_metadata(metadata),
         )
         write_manifest(folder, manifest)
         write_manifest(folder, with_bits_that_hold(open_bundle(folder), note))
