@@ -114,12 +114,15 @@ std::string to_text(const Bundle& bundle) {
           tolerances_text(manifest);
   if (manifest.training) text += "\n" + training_text(*manifest.training);
   if (const std::string metadata = metadata_text(manifest); !metadata.empty()) text += "\n" + metadata;
+  if (!bundle.ignored().empty()) text += "\nignored: not listed, not opened\n";
+  for (const std::string& path : bundle.ignored()) text += "  " + text::printable(path) + "\n";
   return text;
 }
 
 std::string to_json(const Bundle& bundle) {
   const nlohmann::json object = {{"bundle", bundle.folder().string()},
-                                 {"manifest", nlohmann::json::parse(bundle.manifest_json())}};
+                                 {"manifest", nlohmann::json::parse(bundle.manifest_json())},
+                                 {"ignored", bundle.ignored()}};
   return object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 

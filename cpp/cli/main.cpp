@@ -32,7 +32,7 @@ constexpr auto exit_codes =
     "5 engine or device not here, 6 files or memory, 7 bad input, 9 internal error.";
 
 void add_bundle(CLI::App& verb, std::string& bundle) {
-  verb.add_option("BUNDLE", bundle, "the bundle's folder, e.g. exported/digits-mlp")->required()->type_name("");
+  verb.add_option("BUNDLE", bundle, "the bundle's folder or its one file, e.g. exported/digits-mlp")->required()->type_name("");
 }
 
 // An empty name is a script's unset variable, not a wish for the default.

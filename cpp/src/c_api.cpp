@@ -81,8 +81,8 @@ const T* at(const std::vector<T>& values, size_t index) noexcept {
 }  // namespace
 
 struct ferry_bundle {
-  explicit ferry_bundle(const char* folder)
-      : bundle(ferry::Bundle::open(folder)), checker(bundle.contract()), inputs(checker.inputs()), outputs(checker.outputs()) {}
+  explicit ferry_bundle(ferry::Bundle opened)
+      : bundle(std::move(opened)), checker(bundle.contract()), inputs(checker.inputs()), outputs(checker.outputs()) {}
   ferry::Bundle bundle;
   ferry::ContractChecker checker;
   SpecList inputs;
@@ -110,10 +110,19 @@ size_t ferry_element_size(int32_t dtype) { return ferry::size_of(static_cast<fer
 const char* ferry_last_error(void) { return last_failure.text.c_str(); }
 int32_t ferry_last_code(void) { return last_failure.code; }
 
-int32_t ferry_bundle_open(const char* folder, ferry_bundle** bundle) {
+int32_t ferry_bundle_open(const char* path, ferry_bundle** bundle) {
   if (bundle != nullptr) *bundle = nullptr;
-  if (folder == nullptr || bundle == nullptr) return fail_null("ferry_bundle_open");
-  return guarded([&] { *bundle = std::make_unique<ferry_bundle>(folder).release(); });
+  if (path == nullptr || bundle == nullptr) return fail_null("ferry_bundle_open");
+  return guarded([&] { *bundle = std::make_unique<ferry_bundle>(ferry::Bundle::open(path)).release(); });
+}
+
+int32_t ferry_bundle_open_memory(const void* bytes, size_t size, ferry_bundle** bundle) {
+  if (bundle != nullptr) *bundle = nullptr;
+  if (bytes == nullptr || bundle == nullptr) return fail_null("ferry_bundle_open_memory");
+  return guarded([&] {
+    const std::span archive(static_cast<const std::byte*>(bytes), size);
+    *bundle = std::make_unique<ferry_bundle>(ferry::Bundle::from_memory(archive)).release();
+  });
 }
 
 void ferry_bundle_close(ferry_bundle* bundle) { const std::unique_ptr<ferry_bundle> closed(bundle); }

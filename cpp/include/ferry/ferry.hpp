@@ -253,6 +253,8 @@ struct Manifest {
 
 // ---- bundle -----------------------------------------------------------------------------------------------------------
 
+class Container;  // where the files lie; not for users
+
 // An opened bundle: the manifest has been parsed and the size and SHA-256 of every file checked. Cheap to copy.
 class FERRY_API Bundle {
  public:
@@ -262,9 +264,12 @@ class FERRY_API Bundle {
   Bundle& operator=(const Bundle&) = default;
   ~Bundle() = default;
 
-  // Throws Error(io | format | integrity).
+  // Opens a folder, or the one file that `ferry pack` wrote. Throws Error(io | format | integrity).
   [[nodiscard]] static Bundle open(const std::filesystem::path& path);
+  // Opens a copy of such a file's bytes; `name` stands for them in messages. Throws Error(format | integrity).
+  [[nodiscard]] static Bundle from_memory(std::span<const std::byte> bytes, const std::string& name = "memory");
 
+  // The path of the folder or of the one file; the given name where the bundle lies in memory.
   [[nodiscard]] const std::filesystem::path& folder() const noexcept;
   [[nodiscard]] const Manifest& manifest() const noexcept;
   [[nodiscard]] const std::string& manifest_json() const noexcept;  // the bytes of manifest.json
@@ -273,6 +278,8 @@ class FERRY_API Bundle {
 
   // Whether a listed file is there: false for native files of other machines, perhaps (FORMAT.md section 1), true for all others.
   [[nodiscard]] bool has(const FileEntry& file) const noexcept;
+  // Sidecars such as README.md: there, not listed and not opened (FORMAT.md section 1). Sorted.
+  [[nodiscard]] const std::vector<std::string>& ignored() const noexcept;
   // Reads a listed file once more and returns exactly the bytes whose hash was checked. Throws Error(io | integrity).
   [[nodiscard]] std::vector<std::byte> read(const FileEntry& file) const;
   // Reads golden tensors. Throws Error(io | integrity | format).
@@ -280,6 +287,7 @@ class FERRY_API Bundle {
 
  private:
   struct State;
+  static Bundle checked(std::shared_ptr<const Container> container, std::string manifest_json);
   std::shared_ptr<const State> state_;
 };
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from torchferry.bundle.contract import Contract, TensorSpec
 from torchferry.bundle.manifest import Manifest
 from torchferry.bundle.reader import open_bundle
@@ -14,10 +16,12 @@ def inspect(bundle: BundleFolder, as_json: Json = False) -> None:
     """Show a bundle's contract, artifacts, goldens and tolerances; check every digest."""
     opened = open_bundle(bundle)
     if as_json:
-        say_json({"bundle": str(bundle), "manifest": opened.manifest.model_dump(mode="json")}, sort_keys=True)
+        say_json({"bundle": str(bundle), "manifest": json.loads(opened.manifest_json), "ignored": opened.ignored}, sort_keys=True)
         return
     for line in describe(opened.manifest):
         say(line)
+    if opened.ignored:
+        say(f"ignored   {', '.join(opened.ignored)}: not listed, not opened")
 
 
 def describe(manifest: Manifest) -> list[str]:
