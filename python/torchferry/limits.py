@@ -18,3 +18,6 @@ MAX_IMAGE_PIXELS = 67_108_864
 MAX_CSV_LINE_BYTES = 67_108_864  # a row of a million long numbers has 20 MB
 # It is read whole: its directory lies at its end, and each CRC-32 is held before the first sample is used.
 MAX_NPZ_BYTES = 4_294_967_296
+
+MAX_SIGNATURE_BYTES = 16_384  # of a signature or key file; minisign's own comments have at most 8,192
+MAX_SIGNATURES = 16  # of one bundle

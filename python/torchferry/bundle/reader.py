@@ -13,6 +13,8 @@ from typing import BinaryIO, cast
 from torchferry.bundle.contract import Array, Contract
 from torchferry.bundle.digest import sha256_of, sha256_of_stream
 from torchferry.bundle.manifest import MANIFEST_NAME, Artifact, FileEntry, Manifest, parse_manifest
+from torchferry.bundle.signature import Signature, is_sidecar
+from torchferry.bundle.trust import Trust, check_trust, demands
 from torchferry.errors import ExitCode, FerryError
 from torchferry.limits import MAX_MANIFEST_BYTES
 
@@ -24,6 +26,9 @@ class Bundle:
     folder: Path
     manifest: Manifest
     missing: frozenset[str] = frozenset()  # native files that are listed and not there
+    manifest_bytes: bytes = b""
+    signatures: tuple[Signature, ...] = ()  # those that trusted keys made, where trust was asked for
+    trust_options: tuple[str, ...] = ()  # of `ferry-run`, for the same demands
 
     @property
     def contract(self) -> Contract:
@@ -64,14 +69,29 @@ class Bundle:
         }
 
 
-def open_bundle(folder: str | os.PathLike[str]) -> Bundle:
-    """Open the bundle in `folder`. Raises FerryError(IO, FORMAT or INTEGRITY)."""
+def open_bundle(folder: str | os.PathLike[str], *, trust: Trust | None = None) -> Bundle:
+    """Open the bundle in `folder`, signed as `trust`, the process's policy and FERRY_TRUST ask (bundle/trust.py).
+
+    Raises FerryError(IO, FORMAT or INTEGRITY).
+    """
+    return _open(folder, demands(trust))
+
+
+def open_own_bundle(folder: str | os.PathLike[str]) -> Bundle:
+    """Open a bundle that this process has written, or is about to sign: nobody's signature is asked for."""
+    return _open(folder, [])
+
+
+def _open(folder: str | os.PathLike[str], asked: list[Trust]) -> Bundle:
     path = Path(folder)
     if not os.fspath(folder) or not path.is_dir():  # Path("") would be the working folder
         found = "a file" if path.is_file() else "nothing there"
         raise FerryError(ExitCode.IO, f"{folder}: got {found}, expected a bundle folder; check the path or run `ferry export`")
-    manifest = parse_manifest(_read_manifest(path / MANIFEST_NAME), where=str(path / MANIFEST_NAME))
-    bundle = Bundle(path, manifest, _check_file_list(path, manifest))
+    data = _read_manifest(path / MANIFEST_NAME)
+    signatures = check_trust(path, data, asked)  # before anything else of the bundle is parsed
+    manifest = parse_manifest(data, where=str(path / MANIFEST_NAME))
+    options = tuple(word for one in asked for word in one.options)
+    bundle = Bundle(path, manifest, _check_file_list(path, manifest), data, signatures, options)
     files = list(bundle.present(manifest.files()))
     for entry in files:
         _check_size(path / entry.path, entry)
@@ -121,7 +141,7 @@ def _check_file_list(folder: Path, manifest: Manifest) -> frozenset[str]:
     """The listed files that are missing and may be."""
     listed = {entry.path for entry in manifest.files()} | {MANIFEST_NAME}
     native = {entry.path for entry in manifest.files() if entry.is_native}
-    found = set(_walk(folder))
+    found = {path for path in _walk(folder) if path in listed or not is_sidecar(path)}
     for path in sorted(listed - found - native):
         raise FerryError(
             ExitCode.INTEGRITY,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from torchferry.bundle.digest import sha256_of_stream
 from torchferry.bundle.manifest import MANIFEST_NAME, FileEntry, Manifest, dump_manifest
-from torchferry.bundle.reader import open_bundle
+from torchferry.bundle.reader import open_own_bundle
 from torchferry.errors import ExitCode, FerryError
 
 
@@ -32,7 +32,7 @@ def staging_folder(target: Path, *, force: bool) -> Iterator[Path]:
     try:
         staging.chmod(0o755)
         yield staging
-        open_bundle(staging)
+        open_own_bundle(staging)
         _replace(staging, target)
     finally:
         shutil.rmtree(staging, ignore_errors=True)

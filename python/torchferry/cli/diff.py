@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from torchferry.bundle.reader import open_bundle
-from torchferry.cli.options import AllowNative, AllowOp, BundleFolder, Device, Json, Threads, show
+from torchferry.cli.options import (
+    AllowNative,
+    AllowOp,
+    BundleFolder,
+    Device,
+    Json,
+    RequireSignature,
+    Threads,
+    TrustPaths,
+    show,
+    trust_of,
+)
 from torchferry.errors import ExitCode, FerryError
 from torchferry.proof.diff_bundles import diff_two_bundles
 from torchferry.proof.diff_engines import diff_two_engines
@@ -71,6 +82,8 @@ def diff(
     ferry_run: Annotated[Path, typer.Option(help="The C++ program, built by `make build`.", rich_help_panel=LAYERS)] = Path(
         "build/bin/ferry-run"
     ),
+    trust: TrustPaths = None,
+    require_signature: RequireSignature = False,
 ) -> int:
     """Say where two models differ and by how much; exit code 1 if they differ by more than their tolerances.
 
@@ -87,10 +100,10 @@ def diff(
     """
     _check_modes(other, input_, engines, engine, run)
     _check_layer_options(language, run, {"--weights": weights, "--preprocess": preprocess}, has_layers=engines is None)
-    opened = open_bundle(bundle)
+    opened = open_bundle(bundle, trust=trust_of(trust, require_signature))
     where = Where(device, threads, allow_native, tuple(allow_op or ()), language, ferry_run)
     if other is not None:
-        second = open_bundle(other)
+        second = open_bundle(other, trust=trust_of(trust, require_signature))
         bundles = diff_two_bundles(opened, second, where, engine=engine)
         show(as_json, partial(bundle_diff_json, opened, second, bundles), partial(bundle_diff_lines, opened, second, bundles))
         return _code(bundles.is_same)

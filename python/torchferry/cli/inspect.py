@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from torchferry.bundle.contract import Contract, TensorSpec
 from torchferry.bundle.manifest import Manifest
-from torchferry.bundle.reader import open_bundle
+from torchferry.bundle.reader import Bundle, open_bundle
+from torchferry.bundle.trust import read_signatures
 from torchferry.cli.console import say, say_json
-from torchferry.cli.options import BundleFolder, Json
+from torchferry.cli.options import BundleFolder, Json, RequireSignature, TrustPaths, trust_of
 from torchferry.compare.kinds import kind_of
 
 
-def inspect(bundle: BundleFolder, as_json: Json = False) -> None:
+def inspect(
+    bundle: BundleFolder,
+    as_json: Json = False,
+    trust: TrustPaths = None,
+    require_signature: RequireSignature = False,
+) -> None:
     """Show a bundle's contract, artifacts, goldens and tolerances; check every digest."""
-    opened = open_bundle(bundle)
+    opened = open_bundle(bundle, trust=trust_of(trust, require_signature))
     if as_json:
-        say_json({"bundle": str(bundle), "manifest": opened.manifest.model_dump(mode="json")}, sort_keys=True)
+        document = {
+            "bundle": str(bundle),
+            "manifest": opened.manifest.model_dump(mode="json"),
+            "signatures": signatures_json(opened),
+        }
+        say_json(document, sort_keys=True)
         return
-    for line in describe(opened.manifest):
+    for line in describe(opened.manifest) + signature_lines(opened):
         say(line)
 
 
@@ -40,6 +53,23 @@ def describe(manifest: Manifest) -> list[str]:
             f"training  {manifest.training.recipe} on {manifest.training.dataset}, {manifest.training.epochs} epochs: {metrics}"
         )
     return lines
+
+
+def signatures_json(bundle: Bundle) -> list[dict[str, object]]:
+    """Return who signed the bundle, by file name; `trusted` says that a trusted key did and that the signature was checked."""
+    good = {one.file for one in bundle.signatures}
+    return [
+        {"file": Path(one.file).name, "key": one.key_id, "trusted": one.file in good, "comment": one.comment}
+        for one in read_signatures(bundle.folder)
+    ]
+
+
+def signature_lines(bundle: Bundle) -> list[str]:
+    """One line a signature."""
+    return [
+        f"signature {one['file']}: key {one['key']}, {'trusted' if one['trusted'] else 'not checked'}: {one['comment']}"
+        for one in signatures_json(bundle)
+    ]
 
 
 def _tolerance_lines(manifest: Manifest) -> list[str]:

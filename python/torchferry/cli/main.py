@@ -19,7 +19,9 @@ _UsageError, _ClickException = typer.BadParameter.__mro__[1:3]
 _INTERRUPTED = 130
 
 # In the order of the flow; the file and the function of a verb have its name.
-VERBS = ("train", "export", "inspect", "predict", "verify", "bench", "diff", "report", "trace", "course", "demo")
+VERBS = (
+    "train", "export", "key", "sign", "inspect", "predict", "verify", "bench", "diff", "report", "trace", "course", "demo",
+)
 
 
 class _Verbs(TyperGroup):

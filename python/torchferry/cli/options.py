@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from torchferry.bundle.trust import Trust
 from torchferry.cli.console import say, say_json
 from torchferry.errors import ExitCode, FerryError
 
@@ -54,7 +55,24 @@ AllowOp = Annotated[
 FerryRun = Annotated[
     Path | None, typer.Option(help="The C++ program; default: build/bin/ferry-run, else the one on PATH.", show_default=False)
 ]
+TrustPaths = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trust",
+        metavar="KEY_OR_FOLDER",
+        help="Open a bundle only if one of these keys signed it: a .pub file, or a folder of them; instead of FERRY_TRUST. May be repeated.",
+        show_default=False,
+    ),
+]
+RequireSignature = Annotated[
+    bool, typer.Option("--require-signature", help="Open no bundle that no key of --trust or FERRY_TRUST signed.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def trust_of(paths: list[str] | None, required: bool) -> Trust:
+    """Return what --trust and --require-signature ask for."""
+    return Trust(tuple(paths or ()), required)
 
 
 def show(as_json: bool, document: Callable[[], Mapping[str, Any]], lines: Callable[[], Iterable[str]]) -> None:

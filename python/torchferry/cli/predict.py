@@ -13,7 +13,17 @@ from rich.progress import Progress
 
 from torchferry.bundle.contract import Array
 from torchferry.bundle.reader import open_bundle
-from torchferry.cli.options import AllowNative, AllowOp, BundleFolder, Device, OneEngine, Threads
+from torchferry.cli.options import (
+    AllowNative,
+    AllowOp,
+    BundleFolder,
+    Device,
+    OneEngine,
+    RequireSignature,
+    Threads,
+    TrustPaths,
+    trust_of,
+)
 from torchferry.proof.where import Where
 from torchferry.samples.sink import open_sink
 from torchferry.samples.source import SampleSource, open_samples
@@ -38,9 +48,11 @@ def predict(
     format_: Annotated[str | None, typer.Option("--format", help="jsonl, csv or npy, whatever the ending.")] = None,
     select: Annotated[str | None, typer.Option(help="Write this output only.")] = None,
     batch: Annotated[int, typer.Option(help="Samples in one call.")] = 256,
+    trust: TrustPaths = None,
+    require_signature: RequireSignature = False,
 ) -> None:
     """Run samples from files and write named outputs."""
-    opened = open_bundle(bundle)
+    opened = open_bundle(bundle, trust=trust_of(trust, require_signature))
     contract = opened.contract
     where = Where(device, threads, allow_native, tuple(allow_op or ()))
     with (

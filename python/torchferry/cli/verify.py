@@ -9,7 +9,21 @@ from typing import Annotated
 import typer
 
 from torchferry.bundle.reader import Bundle, open_bundle
-from torchferry.cli.options import AllowNative, AllowOp, BundleFolder, Calls, Device, Engine, FerryRun, Json, Threads, show
+from torchferry.cli.options import (
+    AllowNative,
+    AllowOp,
+    BundleFolder,
+    Calls,
+    Device,
+    Engine,
+    FerryRun,
+    Json,
+    RequireSignature,
+    Threads,
+    TrustPaths,
+    show,
+    trust_of,
+)
 from torchferry.compare.status import Status, is_failure
 from torchferry.errors import ExitCode
 from torchferry.proof.matrix import statuses
@@ -34,9 +48,11 @@ def verify(
     allow_native: AllowNative = False,
     allow_op: AllowOp = None,
     as_json: Json = False,
+    trust: TrustPaths = None,
+    require_signature: RequireSignature = False,
 ) -> int:
     """Replay the bundle's goldens and say whether every output is within its tolerance."""
-    opened = open_bundle(bundle)
+    opened = open_bundle(bundle, trust=trust_of(trust, require_signature))
     allow_ops = tuple(allow_op or ())
     if all_:
         runs = run_matrix(opened, engine, ferry_run, allow_native=allow_native, allow_ops=allow_ops)

@@ -15,7 +15,7 @@ from torchferry.bundle.contract import BATCH, Array, Contract, check_inputs
 from torchferry.bundle.golden import CaseArrays, write_case
 from torchferry.bundle.manifest import Artifact, Golden, Manifest, Training
 from torchferry.bundle.printable import printable
-from torchferry.bundle.reader import Bundle, open_bundle
+from torchferry.bundle.reader import Bundle, open_own_bundle
 from torchferry.bundle.writer import file_entry, staging_folder, write_manifest
 from torchferry.compare.tolerance import Bound, tolerances
 from torchferry.engines.numerics import torch_numerics
@@ -79,9 +79,9 @@ def export_bundle(request: BundleRequest) -> Bundle:
     cases = golden_cases(reference, source.contract, request.golden.arrays)
     with staging_folder(request.out, force=request.force) as folder:
         write_manifest(folder, _written(request, source, cases, rows, folder))
-        write_manifest(folder, with_bits_that_hold(open_bundle(folder), request.note))
-        check_written(open_bundle(folder), source, reference, request.golden.arrays, request.note)
-    return open_bundle(request.out)
+        write_manifest(folder, with_bits_that_hold(open_own_bundle(folder), request.note))
+        check_written(open_own_bundle(folder), source, reference, request.golden.arrays, request.note)
+    return open_own_bundle(request.out)
 
 
 def _source(request: BundleRequest, contract: Contract, rows: Sequence[Format]) -> ExportSource:

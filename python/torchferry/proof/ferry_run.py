@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
+from torchferry.bundle.trust import VARIABLE
 from torchferry.errors import ExitCode, FerryError
 
 
@@ -15,7 +17,9 @@ def call_ferry_run(program: Path, *arguments: object, allowed: tuple[int, ...] =
     """
     if not program.is_file():
         raise FerryError(ExitCode.UNAVAILABLE, f"--ferry-run: got {program}, expected the C++ program; run `make build`")
-    done = subprocess.run([str(program), *map(str, arguments)], capture_output=True, text=True, check=False)
+    # --trust carries what FERRY_TRUST asked for; a probe, which this process has written, is nobody's to sign.
+    environment = {name: value for name, value in os.environ.items() if name != VARIABLE}
+    done = subprocess.run([str(program), *map(str, arguments)], capture_output=True, text=True, check=False, env=environment)
     if done.returncode in allowed:
         return done.stdout
     code = ExitCode(done.returncode) if done.returncode in list(ExitCode) else ExitCode.INTERNAL

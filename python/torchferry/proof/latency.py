@@ -59,5 +59,5 @@ def _bench(bundle: Bundle, program: Path, engine: str, batches: Sequence[int], a
         allow_native=row is not None and row.native_code, allow_ops=allow_ops
     )  # it ran in the matrix, so it was allowed
     sizes = ["--batch", ",".join(map(str, batches)), "--calls", MOST_CALLS, "--json"]
-    printed = call_ferry_run(program, "bench", bundle.folder, "--engine", engine, *where.options, *sizes)
+    printed = call_ferry_run(program, "bench", bundle.folder, "--engine", engine, *where.options, *bundle.trust_options, *sizes)
     return [Latency(engine, "C++", entry["batch"], entry["p50_us"]) for entry in json.loads(printed)["batches"]]

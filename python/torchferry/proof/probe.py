@@ -18,7 +18,7 @@ from torchferry.bundle.contract import Array, Contract, TensorSpec, check_inputs
 from torchferry.bundle.dtype import DTYPES
 from torchferry.bundle.golden import CaseArrays, write_case
 from torchferry.bundle.manifest import Artifact, Golden, Manifest
-from torchferry.bundle.reader import Bundle, open_bundle
+from torchferry.bundle.reader import Bundle, open_own_bundle
 from torchferry.bundle.writer import file_entry, write_manifest
 from torchferry.compare.tolerance import tolerances
 from torchferry.engines.base import name_outputs
@@ -74,7 +74,7 @@ def build_probe(
     case = Reference(module, contract).case("batch", inputs)
     write_manifest(folder, _manifest(bundle, entry, contract, module, case, folder))
     outputs = {tap.name: PROBED.format(index) for index, tap in enumerate(seen)}
-    return Probe(open_bundle(folder), tuple(taps), outputs)
+    return Probe(open_own_bundle(folder), tuple(taps), outputs)
 
 
 def find_taps(reference: torch.nn.Module, contract: Contract, inputs: Mapping[str, Array]) -> list[Tap]:

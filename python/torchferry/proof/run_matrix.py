@@ -79,7 +79,9 @@ def _run_cpp(bundle: Bundle, program: Path | None, engine: str, where: Where) ->
 
     def run() -> Result:
         options = ["--engine", engine, *where.options, "--calls", CALLS, "--json"]
-        printed = call_ferry_run(program, "verify", bundle.folder, *options, allowed=(ExitCode.OK, ExitCode.MISMATCH))
+        printed = call_ferry_run(
+            program, "verify", bundle.folder, *options, *bundle.trust_options, allowed=(ExitCode.OK, ExitCode.MISMATCH)
+        )
         result: Result = json.loads(printed)["engines"][0]
         return result
 
