@@ -113,7 +113,7 @@ BatchFigures measure(const Session& session, const NamedTensors& inputs, std::in
 int bench(const BenchOptions& options) {
   for (const auto batch : options.batches)
     if (batch < 1) throw Error(ErrorCode::usage, "--batch: got " + std::to_string(batch) + ", expected at least 1");
-  const auto bundle = Bundle::open(options.bundle);
+  const auto bundle = Bundle::open(options.bundle.folder, options.bundle.trust);
   const auto golden = golden_inputs(bundle);
   const auto start = Clock::now();
   const auto session = open_session(bundle, options.engine);

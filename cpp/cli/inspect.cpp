@@ -105,19 +105,30 @@ std::string to_text(const Bundle& bundle) {
   text += contract_text(manifest.contract) + "\n" + artifacts_text(manifest) + "\n" + golden_text(manifest.golden) + "\n" +
           tolerances_text(manifest);
   if (manifest.training) text += "\n" + training_text(*manifest.training);
+  for (const Signature& one : bundle.signatures())
+    text += "signature " + one.file + ": key " + one.key_id + (one.trusted ? ", trusted: " : ", not checked: ") +
+            text::printable(one.comment) + "\n";
   return text;
+}
+
+nlohmann::json signatures_json(const Bundle& bundle) {
+  nlohmann::json all = nlohmann::json::array();
+  for (const Signature& one : bundle.signatures())
+    all.push_back({{"file", one.file}, {"key", one.key_id}, {"trusted", one.trusted}, {"comment", one.comment}});
+  return all;
 }
 
 std::string to_json(const Bundle& bundle) {
   const nlohmann::json object = {{"bundle", bundle.folder().string()},
-                                 {"manifest", nlohmann::json::parse(bundle.manifest_json())}};
+                                 {"manifest", nlohmann::json::parse(bundle.manifest_json())},
+                                 {"signatures", signatures_json(bundle)}};
   return object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace
 
 int inspect(const InspectOptions& options) {
-  const auto bundle = Bundle::open(options.bundle);
+  const auto bundle = Bundle::open(options.bundle.folder, options.bundle.trust);
   options.json ? print_json(to_json(bundle)) : print(to_text(bundle));
   return EXIT_SUCCESS;
 }

@@ -31,8 +31,16 @@ constexpr auto exit_codes =
     "Exit codes: 0 ok, 1 a comparison failed, 2 command line, 3 manifest or file format, 4 integrity,\n"
     "5 engine or device not here, 6 files or memory, 7 bad input, 9 internal error.";
 
-void add_bundle(CLI::App& verb, std::string& bundle) {
-  verb.add_option("BUNDLE", bundle, "the bundle's folder, e.g. exported/digits-mlp")->required()->type_name("");
+void add_bundle(CLI::App& verb, BundleOptions& bundle) {
+  verb.add_option("BUNDLE", bundle.folder, "the bundle's folder, e.g. exported/digits-mlp")->required()->type_name("");
+  verb.add_option_function<std::vector<std::string>>(
+          "--trust", [&bundle](const std::vector<std::string>& keys) { bundle.trust.keys.assign(keys.begin(), keys.end()); },
+          "open the bundle only if one of these keys signed it: a .pub file, or a folder of them; instead of FERRY_TRUST; may be "
+          "repeated")
+      ->type_name("KEY_OR_FOLDER")
+      ->allow_extra_args(false);
+  verb.add_flag("--require-signature", bundle.trust.require_signature,
+                "open no bundle that no key of --trust or FERRY_TRUST signed");
 }
 
 // An empty name is a script's unset variable, not a wish for the default.

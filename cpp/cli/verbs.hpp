@@ -6,7 +6,14 @@
 #include <string>
 #include <vector>
 
+#include "ferry/ferry.hpp"
+
 namespace ferry::cli {
+
+struct BundleOptions {
+  std::string folder;
+  TrustOptions trust;  // whose signature it must carry
+};
 
 struct EngineOptions {
   std::string engine;  // empty: the verb chooses among the bundle's
@@ -17,12 +24,12 @@ struct EngineOptions {
 };
 
 struct InspectOptions {
-  std::string bundle;
+  BundleOptions bundle;
   bool json = false;
 };
 
 struct PredictOptions {
-  std::string bundle;
+  BundleOptions bundle;
   EngineOptions engine;
   std::vector<std::string> inputs;  // FILE or NAME=FILE
   std::string output = "-";
@@ -32,14 +39,14 @@ struct PredictOptions {
 };
 
 struct VerifyOptions {
-  std::string bundle;
+  BundleOptions bundle;
   EngineOptions engine;
   std::size_t calls = 1;
   bool json = false;
 };
 
 struct BenchOptions {
-  std::string bundle;
+  BundleOptions bundle;
   EngineOptions engine;
   std::vector<std::int64_t> batches = {1, 64, 1024};
   std::size_t calls = 0;  // 0: as many as take about a second

@@ -51,7 +51,7 @@ int verify_bundle(const VerifyOptions& options) {
   if (options.calls < 1 || options.calls > max_verify_calls)
     throw Error(ErrorCode::usage,
                 "--calls: got " + std::to_string(options.calls) + ", expected 1 to " + std::to_string(max_verify_calls));
-  const auto bundle = Bundle::open(options.bundle);
+  const auto bundle = Bundle::open(options.bundle.folder, options.bundle.trust);
   const auto verdicts = options.engine.engine.empty() ? verify_every_engine(bundle, options)
                                                       : std::vector{verify_engine(bundle, options, options.engine.engine)};
   options.json ? print_json(verdicts_json(bundle, verdicts)) : print(verdicts_text(bundle, verdicts));

@@ -9,7 +9,9 @@
 #include "limits.hpp"
 #include "manifest.hpp"
 #include "npy.hpp"
+#include "signature.hpp"
 #include "text.hpp"
+#include "trust.hpp"
 
 namespace ferry {
 
@@ -20,6 +22,7 @@ struct Bundle::State {
   std::string manifest_json;
   Manifest manifest;
   std::set<std::string, std::less<>> missing;  // native files that are listed and not there
+  std::vector<ParsedSignature> signatures;     // those that trusted keys made, where trust was asked for
 };
 
 namespace {
@@ -64,6 +67,7 @@ std::set<std::string, std::less<>> check_files(const Folder& folder, std::vector
     }
     found.erase(it);
   }
+  std::erase_if(found, [](const auto& file) { return is_sidecar(file.first); });
   if (!found.empty()) {
     throw Error(ErrorCode::integrity,
                 folder.name_of(found.begin()->first) + ": got a file that the manifest does not list; remove it");
@@ -90,7 +94,8 @@ void check_digest(const Folder& folder, const FileEntry& entry) {
 
 }  // namespace
 
-Bundle Bundle::open(const fs::path& path) {
+Bundle Bundle::open(const fs::path& path, const TrustOptions& trust) {
+  const std::vector<TrustOptions> asked = demands(trust);
   std::error_code error;
   if (!fs::is_directory(path, error)) {
     const std::string missing = error ? error.message() : "nothing there";
@@ -100,18 +105,32 @@ Bundle Bundle::open(const fs::path& path) {
   }
   const Folder folder(path);
   std::string manifest_json = read_manifest(folder);
+  std::vector<ParsedSignature> signatures = check_trust(path, manifest_json, asked);  // before anything else is parsed
   Manifest manifest = parse_manifest(manifest_json, folder.name_of(manifest_name));
   std::vector<const FileEntry*> listed = listed_files(manifest);
   std::set<std::string, std::less<>> missing = check_files(folder, listed);
   for (const FileEntry* file : listed) check_digest(folder, *file);
   Bundle bundle;
-  bundle.state_ = std::make_shared<const State>(State{folder, std::move(manifest_json), std::move(manifest), std::move(missing)});
+  bundle.state_ = std::make_shared<const State>(
+      State{folder, std::move(manifest_json), std::move(manifest), std::move(missing), std::move(signatures)});
   return bundle;
 }
 
 Bundle::Bundle() {
-  static const auto empty = std::make_shared<const State>(State{Folder({}), {}, {}, {}});
+  static const auto empty = std::make_shared<const State>(State{Folder({}), {}, {}, {}, {}});
   state_ = empty;
+}
+
+std::vector<Signature> Bundle::signatures() const {
+  const std::vector<ParsedSignature>& good = state_->signatures;
+  std::vector<Signature> found;
+  for (const ParsedSignature& one : read_signatures(folder())) {
+    const bool trusted = std::ranges::any_of(good, [&](const ParsedSignature& other) {
+      return other.where == one.where && other.signature == one.signature && other.comment == one.comment;
+    });
+    found.push_back({fs::path(one.where).filename().native(), one.key_id, one.comment, trusted});
+  }
+  return found;
 }
 
 const fs::path& Bundle::folder() const noexcept { return state_->folder.root(); }

@@ -81,8 +81,11 @@ const T* at(const std::vector<T>& values, size_t index) noexcept {
 }  // namespace
 
 struct ferry_bundle {
-  explicit ferry_bundle(const char* folder)
-      : bundle(ferry::Bundle::open(folder)), checker(bundle.contract()), inputs(checker.inputs()), outputs(checker.outputs()) {}
+  explicit ferry_bundle(const char* folder, const ferry::TrustOptions& trust = {})
+      : bundle(ferry::Bundle::open(folder, trust)),
+        checker(bundle.contract()),
+        inputs(checker.inputs()),
+        outputs(checker.outputs()) {}
   ferry::Bundle bundle;
   ferry::ContractChecker checker;
   SpecList inputs;
@@ -114,6 +117,20 @@ int32_t ferry_bundle_open(const char* folder, ferry_bundle** bundle) {
   if (bundle != nullptr) *bundle = nullptr;
   if (folder == nullptr || bundle == nullptr) return fail_null("ferry_bundle_open");
   return guarded([&] { *bundle = std::make_unique<ferry_bundle>(folder).release(); });
+}
+
+int32_t ferry_bundle_open_trusted(const char* folder, const char* keys, ferry_bundle** bundle) {
+  if (bundle != nullptr) *bundle = nullptr;
+  if (folder == nullptr || keys == nullptr || bundle == nullptr) return fail_null("ferry_bundle_open_trusted");
+  return guarded([&] { *bundle = std::make_unique<ferry_bundle>(folder, ferry::TrustOptions{.keys = {keys}}).release(); });
+}
+
+int32_t ferry_set_trust_policy(const char* keys, int32_t require_signature) {
+  return guarded([&] {
+    ferry::TrustOptions options{.keys = {}, .require_signature = require_signature != 0};
+    if (keys != nullptr) options.keys.emplace_back(keys);
+    ferry::set_trust_policy(options);
+  });
 }
 
 void ferry_bundle_close(ferry_bundle* bundle) { const std::unique_ptr<ferry_bundle> closed(bundle); }

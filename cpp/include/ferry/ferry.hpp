@@ -251,6 +251,24 @@ struct Manifest {
 
 // ---- bundle -----------------------------------------------------------------------------------------------------------
 
+// Whose signature a bundle must carry (FORMAT.md section 13). Nothing is asked by default; then FERRY_TRUST is, where it is set.
+struct TrustOptions {
+  std::vector<std::filesystem::path> keys;  // minisign public key files, or folders of *.pub files and a file `revoked`
+  bool require_signature = false;           // also where no key is trusted: then nothing opens
+  bool operator==(const TrustOptions&) const = default;
+};
+
+// Holds every Bundle::open of this process to `options`, whatever else it asks for. Throws Error(usage) for a second, other one.
+FERRY_API void set_trust_policy(const TrustOptions& options);
+
+// A signature that lies beside the manifest.
+struct Signature {
+  std::string file;      // "manifest.json.minisig"
+  std::string key_id;    // 16 hex digits, as minisign prints it
+  std::string comment;   // the trusted comment; believe it only where `trusted` holds
+  bool trusted = false;  // a trusted key made it, and it was checked
+};
+
 // An opened bundle: the manifest has been parsed and the size and SHA-256 of every file checked. Cheap to copy.
 class FERRY_API Bundle {
  public:
@@ -260,8 +278,10 @@ class FERRY_API Bundle {
   Bundle& operator=(const Bundle&) = default;
   ~Bundle() = default;
 
-  // Throws Error(io | format | integrity).
-  [[nodiscard]] static Bundle open(const std::filesystem::path& path);
+  // The signature that `trust` asks for is checked before anything else is parsed. Throws Error(io | format | integrity | usage).
+  [[nodiscard]] static Bundle open(const std::filesystem::path& path, const TrustOptions& trust = {});
+  // Who signed it. Reads the signatures now. Throws Error(io | integrity).
+  [[nodiscard]] std::vector<Signature> signatures() const;
 
   [[nodiscard]] const std::filesystem::path& folder() const noexcept;
   [[nodiscard]] const Manifest& manifest() const noexcept;

@@ -72,7 +72,8 @@ def demands(trust: Trust | None) -> list[Trust]:
         raise FerryError(ExitCode.USAGE, f"{VARIABLE}: got nothing, expected a key or a folder; unset it or name one")
     if value is not None and not trust.paths and not any(policy.paths for policy in _policy):
         trust = Trust((value,), trust.required)
-    return [one for one in (*_policy, trust) if one.is_asked]
+    asked = [one for one in (*_policy, trust) if one.is_asked]
+    return [one for one in asked if one.paths] or asked  # who only requires a signature is content with keys that another names
 
 
 def check_trust(folder: Path, manifest: bytes, asked: Iterable[Trust]) -> tuple[Signature, ...]:
