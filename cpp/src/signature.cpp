@@ -40,6 +40,10 @@ std::optional<std::array<unsigned char, N>> decode_base64(std::string_view text)
   const int failed =
       sodium_base642bin(bytes.data(), N, text.data(), text.size(), nullptr, &size, &end, sodium_base64_VARIANT_ORIGINAL);
   if (failed != 0 || size != N || end != text.data() + text.size()) return std::nullopt;
+  // libsodium also reads other spellings, of bytes above 127 for one.
+  std::array<char, sodium_base64_ENCODED_LEN(N, sodium_base64_VARIANT_ORIGINAL)> again{};
+  sodium_bin2base64(again.data(), again.size(), bytes.data(), N, sodium_base64_VARIANT_ORIGINAL);
+  if (text != std::string_view(again.data())) return std::nullopt;
   return bytes;
 }
 

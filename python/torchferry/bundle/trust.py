@@ -187,9 +187,10 @@ def _read(path: Path, expected: str, flags: int = 0) -> bytes:
     """Read a small regular file, one byte beyond the limit at most. Raises FerryError(IO), or INTEGRITY for a special file."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | flags)
-        with os.fdopen(descriptor, "rb") as stream:
-            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            with os.fdopen(descriptor, "rb") as stream:
                 return stream.read(MAX_SIGNATURE_BYTES + 1)
+        os.close(descriptor)
     except OSError as error:
         raise FerryError(ExitCode.IO, f"{path}: got {error.strerror}, expected {expected}") from None
     raise FerryError(ExitCode.INTEGRITY, f"{path}: got a special file, expected {expected}")
