@@ -214,6 +214,20 @@ def test_the_option_stands_above_the_environment(
     refused(signed.bundle, "--trust", signed.key, code=2, named=("FERRY_TRUST",))
 
 
+@pytest.mark.parametrize("number", [2, 4])
+def test_another_spelling_of_the_same_bytes_is_refused(refused: Callable[..., str], signed: Signed, number: int) -> None:
+    """The unused bits before the padding: a lenient reader decodes them to the same signature."""
+
+    def respell(line: bytes) -> bytes:
+        text = line.rstrip(b"=")
+        other = text[:-1] + chr(text[-1] + 1).encode() + line[len(text) :]
+        assert base64.b64decode(other) == base64.b64decode(line)
+        return other
+
+    edit_line(signed.file, number, respell)
+    refused(signed.bundle, "--trust", signed.key, named=(f"line {number} is no signature",))
+
+
 def mutated(whole: bytes, rng: random.Random) -> bytes:
     """Change, remove, double or add a byte; the untrusted comment's text is nobody's promise and stays."""
     data, start = bytearray(whole), whole.index(b"\n")
