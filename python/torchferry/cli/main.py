@@ -20,7 +20,19 @@ _INTERRUPTED = 130
 
 # In the order of the flow; the file and the function of a verb have its name.
 VERBS = (
-    "train", "export", "key", "sign", "inspect", "predict", "verify", "bench", "diff", "report", "trace", "course", "demo",
+    "train",
+    "export",
+    "key",
+    "sign",
+    "inspect",
+    "predict",
+    "verify",
+    "bench",
+    "diff",
+    "report",
+    "trace",
+    "course",
+    "demo",
 )
 
 
