@@ -79,6 +79,18 @@ static void check_refusals(const ferry_bundle* bundle, const ferry_session* sess
   CHECK(nothing == NULL);
 }
 
+/* Last: a policy holds until the process ends. */
+static void check_trust(const char* folder) {
+  ferry_bundle* nothing = NULL;
+  CHECK(ferry_bundle_open_trusted(folder, "/nowhere.pub", &nothing) == FERRY_IO);
+  CHECK(ferry_bundle_open_trusted(folder, NULL, &nothing) == FERRY_USAGE);
+  CHECK(ferry_set_trust_policy(NULL, 1) == FERRY_OK);
+  CHECK(ferry_bundle_open(folder, &nothing) == FERRY_INTEGRITY);
+  CHECK(strstr(ferry_last_error(), "signature") != NULL);
+  CHECK(ferry_set_trust_policy("/nowhere.pub", 0) == FERRY_USAGE);
+  CHECK(nothing == NULL);
+}
+
 int main(int argc, char** argv) {
   ferry_bundle* bundle = NULL;
   ferry_session* session = NULL;
@@ -98,6 +110,7 @@ int main(int argc, char** argv) {
   ferry_session_close(NULL);
   ferry_bundle_close(NULL);
   ferry_outputs_close(NULL);
+  check_trust(argv[1]);
   printf(failures == 0 ? "C ABI: passed\n" : "C ABI: FAILED\n");
   return failures == 0 ? 0 : 1;
 }
