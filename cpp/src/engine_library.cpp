@@ -11,6 +11,7 @@
 #include <map>
 #include <mutex>
 
+#include "engines.hpp"
 #include "manifest.hpp"
 #include "text.hpp"
 
@@ -90,6 +91,8 @@ fs::path find_plugin(std::string_view name) {
     if (fs::is_regular_file(folder / file, error)) return fs::canonical(folder / file, error);
     searched += (searched.empty() ? "" : ", ") + text::printable(folder.native());
   }
+  if (std::ranges::find(python_only_engines, name) != python_only_engines.end())
+    fail(name, "runs in Python only; use ferry for it: ferry verify BUNDLE --engine " + std::string(name));
   fail(name, "plugin: got no " + file + " in " + searched +
                  ", expected it there; build that engine or set FERRY_ENGINE_DIR to its folder");
 }

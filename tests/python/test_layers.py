@@ -103,7 +103,8 @@ CPP_MAY_INCLUDE: dict[str, set[str]] = {
 GENERATED_HEADERS = {
     "model.h": {"examples"},
     "limits.hpp": {"src", "cli"},
-}  # `ferry export --to c` and cmake/Limits.cmake write them
+    "engines.hpp": {"src"},
+}  # `ferry export --to c`, cmake/Limits.cmake and cmake/Engines.cmake write them
 RUNTIME_HEADERS = re.compile(r"(torch|ATen|c10|caffe2|executorch|onnxruntime\w*)(/|\.)")
 PUBLIC_THIRD_PARTY = re.compile(r"ferry/\w+\.h(pp)?|[a-z_]+|std(def|int)\.h")
 
