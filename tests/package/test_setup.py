@@ -18,6 +18,11 @@ import pytest
 from builders.checkouts import ENVIRONMENT, checkout_in, environment_of, script, shell
 from builders.programs import ROOT
 
+TORCH = next(
+    row.removeprefix("torch==") for row in (ROOT / "constraints.txt").read_text().splitlines() if row.startswith("torch==")
+)
+LINE = TORCH.rpartition(".")[0]
+
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
@@ -73,9 +78,9 @@ def test_pips_build_is_taken_where_a_gpu_is_and_the_users_index_always(checkout:
 @pytest.mark.parametrize(
     ("installed", "said"),
     [
-        ("2.13.0+cpu", "torch: 2.13.0+cpu is installed in .venv, and is kept"),
-        ("2.13.0", "torch: 2.13.0 is installed in .venv, and is kept"),
-        ("2.12.1", "torch: 2.12.1 is installed in .venv, and gives way to 2.13.0: the build of https://x (TORCH_INDEX)"),
+        (f"{TORCH}+cpu", f"torch: {TORCH}+cpu is installed in .venv, and is kept"),
+        (TORCH, f"torch: {TORCH} is installed in .venv, and is kept"),
+        ("2.12.1", f"torch: 2.12.1 is installed in .venv, and gives way to {TORCH}: the build of https://x (TORCH_INDEX)"),
         ("", "torch: the build of https://x (TORCH_INDEX)"),
     ],
 )
@@ -241,3 +246,29 @@ def test_the_build_is_configured_without_git(tmp_path: Path) -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert not called.exists()
+
+
+def matrix(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `tests/fresh/matrix` with what ends at once."""
+    command = [ROOT / "tests" / "fresh" / "matrix", *arguments]
+    return subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_the_matrix_has_every_line_of_torch_every_python_both_cmakes_and_both_compilers() -> None:
+    rows = [
+        line.split() for line in (ROOT / "tests" / "fresh" / "matrix.txt").read_text().splitlines() if not line.startswith("#")
+    ]
+    torch, python, cmake, compiler = (set(column) for column in zip(*rows, strict=True))
+    lines = {path.stem.removeprefix("torch-") for path in (ROOT / "constraints").iterdir()}
+    assert torch == lines | {LINE}
+    assert python == {"3.10", "3.11", "3.12", "3.13"}
+    assert (cmake, compiler) == ({"wheel", "system"}, {"g++", "clang++"})
+    listed = matrix("--list").stdout.splitlines()
+    assert [line.partition(":")[0].split() for line in listed] == rows
+
+
+def test_a_row_of_the_matrix_can_be_named_and_says_what_is_not_here() -> None:
+    assert "| 2.13 | 3.11 | wheel | no-compiler | not here: no-compiler | | |" in matrix("2.13,3.11,wheel,no-compiler").stdout
+    done = matrix("2.13 3.11")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "expected four words" in done.stderr
