@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from torchferry.bundle.reader import open_bundle
+from torchferry.cli.command_line import require_whole_number
 from torchferry.cli.options import AllowNative, AllowOp, BundleFolder, Device, Json, OneEngine, Threads, show
-from torchferry.errors import ExitCode, FerryError
 from torchferry.proof.bench import bench as measure
 from torchferry.proof.where import Where
 from torchferry.report.bench import bench_json, bench_lines
@@ -27,14 +27,7 @@ def bench(
     as_json: Json = False,
 ) -> None:
     """Time the model at each batch size: the columns of `ferry-run bench`, which also times direct calls of the runtime."""
-    sizes = [_count(part) for part in batch.split(",")]
+    sizes = [require_whole_number("--batch", part) for part in batch.split(",")]
     opened = open_bundle(bundle)
     result = measure(opened, engine, Where(device, threads, allow_native, tuple(allow_op or ())), sizes, calls=calls)
     show(as_json, partial(bench_json, opened, result), partial(bench_lines, opened, result))
-
-
-def _count(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise FerryError(ExitCode.USAGE, f"--batch: got {text}, expected a number") from None

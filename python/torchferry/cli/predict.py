@@ -13,7 +13,7 @@ from rich.progress import Progress
 
 from torchferry.bundle.contract import Array
 from torchferry.bundle.reader import open_bundle
-from torchferry.cli.options import AllowNative, AllowOp, BundleFolder, Device, OneEngine, Threads
+from torchferry.cli.options import AllowNative, AllowOp, BundleFolder, Device, OneEngine, Threads, require_name
 from torchferry.proof.where import Where
 from torchferry.samples.sink import open_sink
 from torchferry.samples.source import SampleSource, open_samples
@@ -36,7 +36,7 @@ def predict(
     allow_op: AllowOp = None,
     output: Annotated[str, typer.Option(help=".jsonl, .csv or .npy; - is stdout.")] = "-",
     format_: Annotated[str | None, typer.Option("--format", help="jsonl, csv or npy, whatever the ending.")] = None,
-    select: Annotated[str | None, typer.Option(help="Write this output only.")] = None,
+    select: Annotated[str | None, typer.Option(callback=require_name, help="Write this output only.")] = None,
     batch: Annotated[int, typer.Option(help="Samples in one call.")] = 256,
 ) -> None:
     """Run samples from files and write named outputs."""
