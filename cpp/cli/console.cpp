@@ -33,7 +33,7 @@ void print_error(std::string_view text) noexcept {
     // Words of the command line and names out of a bundle cannot reach the terminal as control sequences.
     std::fputs(("error: " + text::printable(line, line.max_size()) + "\n").c_str(), stderr);
   } catch (const std::exception&) {
-    std::fputs("error: not enough memory\n", stderr);
+    std::fputs("error: not enough memory; try a smaller --batch\n", stderr);
   }
 }
 

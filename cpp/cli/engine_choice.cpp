@@ -2,12 +2,14 @@
 
 #include <string>
 
+#include "text.hpp"
+
 namespace ferry::cli {
 
 SessionOptions session_options(const EngineOptions& options, const std::string& engine) {
   return {.engine = engine,
           .device = options.device,
-          .threads = options.threads,
+          .threads = static_cast<int>(options.threads),  // checked when the command line was read
           .allow_native = options.allow_native,
           .allow_ops = options.allow_ops};
 }
@@ -23,7 +25,8 @@ Session open_session(const Bundle& bundle, const EngineOptions& options) {
       reasons += "; " + artifact.engine + ": " + error.what();
     }
   }
-  throw Error(ErrorCode::unavailable, bundle.folder().string() + ": no engine of this bundle can run here" + reasons);
+  throw Error(ErrorCode::unavailable,
+              text::printable(bundle.folder().native()) + ": no engine of this bundle can run here" + reasons);
 }
 
 }  // namespace ferry::cli

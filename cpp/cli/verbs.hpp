@@ -18,7 +18,7 @@ struct BundleOptions {
 struct EngineOptions {
   std::string engine;  // empty: the verb chooses among the bundle's
   std::string device = "cpu";
-  int threads = 1;
+  std::int64_t threads = 1;
   bool allow_native = false;           // run machine code that lies in the bundle
   std::vector<std::string> allow_ops;  // operators that TorchScript may use although they may do more than compute
 };
@@ -41,7 +41,7 @@ struct PredictOptions {
 struct VerifyOptions {
   BundleOptions bundle;
   EngineOptions engine;
-  std::size_t calls = 1;
+  std::int64_t calls = 1;
   bool json = false;
 };
 
@@ -49,7 +49,7 @@ struct BenchOptions {
   BundleOptions bundle;
   EngineOptions engine;
   std::vector<std::int64_t> batches = {1, 64, 1024};
-  std::size_t calls = 0;  // 0: as many as take about a second
+  std::int64_t calls = 0;  // 0: as many as take about a second
   bool json = false;
 };
 

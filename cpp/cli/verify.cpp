@@ -1,5 +1,6 @@
 // ferry-run verify: replay the goldens on one engine, or on every engine of the bundle that can run here.
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <vector>
@@ -18,8 +19,9 @@ namespace {
 
 // An artifact whose outputs are not those of the contract has failed before there is anything to compare.
 EngineVerdict verify_engine(const Bundle& bundle, const VerifyOptions& options, const std::string& engine) {
+  const auto calls = static_cast<std::size_t>(options.calls);
   try {
-    return verify(bundle, Session(bundle, session_options(options.engine, engine)), options.calls);
+    return verify(bundle, Session(bundle, session_options(options.engine, engine)), calls);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::mismatch) throw;
     return {.engine = engine,
@@ -48,7 +50,7 @@ std::vector<EngineVerdict> verify_every_engine(const Bundle& bundle, const Verif
 }  // namespace
 
 int verify_bundle(const VerifyOptions& options) {
-  if (options.calls < 1 || options.calls > max_verify_calls)
+  if (options.calls < 1 || options.calls > static_cast<std::int64_t>(max_verify_calls))
     throw Error(ErrorCode::usage,
                 "--calls: got " + std::to_string(options.calls) + ", expected 1 to " + std::to_string(max_verify_calls));
   const auto bundle = Bundle::open(options.bundle.folder, options.bundle.trust);

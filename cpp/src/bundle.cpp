@@ -42,35 +42,45 @@ std::string read_manifest(const Folder& folder) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+// Nothing is missing but native files, and nothing is there that the manifest does not list, but for sidecars.
+void require_all(const Folder& folder, const std::vector<const FileEntry*>& listed,
+                 const std::set<std::string, std::less<>>& missing,
+                 const std::map<std::string, std::uint64_t, std::less<>>& unlisted) {
+  for (const std::string& path : missing) {
+    const auto file = std::ranges::find(listed, path, &FileEntry::path);
+    if (is_native(**file)) continue;
+    throw Error(ErrorCode::integrity,
+                folder.name_of(path) + ": got no such file, expected it as listed in the manifest; copy the bundle whole");
+  }
+  if (unlisted.empty()) return;
+  throw Error(ErrorCode::integrity,
+              folder.name_of(unlisted.begin()->first) + ": got a file that the manifest does not list; remove it");
+}
+
 // What lies in the folder is what the manifest lists, with those sizes. Takes the native files that are missing out of `listed`
 // and returns them.
 std::set<std::string, std::less<>> check_files(const Folder& folder, std::vector<const FileEntry*>& listed) {
   auto found = folder.list();
   found.erase(std::string(manifest_name));
   std::set<std::string, std::less<>> missing;
-  for (const FileEntry* file : listed) {
-    if (found.contains(file->path)) continue;
-    if (is_native(*file)) {
-      missing.insert(file->path);
-      continue;
-    }
-    throw Error(ErrorCode::integrity,
-                folder.name_of(file->path) + ": got no such file, expected it as listed in the manifest; copy the bundle whole");
-  }
-  std::erase_if(listed, [&](const FileEntry* file) { return missing.contains(file->path); });
+  std::map<std::string, std::uint64_t, std::less<>> sizes;
   for (const FileEntry* file : listed) {
     const auto it = found.find(file->path);
-    if (it->second != file->bytes) {
-      throw Error(ErrorCode::integrity, folder.name_of(file->path) + ": size: got " + std::to_string(it->second) +
-                                            " bytes, expected " + std::to_string(file->bytes) +
-                                            "; the file was changed or cut: export the bundle again");
+    if (it == found.end()) {
+      missing.insert(file->path);
+    } else {
+      sizes.insert(found.extract(it));
     }
-    found.erase(it);
   }
   std::erase_if(found, [](const auto& file) { return is_sidecar(file.first); });
-  if (!found.empty()) {
-    throw Error(ErrorCode::integrity,
-                folder.name_of(found.begin()->first) + ": got a file that the manifest does not list; remove it");
+  require_all(folder, listed, missing, found);
+  std::erase_if(listed, [&](const FileEntry* file) { return missing.contains(file->path); });
+  for (const FileEntry* file : listed) {
+    if (const std::uint64_t got = sizes.at(file->path); got != file->bytes) {
+      throw Error(ErrorCode::integrity, folder.name_of(file->path) + ": size: got " + std::to_string(got) + " bytes, expected " +
+                                            std::to_string(file->bytes) +
+                                            "; the file was changed or cut: export the bundle again");
+    }
   }
   return missing;
 }
@@ -78,6 +88,20 @@ std::set<std::string, std::less<>> check_files(const Folder& folder, std::vector
 [[noreturn]] void fail_digest(const Folder& folder, const FileEntry& file, const std::string& got) {
   throw Error(ErrorCode::integrity, folder.name_of(file.path) + ": sha256: got " + got.substr(0, 16) + "..., expected " +
                                         file.sha256.substr(0, 16) + "...; the file was changed: export the bundle again");
+}
+
+void require_folder(const fs::path& path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (fs::is_directory(status)) return;
+  std::string problem = "got a file, expected a bundle folder";
+  if (status.type() == fs::file_type::not_found) {
+    problem = "no such folder";
+  } else if (error) {
+    problem = "got " + error.message() + ", expected a bundle folder";
+  }
+  const std::string shown = path.empty() ? "''" : text::printable(path.native());  // a script's unset variable
+  throw Error(ErrorCode::io, shown + ": " + problem + "; check the path or run `ferry export`");
 }
 
 void check_digest(const Folder& folder, const FileEntry& entry) {
@@ -96,13 +120,7 @@ void check_digest(const Folder& folder, const FileEntry& entry) {
 
 Bundle Bundle::open(const fs::path& path, const TrustOptions& trust) {
   const std::vector<TrustOptions> asked = demands(trust);
-  std::error_code error;
-  if (!fs::is_directory(path, error)) {
-    const std::string missing = error ? error.message() : "nothing there";
-    const std::string got = fs::exists(path, error) ? "a file" : missing;
-    throw Error(ErrorCode::io, text::printable(path.native()) + ": got " + got +
-                                   ", expected a bundle folder; check the path or run `ferry export`");
-  }
+  require_folder(path);
   const Folder folder(path);
   std::string manifest_json = read_manifest(folder);
   std::vector<ParsedSignature> signatures = check_trust(path, manifest_json, asked);  // before anything else is parsed

@@ -56,7 +56,7 @@ constexpr Pattern tensor_name{"a name matching [A-Za-z_][A-Za-z0-9_]{0,63}", [](
                               }};
 constexpr Pattern symbol{"an integer from 0 to 2^53 or a symbol matching [A-Z][A-Za-z0-9_]{0,31}",
                          [](std::string_view t) { return is_name(t, 32, {upper}, {lower, upper, digits, "_"}); }};
-constexpr Pattern word{"a word matching [a-z][a-z0-9_-]{0,31}", [](std::string_view t) { return is_word(t); }};
+constexpr Pattern word{"a name matching [a-z][a-z0-9_-]{0,31}", [](std::string_view t) { return is_word(t); }};
 constexpr Pattern case_name{"a name matching [a-z0-9][a-z0-9-]{0,31}",
                             [](std::string_view t) { return is_name(t, 32, {lower, digits}, {lower, digits, "-"}); }};
 constexpr Pattern relative_path{"a relative path of components matching [A-Za-z0-9_][A-Za-z0-9._-]*, at most 255 bytes",
@@ -228,7 +228,7 @@ void check_version(const nlohmann::json& document, const std::string& where) {
   if (found->get<double>() > static_cast<double>(format_version)) {
     throw Error(ErrorCode::format, where + ": format_version: got " + found->dump() + ", expected " +
                                        std::to_string(format_version) +
-                                       "; this bundle is newer than this libferry: update ferry");
+                                       "; this bundle is newer than this program: update torchferry");
   }
 }
 

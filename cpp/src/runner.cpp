@@ -29,7 +29,7 @@ bool is_device(std::string_view device) {
 
 SessionOptions checked(SessionOptions options) {
   if (!is_device(options.device)) {
-    throw Error(ErrorCode::usage, "--device: got " + text::printable(options.device) + ", expected cpu or cuda:N");
+    throw Error(ErrorCode::usage, "--device: got " + text::quoted(options.device) + ", expected cpu or cuda:N");
   }
   if (options.threads < 1)
     throw Error(ErrorCode::usage, "--threads: got " + std::to_string(options.threads) + ", expected at least 1");
@@ -44,8 +44,8 @@ const Artifact& artifact_for(const Bundle& bundle, const std::string& engine) {
   if (const Artifact* artifact = bundle.find_artifact(engine)) return *artifact;
   std::string known;
   for (const Artifact& artifact : bundle.manifest().artifacts) known += (known.empty() ? "" : ", ") + artifact.engine;
-  throw Error(ErrorCode::unavailable, text::printable(bundle.folder().native()) + ": engine: got " + text::printable(engine) +
-                                          ", expected one of " + known + "; export that format too");
+  throw Error(ErrorCode::unavailable, text::printable(bundle.folder().native()) + ": this bundle has no artifact for engine " +
+                                          text::quoted(engine) + "; it has " + known + "; export that format too");
 }
 
 // The one place that decides whether machine code from a bundle may run.
@@ -55,7 +55,7 @@ const ferry_engine* permitted(const ferry_engine* engine, const SessionOptions& 
         ErrorCode::unavailable,
         "engine " + options.engine + ": " + artifact.files.front().path +
             ": got machine code, which runs with all rights of this process and which no check can make safe, expected "
-            "permission to run it; pass --allow-native (SessionOptions::allow_native) if you trust this bundle as a program");
+            "permission to run it; pass --allow-native (allow_native of a session) if you trust this bundle as a program");
   }
   return engine;
 }
@@ -139,7 +139,7 @@ void check_operator_name(std::string_view name) {
   const auto at = name.find(separator);
   if (at == std::string_view::npos || !is_identifier(name.substr(0, at)) || !is_identifier(name.substr(at + separator.size())))
     throw Error(ErrorCode::usage,
-                "--allow-op: got '" + text::printable(name) + "', expected an operator's name, e.g. aten::as_strided");
+                "--allow-op: got " + text::quoted(name) + ", expected an operator's name, e.g. aten::as_strided");
 }
 
 std::vector<ferry_tensor_view> views_of(const NamedTensors& tensors) {

@@ -49,7 +49,7 @@ TEST(Manifest, AValidOneIsReadWhole) {
 TEST(Manifest, ANewerVersionIsCalledNewerWhateverElseItHolds) {
   const Failure failure = parse_failure({{"format_version", 2}, {"surprise", true}});
   EXPECT_EQ(failure.code, 3);
-  EXPECT_EQ(failure.text, "m.json: format_version: got 2, expected 1; this bundle is newer than this libferry: update ferry");
+  EXPECT_EQ(failure.text, "m.json: format_version: got 2, expected 1; this bundle is newer than this program: update torchferry");
 }
 
 TEST(Manifest, EveryKeyIsRequiredAndNoOtherIsAllowed) {

@@ -44,11 +44,12 @@ class TensorSpec(Strict):
     @model_validator(mode="after")
     def _check(self) -> TensorSpec:
         if self.range is not None and self.range[0] > self.range[1]:
-            raise ValueError(f"range: got minimum {self.range[0]} above maximum {self.range[1]}")
+            raise ValueError("range: got a minimum above the maximum, expected min <= max")
         if self.allow_nonfinite and not self.is_float:
-            raise ValueError(f"allow_nonfinite: got true for dtype {self.dtype}, expected a float dtype")
+            raise ValueError(f"allow_nonfinite: got true, expected false for dtype {self.dtype}")
         if BATCH in self.shape[1:]:
-            raise ValueError(f"shape: the batch {BATCH} must be the first dim and stand nowhere else")
+            axis = self.shape.index(BATCH, 1)
+            raise ValueError(f'shape[{axis}]: got "{BATCH}", expected the batch symbol {BATCH} as first dim and nowhere else')
         return self
 
     @property
@@ -80,7 +81,7 @@ class SymbolRange(Strict):
     @model_validator(mode="after")
     def _check(self) -> SymbolRange:
         if self.max is not None and self.max < self.min:
-            raise ValueError(f"max: got {self.max}, expected at least min = {self.min}")
+            raise ValueError(f"max: got {self.max}, expected an integer from {self.min} to {MAX_INTEGER}")
         return self
 
 
@@ -102,22 +103,27 @@ class Contract(Strict):
     @model_validator(mode="after")
     def _check(self) -> Contract:
         for kind, specs in (("inputs", self.inputs), ("outputs", self.outputs)):
-            require_unique(kind, [spec.name for spec in specs])
-        bound = set().union(*(spec.symbols for spec in self.inputs))
-        for spec in self.outputs:
-            if spec.symbols - bound:
-                raise ValueError(f"outputs: {spec.name}: symbol {min(spec.symbols - bound)} occurs in no input")
-        if set(self.symbols) != bound:
-            raise ValueError(f"symbols: got {sorted(self.symbols)}, expected those of the shapes: {sorted(bound)}")
+            require_unique(f"{kind}[].name", [spec.name for spec in specs])
+        self._check_symbols()
         self._check_classes()
         return self
+
+    def _check_symbols(self) -> None:
+        bound = set().union(*(spec.symbols for spec in self.inputs))
+        for index, spec in enumerate(self.outputs):
+            for symbol in sorted(spec.symbols - bound):
+                raise ValueError(f"outputs[{index}].shape: got the symbol {symbol}, expected only symbols that occur in an input")
+        for symbol in sorted(set(self.symbols) - bound):
+            raise ValueError(f"symbols.{symbol}: got a symbol that no shape uses, expected exactly the symbols of the shapes")
+        for symbol in sorted(bound - set(self.symbols)):
+            raise ValueError(f"symbols: got no range for {symbol}, expected exactly the symbols of the shapes")
 
     def _check_classes(self) -> None:
         if self.classes is None:
             return
-        require_unique("classes.names", self.classes.names)
+        require_unique("classes.names[]", self.classes.names)
         if not any(spec.name == self.classes.output and spec.dtype == "int64" for spec in self.outputs):
-            raise ValueError(f"classes.output: got {self.classes.output!r}, expected the name of an int64 output")
+            raise ValueError(f"classes.output: got {self.classes.output}, expected the name of an int64 output")
 
     def with_max_batch(self, most: int) -> Contract:
         """This contract with batches of at most `most` samples. Raises FerryError(USAGE) where that is not possible."""
@@ -139,11 +145,12 @@ class Contract(Strict):
 
 
 def require_unique(where: str, values: Iterable[object]) -> None:
-    """Raises ValueError naming the first value that occurs twice."""
+    """Require that no value occurs twice; `where` is its key, with `[]` where the index goes. Raises ValueError."""
     seen: set[object] = set()
-    for value in values:
+    for index, value in enumerate(values):
         if value in seen:
-            raise ValueError(f"{where}: {value!r} occurs twice")
+            place = where.replace("[]", f"[{index}]")
+            raise ValueError(f"{place}: got {value} a second time, expected each value once")
         seen.add(value)
 
 

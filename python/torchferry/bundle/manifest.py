@@ -6,11 +6,13 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import Field, ValidationError, model_validator
 
 from torchferry.bundle.contract import Contract, Number, Size, Strict, TensorName, TensorSpec, require_unique
+from torchferry.bundle.problem import first_problem, shown
 from torchferry.compare.kinds import KindName, kind_of
 from torchferry.errors import ExitCode, FerryError
 from torchferry.limits import MAX_JSON_DEPTH, MAX_MANIFEST_BYTES, MAX_PATH_CHARACTERS
@@ -114,13 +116,15 @@ class Manifest(Strict):
 
     @model_validator(mode="after")
     def _check(self) -> Manifest:
-        require_unique("artifacts: format", (artifact.format for artifact in self.artifacts))
-        require_unique("artifacts: engine", (artifact.engine for artifact in self.artifacts))
-        if [a.format for a in self.artifacts] != sorted(a.format for a in self.artifacts):
-            raise ValueError("artifacts: got another order, expected them sorted by format")
+        formats = [artifact.format for artifact in self.artifacts]
+        require_unique("artifacts[].format", formats)
+        require_unique("artifacts[].engine", (artifact.engine for artifact in self.artifacts))
+        for index, (before, after) in enumerate(pairwise(formats), 1):
+            if after < before:
+                raise ValueError(f"artifacts[{index}].format: got {after} after {before}, expected artifacts sorted by format")
         require_unique("path", (file.path for file in self.files()))
         if any(file.path == MANIFEST_NAME for file in self.files()):
-            raise ValueError(f"path: got {MANIFEST_NAME}, which must not list itself")
+            raise ValueError(f"path: got {MANIFEST_NAME}, expected other files than the manifest itself")
         self._check_native()
         self._check_golden()
         self._check_tolerances()
@@ -136,32 +140,35 @@ class Manifest(Strict):
                 raise ValueError(f"path: got {file.path}, expected files of {NATIVE_FOLDER} only after an artifact's first file")
 
     def _check_golden(self) -> None:
-        require_unique("golden.cases: name", (case.name for case in self.golden.cases))
-        for case in self.golden.cases:
+        require_unique("golden.cases[].name", (case.name for case in self.golden.cases))
+        for index, case in enumerate(self.golden.cases):
             for key, files, specs in (
                 ("inputs", case.inputs, self.contract.inputs),
                 ("float32", case.float32, self.contract.outputs),
                 ("float64", case.float64, self.contract.outputs),
             ):
-                _require_names(f"golden.cases: {case.name}.{key}", files, specs)
+                _require_names(f"golden.cases[{index}].{key}", files, specs)
 
     def _check_tolerances(self) -> None:
-        rows = [(row.engine, row.device, row.output, row.numerics) for row in self.tolerances]
-        require_unique("tolerances: (engine, device, output, numerics)", rows)
-        known = set(rows)
+        known: set[tuple[str, ...]] = set()
         outputs = {spec.name: spec for spec in self.contract.outputs}
-        for row in self.tolerances:
+        for index, row in enumerate(self.tolerances):
+            where = f"tolerances[{index}]"
             if row.output not in outputs:
-                raise ValueError(f"tolerances: output: got {row.output!r}, expected one of {sorted(outputs)}")
-            self._check_row(outputs, row)
+                raise ValueError(f"{where}.output: got {row.output}, expected an output of the contract")
+            self._check_row(outputs, row, where)
+            key = (row.engine, row.device, row.output, row.numerics)
+            if key in known:
+                raise ValueError(f"{where}: got a second row for its engine, device, output and numerics, expected one")
+            known.add(key)
         for artifact in self.artifacts:
             for output in sorted(outputs):
                 if (artifact.engine, "cpu", output, "any") not in known:
                     raise ValueError(
-                        f"tolerances: engine {artifact.engine} has no row for output {output} on cpu with numerics any"
+                        f"tolerances: got no row for engine {artifact.engine}, output {output} on cpu with numerics any, expected one"
                     )
 
-    def _check_row(self, outputs: Mapping[str, TensorSpec], row: Tolerance) -> None:
+    def _check_row(self, outputs: Mapping[str, TensorSpec], row: Tolerance, where: str) -> None:
         """A row that was changed by hand contradicts what stands beside it."""
 
         def bound_of(output: str) -> float | None:
@@ -170,7 +177,7 @@ class Manifest(Strict):
 
         problem = kind_of(row.kind).bundle_problem(row, outputs, bound_of)
         if problem is not None:
-            raise ValueError(f"tolerances: {row.engine} {row.device} {row.output}: {problem}; export the bundle again")
+            raise ValueError(f"{where}.{problem}")
 
     def files(self) -> Iterator[FileEntry]:
         """Every listed file."""
@@ -193,8 +200,10 @@ class Manifest(Strict):
 
 def _require_names(where: str, files: dict[str, FileEntry], specs: tuple[TensorSpec, ...]) -> None:
     names = {spec.name for spec in specs}
-    if set(files) != names:
-        raise ValueError(f"{where}: got {sorted(files)}, expected the contract's names {sorted(names)}")
+    for name in sorted(names - set(files)):
+        raise ValueError(f"{where}.{name}: got no such key, expected the contract's names")
+    for name in sorted(set(files) - names):
+        raise ValueError(f"{where}.{name}: got a name that is not in the contract, expected the contract's names")
 
 
 def parse_manifest(data: bytes, *, where: str) -> Manifest:
@@ -204,7 +213,7 @@ def parse_manifest(data: bytes, *, where: str) -> Manifest:
     try:
         return Manifest.model_validate(value)
     except ValidationError as error:
-        raise FerryError(ExitCode.FORMAT, f"{where}: {_first_problem(error)}") from None
+        raise FerryError(ExitCode.FORMAT, f"{where}: {first_problem(error)}") from None
 
 
 def dump_manifest(manifest: Manifest) -> bytes:
@@ -218,21 +227,23 @@ def _parse_json(data: bytes, where: str) -> object:
         raise FerryError(ExitCode.FORMAT, f"{where}: {problem}; export the bundle again")
 
     if len(data) > MAX_MANIFEST_BYTES:
-        refuse(f"size: got {len(data)} bytes, expected at most {MAX_MANIFEST_BYTES}")
+        refuse(f"size: got more than {MAX_MANIFEST_BYTES} bytes, expected at most that")
     try:
         text = data.decode("utf-8")
+        if text.startswith("\ufeff"):
+            refuse("got a byte order mark, expected JSON in UTF-8 without one")
         if _is_too_deep(text):
             refuse(f"nesting: got more than {MAX_JSON_DEPTH} levels, expected at most {MAX_JSON_DEPTH}")
         value = json.loads(
             text, object_pairs_hook=_unique_object, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_integer
         )
         json.dumps(value, ensure_ascii=False).encode("utf-8")
-    except UnicodeDecodeError as error:
-        refuse(f"got bytes that are not UTF-8 at offset {error.start}, expected JSON in UTF-8")
-    except UnicodeEncodeError:
-        refuse("got a lone surrogate in a string, expected Unicode text")
-    except ValueError as error:
-        refuse(f"got invalid JSON ({error}), expected one JSON object")
+    except UnicodeDecodeError:
+        refuse("got bytes that are not UTF-8, expected JSON in UTF-8")
+    except KeyError as error:
+        refuse(f"got the key {error.args[0]} twice, expected it once")
+    except ValueError:  # also a lone surrogate in a string, and a number that float64 cannot hold
+        refuse("got invalid JSON, expected one JSON object")
     return value
 
 
@@ -250,7 +261,7 @@ def _unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value: dict[str, Any] = {}
     for key, item in pairs:
         if key in value:
-            raise ValueError(f"duplicate key {key!r}")
+            raise KeyError(key)
         value[key] = item
     return value
 
@@ -276,32 +287,10 @@ def _integer(text: str) -> int | float:
 
 def _check_version(value: object, where: str) -> None:
     if not isinstance(value, dict):
-        raise FerryError(
-            ExitCode.FORMAT, f"{where}: got {type(value).__name__}, expected one JSON object; export the bundle again"
-        )
+        raise FerryError(ExitCode.FORMAT, f"{where}: got {shown(value)}, expected one JSON object; export the bundle again")
     version = value.get("format_version")
     if isinstance(version, int | float) and not isinstance(version, bool) and version > FORMAT_VERSION:
         raise FerryError(
             ExitCode.FORMAT,
-            f"{where}: format_version: got {version}, expected {FORMAT_VERSION}; this bundle is newer than this torchferry: update torchferry",
+            f"{where}: format_version: got {version}, expected {FORMAT_VERSION}; this bundle is newer than this program: update torchferry",
         )
-
-
-def _first_problem(error: ValidationError) -> str:
-    """One line for the first problem, with the key as `a.b[0].c`."""
-    problem = error.errors(include_url=False)[0]
-    key = ""
-    for part in problem["loc"]:
-        if isinstance(part, int):
-            key += f"[{part}]"
-        elif part not in ("constrained-str", "constrained-int", "function-after", "[key]"):
-            key += f".{part}" if key else str(part)
-    prefix = f"{key}: " if key else ""
-    got = problem["input"]
-    if problem["type"] == "missing":
-        return f"{prefix}got no such key, expected it; export the bundle again"
-    if problem["type"] == "extra_forbidden":
-        return f"{prefix}got an unknown key, expected only those of FORMAT.md; remove it or update torchferry"
-    if problem["type"] == "value_error":
-        return f"{prefix}{problem['ctx']['error']}"
-    return f"{prefix}got {json.dumps(got, default=str)[:80]}, expected: {problem['msg'][0].lower()}{problem['msg'][1:]}; export the bundle again"

@@ -18,7 +18,7 @@ _KEYS = {"descr", "fortran_order", "shape"}
 def parse_header_dict(text: str) -> tuple[str, bool, tuple[int, ...]]:
     """Descr, fortran_order and shape. Raises ValueError that says what was expected."""
     problem = ValueError(
-        f"got {text[:60].strip()!r}, expected a dict of descr, fortran_order and shape (a tuple of whole numbers)"
+        f"got '{text[:60].strip()}', expected a dict of descr, fortran_order and shape (a tuple of whole numbers)"
     )
     tokens, strings = _tokens(text, problem)
     # One bracket pair of each kind, three keys and one string value: what is left to the parser is a flat dict.

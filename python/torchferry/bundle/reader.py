@@ -13,6 +13,7 @@ from typing import BinaryIO, cast
 from torchferry.bundle.contract import Array, Contract
 from torchferry.bundle.digest import sha256_of, sha256_of_stream
 from torchferry.bundle.manifest import MANIFEST_NAME, Artifact, FileEntry, Manifest, parse_manifest
+from torchferry.bundle.printable import quoted
 from torchferry.bundle.signature import Signature, is_sidecar
 from torchferry.bundle.trust import Trust, check_trust, demands
 from torchferry.errors import ExitCode, FerryError
@@ -42,7 +43,8 @@ class Bundle:
                 return artifact
         known = [artifact.engine for artifact in self.manifest.artifacts]
         raise FerryError(
-            ExitCode.UNAVAILABLE, f"{self.folder}: engine: got {engine!r}, expected one of {known}; export that format too"
+            ExitCode.UNAVAILABLE,
+            f"{self.folder}: this bundle has no artifact for engine {quoted(engine)}; it has {', '.join(known)}; export that format too",
         )
 
     def present(self, files: Iterable[FileEntry]) -> Iterator[FileEntry]:
@@ -84,9 +86,7 @@ def open_own_bundle(folder: str | os.PathLike[str]) -> Bundle:
 
 def _open(folder: str | os.PathLike[str], asked: list[Trust]) -> Bundle:
     path = Path(folder)
-    if not os.fspath(folder) or not path.is_dir():  # Path("") would be the working folder
-        found = "a file" if path.is_file() else "nothing there"
-        raise FerryError(ExitCode.IO, f"{folder}: got {found}, expected a bundle folder; check the path or run `ferry export`")
+    _require_folder(folder)
     data = _read_manifest(path / MANIFEST_NAME)
     signatures = check_trust(path, data, asked)  # before anything else of the bundle is parsed
     manifest = parse_manifest(data, where=str(path / MANIFEST_NAME))
@@ -98,6 +98,19 @@ def _open(folder: str | os.PathLike[str], asked: list[Trust]) -> Bundle:
     for entry in files:
         _check_digest(path / entry.path, entry)
     return bundle
+
+
+def _require_folder(folder: str | os.PathLike[str]) -> None:
+    try:
+        is_folder = stat.S_ISDIR(os.stat(folder).st_mode)  # noqa: PTH116 (Path("") would be the working folder)
+        problem = "got a file, expected a bundle folder"
+    except (FileNotFoundError, NotADirectoryError):
+        is_folder, problem = False, "no such folder"
+    except OSError as error:
+        is_folder, problem = False, f"got {error.strerror}, expected a bundle folder"
+    if not is_folder:
+        shown = os.fspath(folder) or "''"  # a script's unset variable
+        raise FerryError(ExitCode.IO, f"{shown}: {problem}; check the path or run `ferry export`")
 
 
 def _read_manifest(path: Path) -> bytes:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from torchferry.bundle.reader import open_bundle
+from torchferry.cli.command_line import require_whole_number
 from torchferry.cli.options import (
     AllowNative,
     AllowOp,
@@ -21,7 +22,6 @@ from torchferry.cli.options import (
     show,
     trust_of,
 )
-from torchferry.errors import ExitCode, FerryError
 from torchferry.proof.bench import bench as measure
 from torchferry.proof.where import Where
 from torchferry.report.bench import bench_json, bench_lines
@@ -41,14 +41,7 @@ def bench(
     as_json: Json = False,
 ) -> None:
     """Time the model at each batch size: the columns of `ferry-run bench`, which also times direct calls of the runtime."""
-    sizes = [_count(part) for part in batch.split(",")]
+    sizes = [require_whole_number("--batch", part) for part in batch.split(",")]
     opened = open_bundle(bundle, trust=trust_of(trust, require_signature))
     result = measure(opened, engine, Where(device, threads, allow_native, tuple(allow_op or ())), sizes, calls=calls)
     show(as_json, partial(bench_json, opened, result), partial(bench_lines, opened, result))
-
-
-def _count(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise FerryError(ExitCode.USAGE, f"--batch: got {text}, expected a number") from None

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from torchferry.bundle.printable import printable
+from torchferry.cli.command_line import Verb, describe_usage
 from torchferry.errors import ExitCode, FerryError
 from torchferry.version import VERSION
 
@@ -50,7 +51,7 @@ class _Verbs(TyperGroup):
         if cmd_name not in VERBS:
             return None
         one = typer.Typer(add_completion=False)
-        one.command(cmd_name)(getattr(import_module(f"torchferry.cli.{cmd_name}"), cmd_name))
+        one.command(cmd_name, cls=Verb)(getattr(import_module(f"torchferry.cli.{cmd_name}"), cmd_name))
         return typer.main.get_command(one)
 
 
@@ -133,8 +134,7 @@ def _describe(error: BaseException) -> tuple[int, str]:
     if isinstance(error, FerryError):
         return error.code, str(error)
     if isinstance(error, _UsageError):
-        problem = error.format_message().rstrip(".") or "got no verb, expected one"  # type: ignore[attr-defined]
-        return ExitCode.USAGE, f"{problem}; see `ferry --help`"
+        return ExitCode.USAGE, describe_usage(error)
     if isinstance(error, _ClickException):
         return ExitCode.USAGE, error.format_message()  # type: ignore[attr-defined]
     if isinstance(error, SystemExit | typer.Exit):
@@ -145,7 +145,7 @@ def _describe(error: BaseException) -> tuple[int, str]:
     if isinstance(error, OSError):
         return ExitCode.IO, f"{error.filename or 'output'}: got {error.strerror or error}, expected to read or write it"
     if isinstance(error, MemoryError):
-        return ExitCode.IO, "memory: got too little, expected more; use a smaller --batch"
+        return ExitCode.IO, "not enough memory; try a smaller --batch"
     return ExitCode.INTERNAL, f"internal: {type(error).__name__}: {error}; please report this with the command you ran"
 
 

@@ -13,10 +13,10 @@ from torchferry.cli.console import say, say_json
 from torchferry.errors import ExitCode, FerryError
 
 
-def _require_name(text: str | None) -> str | None:
-    """An empty name is a script's unset variable, not a wish for the default."""
+def require_name(param: typer.CallbackParam, text: str | None) -> str | None:
+    """Refuse an empty name: it is a script's unset variable, not a wish for the default. Raises FerryError(USAGE)."""
     if text == "":
-        raise FerryError(ExitCode.USAGE, "--engine: got nothing, expected a name")
+        raise FerryError(ExitCode.USAGE, f"--{param.name}: got nothing, expected a name")
     return text
 
 
@@ -25,13 +25,13 @@ BundleFolder = Annotated[str, typer.Argument(metavar="BUNDLE", help="Folder of t
 Engine = Annotated[
     str | None,
     typer.Option(
-        callback=_require_name, help="eager, torchscript, onnxruntime ...; default: every engine of the bundle that can run here."
+        callback=require_name, help="eager, torchscript, onnxruntime ...; default: every engine of the bundle that can run here."
     ),
 ]
 OneEngine = Annotated[
     str | None,
     typer.Option(
-        callback=_require_name, help="eager, torchscript, onnxruntime ...; default: the bundle's first that can run here."
+        callback=require_name, help="eager, torchscript, onnxruntime ...; default: the bundle's first that can run here."
     ),
 ]
 Device = Annotated[str, typer.Option(help="cpu or cuda:N.")]

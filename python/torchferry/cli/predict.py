@@ -22,6 +22,7 @@ from torchferry.cli.options import (
     RequireSignature,
     Threads,
     TrustPaths,
+    require_name,
     trust_of,
 )
 from torchferry.proof.where import Where
@@ -46,7 +47,7 @@ def predict(
     allow_op: AllowOp = None,
     output: Annotated[str, typer.Option(help=".jsonl, .csv or .npy; - is stdout.")] = "-",
     format_: Annotated[str | None, typer.Option("--format", help="jsonl, csv or npy, whatever the ending.")] = None,
-    select: Annotated[str | None, typer.Option(help="Write this output only.")] = None,
+    select: Annotated[str | None, typer.Option(callback=require_name, help="Write this output only.")] = None,
     batch: Annotated[int, typer.Option(help="Samples in one call.")] = 256,
     trust: TrustPaths = None,
     require_signature: RequireSignature = False,

@@ -33,7 +33,7 @@ class AotiModel:
     def __init__(self, request: OpenRequest) -> None:
         self._request = request
         check_requirements(request.requires, request.device)
-        require_device(request.device)
+        require_device("aoti", request.device)
         self._runner = _load_once(*_choose_file(request), request.device)
 
     @property

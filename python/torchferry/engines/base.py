@@ -15,6 +15,7 @@ import numpy as np
 
 from torchferry.bundle.contract import BATCH, Array, Contract, check_inputs, check_outputs
 from torchferry.bundle.manifest import Artifact
+from torchferry.bundle.printable import quoted
 from torchferry.bundle.reader import Bundle
 from torchferry.engines.torchscript_operators import checked_permissions
 from torchferry.errors import ExitCode, FerryError
@@ -133,7 +134,7 @@ class Session:
 def _native_code_refusal(engine: str, artifact: Artifact) -> str:
     return (
         f"engine {engine}: {artifact.files[0].path}: got machine code, which runs with all rights of this process and which no check can make safe, "
-        "expected permission to run it; pass --allow-native (Session(allow_native=True)) if you trust this bundle as a program"
+        "expected permission to run it; pass --allow-native (allow_native of a session) if you trust this bundle as a program"
     )
 
 
@@ -161,7 +162,7 @@ def name_outputs(contract: Contract, values: object) -> dict[str, object]:
 
 def _check_options(device: str, threads: int) -> None:
     if not _DEVICE.fullmatch(device):
-        raise FerryError(ExitCode.USAGE, f"--device: got {device!r}, expected cpu or cuda:N")
+        raise FerryError(ExitCode.USAGE, f"--device: got {quoted(device)}, expected cpu or cuda:N")
     if threads < 1:
         raise FerryError(ExitCode.USAGE, f"--threads: got {threads}, expected at least 1")
     if threads > MAX_THREADS:

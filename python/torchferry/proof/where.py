@@ -43,7 +43,7 @@ class Where:
                 if error.code != ExitCode.UNAVAILABLE:
                     raise
                 reasons.append(f"{artifact.engine}: {error}")
-        raise FerryError(ExitCode.UNAVAILABLE, f"{bundle.folder}: no engine of this bundle can run here: {'; '.join(reasons)}")
+        raise FerryError(ExitCode.UNAVAILABLE, f"{bundle.folder}: no engine of this bundle can run here; {'; '.join(reasons)}")
 
     @property
     def options(self) -> list[str]:

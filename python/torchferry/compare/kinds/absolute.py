@@ -18,7 +18,7 @@ class Absolute:
 
     def row_problem(self, row: Row) -> str | None:
         """Return why the row is none of this kind."""
-        return None if row.scores is None else f"scores: got {row.scores!r}, expected null for kind absolute"
+        return None if row.scores is None else f'scores: got "{row.scores}", expected null for kind absolute'
 
     def bundle_problem(self, row: Row, outputs: Mapping[str, TensorSpec], bound_of: BoundOf) -> str | None:  # noqa: ARG002
         """Return why the bound is not the one that was written: only floats may be off, and the reason names how far."""

@@ -18,9 +18,11 @@ class Bits:
 
     def row_problem(self, row: Row) -> str | None:
         """Return why the row is none of this kind: it has no bound, and float64 has no bits of a float32 output."""
-        if row.reference != "float32" or row.bound != 0:
-            return f"kind bits: got reference {row.reference} and bound {row.bound}, expected float32 and 0"
-        return None if row.scores is None else f"scores: got {row.scores!r}, expected null for kind bits"
+        if row.reference != "float32":
+            return f'reference: got "{row.reference}", expected float32 for kind bits'
+        if row.bound != 0:
+            return f"bound: got {row.bound!r}, expected 0 for kind bits"
+        return None if row.scores is None else f'scores: got "{row.scores}", expected null for kind bits'
 
     def bundle_problem(self, row: Row, outputs: Mapping[str, TensorSpec], bound_of: BoundOf) -> str | None:  # noqa: ARG002
         """Return None: equal bits can be asked of every output."""
