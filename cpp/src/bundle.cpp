@@ -26,9 +26,7 @@ namespace {
 
 std::string read_manifest(const Folder& folder) {
   const std::string name = folder.name_of(manifest_name);
-  const fs::path path = folder.root() / manifest_name;
-  std::error_code error;
-  if (fs::symlink_status(path, error).type() == fs::file_type::not_found) {
+  if (!folder.has(manifest_name)) {
     throw Error(ErrorCode::format, name + ": got no such file, expected the bundle's manifest; export the bundle again");
   }
   const std::vector<std::byte> bytes = folder.read(manifest_name, limits::max_manifest_bytes + 1);
@@ -91,13 +89,6 @@ void check_digest(const Folder& folder, const FileEntry& entry) {
 }  // namespace
 
 Bundle Bundle::open(const fs::path& path) {
-  std::error_code error;
-  if (!fs::is_directory(path, error)) {
-    const std::string missing = error ? error.message() : "nothing there";
-    const std::string got = fs::exists(path, error) ? "a file" : missing;
-    throw Error(ErrorCode::io, text::printable(path.native()) + ": got " + got +
-                                   ", expected a bundle folder; check the path or run `ferry export`");
-  }
   const Folder folder(path);
   std::string manifest_json = read_manifest(folder);
   Manifest manifest = parse_manifest(manifest_json, folder.name_of(manifest_name));
@@ -110,7 +101,7 @@ Bundle Bundle::open(const fs::path& path) {
 }
 
 Bundle::Bundle() {
-  static const auto empty = std::make_shared<const State>(State{Folder({}), {}, {}, {}});
+  static const auto empty = std::make_shared<const State>(State{});
   state_ = empty;
 }
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from torchferry.bundle.contract import Array, Contract
 from torchferry.bundle.digest import sha256_of, sha256_of_stream
+from torchferry.bundle.folder import Folder
 from torchferry.bundle.manifest import MANIFEST_NAME, Artifact, FileEntry, Manifest, parse_manifest
 from torchferry.errors import ExitCode, FerryError
 from torchferry.limits import MAX_MANIFEST_BYTES
@@ -21,9 +19,14 @@ from torchferry.limits import MAX_MANIFEST_BYTES
 class Bundle:
     """An opened bundle, every file of which has been checked."""
 
-    folder: Path
+    held: Folder  # as long as this is referred to, writers leave its files where they are
     manifest: Manifest
     missing: frozenset[str] = frozenset()  # native files that are listed and not there
+
+    @property
+    def folder(self) -> Path:
+        """Where it was opened."""
+        return self.held.path
 
     @property
     def contract(self) -> Contract:
@@ -46,7 +49,7 @@ class Bundle:
 
     def read(self, entry: FileEntry) -> bytes:
         """Read a file once more; these very bytes have been hashed. Raises FerryError(IO or INTEGRITY)."""
-        with _open_file(self.folder / entry.path) as stream:
+        with self.held.open(entry.path) as stream:
             data = stream.read(entry.bytes + 1)
         if len(data) != entry.bytes or sha256_of(data) != entry.sha256:
             raise FerryError(
@@ -66,98 +69,47 @@ class Bundle:
 
 def open_bundle(folder: str | os.PathLike[str]) -> Bundle:
     """Open the bundle in `folder`. Raises FerryError(IO, FORMAT or INTEGRITY)."""
-    path = Path(folder)
-    if not os.fspath(folder) or not path.is_dir():  # Path("") would be the working folder
-        found = "a file" if path.is_file() else "nothing there"
-        raise FerryError(ExitCode.IO, f"{folder}: got {found}, expected a bundle folder; check the path or run `ferry export`")
-    manifest = parse_manifest(_read_manifest(path / MANIFEST_NAME), where=str(path / MANIFEST_NAME))
-    bundle = Bundle(path, manifest, _check_file_list(path, manifest))
+    if not os.fspath(folder):  # Path("") would be the working folder
+        raise FerryError(
+            ExitCode.IO, f"{folder}: got nothing there, expected a bundle folder; check the path or run `ferry export`"
+        )
+    held = Folder(Path(folder))
+    manifest = parse_manifest(_read_manifest(held), where=str(held.path / MANIFEST_NAME))
+    sizes = held.sizes()
+    bundle = Bundle(held, manifest, _check_file_list(held.path, sizes, manifest))
     files = list(bundle.present(manifest.files()))
     for entry in files:
-        _check_size(path / entry.path, entry)
+        _check_size(held.path / entry.path, sizes[entry.path], entry)
     for entry in files:
-        _check_digest(path / entry.path, entry)
+        _check_digest(held, entry)
     return bundle
 
 
-def _read_manifest(path: Path) -> bytes:
-    if _is_missing(path):
-        raise FerryError(ExitCode.FORMAT, f"{path}: got no such file, expected the bundle's manifest; export the bundle again")
-    with _open_file(path) as stream:
+def _read_manifest(held: Folder) -> bytes:
+    if not held.has(MANIFEST_NAME):
+        raise FerryError(
+            ExitCode.FORMAT,
+            f"{held.path / MANIFEST_NAME}: got no such file, expected the bundle's manifest; export the bundle again",
+        )
+    with held.open(MANIFEST_NAME) as stream:
         return stream.read(MAX_MANIFEST_BYTES + 1)
 
 
-def _is_missing(path: Path) -> bool:
-    try:
-        path.lstat()
-    except FileNotFoundError:
-        return True
-    except OSError:  # there or not, it cannot be read: opening it says why
-        return False
-    return False
-
-
-def _open_file(path: Path) -> BinaryIO:
-    """Open a regular file, never a link or a pipe that another program put in its place."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.ENXIO):  # a link, a file in a folder's place, a socket
-            raise _not_regular(path) from None
-        raise FerryError(ExitCode.IO, f"{path}: got {error.strerror}, expected a readable file; check its permissions") from None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise _not_regular(path)
-    return cast(BinaryIO, os.fdopen(descriptor, "rb"))
-
-
-def _not_regular(path: Path) -> FerryError:
-    return FerryError(
-        ExitCode.INTEGRITY, f"{path}: got a link or special file, expected a regular file; copy the bundle with its files"
-    )
-
-
-def _check_file_list(folder: Path, manifest: Manifest) -> frozenset[str]:
-    """The listed files that are missing and may be."""
+def _check_file_list(folder: Path, found: Collection[str], manifest: Manifest) -> frozenset[str]:
+    """Return the listed native files that are absent (FORMAT 1.1 allows that)."""
     listed = {entry.path for entry in manifest.files()} | {MANIFEST_NAME}
     native = {entry.path for entry in manifest.files() if entry.is_native}
-    found = set(_walk(folder))
-    for path in sorted(listed - found - native):
+    for path in sorted(listed - set(found) - native):
         raise FerryError(
             ExitCode.INTEGRITY,
             f"{folder / path}: got no such file, expected it as listed in the manifest; copy the bundle whole",
         )
-    for path in sorted(found - listed):
+    for path in sorted(set(found) - listed):
         raise FerryError(ExitCode.INTEGRITY, f"{folder / path}: got a file that the manifest does not list; remove it")
-    return frozenset(native - found)
+    return frozenset(native - set(found))
 
 
-def _walk(folder: Path) -> Iterator[str]:
-    """Every file, relative; a list of folders instead of recursion, so that no depth exhausts the stack."""
-    pending = [""]
-    while pending:
-        prefix = pending.pop()
-        for entry in _scan(folder / prefix):
-            path = prefix + entry.name
-            if entry.is_dir(follow_symlinks=False):
-                pending.append(path + "/")
-            elif entry.is_file(follow_symlinks=False):
-                yield path
-            else:
-                raise _not_regular(folder / path)
-
-
-def _scan(folder: Path) -> list[os.DirEntry[str]]:
-    try:
-        return sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError as error:
-        raise FerryError(
-            ExitCode.IO, f"{folder}: got {error.strerror}, expected a readable folder; check its permissions"
-        ) from None
-
-
-def _check_size(path: Path, entry: FileEntry) -> None:
-    got = path.lstat().st_size
+def _check_size(path: Path, got: int, entry: FileEntry) -> None:
     if got != entry.bytes:
         raise FerryError(
             ExitCode.INTEGRITY,
@@ -165,11 +117,11 @@ def _check_size(path: Path, entry: FileEntry) -> None:
         )
 
 
-def _check_digest(path: Path, entry: FileEntry) -> None:
-    with _open_file(path) as stream:
+def _check_digest(held: Folder, entry: FileEntry) -> None:
+    with held.open(entry.path) as stream:
         got = sha256_of_stream(stream)
     if got != entry.sha256:
         raise FerryError(
             ExitCode.INTEGRITY,
-            f"{path}: sha256: got {got[:16]}..., expected {entry.sha256[:16]}...; the file was changed: export the bundle again",
+            f"{held.path / entry.path}: sha256: got {got[:16]}..., expected {entry.sha256[:16]}...; the file was changed: export the bundle again",
         )
