@@ -209,6 +209,7 @@ void keep_freed_memory() noexcept {
 int main(int argc, char** argv) {
   // A closed stdout is then an error of `write` like any other, and temporary files are removed.
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // and so is a file that may not grow
   ferry::cli::keep_standard_descriptors();
   std::set_terminate(ferry::cli::end_on_terminate);
   ferry::cli::keep_freed_memory();

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <span>
 #include <string>
+#include <system_error>
 
 #include "ferry/engine.hpp"
 
@@ -17,8 +18,7 @@ namespace ferry::engines {
 class PrivateFolder {
  public:
   // `prefix`: how its name begins.
-  explicit PrivateFolder(const std::string& prefix)
-      : path_((std::filesystem::temp_directory_path() / (prefix + "XXXXXX")).string()) {
+  explicit PrivateFolder(const std::string& prefix) : path_((place() / (prefix + "XXXXXX")).string()) {
     if (::mkdtemp(path_.data()) == nullptr)
       throw Refusal{FERRY_IO, path_ + ": got no folder there, expected to make one; set TMPDIR to a folder with space"};
   }
@@ -43,6 +43,16 @@ class PrivateFolder {
   [[nodiscard]] const std::string& path() const { return path_; }
 
  private:
+  // A TMPDIR that is no folder is an error, never another folder instead.
+  static std::filesystem::path place() {
+    std::error_code error;
+    auto folder = std::filesystem::temp_directory_path(error);
+    if (!error) return folder;
+    const char* wanted = std::getenv("TMPDIR");
+    throw Refusal{FERRY_IO, std::string("TMPDIR: got ") + (wanted == nullptr ? "no folder for temporary files" : wanted) +
+                                ", expected a folder that can be written; set TMPDIR to one"};
+  }
+
   std::string path_;
 };
 
