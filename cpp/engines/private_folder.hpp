@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -14,7 +15,27 @@
 
 namespace ferry::engines {
 
-// A new folder that nobody else may enter, removed with all it holds.
+// Keeps signals that would end the process from this thread as long as it lives; they come when it has gone.
+class HeldSignals {
+ public:
+  HeldSignals() noexcept {
+    sigset_t ending;
+    ::sigemptyset(&ending);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaddset(&ending, signal);
+    ::pthread_sigmask(SIG_BLOCK, &ending, &before_);
+  }
+  HeldSignals(const HeldSignals&) = delete;
+  HeldSignals& operator=(const HeldSignals&) = delete;
+  ~HeldSignals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+  // What the thread had before: for a child, which is to be ended at once.
+  [[nodiscard]] const sigset_t& before() const noexcept { return before_; }
+
+ private:
+  sigset_t before_{};
+};
+
+// A new folder that nobody else may enter, removed with all it holds: also where a signal ends the process meanwhile.
 class PrivateFolder {
  public:
   // `prefix`: how its name begins.
@@ -41,6 +62,7 @@ class PrivateFolder {
     return file;
   }
   [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] const HeldSignals& signals() const noexcept { return signals_; }
 
  private:
   // A TMPDIR that is no folder is an error, never another folder instead.
@@ -53,6 +75,7 @@ class PrivateFolder {
                                 ", expected a folder that can be written; set TMPDIR to one"};
   }
 
+  HeldSignals signals_;  // first made and last gone
   std::string path_;
 };
 
