@@ -5,6 +5,7 @@
 #include <set>
 
 #include "digest.hpp"
+#include "float_mode.hpp"
 #include "folder.hpp"
 #include "limits.hpp"
 #include "manifest.hpp"
@@ -89,6 +90,7 @@ void check_digest(const Folder& folder, const FileEntry& entry) {
 }  // namespace
 
 Bundle Bundle::open(const fs::path& path) {
+  const IeeeArithmetic arithmetic;  // the numbers of the manifest are read and rounded as everywhere
   const Folder folder(path);
   std::string manifest_json = read_manifest(folder);
   Manifest manifest = parse_manifest(manifest_json, folder.name_of(manifest_name));

@@ -6,6 +6,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "float_mode.hpp"
 #include "kinds/kind.hpp"
 #include "label_margin.hpp"
 #include "limits.hpp"
@@ -168,6 +169,7 @@ std::string structural_problem(const Tensor* actual, const Tensor& expected, con
 }  // namespace
 
 Verdict compare(const Tensor* actual, const Tensor& expected, const Tolerance& tolerance, bool allow_nan, const Scores& scores) {
+  const IeeeArithmetic arithmetic;
   Verdict verdict;
   verdict.output = tolerance.output;
   verdict.tolerance = tolerance;

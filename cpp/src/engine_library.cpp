@@ -11,6 +11,7 @@
 #include <map>
 #include <mutex>
 
+#include "float_mode.hpp"
 #include "manifest.hpp"
 #include "text.hpp"
 
@@ -166,6 +167,7 @@ const ferry_engine& load_engine(std::string_view name) {
   const std::scoped_lock lock(mutex);
   if (const auto it = loaded.find(name); it != loaded.end()) return *it->second;
   if (!is_word(name)) fail(name, "name: got this, expected a word matching [a-z][a-z0-9_-]{0,31}");
+  const IeeeArithmetic arithmetic;  // a runtime that is built with fast-math changes it where it is loaded
   const ferry_engine& engine = open_plugin(name);
   loaded.emplace(name, &engine);
   return engine;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <ferry/ferry.hpp>
 
+#include "float_mode.hpp"
 #include "kinds/kind.hpp"
 #include "limits.hpp"
 #include "manifest.hpp"
@@ -109,6 +110,7 @@ std::vector<Replayed> replay(const Bundle& bundle, const Session& session, std::
 }  // namespace
 
 EngineVerdict verify(const Bundle& bundle, const Session& session, std::size_t calls) {
+  const IeeeArithmetic arithmetic;
   const std::vector<Replayed> replayed = replay(bundle, session, calls);
   EngineVerdict result{session.engine(), session.device(), EngineVerdict::Status::passed, {}, session.numerics(), {}};
   for (std::size_t call = 0; call < calls; ++call) {

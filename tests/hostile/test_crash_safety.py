@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -98,11 +99,13 @@ def test_an_export_killed_at_a_call_leaves_the_old_bundle_whole(tmp_path: Path, 
     target = Path(shutil.copytree(ROOT / "exported" / "iris-adaline", tmp_path / "place" / "iris-adaline"))
     code = (
         "import sys, torch, torchferry\n"
-        "torchferry.export(torch.nn.Linear(2, 1).eval(), torch.zeros(3, 2), sys.argv[1], formats=['torchscript'], force=True)\n"
+        "torchferry.export(torch.nn.Linear(2, 1).eval(), inputs={'x': 'float32[N,2]:0..1'}, out=sys.argv[1], to=('torchscript',), force=True)\n"
     )
     under = strace(tmp_path / "log", "-e", f"inject={call}:signal=KILL:when={when}")
-    subprocess.run([*under, sys.executable, "-c", code, target], env=ENVIRONMENT, capture_output=True, check=False)
-    open_bundle(target)
+    done = subprocess.run([*under, sys.executable, "-c", code, target], env=ENVIRONMENT, capture_output=True, check=False)
+    assert done.returncode in (0, -signal.SIGKILL), done.stderr
+    name = open_bundle(target).manifest.name
+    assert (name == "iris-adaline") == (done.returncode != 0 and call not in ("unlink", "unlinkat")), (name, done.returncode)
 
 
 class Traffic:

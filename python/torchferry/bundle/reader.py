@@ -9,6 +9,7 @@ from pathlib import Path
 
 from torchferry.bundle.contract import Array, Contract
 from torchferry.bundle.digest import sha256_of, sha256_of_stream
+from torchferry.bundle.float_mode import ieee_arithmetic
 from torchferry.bundle.folder import Folder
 from torchferry.bundle.manifest import MANIFEST_NAME, Artifact, FileEntry, Manifest, parse_manifest
 from torchferry.errors import ExitCode, FerryError
@@ -67,6 +68,7 @@ class Bundle:
         }
 
 
+@ieee_arithmetic()
 def open_bundle(folder: str | os.PathLike[str]) -> Bundle:
     """Open the bundle in `folder`. Raises FerryError(IO, FORMAT or INTEGRITY)."""
     if not os.fspath(folder):  # Path("") would be the working folder
