@@ -38,7 +38,9 @@ class Tiny(nn.Module):
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle whose goldens are subnormal numbers, among others."""
     target = tmp_path_factory.mktemp("tiny") / "tiny"
-    torchferry.export(Tiny().eval(), inputs={"x": "float32[N,1]:0..1"}, golden=INPUTS, out=target, to=("torchscript", "onnx", "c"))
+    torchferry.export(
+        Tiny().eval(), inputs={"x": "float32[N,1]:0..1"}, golden=INPUTS, out=target, to=("torchscript", "onnx", "c")
+    )
     return target
 
 
