@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from torchferry.bundle.folder import set_aside
+from torchferry.bundle.hold import set_aside
 from torchferry.errors import ExitCode, FerryError
 
 STAGING = ".ferry-"  # between the target's name and eight characters by mkdtemp
