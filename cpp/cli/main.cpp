@@ -150,8 +150,9 @@ Command parse(int argc, char** argv) {
   return command;
 }
 
-int fail(ErrorCode code, const std::string& text) noexcept {
-  print_error(text);
+// Takes no memory itself: there may be none.
+int fail(ErrorCode code, std::string_view text, std::string_view detail = {}) noexcept {
+  print_error(text, detail);
   return static_cast<int>(code);
 }
 
@@ -164,7 +165,7 @@ int fail() noexcept {
   } catch (const std::bad_alloc&) {
     return fail(ErrorCode::io, "not enough memory");
   } catch (const std::exception& error) {
-    return fail(ErrorCode::internal, std::string("unexpected: ") + error.what());
+    return fail(ErrorCode::internal, "unexpected: ", error.what());
   } catch (...) {
     return fail(ErrorCode::internal, "unexpected: an exception of an unknown type");
   }

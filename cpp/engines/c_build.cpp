@@ -146,11 +146,11 @@ struct Result {
 };
 
 Result compile(Words command, const std::vector<Source>& sources) {
-  const PrivateFolder folder("ferry-c-");
+  PrivateFolder folder("ferry-c-");
   Words paths;
   for (const auto& source : sources) paths.push_back(folder.write(source.path, source.data));
-  const auto object = folder.path() + '/' + std::string(object_name);
-  const auto log = folder.path() + "/log";
+  const auto object = folder.path_of(std::string(object_name));
+  const auto log = folder.path_of("log");
   command.insert(command.end(), {paths[0], "-o", object});
   if (!run(command, log, folder.signals().before())) return {std::nullopt, read_complaint(folder, log)};
   std::ifstream stream(object, std::ios::binary);

@@ -5,8 +5,10 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <deque>
 #include <filesystem>
 #include <fstream>
+#include <new>
 #include <span>
 #include <string>
 #include <system_error>
@@ -46,13 +48,22 @@ class PrivateFolder {
   PrivateFolder(const PrivateFolder&) = delete;
   PrivateFolder& operator=(const PrivateFolder&) = delete;
   ~PrivateFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
+    for (const auto& file : files_) ::unlink(file.c_str());
+    if (::rmdir(path_.c_str()) == 0) return;
+    try {
+      std::error_code ignored;
+      std::filesystem::remove_all(path_, ignored);  // what a runtime put there
+    } catch (const std::bad_alloc&) {
+      return;  // a destructor cannot say so
+    }
   }
 
+  // The path of a file that will be made here, and which takes no memory to be removed.
+  [[nodiscard]] const std::string& path_of(const std::string& name) { return files_.emplace_back(path_ + '/' + name); }
+
   // Returns the file's path.
-  [[nodiscard]] std::string write(const std::string& name, std::span<const std::byte> content) const {
-    const auto file = path_ + '/' + name;
+  [[nodiscard]] std::string write(const std::string& name, std::span<const std::byte> content) {
+    const auto& file = path_of(name);
     std::ofstream stream(file, std::ios::binary);
     stream.write(reinterpret_cast<const char*>(content.data()), static_cast<std::streamsize>(content.size()));
     stream.close();
@@ -77,6 +88,7 @@ class PrivateFolder {
 
   HeldSignals signals_;  // first made and last gone
   std::string path_;
+  std::deque<std::string> files_;  // its elements stay where they are
 };
 
 }  // namespace ferry::engines

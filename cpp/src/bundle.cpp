@@ -9,6 +9,7 @@
 #include "folder.hpp"
 #include "limits.hpp"
 #include "manifest.hpp"
+#include "memory.hpp"
 #include "npy.hpp"
 #include "text.hpp"
 
@@ -89,7 +90,7 @@ void check_digest(const Folder& folder, const FileEntry& entry) {
 
 }  // namespace
 
-Bundle Bundle::open(const fs::path& path) {
+Bundle Bundle::open(const fs::path& path) try {
   const IeeeArithmetic arithmetic;  // the numbers of the manifest are read and rounded as everywhere
   const Folder folder(path);
   std::string manifest_json = read_manifest(folder);
@@ -100,6 +101,8 @@ Bundle Bundle::open(const fs::path& path) {
   Bundle bundle;
   bundle.state_ = std::make_shared<const State>(State{folder, std::move(manifest_json), std::move(manifest), std::move(missing)});
   return bundle;
+} catch (const std::bad_alloc&) {
+  throw_lack_of_memory();
 }
 
 Bundle::Bundle() {
@@ -119,20 +122,24 @@ const Artifact* Bundle::find_artifact(std::string_view engine) const noexcept {
 
 bool Bundle::has(const FileEntry& file) const noexcept { return !state_->missing.contains(file.path); }
 
-std::vector<std::byte> Bundle::read(const FileEntry& file) const {
+std::vector<std::byte> Bundle::read(const FileEntry& file) const try {
   std::vector<std::byte> bytes = state_->folder.read(file.path, file.bytes + 1);
   const std::string hex = sha256_hex(bytes);
   if (bytes.size() != file.bytes || hex != file.sha256) fail_digest(state_->folder, file, hex);
   return bytes;
+} catch (const std::bad_alloc&) {
+  throw_lack_of_memory();
 }
 
-NamedTensors Bundle::read_tensors(const std::map<std::string, FileEntry, std::less<>>& files) const {
+NamedTensors Bundle::read_tensors(const std::map<std::string, FileEntry, std::less<>>& files) const try {
   NamedTensors tensors;
   tensors.reserve(files.size());
   for (const auto& [name, file] : files) {
     tensors.add(name, npy::parse(read(file), {state_->folder.name_of(file.path), ErrorCode::format}));
   }
   return tensors;
+} catch (const std::bad_alloc&) {
+  throw_lack_of_memory();
 }
 
 }  // namespace ferry

@@ -58,7 +58,7 @@ void Folder::refuse_special(std::string_view path) const {
 
 Folder::Folder(fs::path root) : root_(std::move(root)), held_(std::make_shared<const File>(hold(root_))) {}
 
-bool Folder::has(std::string_view name) const noexcept {
+bool Folder::has(std::string_view name) const {
   struct stat status{};
   return held_ != nullptr && (::fstatat(held_->descriptor(), std::string(name).c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 ||
                               errno != ENOENT);  // what cannot be looked at is there: opening it says why

@@ -23,7 +23,7 @@ class Folder {
   explicit Folder(std::filesystem::path root);
 
   [[nodiscard]] const std::filesystem::path& root() const noexcept { return root_; }
-  [[nodiscard]] bool has(std::string_view name) const noexcept;  // anything of that name directly below the root
+  [[nodiscard]] bool has(std::string_view name) const;  // anything of that name directly below the root
   // The path of a file for messages, as one line.
   [[nodiscard]] std::string name_of(std::string_view path) const;
 

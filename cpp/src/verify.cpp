@@ -6,6 +6,7 @@
 #include "kinds/kind.hpp"
 #include "limits.hpp"
 #include "manifest.hpp"
+#include "memory.hpp"
 #include "reference.hpp"
 #include "telling.hpp"
 #include "text.hpp"
@@ -109,7 +110,7 @@ std::vector<Replayed> replay(const Bundle& bundle, const Session& session, std::
 
 }  // namespace
 
-EngineVerdict verify(const Bundle& bundle, const Session& session, std::size_t calls) {
+EngineVerdict verify(const Bundle& bundle, const Session& session, std::size_t calls) try {
   const IeeeArithmetic arithmetic;
   const std::vector<Replayed> replayed = replay(bundle, session, calls);
   EngineVerdict result{session.engine(), session.device(), EngineVerdict::Status::passed, {}, session.numerics(), {}};
@@ -125,6 +126,8 @@ EngineVerdict verify(const Bundle& bundle, const Session& session, std::size_t c
   }
   if (result.verdicts.empty()) result.status = EngineVerdict::Status::failed;
   return result;
+} catch (const std::bad_alloc&) {
+  throw_lack_of_memory();
 }
 
 }  // namespace ferry
