@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,7 +78,7 @@ def open_bundle(folder: str | os.PathLike[str]) -> Bundle:
     held = Folder(Path(folder))
     manifest = parse_manifest(_read_manifest(held), where=str(held.path / MANIFEST_NAME))
     sizes = held.sizes()
-    bundle = Bundle(held, manifest, _check_file_list(held.path, sizes, manifest))
+    bundle = Bundle(held, manifest, _check_file_list(held.path, set(sizes), manifest))
     files = list(bundle.present(manifest.files()))
     for entry in files:
         _check_size(held.path / entry.path, sizes[entry.path], entry)
@@ -97,18 +97,18 @@ def _read_manifest(held: Folder) -> bytes:
         return stream.read(MAX_MANIFEST_BYTES + 1)
 
 
-def _check_file_list(folder: Path, found: Collection[str], manifest: Manifest) -> frozenset[str]:
+def _check_file_list(folder: Path, found: Set[str], manifest: Manifest) -> frozenset[str]:
     """Return the listed native files that are absent (FORMAT 1.1 allows that)."""
     listed = {entry.path for entry in manifest.files()} | {MANIFEST_NAME}
     native = {entry.path for entry in manifest.files() if entry.is_native}
-    for path in sorted(listed - set(found) - native):
+    for path in sorted(listed - found - native):
         raise FerryError(
             ExitCode.INTEGRITY,
             f"{folder / path}: got no such file, expected it as listed in the manifest; copy the bundle whole",
         )
-    for path in sorted(set(found) - listed):
+    for path in sorted(found - listed):
         raise FerryError(ExitCode.INTEGRITY, f"{folder / path}: got a file that the manifest does not list; remove it")
-    return frozenset(native - set(found))
+    return frozenset(native - found)
 
 
 def _check_size(path: Path, got: int, entry: FileEntry) -> None:
