@@ -12,6 +12,8 @@ TORCH       ?=
 # Another CMake than the wheel in .venv.
 CMAKE       ?= $(BIN)/cmake
 DATA_ROOT   ?= $(if $(wildcard ../shared/data/MNIST),../shared/data,data)
+# Of each fuzzer.
+SECONDS     ?= 20
 export PYTHON TORCH_INDEX TORCH CMAKE
 export FERRY_DATA_ROOT := $(if $(filter /%,$(DATA_ROOT)),$(DATA_ROOT),$(CURDIR)/$(DATA_ROOT))
 # What the caller's shell has for other projects.
@@ -21,9 +23,9 @@ CPP_PACKAGES  := nlohmann-json3-dev libcli11-dev libgtest-dev libbenchmark-dev l
 packages_of    = $$(grep -v '^\#' $(1))
 
 .NOTPARALLEL:
-.PHONY: help setup setup-edge configure programs build demo test test-tools test-python test-cpp test-quick test-slow test-fresh mutants matrix lint format exported bench clean
+.PHONY: help setup setup-edge configure programs build demo test test-tools test-python test-cpp test-quick test-slow test-fresh mutants matrix fuzz lint format exported bench clean
 help:
-	@echo "make demo | test | test-slow | mutants | setup-edge | matrix | lint | format | exported | bench | clean"
+	@echo "make demo | test | test-slow | mutants | setup-edge | matrix | fuzz | lint | format | exported | bench | clean"
 
 setup:
 	@.ci/python-environment
@@ -72,6 +74,10 @@ mutants: setup
 matrix:
 	@tests/fresh/matrix
 
+# Every parser, the doors too, for SECONDS each; hours with SECONDS=3600. `make lint` does it for 20 seconds.
+fuzz: setup
+	@tests/fuzz/run $(SECONDS) $(JOBS)
+
 test-cpp: build
 	$(BIN)/ctest --test-dir build --output-on-failure -j $(JOBS)
 
@@ -85,6 +91,7 @@ lint: build
 	$(BIN)/mypy
 	$(BIN)/clang-format --dry-run --Werror $(call c_sources)
 	.ci/clang-tidy $(BIN)/clang-tidy build
+	@$(MAKE) --no-print-directory fuzz
 
 format: setup
 	$(BIN)/ruff check --fix -q .
