@@ -12,6 +12,8 @@ TORCH       ?=
 # Another CMake than the wheel in .venv.
 CMAKE       ?= $(BIN)/cmake
 DATA_ROOT   ?= $(if $(wildcard ../shared/data/MNIST),../shared/data,data)
+# Of each fuzzer.
+SECONDS     ?= 20
 export PYTHON TORCH_INDEX TORCH CMAKE
 export FERRY_DATA_ROOT := $(if $(filter /%,$(DATA_ROOT)),$(DATA_ROOT),$(CURDIR)/$(DATA_ROOT))
 # What the caller's shell has for other projects.
@@ -24,9 +26,9 @@ packages_of    = $$(grep -v '^\#' $(1))
 # Steps that write .venv, build or runs: one `make` of this folder at a time.
 ALONE         := @.ci/alone
 
-.PHONY: help setup setup-edge compiler configure programs build demo test test-tools test-python test-cpp test-quick test-slow test-fresh mutants matrix lint format exported bench clean
+.PHONY: help setup setup-edge compiler configure programs build demo test test-tools test-python test-cpp test-quick test-slow test-fresh mutants matrix fuzz lint format exported bench clean
 help:
-	@echo "make demo | test | test-slow | mutants | setup-edge | matrix | lint | format | exported | bench | clean"
+	@echo "make demo | test | test-slow | mutants | setup-edge | matrix | fuzz | lint | format | exported | bench | clean"
 
 setup:
 	$(ALONE) .ci/python-environment
@@ -79,6 +81,10 @@ mutants: setup
 matrix:
 	@tests/fresh/matrix
 
+# Every parser, the doors too, for SECONDS each; hours with SECONDS=3600. `make lint` does it for 20 seconds.
+fuzz: setup
+	@tests/fuzz/run $(SECONDS) $(JOBS)
+
 test-cpp: build
 	$(BIN)/ctest --test-dir build --output-on-failure -j $(JOBS)
 
@@ -92,6 +98,7 @@ lint: build
 	$(BIN)/mypy
 	$(BIN)/clang-format --dry-run --Werror $(call c_sources)
 	.ci/clang-tidy $(BIN)/clang-tidy build
+	@$(MAKE) --no-print-directory fuzz
 
 format: setup
 	$(BIN)/ruff check --fix -q .

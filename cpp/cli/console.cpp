@@ -26,9 +26,9 @@ void print(std::string_view text) { write(text::printable_lines(text)); }
 
 void print_json(std::string_view document) { write(text::json_safe(document)); }
 
-void print_error(std::string_view text) noexcept {
+void print_error(std::string_view text, std::string_view detail, std::string_view advice) noexcept {
   try {
-    std::string line(text);
+    std::string line = std::string(text).append(detail).append(advice);
     std::ranges::replace(line, '\n', ' ');
     // Words of the command line and names out of a bundle cannot reach the terminal as control sequences.
     std::fputs(("error: " + text::printable(line, line.max_size()) + "\n").c_str(), stderr);

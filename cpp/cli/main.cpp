@@ -214,12 +214,17 @@ Command parse(int argc, char** argv) {
   return command;
 }
 
-int fail(ErrorCode code, const std::string& text) noexcept {
+// Takes no memory itself: there may be none.
+int fail(ErrorCode code, std::string_view text) noexcept {
   print_error(text);
   return static_cast<int>(code);
 }
 
-constexpr auto please_report = "; please report this with the command you ran";
+// A fault of this program: the user cannot mend it.
+int fail_internal(std::string_view what) noexcept {
+  print_error("internal: ", what, "; please report this with the command you ran");
+  return static_cast<int>(ErrorCode::internal);
+}
 
 // One line and the exit code for the exception that is being handled.
 int fail() noexcept {
@@ -230,9 +235,9 @@ int fail() noexcept {
   } catch (const std::bad_alloc&) {
     return fail(ErrorCode::io, "not enough memory; try a smaller --batch");
   } catch (const std::exception& error) {
-    return fail(ErrorCode::internal, std::string("internal: ") + error.what() + please_report);
+    return fail_internal(error.what());
   } catch (...) {
-    return fail(ErrorCode::internal, std::string("internal: an exception of an unknown type") + please_report);
+    return fail_internal("an exception of an unknown type");
   }
 }
 
@@ -246,9 +251,7 @@ int run(int argc, char** argv) noexcept {
 
 // An exception that no handler can reach: LibTorch runs out of memory while it is loaded, for one.
 [[noreturn]] void end_on_terminate() noexcept {
-  std::_Exit(std::current_exception() == nullptr
-                 ? fail(ErrorCode::internal, std::string("internal: std::terminate was called") + please_report)
-                 : fail());
+  std::_Exit(std::current_exception() == nullptr ? fail_internal("std::terminate was called") : fail());
 }
 
 // A file that is opened later must not take the place of a closed stdin, stdout or stderr, where the program would then read
@@ -277,6 +280,7 @@ void keep_freed_memory() noexcept {
 int main(int argc, char** argv) {
   // A closed stdout is then an error of `write` like any other, and temporary files are removed.
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // and so is a file that may not grow
   ferry::cli::keep_standard_descriptors();
   std::set_terminate(ferry::cli::end_on_terminate);
   ferry::cli::keep_freed_memory();

@@ -5,9 +5,11 @@
 #include <set>
 
 #include "digest.hpp"
+#include "float_mode.hpp"
 #include "folder.hpp"
 #include "limits.hpp"
 #include "manifest.hpp"
+#include "memory.hpp"
 #include "npy.hpp"
 #include "signature.hpp"
 #include "text.hpp"
@@ -29,9 +31,7 @@ namespace {
 
 std::string read_manifest(const Folder& folder) {
   const std::string name = folder.name_of(manifest_name);
-  const fs::path path = folder.root() / manifest_name;
-  std::error_code error;
-  if (fs::symlink_status(path, error).type() == fs::file_type::not_found) {
+  if (!folder.has(manifest_name)) {
     throw Error(ErrorCode::format, name + ": got no such file, expected the bundle's manifest; export the bundle again");
   }
   const std::vector<std::byte> bytes = folder.read(manifest_name, limits::max_manifest_bytes + 1);
@@ -118,7 +118,8 @@ void check_digest(const Folder& folder, const FileEntry& entry) {
 
 }  // namespace
 
-Bundle Bundle::open(const fs::path& path, const TrustOptions& trust) {
+Bundle Bundle::open(const fs::path& path, const TrustOptions& trust) try {
+  const IeeeArithmetic arithmetic;  // the numbers of the manifest are read and rounded as everywhere
   const std::vector<TrustOptions> asked = demands(trust);
   require_folder(path);
   const Folder folder(path);
@@ -132,10 +133,12 @@ Bundle Bundle::open(const fs::path& path, const TrustOptions& trust) {
   bundle.state_ = std::make_shared<const State>(
       State{folder, std::move(manifest_json), std::move(manifest), std::move(missing), std::move(signatures)});
   return bundle;
+} catch (const std::bad_alloc&) {
+  throw_lack_of_memory();
 }
 
 Bundle::Bundle() {
-  static const auto empty = std::make_shared<const State>(State{Folder({}), {}, {}, {}, {}});
+  static const auto empty = std::make_shared<const State>(State{});
   state_ = empty;
 }
 
@@ -163,20 +166,24 @@ const Artifact* Bundle::find_artifact(std::string_view engine) const noexcept {
 
 bool Bundle::has(const FileEntry& file) const noexcept { return !state_->missing.contains(file.path); }
 
-std::vector<std::byte> Bundle::read(const FileEntry& file) const {
+std::vector<std::byte> Bundle::read(const FileEntry& file) const try {
   std::vector<std::byte> bytes = state_->folder.read(file.path, file.bytes + 1);
   const std::string hex = sha256_hex(bytes);
   if (bytes.size() != file.bytes || hex != file.sha256) fail_digest(state_->folder, file, hex);
   return bytes;
+} catch (const std::bad_alloc&) {
+  throw_lack_of_memory();
 }
 
-NamedTensors Bundle::read_tensors(const std::map<std::string, FileEntry, std::less<>>& files) const {
+NamedTensors Bundle::read_tensors(const std::map<std::string, FileEntry, std::less<>>& files) const try {
   NamedTensors tensors;
   tensors.reserve(files.size());
   for (const auto& [name, file] : files) {
     tensors.add(name, npy::parse(read(file), {state_->folder.name_of(file.path), ErrorCode::format}));
   }
   return tensors;
+} catch (const std::bad_alloc&) {
+  throw_lack_of_memory();
 }
 
 }  // namespace ferry

@@ -2,6 +2,7 @@
 #include <ferry/ferry.h>
 
 #include <algorithm>
+#include <array>
 #include <exception>
 #include <ferry/ferry.hpp>
 #include <memory>
@@ -15,19 +16,19 @@
 
 namespace {
 
+constexpr std::size_t max_failure_text = 4096;
+
+// Without a destructor: registering one for a thread takes memory, and glibc ends the process where there is none.
 struct LastFailure {
   int32_t code = FERRY_OK;
-  std::string text;
+  std::array<char, max_failure_text> text{};  // NUL-terminated
 };
 thread_local LastFailure last_failure;
 
 int32_t fail(int32_t code, std::string_view text) noexcept {
   last_failure.code = code;
-  try {
-    last_failure.text = text;
-  } catch (const std::bad_alloc&) {
-    last_failure.text.clear();
-  }
+  const auto kept = text.substr(0, max_failure_text - 1);
+  *std::ranges::copy(kept, last_failure.text.begin()).out = '\0';
   return code;
 }
 
@@ -110,7 +111,7 @@ const char* ferry_version(void) { return FERRY_VERSION; }
 
 size_t ferry_element_size(int32_t dtype) { return ferry::size_of(static_cast<ferry::DType>(dtype)); }
 
-const char* ferry_last_error(void) { return last_failure.text.c_str(); }
+const char* ferry_last_error(void) { return last_failure.text.data(); }
 int32_t ferry_last_code(void) { return last_failure.code; }
 
 int32_t ferry_bundle_open(const char* folder, ferry_bundle** bundle) {

@@ -1,9 +1,13 @@
-// A bundle's folder: what lies in it, and its files opened without following any link.
+// A bundle's folder, held by its descriptor: what lies in it, and its files opened without following any link.
+//
+// What is read through it is one bundle, also while a writer replaces it: a shared lock on the descriptor tells writers to leave
+// the folder where it is, under another name, until nobody reads it (FORMAT.md section 1). The Python twin is bundle/folder.py.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,9 +18,12 @@ namespace ferry {
 
 class Folder {
  public:
-  explicit Folder(std::filesystem::path root) : root_(std::move(root)) {}
+  Folder() = default;  // of an empty bundle: nothing can be read
+  // Holds what stands at `root` now. Throws Error(io).
+  explicit Folder(std::filesystem::path root);
 
   [[nodiscard]] const std::filesystem::path& root() const noexcept { return root_; }
+  [[nodiscard]] bool has(std::string_view name) const;  // anything of that name directly below the root
   // The path of a file for messages, as one line.
   [[nodiscard]] std::string name_of(std::string_view path) const;
 
@@ -34,7 +41,10 @@ class Folder {
  private:
   [[noreturn]] void refuse_special(std::string_view path) const;
 
+  [[nodiscard]] File descend(std::string_view path, int flags) const;
+
   std::filesystem::path root_;
+  std::shared_ptr<const File> held_;
 };
 
 }  // namespace ferry

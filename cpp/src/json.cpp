@@ -19,24 +19,38 @@ std::string member_key(const std::string& parent, std::string_view name) {
 }
 std::string item_key(const std::string& parent, std::size_t index) { return parent + "[" + std::to_string(index) + "]"; }
 
-// Looks for what nlohmann::json lets pass: duplicate keys and deep nesting. Throws Error(format).
-class StructureCheck final : public nlohmann::json::json_sax_t {
- public:
-  explicit StructureCheck(const std::string& where) : where_(&where) {}
+// Empties a value from its leaves: an empty one is destroyed without memory. It is at most 32 levels deep.
+void dismantle(nlohmann::json& value) noexcept {
+  if (auto* const items = value.get_ptr<nlohmann::json::array_t*>()) {
+    for (auto& item : *items) dismantle(item);
+    items->clear();
+  }
+  if (auto* const members = value.get_ptr<nlohmann::json::object_t*>()) {
+    for (auto& [key, member] : *members) dismantle(member);
+    members->clear();
+  }
+}
 
-  bool null() override { return true; }
-  bool boolean(bool /*value*/) override { return true; }
-  bool number_integer(std::int64_t /*value*/) override { return true; }
-  bool number_unsigned(std::uint64_t /*value*/) override { return true; }
-  bool number_float(double /*value*/, const std::string& /*text*/) override { return true; }
-  bool string(std::string& /*value*/) override { return true; }
-  bool binary(nlohmann::json::binary_t& /*value*/) override { return true; }
-  bool start_object(std::size_t /*elements*/) override { return push(); }
-  bool start_array(std::size_t /*elements*/) override { return push(); }
+// Builds the value, and refuses what nlohmann::json lets pass: duplicate keys and deep nesting. Throws Error(format).
+class Builder final : public nlohmann::json::json_sax_t {
+ public:
+  Builder(nlohmann::json& root, const std::string& where) : root_(&root), where_(&where) {}
+
+  bool null() override { return scalar(nullptr); }
+  bool boolean(bool value) override { return scalar(value); }
+  bool number_integer(std::int64_t value) override { return scalar(value); }
+  bool number_unsigned(std::uint64_t value) override { return scalar(value); }
+  bool number_float(double value, const std::string& /*text*/) override { return scalar(value); }
+  bool string(std::string& value) override { return scalar(std::move(value)); }
+  bool binary(nlohmann::json::binary_t& /*value*/) override { return false; }  // JSON text has none
+  bool start_object(std::size_t /*elements*/) override { return push(nlohmann::json::object()); }
+  bool start_array(std::size_t /*elements*/) override { return push(nlohmann::json::array()); }
   bool end_object() override { return pop(); }
   bool end_array() override { return pop(); }
   bool key(std::string& name) override {
-    if (!keys_.back().insert(name).second) refuse(*where_, "got the key " + text::printable(name) + " twice, expected it once");
+    Level& level = levels_.back();
+    level.key = name;
+    if (!level.keys.insert(name).second) refuse(*where_, "got the key " + text::printable(name) + " twice, expected it once");
     return true;
   }
   bool parse_error(std::size_t /*position*/, const std::string& /*token*/, const nlohmann::json::exception& /*error*/) override {
@@ -44,33 +58,54 @@ class StructureCheck final : public nlohmann::json::json_sax_t {
   }
 
  private:
-  bool push() {
-    if (keys_.size() == limits::max_json_depth) {
+  struct Level {
+    nlohmann::json* container = nullptr;
+    std::string key;  // of the member that comes next
+    std::set<std::string> keys;
+  };
+
+  // Puts a value where it belongs.
+  nlohmann::json& place(nlohmann::json value) {
+    if (levels_.empty()) return *root_ = std::move(value);
+    Level& level = levels_.back();
+    if (level.container->is_array()) return level.container->emplace_back(std::move(value));
+    return (*level.container)[level.key] = std::move(value);
+  }
+  bool push(nlohmann::json empty) {
+    if (levels_.size() == limits::max_json_depth) {
       refuse(*where_, "nesting: got more than " + std::to_string(limits::max_json_depth) + " levels, expected at most " +
                           std::to_string(limits::max_json_depth));
     }
-    keys_.emplace_back();
+    levels_.push_back({&place(std::move(empty)), {}, {}});
     return true;
   }
   bool pop() {
-    keys_.pop_back();
+    levels_.pop_back();
+    return true;
+  }
+  bool scalar(nlohmann::json value) {
+    place(std::move(value));
     return true;
   }
 
+  nlohmann::json* root_;
   const std::string* where_;
-  std::vector<std::set<std::string>> keys_;  // of each container that is open
+  std::vector<Level> levels_;
 };
 
 }  // namespace
 
-nlohmann::json parse(std::string_view text, const std::string& where) {
+Document::~Document() { dismantle(value_); }
+
+Document parse(std::string_view text, const std::string& where) {
   if (text.starts_with("\xEF\xBB\xBF")) refuse(where, "got a byte order mark, expected JSON in UTF-8 without one");
   if (!text::is_utf8(text)) refuse(where, "got bytes that are not UTF-8, expected JSON in UTF-8");
   // nlohmann::json takes a NUL for the end and would not see what follows.
   if (text.find('\0') != std::string_view::npos) refuse(where, "got invalid JSON, expected one JSON object");
-  StructureCheck check(where);
-  nlohmann::json::sax_parse(text, &check);
-  return nlohmann::json::parse(text);
+  Document document;
+  Builder builder(document.value(), where);
+  nlohmann::json::sax_parse(text, &builder);
+  return document;
 }
 
 void Node::fail(const std::string& got, const std::string& expected) const {

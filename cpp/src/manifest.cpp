@@ -237,7 +237,8 @@ void check_version(const nlohmann::json& document, const std::string& where) {
 bool is_word(std::string_view text) noexcept { return is_name(text, 32, {lower}, {lower, digits, "_-"}); }
 
 Manifest parse_manifest(std::string_view text, const std::string& where) {
-  const nlohmann::json document = json::parse(text, where);
+  const json::Document parsed = json::parse(text, where);
+  const nlohmann::json& document = parsed.value();
   const Node root(document, where);
   if (!document.is_object()) root.fail("one JSON object");
   check_version(document, where);

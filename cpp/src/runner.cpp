@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "engine_library.hpp"
+#include "float_mode.hpp"
 #include "limits.hpp"
 #include "output_sink.hpp"
 #include "text.hpp"
@@ -165,6 +166,7 @@ Runner::Runner(const Bundle& bundle, const SessionOptions& options)
 }
 
 Runner::Model Runner::open_model() const {
+  const IeeeArithmetic arithmetic;  // threads that a runtime starts have it too
   const OpenRequest request(bundle_, *artifact_, options_, checker_);
   ferry_engine_error error{};
   ferry_engine_model* model = nullptr;
@@ -222,6 +224,7 @@ NamedTensors Runner::run(std::span<const ferry_tensor_view> inputs) const {
   const std::vector<ferry_tensor_view> ordered = in_contract_order(inputs);
   SymbolValues symbols = checker_.check_inputs(ordered);
   if (checker_.batch(symbols) == 0) return empty_outputs(symbols);
+  const IeeeArithmetic arithmetic;
   OutputSink sink(checker_, symbols);
   ferry_engine_error error;
   error.text[0] = '\0';
@@ -236,6 +239,7 @@ std::vector<std::int64_t> Runner::run_direct(std::span<const ferry_tensor_view> 
   const std::vector<ferry_tensor_view> ordered = in_contract_order(inputs);
   static_cast<void>(checker_.check_inputs(ordered));
   std::vector<std::int64_t> nanoseconds(calls);
+  const IeeeArithmetic arithmetic;
   ferry_engine_error error{};
   const std::int32_t code = table_->run_direct(model_.get(), ordered.data(), ordered.size(), calls, nanoseconds.data(), &error);
   if (code != FERRY_OK) fail(code, error);

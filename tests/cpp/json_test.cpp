@@ -47,14 +47,16 @@ TEST(Json, ThirtyTwoLevelsAreRead) { EXPECT_EQ(parse_failure(std::string(32, '['
 TEST(Json, TheSameKeyInTwoObjectsIsFine) { EXPECT_EQ(parse_failure(R"({"a": {"k": 1}, "b": [{"k": 1}, {"k": 2}]})").code, 0); }
 
 TEST(Node, NamesItsPlace) {
-  const nlohmann::json document = ferry::json::parse(R"({"a": {"b": [0, {"c": "text"}]}})", "m.json");
+  const ferry::json::Document parsed = ferry::json::parse(R"({"a": {"b": [0, {"c": "text"}]}})", "m.json");
+  const nlohmann::json& document = parsed.value();
   const Node node = Node(document, "m.json")["a"]["b"].items()[1]["c"];
   EXPECT_EQ(failure_of([&] { static_cast<void>(node.integer()); }).text,
             "m.json: a.b[1].c: got \"text\", expected an integer from 0 to 9007199254740992; export the bundle again");
 }
 
 Failure integer_failure(const char* text) {
-  const nlohmann::json document = ferry::json::parse(text, "m.json");
+  const ferry::json::Document parsed = ferry::json::parse(text, "m.json");
+  const nlohmann::json& document = parsed.value();
   return failure_of([&] { static_cast<void>(Node(document, "m.json").integer()); });
 }
 
@@ -68,7 +70,8 @@ TEST(Node, IntegersHaveNoFractionAndNoExponent) {
 }
 
 TEST(Node, KeysMustBeExactlyThose) {
-  const nlohmann::json document = ferry::json::parse(R"({"a": 1, "x\ny": 2})", "m.json");
+  const ferry::json::Document parsed = ferry::json::parse(R"({"a": 1, "x\ny": 2})", "m.json");
+  const nlohmann::json& document = parsed.value();
   const Node node(document, "m.json");
   EXPECT_EQ(failure_of([&] { node.require_keys({"a", "b"}); }).text,
             "m.json: b: got no such key, expected it; export the bundle again");

@@ -5,7 +5,8 @@
 //   auto outputs = session.run({{"image", ferry::Tensor::from<std::uint8_t>({1, 8, 8}, pixels)}});
 //   auto label   = outputs["label"].as<std::int64_t>()[0];
 //
-// Every failure is a ferry::Error with the exit code of exported/FORMAT.md section 11.
+// Every failure is a ferry::Error with the exit code of exported/FORMAT.md section 11; lack of memory is ErrorCode::io.
+// A host program's floating-point mode (flush to zero, rounding) has no effect, and is left as it was found.
 #pragma once
 
 #include <array>

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from torchferry.bundle.contract import Array, Contract
 from torchferry.bundle.digest import sha256_of, sha256_of_stream
+from torchferry.bundle.float_mode import ieee_arithmetic
+from torchferry.bundle.folder import Folder
 from torchferry.bundle.manifest import MANIFEST_NAME, Artifact, FileEntry, Manifest, parse_manifest
 from torchferry.bundle.printable import quoted
 from torchferry.bundle.signature import Signature, is_sidecar
@@ -24,12 +23,17 @@ from torchferry.limits import MAX_MANIFEST_BYTES
 class Bundle:
     """An opened bundle, every file of which has been checked."""
 
-    folder: Path
+    held: Folder  # as long as this is referred to, writers leave its files where they are
     manifest: Manifest
     missing: frozenset[str] = frozenset()  # native files that are listed and not there
     manifest_bytes: bytes = b""
     signatures: tuple[Signature, ...] = ()  # those that trusted keys made, where trust was asked for
     trust_options: tuple[str, ...] = ()  # of `ferry-run`, for the same demands
+
+    @property
+    def folder(self) -> Path:
+        """Where it was opened."""
+        return self.held.path
 
     @property
     def contract(self) -> Contract:
@@ -53,7 +57,7 @@ class Bundle:
 
     def read(self, entry: FileEntry) -> bytes:
         """Read a file once more; these very bytes have been hashed. Raises FerryError(IO or INTEGRITY)."""
-        with _open_file(self.folder / entry.path) as stream:
+        with self.held.open(entry.path) as stream:
             data = stream.read(entry.bytes + 1)
         if len(data) != entry.bytes or sha256_of(data) != entry.sha256:
             raise FerryError(
@@ -84,19 +88,21 @@ def open_own_bundle(folder: str | os.PathLike[str]) -> Bundle:
     return _open(folder, [])
 
 
+@ieee_arithmetic()
 def _open(folder: str | os.PathLike[str], asked: list[Trust]) -> Bundle:
-    path = Path(folder)
     _require_folder(folder)
-    data = _read_manifest(path / MANIFEST_NAME)
-    signatures = check_trust(path, data, asked)  # before anything else of the bundle is parsed
-    manifest = parse_manifest(data, where=str(path / MANIFEST_NAME))
+    held = Folder(Path(folder))
+    data = _read_manifest(held)
+    signatures = check_trust(held.path, data, asked)  # before anything else of the bundle is parsed
+    manifest = parse_manifest(data, where=str(held.path / MANIFEST_NAME))
     options = tuple(word for one in asked for word in one.options)
-    bundle = Bundle(path, manifest, _check_file_list(path, manifest), data, signatures, options)
+    sizes = held.sizes()
+    bundle = Bundle(held, manifest, _check_file_list(held.path, set(sizes), manifest), data, signatures, options)
     files = list(bundle.present(manifest.files()))
     for entry in files:
-        _check_size(path / entry.path, entry)
+        _check_size(held.path / entry.path, sizes[entry.path], entry)
     for entry in files:
-        _check_digest(path / entry.path, entry)
+        _check_digest(held, entry)
     return bundle
 
 
@@ -113,48 +119,21 @@ def _require_folder(folder: str | os.PathLike[str]) -> None:
         raise FerryError(ExitCode.IO, f"{shown}: {problem}; check the path or run `ferry export`")
 
 
-def _read_manifest(path: Path) -> bytes:
-    if _is_missing(path):
-        raise FerryError(ExitCode.FORMAT, f"{path}: got no such file, expected the bundle's manifest; export the bundle again")
-    with _open_file(path) as stream:
+def _read_manifest(held: Folder) -> bytes:
+    if not held.has(MANIFEST_NAME):
+        raise FerryError(
+            ExitCode.FORMAT,
+            f"{held.path / MANIFEST_NAME}: got no such file, expected the bundle's manifest; export the bundle again",
+        )
+    with held.open(MANIFEST_NAME) as stream:
         return stream.read(MAX_MANIFEST_BYTES + 1)
 
 
-def _is_missing(path: Path) -> bool:
-    try:
-        path.lstat()
-    except FileNotFoundError:
-        return True
-    except OSError:  # there or not, it cannot be read: opening it says why
-        return False
-    return False
-
-
-def _open_file(path: Path) -> BinaryIO:
-    """Open a regular file, never a link or a pipe that another program put in its place."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.ENXIO):  # a link, a file in a folder's place, a socket
-            raise _not_regular(path) from None
-        raise FerryError(ExitCode.IO, f"{path}: got {error.strerror}, expected a readable file; check its permissions") from None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise _not_regular(path)
-    return cast(BinaryIO, os.fdopen(descriptor, "rb"))
-
-
-def _not_regular(path: Path) -> FerryError:
-    return FerryError(
-        ExitCode.INTEGRITY, f"{path}: got a link or special file, expected a regular file; copy the bundle with its files"
-    )
-
-
-def _check_file_list(folder: Path, manifest: Manifest) -> frozenset[str]:
-    """The listed files that are missing and may be."""
+def _check_file_list(folder: Path, found: Set[str], manifest: Manifest) -> frozenset[str]:
+    """Return the listed native files that are absent (FORMAT 1.1 allows that)."""
     listed = {entry.path for entry in manifest.files()} | {MANIFEST_NAME}
     native = {entry.path for entry in manifest.files() if entry.is_native}
-    found = {path for path in _walk(folder) if path in listed or not is_sidecar(path)}
+    found = {path for path in found if path in listed or not is_sidecar(path)}
     for path in sorted(listed - found - native):
         raise FerryError(
             ExitCode.INTEGRITY,
@@ -165,32 +144,7 @@ def _check_file_list(folder: Path, manifest: Manifest) -> frozenset[str]:
     return frozenset(native - found)
 
 
-def _walk(folder: Path) -> Iterator[str]:
-    """Every file, relative; a list of folders instead of recursion, so that no depth exhausts the stack."""
-    pending = [""]
-    while pending:
-        prefix = pending.pop()
-        for entry in _scan(folder / prefix):
-            path = prefix + entry.name
-            if entry.is_dir(follow_symlinks=False):
-                pending.append(path + "/")
-            elif entry.is_file(follow_symlinks=False):
-                yield path
-            else:
-                raise _not_regular(folder / path)
-
-
-def _scan(folder: Path) -> list[os.DirEntry[str]]:
-    try:
-        return sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError as error:
-        raise FerryError(
-            ExitCode.IO, f"{folder}: got {error.strerror}, expected a readable folder; check its permissions"
-        ) from None
-
-
-def _check_size(path: Path, entry: FileEntry) -> None:
-    got = path.lstat().st_size
+def _check_size(path: Path, got: int, entry: FileEntry) -> None:
     if got != entry.bytes:
         raise FerryError(
             ExitCode.INTEGRITY,
@@ -198,11 +152,11 @@ def _check_size(path: Path, entry: FileEntry) -> None:
         )
 
 
-def _check_digest(path: Path, entry: FileEntry) -> None:
-    with _open_file(path) as stream:
+def _check_digest(held: Folder, entry: FileEntry) -> None:
+    with held.open(entry.path) as stream:
         got = sha256_of_stream(stream)
     if got != entry.sha256:
         raise FerryError(
             ExitCode.INTEGRITY,
-            f"{path}: sha256: got {got[:16]}..., expected {entry.sha256[:16]}...; the file was changed: export the bundle again",
+            f"{held.path / entry.path}: sha256: got {got[:16]}..., expected {entry.sha256[:16]}...; the file was changed: export the bundle again",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from importlib import import_module
 from typing import Annotated, Any
@@ -84,7 +85,26 @@ def options(
 def main() -> None:
     """The entry point: run a verb and exit."""
     _keep_standard_descriptors()
-    sys.exit(run(sys.argv[1:]))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores SIGHUP
+            signal.signal(number, _end)
+    try:
+        sys.exit(run(sys.argv[1:]))
+    except _Ended as ended:
+        signal.signal(ended.number, signal.SIG_DFL)
+        os.kill(os.getpid(), ended.number)
+
+
+class _Ended(BaseException):
+    """A signal that ends the program, once temporary files are removed."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+def _end(number: int, frame: object) -> None:
+    del frame
+    raise _Ended(number)
 
 
 def run(arguments: list[str]) -> int:
@@ -94,6 +114,8 @@ def run(arguments: list[str]) -> int:
         result = app(arguments, prog_name="ferry", standalone_mode=False)
         sys.stdout.flush()
         return int(result or 0)
+    except _Ended:
+        raise
     except BaseException as error:
         code, message = _describe(error)
     if message:

@@ -14,6 +14,7 @@ from typing import Protocol, cast
 import numpy as np
 
 from torchferry.bundle.contract import BATCH, Array, Contract, check_inputs, check_outputs
+from torchferry.bundle.float_mode import ieee_arithmetic
 from torchferry.bundle.manifest import Artifact
 from torchferry.bundle.printable import quoted
 from torchferry.bundle.reader import Bundle
@@ -106,7 +107,8 @@ class Session:
         self.contract = bundle.contract
         self.engine = engine
         self.device = device
-        self._model = cast(Model, registry.load(row.opener)(request))
+        with ieee_arithmetic():  # threads that a runtime starts have it too
+            self._model = cast(Model, registry.load(row.opener)(request))
 
     @property
     def numerics(self) -> str:
@@ -126,7 +128,9 @@ class Session:
         sizes = check_inputs(self.contract, inputs)
         if sizes.get(BATCH) == 0:
             return empty_outputs(self.contract, sizes)
-        outputs = self._model.run({spec.name: np.asarray(inputs[spec.name], order="C") for spec in self.contract.inputs})
+        arrays = {spec.name: np.asarray(inputs[spec.name], order="C") for spec in self.contract.inputs}
+        with ieee_arithmetic():
+            outputs = self._model.run(arrays)
         check_outputs(self.contract, outputs, sizes)
         return {spec.name: np.asarray(outputs[spec.name], order="C") for spec in self.contract.outputs}
 
