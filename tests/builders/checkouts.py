@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -71,6 +72,7 @@ def press_ctrl_c(command: list[str], when: str, *, cwd: Path, env: dict[str, str
     """
     process, terminal = pty.fork()
     if process == 0:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell that runs the tests in the background has it ignored
         os.chdir(cwd)
         os.execvpe(command[0], command, env)
     said, pressed = b"", 0

@@ -89,7 +89,7 @@ def test_a_torch_that_is_installed_is_named_and_not_the_one_that_would_be_taken(
 ) -> None:
     code = f"installed_torch() {{ echo {installed}; }}; choose_torch python3"
     assert shell(checkout, code, TORCH_INDEX="https://x").stdout == f"{said}\n"
-    assert shell(checkout, f"installed_torch {sys.executable}").stdout.strip() == version("torch")
+    assert shell(checkout, f"installed_torch '{sys.executable}'").stdout.strip() == version("torch")
 
 
 @pytest.mark.parametrize("line", sorted(path.stem.removeprefix("torch-") for path in (ROOT / "constraints").iterdir()))
