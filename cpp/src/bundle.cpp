@@ -90,20 +90,6 @@ std::set<std::string, std::less<>> check_files(const Folder& folder, std::vector
                                         file.sha256.substr(0, 16) + "...; the file was changed: export the bundle again");
 }
 
-void require_folder(const fs::path& path) {
-  std::error_code error;
-  const fs::file_status status = fs::status(path, error);
-  if (fs::is_directory(status)) return;
-  std::string problem = "got a file, expected a bundle folder";
-  if (status.type() == fs::file_type::not_found) {
-    problem = "no such folder";
-  } else if (error) {
-    problem = "got " + error.message() + ", expected a bundle folder";
-  }
-  const std::string shown = path.empty() ? "''" : text::printable(path.native());  // a script's unset variable
-  throw Error(ErrorCode::io, shown + ": " + problem + "; check the path or run `ferry export`");
-}
-
 void check_digest(const Folder& folder, const FileEntry& entry) {
   constexpr std::size_t buffer_bytes = std::size_t{1} << 18U;
   std::vector<std::byte> buffer(buffer_bytes);
@@ -121,7 +107,6 @@ void check_digest(const Folder& folder, const FileEntry& entry) {
 Bundle Bundle::open(const fs::path& path, const TrustOptions& trust) try {
   const IeeeArithmetic arithmetic;  // the numbers of the manifest are read and rounded as everywhere
   const std::vector<TrustOptions> asked = demands(trust);
-  require_folder(path);
   const Folder folder(path);
   std::string manifest_json = read_manifest(folder);
   std::vector<ParsedSignature> signatures = check_trust(path, manifest_json, asked);  // before anything else is parsed

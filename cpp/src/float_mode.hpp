@@ -6,21 +6,42 @@
 
 #include <cfenv>
 
+#ifdef __SSE2__
+#include <xmmintrin.h>
+#endif
+
 namespace ferry {
 
 class IeeeArithmetic {
  public:
   // FE_DFL_ENV clears flush-to-zero and denormals-are-zero too, in glibc and musl, on x86-64 and aarch64.
-  IeeeArithmetic() noexcept {
+  IeeeArithmetic() noexcept : is_changed_(!is_ieee()) {
+    if (!is_changed_) return;
     std::fegetenv(&host_);
     std::fesetenv(FE_DFL_ENV);
   }
   IeeeArithmetic(const IeeeArithmetic&) = delete;
   IeeeArithmetic& operator=(const IeeeArithmetic&) = delete;
-  ~IeeeArithmetic() { std::fesetenv(&host_); }
+  ~IeeeArithmetic() {
+    if (is_changed_)
+      std::fesetenv(&host_);
+    else if (!is_ieee())  // a runtime that is built with fast-math changes it where it is loaded
+      std::fesetenv(FE_DFL_ENV);
+  }
 
  private:
-  std::fenv_t host_{};
+  // False where a look costs as much as setting it.
+  static bool is_ieee() noexcept {
+#ifdef __SSE2__
+    constexpr unsigned flushing_or_rounding = 0xE040;  // of MXCSR: FTZ, the two bits of the rounding, DAZ
+    return (_mm_getcsr() & flushing_or_rounding) == 0;
+#else
+    return false;
+#endif
+  }
+
+  bool is_changed_;
+  std::fenv_t host_;  // set where is_changed_
 };
 
 }  // namespace ferry

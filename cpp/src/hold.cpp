@@ -21,6 +21,14 @@ constexpr int open_flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
 // Where the old bundle stands for the moment in which a writer without an exchange puts a new one in its place.
 fs::path set_aside(const fs::path& root) { return root.parent_path() / ("." + root.filename().native() + ".ferry-old"); }
 
+// Why it could not be opened as a folder.
+std::string problem_of(const fs::path& root, int reason) {
+  struct stat found{};
+  if (reason == ENOTDIR && ::lstat(root.c_str(), &found) == 0) return "got a file, expected a bundle folder";
+  if (reason == ENOENT || reason == ENOTDIR) return "no such folder";
+  return "got " + std::generic_category().message(reason) + ", expected a bundle folder";
+}
+
 File open_root(const fs::path& root) {
   const std::string name = text::printable(root.native());
   int descriptor = ::open(root.c_str(), open_flags | O_DIRECTORY);
@@ -29,10 +37,8 @@ File open_root(const fs::path& root) {
     if (descriptor < 0) descriptor = ::open(root.c_str(), open_flags | O_DIRECTORY);
   }
   if (descriptor >= 0) return {descriptor, name};
-  if (errno != ENOENT && errno != ENOTDIR) throw_io(name, "a readable folder; check its permissions");
-  std::error_code error;
-  const std::string got = fs::exists(root, error) ? "a file" : "nothing there";
-  throw Error(ErrorCode::io, name + ": got " + got + ", expected a bundle folder; check the path or run `ferry export`");
+  throw Error(ErrorCode::io, (root.empty() ? "''" : name) + ": " + problem_of(root, errno) +  // '': an unset variable
+                                 "; check the path or run `ferry export`");
 }
 
 // Whether `file` is what stands at `root` now, or is set aside there.

@@ -5,6 +5,7 @@ python tests/fuzz/seeds.py
 
 from __future__ import annotations
 
+import base64
 import random
 import sys
 import tempfile
@@ -60,6 +61,7 @@ def seeds(folder: Path) -> Iterator[tuple[str, str, bytes]]:
             case ".pt2":
                 yield "aoti", "net.pt2", without_machine_code(path)
     yield "program", "iris.pt2", (EXPORTED / "model.export.pt2").read_bytes()
+    yield from signatures()
     yield from arrays(folder)
     yield from [("csv", "rows.csv", b"a,b\n1,2\n-3.5e-2,4\n"), ("csv", "quoted.csv", b'"1","2"\r\n3,nan\r\n')]
     yield from pictures_of_8_bits(random.Random(1))
@@ -88,7 +90,17 @@ def archive_parts(path: Path) -> Iterator[tuple[str, str, bytes]]:
             if name.endswith(".pkl"):
                 yield "torchscript_pickle", Path(name).name, archive.read(name)
             if name.endswith(".py"):
-                yield "torchscript_source", Path(name).name, archive.read(name)
+                yield "torchscript_source", f"{Path(name).stem}.txt", archive.read(name)  # no file for our linters
+
+
+def signatures() -> Iterator[tuple[str, str, bytes]]:
+    """Yield a signature and a public key in minisign's form, of numbers that are nobody's key."""
+    key_id, numbers = b"12345678", bytes(range(64))
+    for name, algorithm in (("legacy", b"Ed"), ("prehashed", b"ED")):
+        lines = (b"untrusted comment: a seed", base64.b64encode(algorithm + key_id + numbers), b"trusted comment: a seed")
+        yield "signature", f"{name}.minisig", b"\n".join((*lines, base64.b64encode(numbers), b""))
+    key = base64.b64encode(b"Ed" + key_id + numbers[:32])
+    yield "signature", "key.pub", b"untrusted comment: minisign public key\n" + key + b"\n"
 
 
 def arrays(folder: Path) -> Iterator[tuple[str, str, bytes]]:

@@ -22,7 +22,7 @@ def test_a_mutant_is_read_or_refused(name: str) -> None:
 @pytest.mark.parametrize("name", PARSERS)
 def test_what_is_honest_is_read(name: str) -> None:
     corpus, parser = PARSERS[name]
-    if name != "torchscript":  # its corpus has archives of other kinds too
+    if name not in ("torchscript", "signature", "public key"):  # their corpora have files of another kind too
         for path in (CORPUS / corpus).iterdir():
             parser(path.read_bytes())
 

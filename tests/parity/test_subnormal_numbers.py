@@ -103,3 +103,10 @@ def test_a_wrong_rounding_is_seen() -> None:
         "    with ieee_arithmetic():\n        assert is_ieee()\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_library_that_flushes_where_it_is_loaded_changes_nothing_for_the_host() -> None:
+    with ieee_arithmetic():
+        flushed = torch.set_flush_denormal(True)
+    assert is_ieee()
+    assert flushed

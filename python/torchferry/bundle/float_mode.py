@@ -31,12 +31,12 @@ def is_ieee() -> bool:
 @contextmanager
 def ieee_arithmetic() -> Iterator[None]:
     """Compute in IEEE arithmetic inside the block; what the host program had set is restored behind it."""
-    library = _library()
-    host = ctypes.create_string_buffer(_FENV_BYTES)
-    library.fegetenv(host)
-    if not is_ieee():
-        library.fesetenv(_FE_DFL_ENV)
+    host = None if is_ieee() else ctypes.create_string_buffer(_FENV_BYTES)
+    if host is not None:
+        _library().fegetenv(host)
+        _library().fesetenv(_FE_DFL_ENV)
     try:
         yield
     finally:
-        library.fesetenv(host)
+        if host is not None or not is_ieee():  # a runtime that is built with fast-math changes it where it is loaded
+            _library().fesetenv(_FE_DFL_ENV if host is None else host)

@@ -19,9 +19,9 @@ _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 class Folder:
     """The folder that stood at `path` when it was opened; closed when nobody refers to it. Raises FerryError(IO)."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         self._descriptor = hold(path)
+        self.path = Path(path)
         weakref.finalize(self, os.close, self._descriptor)
 
     def open(self, path: str) -> BinaryIO:

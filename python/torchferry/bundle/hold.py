@@ -23,13 +23,16 @@ def set_aside(target: Path) -> Path:
     return target.with_name(f".{target.name}.ferry-old")
 
 
-def hold(path: Path) -> int:
+def hold(path: str | os.PathLike[str]) -> int:
     """Open the folder and lock it, again where a writer replaced it meanwhile. Raises FerryError(IO)."""
+    if not os.fspath(path):  # a script's unset variable; Path("") would be the working folder
+        raise _refusal("''", "no such folder")
+    folder = Path(path)
     for _ in range(_ATTEMPTS):
-        descriptor = _open_folder(path)
+        descriptor = _open_folder(folder)
         with contextlib.suppress(OSError):  # a file system without locks, or one that is being removed: seen below
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        if _stands_at(descriptor, path):
+        if _stands_at(descriptor, folder):
             return descriptor
         os.close(descriptor)
     raise FerryError(
@@ -45,12 +48,19 @@ def _open_folder(path: Path) -> int:
             return os.open(set_aside(path), _FLAGS | os.O_DIRECTORY | os.O_NOFOLLOW)
         return os.open(path, _FLAGS | os.O_DIRECTORY)
     except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ENOTDIR):
-            found = "a file" if path.is_file() else "nothing there"
-            expected = "a bundle folder; check the path or run `ferry export`"
-        else:
-            found, expected = str(error.strerror), "a readable folder; check its permissions"
-        raise FerryError(ExitCode.IO, f"{path}: got {found}, expected {expected}") from None
+        raise _refusal(str(path), _problem(path, error)) from None
+
+
+def _problem(path: Path, error: OSError) -> str:
+    if error.errno == errno.ENOTDIR and os.path.lexists(path):
+        return "got a file, expected a bundle folder"
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return "no such folder"
+    return f"got {error.strerror}, expected a bundle folder"
+
+
+def _refusal(path: str, problem: str) -> FerryError:
+    return FerryError(ExitCode.IO, f"{path}: {problem}; check the path or run `ferry export`")
 
 
 def _stands_at(descriptor: int, path: Path) -> bool:

@@ -91,8 +91,7 @@ def open_own_bundle(folder: str | os.PathLike[str]) -> Bundle:
 
 @ieee_arithmetic()
 def _open(folder: str | os.PathLike[str], asked: list[Trust]) -> Bundle:
-    _require_folder(folder)
-    held = Folder(Path(folder))
+    held = Folder(folder)
     data = _read_manifest(held)
     signatures = check_trust(held.path, data, asked)  # before anything else of the bundle is parsed
     manifest = parse_manifest(data, where=str(held.path / MANIFEST_NAME))
@@ -105,19 +104,6 @@ def _open(folder: str | os.PathLike[str], asked: list[Trust]) -> Bundle:
     for entry in files:
         _check_digest(held, entry)
     return bundle
-
-
-def _require_folder(folder: str | os.PathLike[str]) -> None:
-    try:
-        is_folder = stat.S_ISDIR(os.stat(folder).st_mode)  # noqa: PTH116 (Path("") would be the working folder)
-        problem = "got a file, expected a bundle folder"
-    except (FileNotFoundError, NotADirectoryError):
-        is_folder, problem = False, "no such folder"
-    except OSError as error:
-        is_folder, problem = False, f"got {error.strerror}, expected a bundle folder"
-    if not is_folder:
-        shown = os.fspath(folder) or "''"  # a script's unset variable
-        raise FerryError(ExitCode.IO, f"{shown}: {problem}; check the path or run `ferry export`")
 
 
 def _read_manifest(held: Folder) -> bytes:
