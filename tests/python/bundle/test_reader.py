@@ -39,7 +39,7 @@ def test_a_whole_bundle_opens_and_its_goldens_read_back(folder: Path) -> None:
 def test_nothing_there_and_a_file_are_not_bundles(folder: Path) -> None:
     assert refusal(folder / "nothing") == (
         ExitCode.IO,
-        f"{folder}/nothing: got nothing there, expected a bundle folder; check the path or run `ferry export`",
+        f"{folder}/nothing: no such folder; check the path or run `ferry export`",
     )
     assert refusal(folder / "manifest.json")[0] == ExitCode.IO
 
@@ -129,7 +129,7 @@ def test_a_file_replaced_by_a_link_to_the_same_bytes_is_not_followed(folder: Pat
 
 
 def test_an_engine_without_artifact_is_unavailable(folder: Path) -> None:
-    with pytest.raises(FerryError, match="expected one of \\['onnxruntime'\\]") as caught:
+    with pytest.raises(FerryError, match="it has onnxruntime") as caught:
         open_bundle(folder).artifact("torchscript")
     assert caught.value.code == ExitCode.UNAVAILABLE
 
