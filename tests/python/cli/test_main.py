@@ -17,7 +17,7 @@ from torchferry.version import VERSION
 VERBS = sorted(
     path.stem
     for path in Path(main.__file__).parent.glob("*.py")
-    if path.stem not in ("__init__", "command_line", "console", "main", "options")
+    if path.stem not in ("__init__", "command_line", "console", "main") and not path.stem.endswith("options")
 )
 
 
