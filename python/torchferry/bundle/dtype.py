@@ -15,7 +15,7 @@ DTYPES: tuple[DTypeName, ...] = get_args(DTypeName)
 
 
 def family(dtype: DTypeName) -> Family:
-    """Say how values of that dtype are compared, read and written."""
+    """Return the family of a dtype, which decides how values are compared, read and written."""
     match dtype:
         case "bool":
             return "bool"
@@ -54,7 +54,7 @@ def find_dtype(name: str) -> DTypeName | None:
 
 
 def dtype_of(array: NDArray[np.generic]) -> DTypeName:
-    """Return the dtype of an array. Raises ValueError for one that no contract can name."""
+    """Return the dtype of an array of any shape. Raises ValueError for one that no contract can name."""
     dtype = find_dtype(array.dtype.name)
     if dtype is None:
         raise ValueError(f"dtype: got {array.dtype.name}, expected one of {', '.join(DTYPES)}")
@@ -62,5 +62,5 @@ def dtype_of(array: NDArray[np.generic]) -> DTypeName:
 
 
 def holds_floats(array: NDArray[np.generic]) -> bool:
-    """Say whether the array's elements may be NaN or infinite. Raises ValueError for a dtype that no contract can name."""
+    """Say whether the elements of an array of any shape may be NaN or infinite. Raises ValueError for a dtype that no contract can name."""
     return family(dtype_of(array)) == "float"

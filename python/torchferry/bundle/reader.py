@@ -32,7 +32,7 @@ class Bundle:
         return self.manifest.contract
 
     def artifact(self, engine: str) -> Artifact:
-        """The artifact that `engine` runs. Raises FerryError(UNAVAILABLE)."""
+        """Return the artifact that `engine` runs. Raises FerryError(UNAVAILABLE) if the bundle has none."""
         for artifact in self.manifest.artifacts:
             if artifact.engine == engine:
                 return artifact
@@ -43,11 +43,11 @@ class Bundle:
         )
 
     def present(self, files: Iterable[FileEntry]) -> Iterator[FileEntry]:
-        """Those of an artifact's files that are there: all but the native ones of other machines, perhaps."""
+        """Yield those of an artifact's files that are there. Native files may be missing: each is for one kind of machine."""
         return (entry for entry in files if entry.path not in self.missing)
 
     def read(self, entry: FileEntry) -> bytes:
-        """Read a file once more; these very bytes have been hashed. Raises FerryError(IO or INTEGRITY)."""
+        """Read a file, and return bytes whose digest is right. Raises FerryError(IO, or INTEGRITY if it changed since)."""
         with _open_file(self.folder / entry.path) as stream:
             data = stream.read(entry.bytes + 1)
         if len(data) != entry.bytes or sha256_of(data) != entry.sha256:
@@ -57,7 +57,7 @@ class Bundle:
         return data
 
     def read_arrays(self, files: Mapping[str, FileEntry]) -> dict[str, Array]:
-        """Read golden tensors by name. Raises FerryError(IO, INTEGRITY or FORMAT)."""
+        """Read golden arrays [N, ...] by name. Raises FerryError(IO, INTEGRITY or FORMAT)."""
         from torchferry.bundle.npy import read_array  # imports numpy
 
         return {
@@ -67,7 +67,10 @@ class Bundle:
 
 
 def open_bundle(folder: str | os.PathLike[str]) -> Bundle:
-    """Open the bundle in `folder`. Raises FerryError(IO, FORMAT or INTEGRITY)."""
+    """Open the bundle in `folder`, after checking its manifest, its list of files and every digest.
+
+    Raises FerryError: IO (no such folder), FORMAT (the manifest) or INTEGRITY (a file is missing, extra or changed).
+    """
     path = Path(folder)
     _require_folder(folder)
     manifest = parse_manifest(_read_manifest(path / MANIFEST_NAME), where=str(path / MANIFEST_NAME))
@@ -131,7 +134,7 @@ def _not_regular(path: Path) -> FerryError:
 
 
 def _check_file_list(folder: Path, manifest: Manifest) -> frozenset[str]:
-    """The listed files that are missing and may be."""
+    """Return listed native files that are absent (FORMAT.md section 2 allows that). Raises FerryError(INTEGRITY)."""
     listed = {entry.path for entry in manifest.files()} | {MANIFEST_NAME}
     native = {entry.path for entry in manifest.files() if entry.is_native}
     found = set(_walk(folder))
@@ -146,7 +149,7 @@ def _check_file_list(folder: Path, manifest: Manifest) -> frozenset[str]:
 
 
 def _walk(folder: Path) -> Iterator[str]:
-    """Every file, relative; a list of folders instead of recursion, so that no depth exhausts the stack."""
+    """Yield the relative path of every file. A list of folders replaces recursion, so that no depth exhausts the stack."""
     pending = [""]
     while pending:
         prefix = pending.pop()

@@ -98,7 +98,7 @@ def _two(engines: str) -> tuple[str, str]:
 
 
 def _eager(run: str | None, weights: Path | None, preprocess: str | None, data_root: Path | None) -> Eager:
-    """The eager side as the user named it; it is loaded when it is needed."""
+    """Return the eager side as the user named it. It is loaded when it is needed."""
     if run is None:
         return Eager()
 

@@ -29,7 +29,7 @@ def export(
     force: of.Force = False,
     weights: of.Weights = None,
     input_: of.Inputs = None,
-    output: of.Outputs = None,
+    output: of.OutputNames = None,
     golden: of.Golden = None,
     preprocess: of.Preprocess = None,
     classes: of.ClassNames = None,

@@ -45,7 +45,7 @@ Inputs = Annotated[
         show_default=False,
     ),
 ]
-Outputs = Annotated[
+OutputNames = Annotated[
     list[str] | None,
     typer.Option(
         "--output",
