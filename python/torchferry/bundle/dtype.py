@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
-import numpy as np
-from numpy.typing import NDArray
 from typing_extensions import assert_never
+
+if TYPE_CHECKING:  # numpy takes longer to import than a bundle takes to check
+    import numpy as np
+    from numpy.typing import NDArray
 
 DTypeName = Literal["bool", "uint8", "int8", "int16", "int32", "int64", "float32", "float64"]
 Family = Literal["bool", "integer", "float"]
