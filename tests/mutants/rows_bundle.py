@@ -49,15 +49,15 @@ ROWS = (
     ),
     Mutant(
         f"{_BUNDLE}/contract.py",
-        "        if set(self.symbols) != bound:",
-        "        if not set(self.symbols) >= bound:",
+        "        for symbol in sorted(set(self.symbols) - bound):",
+        "        for symbol in sorted(set(self.symbols) - bound)[:0]:",
         _CONTRACT,
         "a range for a symbol that no shape has",
     ),
     Mutant(
         f"{_BUNDLE}/contract.py",
-        "            if spec.symbols - bound:",
-        "            if spec.symbols - bound - set(self.symbols):",
+        "            for symbol in sorted(spec.symbols - bound):",
+        "            for symbol in sorted(spec.symbols - bound - set(self.symbols)):",
         _CONTRACT,
         "an output's symbol without a value",
     ),
@@ -150,8 +150,8 @@ ROWS = (
     ),
     Mutant(
         f"{_BUNDLE}/manifest.py",
-        'require_unique("tolerances: (engine, device, output, numerics)", rows)',
-        "pass",
+        "            if key in known:",
+        "            if key in known and row.bound < 0:",
         _MANIFEST,
         "two tolerances for one output",
     ),
@@ -164,8 +164,8 @@ ROWS = (
     ),
     Mutant(
         f"{_BUNDLE}/manifest.py",
-        "    if set(files) != names:",
-        "    if not set(files) <= names:",
+        "    for name in sorted(names - set(files)):",
+        "    for name in sorted(names - set(files))[:0]:",
         _MANIFEST,
         "a golden without one of its outputs",
     ),
@@ -224,7 +224,7 @@ ROWS = (
     Mutant(
         f"{_BUNDLE}/npy.py", "if length > MAX_NPY_HEADER_BYTES:", "if length > 1 << 30:", _NPY, "a header of any length is read"
     ),
-    Mutant(f"{_BUNDLE}/npy.py", "len(shape) > MAX_RANK or", "len(shape) > 64 or", _NPY, "rank above 8"),
+    Mutant(f"{_BUNDLE}/npy.py", "if len(shape) > MAX_RANK:", "if len(shape) > 64:", _NPY, "rank above 8"),
     Mutant(
         f"{_BUNDLE}/npy_header.py",
         "if not isinstance(value, dict) or set(value) != _KEYS:",

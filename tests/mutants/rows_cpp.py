@@ -286,8 +286,8 @@ ROWS = (
     ),
     _row(
         "npy_header.cpp",
-        'if (shape.size() == 1 && !comma) fail("a shape',
-        'if (shape.size() > 1 && !comma) fail("a shape',
+        "if (shape.size() == 1 && !comma) refuse();",
+        "if (shape.size() > 9 && !comma) refuse();",
         "Npy*:*BadHeaders*",
         "a number in the place of a tuple",
     ),
@@ -299,7 +299,11 @@ ROWS = (
         "numbers that begin with 0",
     ),
     _row(
-        "npy_header.cpp", "if (!rest_.empty()) fail(", "if (rest_.size() > 99) fail(", "Npy*:*BadHeaders*", "text after the dict"
+        "npy_header.cpp",
+        "if (!rest_.empty() || !descr_",
+        "if (rest_.size() > 99 || !descr_",
+        "Npy*:*BadHeaders*",
+        "text after the dict",
     ),
     _row(
         "contract.cpp",
@@ -381,12 +385,12 @@ ROWS = (
     ),
     _row(
         "bundle.cpp",
-        "    if (it->second != file->bytes) {",
-        "    if (it->second < file->bytes) {",
+        "got != file->bytes) {",
+        "got < file->bytes) {",
         "Bundle.*",
         "a file that grew",
     ),
-    _row("bundle.cpp", "  if (!found.empty()) {", "  if (found.size() > 99) {", "Bundle.*", "an unlisted file"),
+    _row("bundle.cpp", "  if (unlisted.empty()) return;", "  if (unlisted.size() < 99) return;", "Bundle.*", "an unlisted file"),
     _row(
         "folder.cpp",
         "File file = descend(path, O_NOFOLLOW);",

@@ -63,12 +63,12 @@ class TensorSpec(Strict):
         return {dim for dim in self.shape if isinstance(dim, str)}
 
     def class_axis(self, label: TensorSpec) -> int | None:
-        """The dim that these scores have and their argmax `label` has not; None unless exactly one dim can be that."""
+        """Return the class axis: the one dimension that these scores have and `label` lacks. None if ambiguous."""
         axes = [axis for axis in range(len(self.shape)) if self.shape[:axis] + self.shape[axis + 1 :] == label.shape]
         return axes[0] if len(axes) == 1 else None
 
     def describe(self) -> str:
-        """`uint8[N,8,8]`."""
+        """Return dtype and shape as text, e.g. `uint8[N,8,8]`."""
         return f"{self.dtype}[{','.join(map(str, self.shape))}]"
 
 
@@ -126,7 +126,7 @@ class Contract(Strict):
             raise ValueError(f"classes.output: got {self.classes.output}, expected the name of an int64 output")
 
     def with_max_batch(self, most: int) -> Contract:
-        """This contract with batches of at most `most` samples. Raises FerryError(USAGE) where that is not possible."""
+        """Return this contract with batches of at most `most` samples. Raises FerryError(USAGE) if it has no batch."""
         limits = self.symbols.get(BATCH)
         if limits is None or most < max(limits.min, 1):
             raise FerryError(
@@ -136,11 +136,11 @@ class Contract(Strict):
         return self.model_copy(update={"symbols": {**self.symbols, BATCH: limits.model_copy(update={"max": most})}})
 
     def input(self, name: str) -> TensorSpec:
-        """The input of that name; KeyError where there is none."""
+        """Return the input of that name. Raises KeyError if there is none."""
         return {spec.name: spec for spec in self.inputs}[name]
 
     def output(self, name: str) -> TensorSpec:
-        """The output of that name; KeyError where there is none."""
+        """Return the output of that name. Raises KeyError if there is none."""
         return {spec.name: spec for spec in self.outputs}[name]
 
 
@@ -155,12 +155,12 @@ def require_unique(where: str, values: Iterable[object]) -> None:
 
 
 def batch_symbols(*specs: TensorSpec) -> dict[str, SymbolRange]:
-    """Unlimited ranges for every symbol of the specs: what a contract's `symbols` needs."""
+    """Return an unlimited range for every symbol of the specs: what a contract's `symbols` needs."""
     return {symbol: SymbolRange(min=0, max=None) for symbol in sorted(set().union(*(spec.symbols for spec in specs)))}
 
 
 def check_inputs(contract: Contract, inputs: Mapping[str, Array]) -> dict[str, int]:
-    """Hold a caller's inputs to the contract before an engine sees them.
+    """Check a caller's inputs against the contract before an engine sees them: names, dtypes, shapes, finite values.
 
     Returns the value of each symbol, e.g. `{"N": 64}`. Raises FerryError(BAD_INPUT).
     """
@@ -171,7 +171,10 @@ def check_inputs(contract: Contract, inputs: Mapping[str, Array]) -> dict[str, i
 
 
 def check_outputs(contract: Contract, outputs: Mapping[str, Array], sizes: Mapping[str, int]) -> None:
-    """Hold an engine's outputs to the contract; `sizes` are the symbols' values in this call. Raises FerryError(MISMATCH)."""
+    """Check an engine's outputs: names, dtypes, shapes, finite values.
+
+    `sizes`: the value of each symbol in this call, as `check_inputs` returned it. Raises FerryError(MISMATCH).
+    """
     _check_shapes("output", contract.outputs, contract.symbols, outputs, dict(sizes), ExitCode.MISMATCH)
     for spec in contract.outputs:
         _check_finite("output", spec, outputs[spec.name], ExitCode.MISMATCH)
@@ -236,7 +239,7 @@ def _check_finite(kind: str, spec: TensorSpec, tensor: Array, code: ExitCode) ->
 
 
 def _all_finite(tensor: Array) -> bool:
-    """A few numbers are looked at one by one, which takes half of what two calls of NumPy take."""
+    """Say whether all elements are finite. A few are tested one by one: half the time of two calls of NumPy."""
     if tensor.size <= FEW_NUMBERS:
         return all(map(math.isfinite, tensor.ravel().tolist()))
     import numpy as np

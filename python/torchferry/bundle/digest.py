@@ -7,12 +7,12 @@ from typing import BinaryIO
 
 
 def sha256_of(data: bytes) -> str:
-    """64 lower-case hex digits."""
+    """Return the SHA-256 as 64 lower-case hex digits."""
     return hashlib.sha256(data).hexdigest()
 
 
 def sha256_of_stream(stream: BinaryIO) -> str:
-    """The digest of everything that is left in the stream, read in pieces."""
+    """Return the SHA-256 of the rest of the stream, which is read in pieces."""
     digest = hashlib.sha256()
     while piece := stream.read(1 << 20):
         digest.update(piece)

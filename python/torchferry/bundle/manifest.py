@@ -35,7 +35,7 @@ class FileEntry(Strict):
 
     @property
     def is_native(self) -> bool:
-        """May the file be missing, because whoever needs it can build it again?"""
+        """True if the file may be missing, because whoever needs it can build it again."""
         return self.path.startswith(NATIVE_FOLDER)
 
 
@@ -58,7 +58,7 @@ class GoldenCase(Strict):
     float64: dict[TensorName, FileEntry]
 
     def files(self) -> Iterator[FileEntry]:
-        """Every file of the case."""
+        """Yield every file of the case."""
         for group in (self.inputs, self.float32, self.float64):
             yield from group.values()
 
@@ -131,7 +131,7 @@ class Manifest(Strict):
         return self
 
     def _check_native(self) -> None:
-        """What may be missing is never what an engine opens first, and never a golden."""
+        """Refuse a file that may be missing where an engine opens it first, or as a golden."""
         needed = [artifact.files[0] for artifact in self.artifacts] + [
             file for case in self.golden.cases for file in case.files()
         ]
@@ -169,7 +169,7 @@ class Manifest(Strict):
                     )
 
     def _check_row(self, outputs: Mapping[str, TensorSpec], row: Tolerance, where: str) -> None:
-        """A row that was changed by hand contradicts what stands beside it."""
+        """Refuse a row that contradicts the contract or the other rows: it was changed by hand."""
 
         def bound_of(output: str) -> float | None:
             other = self.tolerance(engine=row.engine, device=row.device, output=output, numerics="")
@@ -180,14 +180,17 @@ class Manifest(Strict):
             raise ValueError(f"{where}.{problem}")
 
     def files(self) -> Iterator[FileEntry]:
-        """Every listed file."""
+        """Yield every listed file."""
         for artifact in self.artifacts:
             yield from artifact.files
         for case in self.golden.cases:
             yield from case.files()
 
     def tolerance(self, *, engine: str, device: str, output: str, numerics: str) -> Tolerance | None:
-        """The row that holds in a session with that numerics string; `device` is `cpu` or `cuda:N`."""
+        """Return the row that holds for an output in a session with that numerics string; None if there is none.
+
+        `device`: `cpu` or `cuda:N`. `numerics`: what the session says of its machine; empty where it is not known.
+        """
         rows = {
             row.numerics: row
             for row in self.tolerances
@@ -217,7 +220,7 @@ def parse_manifest(data: bytes, *, where: str) -> Manifest:
 
 
 def dump_manifest(manifest: Manifest) -> bytes:
-    """The bytes of manifest.json: UTF-8, sorted keys, a newline at the end."""
+    """Return the bytes of manifest.json: UTF-8, sorted keys, a newline at the end."""
     text = json.dumps(manifest.model_dump(mode="json"), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
     return text.encode() + b"\n"
 
@@ -248,7 +251,7 @@ def _parse_json(data: bytes, where: str) -> object:
 
 
 def _is_too_deep(text: str) -> bool:
-    """Do brackets outside strings nest so deep that a hostile file could exhaust the parser's stack?"""
+    """Say whether brackets outside strings nest so deep that a hostile file could exhaust the parser's stack."""
     depth = 0
     for token in re.finditer(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', text, re.DOTALL):
         depth += (token[0] in "[{") - (token[0] in "]}")

@@ -68,7 +68,7 @@ def read_header(stream: BinaryIO, *, where: str, code: ExitCode) -> Header:
 
 
 def _header_text(stream: BinaryIO) -> str:
-    """What stands between the length field and the data. Raises ValueError."""
+    """Return what stands between the length field and the data. Raises ValueError."""
     prefix = stream.read(8)
     if len(prefix) != 8 or not prefix.startswith(MAGIC):
         raise ValueError("got other first bytes, expected those of a .npy file")
@@ -89,7 +89,7 @@ def _header_text(stream: BinaryIO) -> str:
 
 
 def read_array(data: bytes, *, where: str, code: ExitCode) -> Array:
-    """Parse a whole file. Raises FerryError(code)."""
+    """Parse a whole `.npy` file into an array of the shape that its header says. Raises FerryError(code)."""
     stream = io.BytesIO(data)
     header = read_header(stream, where=where, code=code)
     check_size(header, len(data) - stream.tell(), where=where, code=code)
@@ -97,7 +97,7 @@ def read_array(data: bytes, *, where: str, code: ExitCode) -> Array:
 
 
 def check_size(header: Header, got: int, *, where: str, code: ExitCode) -> None:
-    """The data must be exactly as long as the header says."""
+    """Require exactly as many bytes of data as the header says. Raises FerryError(code)."""
     if got != header.data_bytes:
         problem = "the file is cut short" if got < header.data_bytes else "there are trailing bytes"
         raise FerryError(
@@ -106,7 +106,7 @@ def check_size(header: Header, got: int, *, where: str, code: ExitCode) -> None:
 
 
 def header_bytes(dtype: np.dtype[np.generic], shape: tuple[int, ...]) -> bytes:
-    """Magic, version and header, padded so that a header of another row count has the same length."""
+    """Return magic, version and header, padded so that a header of another row count has the same length."""
     stream = io.BytesIO()
     fields = {"descr": dtype.str, "fortran_order": False, "shape": shape}
     npy_format.write_array_header_1_0(stream, fields)
@@ -114,13 +114,13 @@ def header_bytes(dtype: np.dtype[np.generic], shape: tuple[int, ...]) -> bytes:
 
 
 def array_bytes(array: Array) -> bytes:
-    """The bytes of a `.npy` file."""
+    """Return an array of any shape as the bytes of a `.npy` file, in C order."""
     values = np.asarray(array, order="C")
     return header_bytes(values.dtype, values.shape) + values.tobytes()
 
 
 def bytes_left(stream: BinaryIO) -> int | None:
-    """How much follows in a regular file; None for a pipe."""
+    """Return how many bytes follow in a regular file; None for a pipe."""
     if not stream.seekable():
         return None
     here = stream.tell()

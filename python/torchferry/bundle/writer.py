@@ -18,7 +18,7 @@ from torchferry.errors import ExitCode, FerryError
 
 @contextmanager
 def staging_folder(target: Path, *, force: bool) -> Iterator[Path]:
-    """A temporary sibling of `target` that takes its place when the block ends without an error.
+    """Make a temporary sibling of `target`, which takes its place when the block ends without an error.
 
     Raises FerryError(IO) where `target` exists and `force` is false, where another writer is at work, or where nothing can be
     written.
@@ -64,7 +64,7 @@ def check_target(target: Path, *, force: bool) -> None:
 
 
 def file_entry(folder: Path, path: str) -> FileEntry:
-    """Size and digest of a file that has been written into `folder`."""
+    """Return path, size and digest of a file that has been written into `folder`."""
     with (folder / path).open("rb") as stream:
         digest = sha256_of_stream(stream)
         return FileEntry(path=path, bytes=stream.tell(), sha256=digest)

@@ -19,7 +19,7 @@ class Verb(TyperCommand):
     """A verb whose options are given once, and whose counts are whole numbers."""
 
     def make_parser(self, ctx: Any) -> Any:
-        """Return typer's parser, which would let the last of two values win and call a word "unable to parse"."""
+        """Return typer's parser with two more checks: by itself it lets the last of two values win. Raises FerryError(USAGE)."""
         parser = super().make_parser(ctx)
         split = parser.parse_args
 

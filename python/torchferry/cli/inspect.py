@@ -34,7 +34,7 @@ def inspect(
 
 
 def describe(manifest: Manifest) -> list[str]:
-    """The lines that `inspect` prints."""
+    """Return the lines that `inspect` prints."""
     lines = [f"{manifest.name}: format {manifest.format_version}, every digest is right", *_contract_lines(manifest.contract)]
     for artifact in manifest.artifacts:
         size = sum(file.bytes for file in artifact.files)
@@ -73,7 +73,7 @@ def signature_lines(bundle: Bundle) -> list[str]:
 
 
 def _tolerance_lines(manifest: Manifest) -> list[str]:
-    """One line a row, then each reason once."""
+    """Return one line for each row, then each reason once."""
     reasons = list(dict.fromkeys(row.reason for row in manifest.tolerances))
     lines = []
     for row in manifest.tolerances:

@@ -79,11 +79,11 @@ def options(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Options that stand before the verb."""
+    """Take the options that stand before the verb."""
 
 
 def main() -> None:
-    """The entry point: run a verb and exit."""
+    """Run the verb on the command line, and exit with its code."""
     _keep_standard_descriptors()
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores SIGHUP
@@ -108,7 +108,7 @@ def _end(number: int, frame: object) -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run a verb and give its exit code; an error is one line on stderr."""
+    """Run a verb and return its exit code. An error becomes one line on stderr."""
     try:
         _require_stdout()
         result = app(arguments, prog_name="ferry", standalone_mode=False)
@@ -126,7 +126,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _keep_standard_descriptors() -> None:
-    """A file that is opened later must not take the place of a closed stdin, stdout or stderr: these fail as before."""
+    """Fill closed descriptors, so that no file opened later takes the place of stdin, stdout or stderr. They fail as before."""
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
@@ -139,13 +139,13 @@ def _keep_standard_descriptors() -> None:
 
 
 def _require_stdout() -> None:
-    """Without descriptor 1 Python prints nothing and says nothing."""
+    """Refuse a closed stdout: Python would print nothing and say nothing. Raises FerryError(IO)."""
     if sys.stdout is None:
         raise FerryError(ExitCode.IO, "stdout: got a closed descriptor, expected a place to write; use > /dev/null")
 
 
 def _one_line(message: str) -> str:
-    """Printable characters only: names out of a hostile bundle cannot reach the terminal as control sequences."""
+    """Return printable characters only: names out of a hostile bundle cannot reach the terminal as control sequences."""
     text = " ".join(message.split())
     return printable(text)
 

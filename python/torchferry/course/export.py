@@ -7,13 +7,32 @@ from pathlib import Path
 
 from torchferry.bundle.manifest import Training
 from torchferry.bundle.reader import Bundle
+from torchferry.bundle.writer import check_target
+from torchferry.course.train import load_run
 from torchferry.course.train.run import Run
 from torchferry.exporter.exporter import BundleRequest, export_bundle
+from torchferry.exporter.request import Target
 from torchferry.formats import registry
 from torchferry.intake.golden_cases import GoldenInputs
 from torchferry.intake.source import Quantization
 
 CALIBRATION_SAMPLES = 2048
+
+
+def export_run_folder(run: str, target: Target, *, data_root: Path | None, max_batch: int | None) -> Bundle:
+    """Export a recipe's run, or a run folder, under its own name. Raises what export_run raises."""
+    name = Path(run).name
+    out = target.folder(name)
+    check_target(out, force=target.force)
+    return export_run(
+        load_run(run, data_root),
+        name=name,
+        formats=target.formats,
+        out=out,
+        force=target.force,
+        max_batch=max_batch,
+        max_bytes=target.max_bytes,
+    )
 
 
 def export_run(

@@ -172,7 +172,7 @@ def _check_formats(to: Sequence[str]) -> None:
 def _golden_arrays(
     specs: tuple[TensorSpec, ...], limits: Mapping[str, SymbolRange], golden: Golden | None, seed: int
 ) -> dict[str, Array]:
-    """The goldens in the order of the specs, held to them. Raises FerryError(BAD_INPUT)."""
+    """Return the goldens [N, ...] in the order of the specs, checked against them. Raises FerryError(USAGE or BAD_INPUT)."""
     if golden is None:
         return synthetic_inputs(specs, default_sizes(limits), seed=seed)
     if not isinstance(golden, Mapping):
@@ -234,7 +234,7 @@ def _require_promised(item: str | TensorSpec, contract: Contract) -> None:
 
 
 def bundle_name(text: str) -> str:
-    """A name that a manifest allows. Raises FerryError(USAGE) where nothing is left of it."""
+    """Return the text as a name that a manifest allows. Raises FerryError(USAGE) if nothing is left of it."""
     found = re.sub(r"[^a-z0-9._-]+", "-", text.lower()).lstrip("._-")[:64]
     if not found:
         raise FerryError(ExitCode.USAGE, f"name: got {text!r}, expected letters or digits; give --name")

@@ -38,7 +38,7 @@ Note = Callable[[str], None]
 
 
 def print_note(text: str) -> None:
-    """What the user should know about an export that goes on: one line on stderr."""
+    """Print a note about an export that goes on, as one line on stderr."""
     print(f"note: {printable(text)}", file=sys.stderr)
 
 
@@ -126,7 +126,7 @@ def _written(
 
 
 def _bounded(contract: Contract, rows: Sequence[Format]) -> Contract:
-    """The contract with a largest batch where a format plans memory for one and the user gave none.
+    """Return the contract with a largest batch, if a format plans memory for one and the user gave none.
 
     The limit stands in the contract, so that every engine of the bundle takes and refuses the same inputs.
     """
@@ -138,7 +138,7 @@ def _bounded(contract: Contract, rows: Sequence[Format]) -> Contract:
 def _own_bounds(
     source: ExportSource, cases: Sequence[CaseArrays], bounds: Mapping[str, Bound], rows: Sequence[Format]
 ) -> dict[str, dict[str, Bound]]:
-    """By engine, of those that compute in another way; none without calibration data, which the exporter of the format refuses."""
+    """Return the bounds by engine, of engines that compute in another way. None without calibration data, which the format refuses."""
     if source.quantization is None:
         return {}
     return {row.engine: registry.load(row.own_bounds)(source, cases, bounds) for row in rows if row.own_bounds is not None}
@@ -161,7 +161,7 @@ def _size_limit(max_bytes: int | None, rows: Sequence[Format]) -> int | None:
 def _write_artifacts(
     rows: Sequence[Format], source: ExportSource, bounds: Mapping[str, Mapping[str, Bound]], folder: Path, note: Note
 ) -> list[Artifact]:
-    """Every format in order, and the program, which may be missing where nobody asked for it. Raises FerryError(FORMAT)."""
+    """Write every format in order, and the program, which may be missing if nobody asked for it. Raises FerryError(FORMAT)."""
     program = registry.program_format()
     artifacts = []
     for row in sorted({*rows, program}, key=lambda row: row.name):
@@ -188,7 +188,7 @@ def write_artifact(row: Format, source: ExportSource, folder: Path) -> Artifact:
 
 
 def _examples(contract: Contract, inputs: Mapping[str, Array]) -> dict[str, Array]:
-    """The goldens with every symbol at 2 or more: torch.export takes a size of 0 or 1 for a constant."""
+    """Return the goldens [N, ...] with every symbol at 2 or more: torch.export takes a size of 0 or 1 for a constant."""
     sizes = symbol_sizes(contract.inputs, inputs)
     return resize(
         inputs, contract.inputs, {symbol: clipped(max(size, 2), contract.symbols[symbol]) for symbol, size in sizes.items()}

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from torchferry.bundle.contract import Array, TensorSpec
 from torchferry.compare.kinds.kind import BoundOf, Differences, Mask, Row, naming_problem
 
@@ -29,6 +27,8 @@ class Absolute:
 
     def agrees(self, actual: Array, expected: Array, differences: Differences, bound: float) -> Mask:  # noqa: ARG002
         """Hold every difference to the bound, element by element; NaN is never within it."""
+        import numpy as np
+
         return np.asarray(differences <= bound)
 
     def explains(self, max_abs: float, bound: float) -> bool:

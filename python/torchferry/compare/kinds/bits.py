@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from torchferry.bundle.contract import Array, TensorSpec
 from torchferry.compare.kinds.kind import BoundOf, Differences, Mask, Row
 
@@ -31,6 +29,8 @@ class Bits:
     def agrees(self, actual: Array, expected: Array, differences: Differences, bound: float) -> Mask:  # noqa: ARG002
         """Compare bit patterns, element by element; equal bits of a NaN that the contract does not allow are no match."""
         unsigned = f"u{actual.dtype.itemsize}"
+        import numpy as np
+
         same = np.asarray(actual, order="C").view(unsigned) == np.asarray(expected, order="C").view(unsigned)
         return np.asarray(same & (differences == 0))
 

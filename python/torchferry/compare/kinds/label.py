@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from torchferry.bundle.contract import Array, TensorSpec
 from torchferry.bundle.dtype import family
 from torchferry.compare.kinds.kind import BoundOf, Differences, Mask, Row, naming_problem
@@ -37,6 +35,8 @@ class Label:
 
     def agrees(self, actual: Array, expected: Array, differences: Differences, bound: float) -> Mask:  # noqa: ARG002
         """Compare for equality, element by element; the margin comes after."""
+        import numpy as np
+
         return np.asarray(actual == expected)
 
     def explains(self, max_abs: float, bound: float) -> bool:  # noqa: ARG002
