@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +41,7 @@ class Bundle:
         return self.manifest.contract
 
     def artifact(self, engine: str) -> Artifact:
-        """The artifact that `engine` runs. Raises FerryError(UNAVAILABLE)."""
+        """Return the artifact that `engine` runs. Raises FerryError(UNAVAILABLE) if the bundle has none."""
         for artifact in self.manifest.artifacts:
             if artifact.engine == engine:
                 return artifact
@@ -53,11 +52,11 @@ class Bundle:
         )
 
     def present(self, files: Iterable[FileEntry]) -> Iterator[FileEntry]:
-        """Those of an artifact's files that are there: all but the native ones of other machines, perhaps."""
+        """Yield those of an artifact's files that are there. Native files may be missing: each is for one kind of machine."""
         return (entry for entry in files if entry.path not in self.missing)
 
     def read(self, entry: FileEntry) -> bytes:
-        """Read a file once more; these very bytes have been hashed. Raises FerryError(IO or INTEGRITY)."""
+        """Read a file, and return bytes whose digest is right. Raises FerryError(IO, or INTEGRITY if it changed since)."""
         with self.held.open(entry.path) as stream:
             data = stream.read(entry.bytes + 1)
         if len(data) != entry.bytes or sha256_of(data) != entry.sha256:
@@ -67,7 +66,7 @@ class Bundle:
         return data
 
     def read_arrays(self, files: Mapping[str, FileEntry]) -> dict[str, Array]:
-        """Read golden tensors by name. Raises FerryError(IO, INTEGRITY or FORMAT)."""
+        """Read golden arrays [N, ...] by name. Raises FerryError(IO, INTEGRITY or FORMAT)."""
         from torchferry.bundle.npy import read_array  # imports numpy
 
         return {
@@ -77,9 +76,10 @@ class Bundle:
 
 
 def open_bundle(folder: str | os.PathLike[str], *, trust: Trust | None = None) -> Bundle:
-    """Open the bundle in `folder`, signed as `trust`, the process's policy and FERRY_TRUST ask (bundle/trust.py).
+    """Open the bundle in `folder`, after checking who signed it, its manifest, its list of files and every digest.
 
-    Raises FerryError(IO, FORMAT or INTEGRITY).
+    A signature is checked where `trust`, the process's policy or FERRY_TRUST asks for one (bundle/trust.py). Raises FerryError: IO
+    (no such folder), FORMAT (the manifest), INTEGRITY (a file is missing, extra or changed, or no trusted key signed).
     """
     return _open(folder, demands(trust))
 

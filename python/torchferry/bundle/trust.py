@@ -65,7 +65,10 @@ def set_policy(trust: Trust) -> None:
 
 
 def demands(trust: Trust | None) -> list[Trust]:
-    """Return everything that must hold: the policy and what the caller asks for, else what FERRY_TRUST names."""
+    """Return everything that must hold: the policy and what the caller asks for, else what FERRY_TRUST names.
+
+    Raises FerryError(USAGE) for an empty FERRY_TRUST.
+    """
     trust = trust or Trust()
     value = os.environ.get(VARIABLE)
     if value == "":

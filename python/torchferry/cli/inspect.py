@@ -65,7 +65,7 @@ def signatures_json(bundle: Bundle) -> list[dict[str, object]]:
 
 
 def signature_lines(bundle: Bundle) -> list[str]:
-    """One line a signature."""
+    """Return one line a signature."""
     return [
         f"signature {one['file']}: key {one['key']}, {'trusted' if one['trusted'] else 'not checked'}: {one['comment']}"
         for one in signatures_json(bundle)

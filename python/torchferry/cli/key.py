@@ -27,7 +27,10 @@ def key(
     ] = False,
     password_file: PasswordFile = None,
 ) -> None:
-    """Make a key pair of minisign: NAME.key signs bundles, and NAME.pub is what those who load them trust."""
+    """Make a key pair of minisign: NAME.key signs bundles, and NAME.pub is what those who load them trust.
+
+    Raises FerryError: USAGE for an empty name, IO where one of the two files exists.
+    """
     secret, public = Path(f"{name}.key"), Path(f"{name}.pub")
     if not name or (no_password and password_file is not None):
         raise FerryError(

@@ -34,7 +34,10 @@ def sign(
     password_file: PasswordFile = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a signature of this name.")] = False,
 ) -> None:
-    """Sign a bundle: check every digest, then write manifest.json.minisig, which `minisign -Vm manifest.json` verifies too."""
+    """Sign a bundle: check every digest, then write manifest.json.minisig, which `minisign -Vm manifest.json` verifies too.
+
+    Raises FerryError: USAGE for a name or comment that a signature cannot have, IO where one is there already, INTEGRITY.
+    """
     file = f"{MANIFEST_NAME}.minisig" if name is None else f"{MANIFEST_NAME}.{name}.minisig"
     if SIGNATURE_NAME.fullmatch(file) is None:
         raise FerryError(ExitCode.USAGE, f"--name: got {name!r}, expected letters, digits, _ and -")
