@@ -27,22 +27,24 @@ def key(
     ] = False,
     password_file: PasswordFile = None,
 ) -> None:
-    """Make a key pair of minisign: NAME.key signs bundles, and NAME.pub is what those who load them trust.
-
-    Raises FerryError: USAGE for an empty name, IO where one of the two files exists.
-    """
-    secret, public = Path(f"{name}.key"), Path(f"{name}.pub")
-    if not name or (no_password and password_file is not None):
-        raise FerryError(
-            ExitCode.USAGE, "ferry key: got an empty NAME, or --no-password with --password-file; expected a name and one of them"
-        )
-    for path in (secret, public):
-        if os.path.lexists(path):
-            raise FerryError(ExitCode.IO, f"{path}: got an existing file, expected none; choose another NAME")
+    """Make a key pair of minisign: NAME.key signs bundles, and NAME.pub is what those who load them trust."""
+    secret, public = _new_pair(name, has_two_ways=no_password and password_file is not None)
     made = make_key()
     _write_new(secret, secret_text(made, None if no_password else read_password(password_file, confirm=True)), 0o600)
     _write_new(public, public_text(made), 0o644)
     say(f"key {made.key_id}: {secret} signs and stays with you; {public} is for those who load your bundles")
+
+
+def _new_pair(name: str, *, has_two_ways: bool) -> tuple[Path, Path]:
+    if not name or has_two_ways:
+        raise FerryError(
+            ExitCode.USAGE, "ferry key: got an empty NAME, or --no-password with --password-file; expected a name and one of them"
+        )
+    pair = Path(f"{name}.key"), Path(f"{name}.pub")
+    for path in pair:
+        if os.path.lexists(path):
+            raise FerryError(ExitCode.IO, f"{path}: got an existing file, expected none; choose another NAME")
+    return pair
 
 
 def read_password(file: Path | None, *, confirm: bool = False) -> bytes:

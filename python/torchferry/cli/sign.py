@@ -34,22 +34,28 @@ def sign(
     password_file: PasswordFile = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a signature of this name.")] = False,
 ) -> None:
-    """Sign a bundle: check every digest, then write manifest.json.minisig, which `minisign -Vm manifest.json` verifies too.
-
-    Raises FerryError: USAGE for a name or comment that a signature cannot have, IO where one is there already, INTEGRITY.
-    """
-    file = f"{MANIFEST_NAME}.minisig" if name is None else f"{MANIFEST_NAME}.{name}.minisig"
-    if SIGNATURE_NAME.fullmatch(file) is None:
-        raise FerryError(ExitCode.USAGE, f"--name: got {name!r}, expected letters, digits, _ and -")
+    """Sign a bundle: check every digest, then write manifest.json.minisig, which `minisign -Vm manifest.json` verifies too."""
+    file = _file_name(name)
     opened = open_own_bundle(bundle)
-    target = opened.folder / file
-    if os.path.lexists(target) and not force:
-        raise FerryError(ExitCode.IO, f"{target}: got an existing signature, expected none; use --force or --name")
+    target = _target(opened.folder / file, force=force)
     secret = _load(key, password_file)
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     text = comment if comment is not None else f"torchferry bundle {opened.manifest.name}, signed {now}"
     _write(target, sign_bytes(opened.manifest_bytes, secret, text))
     say(f"{target}: signed by key {secret.key_id}")
+
+
+def _file_name(name: str | None) -> str:
+    file = f"{MANIFEST_NAME}.minisig" if name is None else f"{MANIFEST_NAME}.{name}.minisig"
+    if SIGNATURE_NAME.fullmatch(file) is None:
+        raise FerryError(ExitCode.USAGE, f"--name: got {name!r}, expected letters, digits, _ and -")
+    return file
+
+
+def _target(path: Path, *, force: bool) -> Path:
+    if os.path.lexists(path) and not force:
+        raise FerryError(ExitCode.IO, f"{path}: got an existing signature, expected none; use --force or --name")
+    return path
 
 
 def _load(path: Path, password_file: Path | None) -> SecretKey:
