@@ -40,7 +40,8 @@ ferry::Tensor toy_input(std::int64_t rows) {
 }
 
 ToyBundle::ToyBundle(std::string_view model) {
-  manifest = {{"format_version", 1}, {"name", "toy"}, {"contract", toy_contract()}, {"training", nullptr}};
+  manifest = {
+      {"format_version", 2}, {"name", "toy"}, {"contract", toy_contract()}, {"training", nullptr}, {"metadata", json::object()}};
   manifest["artifacts"] = json::array({{{"format", "toy"},
                                         {"engine", "toy"},
                                         {"files", json::array({add_file("model.toy", model)})},

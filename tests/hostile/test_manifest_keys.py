@@ -19,7 +19,7 @@ VALUES: dict[str, Any] = {
     "null": None, "boolean": True, "integer": 7, "fraction": 0.5, "string": "a", "array": [], "object": {},
 }  # fmt: skip
 
-FREE = ("requires", "metrics", "versions")  # their keys are the writer's: any may be there, none need be
+FREE = ("requires", "metrics", "versions", "metadata")  # their keys are the writer's: any may be there, none need be
 NULLABLE = ("classes", "range", "unit", "max", "training")
 NUMBERS = ("bound", "metrics", "range")  # a number with or without a fraction
 

@@ -247,6 +247,8 @@ struct Manifest {
   Golden golden;
   std::vector<Tolerance> tolerances;
   std::optional<Training> training;
+  std::map<std::string, std::string, std::less<>> metadata;  // free texts; empty in format version 1
+  std::int64_t format_version = 0;
 };
 
 // ---- bundle -----------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -46,6 +46,12 @@ def export(
         ),
     ] = None,
     allow_op: AllowOp = None,
+    metadata: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE", help="A text that the manifest carries, e.g. licence=MIT; may be repeated.", show_default=False
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing bundle.")] = False,
     weights: Annotated[
         Path | None,
@@ -92,6 +98,7 @@ def export(
 ) -> None:
     """Export a trained run, or any module, to a bundle, which is written only if every artifact agrees with eager."""
     formats = _quantized([part.strip() for part in to.split(",") if part.strip()], quantize)
+    texts = _named("--metadata", metadata or [])
     if ":" in run:
         bundle = export_factory(
             run,
@@ -109,6 +116,7 @@ def export(
             seed=seed,
             max_bytes=max_bytes,
             allow_ops=allow_op or [],
+            metadata=texts,
         )
     else:
         factory_options = {
@@ -122,7 +130,14 @@ def export(
             run, {**factory_options, "--classes": classes, "--symbol": symbol, "--name": name, "--allow-op": allow_op}
         )
         bundle = _export_run_folder(
-            run, formats=formats, out=out, data_root=data_root, max_batch=max_batch, force=force, max_bytes=max_bytes
+            run,
+            formats=formats,
+            out=out,
+            data_root=data_root,
+            max_batch=max_batch,
+            force=force,
+            max_bytes=max_bytes,
+            metadata=texts,
         )
     sizes = ", ".join(
         f"{artifact.format} {sum(file.bytes for file in artifact.files)} bytes" for artifact in bundle.manifest.artifacts
@@ -164,6 +179,7 @@ def export_factory(
     seed: int,
     max_bytes: int | None,
     allow_ops: Sequence[str],
+    metadata: Mapping[str, str],
 ) -> Bundle:
     """Export what a factory builds. Raises what torchferry.export raises."""
     from torchferry.bundle.writer import check_target
@@ -195,6 +211,7 @@ def export_factory(
         seed=seed,
         max_bytes=max_bytes,
         allow_ops=allow_ops,
+        metadata=metadata,
     )
 
 
@@ -212,7 +229,7 @@ def _named(option: str, items: Sequence[str]) -> dict[str, str]:
 def _pair(option: str, item: str) -> tuple[str, str]:
     key, mark, value = item.partition("=")
     if not mark or not key.strip() or not value.strip():
-        example = "image=uint8[N,3,32,32]" if option != "--symbol" else "T=1..512"
+        example = {"--symbol": "T=1..512", "--metadata": "licence=MIT"}.get(option, "image=uint8[N,3,32,32]")
         raise FerryError(ExitCode.USAGE, f"{option}: got {item!r}, expected NAME=VALUE, e.g. {example}")
     return key.strip(), value.strip()
 
@@ -235,6 +252,7 @@ def _export_run_folder(
     max_batch: int | None,
     force: bool,
     max_bytes: int | None,
+    metadata: Mapping[str, str],
 ) -> Bundle:
     from torchferry.bundle.writer import check_target
     from torchferry.course.export import export_run
@@ -244,5 +262,12 @@ def _export_run_folder(
     target = EXPORTED / name if out is None else out
     check_target(target, force=force)
     return export_run(
-        load_run(run, data_root), name=name, formats=formats, out=target, force=force, max_batch=max_batch, max_bytes=max_bytes
+        load_run(run, data_root),
+        name=name,
+        formats=formats,
+        out=target,
+        force=force,
+        max_batch=max_batch,
+        max_bytes=max_bytes,
+        metadata=metadata,
     )

@@ -52,7 +52,9 @@ def describe(manifest: Manifest) -> list[str]:
         lines.append(
             f"training  {manifest.training.recipe} on {manifest.training.dataset}, {manifest.training.epochs} epochs: {metrics}"
         )
-    return lines
+    if manifest.format_version == 1:
+        lines.append("metadata  none, as in every bundle of format version 1")
+    return lines + [f"metadata  {key}: {value}" for key, value in sorted(manifest.metadata.items())]
 
 
 def signatures_json(bundle: Bundle) -> list[dict[str, object]]:
