@@ -117,6 +117,8 @@ std::string to_text(const Bundle& bundle) {
   for (const Signature& one : bundle.signatures())
     text += "signature " + one.file + ": key " + one.key_id + (one.trusted ? ", trusted: " : ", not checked: ") +
             text::printable(one.comment) + "\n";
+  if (!bundle.ignored().empty()) text += "\nignored: not listed, not opened\n";
+  for (const std::string& path : bundle.ignored()) text += "  " + text::printable(path) + "\n";
   return text;
 }
 
@@ -130,6 +132,7 @@ nlohmann::json signatures_json(const Bundle& bundle) {
 std::string to_json(const Bundle& bundle) {
   const nlohmann::json object = {{"bundle", bundle.folder().string()},
                                  {"manifest", nlohmann::json::parse(bundle.manifest_json())},
+                                 {"ignored", bundle.ignored()},
                                  {"signatures", signatures_json(bundle)}};
   return object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }

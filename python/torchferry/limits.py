@@ -6,6 +6,7 @@ MAX_INTEGER = 9_007_199_254_740_992  # 2**53: up to here every integer is a floa
 MAX_PATH_CHARACTERS = 255
 MAX_METADATA_ENTRIES = 64
 MAX_METADATA_BYTES = 4096  # of one value, in UTF-8
+MAX_PACKED_FILES = 65_535  # of a bundle that is one file
 
 MAX_RANK = 8
 MAX_NPY_HEADER_BYTES = 10_000

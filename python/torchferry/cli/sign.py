@@ -39,13 +39,15 @@ def sign(
     if SIGNATURE_NAME.fullmatch(file) is None:
         raise FerryError(ExitCode.USAGE, f"--name: got {name!r}, expected letters, digits, _ and -")
     opened = open_own_bundle(bundle)
+    if not opened.folder.is_dir():
+        raise FerryError(ExitCode.USAGE, f"{bundle}: got a packed bundle, expected a folder; sign the folder, then pack it")
     target = opened.folder / file
     if os.path.lexists(target) and not force:
         raise FerryError(ExitCode.IO, f"{target}: got an existing signature, expected none; use --force or --name")
     secret = _load(key, password_file)
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     text = comment if comment is not None else f"torchferry bundle {opened.manifest.name}, signed {now}"
-    _write(target, sign_bytes(opened.manifest_bytes, secret, text))
+    _write(target, sign_bytes(opened.manifest_json, secret, text))
     say(f"{target}: signed by key {secret.key_id}")
 
 
