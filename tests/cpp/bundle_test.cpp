@@ -128,7 +128,7 @@ TEST_P(SpecialFiles, InPlaceOfAnArtifactAreRefused) {
 TEST_P(SpecialFiles, InPlaceOfTheManifestAreRefused) {
   const ToyBundle toy;
   make_special(toy.folder() / "manifest.json", GetParam());
-  EXPECT_EQ(open_failure(toy.folder()).code, 4);
+  EXPECT_EQ(open_failure(toy.folder()).code, GetParam() == Special::link ? 3 : 4);  // a link to a file that is no manifest
 }
 
 TEST_P(SpecialFiles, BesideTheListedFilesAreRefused) {
@@ -154,10 +154,35 @@ TEST(Bundle, AnUnlistedFileIsNamed) {
             toy.folder().native() + "/golden/extra\\x0a.npy: got a file that the manifest does not list; remove it");
 }
 
-TEST(Bundle, AHiddenUnlistedFileIsFoundToo) {
+TEST(Bundle, SidecarsArePassedOverAndNamed) {
   const ToyBundle toy;
   write_file(toy.folder() / ".cache" / "x", "x");
+  write_file(toy.folder() / "README.md", "x");
+  write_file(toy.folder() / "manifest.json.minisig", "x");
+  EXPECT_EQ(toy.open().ignored(), (std::vector<std::string>{".cache/", "README.md", "manifest.json.minisig"}));
+  write_file(toy.folder() / "golden" / "README.md", "x");
   EXPECT_EQ(open_failure(toy.folder()).code, 4);
+}
+
+TEST(Bundle, ALinkIsResolvedOnceAndWhatItLedToIsKept) {
+  const ToyBundle toy;
+  const TemporaryFolder other;
+  fs::rename(toy.folder() / "model.toy", other.path() / "first");
+  fs::create_symlink(other.path() / "first", toy.folder() / "model.toy");
+  const ferry::Bundle bundle = toy.open();
+  const ferry::FileEntry file = bundle.find_artifact("toy")->files.front();
+  make_special(toy.folder() / "model.toy", Special::link_to_nowhere);
+  fs::remove(other.path() / "first");
+  EXPECT_EQ(bundle.read(file).size(), file.bytes);
+}
+
+TEST(Bundle, ARegularFileThatBecomesALinkIsNotFollowed) {
+  const ToyBundle toy;
+  const TemporaryFolder other;
+  const ferry::Bundle bundle = toy.open();
+  fs::rename(toy.folder() / "model.toy", other.path() / "first");
+  fs::create_symlink(other.path() / "first", toy.folder() / "model.toy");
+  EXPECT_EQ(failure_of([&] { static_cast<void>(bundle.read(bundle.find_artifact("toy")->files.front())); }).code, 4);
 }
 
 TEST(Bundle, AMissingFileIsNamed) {
