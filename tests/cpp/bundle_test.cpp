@@ -6,6 +6,7 @@
 
 #include <array>
 #include <ferry/ferry.hpp>
+#include <thread>
 
 #include "limits.hpp"
 #include "manifest.hpp"
@@ -183,6 +184,30 @@ TEST(Bundle, ARegularFileThatBecomesALinkIsNotFollowed) {
   fs::rename(toy.folder() / "model.toy", other.path() / "first");
   fs::create_symlink(other.path() / "first", toy.folder() / "model.toy");
   EXPECT_EQ(failure_of([&] { static_cast<void>(bundle.read(bundle.find_artifact("toy")->files.front())); }).code, 4);
+}
+
+TEST(Bundle, ALinkThatIsSwappedDuringTheCheckNeverGivesOtherBytes) {
+  const ToyBundle toy;
+  const TemporaryFolder other;
+  const fs::path link = toy.folder() / "model.toy";
+  fs::rename(link, other.path() / "right");
+  write_file(other.path() / "wrong", "scale 3");
+  fs::create_symlink(other.path() / "right", link);
+  std::jthread swapping([&](const std::stop_token& stop) {
+    for (int count = 0; !stop.stop_requested(); ++count) {
+      fs::create_symlink(other.path() / (count % 2 == 0 ? "wrong" : "right"), other.path() / "new");
+      fs::rename(other.path() / "new", link);
+    }
+  });
+  int opened = 0;
+  for (int count = 0; count < 2000; ++count) {
+    ferry::Bundle bundle;
+    if (failure_of([&] { bundle = toy.open(); }).code != 0) continue;
+    const std::vector<std::byte> bytes = bundle.read(bundle.find_artifact("toy")->files.front());
+    ASSERT_EQ(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()), "scale 2");
+    ++opened;
+  }
+  EXPECT_GT(opened, 0);
 }
 
 TEST(Bundle, AMissingFileIsNamed) {

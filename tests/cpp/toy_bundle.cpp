@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "archive/zip_archive.hpp"
 #include "digest.hpp"
 #include "npy.hpp"
 
@@ -86,3 +87,12 @@ json ToyBundle::add_case(const std::string& name, std::int64_t rows) const {
 }
 
 void ToyBundle::write_manifest() const { write_file(folder() / "manifest.json", manifest.dump(1) + "\n"); }
+
+std::string ToyBundle::packed() const {
+  std::vector<std::pair<std::string, std::string>> files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder()))
+    if (entry.is_regular_file())
+      files.emplace_back(entry.path().lexically_relative(folder()).generic_string(), read_file(entry.path()));
+  std::ranges::sort(files);
+  return ferry::cli::zip_archive(files);
+}

@@ -93,9 +93,9 @@ def test_a_link_is_resolved_once_and_what_it_led_to_is_kept(folder: Path) -> Non
     assert bundle.read(bundle.manifest.artifacts[0].files[0]) == b"not a model"
 
 
-def test_a_link_that_nobody_listed_is_called_a_link(folder: Path) -> None:
+def test_a_link_that_nobody_listed_is_refused_like_a_file_that_nobody_listed(folder: Path) -> None:
     (folder / "more").symlink_to(folder / "manifest.json")
-    with pytest.raises(FerryError, match="more: got a link or special file"):
+    with pytest.raises(FerryError, match="more: got a file that the manifest does not list"):
         open_bundle(folder)
 
 
