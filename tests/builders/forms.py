@@ -10,7 +10,7 @@ from pathlib import Path
 
 from builders.programs import BUILD, Finished, Program, run_program
 from torchferry.bundle.printable import printable
-from torchferry.bundle.reader import open_bundle
+from torchferry.bundle.reader import Bundle
 from torchferry.errors import FerryError
 
 OPEN_MEMORY = BUILD / "tests" / "ferry-open-memory"
@@ -41,7 +41,7 @@ def from_memory_in_python(verb: str, file: Path) -> Finished:
     """Open the bytes of a file; answer as `ferry inspect` does."""
     assert verb == "inspect"
     try:
-        bundle = open_bundle(Path(file).read_bytes(), name=str(file))
+        bundle = Bundle.from_memory(Path(file).read_bytes(), name=str(file))
     except FerryError as error:
         return Finished(int(error.code), b"", f"error: {printable(str(error))}\n")
     return Finished(0, f"{bundle.manifest.name}\n".encode(), "")

@@ -51,8 +51,9 @@ class Part:
 class Archive:
     """The entries of an archive, by name."""
 
-    def __init__(self, root: Path, parts: Mapping[str, Part]) -> None:
+    def __init__(self, root: Path, parts: Mapping[str, Part], *, is_in_memory: bool = False) -> None:
         self.root = root
+        self.is_in_memory = is_in_memory
         self._parts = parts
 
     def has(self, path: str) -> bool:
@@ -93,7 +94,7 @@ def open_archive(path: Path) -> Archive:
 
 def read_archive(data: bytes, name: str) -> Archive:
     """Read a packed bundle from memory; `name` stands for it in messages. Raises FerryError(FORMAT)."""
-    return Archive(Path(name), _parts(data, Memory(data), name))
+    return Archive(Path(name), _parts(data, Memory(data), name), is_in_memory=True)
 
 
 def _parts(archive: bytes | mmap.mmap, whole: Content, name: str) -> dict[str, Part]:

@@ -46,6 +46,11 @@ class Container(Protocol):
         """Return what stands for the bundle in messages: its path, or the name of the memory."""
         ...
 
+    @property
+    def is_in_memory(self) -> bool:
+        """Return whether no path leads to the bundle: another program cannot open it."""
+        ...
+
     def has(self, path: str) -> bool:
         """Return whether anything has this path, readable or not."""
         ...

@@ -42,6 +42,8 @@ class OpenFile:
 class Folder:
     """A folder that was opened once: one that takes its path later is not seen."""
 
+    is_in_memory = False
+
     def __init__(self, root: Path) -> None:
         self.root = root
         try:

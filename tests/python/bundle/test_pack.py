@@ -13,7 +13,7 @@ import pytest
 from builders.forms import zip_folder
 from builders.programs import ROOT, Program
 from torchferry.bundle.pack import pack
-from torchferry.bundle.reader import open_bundle
+from torchferry.bundle.reader import Bundle, open_bundle
 from torchferry.errors import ExitCode, FerryError
 
 IRIS = ROOT / "exported" / "iris-adaline"
@@ -71,7 +71,7 @@ def test_predictions_are_those_of_the_folder(program: Program, packed: Path) -> 
 
 
 def test_bytes_in_memory_read_as_the_folder(packed: Path) -> None:
-    folder, memory = open_bundle(IRIS), open_bundle(bytearray(packed.read_bytes()))
+    folder, memory = open_bundle(IRIS), Bundle.from_memory(bytearray(packed.read_bytes()))
     assert str(memory.folder) == "memory"
     assert memory.manifest == folder.manifest
     assert [memory.read(entry) for entry in memory.manifest.files()] == [folder.read(entry) for entry in folder.manifest.files()]
