@@ -117,7 +117,7 @@ std::string to_text(const Bundle& bundle) {
   for (const Signature& one : bundle.signatures())
     text += "signature " + one.file + ": key " + one.key_id + (one.trusted ? ", trusted: " : ", not checked: ") +
             text::printable(one.comment) + "\n";
-  if (!bundle.ignored().empty()) text += "\nignored: not listed, not opened\n";
+  if (!bundle.ignored().empty()) text += "\nignored: not listed, no part of the bundle\n";
   for (const std::string& path : bundle.ignored()) text += "  " + text::printable(path) + "\n";
   return text;
 }

@@ -34,7 +34,7 @@ def inspect(
     for line in describe(opened.manifest) + signature_lines(opened):
         say(line)
     if opened.ignored:
-        say(f"ignored   {', '.join(opened.ignored)}: not listed, not opened")
+        say(f"ignored   {', '.join(opened.ignored)}: not listed, no part of the bundle")
 
 
 def describe(manifest: Manifest) -> list[str]:
