@@ -39,7 +39,7 @@ constexpr auto exit_codes =
     "5 engine or device not here, 6 files or memory, 7 bad input, 9 internal error.";
 
 void add_bundle(CLI::App& verb, BundleOptions& bundle) {
-  verb.add_option("BUNDLE", bundle.folder, "the bundle's folder, e.g. exported/digits-mlp")->required()->type_name("");
+  verb.add_option("BUNDLE", bundle.folder, "the bundle's folder or its one file, e.g. exported/digits-mlp")->required()->type_name("");
   verb.add_option_function<std::vector<std::string>>(
           "--trust", [&bundle](const std::vector<std::string>& keys) { bundle.trust.keys.assign(keys.begin(), keys.end()); },
           "open the bundle only if one of these keys signed it: a .pub file, or a folder of them; instead of FERRY_TRUST; may be "

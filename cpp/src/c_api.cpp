@@ -82,11 +82,8 @@ const T* at(const std::vector<T>& values, size_t index) noexcept {
 }  // namespace
 
 struct ferry_bundle {
-  explicit ferry_bundle(const char* folder, const ferry::TrustOptions& trust = {})
-      : bundle(ferry::Bundle::open(folder, trust)),
-        checker(bundle.contract()),
-        inputs(checker.inputs()),
-        outputs(checker.outputs()) {}
+  explicit ferry_bundle(ferry::Bundle opened)
+      : bundle(std::move(opened)), checker(bundle.contract()), inputs(checker.inputs()), outputs(checker.outputs()) {}
   ferry::Bundle bundle;
   ferry::ContractChecker checker;
   SpecList inputs;
@@ -105,6 +102,16 @@ struct ferry_outputs {
   std::vector<ferry_tensor_view> views;
 };
 
+namespace {
+
+ferry_bundle* opened(ferry::Bundle bundle) { return std::make_unique<ferry_bundle>(std::move(bundle)).release(); }
+
+ferry::Bundle from_memory(const void* bytes, size_t size, const ferry::TrustOptions& trust) {
+  return ferry::Bundle::from_memory(std::span(static_cast<const std::byte*>(bytes), size), "memory", trust);
+}
+
+}  // namespace
+
 extern "C" {
 
 const char* ferry_version(void) { return FERRY_VERSION; }
@@ -114,16 +121,28 @@ size_t ferry_element_size(int32_t dtype) { return ferry::size_of(static_cast<fer
 const char* ferry_last_error(void) { return last_failure.text.data(); }
 int32_t ferry_last_code(void) { return last_failure.code; }
 
-int32_t ferry_bundle_open(const char* folder, ferry_bundle** bundle) {
+int32_t ferry_bundle_open(const char* path, ferry_bundle** bundle) {
   if (bundle != nullptr) *bundle = nullptr;
-  if (folder == nullptr || bundle == nullptr) return fail_null("ferry_bundle_open");
-  return guarded([&] { *bundle = std::make_unique<ferry_bundle>(folder).release(); });
+  if (path == nullptr || bundle == nullptr) return fail_null("ferry_bundle_open");
+  return guarded([&] { *bundle = opened(ferry::Bundle::open(path)); });
 }
 
-int32_t ferry_bundle_open_trusted(const char* folder, const char* keys, ferry_bundle** bundle) {
+int32_t ferry_bundle_open_memory(const void* bytes, size_t size, ferry_bundle** bundle) {
   if (bundle != nullptr) *bundle = nullptr;
-  if (folder == nullptr || keys == nullptr || bundle == nullptr) return fail_null("ferry_bundle_open_trusted");
-  return guarded([&] { *bundle = std::make_unique<ferry_bundle>(folder, ferry::TrustOptions{.keys = {keys}}).release(); });
+  if (bytes == nullptr || bundle == nullptr) return fail_null("ferry_bundle_open_memory");
+  return guarded([&] { *bundle = opened(from_memory(bytes, size, {})); });
+}
+
+int32_t ferry_bundle_open_trusted(const char* path, const char* keys, ferry_bundle** bundle) {
+  if (bundle != nullptr) *bundle = nullptr;
+  if (path == nullptr || keys == nullptr || bundle == nullptr) return fail_null("ferry_bundle_open_trusted");
+  return guarded([&] { *bundle = opened(ferry::Bundle::open(path, {.keys = {keys}})); });
+}
+
+int32_t ferry_bundle_open_memory_trusted(const void* bytes, size_t size, const char* keys, ferry_bundle** bundle) {
+  if (bundle != nullptr) *bundle = nullptr;
+  if (bytes == nullptr || keys == nullptr || bundle == nullptr) return fail_null("ferry_bundle_open_memory_trusted");
+  return guarded([&] { *bundle = opened(from_memory(bytes, size, {.keys = {keys}})); });
 }
 
 int32_t ferry_set_trust_policy(const char* keys, int32_t require_signature) {

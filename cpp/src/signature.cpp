@@ -83,7 +83,6 @@ bool is_signature_name(std::string_view name) {
   return name.empty() || (name.size() > 1 && name.front() == '.' && std::all_of(name.begin() + 1, name.end(), may_stand));
 }
 
-bool is_sidecar(std::string_view path) { return path == "model.sig" || is_signature_name(path); }
 
 ParsedSignature parse_signature(std::string_view data, const std::string& where) {
   if (data.size() > limits::max_signature_bytes)

@@ -31,8 +31,6 @@ struct ParsedSignature {
 
 // Whether a file name is that of a signature: manifest.json.minisig or manifest.json.NAME.minisig.
 [[nodiscard]] bool is_signature_name(std::string_view name);
-// Whether a file of this relative path may lie beside the manifest although it is not listed.
-[[nodiscard]] bool is_sidecar(std::string_view path);
 
 // `where` is the path for messages. Throws Error(integrity), which names the key once it is known.
 [[nodiscard]] ParsedSignature parse_signature(std::string_view data, const std::string& where);

@@ -46,8 +46,8 @@ bool is_asked(const TrustOptions& trust) { return trust.require_signature || !tr
 std::string shown(const fs::path& path) { return text::printable(path.native()); }
 
 // At most one byte beyond the limit; waits for nothing. Throws Error(io), or Error(integrity) for a special file.
-std::string read_small(const fs::path& path, const std::string& expected, int more_flags = 0) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | more_flags);
+std::string read_small(const fs::path& path, const std::string& expected) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   if (descriptor < 0) throw_io(shown(path), expected);
   File file(descriptor, shown(path));
   if (!file.is_regular()) throw Error(ErrorCode::integrity, shown(path) + ": got a special file, expected " + expected);
@@ -132,11 +132,11 @@ std::string named(const Keyring& ring) {
 }
 
 // Checks each signature of a trusted key; one that is wrong refuses the bundle, whoever else signed it.
-std::vector<ParsedSignature> accepted(const fs::path& folder, std::string_view manifest, const Keyring& ring) {
-  const std::vector<ParsedSignature> found = read_signatures(folder);
+std::vector<ParsedSignature> accepted(const Container& container, std::string_view manifest, const Keyring& ring) {
+  const std::vector<ParsedSignature> found = read_signatures(container);
   if (found.empty()) {
-    throw Error(ErrorCode::integrity, shown(folder / manifest_name) + ": not signed, expected a signature of key " + named(ring) +
-                                          "; get a signed bundle");
+    throw Error(ErrorCode::integrity, container.name_of(manifest_name) + ": not signed, expected a signature of key " +
+                                          named(ring) + "; get a signed bundle");
   }
   std::vector<ParsedSignature> good;
   for (const ParsedSignature& one : found) {
@@ -177,28 +177,29 @@ std::vector<TrustOptions> demands(const TrustOptions& asked) {
   return all;
 }
 
-std::vector<ParsedSignature> check_trust(const fs::path& folder, std::string_view manifest,
+std::vector<ParsedSignature> check_trust(const Container& container, std::string_view manifest,
                                          const std::vector<TrustOptions>& asked) {
   std::map<std::string, ParsedSignature> good;
   for (const TrustOptions& one : asked)
-    for (ParsedSignature& signature : accepted(folder, manifest, load(one.keys)))
+    for (ParsedSignature& signature : accepted(container, manifest, load(one.keys)))
       good.emplace(signature.where, std::move(signature));
   std::vector<ParsedSignature> all;
   for (auto& [where, signature] : good) all.push_back(std::move(signature));
   return all;
 }
 
-std::vector<ParsedSignature> read_signatures(const fs::path& folder) {
-  std::vector<std::string> names = names_in(folder);
+std::vector<ParsedSignature> read_signatures(const Container& container) {
+  std::vector<std::string> names = container.names();
   std::erase_if(names, [](const std::string& name) { return !is_signature_name(name); });
   if (names.size() > limits::max_signatures) {
-    throw Error(ErrorCode::integrity, shown(folder) + ": got " + std::to_string(names.size()) + " signatures, expected at most " +
-                                          std::to_string(limits::max_signatures) + "; remove those that you do not need");
+    throw Error(ErrorCode::integrity, shown(container.root()) + ": got " + std::to_string(names.size()) +
+                                          " signatures, expected at most " + std::to_string(limits::max_signatures) +
+                                          "; remove those that you do not need");
   }
   std::vector<ParsedSignature> signatures;
   for (const std::string& name : names) {
-    const fs::path path = folder / name;
-    signatures.push_back(parse_signature(read_small(path, "a regular file; copy the bundle again", O_NOFOLLOW), shown(path)));
+    const std::vector<std::byte> bytes = container.open(name, Links::follow).read(limits::max_signature_bytes + 1);
+    signatures.push_back(parse_signature({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, container.name_of(name)));
   }
   return signatures;
 }

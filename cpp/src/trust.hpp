@@ -3,10 +3,10 @@
 #pragma once
 
 #include <ferry/ferry.hpp>
-#include <filesystem>
 #include <string_view>
 #include <vector>
 
+#include "container.hpp"
 #include "signature.hpp"
 
 namespace ferry {
@@ -16,10 +16,10 @@ namespace ferry {
 
 // The signatures that trusted keys made of the manifest's bytes; none are looked for where nothing is asked. Throws
 // Error(integrity) where any demand is not met, Error(io | format) for a key file.
-[[nodiscard]] std::vector<ParsedSignature> check_trust(const std::filesystem::path& folder, std::string_view manifest,
+[[nodiscard]] std::vector<ParsedSignature> check_trust(const Container& container, std::string_view manifest,
                                                        const std::vector<TrustOptions>& asked);
 
 // Every signature that lies beside the manifest, sorted by file name; none is checked. Throws Error(io | integrity).
-[[nodiscard]] std::vector<ParsedSignature> read_signatures(const std::filesystem::path& folder);
+[[nodiscard]] std::vector<ParsedSignature> read_signatures(const Container& container);
 
 }  // namespace ferry

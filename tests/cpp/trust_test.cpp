@@ -48,7 +48,8 @@ class KeyPair {
     raw.insert(raw.end(), signature.begin(), signature.end());
     Bytes global = signature;
     global.insert(global.end(), comment.begin(), comment.end());
-    return "untrusted comment: a test\n" + base64(raw) + "\ntrusted comment: " + comment + "\n" + base64(signature_of(global)) + "\n";
+    return "untrusted comment: a test\n" + base64(raw) + "\ntrusted comment: " + comment + "\n" + base64(signature_of(global)) +
+           "\n";
   }
 
  private:
@@ -89,6 +90,22 @@ TEST_F(SignedBundle, OpensForATrustedKeyAndNamesIt) {
   EXPECT_EQ(signatures[0].key_id, "1111111111111111");
   EXPECT_EQ(signatures[0].comment, "made by a test");
   EXPECT_TRUE(signatures[0].trusted);
+}
+
+TEST_F(SignedBundle, IsJudgedInMemoryAsInItsFolder) {
+  const auto open = [&](const ferry::TrustOptions& trust) {
+    const std::string archive = toy.packed();
+    return ferry::Bundle::from_memory(std::as_bytes(std::span(archive)), "phone", trust);
+  };
+  const auto refusal = [&](const ferry::TrustOptions& trust) { return failure_of([&] { static_cast<void>(open(trust)); }); };
+  const ferry::TrustOptions trust{.keys = {key_file(mine)}};
+  EXPECT_TRUE(refusal(trust).text.starts_with("phone/manifest.json: not signed")) << refusal(trust).text;
+  sign_with(mine);
+  EXPECT_TRUE(open(trust).signatures().at(0).trusted);
+  EXPECT_EQ(refusal({.keys = {key_file(KeyPair{0x22})}}).code, 4);
+  toy.manifest["name"] = "other";
+  toy.write_manifest();
+  EXPECT_EQ(refusal(trust).code, 4);
 }
 
 TEST_F(SignedBundle, IsNotTrustedWhereNothingWasAsked) {

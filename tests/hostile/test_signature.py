@@ -16,8 +16,13 @@ from pathlib import Path
 import pytest
 
 from builders.bundles import edit_manifest
+from builders.forms import zip_folder
 from builders.programs import Program
+from hostile.form_mutants import linked
 from hostile.refusal import assert_error
+from torchferry.bundle.reader import Bundle
+from torchferry.bundle.trust import Trust
+from torchferry.errors import FerryError
 
 MUTATIONS = 300
 
@@ -331,9 +336,48 @@ def test_model_signing_signs_and_verifies_in_place(
     assert call(*check) != 0
 
 
-def test_a_sidecar_that_is_a_link_is_refused(quick_program: Program, signed: Signed) -> None:
-    (signed.bundle / "model.sig").symlink_to(signed.key)
+def test_a_sidecar_that_is_no_file_is_refused(quick_program: Program, signed: Signed) -> None:
+    os.mkfifo(signed.bundle / "model.sig")
     assert_error(quick_program("inspect", signed.bundle), 4, "model.sig")
+
+
+@pytest.mark.parametrize("target", ["/dev/zero", "nowhere", "golden", "manifest.json.minisig"])
+def test_a_signature_that_leads_to_no_file_is_refused(refused: Callable[..., str], signed: Signed, target: str) -> None:
+    signed.file.unlink()
+    signed.file.symlink_to(target)
+    refused(signed.bundle, "--trust", signed.key, named=("manifest.json.minisig", "leads to no file"))
+
+
+@pytest.mark.parametrize("form", [linked, zip_folder])
+def test_a_signature_holds_in_every_form(
+    refused: Callable[..., str], quick_program: Program, signed: Signed, form: Callable[[Path, Path], Path]
+) -> None:
+    bundle = form(signed.bundle, signed.folder / "form")
+    done = quick_program("inspect", bundle, "--trust", signed.key)
+    assert done.code == 0, done.stderr
+    assert f"key {signed.key_id}, trusted" in done.stdout.decode()
+    refused(bundle, "--trust", signed.folder / "other.pub", named=(signed.key_id, "not trusted"))
+    edit_raw(signed.file, 2, lambda raw: flip(raw, 10))
+    refused(form(signed.bundle, signed.folder / "form"), "--trust", signed.key, named=("does not fit manifest.json",))
+    signed.file.unlink()
+    refused(form(signed.bundle, signed.folder / "form"), "--trust", signed.key, named=("not signed",))
+
+
+def test_bytes_in_memory_are_held_to_a_signature(signed: Signed, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = zip_folder(signed.bundle, signed.folder / "one.ferry").read_bytes()
+    assert [one.key_id for one in Bundle.from_memory(data, trust=Trust((str(signed.key),))).signatures] == [signed.key_id]
+    with pytest.raises(FerryError, match=r"phone/manifest\.json\.minisig: signed by key .* is not trusted"):
+        Bundle.from_memory(data, name="phone", trust=Trust((str(signed.folder / "other.pub"),)))
+    monkeypatch.setenv("FERRY_TRUST", str(signed.folder / "other.pub"))
+    with pytest.raises(FerryError, match="is not trusted"):
+        Bundle.from_memory(data)
+
+
+def test_a_packed_bundle_is_signed_before_it_is_packed(ferry_here: Program, signed: Signed) -> None:
+    assert ferry_here("pack", signed.bundle, "--out", signed.folder / "one.ferry", "--trust", signed.key).code == 0
+    assert ferry_here("inspect", signed.folder / "one.ferry", "--trust", signed.key).code == 0
+    assert_error(ferry_here("sign", signed.folder / "one.ferry", "--key", signed.folder / "mine.key"), 2, "then pack it")
+    assert_error(ferry_here("pack", signed.bundle, "--trust", signed.folder / "other.pub"), 4, "not trusted")
 
 
 def test_a_password_opens_the_key(ferry_here: Program, iris: Path, tmp_path: Path) -> None:

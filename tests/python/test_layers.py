@@ -94,7 +94,7 @@ RUNTIME_MODULES = {
 # A folder of cpp/ -> what its quoted includes may reach besides itself, and which runtimes' headers it may include.
 CPP_MAY_INCLUDE: dict[str, set[str]] = {
     "include": set(),
-    "src": {"include"},
+    "src": {"archive", "include"},
     "archive": set(),
     "engines": {"archive", "include"},
     "cli": {"archive", "include", "src"},

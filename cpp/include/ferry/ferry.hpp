@@ -248,6 +248,8 @@ struct Manifest {
   Golden golden;
   std::vector<Tolerance> tolerances;
   std::optional<Training> training;
+  std::map<std::string, std::string, std::less<>> metadata;  // free texts; empty in format version 1
+  std::int64_t format_version = 0;
 };
 
 // ---- bundle -----------------------------------------------------------------------------------------------------------
@@ -259,7 +261,8 @@ struct TrustOptions {
   bool operator==(const TrustOptions&) const = default;
 };
 
-// Holds every Bundle::open of this process to `options`, whatever else it asks for. Throws Error(usage) for a second, other one.
+// Holds every bundle that this process opens to `options`, whatever else it asks for. Throws Error(usage) for a second, other
+// one.
 FERRY_API void set_trust_policy(const TrustOptions& options);
 
 // A signature that lies beside the manifest.
@@ -270,6 +273,8 @@ struct Signature {
   bool trusted = false;  // a trusted key made it, and it was checked
 };
 
+class Container;  // where the files lie; not for users
+
 // An opened bundle: the manifest has been parsed and the size and SHA-256 of every file checked. Cheap to copy.
 class FERRY_API Bundle {
  public:
@@ -279,11 +284,16 @@ class FERRY_API Bundle {
   Bundle& operator=(const Bundle&) = default;
   ~Bundle() = default;
 
-  // The signature that `trust` asks for is checked before anything else is parsed. Throws Error(io | format | integrity | usage).
+  // Opens a folder, or the one file that `ferry pack` wrote. The signature that `trust` asks for is checked before anything else
+  // is parsed. Throws Error(io | format | integrity | usage).
   [[nodiscard]] static Bundle open(const std::filesystem::path& path, const TrustOptions& trust = {});
+  // Opens a copy of such a file's bytes; `name` stands for them in messages. Throws Error(io | format | integrity | usage).
+  [[nodiscard]] static Bundle from_memory(std::span<const std::byte> bytes, const std::string& name = "memory",
+                                          const TrustOptions& trust = {});
   // Who signed it. Reads the signatures now. Throws Error(io | integrity).
   [[nodiscard]] std::vector<Signature> signatures() const;
 
+  // The path of the folder or of the one file; the given name where the bundle lies in memory.
   [[nodiscard]] const std::filesystem::path& folder() const noexcept;
   [[nodiscard]] const Manifest& manifest() const noexcept;
   [[nodiscard]] const std::string& manifest_json() const noexcept;  // the bytes of manifest.json
@@ -292,6 +302,8 @@ class FERRY_API Bundle {
 
   // Whether a listed file is there: false for native files of other machines, perhaps (FORMAT.md section 1), true for all others.
   [[nodiscard]] bool has(const FileEntry& file) const noexcept;
+  // Sidecars such as README.md: there, not listed and not opened (FORMAT.md section 1). Sorted.
+  [[nodiscard]] const std::vector<std::string>& ignored() const noexcept;
   // Reads a listed file once more and returns exactly the bytes whose hash was checked. Throws Error(io | integrity).
   [[nodiscard]] std::vector<std::byte> read(const FileEntry& file) const;
   // Reads golden tensors. Throws Error(io | integrity | format).
@@ -299,6 +311,8 @@ class FERRY_API Bundle {
 
  private:
   struct State;
+  static Bundle checked(std::shared_ptr<const Container> container, std::string manifest_json,
+                        const std::vector<TrustOptions>& asked);
   std::shared_ptr<const State> state_;
 };
 

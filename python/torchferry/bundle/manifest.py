@@ -9,21 +9,34 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Annotated, Any, Literal, NoReturn
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
 
 from torchferry.bundle.contract import Contract, Number, Size, Strict, TensorName, TensorSpec, require_unique
 from torchferry.bundle.problem import first_problem, shown
 from torchferry.compare.kinds import KindName, kind_of
 from torchferry.errors import ExitCode, FerryError
-from torchferry.limits import MAX_JSON_DEPTH, MAX_MANIFEST_BYTES, MAX_PATH_CHARACTERS
+from torchferry.limits import MAX_JSON_DEPTH, MAX_MANIFEST_BYTES, MAX_METADATA_BYTES, MAX_METADATA_ENTRIES, MAX_PATH_CHARACTERS
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # what is written; a bundle of the version before is read too
+OLDEST_VERSION = FORMAT_VERSION - 1
 MANIFEST_NAME = "manifest.json"
 NATIVE_FOLDER = "native/"  # what lies in it is machine code for one kind of machine, and may be missing
 
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 Reference = Literal["float32", "float64"]
 _COMPONENT = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
+
+
+def _bounded(text: str) -> str:
+    size = len(text.encode())
+    if size > MAX_METADATA_BYTES:
+        raise ValueError(f"got {size} bytes, expected at most {MAX_METADATA_BYTES}; keep long texts beside the bundle")
+    return text
+
+
+MetadataKey = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9._-]{0,63}$")]
+MetadataValue = Annotated[str, Field(min_length=1, max_length=MAX_METADATA_BYTES), AfterValidator(_bounded)]
+Metadata = Annotated[dict[MetadataKey, MetadataValue], Field(max_length=MAX_METADATA_ENTRIES)]
 
 
 class FileEntry(Strict):
@@ -106,13 +119,14 @@ class Training(Strict):
 class Manifest(Strict):
     """The whole manifest.json."""
 
-    format_version: Annotated[int, Field(ge=FORMAT_VERSION, le=FORMAT_VERSION)]  # Literal[1] would take 1.0 and true
+    format_version: Annotated[int, Field(ge=OLDEST_VERSION, le=FORMAT_VERSION)]  # a Literal would take 1.0 and true
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
     contract: Contract
     artifacts: Annotated[tuple[Artifact, ...], Field(min_length=1, strict=False)]
     golden: Golden
     tolerances: Annotated[tuple[Tolerance, ...], Field(strict=False)]
     training: Training | None
+    metadata: Metadata  # empty in version 1, which has no such key
 
     @model_validator(mode="after")
     def _check(self) -> Manifest:
@@ -214,14 +228,23 @@ def parse_manifest(data: bytes, *, where: str) -> Manifest:
     value = _parse_json(data, where)
     _check_version(value, where)
     try:
-        return Manifest.model_validate(value)
+        return Manifest.model_validate(_upgraded(value, where))
     except ValidationError as error:
         raise FerryError(ExitCode.FORMAT, f"{where}: {first_problem(error)}") from None
 
 
+def checked_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
+    """Return what a user wants to stand in `metadata`, held to its rules. Raises FerryError(USAGE)."""
+    try:
+        return TypeAdapter(Metadata).validate_python(dict(metadata), strict=True)
+    except ValidationError as error:
+        raise FerryError(ExitCode.USAGE, f"metadata: {first_problem(error).removesuffix('; export the bundle again')}") from None
+
+
 def dump_manifest(manifest: Manifest) -> bytes:
-    """Return the bytes of manifest.json: UTF-8, sorted keys, a newline at the end."""
-    text = json.dumps(manifest.model_dump(mode="json"), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
+    """Return the bytes of manifest.json in the newest version: UTF-8, sorted keys, a newline at the end."""
+    value = {**manifest.model_dump(mode="json"), "format_version": FORMAT_VERSION}
+    text = json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
     return text.encode() + b"\n"
 
 
@@ -295,5 +318,18 @@ def _check_version(value: object, where: str) -> None:
     if isinstance(version, int | float) and not isinstance(version, bool) and version > FORMAT_VERSION:
         raise FerryError(
             ExitCode.FORMAT,
-            f"{where}: format_version: got {version}, expected {FORMAT_VERSION}; this bundle is newer than this program: update torchferry",
+            f"{where}: format_version: got {version}, expected {OLDEST_VERSION} or {FORMAT_VERSION}; "
+            "this bundle is newer than this program: update torchferry",
         )
+
+
+def _upgraded(value: Any, where: str) -> Any:
+    """Return the object with the keys that its version does not have yet. Raises FerryError(FORMAT)."""
+    if value.get("format_version") != 1:
+        return value
+    if "metadata" in value:
+        raise FerryError(
+            ExitCode.FORMAT,
+            f"{where}: metadata: got a key that format_version 1 does not have; remove it or write format_version 2",
+        )
+    return {**value, "metadata": {}}

@@ -3,37 +3,53 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from torchferry.bundle.archive import open_archive, read_archive
+from torchferry.bundle.container import Container, Content, Listing, read_whole
 from torchferry.bundle.contract import Array, Contract
-from torchferry.bundle.digest import sha256_of, sha256_of_stream
+from torchferry.bundle.digest import sha256_of, sha256_of_content
 from torchferry.bundle.float_mode import ieee_arithmetic
 from torchferry.bundle.folder import Folder
 from torchferry.bundle.manifest import MANIFEST_NAME, Artifact, FileEntry, Manifest, parse_manifest
 from torchferry.bundle.printable import quoted
-from torchferry.bundle.signature import Signature, is_sidecar
+from torchferry.bundle.signature import Signature
 from torchferry.bundle.trust import Trust, check_trust, demands
 from torchferry.errors import ExitCode, FerryError
 from torchferry.limits import MAX_MANIFEST_BYTES
+
+_ATTEMPTS = 16  # a bundle that is replaced while it is checked is opened again
 
 
 @dataclass(frozen=True)
 class Bundle:
     """An opened bundle, every file of which has been checked."""
 
-    held: Folder  # as long as this is referred to, writers leave its files where they are
+    container: Container
     manifest: Manifest
+    manifest_json: bytes  # the bytes of manifest.json
     missing: frozenset[str] = frozenset()  # native files that are listed and not there
-    manifest_bytes: bytes = b""
+    ignored: tuple[str, ...] = ()  # sidecars: there, not listed and not opened
+    held: Mapping[str, Content] = field(default_factory=dict)  # files that links led to, so that no path is resolved twice
     signatures: tuple[Signature, ...] = ()  # those that trusted keys made, where trust was asked for
     trust_options: tuple[str, ...] = ()  # of `ferry-run`, for the same demands
 
+    @classmethod
+    @ieee_arithmetic()
+    def from_memory(cls, data: bytes | bytearray | memoryview, *, name: str = "memory", trust: Trust | None = None) -> Bundle:
+        """Open the bytes of a file that `ferry pack` wrote, signed as open_bundle asks; `name` stands for them in messages.
+
+        Raises FerryError(FORMAT or INTEGRITY).
+        """
+        container = read_archive(bytes(data), name)
+        return _checked(container, read_manifest(container), demands(trust))
+
     @property
     def folder(self) -> Path:
-        """Where it was opened."""
-        return self.held.path
+        """The path of the folder or of the one file; the given name where the bundle lies in memory."""
+        return self.container.root
 
     @property
     def contract(self) -> Contract:
@@ -57,8 +73,8 @@ class Bundle:
 
     def read(self, entry: FileEntry) -> bytes:
         """Read a file, and return bytes whose digest is right. Raises FerryError(IO, or INTEGRITY if it changed since)."""
-        with self.held.open(entry.path) as stream:
-            data = stream.read(entry.bytes + 1)
+        content = self.held.get(entry.path) or self.container.open(entry.path, follow=False)
+        data = read_whole(content, entry.bytes + 1)
         if len(data) != entry.bytes or sha256_of(data) != entry.sha256:
             raise FerryError(
                 ExitCode.INTEGRITY, f"{self.folder / entry.path}: the file changed while it was in use; export the bundle again"
@@ -75,63 +91,96 @@ class Bundle:
         }
 
 
-def open_bundle(folder: str | os.PathLike[str], *, trust: Trust | None = None) -> Bundle:
-    """Open the bundle in `folder`, after checking who signed it, its manifest, its list of files and every digest.
+def open_bundle(path: str | os.PathLike[str], *, trust: Trust | None = None) -> Bundle:
+    """Open a bundle, a folder or the one file that `ferry pack` wrote, signed as `trust`, the process's policy and FERRY_TRUST ask.
 
-    A signature is checked where `trust`, the process's policy or FERRY_TRUST asks for one (bundle/trust.py). Raises FerryError: IO
-    (no such folder), FORMAT (the manifest), INTEGRITY (a file is missing, extra or changed, or no trusted key signed).
+    Raises FerryError(IO, FORMAT or INTEGRITY); bundle/trust.py has more about signatures.
     """
-    return _open(folder, demands(trust))
+    return _open(path, demands(trust))
 
 
-def open_own_bundle(folder: str | os.PathLike[str]) -> Bundle:
+def open_own_bundle(path: str | os.PathLike[str]) -> Bundle:
     """Open a bundle that this process has written, or is about to sign: nobody's signature is asked for."""
-    return _open(folder, [])
+    return _open(path, [])
 
 
 @ieee_arithmetic()
-def _open(folder: str | os.PathLike[str], asked: list[Trust]) -> Bundle:
-    held = Folder(folder)
-    data = _read_manifest(held)
-    signatures = check_trust(held.path, data, asked)  # before anything else of the bundle is parsed
-    manifest = parse_manifest(data, where=str(held.path / MANIFEST_NAME))
-    options = tuple(word for one in asked for word in one.options)
-    sizes = held.sizes()
-    bundle = Bundle(held, manifest, _check_file_list(held.path, set(sizes), manifest), data, signatures, options)
-    files = list(bundle.present(manifest.files()))
-    for entry in files:
-        _check_size(held.path / entry.path, sizes[entry.path], entry)
-    for entry in files:
-        _check_digest(held, entry)
-    return bundle
+def _open(path: str | os.PathLike[str], asked: list[Trust]) -> Bundle:
+    for _ in range(_ATTEMPTS):
+        container = _container(path)
+        data = read_manifest(container)
+        try:
+            return _checked(container, data, asked)
+        except FerryError:
+            if not _is_replaced(path, data):
+                raise
+    raise FerryError(
+        ExitCode.IO, f"{container.root}: got another bundle each time it was read, expected one that stays; try again"
+    )
 
 
-def _read_manifest(held: Folder) -> bytes:
-    if not held.has(MANIFEST_NAME):
+def read_manifest(container: Container) -> bytes:
+    """Return the bytes of manifest.json, at most one more than are allowed: nothing of a bundle is read before them.
+
+    Raises FerryError(FORMAT) where there are none, FerryError(IO or INTEGRITY).
+    """
+    if not container.has(MANIFEST_NAME):
         raise FerryError(
             ExitCode.FORMAT,
-            f"{held.path / MANIFEST_NAME}: got no such file, expected the bundle's manifest; export the bundle again",
+            f"{container.root / MANIFEST_NAME}: got no such file, expected the bundle's manifest; export the bundle again",
         )
-    with held.open(MANIFEST_NAME) as stream:
-        return stream.read(MAX_MANIFEST_BYTES + 1)
+    return read_whole(container.open(MANIFEST_NAME), MAX_MANIFEST_BYTES + 1)
 
 
-def _check_file_list(folder: Path, found: Set[str], manifest: Manifest) -> frozenset[str]:
-    """Return the listed native files that are absent (FORMAT 1.1 allows that)."""
-    listed = {entry.path for entry in manifest.files()} | {MANIFEST_NAME}
-    native = {entry.path for entry in manifest.files() if entry.is_native}
-    found = {path for path in found if path in listed or not is_sidecar(path)}
-    for path in sorted(listed - found - native):
+def _is_replaced(path: str | os.PathLike[str], data: bytes) -> bool:
+    """Return whether another manifest is there now than the one whose bundle has just been refused."""
+    try:
+        return read_manifest(_container(path)) != data
+    except FerryError:
+        return False
+
+
+def _container(given: str | os.PathLike[str]) -> Container:
+    path = Path(given)
+    if os.fspath(given) and path.exists() and not path.is_dir():  # Path("") would be the working folder
+        return open_archive(path)
+    return Folder(given)  # or why there is none
+
+
+def _checked(container: Container, data: bytes, asked: list[Trust]) -> Bundle:
+    """Check the signatures, then every file against the manifest. Raises FerryError(IO, FORMAT or INTEGRITY)."""
+    signatures = check_trust(container, data, asked)  # before anything else of the bundle is parsed
+    manifest = parse_manifest(data, where=str(container.root / MANIFEST_NAME))
+    entries = {entry.path: entry for entry in manifest.files()}
+    listing = container.list({*entries, MANIFEST_NAME})
+    missing = _check_file_list(container.root, entries, listing)
+    there = [entry for entry in entries.values() if entry.path not in missing]
+    for entry in there:
+        _check_size(container.root / entry.path, entry, listing.sizes[entry.path])
+    held = {}
+    for entry in there:
+        content = container.open(entry.path)
+        _check_digest(container.root / entry.path, entry, content)
+        if content.is_link:
+            held[entry.path] = content
+    options = tuple(word for one in asked for word in one.options)
+    return Bundle(container, manifest, data, missing, listing.sidecars, held, signatures, options)
+
+
+def _check_file_list(root: Path, entries: Mapping[str, FileEntry], listing: Listing) -> frozenset[str]:
+    """Return the listed files that are missing and may be: native ones."""
+    absent = entries.keys() - listing.sizes.keys()
+    native = frozenset(path for path in absent if entries[path].is_native)
+    for path in sorted(absent - native):
         raise FerryError(
-            ExitCode.INTEGRITY,
-            f"{folder / path}: got no such file, expected it as listed in the manifest; copy the bundle whole",
+            ExitCode.INTEGRITY, f"{root / path}: got no such file, expected it as listed in the manifest; copy the bundle whole"
         )
-    for path in sorted(found - listed):
-        raise FerryError(ExitCode.INTEGRITY, f"{folder / path}: got a file that the manifest does not list; remove it")
-    return frozenset(native - found)
+    for path in sorted(listing.sizes.keys() - entries.keys() - {MANIFEST_NAME}):
+        raise FerryError(ExitCode.INTEGRITY, f"{root / path}: got a file that the manifest does not list; remove it")
+    return native
 
 
-def _check_size(path: Path, got: int, entry: FileEntry) -> None:
+def _check_size(path: Path, entry: FileEntry, got: int) -> None:
     if got != entry.bytes:
         raise FerryError(
             ExitCode.INTEGRITY,
@@ -139,11 +188,10 @@ def _check_size(path: Path, got: int, entry: FileEntry) -> None:
         )
 
 
-def _check_digest(held: Folder, entry: FileEntry) -> None:
-    with held.open(entry.path) as stream:
-        got = sha256_of_stream(stream)
+def _check_digest(path: Path, entry: FileEntry, content: Content) -> None:
+    got = sha256_of_content(content)
     if got != entry.sha256:
         raise FerryError(
             ExitCode.INTEGRITY,
-            f"{held.path / entry.path}: sha256: got {got[:16]}..., expected {entry.sha256[:16]}...; the file was changed: export the bundle again",
+            f"{path}: sha256: got {got[:16]}..., expected {entry.sha256[:16]}...; the file was changed: export the bundle again",
         )

@@ -20,7 +20,6 @@ UNTRUSTED, TRUSTED = b"untrusted comment: ", b"trusted comment: "
 LEGACY, PREHASHED = b"Ed", b"ED"  # the message itself, or its BLAKE2b-512
 ID_BYTES, SIGNATURE_BYTES, PUBLIC_BYTES = 8, 64, 32
 SIGNATURE_NAME = re.compile(rf"{re.escape(MANIFEST_NAME)}(\.[A-Za-z0-9_-]+)?\.minisig")
-SIDECARS = ("model.sig",)  # of OpenSSF model-signing; a reader never opens it
 
 
 @dataclass(frozen=True)
@@ -41,11 +40,6 @@ class Signature:
     signature: bytes
     comment: str
     comment_signature: bytes
-
-
-def is_sidecar(path: str) -> bool:
-    """Return whether a file of this relative path may lie beside the manifest although it is not listed."""
-    return path in SIDECARS or SIGNATURE_NAME.fullmatch(path) is not None
 
 
 def key_id_of(raw: bytes) -> str:

@@ -57,8 +57,9 @@ class Rules:
 
 @dataclass(frozen=True)
 class Member:
-    """An entry: its bytes as they lie in the archive, and size and CRC-32 of its content, which differs if it is deflated."""
+    """An entry: its bytes as they lie in the archive from `start`, and size and CRC-32 of its content, which differs if it is deflated."""
 
+    start: int
     data: memoryview
     size: int
     crc: int
@@ -191,7 +192,7 @@ def _read_entry(body: memoryview, entry: _Entry, rules: Rules) -> tuple[Member, 
     stop = start + entry.packed
     if rules.check_crc and entry.method == _STORED and zlib.crc32(body[start:stop]) != entry.crc:
         raise entry_refusal(entry.name, "bytes with another CRC-32", "those that were written")
-    member = Member(body[start:stop], entry.size, entry.crc, entry.method == _DEFLATED)
+    member = Member(start, body[start:stop], entry.size, entry.crc, entry.method == _DEFLATED)
     return member, _skip_descriptor(body, stop, entry) if entry.flags & _SIZES_FOLLOW else stop
 
 

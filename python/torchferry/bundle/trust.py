@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from torchferry.bundle.container import Container, read_whole
 from torchferry.bundle.manifest import MANIFEST_NAME
 from torchferry.bundle.signature import (
     SIGNATURE_NAME,
@@ -79,7 +80,7 @@ def demands(trust: Trust | None) -> list[Trust]:
     return [one for one in asked if one.paths] or asked  # who only requires a signature is content with keys that another names
 
 
-def check_trust(folder: Path, manifest: bytes, asked: Iterable[Trust]) -> tuple[Signature, ...]:
+def check_trust(container: Container, manifest: bytes, asked: Iterable[Trust]) -> tuple[Signature, ...]:
     """Return the signatures that trusted keys made of the manifest's bytes; none are looked for where nothing is asked.
 
     Raises FerryError(INTEGRITY) where any demand is not met; IO or FORMAT for a key file.
@@ -87,38 +88,31 @@ def check_trust(folder: Path, manifest: bytes, asked: Iterable[Trust]) -> tuple[
     good: dict[str, Signature] = {}
     for trust in asked:
         ring = _load(trust.paths)
-        good |= {one.file: one for one in _accepted(folder, manifest, ring)}
+        good |= {one.file: one for one in _accepted(container, manifest, ring)}
     return tuple(good[name] for name in sorted(good))
 
 
-def read_signatures(folder: Path) -> list[Signature]:
+def read_signatures(container: Container) -> list[Signature]:
     """Read every signature that lies beside the manifest, sorted by file name; none is checked. Raises FerryError(IO, INTEGRITY)."""
-    try:
-        names = sorted(name for name in os.listdir(folder) if SIGNATURE_NAME.fullmatch(name))  # noqa: PTH208
-    except OSError as error:
-        raise FerryError(
-            ExitCode.IO, f"{folder}: got {error.strerror}, expected a readable folder; check its permissions"
-        ) from None
+    names = sorted(name for name in container.names() if SIGNATURE_NAME.fullmatch(name))
     if len(names) > MAX_SIGNATURES:
         raise FerryError(
             ExitCode.INTEGRITY,
-            f"{folder}: got {len(names)} signatures, expected at most {MAX_SIGNATURES}; remove those that you do not need",
+            f"{container.root}: got {len(names)} signatures, expected at most {MAX_SIGNATURES}; remove those that you do not need",
         )
-    flags = os.O_NOFOLLOW  # a signature is a file of the bundle
     return [
-        parse_signature(_read(folder / name, "a regular file; copy the bundle again", flags), str(folder / name))
-        for name in names
+        parse_signature(read_whole(container.open(name), MAX_SIGNATURE_BYTES + 1), str(container.root / name)) for name in names
     ]
 
 
-def _accepted(folder: Path, manifest: bytes, ring: _Keyring) -> list[Signature]:
+def _accepted(container: Container, manifest: bytes, ring: _Keyring) -> list[Signature]:
     """Check each signature of a trusted key; one that is wrong refuses the bundle, whoever else signed it."""
     trusted = sorted(ring.keys.keys() - ring.revoked)
-    found = read_signatures(folder)
+    found = read_signatures(container)
     if not found:
         raise FerryError(
             ExitCode.INTEGRITY,
-            f"{folder / MANIFEST_NAME}: not signed, expected a signature of key {named(trusted)}; get a signed bundle",
+            f"{container.root / MANIFEST_NAME}: not signed, expected a signature of key {named(trusted)}; get a signed bundle",
         )
     good = [one for one in found if one.key_id in trusted]
     for one in good:
@@ -186,10 +180,10 @@ def _revoked(path: Path) -> set[str]:
     return set(lines)
 
 
-def _read(path: Path, expected: str, flags: int = 0) -> bytes:
+def _read(path: Path, expected: str) -> bytes:
     """Read a small regular file, one byte beyond the limit at most. Raises FerryError(IO), or INTEGRITY for a special file."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | flags)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         if stat.S_ISREG(os.fstat(descriptor).st_mode):
             with os.fdopen(descriptor, "rb") as stream:
                 return stream.read(MAX_SIGNATURE_BYTES + 1)

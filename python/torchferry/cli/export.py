@@ -26,6 +26,7 @@ def export(
     max_bytes: of.MaxBytes = None,
     quantize: of.Quantize = None,
     allow_op: AllowOp = None,
+    metadata: of.MetadataTexts = None,
     force: of.Force = False,
     weights: of.Weights = None,
     input_: of.Inputs = None,
@@ -38,7 +39,7 @@ def export(
     seed: of.Seed = 0,
 ) -> None:
     """Export a trained run, or any module, to a bundle, which is written only if every artifact agrees with eager."""
-    target = Target(_formats(to, quantize), out, force, max_bytes, allow_op or [])
+    target = Target(_formats(to, quantize), out, force, max_bytes, allow_op or [], _named("--metadata", metadata or []))
     if ":" in run:
         limits = [*(symbol or []), *([] if max_batch is None else [f"N=0..{max_batch}"])]
         inputs, outputs, symbols = _named("--input", input_ or []), _outputs(output or []), _named("--symbol", limits)
@@ -112,7 +113,7 @@ def _unique(option: str, pairs: Sequence[tuple[str, _Value]]) -> dict[str, _Valu
 def _pair(option: str, item: str) -> tuple[str, str]:
     key, mark, value = item.partition("=")
     if not mark or not key.strip() or not value.strip():
-        example = "image=uint8[N,3,32,32]" if option != "--symbol" else "T=1..512"
+        example = {"--symbol": "T=1..512", "--metadata": "licence=MIT"}.get(option, "image=uint8[N,3,32,32]")
         raise FerryError(ExitCode.USAGE, f"{option}: got {item!r}, expected NAME=VALUE, e.g. {example}")
     return key.strip(), value.strip()
 

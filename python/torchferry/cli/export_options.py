@@ -32,6 +32,15 @@ Quantize = Annotated[
         metavar="int8", help="Format c with int8 weights, calibrated on training data (or --golden).", show_default=False
     ),
 ]
+MetadataTexts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--metadata",
+        metavar="KEY=VALUE",
+        help="A text that the manifest carries, e.g. licence=MIT; may be repeated.",
+        show_default=False,
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing bundle.")]
 Weights = Annotated[
     Path | None, typer.Option(help="A state_dict; default: what the factory gives.", rich_help_panel=_FACTORY, show_default=False)

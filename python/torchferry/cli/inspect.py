@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from torchferry.bundle.contract import Contract, TensorSpec
@@ -24,13 +25,16 @@ def inspect(
     if as_json:
         document = {
             "bundle": str(bundle),
-            "manifest": opened.manifest.model_dump(mode="json"),
+            "manifest": json.loads(opened.manifest_json),
+            "ignored": opened.ignored,
             "signatures": signatures_json(opened),
         }
         say_json(document, sort_keys=True)
         return
     for line in describe(opened.manifest) + signature_lines(opened):
         say(line)
+    if opened.ignored:
+        say(f"ignored   {', '.join(opened.ignored)}: not listed, no part of the bundle")
 
 
 def describe(manifest: Manifest) -> list[str]:
@@ -52,15 +56,16 @@ def describe(manifest: Manifest) -> list[str]:
         lines.append(
             f"training  {manifest.training.recipe} on {manifest.training.dataset}, {manifest.training.epochs} epochs: {metrics}"
         )
-    return lines
+    if manifest.format_version == 1:
+        lines.append("metadata  none, as in every bundle of format version 1")
+    return lines + [f"metadata  {key}: {value}" for key, value in sorted(manifest.metadata.items())]
 
 
 def signatures_json(bundle: Bundle) -> list[dict[str, object]]:
     """Return who signed the bundle, by file name; `trusted` says that a trusted key did and that the signature was checked."""
-    good = {one.file for one in bundle.signatures}
     return [
-        {"file": Path(one.file).name, "key": one.key_id, "trusted": one.file in good, "comment": one.comment}
-        for one in read_signatures(bundle.folder)
+        {"file": Path(one.file).name, "key": one.key_id, "trusted": one in bundle.signatures, "comment": one.comment}
+        for one in read_signatures(bundle.container)
     ]
 
 

@@ -24,6 +24,7 @@ _INTERRUPTED = 130
 VERBS = (
     "train",
     "export",
+    "pack",
     "key",
     "sign",
     "inspect",

@@ -21,7 +21,7 @@ def require_name(param: typer.CallbackParam, text: str | None) -> str | None:
 
 
 # Text, because Path("") would be the working folder.
-BundleFolder = Annotated[str, typer.Argument(metavar="BUNDLE", help="Folder of the bundle.", show_default=False)]
+BundleFolder = Annotated[str, typer.Argument(metavar="BUNDLE", help="Folder of the bundle, or its one file.", show_default=False)]
 Engine = Annotated[
     str | None,
     typer.Option(

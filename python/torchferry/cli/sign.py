@@ -37,12 +37,18 @@ def sign(
     """Sign a bundle: check every digest, then write manifest.json.minisig, which `minisign -Vm manifest.json` verifies too."""
     file = _file_name(name)
     opened = open_own_bundle(bundle)
+    if not opened.folder.is_dir():
+        _refuse_packed(bundle)
     target = _target(opened.folder / file, force=force)
     secret = _load(key, password_file)
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     text = comment if comment is not None else f"torchferry bundle {opened.manifest.name}, signed {now}"
-    _write(target, sign_bytes(opened.manifest_bytes, secret, text))
+    _write(target, sign_bytes(opened.manifest_json, secret, text))
     say(f"{target}: signed by key {secret.key_id}")
+
+
+def _refuse_packed(bundle: str) -> None:
+    raise FerryError(ExitCode.USAGE, f"{bundle}: got a packed bundle, expected a folder; sign the folder, then pack it")
 
 
 def _file_name(name: str | None) -> str:

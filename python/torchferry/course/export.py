@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from torchferry.bundle.manifest import Training
 from torchferry.bundle.reader import Bundle
@@ -32,6 +33,7 @@ def export_run_folder(run: str, target: Target, *, data_root: Path | None, max_b
         force=target.force,
         max_batch=max_batch,
         max_bytes=target.max_bytes,
+        metadata=target.metadata,
     )
 
 
@@ -44,6 +46,7 @@ def export_run(
     force: bool,
     max_batch: int | None = None,
     max_bytes: int | None = None,
+    metadata: Mapping[str, str] = MappingProxyType({}),
 ) -> Bundle:
     """Export a trained run with 64 real samples of its data set as goldens. Raises what export_bundle raises."""
     contract = run.recipe.contract(run.dataset)
@@ -61,6 +64,7 @@ def export_run(
             training=Training.model_validate(run.training()),
             force=force,
             max_bytes=max_bytes,
+            metadata=metadata,
             quantization=_quantization(run, contract.inputs[0].name)
             if any(row.quantizes for row in registry.chosen(formats))
             else None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ import torch
 from torchferry.bounds.choice import output_bounds
 from torchferry.bundle.contract import BATCH, Array, Contract, check_inputs
 from torchferry.bundle.golden import CaseArrays, write_case
-from torchferry.bundle.manifest import Artifact, Golden, Manifest, Training
+from torchferry.bundle.manifest import FORMAT_VERSION, Artifact, Golden, Manifest, Training, checked_metadata
 from torchferry.bundle.printable import printable
 from torchferry.bundle.reader import Bundle, open_own_bundle
 from torchferry.bundle.writer import file_entry, staging_folder, write_manifest
@@ -48,7 +48,8 @@ class BundleRequest:
 
     `formats`: besides these, `export` (which engine `eager` runs) is written where torch.export takes the module. `max_bytes`: largest
     size of the tables of format `c`. `quantization`: what format `c-int8` is calibrated on; default: real goldens. `allow_ops`:
-    operators that TorchScript may use besides those that need no permission; the manifest records them.
+    operators that TorchScript may use besides those that need no permission; the manifest records them. `metadata`: free texts of the
+    manifest.
     """
 
     module: torch.nn.Module
@@ -62,6 +63,7 @@ class BundleRequest:
     max_bytes: int | None = None
     quantization: Quantization | None = None
     allow_ops: Collection[str] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
     note: Note = print_note
 
 
@@ -72,6 +74,7 @@ def export_bundle(request: BundleRequest) -> Bundle:
     other batch sizes. Raises FerryError: USAGE for an unknown format, BAD_INPUT for goldens outside the contract or a module in
     train mode, FORMAT where a format cannot express the module, MISMATCH where an artifact disagrees, IO.
     """
+    checked_metadata(request.metadata)
     require_eval(request.module)
     rows = registry.chosen(request.formats)
     source = _source(request, _bounded(request.contract, rows), rows)
@@ -110,7 +113,7 @@ def _written(
     of_engines = {**dict.fromkeys((row.engine for row in rows), bounds), **own}
     artifacts = _write_artifacts(rows, source, of_engines, folder, request.note)
     return Manifest(
-        format_version=1,
+        format_version=FORMAT_VERSION,
         name=request.name,
         contract=source.contract,
         artifacts=tuple(artifacts),
@@ -122,6 +125,7 @@ def _written(
         ),
         tolerances=tolerances(source.contract, cases, [artifact.engine for artifact in artifacts], bounds, own),
         training=request.training,
+        metadata=checked_metadata(request.metadata),
     )
 
 

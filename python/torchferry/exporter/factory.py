@@ -33,4 +33,5 @@ def export_factory(asked: Factory, target: Target) -> Bundle:
         seed=asked.seed,
         max_bytes=target.max_bytes,
         allow_ops=target.allow_ops,
+        metadata=target.metadata,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 EXPORTED = Path("exported")
@@ -18,6 +18,7 @@ class Target:
     force: bool = False
     max_bytes: int | None = None
     allow_ops: Sequence[str] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
     def folder(self, name: str) -> Path:
         """Return the folder of a bundle of that name."""

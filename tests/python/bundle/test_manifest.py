@@ -95,7 +95,7 @@ def share_a_path(value: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda v: v.update(format_version=2), "format_version: got 2, expected 1; this bundle is newer"),
+        (lambda v: v.update(format_version=3), "format_version: got 3, expected 1 or 2; this bundle is newer"),
         (lambda v: v.update(format_version=1.0), "format_version"),
         (lambda v: v.update(format_version=True), "format_version"),
         (lambda v: v.update(name="Doubling"), "name"),

@@ -12,6 +12,7 @@ def test_json_is_the_manifest_itself(ferry_here: Program, reference_bundle: Path
     assert printed == {
         "bundle": str(reference_bundle),
         "manifest": json.loads((reference_bundle / "manifest.json").read_text()),
+        "ignored": [],
         "signatures": [],
     }
 
