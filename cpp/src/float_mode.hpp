@@ -41,7 +41,7 @@ class IeeeArithmetic {
   }
 
   bool is_changed_;
-  std::fenv_t host_;  // set where is_changed_
+  std::fenv_t host_{};  // set where is_changed_
 };
 
 }  // namespace ferry
