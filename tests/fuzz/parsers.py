@@ -18,6 +18,7 @@ from builders.programs import ROOT
 from torchferry.bundle.contract import TensorSpec
 from torchferry.bundle.manifest import parse_manifest
 from torchferry.bundle.npy import read_array
+from torchferry.bundle.reader import Bundle
 from torchferry.bundle.signature import parse_public_key, parse_signature
 from torchferry.bundle.stored_zip import Rules, read_entries, read_members
 from torchferry.engines.aoti_package import open_package
@@ -50,6 +51,7 @@ def _csv(data: bytes) -> None:
 
 PARSERS: dict[str, tuple[str, Parser]] = {  # the corpus and the parser
     "manifest": ("manifest", lambda data: parse_manifest(data, where="manifest.json")),
+    "packed": ("packed", Bundle.from_memory),
     "signature": ("signature", lambda data: parse_signature(data, "manifest.json.minisig")),
     "public key": ("signature", lambda data: parse_public_key(data, "key.pub")),
     "npy": ("npy", lambda data: read_array(data, where="array.npy", code=ExitCode.FORMAT)),

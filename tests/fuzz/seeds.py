@@ -22,9 +22,12 @@ from torch import nn
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torchferry
+from builders.bundles import fill_bundle
 from builders.programs import ROOT
 from builders.zip_parts import read_parts, write_zip
 from hostile import pictures
+from torchferry.bundle.pack import pack
+from torchferry.bundle.reader import open_bundle
 
 CORPUS = Path(__file__).resolve().parent / "corpus"
 EXPORTED = ROOT / "exported" / "iris-adaline"
@@ -61,6 +64,7 @@ def seeds(folder: Path) -> Iterator[tuple[str, str, bytes]]:
             case ".pt2":
                 yield "aoti", "net.pt2", without_machine_code(path)
     yield "program", "iris.pt2", (EXPORTED / "model.export.pt2").read_bytes()
+    yield "packed", "doubling.ferry", packed_bundle(folder)
     yield from signatures()
     yield from arrays(folder)
     yield from [("csv", "rows.csv", b"a,b\n1,2\n-3.5e-2,4\n"), ("csv", "quoted.csv", b'"1","2"\r\n3,nan\r\n')]
@@ -91,6 +95,14 @@ def archive_parts(path: Path) -> Iterator[tuple[str, str, bytes]]:
                 yield "torchscript_pickle", Path(name).name, archive.read(name)
             if name.endswith(".py"):
                 yield "torchscript_source", f"{Path(name).stem}.txt", archive.read(name)  # no file for our linters
+
+
+def packed_bundle(folder: Path) -> bytes:
+    """Return a small bundle as one file."""
+    (folder / "doubling").mkdir()
+    fill_bundle(folder / "doubling")
+    pack(open_bundle(folder / "doubling"), folder / "doubling.ferry")
+    return (folder / "doubling.ferry").read_bytes()
 
 
 def signatures() -> Iterator[tuple[str, str, bytes]]:
