@@ -14,7 +14,7 @@ void read_all(ferry::DType dtype, std::span<const std::uint8_t> input) {
   spec.shape = {std::string("N"), std::int64_t{2}};
   ferry::fuzz::refuses<ferry::Error>([&] {
     const auto reader = ferry::cli::open_csv(spec, ferry::cli::ByteStream("rows.csv", ferry::fuzz::copy_of(input)));
-    while (!reader->at_end()) static_cast<void>(reader->read(3));
+    while (reader->read(3).shape().front() > 0) continue;
   });
 }
 
