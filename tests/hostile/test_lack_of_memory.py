@@ -17,7 +17,7 @@ from builders.programs import BUILD
 
 ALLOCATOR = BUILD / "tests" / "lib" / "libferry_failing_allocator.so"
 FERRY_RUN, HOST = BUILD / "bin" / "ferry-run", BUILD / "tests" / "bin" / "ferry_api_host"
-ALLOCATIONS = 5000  # of `verify`, which makes most of them before its first run of the model
+ALLOCATIONS = 6000  # of `verify`, which makes most of them before its first run of the model
 ONCE, FOR_GOOD = 1, 0
 
 lasting = pytest.mark.parametrize("count", [ONCE, FOR_GOOD], ids=["once", "for good"])
@@ -41,7 +41,7 @@ def run(command: Sequence[object], at: int, count: int) -> subprocess.CompletedP
 
 
 def endings(command: Sequence[object], count: int, step: int, *, same_words: bool = True) -> Counter[tuple[int, str]]:
-    """How the program ended, by exit code and what it said, over its first 5,000 allocations.
+    """How the program ended, by exit code and what it said, over its first 6,000 allocations.
 
     Where it ended well, it said the same words as with all the memory, unless these tell times.
     """
@@ -60,7 +60,9 @@ def endings(command: Sequence[object], count: int, step: int, *, same_words: boo
 
 
 def assert_all_are_io_errors(found: Counter[tuple[int, str]]) -> None:
-    assert {code for code, _ in found} == {0, 6}, found  # 0: the answer was whole already
+    codes = {code for code, _ in found}
+    assert 6 in codes, found
+    assert codes <= {0, 6}, found  # 0: the answer was whole already
 
 
 VERBS = {
