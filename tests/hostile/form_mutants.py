@@ -10,10 +10,14 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-NAMES = [
-    "README.md", "LICENSE", "MLmodel", "model.sig", "manifest.json.minisig", ".minisig", ".gitattributes", "..data", "..", ".", "extra",
-    "golden/README.md", "golden/.hidden", "golden/a.minisig", "golden/extra.npy", "native/x.so", ".cache/x", "x/.y", "readme.md",
-    "manifest.json", "model.onnx", "golden", "/etc/hostname", "../outside", "a\\b", "caf\u00e9", "a\nb",
+# Names inside the folder: whatever is made or removed in a folder of a test has one of these.
+INSIDE = [
+    "README.md", "LICENSE", "MLmodel", "model.sig", "manifest.json.minisig", ".minisig", ".gitattributes", "..data", "extra",
+    "golden/README.md", "golden/.hidden", "golden/a.minisig", "golden/extra.npy", "readme.md", "manifest.json", "model.onnx",
+]  # fmt: skip
+# Of entries of an archive, which is a text: nothing of that name is ever made.
+ENTRIES = [
+    *INSIDE, "..", ".", "native/x.so", ".cache/x", "x/.y", "golden", "/absolute", "../outside", "a\\b", "caf\u00e9", "a\nb",
 ]  # fmt: skip
 NUMBERS = (0, 1, 2, 0x7F, 0x80, 0xFF, 0xFFFF, 0xFFFFFFFF)
 
@@ -22,10 +26,12 @@ def changed_folder(folder: Path, chance: random.Random) -> None:
     """Make one to three changes to what lies in a folder: files become links, folders, pipes or others, or are added and removed."""
     for _ in range(chance.choice((1, 1, 1, 2, 3))):
         files = sorted(path for path in folder.rglob("*") if path.is_symlink() or path.is_file())
-        path = chance.choice(files) if files and chance.random() < 0.6 else folder / chance.choice(NAMES[:23])
+        path = chance.choice(files) if files and chance.random() < 0.6 else folder / chance.choice(INSIDE)
+        if not path.parent.resolve().is_relative_to(folder.resolve()):
+            raise ValueError(f"{path} is outside {folder}: a test changes its own files only")
         if path.is_symlink() or path.is_file():
             path.unlink()
-        elif path.is_dir() or not path.parent.is_dir():
+        elif path.is_dir():
             continue
         chance.choice((_nothing, _bytes, _link, _link, _link, _folder, _pipe))(path, folder, chance)
 
@@ -42,7 +48,20 @@ def _bytes(path: Path, folder: Path, chance: random.Random) -> None:
 def _link(path: Path, folder: Path, chance: random.Random) -> None:
     others = [os.path.relpath(other, path.parent) for other in sorted(folder.rglob("*"))]
     path.symlink_to(
-        chance.choice([*others, path.name, "nowhere", ".", "/", "/dev/null", "/dev/zero", "/etc/hostname", "..data/x", "a" * 300])
+        chance.choice(
+            [
+                *others,
+                path.name,
+                "nowhere",
+                ".",
+                "/",
+                "/dev/null",
+                "/dev/zero",
+                "../iris-adaline/manifest.json",
+                "..data/x",
+                "a" * 300,
+            ]
+        )
     )
 
 
@@ -116,11 +135,11 @@ def _other_entries(files: dict[str, bytes], chance: random.Random) -> bytes:
         if kind == 0:
             del entries[at]
         elif kind == 1:
-            entries.insert(at, (chance.choice(NAMES), chance.choice((b"", data))))
+            entries.insert(at, (chance.choice(ENTRIES), chance.choice((b"", data))))
         elif kind == 2:
             entries[at] = (name, data[:-1] + bytes([data[-1] ^ 1]))
         elif kind == 3:
-            entries[at] = (chance.choice((name + "/", "./" + name, name.upper(), name.replace("/", "//"), *NAMES)), data)
+            entries[at] = (chance.choice((name + "/", "./" + name, name.upper(), name.replace("/", "//"), *ENTRIES)), data)
         else:
             chance.shuffle(entries)
     return _zipped(entries, lambda: zipfile.ZIP_DEFLATED if chance.random() < 0.01 else zipfile.ZIP_STORED)

@@ -268,7 +268,9 @@ def test_every_verb_asks(quick_program: Program, signed: Signed, verb: str) -> N
     assert_error(done, 4, signed.key_id)
 
 
-@pytest.mark.parametrize("verb", [["diff"], ["report", "--output", "report.html"], ["verify", "--all"]])
+@pytest.mark.parametrize(
+    "verb", [["diff", "--engine", "onnxruntime"], ["report", "--output", "report.html"], ["verify", "--all"]]
+)
 def test_every_verb_of_python_alone_asks(ferry_here: Program, signed: Signed, verb: list[str]) -> None:
     assert_error(ferry_here(verb[0], signed.bundle, *verb[1:], "--trust", signed.folder / "other.pub"), 4, signed.key_id)
 
