@@ -41,7 +41,7 @@ def _nothing(path: Path, folder: Path, chance: random.Random) -> None:
 
 
 def _bytes(path: Path, folder: Path, chance: random.Random) -> None:
-    others = sorted(other for other in folder.rglob("*") if other.is_file())
+    others = sorted(other for other in folder.rglob("*") if os.path.isfile(other))  # noqa: PTH113 (no error for a bad link)
     path.write_bytes(chance.choice(others).read_bytes() if others and chance.random() < 0.5 else b"")
 
 
