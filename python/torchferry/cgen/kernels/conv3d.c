@@ -31,8 +31,8 @@ MODEL_INLINE float model_conv3d_at(const model_volume *const v, const size_t cha
   return sum;
 }
 
-/* y[results] = bias + the convolution of x. Each sum starts at +0 and takes the positions inside the sample in the order channel,
- * depth, row, column; the bias comes last. */
+/* y[results] = bias + the convolution of x. Each sum starts at +0 and takes the positions inside the sample in the order
+ * channel, depth, row, column; the bias comes last. */
 MODEL_INLINE void model_conv3d(const model_volume *const v, const size_t results, const size_t groups,
     const float *const restrict x, const float *const restrict weights, const float *const restrict bias,
     float *const restrict y) {

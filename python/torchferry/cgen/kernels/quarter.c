@@ -5,8 +5,7 @@
 
 /* Bits of 2 / pi, behind 32 zeros. */
 static const uint32_t model_two_over_pi[9] = {
-    0x00000000u, 0xa2f9836eu, 0x4e441529u, 0xfc2757d1u, 0xf534ddc0u,
-    0xdb629599u, 0x3c439041u, 0xfe5163abu, 0xdebbc561u};
+    0x00000000u, 0xa2f9836eu, 0x4e441529u, 0xfc2757d1u, 0xf534ddc0u, 0xdb629599u, 0x3c439041u, 0xfe5163abu, 0xdebbc561u};
 
 /* |x| = n pi / 2 + r with |r| <= pi / 4, for |x| >= 2^-2: returns r and the last two bits of n. (M. Payne and R. Hanek, Radian
  * reduction for trigonometric functions, 1983: only those bits of 2 / pi count whose product with x is below 4.) */

@@ -4,8 +4,7 @@
 #include "compiler.c"
 
 /* The sum of (x - centre)^2 over `count` elements that lie `stride` apart, ordered as in reduce_sum. */
-MODEL_INLINE float model_reduce_squares(
-    const size_t count, const size_t stride, const float *const x, const float centre) {
+MODEL_INLINE float model_reduce_squares(const size_t count, const size_t stride, const float *const x, const float centre) {
   float sums[8] = {0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f};
   for (size_t j = 0; j < count; ++j) {
     const float distance = x[j * stride] - centre;

@@ -13,8 +13,8 @@ MODEL_INLINE float model_resample_line(
   return sum;
 }
 
-/* y [channels, rows, columns] from x [channels, height, width]: each result is a weighted sum of `row_taps` rows, of each of which
- * it takes a weighted sum of `column_taps` elements. Both sums start at +0. */
+/* y [channels, rows, columns] from x [channels, height, width]: each result is a weighted sum of `row_taps` rows, of each of
+ * which it takes a weighted sum of `column_taps` elements. Both sums start at +0. */
 MODEL_INLINE void model_resample2d(const size_t channels, const size_t height, const size_t width, const size_t rows,
     const size_t columns, const size_t row_taps, const size_t column_taps, const float *const restrict x,
     const uint16_t *const row_at, const float *const row_weights, const uint16_t *const column_at,

@@ -5,9 +5,7 @@
 #include "copysign.c"
 
 /* Whole numbers: numbers from 2^23 on are whole, as is what is not finite; zero keeps its sign. */
-MODEL_INLINE float model_trunc(const float x) {
-  return model_abs(x) < 0x1p+23f ? model_copysign((float)(int32_t)x, x) : x;
-}
+MODEL_INLINE float model_trunc(const float x) { return model_abs(x) < 0x1p+23f ? model_copysign((float)(int32_t)x, x) : x; }
 MODEL_INLINE float model_floor(const float x) {
   const float whole = model_trunc(x);
   return whole > x ? whole - 1.0f : whole;

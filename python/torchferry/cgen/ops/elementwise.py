@@ -45,6 +45,7 @@ THRESHOLD = Elementwise(
 )
 
 ABS = Elementwise("abs", "model_abs({0})", np.abs, ("abs",))
+EXP = Elementwise("exp", "model_exp({0})", elementary.exp, ("exp",))
 SQRT = Elementwise("sqrt", "model_sqrt({0})", np.sqrt, ("sqrt",))
 RSQRT = Elementwise("rsqrt", "1.0f / model_sqrt({0})", lambda x: np.float32(1) / np.sqrt(x), ("sqrt",))
 LN = Elementwise("log", "model_ln({0})", transcendental.ln, ("ln",))
@@ -59,7 +60,7 @@ OPERATORS = (
     ),
     unary(Elementwise("tanh", "model_tanh({0})", elementary.tanh, ("tanh",)), "aten.tanh.default", words=("tanh",)),
     unary(Elementwise("silu", "model_silu({0})", _silu, ("silu",)), "aten.silu.default", words=("SiLU",)),
-    unary(Elementwise("exp", "model_exp({0})", elementary.exp, ("exp",)), "aten.exp.default", words=("exp",)),
+    unary(EXP, "aten.exp.default", words=("exp",)),
     unary(ABS, "aten.abs.default", words=("abs",)),
     unary(SQRT, "aten.sqrt.default", words=("sqrt",)),
     unary(RSQRT, "aten.rsqrt.default", words=("rsqrt",)),

@@ -15,8 +15,8 @@ from torchferry.cgen.index_map import piece_of
 from torchferry.cgen.ir import OneToOne
 from torchferry.cgen.layout import Layout, layout_of
 from torchferry.cgen.lowering import Lowering, Operator, arguments, number, require_dtype
-from torchferry.cgen.ops.arithmetic import DIV
-from torchferry.cgen.ops.elementwise import ABS, SQRT
+from torchferry.cgen.ops.arithmetic import ADD, DIV, SUB
+from torchferry.cgen.ops.elementwise import ABS, EXP, LN, SQRT
 from torchferry.cgen.pairwise import add_halves
 from torchferry.cgen.refusal import module_path, refuse
 from torchferry.cgen.target import Scope
@@ -177,9 +177,14 @@ def dims_of(node: torch.fx.Node, layout: Layout, given: Any) -> list[int]:
     return dims
 
 
-def rows_of(builder: Builder, node: torch.fx.Node, source: Any, dims: Sequence[int]) -> tuple[Value, int, int]:
-    """Return a value [outer, count, inner] whose middle is the dims of `source`, copied where they are no neighbours; count, inner."""
-    value, shape = builder.as_float(node, builder.value(node, source)), layout_of(source).shape
+def rows_of(
+    builder: Builder, node: torch.fx.Node, source: Any, dims: Sequence[int], given: Value | None = None
+) -> tuple[Value, int, int]:
+    """Return a value [outer, count, inner] whose middle is the dims of `source`, copied where they are no neighbours; count, inner.
+
+    `given`: a value in the shape of `source` instead of its own.
+    """
+    value, shape = given or builder.as_float(node, builder.value(node, source)), layout_of(source).shape
     count = math.prod(shape[dim] for dim in dims)
     between = [dim for dim in range(dims[0], dims[-1] + 1) if dim not in dims and shape[dim] > 1]
     if not between:
@@ -191,12 +196,17 @@ def rows_of(builder: Builder, node: torch.fx.Node, source: Any, dims: Sequence[i
     return builder.copy(node, "permute", (value,), (piece_of(0, moved),), moved.shape, "float32", name), count, 1
 
 
-def reduce(builder: Builder, node: torch.fx.Node, reduction: Reduction, given: Any, more: float = 0.0) -> tuple[Value, int]:
-    """Add a reduction of the node's first argument over dims; returns its value, and of how many elements each number is made."""
+def reduce(
+    builder: Builder, node: torch.fx.Node, reduction: Reduction, dims: Any, more: float = 0.0, given: Value | None = None
+) -> tuple[Value, int]:
+    """Add a reduction of the node's first argument over dims; returns its value, and of how many elements each number is made.
+
+    `given`: a value in the shape of that argument instead of its own.
+    """
     source = node.args[0]
     assert isinstance(source, torch.fx.Node), "an operator reduces a tensor"
     require_dtype(node, "float32")
-    value, count, inner = rows_of(builder, node, source, dims_of(node, layout_of(source), given))
+    value, count, inner = rows_of(builder, node, source, dims_of(node, layout_of(source), dims), given)
     output = Value(node.name, layout_of(node).value_shape, "float32")
     builder.nodes.append(Reduce(reduction, value, count, inner, more, output, module_path(node)))
     return output, count
@@ -242,13 +252,8 @@ def _norm(builder: Builder, node: torch.fx.Node) -> Value:
     source = node.args[0]
     assert isinstance(source, torch.fx.Node), "an operator reduces a tensor"
     x = builder.as_float(node, builder.value(node, source))
-    sizes = Value(f"{node.name}_abs", x.shape, "float32")
-    builder.apply(node, ABS, (x,), sizes)
-    before, builder.results[source] = builder.results[source], (sizes,)
-    try:
-        return reduce(builder, node, SUM if order == 1 else MAX if order > 0 else MIN, dims)[0]
-    finally:
-        builder.results[source] = before
+    sizes = builder.apply(node, ABS, (x,), Value(f"{node.name}_abs", x.shape, "float32"))
+    return reduce(builder, node, SUM if order == 1 else MAX if order > 0 else MIN, dims, given=sizes)[0]
 
 
 def _extreme(reduction: Reduction) -> Lowering:
@@ -266,6 +271,26 @@ def _cumsum(builder: Builder, node: torch.fx.Node) -> Value:
     return output
 
 
+def _log_sum_exp(builder: Builder, node: torch.fx.Node) -> Value:
+    """max + log(sum of e^(x - max))."""
+    source = node.args[0]
+    assert isinstance(source, torch.fx.Node), "an operator reduces a tensor"
+    layout = layout_of(source)
+    dims = dims_of(node, layout, arguments(node)["dim"])
+    x = builder.as_float(node, builder.value(node, source))
+    largest = reduce(builder, node, MAX, dims)[0]
+    index = np.zeros(layout.shape, np.int64) + np.arange(largest.size).reshape(
+        [1 if dim in dims else size for dim, size in enumerate(layout.shape)]
+    )
+    spread = builder.copy(node, "expand", (largest,), (piece_of(0, index),), x.shape, "float32", f"{node.name}_largest")
+    shifted = builder.apply(node, SUB, (x, spread), Value(f"{node.name}_shifted", x.shape, "float32"))
+    powers = builder.apply(node, EXP, (shifted,), Value(f"{node.name}_powers", x.shape, "float32"))
+    rows, count, inner = rows_of(builder, node, source, dims, powers)
+    total = Value(f"{node.name}_total", largest.shape, "float32")
+    builder.nodes.append(Reduce(SUM, rows, count, inner, 0.0, total, module_path(node)))
+    return builder.map(node, ADD, builder.map(node, LN, total), largest)
+
+
 OPERATORS = (
     Operator(("aten.sum.default", "aten.sum.dim_IntList"), _plain(SUM), ("sum",)),
     Operator(("aten.mean.default", "aten.mean.dim"), _mean, ("mean",)),
@@ -281,5 +306,6 @@ OPERATORS = (
         _norm,
         ("norm",),
     ),
+    Operator(("aten.logsumexp.default",), _log_sum_exp, ("logsumexp",)),
     Operator(("aten.cumsum.default",), _cumsum, ("cumsum",)),
 )
