@@ -29,7 +29,7 @@ class Axis:
 
 
 def step(places: Integers) -> int | None:
-    """Return the constant difference between neighbours; None where there is none."""
+    """Return the constant difference between neighbours of places [n]; None where there is none."""
     if len(places) == 1:
         return 0
     steps = np.diff(places)

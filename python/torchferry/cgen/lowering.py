@@ -62,7 +62,7 @@ def operands_in(builder: Builder, node: torch.fx.Node, dtype: DType, given: Any)
 
 
 def with_last(node: torch.fx.Node, layout: Layout, dim: Any) -> tuple[Integers | None, int]:
-    """Return where each element is when a dim becomes the last one, None where it is that already; and its width.
+    """Return where each element is [..., width] when a dim becomes the last one, None where it is that already; and its width.
 
     Raises FerryError(FORMAT) where the dim is the batch.
     """

@@ -91,7 +91,7 @@ def product(
 
 
 def lower_product(builder: Builder, node: torch.fx.Node) -> Value:
-    """Return the product of two values of at least two dims."""
+    """Return the product of two values [..., m, k] and [..., k, n]. Raises FerryError(FORMAT) where samples would mix."""
     require_dtype(node, "float32")
     operands = []
     for argument in node.args[:2]:

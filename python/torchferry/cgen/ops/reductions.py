@@ -216,9 +216,14 @@ def _plain(reduction: Reduction) -> Lowering:
     return lambda builder, node: reduce(builder, node, reduction, arguments(node).get("dim"))[0]
 
 
-def _mean(builder: Builder, node: torch.fx.Node) -> Value:
-    total, count = reduce(builder, node, SUM, arguments(node).get("dim"))
+def mean(builder: Builder, node: torch.fx.Node, dims: Any) -> Value:
+    """Add the mean of the node's first argument over dims: the sum, divided by the count."""
+    total, count = reduce(builder, node, SUM, dims)
     return builder.map(node, DIV, total, number(float(count)))
+
+
+def _mean_of(builder: Builder, node: torch.fx.Node) -> Value:
+    return mean(builder, node, arguments(node).get("dim"))
 
 
 def _var(root: bool) -> Lowering:
@@ -293,7 +298,7 @@ def _log_sum_exp(builder: Builder, node: torch.fx.Node) -> Value:
 
 OPERATORS = (
     Operator(("aten.sum.default", "aten.sum.dim_IntList"), _plain(SUM), ("sum",)),
-    Operator(("aten.mean.default", "aten.mean.dim"), _mean, ("mean",)),
+    Operator(("aten.mean.default", "aten.mean.dim"), _mean_of, ("mean",)),
     Operator(("aten.amax.default", "aten.max.default"), _plain(MAX), ("amax",)),
     Operator(("aten.amin.default", "aten.min.default"), _plain(MIN), ("amin",)),
     Operator(("aten.max.dim",), _extreme(MAX)),

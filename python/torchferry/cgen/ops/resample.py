@@ -15,6 +15,7 @@ from torchferry.cgen.builder import Builder
 from torchferry.cgen.ir import OneToOne
 from torchferry.cgen.layout import sample_shape
 from torchferry.cgen.lowering import Lowering, Operator, arguments, require_dtype
+from torchferry.cgen.ops.reductions import mean
 from torchferry.cgen.refusal import module_path, refuse
 from torchferry.cgen.target import Scope, Table
 from torchferry.cgen.text import OWN
@@ -157,6 +158,13 @@ def _lowering(word: str, along: _Along) -> Lowering:
     return lower
 
 
+def _average(builder: Builder, node: torch.fx.Node) -> Value | tuple[Value, ...]:
+    """Return an adaptive average; to one element it is a mean."""
+    if all(size == 1 for size in sample_shape(node)[1:]):
+        return mean(builder, node, [-2, -1])
+    return _lowering("adaptive average", _adaptive)(builder, node)
+
+
 def _taps(along: _Along, size: int, results: int, given: dict[str, Any], axis: int) -> Taps:
     units = torch.eye(size, dtype=torch.float64).reshape(1, size, size, 1)
     return Taps.of(along(units, results, given, axis).reshape(size, results).numpy())
@@ -170,8 +178,8 @@ OPERATORS = (
     ),
     Operator(("aten.upsample_bicubic2d.vec", "aten.upsample_bicubic2d.default"), _lowering("bicubic", _bicubic)),
     Operator(
-        ("aten._adaptive_avg_pool2d.default",),
-        _lowering("adaptive average", _adaptive),
+        ("aten._adaptive_avg_pool2d.default", "aten.adaptive_avg_pool2d.default"),
+        _average,
         ("AdaptiveAvgPool1d", "AdaptiveAvgPool2d"),
     ),
 )
