@@ -23,6 +23,7 @@ _FILLS = {
     **{f"aten.{name}_like.default": number for name, number in _NUMBERS.items()},
     **{f"aten.new_{name}.default": number for name, number in _NUMBERS.items()},
 }
+_OVERWRITES = frozenset({"aten.copy.default"})  # these take no more than the shape and dtype of their first argument
 # What gives the same of one sample as of many, besides pointwise operators.
 _SAME_OF_ONE = frozenset(
     f"aten.{name}" for name in ("view.default", "reshape.default", "expand.default", "permute.default", "transpose.int")
@@ -42,7 +43,7 @@ def fold(builder: Builder, node: torch.fx.Node) -> bool:
 
 def _overwrite(builder: Builder, node: torch.fx.Node) -> bool:
     """Keep what is copied over all of a value: only its own shape and dtype matter."""
-    written = builder.tensor(node.args[1]) if str(node.target) == "aten.copy.default" else None
+    written = builder.tensor(node.args[1]) if str(node.target) in _OVERWRITES else None
     if written is None:
         return False
     shape = tuple(node.meta["val"].shape)
