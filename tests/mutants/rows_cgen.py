@@ -194,10 +194,10 @@ ROWS = (
     ),
     Mutant(
         f"{_OPS}/batch_norm.py",
-        "    if len(shape) > 2:",
-        "    if len(shape) > 4:",
-        _REFUSALS,
-        "BatchNorm2d by the rule of one dim",
+        "np.repeat(array, math.prod(shape[1:]))",
+        "np.tile(array, math.prod(shape[1:]))",
+        "tests/python/cgen/test_operators.py",
+        "BatchNorm2d by the statistics of other channels",
     ),
     Mutant(
         f"{_OPS}/comparisons.py",

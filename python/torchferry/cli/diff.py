@@ -56,29 +56,25 @@ def diff(
     trust: TrustPaths = None,
     require_signature: RequireSignature = False,
 ) -> int:
-    """Say where two models differ and by how much; exit code 1 if they differ by more than their tolerances.
+    """Say where two models differ and by how much; exit code 1: by more than their tolerances.
 
     ferry diff BUNDLE --engines A,B: may engine B stand for engine A? Outputs on the same inputs.
 
-    ferry diff BUNDLE --engine X: the first layer whose output leaves its tolerance. The bundle's TorchScript or ONNX file is opened up
-    into a probe that gives the values inside it too, and engine X runs it, in Python or in C++; they are held to what hooks see in
-    the eager module. Without --run that is the torch.export program in the bundle, which shares whatever was wrong before the
-    export. Not seen: functions without a module (only their effect, as `into LAYER`), layers that an exporter merged or dropped,
-    layers inside an `if` or a loop that was kept, formats that are machine code, and what an engine fuses only without a probe.
+    ferry diff BUNDLE --engine X: the first layer whose output leaves its tolerance, held to what hooks see in the eager module;
+    without --run that is the torch.export program in the bundle, which shares whatever was wrong before the export. Not seen: what
+    is no module, what an exporter merged or dropped, insides of an `if` or a loop that was kept, machine code.
 
-    ferry diff BUNDLE OTHER [--engine X]: weights by their names, and outputs on the goldens of the first, for each format of the
-    second. The outputs decide the exit code: ONNX keeps some weights merged, so that a name alone proves nothing.
+    ferry diff BUNDLE OTHER [--engine X]: weights by name, and outputs on the goldens of the first, which decide the exit code.
     """
     _check_modes(other, input_, engines, engine, run)
     _check_layer_options(language, run, {"--weights": weights, "--preprocess": preprocess}, has_layers=engines is None)
-    opened = open_bundle(bundle, trust=trust_of(trust, require_signature))
+    opened = open_bundle(bundle, trust=(asked := trust_of(trust, require_signature)))
     where = Where(device, threads, allow_native, tuple(allow_op or ()), language, ferry_run)
     if other is not None:
-        second = open_bundle(other, trust=trust_of(trust, require_signature))
-        return _two_bundles(opened, second, where, engine, as_json)
-    if engine is not None:
-        return _layers(opened, engine, where, _eager(run, weights, preprocess, data_root), input_, batch, as_json)
-    return _two_engines(opened, _two(engines or ""), where, input_, batch, as_json)
+        return _two_bundles(opened, open_bundle(other, trust=asked), where, engine, as_json)
+    if engine is None:
+        return _two_engines(opened, _two(engines or ""), where, input_, batch, as_json)
+    return _layers(opened, engine, where, _eager(run, weights, preprocess, data_root), input_, batch, as_json)
 
 
 def _two_bundles(first: Bundle, second: Bundle, where: Where, engine: str | None, as_json: bool) -> int:
