@@ -136,7 +136,7 @@ def _other_entries(files: dict[str, bytes], chance: random.Random) -> bytes:
         elif kind == 1:
             entries.insert(at, (chance.choice(ENTRIES), chance.choice((b"", data))))
         elif kind == 2:
-            entries[at] = (name, data[:-1] + bytes([data[-1] ^ 1]))
+            entries[at] = (name, bytes([data[0] ^ 1]) + data[1:] if data else b"x")
         elif kind == 3:
             entries[at] = (chance.choice((name + "/", "./" + name, name.upper(), name.replace("/", "//"), *ENTRIES)), data)
         else:
