@@ -169,8 +169,8 @@ BUNDLES = {
     "a missing artifact": Fault("inspect B", _gone(ARTIFACT)),
     "a missing manifest": Fault("inspect B", _gone("manifest.json")),
     "a file more": Fault("inspect B", lambda bundle: (bundle / "extra").write_bytes(b"")),
-    "a link": Fault(
-        "inspect B", lambda bundle: (bundle / ARTIFACT).rename(bundle.parent / "m") and (bundle / ARTIFACT).symlink_to("../m")
+    "a link that leads nowhere": Fault(
+        "inspect B", lambda bundle: (bundle / ARTIFACT).unlink() or (bundle / ARTIFACT).symlink_to("../nothing")
     ),
     "no goldens": Fault("inspect B", lambda bundle: shutil.rmtree(bundle / "golden")),
     "an empty manifest": Fault("inspect B", _text("")),
