@@ -51,6 +51,18 @@ void add_engine(CLI::App& verb, EngineOptions& options, const std::string& fallb
       ->allow_extra_args(false);
 }
 
+void add_isolation(CLI::App& verb, EngineOptions& options) {
+  auto* on = verb.add_flag_callback(
+      "--isolate", [&options] { options.isolation = Isolation::on; },
+      "run the model in a child process that reads the runtime's libraries, writes nothing and starts nothing");
+  verb.add_flag_callback(
+          "--no-isolate", [&options] { options.isolation = Isolation::off; }, "run the model in this process")
+      ->excludes(on);
+  verb.add_option("--timeout", options.timeout, "end a model that takes longer to open, or for one call")->type_name("SECONDS");
+  verb.add_option("--memory", options.memory_mib, "most data of an isolated model (default: 3/4 of the machine's memory)")
+      ->type_name("MIB");
+}
+
 void add_inspect(CLI::App& app, Command& command) {
   auto* verb = app.add_subcommand("inspect", "Show what a bundle holds, after checking every file's SHA-256; loads no engine");
   const auto options = std::make_shared<InspectOptions>();
@@ -64,6 +76,7 @@ void add_predict(CLI::App& app, Command& command) {
   const auto options = std::make_shared<PredictOptions>();
   add_bundle(*verb, options->bundle);
   add_engine(*verb, options->engine, "the bundle's first that can run here");
+  add_isolation(*verb, options->engine);
   verb->add_option(
           "--input", options->inputs,
           "a .npy, .csv, PNG, BMP or PGM file, or - for stdin; NAME=FILE where there are several inputs, or one .npz with all of "
@@ -89,6 +102,7 @@ void add_verify(CLI::App& app, Command& command) {
   const auto options = std::make_shared<VerifyOptions>();
   add_bundle(*verb, options->bundle);
   add_engine(*verb, options->engine, "every engine of the bundle that can run here");
+  add_isolation(*verb, options->engine);
   verb->add_option("--calls", options->calls, "times that one session replays every golden")
       ->type_name("COUNT")
       ->capture_default_str();
@@ -101,6 +115,7 @@ void add_bench(CLI::App& app, Command& command) {
   const auto options = std::make_shared<BenchOptions>();
   add_bundle(*verb, options->bundle);
   add_engine(*verb, options->engine, "the bundle's first that can run here");
+  add_isolation(*verb, options->engine);
   verb->add_option("--batch", options->batches, "batch sizes, e.g. 1,64,1024")
       ->type_name("COUNTS")
       ->capture_default_str()

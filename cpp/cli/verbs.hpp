@@ -8,12 +8,17 @@
 
 namespace ferry::cli {
 
+enum class Isolation { automatic, on, off };  // automatic: off where the verb does not say
+
 struct EngineOptions {
   std::string engine;  // empty: the verb chooses among the bundle's
   std::string device = "cpu";
   int threads = 1;
   bool allow_native = false;           // run machine code that lies in the bundle
   std::vector<std::string> allow_ops;  // operators that TorchScript may use although they may do more than compute
+  Isolation isolation = Isolation::automatic;
+  double timeout = 0;            // seconds for opening the model and for each call; 0: none
+  std::uint64_t memory_mib = 0;  // of an isolated model; 0: three quarters of the machine's
 };
 
 struct InspectOptions {

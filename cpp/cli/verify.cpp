@@ -7,6 +7,7 @@
 #include "console.hpp"
 #include "engine_choice.hpp"
 #include "ferry/ferry.hpp"
+#include "isolation/isolation.hpp"
 #include "status.hpp"
 #include "text.hpp"
 #include "verbs.hpp"
@@ -36,6 +37,8 @@ std::vector<EngineVerdict> verify_every_engine(const Bundle& bundle, const Verif
   for (const auto& artifact : bundle.manifest().artifacts) {
     try {
       verdicts.push_back(verify_engine(bundle, options, artifact.engine));
+    } catch (const isolation::Contained&) {
+      throw;
     } catch (const Error& error) {
       if (error.code() != ErrorCode::unavailable) throw;
       verdicts.push_back(
