@@ -1,0 +1,93 @@
+"""Isolation: models that crash, hang, or try to reach files, programs, sockets and processes are contained, and nothing of them is
+left; honest models answer the same with it and without."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from builders.programs import ROOT, Finished, Program
+from builders.torchscript_archive import archive, archive_bundle, net
+from torchferry.errors import ExitCode
+
+FAST_S = 2
+ENDLESS = "while True:\n      x = torch.add(x, 1)"
+
+
+@pytest.fixture(scope="module", params=[0, 1], ids=["plugin", "machine code"])
+def plugins(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a hostile plugin: its model has the rights of a runtime that was taken over."""
+    folder = tmp_path_factory.mktemp("plugins")
+    source = ROOT / "tests" / "hostile" / "isolated_plugin.cpp"
+    options = ["-std=c++20", "-shared", "-fPIC", f"-DFERRY_TEST_NATIVE={request.param}", "-I", ROOT / "cpp" / "include"]
+    subprocess.run(["c++", *options, "-o", folder / "libferry_engine_torchscript.so", source], check=True)
+    return folder
+
+
+def attack(ferry_run: Program, plugins: Path, folder: Path, mode: str, *options: object) -> Finished:
+    """Verify a bundle whose artifact is `mode`, in isolation."""
+    bundle = archive_bundle(folder / "bundle", mode.encode())
+    environment = {**os.environ, "FERRY_ENGINE_DIR": str(plugins), "TMPDIR": str(folder)}
+    words = ("verify", bundle, "--engine", "torchscript", "--allow-native", *options)
+    return ferry_run(*words, env=environment)
+
+
+def assert_contained(done: Finished, folder: Path, *, left: tuple[str, ...] = ("bundle",)) -> None:
+    """One line, exit code 5, no child, no file."""
+    assert done.code == ExitCode.UNAVAILABLE, done
+    assert done.stderr.count("\n") == 1 and done.stderr.startswith("error: "), done.stderr
+    assert sorted(path.name for path in folder.iterdir()) == sorted(left)
+    running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert str(folder) not in running
+    assert not [line for line in running.splitlines() if "ferry-cell" in line and "libferry_engine_torchscript" in line and str(folder) in line]
+
+
+@pytest.mark.parametrize("mode", ["crash", "exit", "socket", "exec", "kill", "fork", "write TARGET", "read TARGET"])
+def test_an_attack_is_contained(ferry_run: Program, plugins: Path, tmp_path: Path, mode: str) -> None:
+    target = tmp_path / "target"
+    if mode.startswith("read"):
+        target.write_text("secret")
+    done = attack(ferry_run, plugins, tmp_path, mode.replace("TARGET", str(target)), "--isolate")
+    assert_contained(done, tmp_path, left=("bundle", "target") if mode.startswith("read") else ("bundle",))
+
+
+def test_memory_is_limited(ferry_run: Program, plugins: Path, tmp_path: Path) -> None:
+    assert_contained(attack(ferry_run, plugins, tmp_path, "memory", "--isolate", "--memory", 256), tmp_path)
+
+
+@pytest.mark.parametrize("isolation", ["--isolate", "--no-isolate"])
+def test_an_endless_loop_ends(ferry_run: Program, plugins: Path, tmp_path: Path, isolation: str) -> None:
+    done = attack(ferry_run, plugins, tmp_path, "loop", isolation, "--timeout", FAST_S)
+    assert_contained(done, tmp_path)
+    assert f"within the {FAST_S} seconds" in done.stderr
+
+
+def test_an_honest_model_passes(ferry_run: Program, plugins: Path, tmp_path: Path) -> None:
+    done = attack(ferry_run, plugins, tmp_path, "honest", "--isolate")
+    assert done.code == ExitCode.OK, done
+
+
+@pytest.mark.parametrize("engine", ["torchscript", "onnxruntime"])
+def test_a_verdict_is_the_same_in_isolation(ferry_run: Program, reference_bundle: Path, engine: str) -> None:
+    plain = ferry_run("verify", reference_bundle, "--engine", engine, "--json", "--no-isolate")
+    isolated = ferry_run("verify", reference_bundle, "--engine", engine, "--json", "--isolate")
+    assert isolated == plain
+    assert plain.code == ExitCode.OK
+
+
+def test_an_endless_torchscript_ends(ferry_run: Program, tmp_path: Path) -> None:
+    bundle = archive_bundle(tmp_path / "bundle", archive(net("_0 = True", "while _0:", "  x = torch.add(x, 1)")))
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    done = ferry_run("verify", bundle, "--isolate", "--timeout", FAST_S, env=environment)
+    assert_contained(done, tmp_path)
+
+
+def test_a_torchscript_that_writes_is_contained(ferry_run: Program, tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    bundle = archive_bundle(tmp_path / "bundle", archive(net(f'torch.save(x, "{target}")')))
+    done = ferry_run("verify", bundle, "--isolate", "--allow-op", "aten::save")
+    assert done.code != ExitCode.OK
+    assert not target.exists()
