@@ -168,6 +168,12 @@ void add_opening(const Filter& filter) {
   add(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), SCMP_A2(SCMP_CMP_MASKED_EQ, mask, O_RDONLY));
 }
 
+// No runtime makes a file by itself where it may not.
+void kill_making(const Filter& filter) {
+  add(filter, SCMP_ACT_KILL_PROCESS, SCMP_SYS(open), SCMP_A1(SCMP_CMP_MASKED_EQ, O_CREAT, O_CREAT));
+  add(filter, SCMP_ACT_KILL_PROCESS, SCMP_SYS(openat), SCMP_A2(SCMP_CMP_MASKED_EQ, O_CREAT, O_CREAT));
+}
+
 // Threads, and no processes. What clone3 wants lies in memory, where no filter looks: glibc then takes clone.
 void add_threads(const Filter& filter) {
   add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
@@ -216,6 +222,7 @@ void restrict_calls(Writes writes) {
     add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, 38));  // PR_SET_NO_NEW_PRIVS
   } else {
     add_opening(filter);
+    kill_making(filter);
   }
   load(filter);
 }

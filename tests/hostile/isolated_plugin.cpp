@@ -1,7 +1,7 @@
 // An engine plugin whose model misbehaves: its artifact names how. Built by test_isolation.py; FERRY_TEST_NATIVE makes it one of
 // machine code.
-#include <ferry/engine.h>
 #include <fcntl.h>
+#include <ferry/engine.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -88,7 +88,15 @@ const char* numerics() { return ""; }
 }  // namespace
 
 extern "C" FERRY_ENGINE_EXPORT const ferry_engine* ferry_engine_entry() {
-  static const ferry_engine engine{FERRY_ENGINE_ABI_VERSION, FERRY_TEST_NATIVE ? FERRY_ENGINE_NATIVE_CODE : 0U,
-                                   "torchscript", "Hostile 1", numerics, open_model, run, nullptr, close_model, nullptr};
+  static const ferry_engine engine{FERRY_ENGINE_ABI_VERSION,
+                                   FERRY_TEST_NATIVE ? FERRY_ENGINE_NATIVE_CODE : 0U,
+                                   "torchscript",
+                                   "Hostile 1",
+                                   numerics,
+                                   open_model,
+                                   run,
+                                   nullptr,
+                                   close_model,
+                                   nullptr};
   return &engine;
 }

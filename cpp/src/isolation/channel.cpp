@@ -17,7 +17,7 @@ namespace ferry::isolation {
 namespace {
 
 constexpr auto expected = "memory that two processes share";
-constexpr std::chrono::microseconds awake{30};
+constexpr std::chrono::microseconds awake{4};
 constexpr std::chrono::nanoseconds slice{20'000'000};
 
 // Waiting awake steals the other party's time where both have one processor.
