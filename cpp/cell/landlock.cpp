@@ -84,7 +84,10 @@ void allow(const File& ruleset, const fs::path& path, std::uint64_t rights) {
 void restrict_files(Writes writes, const fs::path& scratch) {
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) fail("no new privileges");
   const int version = isolation::landlock_version();
-  if (version == 0) return;
+  if (version == 0) {
+    errno = ENOSYS;
+    fail("Landlock");
+  }
   const Ruleset attributes{every_file_right(version), network_rights, both_scopes};
   const File ruleset(static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, size_for(version), 0)), "Landlock");
   if (ruleset.descriptor() < 0) fail("Landlock");

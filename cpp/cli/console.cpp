@@ -20,21 +20,25 @@ void write(const std::string& text) {
   out.write(std::as_bytes(std::span(text)));
 }
 
+void print_line(const char* prefix, std::string_view text) noexcept {
+  try {
+    std::string line(text);
+    std::ranges::replace(line, '\n', ' ');
+    // Words of the command line and names out of a bundle cannot reach the terminal as control sequences.
+    std::fputs((prefix + text::printable(line, line.max_size()) + "\n").c_str(), stderr);
+  } catch (const std::exception&) {
+    std::fputs("error: not enough memory\n", stderr);
+  }
+}
+
 }  // namespace
 
 void print(std::string_view text) { write(text::printable_lines(text)); }
 
 void print_json(std::string_view document) { write(text::json_safe(document)); }
 
-void print_error(std::string_view text) noexcept {
-  try {
-    std::string line(text);
-    std::ranges::replace(line, '\n', ' ');
-    // Words of the command line and names out of a bundle cannot reach the terminal as control sequences.
-    std::fputs(("error: " + text::printable(line, line.max_size()) + "\n").c_str(), stderr);
-  } catch (const std::exception&) {
-    std::fputs("error: not enough memory\n", stderr);
-  }
-}
+void print_error(std::string_view text) noexcept { print_line("error: ", text); }
+
+void print_note(std::string_view text) noexcept { print_line("note: ", text); }
 
 }  // namespace ferry::cli

@@ -15,4 +15,7 @@ void print_json(std::string_view document);
 // Writes `error: <text>` to stderr as one line.
 void print_error(std::string_view text) noexcept;
 
+// Writes `note: <text>` to stderr as one line: something that does not stop the command.
+void print_note(std::string_view text) noexcept;
+
 }  // namespace ferry::cli

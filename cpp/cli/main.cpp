@@ -52,11 +52,14 @@ void add_engine(CLI::App& verb, EngineOptions& options, const std::string& fallb
 }
 
 void add_isolation(CLI::App& verb, EngineOptions& options) {
+  const bool is_default = options.isolation == Isolation::automatic;
   auto* on = verb.add_flag_callback(
       "--isolate", [&options] { options.isolation = Isolation::on; },
-      "run the model in a child process that reads the runtime's libraries, writes nothing and starts nothing");
+      std::string("run the model in a child process that reads the runtime's libraries, writes nothing and starts nothing") +
+          (is_default ? " (default, where this machine can)" : ""));
   verb.add_flag_callback(
-          "--no-isolate", [&options] { options.isolation = Isolation::off; }, "run the model in this process")
+          "--no-isolate", [&options] { options.isolation = Isolation::off; },
+          std::string("run the model in this process") + (is_default ? "" : " (default: bench measures that)"))
       ->excludes(on);
   verb.add_option("--timeout", options.timeout, "end a model that takes longer to open, or for one call")->type_name("SECONDS");
   verb.add_option("--memory", options.memory_mib, "most data of an isolated model (default: 3/4 of the machine's memory)")
@@ -115,6 +118,7 @@ void add_bench(CLI::App& app, Command& command) {
   const auto options = std::make_shared<BenchOptions>();
   add_bundle(*verb, options->bundle);
   add_engine(*verb, options->engine, "the bundle's first that can run here");
+  options->engine.isolation = Isolation::off;
   add_isolation(*verb, options->engine);
   verb->add_option("--batch", options->batches, "batch sizes, e.g. 1,64,1024")
       ->type_name("COUNTS")

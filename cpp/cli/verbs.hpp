@@ -8,7 +8,7 @@
 
 namespace ferry::cli {
 
-enum class Isolation { automatic, on, off };  // automatic: off where the verb does not say
+enum class Isolation { automatic, on, off };  // automatic: as choose_isolation says
 
 struct EngineOptions {
   std::string engine;  // empty: the verb chooses among the bundle's

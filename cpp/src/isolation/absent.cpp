@@ -3,11 +3,7 @@
 
 namespace ferry::isolation {
 
-bool is_trusted(const Bundle& /*bundle*/) noexcept { return false; }
-
 std::string why_not() { return "got a build without libseccomp, expected one with it; install libseccomp-dev and build again"; }
-
-std::string shortcoming() { return why_not(); }
 
 std::unique_ptr<EngineHost> open_cell(const std::string& /*engine*/, const Limits& /*limits*/) {
   throw Error(ErrorCode::unavailable, "--isolate: " + why_not());

@@ -14,6 +14,7 @@
 #include "isolation/cell_process.hpp"
 #include "isolation/channel.hpp"
 #include "isolation/isolation.hpp"
+#include "isolation/support.hpp"
 #include "isolation/wire.hpp"
 #include "text.hpp"
 
@@ -72,7 +73,7 @@ class IsolatedEngine final : public EngineHost {
         control_(new (mapping_.bytes().data()) Control{}) {
     control_->turn = static_cast<std::uint32_t>(Party::cell);  // it speaks first
     const auto plugin = find_plugin(engine);
-    const auto program = find_program(engine, "ferry-cell");
+    const auto program = find_program(engine, cell_program);
     auto [ours, theirs] = socket_pair();
     socket_ = std::move(ours);
     process_.emplace(program, std::vector{engine, plugin.string(), std::to_string(memory_of(limits))}, scratch_.path(), theirs,
@@ -243,8 +244,6 @@ class IsolatedEngine final : public EngineHost {
 };
 
 }  // namespace
-
-bool is_trusted(const Bundle& /*bundle*/) noexcept { return false; }
 
 std::unique_ptr<EngineHost> open_cell(const std::string& engine, const Limits& limits) {
   if (const auto reason = why_not(); !reason.empty()) throw Error(ErrorCode::unavailable, "--isolate: " + reason);

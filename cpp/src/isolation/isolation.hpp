@@ -23,14 +23,8 @@ class Contained : public Error {
   explicit Contained(const std::string& message) : Error(ErrorCode::unavailable, message) {}
 };
 
-// Does a key that the user trusts sign this bundle? No key does yet.
-[[nodiscard]] bool is_trusted(const Bundle& bundle) noexcept;
-
 // Why no model can be isolated here, as "got ..., expected ..."; empty where it can.
 [[nodiscard]] std::string why_not();
-
-// What isolation lacks on this machine, as "got ..., expected ..."; empty where it is whole.
-[[nodiscard]] std::string shortcoming();
 
 // The engine in a new cell. Throws Error(unavailable).
 [[nodiscard]] std::unique_ptr<EngineHost> open_cell(const std::string& engine, const Limits& limits);
