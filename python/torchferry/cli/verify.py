@@ -9,9 +9,23 @@ from typing import Annotated
 import typer
 
 from torchferry.bundle.reader import Bundle, open_bundle
-from torchferry.cli.options import AllowNative, AllowOp, BundleFolder, Calls, Device, Engine, FerryRun, Json, Threads, show
+from torchferry.cli.options import (
+    AllowNative,
+    AllowOp,
+    BundleFolder,
+    Calls,
+    Device,
+    Engine,
+    FerryRun,
+    Isolate,
+    Json,
+    Threads,
+    Timeout,
+    show,
+)
 from torchferry.compare.status import Status, is_failure
 from torchferry.errors import ExitCode
+from torchferry.proof.ferry_run import become_ferry_run
 from torchferry.proof.matrix import statuses
 from torchferry.proof.replay import to_json
 from torchferry.proof.run_matrix import run_matrix
@@ -33,16 +47,27 @@ def verify(
     ferry_run: FerryRun = None,
     allow_native: AllowNative = False,
     allow_op: AllowOp = None,
+    isolate: Isolate = None,
+    timeout: Timeout = 0,
     as_json: Json = False,
 ) -> int:
     """Replay the bundle's goldens and say whether every output is within its tolerance."""
     opened = open_bundle(bundle)
-    allow_ops = tuple(allow_op or ())
+    where = Where(device, threads, allow_native, tuple(allow_op or ()), isolate=isolate, timeout=timeout)
+    if isolate and not all_:
+        where.require_isolation(engine)
+        chosen = [] if engine is None else ["--engine", engine]
+        become_ferry_run(
+            ferry_run,
+            "--isolate",
+            ["verify", opened.folder, *chosen, *where.options, "--calls", calls, *(["--json"] if as_json else [])],
+        )
+    where = where.with_deadline()
     if all_:
-        runs = run_matrix(opened, engine, ferry_run, allow_native=allow_native, allow_ops=allow_ops)
+        runs = run_matrix(opened, engine, ferry_run, where)
         show(as_json, partial(matrix_json, opened, runs), partial(matrix_lines, opened, runs))
         return _exit_code(opened, statuses(opened, runs))
-    results = verify_engines(opened, Where(device, threads, allow_native, allow_ops), engine=engine, calls=calls)
+    results = verify_engines(opened, where, engine=engine, calls=calls)
     show(as_json, partial(to_json, opened, results), partial(verdict_lines, opened, results))
     return _exit_code(opened, [result.status for result in results])
 

@@ -6,6 +6,7 @@ SHA-256 has been checked. No runtime is imported before that.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import numpy as np
 from torchferry.bundle.contract import BATCH, Array, Contract, check_inputs, check_outputs
 from torchferry.bundle.manifest import Artifact
 from torchferry.bundle.reader import Bundle
+from torchferry.engines.deadline import Deadline
 from torchferry.engines.torchscript_operators import checked_permissions
 from torchferry.errors import ExitCode, FerryError
 from torchferry.formats import registry
@@ -76,10 +78,12 @@ class Session:
         threads: int = 1,
         allow_native: bool = False,
         allow_ops: Collection[str] = (),
+        deadline: Deadline | None = None,
     ) -> None:
         """`allow_native` lets an engine run machine code of the bundle, which has all rights of this process.
 
         `allow_ops` lets a TorchScript archive use operators, as `aten::as_strided`, that engine `torchscript` refuses by itself.
+        `deadline` is told when the model is opened and called.
 
         Raises FerryError(USAGE) for a bad option, UNAVAILABLE where engine or device are not here, FORMAT for an undecodable artifact.
         """
@@ -105,7 +109,12 @@ class Session:
         self.contract = bundle.contract
         self.engine = engine
         self.device = device
-        self._model = cast(Model, registry.load(row.opener)(request))
+        self._deadline = deadline
+        with self._step():
+            self._model = cast(Model, registry.load(row.opener)(request))
+
+    def _step(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext() if self._deadline is None else self._deadline.step(self.engine)
 
     @property
     def numerics(self) -> str:
@@ -125,7 +134,9 @@ class Session:
         sizes = check_inputs(self.contract, inputs)
         if sizes.get(BATCH) == 0:
             return empty_outputs(self.contract, sizes)
-        outputs = self._model.run({spec.name: np.asarray(inputs[spec.name], order="C") for spec in self.contract.inputs})
+        given = {spec.name: np.asarray(inputs[spec.name], order="C") for spec in self.contract.inputs}
+        with self._step():
+            outputs = self._model.run(given)
         check_outputs(self.contract, outputs, sizes)
         return {spec.name: np.asarray(outputs[spec.name], order="C") for spec in self.contract.outputs}
 
