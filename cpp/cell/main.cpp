@@ -10,7 +10,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
-#include <filesystem>
 #include <functional>
 #include <new>
 #include <optional>
@@ -108,9 +107,11 @@ class Cell {
     const auto memory = isolation::receive_descriptor(socket_end);
     const Mapping mapping(memory.descriptor(), control_->bytes, false);
     const isolation::ReceivedRequest request(mapping.bytes());
+    const auto scratch = isolation::text_of(control_->scratch);
+    if (!scratch.empty()) ::setenv("TMPDIR", scratch.c_str(), 1);  // NOLINT(concurrency-mt-unsafe): no model runs yet
     if (const auto code = prepare(request.get(), error); code != FERRY_OK) return code;
     const auto writes = (engine_->flags & FERRY_ENGINE_NATIVE_CODE) != 0 ? Writes::scratch : Writes::nothing;
-    restrict_files(writes, std::filesystem::temp_directory_path());
+    restrict_files(writes, scratch);
     restrict_calls(writes);
     leave_with_host();
     const auto code = engine_->open(&request.get(), &model_, &error);

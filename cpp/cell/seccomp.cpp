@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -42,7 +43,6 @@ constexpr Calls harmless = {
     SCMP_SYS(readlinkat),
     SCMP_SYS(getcwd),
     SCMP_SYS(getdents64),
-    SCMP_SYS(mmap),
     SCMP_SYS(mprotect),
     SCMP_SYS(munmap),
     SCMP_SYS(mremap),
@@ -181,6 +181,13 @@ void add_threads(const Filter& filter) {
   add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3));
 }
 
+// Memory, but none that is shared and has no file: no limit on a process's data counts that.
+void add_memory(const Filter& filter) {
+  constexpr scmp_datum_t mask = MAP_SHARED | MAP_ANONYMOUS;
+  for (const scmp_datum_t flags : {0, MAP_SHARED, MAP_ANONYMOUS})
+    add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), SCMP_A3(SCMP_CMP_MASKED_EQ, mask, flags));
+}
+
 // Calls that are harmless with some arguments.
 void add_narrow(const Filter& filter) {
   constexpr int set_name = 15;  // PR_SET_NAME
@@ -211,6 +218,7 @@ void restrict_calls(Writes writes) {
   add_all(filter, SCMP_ACT_ALLOW, harmless);
   add_all(filter, SCMP_ACT_KILL_PROCESS, hostile);
   add_threads(filter);
+  add_memory(filter);
   add_narrow(filter);
   add_all(filter, SCMP_ACT_ALLOW, {SCMP_SYS(seccomp)});
   if (writes == Writes::scratch) {

@@ -2,6 +2,8 @@
 // machine code.
 #include <fcntl.h>
 #include <ferry/engine.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -49,6 +51,16 @@ std::int32_t attack(const std::string& mode, ferry_engine_error* error) {
       ::sleep(30);
       std::_Exit(0);
     }
+  }
+  if (mode.starts_with("bomb")) {
+    while (true) static_cast<void>(!::fork());
+  }
+  if (mode.starts_with("ptrace")) ::ptrace(PTRACE_ATTACH, ::getppid(), nullptr, nullptr);
+  if (mode.starts_with("shared memory")) {
+    constexpr std::size_t bytes = std::size_t{1} << 30U;
+    void* taken = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (taken == MAP_FAILED) return refuse(error, "contained shared memory");
+    std::memset(taken, 1, bytes);
   }
   if (mode.starts_with("memory")) {
     constexpr std::size_t bytes = std::size_t{1} << 30U;

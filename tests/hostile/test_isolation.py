@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from builders.bundles import reseal
 from builders.programs import ROOT, Finished, Program
 from builders.torchscript_archive import archive, archive_bundle, net
 from builders.zoo import Zoo
+from hostile.refusal import assert_error
+from torchferry.engines.c_build import find_compiler
+from torchferry.engines.machine import triples
 from torchferry.errors import ExitCode
 
 FAST_S = 2
@@ -45,7 +49,10 @@ def assert_contained(done: Finished, folder: Path, *, left: tuple[str, ...] = ("
     assert str(folder) not in running
 
 
-@pytest.mark.parametrize("mode", ["crash", "exit", "socket", "exec", "kill", "fork", "write TARGET", "read TARGET"])
+ATTACKS = ["crash", "exit", "socket", "exec", "ptrace", "kill", "fork", "bomb", "write TARGET", "read TARGET"]
+
+
+@pytest.mark.parametrize("mode", ATTACKS)
 def test_an_attack_is_contained(ferry_run: Program, plugins: Path, tmp_path: Path, mode: str) -> None:
     target = tmp_path / "target"
     if mode.startswith("read"):
@@ -54,8 +61,14 @@ def test_an_attack_is_contained(ferry_run: Program, plugins: Path, tmp_path: Pat
     assert_contained(done, tmp_path, left=("bundle", "target") if mode.startswith("read") else ("bundle",))
 
 
-def test_memory_is_limited(ferry_run: Program, plugins: Path, tmp_path: Path) -> None:
-    assert_contained(attack(ferry_run, plugins, tmp_path, "memory", "--isolate", "--memory", 256), tmp_path)
+@pytest.mark.parametrize("mode", ["memory", "shared memory"])
+def test_memory_is_limited(ferry_run: Program, plugins: Path, tmp_path: Path, mode: str) -> None:
+    assert_contained(attack(ferry_run, plugins, tmp_path, mode, "--isolate", "--memory", 256), tmp_path)
+
+
+def test_a_limit_of_memory_needs_isolation(ferry_run: Program, plugins: Path, tmp_path: Path) -> None:
+    done = attack(ferry_run, plugins, tmp_path, "honest", "--no-isolate", "--memory", 256)
+    assert_error(done, ExitCode.USAGE, "--memory")
 
 
 @pytest.mark.parametrize("isolation", ["--isolate", "--no-isolate"])
@@ -90,15 +103,57 @@ def test_a_verdict_is_the_same_in_isolation(ferry_run: Program, reference_bundle
     assert plain.code == ExitCode.OK
 
 
-def test_an_endless_torchscript_ends(ferry_run: Program, tmp_path: Path) -> None:
-    bundle = archive_bundle(tmp_path / "bundle", archive(net("_0 = True", "while _0:", "  x = torch.add(x, 1)")))
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    done = ferry_run("verify", bundle, "--isolate", "--timeout", FAST_S, env=environment)
-    assert_contained(done, tmp_path)
+WRITERS = {
+    "aten::save": 'torch.save(x, "TARGET")',
+    "aten::from_file": 'torch.add_(x, torch.sum(torch.from_file("TARGET", True, 4)))',
+}
 
 
-def test_a_torchscript_that_writes_is_contained(ferry_run: Program, tmp_path: Path) -> None:
-    target = tmp_path / "target"
-    bundle = archive_bundle(tmp_path / "bundle", archive(net(f'torch.save(x, "{target}")')))
-    done = ferry_run("verify", bundle, "--isolate", "--allow-op", "aten::save")
-    assert_contained(done, tmp_path)
+@pytest.mark.parametrize("operator", WRITERS)
+@pytest.mark.parametrize("options", [(), ("--isolate",)], ids=["by default", "--isolate"])
+def test_a_torchscript_that_writes_is_contained(
+    ferry_run: Program, tmp_path: Path, operator: str, options: tuple[str, ...]
+) -> None:
+    bundle = archive_bundle(tmp_path / "bundle", archive(net(WRITERS[operator].replace("TARGET", str(tmp_path / "target")))))
+    assert_contained(ferry_run("verify", bundle, "--allow-op", operator, *options), tmp_path)
+
+
+def test_without_isolation_it_writes(ferry_run: Program, tmp_path: Path) -> None:
+    """The attack above is real."""
+    bundle = archive_bundle(tmp_path / "bundle", archive(net(f'torch.save(x, "{tmp_path}/target")')))
+    ferry_run("verify", bundle, "--allow-op", "aten::save", "--no-isolate")
+    assert (tmp_path / "target").exists()
+
+
+ENTRY = """
+#include <stdio.h>
+#include <sys/socket.h>
+__attribute__((constructor)) static void enter(void) {{
+  FILE *file = fopen("{target}", "w");
+  if (file) fclose(file);
+  if (socket(AF_INET, SOCK_STREAM, 0) < 0) __builtin_trap();
+}}
+"""
+
+
+@pytest.mark.skipif(find_compiler() is None, reason="no C compiler is here")
+def test_native_code_that_opens_a_file_and_a_socket_is_contained(ferry_run: Program, c_bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "evil.c").write_text(ENTRY.format(target=tmp_path / "target"))
+    target = c_bundle / "native" / triples()[0] / "model.so"
+    subprocess.run(["cc", "-shared", "-fPIC", str(tmp_path / "evil.c"), "-o", str(target)], check=True)
+    reseal(c_bundle)
+    done = ferry_run("verify", c_bundle, "--engine", "c", "--allow-native")
+    assert_contained(done, tmp_path, left=("bundle", "evil.c"))
+    ferry_run("verify", c_bundle, "--engine", "c", "--allow-native", "--no-isolate")
+    assert (tmp_path / "target").exists(), "without isolation it writes: the test above can fail"
+
+
+def test_the_engines_after_a_contained_one_are_verified(ferry_run: Program, bundle_copy: Path, tmp_path: Path) -> None:
+    path = bundle_copy / "model.ts.pt"
+    path.chmod(0o644)
+    path.write_bytes(archive(net(f'torch.save(x, "{tmp_path}/target")').replace("(x, 2)", "(torch.to(x, 6), 2)")))
+    reseal(bundle_copy)
+    done = ferry_run("verify", bundle_copy, "--allow-op", "aten::save")
+    assert done.code == ExitCode.UNAVAILABLE, done
+    assert b"FAILED torchscript: " in done.stdout
+    assert b"PASSED onnxruntime" in done.stdout

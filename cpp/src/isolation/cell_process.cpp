@@ -57,15 +57,6 @@ File moved_up(const File& file) {
   return {copy, "isolation"};
 }
 
-// This process's environment with another folder for temporary files.
-std::vector<std::string> environment_with(const std::filesystem::path& temporary) {
-  constexpr std::string_view name = "TMPDIR=";
-  std::vector<std::string> variables{std::string(name) + temporary.string()};
-  for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable)
-    if (!std::string_view(*variable).starts_with(name)) variables.emplace_back(*variable);
-  return variables;
-}
-
 std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> found;
   for (auto& text : texts) found.push_back(text.data());
@@ -75,17 +66,16 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
 
 }  // namespace
 
-CellProcess::CellProcess(const std::filesystem::path& program, const std::vector<std::string>& arguments,
-                         const std::filesystem::path& temporary, const File& socket, const File& page)
+CellProcess::CellProcess(const std::filesystem::path& program, const std::vector<std::string>& arguments, const File& socket,
+                         const File& page)
     : handle_(-1, "isolation") {
   const auto high_socket = moved_up(socket);
   const auto high_page = moved_up(page);
   const FreshStart start(high_socket.descriptor(), high_page.descriptor());
   std::vector<std::string> words{program.string()};
   words.insert(words.end(), arguments.begin(), arguments.end());
-  auto variables = environment_with(temporary);
-  const int failure = ::posix_spawn(&process_, program.c_str(), &start.actions, &start.attributes, pointers(words).data(),
-                                    pointers(variables).data());
+  const int failure =
+      ::posix_spawn(&process_, program.c_str(), &start.actions, &start.attributes, pointers(words).data(), environ);
   if (failure != 0)
     throw Error(ErrorCode::unavailable, "--isolate: " + program.string() + ": got " + std::strerror(failure) +
                                             ", expected a program that starts; install ferry again");

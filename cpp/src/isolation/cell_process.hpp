@@ -18,10 +18,9 @@ inline constexpr int page_descriptor = 4;
 
 class CellProcess {
  public:
-  // `arguments` follow the program's name; `temporary` is where the child may keep files while it opens a model.
-  // Throws Error(io | unavailable).
-  CellProcess(const std::filesystem::path& program, const std::vector<std::string>& arguments,
-              const std::filesystem::path& temporary, const File& socket, const File& page);
+  // `arguments` follow the program's name. Throws Error(io | unavailable).
+  CellProcess(const std::filesystem::path& program, const std::vector<std::string>& arguments, const File& socket,
+              const File& page);
   CellProcess(const CellProcess&) = delete;
   CellProcess& operator=(const CellProcess&) = delete;
   ~CellProcess();

@@ -33,6 +33,7 @@ struct Control {
   std::uint64_t stop;     // and end
   std::uint64_t bytes;    // of the memory that comes with the command or is asked for
   std::uint64_t calls;
+  char scratch[4096];  // the folder where an engine of machine code may keep files while it opens a model, or nothing
   char error[1024];
   char runtime[256];
   char numerics[1024];

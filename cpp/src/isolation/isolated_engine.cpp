@@ -45,12 +45,11 @@ class Scratch {
   }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
-  ~Scratch() { remove(); }
-  void remove() noexcept {
+  ~Scratch() {
     std::error_code ignored;
     fs::remove_all(path_, ignored);
   }
-  [[nodiscard]] fs::path path() const { return path_; }
+  [[nodiscard]] const std::string& path() const { return path_; }
 
  private:
   std::string path_;
@@ -76,8 +75,7 @@ class IsolatedEngine final : public EngineHost {
     const auto program = find_program(engine, cell_program);
     auto [ours, theirs] = socket_pair();
     socket_ = std::move(ours);
-    process_.emplace(program, std::vector{engine, plugin.string(), std::to_string(memory_of(limits))}, scratch_.path(), theirs,
-                     page_);
+    process_.emplace(program, std::vector{engine, plugin.string(), std::to_string(memory_of(limits))}, theirs, page_);
     theirs.close();
     ferry_engine_error error{};
     const auto code = finish_step(error);
@@ -95,11 +93,12 @@ class IsolatedEngine final : public EngineHost {
 
   [[nodiscard]] std::int32_t open(const ferry_open_request& request, ferry_engine_error& error) override {
     const std::scoped_lock lock(mutex_);
+    if ((flags_ & FERRY_ENGINE_NATIVE_CODE) != 0) set_text(control_->scratch, scratch_.emplace().path());
     const auto shared = write_request(request);
     control_->command = Command::open;
     control_->bytes = shared.bytes;
     const auto code = send(shared.memory) ? step(error) : fail_gone(error);
-    scratch_.remove();  // what was loaded from there stays loaded
+    scratch_.reset();  // what was loaded from there stays loaded
     return code;
   }
 
@@ -213,7 +212,7 @@ class IsolatedEngine final : public EngineHost {
   std::int32_t fail(const std::string& got, ferry_engine_error& error) {
     is_gone_ = true;
     process_->kill();
-    scratch_.remove();
+    scratch_.reset();
     set_text(error.text, "isolation: " + got + ", expected an answer" + advice);
     return contained;
   }
@@ -225,7 +224,7 @@ class IsolatedEngine final : public EngineHost {
   }
 
   Limits limits_;
-  Scratch scratch_;
+  std::optional<Scratch> scratch_;
   File page_;
   Mapping mapping_;
   Control* control_;
