@@ -3,14 +3,18 @@ left; honest models answer the same with it and without."""
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from builders.bundles import reseal
-from builders.programs import ROOT, Finished, Program
+from builders.bundles import fill_bundle, reseal
+from builders.endless import endless_onnx
+from builders.isolation import can_isolate
+from builders.programs import BUILD, ROOT, Finished, Program
 from builders.torchscript_archive import archive, archive_bundle, net
 from builders.zoo import Zoo
 from hostile.refusal import assert_error
@@ -19,6 +23,7 @@ from torchferry.engines.machine import triples
 from torchferry.errors import ExitCode
 
 FAST_S = 2
+pytestmark = pytest.mark.skipif(not can_isolate(), reason="no libseccomp at the build, or a kernel without Landlock")
 
 
 @pytest.fixture(scope="module", params=[0, 1], ids=["plugin", "machine code"])
@@ -157,3 +162,34 @@ def test_the_engines_after_a_contained_one_are_verified(ferry_run: Program, bund
     assert done.code == ExitCode.UNAVAILABLE, done
     assert b"FAILED torchscript: " in done.stdout
     assert b"PASSED onnxruntime" in done.stdout
+
+
+HOST = """
+import ctypes, sys
+from concurrent.futures import ThreadPoolExecutor
+ferry, pointer = ctypes.CDLL(sys.argv[1]), ctypes.c_void_p
+ferry.ferry_last_error.restype = ctypes.c_char_p
+ferry.ferry_bundle_isolate.argtypes = [pointer]
+ferry.ferry_bundle_set_timeout.argtypes = [pointer, ctypes.c_double]
+ferry.ferry_session_open.argtypes = [pointer, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int32, ctypes.POINTER(pointer)]
+bundle = pointer()
+assert ferry.ferry_bundle_open(sys.argv[2].encode(), ctypes.byref(bundle)) == 0, ferry.ferry_last_error()
+ferry.ferry_bundle_isolate(bundle)
+ferry.ferry_bundle_set_timeout(bundle, 2.0)
+def opened():
+    session = pointer()
+    return ferry.ferry_session_open(bundle, b"onnxruntime", b"cpu", 1, ctypes.byref(session)), ferry.ferry_last_error().decode()
+with ThreadPoolExecutor(4) as pool:
+    print([future.result() for future in [pool.submit(opened) for _ in range(4)]])
+"""
+
+
+def test_a_host_program_outlives_its_models(tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle"
+    bundle.mkdir()
+    fill_bundle(bundle, artifacts={"onnxruntime": endless_onnx()})
+    command = [sys.executable, "-c", HOST, str(BUILD / "lib" / "libferry.so"), str(bundle)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    answers = ast.literal_eval(done.stdout)
+    assert [code for code, _ in answers] == [ExitCode.UNAVAILABLE] * 4
+    assert all("within the 2 seconds" in line for _, line in answers)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import ctypes
 import shutil
 import struct
-import sys
 from pathlib import Path
 
 import pytest
 
-from builders.programs import BUILD, Program
+from builders.isolation import NOTE, can_isolate
+from builders.programs import BUILD, Program, run_program
 from hostile.refusal import assert_error
 from torchferry.errors import ExitCode
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="isolation is Linux's")
+pytestmark = pytest.mark.skipif(not can_isolate(), reason="no libseccomp at the build, or a kernel without Landlock")
 NO_NEW_PRIVS, SET_SECCOMP, FILTER = 38, 22, 2
 LANDLOCK_CREATE_RULESET, NO_SUCH_CALL = 444, 38
 
@@ -39,10 +39,7 @@ def test_where_isolation_is_not_possible_it_is_said_once(ferry_run: Program, ref
     assert done.code == ExitCode.OK
     assert b"PASSED torchscript" in done.stdout
     assert b"PASSED onnxruntime" in done.stdout
-    assert done.stderr == (
-        "note: the model runs in this process, not in isolation: got a kernel without Landlock, "
-        "expected one with it (Linux 5.13)\n"
-    )
+    assert done.stderr == f"{NOTE}got a kernel without Landlock, expected one with it (Linux 5.13)\n"
 
 
 def test_nothing_is_said_where_isolation_is_not_wanted(ferry_run: Program, reference_bundle: Path) -> None:
@@ -57,8 +54,6 @@ def test_what_is_asked_for_and_not_possible_is_refused(program: Program, referen
 
 
 def test_a_plugin_without_ferry_cell_is_not_isolated_and_that_is_said(reference_bundle: Path, tmp_path: Path) -> None:
-    from builders.programs import run_program
-
     (tmp_path / "bin").mkdir()
     (tmp_path / "lib" / "ferry").mkdir(parents=True)
     copy = shutil.copy(BUILD / "bin" / "ferry-run", tmp_path / "bin")

@@ -10,6 +10,7 @@ import pytest
 
 from builders.bundles import fill_bundle
 from builders.endless import endless_onnx, endless_torchscript
+from builders.isolation import can_isolate
 from builders.programs import Finished, Program
 from hostile.refusal import assert_error
 from torchferry.errors import ExitCode
@@ -32,6 +33,11 @@ def bundle(tmp_path: Path, engine: str) -> Path:
     return folder
 
 
+def require(isolation: tuple[str, ...]) -> None:
+    if "--isolate" in isolation and not can_isolate():
+        pytest.skip("no libseccomp at the build, or a kernel without Landlock")
+
+
 def assert_ended(done: Finished, folder: Path) -> None:
     assert done.code == ExitCode.UNAVAILABLE, done
     assert done.stderr.startswith("error: "), done.stderr
@@ -43,12 +49,14 @@ def assert_ended(done: Finished, folder: Path) -> None:
 
 @pytest.mark.parametrize("isolation", [(), ("--isolate",), ("--no-isolate",)], ids=["default", "isolated", "here"])
 def test_verify_ends(program: Program, bundle: Path, engine: str, isolation: tuple[str, ...]) -> None:
+    require(isolation)
     done = program("verify", bundle, "--engine", engine, "--timeout", SECONDS, *isolation)
     assert_ended(done, bundle)
 
 
 @pytest.mark.parametrize("isolation", ["--isolate", "--no-isolate"])
 def test_predict_ends_and_leaves_no_file(program: Program, bundle: Path, engine: str, isolation: str) -> None:
+    require((isolation,))
     folder = bundle.parent / "answers"
     folder.mkdir()
     np.save(bundle.parent / "x.npy", np.zeros((3, 2), np.float32))

@@ -57,5 +57,6 @@ def call_ferry_run(program: Path, *arguments: object, allowed: tuple[int, ...] =
     if done.returncode in allowed and (done.stdout or done.returncode == ExitCode.OK):
         return done.stdout
     code = ExitCode(done.returncode) if done.returncode in list(ExitCode) else ExitCode.INTERNAL
-    line = " ".join(done.stderr.removeprefix("error: ").split())
+    last = done.stderr.splitlines()[-1:]  # before it there may be notes
+    line = " ".join("".join(last).removeprefix("error: ").split())
     raise FerryError(code, f"{program.name} {arguments[0]}: {line or f'ended with code {done.returncode}'}")
