@@ -102,7 +102,7 @@ void restrict_files(Writes writes, const fs::path& scratch) {
 void limit_resources(std::uint64_t memory_bytes) {
   constexpr ::rlim_t descriptors = 256;
   const auto limit = [](auto resource, ::rlim_t value) {
-    rlimit both{value, value};
+    const rlimit both{value, value};
     if (::setrlimit(resource, &both) != 0) fail("limits of the process");
   };
   limit(RLIMIT_CORE, 0);

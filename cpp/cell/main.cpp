@@ -82,7 +82,7 @@ class Cell {
       isolation::set_text(error.text, "got an exception of an unknown type, expected none");
     }
     control_->code = code;
-    std::memcpy(control_->error, error.text, sizeof error.text);
+    std::memcpy(control_->error.data(), error.text, sizeof error.text);
     control_->reply = Reply::done;
   }
 

@@ -12,7 +12,7 @@ namespace ferry::cli {
 namespace {
 
 SessionOptions session_options(const EngineOptions& options, const std::string& engine, bool isolate) {
-  constexpr std::uint64_t mib = 1024 * 1024;
+  constexpr std::uint64_t mib = std::uint64_t{1024} * 1024;
   if (options.memory_mib > std::numeric_limits<std::uint64_t>::max() / mib)
     throw Error(ErrorCode::usage, "--memory: got " + std::to_string(options.memory_mib) + ", expected MiB");
   if (options.memory_mib != 0 && !isolate)

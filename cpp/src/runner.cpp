@@ -28,7 +28,8 @@ bool is_device(std::string_view device) {
 }
 
 void check_isolation(const SessionOptions& options) {
-  if (!(options.timeout >= 0 && options.timeout <= limits::max_timeout_seconds))
+  const bool is_time = options.timeout >= 0 && options.timeout <= limits::max_timeout_seconds;  // a NaN is none
+  if (!is_time)
     throw Error(ErrorCode::usage, "--timeout: got " + text::short_number(options.timeout) + ", expected seconds, at most " +
                                       std::to_string(limits::max_timeout_seconds));
   if (options.isolate && options.device != "cpu")

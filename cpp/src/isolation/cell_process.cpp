@@ -59,6 +59,7 @@ File moved_up(const File& file) {
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> found;
+  found.reserve(texts.size() + 1);
   for (auto& text : texts) found.push_back(text.data());
   found.push_back(nullptr);
   return found;
@@ -122,7 +123,7 @@ std::string CellProcess::ending() const {
   return std::string("got a crash (SIG") + (name == nullptr ? "?" : name) + ")";
 }
 
-void CellProcess::allow_processor_seconds(std::uint64_t seconds) noexcept {
+void CellProcess::allow_processor_seconds(std::uint64_t seconds) const noexcept {
   clockid_t clock{};
   timespec used{};
   if (::clock_getcpuclockid(process_, &clock) != 0 || ::clock_gettime(clock, &used) != 0) return;

@@ -31,7 +31,7 @@ class CellProcess {
   void kill() noexcept;
 
   // Lets it use that much more processor time than it has used so far.
-  void allow_processor_seconds(std::uint64_t seconds) noexcept;
+  void allow_processor_seconds(std::uint64_t seconds) const noexcept;
 
  private:
   bool reap(int options) noexcept;

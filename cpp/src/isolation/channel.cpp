@@ -55,14 +55,14 @@ void sleep_until_changed(std::atomic<std::uint32_t>& word, std::uint32_t old) no
 }
 
 union Ancillary {
-  char bytes[CMSG_SPACE(sizeof(int))];
+  std::array<char, CMSG_SPACE(sizeof(int))> bytes;
   cmsghdr header;
 };
 
 }  // namespace
 
 std::string text_of(std::span<const char> field) {
-  std::string text(field.begin(), field.end());  // first the copy: the other party may still write
+  const std::string text(field.begin(), field.end());  // first the copy: the other party may still write
   return text.substr(0, text.find('\0'));
 }
 
@@ -123,7 +123,7 @@ bool send_descriptor(int socket, int descriptor) noexcept {
   msghdr message{};
   message.msg_iov = &data;
   message.msg_iovlen = 1;
-  message.msg_control = ancillary.bytes;
+  message.msg_control = ancillary.bytes.data();
   message.msg_controllen = sizeof ancillary.bytes;
   cmsghdr* header = CMSG_FIRSTHDR(&message);
   header->cmsg_level = SOL_SOCKET;
@@ -140,7 +140,7 @@ File receive_descriptor(int socket) {
   msghdr message{};
   message.msg_iov = &data;
   message.msg_iovlen = 1;
-  message.msg_control = ancillary.bytes;
+  message.msg_control = ancillary.bytes.data();
   message.msg_controllen = sizeof ancillary.bytes;
   const bool came = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC) == 1 && CMSG_FIRSTHDR(&message) != nullptr;
   if (!came) throw_io("isolation", "a descriptor from the host");

@@ -1,6 +1,7 @@
 // What the host and its cell share: one page that says whose turn it is, and an arena of tensors. Neither trusts a wait to end.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -21,8 +22,8 @@ enum class Reply : std::uint32_t { done, grow };
 
 // Lies in shared memory. Only the party whose turn it is writes; the other may be hostile, so each reads a field once.
 struct Control {
-  std::atomic<std::uint32_t> turn;         // a Party
-  std::atomic<std::uint32_t> sleeping[2];  // is that party in the kernel, to be woken?
+  std::atomic<std::uint32_t> turn;                     // a Party
+  std::array<std::atomic<std::uint32_t>, 2> sleeping;  // is that party in the kernel, to be woken?
   Command command;
   Reply reply;
   std::int32_t code;
@@ -33,10 +34,10 @@ struct Control {
   std::uint64_t stop;     // and end
   std::uint64_t bytes;    // of the memory that comes with the command or is asked for
   std::uint64_t calls;
-  char scratch[4096];  // the folder where an engine of machine code may keep files while it opens a model, or nothing
-  char error[1024];
-  char runtime[256];
-  char numerics[1024];
+  std::array<char, 4096> scratch;  // the folder where an engine of machine code may keep files while it opens a model, or nothing
+  std::array<char, 1024> error;
+  std::array<char, 256> runtime;
+  std::array<char, 1024> numerics;
 };
 static_assert(std::atomic<std::uint32_t>::is_always_lock_free);
 

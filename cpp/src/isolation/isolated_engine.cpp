@@ -75,7 +75,8 @@ class IsolatedEngine final : public EngineHost {
     const auto program = find_program(engine, cell_program);
     auto [ours, theirs] = socket_pair();
     socket_ = std::move(ours);
-    process_.emplace(program, std::vector{engine, plugin.string(), std::to_string(memory_of(limits))}, theirs, page_);
+    process_ = std::make_unique<CellProcess>(program, std::vector{engine, plugin.string(), std::to_string(memory_of(limits))},
+                                             theirs, page_);
     theirs.close();
     ferry_engine_error error{};
     const auto code = finish_step(error);
@@ -229,7 +230,7 @@ class IsolatedEngine final : public EngineHost {
   Mapping mapping_;
   Control* control_;
   File socket_{-1, "isolation"};
-  std::optional<CellProcess> process_;
+  std::unique_ptr<CellProcess> process_;
   std::mutex mutex_;  // one call at a time
   Mapping arena_;
   std::vector<std::byte> outputs_;
