@@ -12,6 +12,8 @@ TORCH       ?=
 # Another CMake than the wheel in .venv.
 CMAKE       ?= $(BIN)/cmake
 DATA_ROOT   ?= $(if $(wildcard ../shared/data/MNIST),../shared/data,data)
+# Of each fuzzer.
+SECONDS     ?= 20
 export PYTHON TORCH_INDEX TORCH CMAKE
 export FERRY_DATA_ROOT := $(if $(filter /%,$(DATA_ROOT)),$(DATA_ROOT),$(CURDIR)/$(DATA_ROOT))
 # What the caller's shell has for other projects.
@@ -21,34 +23,41 @@ CPP_PACKAGES  := nlohmann-json3-dev libcli11-dev libgtest-dev libbenchmark-dev l
 packages_of    = $$(grep -v '^\#' $(1))
 
 .NOTPARALLEL:
-.PHONY: help setup setup-edge configure programs build demo test test-tools test-python test-cpp test-quick test-slow test-fresh mutants matrix lint format exported bench clean
+# Steps that write .venv, build or runs: one `make` of this folder at a time.
+ALONE         := @.ci/alone
+
+.PHONY: help setup setup-edge compiler configure programs build demo test test-tools test-python test-cpp test-quick test-slow test-fresh mutants matrix fuzz lint format exported bench clean
 help:
-	@echo "make demo | test | test-slow | mutants | setup-edge | matrix | lint | format | exported | bench | clean"
+	@echo "make demo | test | test-slow | mutants | setup-edge | matrix | fuzz | lint | format | exported | bench | clean"
 
 setup:
-	@.ci/python-environment
-	@.ci/system-packages "CMake fetches the libraries" $(CPP_PACKAGES)
+	$(ALONE) .ci/python-environment
+	$(ALONE) .ci/system-packages "CMake fetches the libraries" $(CPP_PACKAGES)
 
 # Small tools of the tests; without one of them its tests are skipped, with a reason.
 test-tools:
-	@.ci/system-packages "the tests that need them are skipped" $(call packages_of,tests/packages.txt)
+	$(ALONE) .ci/system-packages "the tests that need them are skipped" $(call packages_of,tests/packages.txt)
 
 # Cross compilers, emulators and a browser for tests/edge; without them those tests are skipped.
 setup-edge: setup test-tools
-	@.ci/system-packages "the tests that need them are skipped" $(call packages_of,tests/edge/packages.txt)
+	$(ALONE) .ci/system-packages "the tests that need them are skipped" $(call packages_of,tests/edge/packages.txt)
 
-configure: setup
-	@.ci/configure
+# Before minutes of pip.
+compiler:
+	$(ALONE) .ci/compiler
+
+configure: compiler setup
+	$(ALONE) .ci/configure
 
 # What `ferry` and C++ programs need, without the tests.
 programs: configure
-	@$(CMAKE) --build build -j $(JOBS) --target ferry ferry-run ferry_engines
+	$(ALONE) $(BIN)/ninja -C build -j $(JOBS) ferry ferry-run ferry_engines
 
 build: configure
-	@$(CMAKE) --build build -j $(JOBS)
+	$(ALONE) $(BIN)/ninja -C build -j $(JOBS)
 
 demo: programs
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ferry demo --ferry-run build/bin/ferry-run
+	$(ALONE) env PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ferry demo --ferry-run build/bin/ferry-run
 
 test: test-tools test-python
 
@@ -72,6 +81,10 @@ mutants: setup
 matrix:
 	@tests/fresh/matrix
 
+# Every parser, the doors too, for SECONDS each; hours with SECONDS=3600. `make lint` does it for 20 seconds.
+fuzz: setup
+	@tests/fuzz/run $(SECONDS) $(JOBS)
+
 test-cpp: build
 	$(BIN)/ctest --test-dir build --output-on-failure -j $(JOBS)
 
@@ -85,6 +98,7 @@ lint: build
 	$(BIN)/mypy
 	$(BIN)/clang-format --dry-run --Werror $(call c_sources)
 	.ci/clang-tidy $(BIN)/clang-tidy build
+	@$(MAKE) --no-print-directory fuzz
 
 format: setup
 	$(BIN)/ruff check --fix -q .
@@ -105,4 +119,4 @@ bench: build
 	$(BIN)/python tests/bench/train_speed.py --data-root $(DATA_ROOT)
 
 clean:
-	rm -rf build build-* runs
+	$(ALONE) rm -rf build build-* runs

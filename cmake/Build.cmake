@@ -48,6 +48,10 @@ if(FERRY_SANITIZE)
   add_link_options(-fsanitize=address,undefined)
 endif()
 
+if(FERRY_BUILD_FUZZERS)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
 # ferry_add_engine(NAME SOURCES... [LIBRARIES...] [RUN_PATH...]): one engine plugin, libferry_engine_NAME.so, opened on demand.
 # RUN_PATH: the absolute folders of its runtime's libraries, where the plugin finds them from an install tree too.
 function(ferry_add_engine name)

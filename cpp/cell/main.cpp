@@ -17,6 +17,7 @@
 
 #include "engine_library.hpp"
 #include "ferry/ferry.hpp"
+#include "float_mode.hpp"
 #include "isolation/cell_process.hpp"
 #include "isolation/channel.hpp"
 #include "isolation/wire.hpp"
@@ -75,7 +76,7 @@ class Cell {
       isolation::set_text(error.text, problem.what());
     } catch (const std::bad_alloc&) {
       code = FERRY_IO;
-      isolation::set_text(error.text, "not enough memory");
+      isolation::set_text(error.text, "not enough memory; try a smaller --batch");
     } catch (const std::exception& problem) {
       isolation::set_text(error.text, problem.what());
     } catch (...) {
@@ -87,6 +88,7 @@ class Cell {
   }
 
   std::int32_t act(ferry_engine_error& error) {
+    const IeeeArithmetic arithmetic;  // threads that a runtime starts have it too
     old_arena_.reset();
     switch (control_->command) {
       case Command::open:

@@ -113,7 +113,9 @@ BatchFigures measure(const Session& session, const NamedTensors& inputs, std::in
 int bench(const BenchOptions& options) {
   for (const auto batch : options.batches)
     if (batch < 1) throw Error(ErrorCode::usage, "--batch: got " + std::to_string(batch) + ", expected at least 1");
-  const auto bundle = Bundle::open(options.bundle);
+  if (options.calls < 0) throw Error(ErrorCode::usage, "--calls: got " + std::to_string(options.calls) + ", expected at least 0");
+  const auto calls = static_cast<std::size_t>(options.calls);
+  const auto bundle = Bundle::open(options.bundle.folder, options.bundle.trust);
   const auto golden = golden_inputs(bundle);
   const auto start = Clock::now();
   const auto session = open_session(bundle, options.engine);
@@ -124,11 +126,11 @@ int bench(const BenchOptions& options) {
                      .device = session.device(),
                      .runtime = session.runtime(),
                      .numerics = session.numerics(),
-                     .threads = options.engine.threads,
+                     .threads = static_cast<int>(options.engine.threads),
                      .load_ms = load_ms,
                      .batches = {}};
   for (const auto batch : options.batches)
-    result.batches.push_back(measure(session, tile_inputs(bundle.contract(), golden, batch), batch, options.calls));
+    result.batches.push_back(measure(session, tile_inputs(bundle.contract(), golden, batch), batch, calls));
   options.json ? print_json(bench_json(result)) : print(bench_text(result));
   return EXIT_SUCCESS;
 }

@@ -20,14 +20,14 @@ void write(const std::string& text) {
   out.write(std::as_bytes(std::span(text)));
 }
 
-void print_line(const char* prefix, std::string_view text) noexcept {
+void print_line(const char* prefix, std::string_view text, std::string_view detail = {}, std::string_view advice = {}) noexcept {
   try {
-    std::string line(text);
+    std::string line = std::string(text).append(detail).append(advice);
     std::ranges::replace(line, '\n', ' ');
     // Words of the command line and names out of a bundle cannot reach the terminal as control sequences.
     std::fputs((prefix + text::printable(line, line.max_size()) + "\n").c_str(), stderr);
   } catch (const std::exception&) {
-    std::fputs("error: not enough memory\n", stderr);
+    std::fputs("error: not enough memory; try a smaller --batch\n", stderr);
   }
 }
 
@@ -37,7 +37,9 @@ void print(std::string_view text) { write(text::printable_lines(text)); }
 
 void print_json(std::string_view document) { write(text::json_safe(document)); }
 
-void print_error(std::string_view text) noexcept { print_line("error: ", text); }
+void print_error(std::string_view text, std::string_view detail, std::string_view advice) noexcept {
+  print_line("error: ", text, detail, advice);
+}
 
 void print_note(std::string_view text) noexcept { print_line("note: ", text); }
 

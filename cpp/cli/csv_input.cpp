@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "contract.hpp"
 #include "csv_cell.hpp"
 #include "limits.hpp"
 #include "text.hpp"
@@ -39,7 +40,8 @@ class CsvRows {
   }
 
   [[noreturn]] void fail(std::string_view what) const {
-    throw Error(ErrorCode::bad_input, stream_.name() + ": line " + std::to_string(number_) + std::string(what));
+    throw Error(ErrorCode::bad_input,
+                stream_.name() + ": line " + std::to_string(number_) + std::string(what) + "; correct the file");
   }
 
  private:
@@ -59,7 +61,7 @@ class CsvRows {
 class CsvReader final : public SampleReader {
  public:
   CsvReader(const TensorSpec& spec, Shape sample, ByteStream stream)
-      : name_(spec.name),
+      : shown_(spec.name + " " + describe(spec)),
         dtype_(spec.dtype),
         sample_(std::move(sample)),
         columns_(element_count(sample_)),
@@ -83,20 +85,19 @@ class CsvReader final : public SampleReader {
  private:
   void append(const std::vector<std::string_view>& cells, std::vector<std::byte>& elements) {
     if (cells.size() != columns_)
-      rows_.fail(": got " + std::to_string(cells.size()) + " cells, expected " + std::to_string(columns_) +
-                 ", one an element of " + name_);
+      rows_.fail(": got " + std::to_string(cells.size()) + " cells, expected " + std::to_string(columns_) + " for " + shown_);
     const auto size = size_of(dtype_);
     auto offset = elements.size();
     elements.resize(offset + columns_ * size);
     for (std::size_t i = 0; i < columns_; ++i, offset += size) {
       const auto wanted = parse_cell(cells[i], dtype_, elements.data() + offset);
       if (!wanted.empty())
-        rows_.fail(", column " + std::to_string(i + 1) + ": got \"" + text::printable(cells[i].substr(0, 40)) + "\", expected " +
+        rows_.fail(", column " + std::to_string(i + 1) + ": got " + text::quoted(cells[i].substr(0, 40)) + ", expected " +
                    std::string(wanted));
     }
   }
 
-  std::string name_;
+  std::string shown_;  // name, dtype and shape, for messages
   DType dtype_;
   Shape sample_;
   std::size_t columns_;
@@ -110,9 +111,8 @@ std::unique_ptr<SampleReader> open_csv(const TensorSpec& spec, ByteStream stream
   for (std::size_t i = 1; i < spec.shape.size(); ++i)
     if (const auto* number = std::get_if<std::int64_t>(&spec.shape[i])) sample.push_back(*number);
   if (!is_batched(spec) || sample.size() + 1 != spec.shape.size())
-    throw Error(ErrorCode::bad_input, stream.name() +
-                                          ": got CSV, expected .npy, PNG, BMP or PGM: a row says no shape, and that of " +
-                                          spec.name + " is not [N, numbers]");
+    throw Error(ErrorCode::bad_input, stream.name() + ": got CSV, expected .npy, PNG, BMP or PGM: a row says no shape, and " +
+                                          spec.name + " is " + describe(spec));
   return std::make_unique<CsvReader>(spec, std::move(sample), std::move(stream));
 }
 

@@ -6,6 +6,7 @@
 
 #include "isolation/isolation.hpp"
 #include "isolation_choice.hpp"
+#include "text.hpp"
 
 namespace ferry::cli {
 
@@ -19,7 +20,7 @@ SessionOptions session_options(const EngineOptions& options, const std::string& 
     throw Error(ErrorCode::usage, "--memory: got it for a model that is not isolated, expected --isolate; use ulimit otherwise");
   return {.engine = engine,
           .device = options.device,
-          .threads = options.threads,
+          .threads = static_cast<int>(options.threads),  // checked when the command line was read
           .allow_native = options.allow_native,
           .allow_ops = options.allow_ops,
           .isolate = isolate,
@@ -49,7 +50,8 @@ Session open_session(const Bundle& bundle, const EngineOptions& options) {
       reasons += "; " + artifact.engine + ": " + error.what();
     }
   }
-  throw Error(ErrorCode::unavailable, bundle.folder().string() + ": no engine of this bundle can run here" + reasons);
+  throw Error(ErrorCode::unavailable,
+              text::printable(bundle.folder().native()) + ": no engine of this bundle can run here" + reasons);
 }
 
 }  // namespace ferry::cli

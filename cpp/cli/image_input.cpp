@@ -4,6 +4,7 @@
 #include <utility>
 #include <variant>
 
+#include "contract.hpp"
 #include "limits.hpp"
 
 namespace ferry::cli {
@@ -51,8 +52,8 @@ class ImageReader final : public SampleReader {
 
 std::unique_ptr<SampleReader> open_images(const TensorSpec& spec, const std::vector<std::string>& paths, ByteStream first) {
   if (spec.dtype != DType::uint8 || spec.shape.size() != 3 || !is_batched(spec))
-    throw Error(ErrorCode::bad_input,
-                first.name() + ": got an image, expected .npy or CSV: " + spec.name + " is not uint8 [N,H,W]");
+    throw Error(ErrorCode::bad_input, first.name() + ": got an image, expected .npy or CSV: " + spec.name + " is " +
+                                          describe(spec) + ", and images are uint8[N,H,W]");
   return std::make_unique<ImageReader>(spec, paths, std::move(first));
 }
 

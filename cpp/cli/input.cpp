@@ -14,6 +14,7 @@
 #include "npy_input.hpp"
 #include "npz_input.hpp"
 #include "stored_zip.hpp"
+#include "text.hpp"
 
 namespace ferry::cli {
 
@@ -34,8 +35,8 @@ std::pair<std::string, std::string> split_argument(const Contract& contract, con
   const bool known = std::ranges::any_of(contract.inputs, [&](const TensorSpec& spec) { return spec.name == name; });
   if (equals != std::string::npos && known) return {name, argument.substr(equals + 1)};
   if (contract.inputs.size() == 1) return {contract.inputs.front().name, argument};
-  throw Error(ErrorCode::usage,
-              "--input: got " + argument + ", expected NAME=FILE with NAME one of " + names_of(contract) + ", or one .npz alone");
+  throw Error(ErrorCode::usage, "--input: got " + text::quoted(argument) + ", expected NAME=FILE with NAME one of " +
+                                    names_of(contract) + ", or one .npz alone");
 }
 
 std::map<std::string, std::vector<std::string>> group_by_input(const Contract& contract,
@@ -49,8 +50,7 @@ std::map<std::string, std::vector<std::string>> group_by_input(const Contract& c
     throw Error(ErrorCode::usage, "--input: got - (stdin) more than once, expected it once");
   for (const auto& spec : contract.inputs)
     if (!paths.contains(spec.name))
-      throw Error(ErrorCode::usage, "--input: got no file for " + spec.name + ", expected one for each of " + names_of(contract) +
-                                        "; add --input " + spec.name + "=FILE");
+      throw Error(ErrorCode::usage, "--input: got no file for " + spec.name + ", expected one for each of " + names_of(contract));
   return paths;
 }
 
@@ -69,9 +69,9 @@ std::unique_ptr<SampleReader> open_stream(const TensorSpec& spec, ByteStream str
   return open_csv(spec, std::move(stream));
 }
 
-[[noreturn]] void throw_other_count(const std::string& name, const std::string& first) {
+[[noreturn]] void throw_other_count() {
   throw Error(ErrorCode::bad_input,
-              "--input: " + name + ": got another number of samples than " + first + ", expected as many in every input");
+              "--input: got inputs of different numbers of samples, expected as many in each; cut the longer ones");
 }
 
 }  // namespace
@@ -91,8 +91,8 @@ ByteStream open_one(const std::string& path) {
 std::unique_ptr<SampleReader> open_samples(const TensorSpec& spec, const std::vector<std::string>& paths, ByteStream first) {
   if (is_image(first.peek(magic_size))) return open_images(spec, paths, std::move(first));
   if (paths.size() > 1)
-    throw Error(ErrorCode::usage, "--input: got " + std::to_string(paths.size()) + " files for " + spec.name + " and " +
-                                      paths.front() + " is no image, expected one file; only images are put together to a batch");
+    throw Error(ErrorCode::usage, "--input: got " + std::to_string(paths.size()) + " files for " + spec.name +
+                                      ", expected one; only images are put together to a batch");
   return open_stream(spec, std::move(first));
 }
 
@@ -119,7 +119,7 @@ void InputReader::require_equal_totals() const {
   for (const auto& input : inputs_) {
     const auto total = input.batched ? input.samples->total() : std::nullopt;
     if (!total) continue;
-    if (first != nullptr && *total != first->samples->total()) throw_other_count(input.name, first->name);
+    if (first != nullptr && *total != first->samples->total()) throw_other_count();
     first = &input;
   }
 }
@@ -137,7 +137,7 @@ NamedTensors InputReader::read(std::int64_t count) {
       samples = tensor.shape().front();
       at_end_ = samples < count;
     } else if (input.batched && tensor.shape().front() != samples) {
-      throw_other_count(input.name, first->name);
+      throw_other_count();
     }
     tensors.add(input.name, std::move(tensor));
   }

@@ -99,25 +99,48 @@ std::string training_text(const Training& training) {
   return text;
 }
 
+std::string metadata_text(const Manifest& manifest) {
+  if (manifest.format_version == 1) return "metadata: none, as in every bundle of format version 1\n";
+  std::string text = "metadata:\n";
+  for (const auto& [key, value] : manifest.metadata) text += "  " + key + ": " + text::printable(value) + "\n";
+  return manifest.metadata.empty() ? "" : text;
+}
+
 std::string to_text(const Bundle& bundle) {
   const auto& manifest = bundle.manifest();
-  std::string text = manifest.name + " (" + text::printable(bundle.folder().native()) + "), every SHA-256 is right\n\n";
+  std::string text = manifest.name + " (" + text::printable(bundle.folder().native()) + "), format " +
+                     std::to_string(manifest.format_version) + ", every SHA-256 is right\n\n";
   text += contract_text(manifest.contract) + "\n" + artifacts_text(manifest) + "\n" + golden_text(manifest.golden) + "\n" +
           tolerances_text(manifest);
   if (manifest.training) text += "\n" + training_text(*manifest.training);
+  if (const std::string metadata = metadata_text(manifest); !metadata.empty()) text += "\n" + metadata;
+  for (const Signature& one : bundle.signatures())
+    text += "signature " + one.file + ": key " + one.key_id + (one.trusted ? ", trusted: " : ", not checked: ") +
+            text::printable(one.comment) + "\n";
+  if (!bundle.ignored().empty()) text += "\nignored: not listed, no part of the bundle\n";
+  for (const std::string& path : bundle.ignored()) text += "  " + text::printable(path) + "\n";
   return text;
+}
+
+nlohmann::json signatures_json(const Bundle& bundle) {
+  nlohmann::json all = nlohmann::json::array();
+  for (const Signature& one : bundle.signatures())
+    all.push_back({{"file", one.file}, {"key", one.key_id}, {"trusted", one.trusted}, {"comment", one.comment}});
+  return all;
 }
 
 std::string to_json(const Bundle& bundle) {
   const nlohmann::json object = {{"bundle", bundle.folder().string()},
-                                 {"manifest", nlohmann::json::parse(bundle.manifest_json())}};
+                                 {"manifest", nlohmann::json::parse(bundle.manifest_json())},
+                                 {"ignored", bundle.ignored()},
+                                 {"signatures", signatures_json(bundle)}};
   return object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace
 
 int inspect(const InspectOptions& options) {
-  const auto bundle = Bundle::open(options.bundle);
+  const auto bundle = Bundle::open(options.bundle.folder, options.bundle.trust);
   options.json ? print_json(to_json(bundle)) : print(to_text(bundle));
   return EXIT_SUCCESS;
 }

@@ -1,5 +1,6 @@
 #include "isolation_choice.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "console.hpp"
@@ -8,12 +9,16 @@
 
 namespace ferry::cli {
 
-bool is_trusted(const Bundle& /*bundle*/) noexcept { return false; }
+bool is_trusted(const Bundle& bundle) try {
+  return std::ranges::any_of(bundle.signatures(), &Signature::trusted);
+} catch (const Error&) {
+  return false;  // signatures that cannot be read are nobody's
+}
 
 IsolationChoice choose_isolation(const Bundle& bundle, const EngineOptions& options) {
   if (options.isolation != Isolation::automatic) return {options.isolation == Isolation::on, ""};
   if (is_trusted(bundle)) return {false, ""};
-  if (options.device != "cpu") return {false, "got --device " + text::printable(options.device) + ", expected cpu"};
+  if (options.device != "cpu") return {false, "got --device " + text::quoted(options.device) + ", expected cpu"};
   const auto reason = isolation::why_not();
   return {reason.empty(), reason};
 }

@@ -8,8 +8,8 @@
 
 namespace ferry::cli {
 
-// Does a key that the user trusts sign this bundle? ferry-run is given no keys, so that none does.
-[[nodiscard]] bool is_trusted(const Bundle& bundle) noexcept;
+// Did a key of --trust, FERRY_TRUST or the process's policy sign this bundle? Where none of them asks, no key is trusted.
+[[nodiscard]] bool is_trusted(const Bundle& bundle);
 
 struct IsolationChoice {
   bool isolate;

@@ -5,7 +5,10 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
+#include <algorithm>
+#include <charconv>
 #include <csignal>
+#include <cstdint>
 #include <cstdlib>
 #include <exception>
 #include <functional>
@@ -13,6 +16,8 @@
 #include <new>
 #include <string>
 #include <string_view>
+#include <system_error>
+#include <vector>
 
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -20,6 +25,8 @@
 
 #include "console.hpp"
 #include "ferry/ferry.hpp"
+#include "limits.hpp"
+#include "text.hpp"
 #include "verbs.hpp"
 
 namespace ferry::cli {
@@ -31,20 +38,54 @@ constexpr auto exit_codes =
     "Exit codes: 0 ok, 1 a comparison failed, 2 command line, 3 manifest or file format, 4 integrity,\n"
     "5 engine or device not here, 6 files or memory, 7 bad input, 9 internal error.";
 
-void add_bundle(CLI::App& verb, std::string& bundle) {
-  verb.add_option("BUNDLE", bundle, "the bundle's folder, e.g. exported/digits-mlp")->required()->type_name("");
+void add_bundle(CLI::App& verb, BundleOptions& bundle) {
+  verb.add_option("BUNDLE", bundle.folder, "the bundle's folder or its one file, e.g. exported/digits-mlp")
+      ->required()
+      ->type_name("");
+  verb.add_option_function<std::vector<std::string>>(
+          "--trust", [&bundle](const std::vector<std::string>& keys) { bundle.trust.keys.assign(keys.begin(), keys.end()); },
+          "open the bundle only if one of these keys signed it: a .pub file, or a folder of them; instead of FERRY_TRUST; may be "
+          "repeated")
+      ->type_name("KEY_OR_FOLDER")
+      ->allow_extra_args(false);
+  verb.add_flag("--require-signature", bundle.trust.require_signature,
+                "open no bundle that no key of --trust or FERRY_TRUST signed");
 }
 
-// An empty name is a script's unset variable, not a wish for the default.
+// The checks of words return a problem, or nothing. An empty name is a script's unset variable, not a wish for the default.
 std::string require_name(const std::string& text) { return text.empty() ? "got nothing, expected a name" : std::string(); }
+
+std::string require_format(const std::string& text) {
+  const bool known = text == "jsonl" || text == "csv" || text == "npy";
+  return known ? std::string() : "got " + text::quoted(text) + ", expected jsonl, csv or npy";
+}
+
+std::string require_whole_number(const std::string& text) {
+  std::int64_t value = 0;
+  const char* end = text.data() + text.size();
+  const auto result = std::from_chars(text.data(), end, value);
+  if (result.ec == std::errc() && result.ptr == end && std::abs(value) <= limits::max_integer) return {};
+  return "got " + text::quoted(text) + ", expected a whole number";
+}
+
+std::string require_threads(const std::string& text) {
+  std::string problem = require_whole_number(text);
+  if (problem.empty() && std::stoll(text) > limits::max_threads)
+    problem = "got " + text + ", expected at most " + std::to_string(limits::max_threads);
+  return problem;
+}
 
 void add_engine(CLI::App& verb, EngineOptions& options, const std::string& fallback) {
   verb.add_option("--engine", options.engine, "torchscript, ... (default: " + fallback + ")")
       ->type_name("NAME")
       ->check(require_name);
   verb.add_option("--device", options.device, "cpu or cuda:N")->type_name("NAME")->capture_default_str();
-  verb.add_option("--threads", options.threads, "threads inside one call")->type_name("COUNT")->capture_default_str();
-  verb.add_flag("--allow-native", options.allow_native, "run machine code of the bundle: it has all rights of this process");
+  verb.add_option("--threads", options.threads, "threads inside one call")
+      ->type_name("COUNT")
+      ->capture_default_str()
+      ->check(require_threads);
+  verb.add_flag("--allow-native", options.allow_native, "run machine code of the bundle: it has all rights of this process")
+      ->disable_flag_override();
   verb.add_option("--allow-op", options.allow_ops,
                   "let TorchScript use an operator that may do more than compute, e.g. aten::as_strided; may be repeated")
       ->type_name("NAME")
@@ -70,7 +111,7 @@ void add_inspect(CLI::App& app, Command& command) {
   auto* verb = app.add_subcommand("inspect", "Show what a bundle holds, after checking every file's SHA-256; loads no engine");
   const auto options = std::make_shared<InspectOptions>();
   add_bundle(*verb, options->bundle);
-  verb->add_flag("--json", options->json, "print the manifest as JSON");
+  verb->add_flag("--json", options->json, "print the manifest as JSON")->disable_flag_override();
   verb->callback([&command, options] { command = [options] { return inspect(*options); }; });
 }
 
@@ -92,11 +133,12 @@ void add_predict(CLI::App& app, Command& command) {
       ->capture_default_str();
   verb->add_option("--format", options->format, "jsonl, csv or npy (default: by the output's ending; jsonl on stdout)")
       ->type_name("NAME")
-      ->check(CLI::IsMember({"jsonl", "csv", "npy"}));
+      ->check(require_format);
   verb->add_option("--select", options->select, "write this output only")->type_name("OUTPUT")->check(require_name);
   verb->add_option("--batch", options->batch, "samples read, run and written at a time")
       ->type_name("COUNT")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(require_whole_number);
   verb->callback([&command, options] { command = [options] { return predict(*options); }; });
 }
 
@@ -108,8 +150,9 @@ void add_verify(CLI::App& app, Command& command) {
   add_isolation(*verb, options->engine);
   verb->add_option("--calls", options->calls, "times that one session replays every golden")
       ->type_name("COUNT")
-      ->capture_default_str();
-  verb->add_flag("--json", options->json, "print the verdicts as JSON");
+      ->capture_default_str()
+      ->check(require_whole_number);
+  verb->add_flag("--json", options->json, "print the verdicts as JSON")->disable_flag_override();
   verb->callback([&command, options] { command = [options] { return verify_bundle(*options); }; });
 }
 
@@ -124,19 +167,45 @@ void add_bench(CLI::App& app, Command& command) {
       ->type_name("COUNTS")
       ->capture_default_str()
       ->delimiter(',')
+      ->check(require_whole_number)
       ->allow_extra_args(false);
-  verb->add_option("--calls", options->calls, "timed calls a batch size (default: about a second's worth)")->type_name("COUNT");
-  verb->add_flag("--json", options->json, "print the figures as JSON");
+  verb->add_option("--calls", options->calls, "timed calls a batch size (default: about a second's worth)")
+      ->type_name("COUNT")
+      ->check(require_whole_number);
+  verb->add_flag("--json", options->json, "print the figures as JSON")->disable_flag_override();
   verb->callback([&command, options] { command = [options] { return bench(*options); }; });
 }
 
-// CLI11's message, as ours are written: "Could not convert: --batch = x" names no expectation.
-std::string say(const CLI::ParseError& failure) {
-  std::string message = failure.what();
-  const std::string_view prefix = "Could not convert: ";
-  const auto equals = message.find(" = ");
-  if (!message.starts_with(prefix) || equals == std::string::npos) return message;
-  return message.substr(prefix.size(), equals - prefix.size()) + ": got " + message.substr(equals + 3) + ", expected a number";
+constexpr std::string_view see_help = "; see `ferry-run --help`";
+
+// Words that no verb takes: the first option among them, else all.
+std::string say_extra(const std::vector<std::string>& extra) {
+  const auto option = std::ranges::find_if(extra, [](const std::string& word) { return word.size() > 1 && word.front() == '-'; });
+  if (option != extra.end()) return option->substr(0, option->find('=')) + ": no such option";
+  std::string words;
+  for (const std::string& word : extra) words += (words.empty() ? "" : " ") + word;
+  return words + ": not expected here";
+}
+
+// CLI11's message in the words of `ferry`. It begins with the option's name.
+std::string say(const CLI::App& verb, const CLI::ParseError& failure) {
+  const std::string message = failure.what();
+  const auto name = [&message](std::string_view mark) { return message.substr(0, message.find(mark)); };
+  const std::string help(see_help);
+  if (dynamic_cast<const CLI::ExtrasError*>(&failure) != nullptr) return say_extra(verb.remaining()) + help;
+  if (dynamic_cast<const CLI::RequiredError*>(&failure) != nullptr) return name(" is required") + " is missing" + help;
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&failure) == nullptr) return message;  // of a check above
+  if (message.find(" was given ") != std::string::npos) return "--" + name(" was given ") + ": got a value, expected none" + help;
+  const bool too_many = message.find("At Most") != std::string::npos;
+  return name(": ") + (too_many ? ": got it more than once, expected it once" : ": got no value, expected one") + help;
+}
+
+// Where there is no verb.
+std::string say_no_verb(std::string_view word) {
+  const bool is_option = word.starts_with("-");
+  const std::string problem =
+      word.empty() ? "got no verb, expected one" : std::string(word) + (is_option ? ": no such option" : ": no such verb");
+  return problem + std::string(see_help);
 }
 
 // What the command line asks for: a verb, or the text of --help and --version.
@@ -160,18 +229,22 @@ Command parse(int argc, char** argv) {
     const std::string text = request.what();
     return [text] { return print(text + "\n"), EXIT_SUCCESS; };
   } catch (const CLI::ParseError& failure) {
-    const bool no_verb = app.get_subcommands().empty();
-    const std::string problem =
-        no_verb ? "got " + std::string(argc > 1 ? argv[1] : "no verb") + ", expected inspect, predict, verify or bench"
-                : say(failure);
-    throw Error(ErrorCode::usage, problem + "; see ferry-run --help");
+    const auto verbs = app.get_subcommands();
+    throw Error(ErrorCode::usage, verbs.empty() ? say_no_verb(argc > 1 ? argv[1] : "") : say(*verbs.front(), failure));
   }
   return command;
 }
 
-int fail(ErrorCode code, const std::string& text) noexcept {
+// Takes no memory itself: there may be none.
+int fail(ErrorCode code, std::string_view text) noexcept {
   print_error(text);
   return static_cast<int>(code);
+}
+
+// A fault of this program: the user cannot mend it.
+int fail_internal(std::string_view what) noexcept {
+  print_error("internal: ", what, "; please report this with the command you ran");
+  return static_cast<int>(ErrorCode::internal);
 }
 
 // One line and the exit code for the exception that is being handled.
@@ -181,11 +254,11 @@ int fail() noexcept {
   } catch (const Error& error) {
     return fail(error.code(), error.what());
   } catch (const std::bad_alloc&) {
-    return fail(ErrorCode::io, "not enough memory");
+    return fail(ErrorCode::io, "not enough memory; try a smaller --batch");
   } catch (const std::exception& error) {
-    return fail(ErrorCode::internal, std::string("unexpected: ") + error.what());
+    return fail_internal(error.what());
   } catch (...) {
-    return fail(ErrorCode::internal, "unexpected: an exception of an unknown type");
+    return fail_internal("an exception of an unknown type");
   }
 }
 
@@ -199,7 +272,7 @@ int run(int argc, char** argv) noexcept {
 
 // An exception that no handler can reach: LibTorch runs out of memory while it is loaded, for one.
 [[noreturn]] void end_on_terminate() noexcept {
-  std::_Exit(std::current_exception() == nullptr ? fail(ErrorCode::internal, "unexpected: std::terminate was called") : fail());
+  std::_Exit(std::current_exception() == nullptr ? fail_internal("std::terminate was called") : fail());
 }
 
 // A file that is opened later must not take the place of a closed stdin, stdout or stderr, where the program would then read
@@ -228,6 +301,7 @@ void keep_freed_memory() noexcept {
 int main(int argc, char** argv) {
   // A closed stdout is then an error of `write` like any other, and temporary files are removed.
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // and so is a file that may not grow
   ferry::cli::keep_standard_descriptors();
   std::set_terminate(ferry::cli::end_on_terminate);
   ferry::cli::keep_freed_memory();

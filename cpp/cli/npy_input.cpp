@@ -3,22 +3,12 @@
 #include <string>
 #include <utility>
 
+#include "contract.hpp"
 #include "npy.hpp"
 
 namespace ferry::cli {
 
 namespace {
-
-std::string to_text(const TensorSpec& spec) {
-  std::string text(to_string(spec.dtype));
-  text += " [";
-  for (std::size_t i = 0; i < spec.shape.size(); ++i) {
-    if (i != 0) text += ',';
-    text += std::holds_alternative<std::string>(spec.shape[i]) ? std::get<std::string>(spec.shape[i])
-                                                               : std::to_string(std::get<std::int64_t>(spec.shape[i]));
-  }
-  return text + ']';
-}
 
 bool matches(const TensorSpec& spec, const npy::Header& header) {
   if (header.dtype != spec.dtype || header.shape.size() != spec.shape.size()) return false;
@@ -31,8 +21,8 @@ bool matches(const TensorSpec& spec, const npy::Header& header) {
 
 void require_match(const TensorSpec& spec, const npy::Header& header, const std::string& file) {
   if (matches(spec, header)) return;
-  throw Error(ErrorCode::bad_input, file + ": " + spec.name + ": got " + std::string(to_string(header.dtype)) + " " +
-                                        to_string(header.shape) + ", expected " + to_text(spec) + "; convert it with numpy");
+  throw Error(ErrorCode::bad_input, file + ": " + spec.name + ": got " + std::string(to_string(header.dtype)) +
+                                        to_string(header.shape) + ", expected " + describe(spec) + "; convert it with numpy");
 }
 
 // Before anything is computed; the reader itself finds it out at the end, which is all that can be done with a pipe.

@@ -11,6 +11,7 @@
 #include "npy_output.hpp"
 #include "output_file.hpp"
 #include "row_output.hpp"
+#include "text.hpp"
 
 namespace ferry::cli {
 
@@ -43,7 +44,7 @@ void check_select(const OutputRequest& request, const Contract& contract) {
   if (request.select.empty() ||
       std::ranges::any_of(contract.outputs, [&](const auto& spec) { return spec.name == request.select; }))
     return;
-  throw Error(ErrorCode::usage, "--select: got " + request.select + ", expected one of " + names_of(contract));
+  throw Error(ErrorCode::usage, "--select: got " + text::quoted(request.select) + ", expected one of " + names_of(contract));
 }
 
 // stdout, a device, a pipe or a socket.
@@ -54,10 +55,10 @@ bool is_special(const std::string& path) {
 }
 
 // Several .npy files need names of their own.
-void check_one_target(const OutputRequest& request) {
+void check_one_target(const OutputRequest& request, std::size_t outputs) {
   if (!is_special(request.path)) return;
-  throw Error(ErrorCode::usage, "--output: got " + request.path +
-                                    " for several outputs, expected a file's name to make one .npy for each; add --select NAME");
+  throw Error(ErrorCode::usage, "--output: got " + request.path + " for " + std::to_string(outputs) +
+                                    " outputs, expected a file's name to make one .npy for each; add --select NAME");
 }
 
 // An output without the batch dim cannot be cut into samples where the others can.
@@ -79,15 +80,16 @@ OutputFormat choose_format(const OutputRequest& request) {
   if (name == ".jsonl") return OutputFormat::jsonl;
   if (name == ".csv") return OutputFormat::csv;
   if (name == npy_ending) return OutputFormat::npy;
-  throw Error(ErrorCode::usage,
-              "--output: got " + request.path + ", expected a name that ends in .jsonl, .csv or .npy; rename it or add --format");
+  throw Error(ErrorCode::usage, "--output: got " + text::quoted(request.path) +
+                                    ", expected a name that ends in .jsonl, .csv or .npy; rename it or add --format");
 }
 
 void check_output_request(const OutputRequest& request, const Contract& contract) {
   const auto format = choose_format(request);
   check_select(request, contract);
   check_batches(request, contract);
-  if (format == OutputFormat::npy && selected_outputs(request, contract).size() > 1) check_one_target(request);
+  const auto outputs = selected_outputs(request, contract).size();
+  if (format == OutputFormat::npy && outputs > 1) check_one_target(request, outputs);
 }
 
 std::unique_ptr<SampleWriter> open_output(const OutputRequest& request, const Contract& contract) {

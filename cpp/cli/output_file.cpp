@@ -8,6 +8,8 @@
 #include <system_error>
 #include <utility>
 
+#include "ferry/ferry.hpp"
+
 namespace ferry::cli {
 
 namespace {
@@ -31,10 +33,7 @@ OutputFile OutputFile::open(const std::string& path) {
   if (path == "-" || path == "/dev/stdout") return {File(STDOUT_FILENO, "stdout", false), std::nullopt, {}};
   std::error_code unknown;
   const auto status = fs::status(path, unknown);
-  if (fs::is_directory(status)) {
-    errno = EISDIR;
-    throw_io(path, expected);
-  }
+  if (fs::is_directory(status)) throw Error(ErrorCode::io, path + ": got a folder, expected " + expected);
   if (fs::exists(status) && !fs::is_regular_file(status)) return {open_directly(path), std::nullopt, {}};
   // A rename would replace a file that its owner has made read-only.
   if (fs::exists(status) && ::access(path.c_str(), W_OK) != 0) throw_io(path, expected);

@@ -39,7 +39,7 @@ void stream(const Session& session, NamedTensors tensors, InputReader& inputs, S
 
 int predict(const PredictOptions& options) {
   if (options.batch < 1) throw Error(ErrorCode::usage, "--batch: got " + std::to_string(options.batch) + ", expected at least 1");
-  const auto bundle = Bundle::open(options.bundle);
+  const auto bundle = Bundle::open(options.bundle.folder, options.bundle.trust);
   const auto& contract = bundle.contract();
   OutputRequest request{.path = options.output, .format = options.format, .select = options.select, .total = std::nullopt};
   check_output_request(request, contract);

@@ -6,14 +6,21 @@
 #include <string>
 #include <vector>
 
+#include "ferry/ferry.hpp"
+
 namespace ferry::cli {
 
 enum class Isolation { automatic, on, off };  // automatic: as choose_isolation says
 
+struct BundleOptions {
+  std::string folder;
+  TrustOptions trust;  // whose signature it must carry
+};
+
 struct EngineOptions {
   std::string engine;  // empty: the verb chooses among the bundle's
   std::string device = "cpu";
-  int threads = 1;
+  std::int64_t threads = 1;
   bool allow_native = false;           // run machine code that lies in the bundle
   std::vector<std::string> allow_ops;  // operators that TorchScript may use although they may do more than compute
   Isolation isolation = Isolation::automatic;
@@ -22,12 +29,12 @@ struct EngineOptions {
 };
 
 struct InspectOptions {
-  std::string bundle;
+  BundleOptions bundle;
   bool json = false;
 };
 
 struct PredictOptions {
-  std::string bundle;
+  BundleOptions bundle;
   EngineOptions engine;
   std::vector<std::string> inputs;  // FILE or NAME=FILE
   std::string output = "-";
@@ -37,17 +44,17 @@ struct PredictOptions {
 };
 
 struct VerifyOptions {
-  std::string bundle;
+  BundleOptions bundle;
   EngineOptions engine;
-  std::size_t calls = 1;
+  std::int64_t calls = 1;
   bool json = false;
 };
 
 struct BenchOptions {
-  std::string bundle;
+  BundleOptions bundle;
   EngineOptions engine;
   std::vector<std::int64_t> batches = {1, 64, 1024};
-  std::size_t calls = 0;  // 0: as many as take about a second
+  std::int64_t calls = 0;  // 0: as many as take about a second
   bool json = false;
 };
 

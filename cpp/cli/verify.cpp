@@ -1,5 +1,6 @@
 // ferry-run verify: replay the goldens on one engine, or on every engine of the bundle that can run here.
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <vector>
@@ -30,11 +31,12 @@ struct Results {
 
 // An artifact whose outputs are not those of the contract has failed before there is anything to compare.
 void verify_engine(const Bundle& bundle, const VerifyOptions& options, const std::string& engine, Results& results) {
+  const auto calls = static_cast<std::size_t>(options.calls);
   const auto failed = [&](const Error& error) {
     results.verdicts.push_back(without_verdicts(options, engine, EngineVerdict::Status::failed, error.what()));
   };
   try {
-    results.verdicts.push_back(verify(bundle, open_engine(bundle, options.engine, engine), options.calls));
+    results.verdicts.push_back(verify(bundle, open_engine(bundle, options.engine, engine), calls));
   } catch (const isolation::Contained& error) {
     failed(error);
     results.contained = error.what();
@@ -67,10 +69,10 @@ Results verify_chosen(const Bundle& bundle, const VerifyOptions& options) {
 }  // namespace
 
 int verify_bundle(const VerifyOptions& options) {
-  if (options.calls < 1 || options.calls > max_verify_calls)
+  if (options.calls < 1 || options.calls > static_cast<std::int64_t>(max_verify_calls))
     throw Error(ErrorCode::usage,
                 "--calls: got " + std::to_string(options.calls) + ", expected 1 to " + std::to_string(max_verify_calls));
-  const auto bundle = Bundle::open(options.bundle);
+  const auto bundle = Bundle::open(options.bundle.folder, options.bundle.trust);
   const auto [verdicts, contained] = verify_chosen(bundle, options);
   options.json ? print_json(verdicts_json(bundle, verdicts)) : print(verdicts_text(bundle, verdicts));
   if (!contained.empty()) throw Error(ErrorCode::unavailable, contained);

@@ -60,7 +60,7 @@ ferry::aoti::Library judge(const ferry_artifact_file& file) {
 
 std::unique_ptr<AOTIModelContainerRunner> load(const ferry_artifact_file& file, at::Device device) {
   const auto package = judge(file);
-  const ferry::engines::PrivateFolder folder("ferry-aoti-");
+  ferry::engines::PrivateFolder folder("ferry-aoti-");
   std::string library;
   for (const auto& [name, content] : package.files) {
     auto path = folder.write(name, content);

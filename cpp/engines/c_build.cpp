@@ -74,16 +74,18 @@ Words command_for(Words compiler, const std::string& triple) {
 
 // ---- one run of it ------------------------------------------------------------------------------------------------------
 
-// A host program may ignore SIGCHLD. A compiler that inherited that could not wait for its own parts.
+// A host program may ignore SIGCHLD. A compiler that inherited that could not wait for its own parts. What this thread holds
+// back ends the compiler at once.
 class DefaultSignals {
  public:
-  DefaultSignals() noexcept {
+  explicit DefaultSignals(const sigset_t& mask) noexcept {
     sigset_t signals;
     ::sigemptyset(&signals);
     ::sigaddset(&signals, SIGCHLD);
     ::posix_spawnattr_init(&attributes_);
     ::posix_spawnattr_setsigdefault(&attributes_, &signals);
-    ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGDEF);
+    ::posix_spawnattr_setsigmask(&attributes_, &mask);
+    ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
   }
   DefaultSignals(const DefaultSignals&) = delete;
   DefaultSignals& operator=(const DefaultSignals&) = delete;
@@ -95,8 +97,9 @@ class DefaultSignals {
   posix_spawnattr_t attributes_{};
 };
 
-// Runs a program without input; what it says goes to the file `log`. False where it is known to have failed.
-bool run(const Words& command, const std::string& log) {
+// Runs a program without input and with this signal mask; what it says goes to the file `log`. False where it is known to have
+// failed.
+bool run(const Words& command, const std::string& log, const sigset_t& mask) {
   std::vector<char*> arguments;
   for (const auto& word : command)
     arguments.push_back(const_cast<char*>(word.c_str()));  // NOLINT(*-const-cast): POSIX's signature
@@ -107,7 +110,7 @@ bool run(const Words& command, const std::string& log) {
   ::posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
   ::posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log.c_str(), O_WRONLY | O_CREAT, 0600);
   pid_t child = 0;
-  const DefaultSignals signals;
+  const DefaultSignals signals(mask);
   const int failure = ::posix_spawnp(&child, arguments[0], &actions, signals.get(), arguments.data(), environ);
   ::posix_spawn_file_actions_destroy(&actions);
   if (failure != 0) return false;
@@ -143,13 +146,13 @@ struct Result {
 };
 
 Result compile(Words command, const std::vector<Source>& sources) {
-  const PrivateFolder folder("ferry-c-");
+  PrivateFolder folder("ferry-c-");
   Words paths;
   for (const auto& source : sources) paths.push_back(folder.write(source.path, source.data));
-  const auto object = folder.path() + '/' + std::string(object_name);
-  const auto log = folder.path() + "/log";
+  const auto object = folder.path_of(std::string(object_name));
+  const auto log = folder.path_of("log");
   command.insert(command.end(), {paths[0], "-o", object});
-  if (!run(command, log)) return {std::nullopt, read_complaint(folder, log)};
+  if (!run(command, log, folder.signals().before())) return {std::nullopt, read_complaint(folder, log)};
   std::ifstream stream(object, std::ios::binary);
   const std::string content{std::istreambuf_iterator<char>(stream), {}};
   const auto bytes = std::as_bytes(std::span(content));

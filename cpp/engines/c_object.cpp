@@ -3,8 +3,10 @@
 #include <dlfcn.h>
 #include <sys/statvfs.h>
 
+#include <cerrno>
 #include <map>
 #include <mutex>
+#include <new>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -65,10 +67,12 @@ bool forbids_programs(const std::string& folder) {
 
 // The object stays in the process: its functions may be running.
 void* load_bytes(const std::string& path, std::span<const std::byte> object) {
-  const PrivateFolder folder("ferry-c-");
+  PrivateFolder folder("ferry-c-");
   const auto file = folder.write(std::string(object_name), object);
+  errno = 0;
   void* handle = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle != nullptr) return handle;
+  if (errno == ENOMEM) throw std::bad_alloc();
   if (forbids_programs(folder.path()))
     throw Refusal{FERRY_UNAVAILABLE,
                   "got a folder for temporary files that may hold no programs (noexec), expected one that may; "

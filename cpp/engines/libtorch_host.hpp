@@ -66,10 +66,8 @@ inline at::Device find_device(const std::string& name) {
   const int count = static_cast<std::uint8_t>(torch::cuda::device_count());
   const int index = digits.size() > 3 ? count : std::stoi(std::string(digits));
   if (index >= count)
-    throw Refusal{FERRY_UNAVAILABLE, "got device " + name + ", and LibTorch " TORCH_VERSION " finds " + std::to_string(count) +
-                                         " CUDA devices" + (at::hasCUDA() ? "" : " (it was built without CUDA)") +
-                                         "; use --device cpu" +
-                                         (count > 0 ? " or cuda:0 to cuda:" + std::to_string(count - 1) : std::string())};
+    throw Refusal{FERRY_UNAVAILABLE, "--device: got " + name + ", expected a device that is here: " + std::to_string(count) +
+                                         " CUDA devices; use --device cpu or a CUDA build of torch"};
   return {at::kCUDA, static_cast<c10::DeviceIndex>(index)};
 }
 

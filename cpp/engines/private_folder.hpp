@@ -3,35 +3,67 @@
 
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
+#include <deque>
 #include <filesystem>
 #include <fstream>
+#include <new>
 #include <span>
 #include <string>
+#include <system_error>
 
 #include "ferry/engine.hpp"
 
 namespace ferry::engines {
 
-// A new folder that nobody else may enter, removed with all it holds.
+// Keeps signals that would end the process from this thread as long as it lives; they come when it has gone.
+class HeldSignals {
+ public:
+  HeldSignals() noexcept {
+    sigset_t ending;
+    ::sigemptyset(&ending);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaddset(&ending, signal);
+    ::pthread_sigmask(SIG_BLOCK, &ending, &before_);
+  }
+  HeldSignals(const HeldSignals&) = delete;
+  HeldSignals& operator=(const HeldSignals&) = delete;
+  ~HeldSignals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+  // What the thread had before: for a child, which is to be ended at once.
+  [[nodiscard]] const sigset_t& before() const noexcept { return before_; }
+
+ private:
+  sigset_t before_{};
+};
+
+// A new folder that nobody else may enter, removed with all it holds: also where a signal ends the process meanwhile.
 class PrivateFolder {
  public:
   // `prefix`: how its name begins.
-  explicit PrivateFolder(const std::string& prefix)
-      : path_((std::filesystem::temp_directory_path() / (prefix + "XXXXXX")).string()) {
+  explicit PrivateFolder(const std::string& prefix) : path_((place() / (prefix + "XXXXXX")).string()) {
     if (::mkdtemp(path_.data()) == nullptr)
       throw Refusal{FERRY_IO, path_ + ": got no folder there, expected to make one; set TMPDIR to a folder with space"};
   }
   PrivateFolder(const PrivateFolder&) = delete;
   PrivateFolder& operator=(const PrivateFolder&) = delete;
   ~PrivateFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
+    for (const auto& file : files_) ::unlink(file.c_str());
+    if (::rmdir(path_.c_str()) == 0) return;
+    try {
+      std::error_code ignored;
+      std::filesystem::remove_all(path_, ignored);  // what a runtime put there
+    } catch (const std::bad_alloc&) {
+      return;  // a destructor cannot say so
+    }
   }
 
+  // The path of a file that will be made here, and which takes no memory to be removed.
+  [[nodiscard]] const std::string& path_of(const std::string& name) { return files_.emplace_back(path_ + '/' + name); }
+
   // Returns the file's path.
-  [[nodiscard]] std::string write(const std::string& name, std::span<const std::byte> content) const {
-    const auto file = path_ + '/' + name;
+  [[nodiscard]] std::string write(const std::string& name, std::span<const std::byte> content) {
+    const auto& file = path_of(name);
     std::ofstream stream(file, std::ios::binary);
     stream.write(reinterpret_cast<const char*>(content.data()), static_cast<std::streamsize>(content.size()));
     stream.close();
@@ -41,9 +73,22 @@ class PrivateFolder {
     return file;
   }
   [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] const HeldSignals& signals() const noexcept { return signals_; }
 
  private:
+  // A TMPDIR that is no folder is an error, never another folder instead.
+  static std::filesystem::path place() {
+    std::error_code error;
+    auto folder = std::filesystem::temp_directory_path(error);
+    if (!error) return folder;
+    const char* wanted = std::getenv("TMPDIR");
+    throw Refusal{FERRY_IO, std::string("TMPDIR: got ") + (wanted == nullptr ? "no folder for temporary files" : wanted) +
+                                ", expected a folder that can be written; set TMPDIR to one"};
+  }
+
+  HeldSignals signals_;  // first made and last gone
   std::string path_;
+  std::deque<std::string> files_;  // its elements stay where they are
 };
 
 }  // namespace ferry::engines

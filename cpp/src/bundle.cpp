@@ -4,34 +4,44 @@
 #include <functional>
 #include <set>
 
+#include "container.hpp"
 #include "digest.hpp"
+#include "float_mode.hpp"
 #include "folder.hpp"
 #include "limits.hpp"
 #include "manifest.hpp"
+#include "memory.hpp"
 #include "npy.hpp"
+#include "packed.hpp"
+#include "signature.hpp"
 #include "text.hpp"
+#include "trust.hpp"
 
 namespace ferry {
 
 namespace fs = std::filesystem;
 
+using Opened = std::shared_ptr<const Container>;
+
 struct Bundle::State {
-  Folder folder;
+  Opened container;
   std::string manifest_json;
   Manifest manifest;
-  std::set<std::string, std::less<>> missing;  // native files that are listed and not there
+  Paths missing;                                     // native files that are listed and not there
+  std::vector<std::string> ignored;                  // sidecars: there, not listed and not opened
+  std::map<std::string, Content, std::less<>> held;  // files that links led to, so that no path is resolved twice
+  std::vector<ParsedSignature> signatures;           // those that trusted keys made, where trust was asked for
 };
 
 namespace {
 
-std::string read_manifest(const Folder& folder) {
-  const std::string name = folder.name_of(manifest_name);
-  const fs::path path = folder.root() / manifest_name;
-  std::error_code error;
-  if (fs::symlink_status(path, error).type() == fs::file_type::not_found) {
+// The bytes of manifest.json: nothing of a bundle is read before them. Throws Error(format | io | integrity).
+std::string read_manifest(const Container& container) {
+  const std::string name = container.name_of(manifest_name);
+  if (!container.has(manifest_name)) {
     throw Error(ErrorCode::format, name + ": got no such file, expected the bundle's manifest; export the bundle again");
   }
-  const std::vector<std::byte> bytes = folder.read(manifest_name, limits::max_manifest_bytes + 1);
+  const std::vector<std::byte> bytes = container.open(manifest_name, Links::follow).read(limits::max_manifest_bytes + 1);
   if (bytes.size() > limits::max_manifest_bytes) {
     throw Error(ErrorCode::format, name + ": size: got more than " + std::to_string(limits::max_manifest_bytes) +
                                        " bytes, expected at most that; export the bundle again");
@@ -39,82 +49,140 @@ std::string read_manifest(const Folder& folder) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-// What lies in the folder is what the manifest lists, with those sizes. Takes the native files that are missing out of `listed`
-// and returns them.
-std::set<std::string, std::less<>> check_files(const Folder& folder, std::vector<const FileEntry*>& listed) {
-  auto found = folder.list();
-  found.erase(std::string(manifest_name));
-  std::set<std::string, std::less<>> missing;
-  for (const FileEntry* file : listed) {
-    if (found.contains(file->path)) continue;
-    if (is_native(*file)) {
-      missing.insert(file->path);
-      continue;
-    }
-    throw Error(ErrorCode::integrity,
-                folder.name_of(file->path) + ": got no such file, expected it as listed in the manifest; copy the bundle whole");
+[[noreturn]] void fail(const Container& container, std::string_view path, const std::string& problem) {
+  throw Error(ErrorCode::integrity, container.name_of(path) + ": " + problem);
+}
+
+[[noreturn]] void fail_digest(const Container& container, const FileEntry& file, const std::string& got) {
+  fail(container, file.path,
+       "sha256: got " + got.substr(0, 16) + "..., expected " + file.sha256.substr(0, 16) +
+           "...; the file was changed: export the bundle again");
+}
+
+// What is there is what the manifest lists, with those sizes. Takes the native files that are missing out of `files` and returns
+// them.
+Paths check_files(const Container& container, std::vector<const FileEntry*>& files, const Paths& listed, const Listing& there) {
+  Paths missing;
+  for (const FileEntry* file : files)
+    if (!there.sizes.contains(file->path)) missing.insert(file->path);
+  for (const std::string& path : missing) {
+    if (is_native(**std::ranges::find(files, path, &FileEntry::path))) continue;
+    fail(container, path, "got no such file, expected it as listed in the manifest; copy the bundle whole");
   }
-  std::erase_if(listed, [&](const FileEntry* file) { return missing.contains(file->path); });
-  for (const FileEntry* file : listed) {
-    const auto it = found.find(file->path);
-    if (it->second != file->bytes) {
-      throw Error(ErrorCode::integrity, folder.name_of(file->path) + ": size: got " + std::to_string(it->second) +
-                                            " bytes, expected " + std::to_string(file->bytes) +
-                                            "; the file was changed or cut: export the bundle again");
-    }
-    found.erase(it);
+  std::erase_if(files, [&](const FileEntry* file) { return missing.contains(file->path); });
+  for (const auto& [path, size] : there.sizes) {
+    if (!listed.contains(path)) fail(container, path, "got a file that the manifest does not list; remove it");
   }
-  if (!found.empty()) {
-    throw Error(ErrorCode::integrity,
-                folder.name_of(found.begin()->first) + ": got a file that the manifest does not list; remove it");
+  for (const FileEntry* file : files) {
+    const std::uint64_t size = there.sizes.find(file->path)->second;
+    if (size != file->bytes)
+      fail(container, file->path,
+           "size: got " + std::to_string(size) + " bytes, expected " + std::to_string(file->bytes) +
+               "; the file was changed or cut: export the bundle again");
   }
   return missing;
 }
 
-[[noreturn]] void fail_digest(const Folder& folder, const FileEntry& file, const std::string& got) {
-  throw Error(ErrorCode::integrity, folder.name_of(file.path) + ": sha256: got " + got.substr(0, 16) + "..., expected " +
-                                        file.sha256.substr(0, 16) + "...; the file was changed: export the bundle again");
-}
-
-void check_digest(const Folder& folder, const FileEntry& entry) {
+void check_digest(const Container& container, const FileEntry& entry, const Content& content) {
   constexpr std::size_t buffer_bytes = std::size_t{1} << 18U;
   std::vector<std::byte> buffer(buffer_bytes);
-  File file = folder.open(entry.path);
   Sha256 digest;
-  for (std::size_t got = buffer_bytes; got == buffer_bytes;) {
-    got = file.read(buffer);
+  std::size_t got = buffer_bytes;
+  for (std::uint64_t at = 0; got == buffer_bytes; at += got) {
+    got = content.read_at(at, buffer);
     digest.update(std::span(buffer).first(got));
   }
-  if (const std::string hex = digest.hex(); hex != entry.sha256) fail_digest(folder, entry, hex);
+  if (const std::string hex = digest.hex(); hex != entry.sha256) fail_digest(container, entry, hex);
+}
+
+Opened open_path(const fs::path& path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (fs::exists(status) && !fs::is_directory(status)) return std::make_shared<const Packed>(path);
+  return std::make_shared<const Folder>(path);  // or why there is none
+}
+
+// Whether another manifest is there now than the one whose bundle has just been refused.
+bool is_replaced(const fs::path& path, const std::string& manifest_json) {
+  try {
+    return read_manifest(*open_path(path)) != manifest_json;
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 }  // namespace
 
-Bundle Bundle::open(const fs::path& path) {
-  std::error_code error;
-  if (!fs::is_directory(path, error)) {
-    const std::string missing = error ? error.message() : "nothing there";
-    const std::string got = fs::exists(path, error) ? "a file" : missing;
-    throw Error(ErrorCode::io, text::printable(path.native()) + ": got " + got +
-                                   ", expected a bundle folder; check the path or run `ferry export`");
+// Checks the signatures, then every file against the manifest. Throws Error(format | io | integrity).
+Bundle Bundle::checked(std::shared_ptr<const Container> container, std::string manifest_json,
+                       const std::vector<TrustOptions>& asked) {
+  std::vector<ParsedSignature> signatures = check_trust(*container, manifest_json, asked);  // before anything else is parsed
+  Manifest manifest = parse_manifest(manifest_json, container->name_of(manifest_name));
+  std::vector<const FileEntry*> files = listed_files(manifest);
+  Paths listed{std::string(manifest_name)};
+  for (const FileEntry* file : files) listed.insert(file->path);
+  Listing there = container->list(listed);
+  Paths missing = check_files(*container, files, listed, there);
+  std::map<std::string, Content, std::less<>> held;
+  for (const FileEntry* file : files) {
+    const Content content = container->open(file->path, Links::follow);
+    check_digest(*container, *file, content);
+    if (content.is_link()) held.emplace(file->path, content);
   }
-  const Folder folder(path);
-  std::string manifest_json = read_manifest(folder);
-  Manifest manifest = parse_manifest(manifest_json, folder.name_of(manifest_name));
-  std::vector<const FileEntry*> listed = listed_files(manifest);
-  std::set<std::string, std::less<>> missing = check_files(folder, listed);
-  for (const FileEntry* file : listed) check_digest(folder, *file);
   Bundle bundle;
-  bundle.state_ = std::make_shared<const State>(State{folder, std::move(manifest_json), std::move(manifest), std::move(missing)});
+  bundle.state_ =
+      std::make_shared<const State>(State{std::move(container), std::move(manifest_json), std::move(manifest), std::move(missing),
+                                          std::move(there.sidecars), std::move(held), std::move(signatures)});
   return bundle;
 }
 
+Bundle Bundle::open(const fs::path& path, const TrustOptions& trust) try {
+  const IeeeArithmetic arithmetic;  // the numbers of the manifest are read and rounded as everywhere
+  const std::vector<TrustOptions> asked = demands(trust);
+  constexpr int attempts = 16;  // a bundle that is replaced while it is checked is opened again
+  for (int attempt = 0; attempt < attempts; ++attempt) {
+    Opened container = open_path(path);
+    const std::string manifest_json = read_manifest(*container);
+    try {
+      return checked(std::move(container), manifest_json, asked);
+    } catch (const Error&) {
+      if (!is_replaced(path, manifest_json)) throw;
+    }
+  }
+  throw Error(ErrorCode::io,
+              text::printable(path.native()) + ": got another bundle each time it was read, expected one that stays; try again");
+} catch (const std::bad_alloc&) {
+  throw_lack_of_memory();
+}
+
+Bundle Bundle::from_memory(std::span<const std::byte> bytes, const std::string& name, const TrustOptions& trust) try {
+  const IeeeArithmetic arithmetic;
+  const std::vector<TrustOptions> asked = demands(trust);
+  Opened container = std::make_shared<const Packed>(std::vector(bytes.begin(), bytes.end()), name);
+  std::string manifest_json = read_manifest(*container);
+  return checked(std::move(container), std::move(manifest_json), asked);
+} catch (const std::bad_alloc&) {
+  throw_lack_of_memory();
+}
+
 Bundle::Bundle() {
-  static const auto empty = std::make_shared<const State>(State{Folder({}), {}, {}, {}});
+  static const auto empty = std::make_shared<const State>(State{std::make_shared<const Packed>(), {}, {}, {}, {}, {}, {}});
   state_ = empty;
 }
 
-const fs::path& Bundle::folder() const noexcept { return state_->folder.root(); }
+std::vector<Signature> Bundle::signatures() const {
+  const std::vector<ParsedSignature>& good = state_->signatures;
+  std::vector<Signature> found;
+  for (const ParsedSignature& one : read_signatures(*state_->container)) {
+    const bool trusted = std::ranges::any_of(good, [&](const ParsedSignature& other) {
+      return other.where == one.where && other.signature == one.signature && other.comment == one.comment;
+    });
+    found.push_back({fs::path(one.where).filename().native(), one.key_id, one.comment, trusted});
+  }
+  return found;
+}
+
+const fs::path& Bundle::folder() const noexcept { return state_->container->root(); }
 const Manifest& Bundle::manifest() const noexcept { return state_->manifest; }
 const std::string& Bundle::manifest_json() const noexcept { return state_->manifest_json; }
 
@@ -126,20 +194,28 @@ const Artifact* Bundle::find_artifact(std::string_view engine) const noexcept {
 
 bool Bundle::has(const FileEntry& file) const noexcept { return !state_->missing.contains(file.path); }
 
-std::vector<std::byte> Bundle::read(const FileEntry& file) const {
-  std::vector<std::byte> bytes = state_->folder.read(file.path, file.bytes + 1);
+const std::vector<std::string>& Bundle::ignored() const noexcept { return state_->ignored; }
+
+std::vector<std::byte> Bundle::read(const FileEntry& file) const try {
+  const auto held = state_->held.find(file.path);
+  const Content content = held != state_->held.end() ? held->second : state_->container->open(file.path, Links::refuse);
+  std::vector<std::byte> bytes = content.read(file.bytes + 1);
   const std::string hex = sha256_hex(bytes);
-  if (bytes.size() != file.bytes || hex != file.sha256) fail_digest(state_->folder, file, hex);
+  if (bytes.size() != file.bytes || hex != file.sha256) fail_digest(*state_->container, file, hex);
   return bytes;
+} catch (const std::bad_alloc&) {
+  throw_lack_of_memory();
 }
 
-NamedTensors Bundle::read_tensors(const std::map<std::string, FileEntry, std::less<>>& files) const {
+NamedTensors Bundle::read_tensors(const std::map<std::string, FileEntry, std::less<>>& files) const try {
   NamedTensors tensors;
   tensors.reserve(files.size());
   for (const auto& [name, file] : files) {
-    tensors.add(name, npy::parse(read(file), {state_->folder.name_of(file.path), ErrorCode::format}));
+    tensors.add(name, npy::parse(read(file), {state_->container->name_of(file.path), ErrorCode::format}));
   }
   return tensors;
+} catch (const std::bad_alloc&) {
+  throw_lack_of_memory();
 }
 
 }  // namespace ferry

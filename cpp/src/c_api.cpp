@@ -2,6 +2,7 @@
 #include <ferry/ferry.h>
 
 #include <algorithm>
+#include <array>
 #include <exception>
 #include <ferry/ferry.hpp>
 #include <memory>
@@ -15,19 +16,19 @@
 
 namespace {
 
+constexpr std::size_t max_failure_text = 4096;
+
+// Without a destructor: registering one for a thread takes memory, and glibc ends the process where there is none.
 struct LastFailure {
   int32_t code = FERRY_OK;
-  std::string text;
+  std::array<char, max_failure_text> text{};  // NUL-terminated
 };
 thread_local LastFailure last_failure;
 
 int32_t fail(int32_t code, std::string_view text) noexcept {
   last_failure.code = code;
-  try {
-    last_failure.text = text;
-  } catch (const std::bad_alloc&) {
-    last_failure.text.clear();
-  }
+  const auto kept = text.substr(0, max_failure_text - 1);
+  *std::ranges::copy(kept, last_failure.text.begin()).out = '\0';
   return code;
 }
 
@@ -81,8 +82,8 @@ const T* at(const std::vector<T>& values, size_t index) noexcept {
 }  // namespace
 
 struct ferry_bundle {
-  explicit ferry_bundle(const char* folder)
-      : bundle(ferry::Bundle::open(folder)), checker(bundle.contract()), inputs(checker.inputs()), outputs(checker.outputs()) {}
+  explicit ferry_bundle(ferry::Bundle opened)
+      : bundle(std::move(opened)), checker(bundle.contract()), inputs(checker.inputs()), outputs(checker.outputs()) {}
   ferry::Bundle bundle;
   ferry::ContractChecker checker;
   SpecList inputs;
@@ -103,19 +104,55 @@ struct ferry_outputs {
   std::vector<ferry_tensor_view> views;
 };
 
+namespace {
+
+ferry_bundle* opened(ferry::Bundle bundle) { return std::make_unique<ferry_bundle>(std::move(bundle)).release(); }
+
+ferry::Bundle from_memory(const void* bytes, size_t size, const ferry::TrustOptions& trust) {
+  return ferry::Bundle::from_memory(std::span(static_cast<const std::byte*>(bytes), size), "memory", trust);
+}
+
+}  // namespace
+
 extern "C" {
 
 const char* ferry_version(void) { return FERRY_VERSION; }
 
 size_t ferry_element_size(int32_t dtype) { return ferry::size_of(static_cast<ferry::DType>(dtype)); }
 
-const char* ferry_last_error(void) { return last_failure.text.c_str(); }
+const char* ferry_last_error(void) { return last_failure.text.data(); }
 int32_t ferry_last_code(void) { return last_failure.code; }
 
-int32_t ferry_bundle_open(const char* folder, ferry_bundle** bundle) {
+int32_t ferry_bundle_open(const char* path, ferry_bundle** bundle) {
   if (bundle != nullptr) *bundle = nullptr;
-  if (folder == nullptr || bundle == nullptr) return fail_null("ferry_bundle_open");
-  return guarded([&] { *bundle = std::make_unique<ferry_bundle>(folder).release(); });
+  if (path == nullptr || bundle == nullptr) return fail_null("ferry_bundle_open");
+  return guarded([&] { *bundle = opened(ferry::Bundle::open(path)); });
+}
+
+int32_t ferry_bundle_open_memory(const void* bytes, size_t size, ferry_bundle** bundle) {
+  if (bundle != nullptr) *bundle = nullptr;
+  if (bytes == nullptr || bundle == nullptr) return fail_null("ferry_bundle_open_memory");
+  return guarded([&] { *bundle = opened(from_memory(bytes, size, {})); });
+}
+
+int32_t ferry_bundle_open_trusted(const char* path, const char* keys, ferry_bundle** bundle) {
+  if (bundle != nullptr) *bundle = nullptr;
+  if (path == nullptr || keys == nullptr || bundle == nullptr) return fail_null("ferry_bundle_open_trusted");
+  return guarded([&] { *bundle = opened(ferry::Bundle::open(path, {.keys = {keys}})); });
+}
+
+int32_t ferry_bundle_open_memory_trusted(const void* bytes, size_t size, const char* keys, ferry_bundle** bundle) {
+  if (bundle != nullptr) *bundle = nullptr;
+  if (bytes == nullptr || keys == nullptr || bundle == nullptr) return fail_null("ferry_bundle_open_memory_trusted");
+  return guarded([&] { *bundle = opened(from_memory(bytes, size, {.keys = {keys}})); });
+}
+
+int32_t ferry_set_trust_policy(const char* keys, int32_t require_signature) {
+  return guarded([&] {
+    ferry::TrustOptions options{.keys = {}, .require_signature = require_signature != 0};
+    if (keys != nullptr) options.keys.emplace_back(keys);
+    ferry::set_trust_policy(options);
+  });
 }
 
 void ferry_bundle_close(ferry_bundle* bundle) { const std::unique_ptr<ferry_bundle> closed(bundle); }

@@ -6,9 +6,11 @@
 #include <limits>
 #include <type_traits>
 
+#include "float_mode.hpp"
 #include "kinds/kind.hpp"
 #include "label_margin.hpp"
 #include "limits.hpp"
+#include "memory.hpp"
 #include "shape.hpp"
 
 #ifdef __FAST_MATH__
@@ -167,7 +169,9 @@ std::string structural_problem(const Tensor* actual, const Tensor& expected, con
 
 }  // namespace
 
-Verdict compare(const Tensor* actual, const Tensor& expected, const Tolerance& tolerance, bool allow_nan, const Scores& scores) {
+Verdict compare(const Tensor* actual, const Tensor& expected, const Tolerance& tolerance, bool allow_nan,
+                const Scores& scores) try {
+  const IeeeArithmetic arithmetic;
   Verdict verdict;
   verdict.output = tolerance.output;
   verdict.tolerance = tolerance;
@@ -178,6 +182,8 @@ Verdict compare(const Tensor* actual, const Tensor& expected, const Tolerance& t
   compare_tensors(*actual, expected, allow_nan, margin ? &*margin : nullptr, verdict);
   verdict.passed = verdict.mismatches == 0;
   return verdict;
+} catch (const std::bad_alloc&) {
+  throw_lack_of_memory();
 }
 
 }  // namespace ferry

@@ -6,11 +6,16 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <ferry/ferry.hpp>
 #include <map>
 #include <mutex>
+#include <new>
+#include <system_error>
 
+#include "engines.hpp"
+#include "float_mode.hpp"
 #include "manifest.hpp"
 #include "text.hpp"
 
@@ -27,17 +32,28 @@ constexpr std::string_view suffix = ".so";
   throw Error(ErrorCode::unavailable, "engine " + text::printable(engine) + ": " + problem);
 }
 
+// Where no memory is left, nothing is said of the path.
+void require_memory(const std::error_code& error) {
+  if (error == std::errc::not_enough_memory) throw std::bad_alloc();
+}
+
+fs::path canonical_path(const fs::path& path) {
+  std::error_code error;
+  fs::path found = fs::canonical(path, error);
+  require_memory(error);
+  return found;
+}
+
 // The folder of the shared library or program that this code is part of.
 fs::path own_folder() {
   Dl_info info{};
   link_map* map = nullptr;
-  std::error_code error;
   const void* here = reinterpret_cast<const void*>(&own_folder);
   const bool found = ::dladdr1(here, &info, reinterpret_cast<void**>(&map), RTLD_DL_LINKMAP) != 0 && map != nullptr;
   // The program itself has an empty name there, and argv[0] need not be a path.
   const bool program = !found || map->l_name == nullptr || *map->l_name == '\0';
   const fs::path file = program ? fs::path("/proc/self/exe") : fs::path(map->l_name);
-  return fs::canonical(file, error).parent_path();
+  return canonical_path(file).parent_path();
 }
 
 // May somebody else than the user, root and the owner of this library replace what lies at `path`?
@@ -86,9 +102,11 @@ fs::path find_file(std::string_view name, const std::string& file) {
   for (const fs::path& folder : engine_folders()) {
     check_engine_folder(name, folder);
     std::error_code error;
-    if (fs::is_regular_file(folder / file, error)) return fs::canonical(folder / file, error);
+    if (fs::is_regular_file(folder / file, error)) return canonical_path(folder / file);
     searched += (searched.empty() ? "" : ", ") + text::printable(folder.native());
   }
+  if (std::ranges::find(python_only_engines, name) != python_only_engines.end())
+    fail(name, "runs in Python only; use ferry for it: ferry verify BUNDLE --engine " + std::string(name));
   fail(name, "plugin: got no " + file + " in " + searched +
                  ", expected it there; build that engine or set FERRY_ENGINE_DIR to its folder");
 }
@@ -119,7 +137,10 @@ void check_table(std::string_view name, const std::string& plugin, const ferry_e
 
 const ferry_engine& open_plugin(std::string_view name, const fs::path& path) {
   const std::string plugin = text::printable(path.native());
+  const IeeeArithmetic arithmetic;  // a runtime that is built with fast-math changes it where it is loaded
+  errno = 0;
   void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr && errno == ENOMEM) throw std::bad_alloc();
   if (library == nullptr)
     fail(name, plugin + ": got " + last_dl_error() + ", expected a plugin that loads; install what it needs");
   const auto entry = reinterpret_cast<ferry_engine_entry_function>(::dlsym(library, "ferry_engine_entry"));
@@ -166,6 +187,7 @@ std::vector<std::string> installed_engines() {
       const bool plugin = file.size() > prefix.size() + suffix.size() && file.starts_with(prefix) && file.ends_with(suffix);
       if (plugin) names.push_back(file.substr(prefix.size(), file.size() - prefix.size() - suffix.size()));
     }
+    require_memory(error);
   }
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());

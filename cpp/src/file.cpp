@@ -31,7 +31,7 @@ void throw_io(const std::string& name, const std::string& expected) {
 }
 
 File File::open(const std::filesystem::path& path) {
-  const std::string name = text::printable(path.native());
+  const std::string name = path.empty() ? "''" : text::printable(path.native());  // a script's unset variable
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) throw_io(name, "a readable file; check the path and its permissions");
   return {descriptor, name};
@@ -69,6 +69,18 @@ std::size_t File::read(std::span<std::byte> buffer) {
   std::size_t filled = 0;
   while (filled < buffer.size()) {
     const ssize_t got = ::read(descriptor_, buffer.data() + filled, buffer.size() - filled);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw_io(name_, "a readable file; check the path and its permissions");
+    if (got == 0) break;
+    filled += static_cast<std::size_t>(got);
+  }
+  return filled;
+}
+
+std::size_t File::read_at(std::uint64_t offset, std::span<std::byte> buffer) const {
+  std::size_t filled = 0;
+  while (filled < buffer.size()) {
+    const ssize_t got = ::pread(descriptor_, buffer.data() + filled, buffer.size() - filled, static_cast<off_t>(offset + filled));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) throw_io(name_, "a readable file");
     if (got == 0) break;

@@ -31,6 +31,8 @@ class File {
 
   // Fills `buffer` as far as there are bytes; less than its size means the end was reached.
   [[nodiscard]] std::size_t read(std::span<std::byte> buffer);
+  // The same from `offset`; the place where `read` goes on stays. Many threads may call it at once.
+  [[nodiscard]] std::size_t read_at(std::uint64_t offset, std::span<std::byte> buffer) const;
   void write(std::span<const std::byte> bytes);
   void write_at(std::uint64_t offset, std::span<const std::byte> bytes);
   // Closes and reports what only closing finds out (a full network disk, say); the destructor cannot.

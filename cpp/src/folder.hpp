@@ -1,40 +1,36 @@
-// A bundle's folder: what lies in it, and its files opened without following any link.
+// A bundle as a folder. Its files may be links, as in a Hugging Face cache and a ConfigMap; its folders may not.
+//
+// It is held by its descriptor: what is read through it is one bundle, also while a writer replaces it, who leaves it where it
+// is, under another name, until nobody reads it (hold.hpp).
 #pragma once
 
-#include <cstdint>
-#include <filesystem>
-#include <map>
-#include <string>
-#include <string_view>
-#include <vector>
+#include <sys/stat.h>
 
-#include "file.hpp"
+#include "container.hpp"
 
 namespace ferry {
 
-class Folder {
+class Folder final : public Container {
  public:
-  explicit Folder(std::filesystem::path root) : root_(std::move(root)) {}
+  // Holds what stands at `root` now. Throws Error(io).
+  explicit Folder(std::filesystem::path root);
 
-  [[nodiscard]] const std::filesystem::path& root() const noexcept { return root_; }
-  // The path of a file for messages, as one line.
-  [[nodiscard]] std::string name_of(std::string_view path) const;
-
-  // Every regular file below the root with its size, by path relative to the root. A link, socket, pipe or device is
-  // Error(integrity).
-  [[nodiscard]] std::map<std::string, std::uint64_t, std::less<>> list() const;
-
-  // Opens a regular file; a link in any component of `path` is Error(integrity). Never waits on a pipe. Throws Error(io |
-  // integrity).
-  [[nodiscard]] File open(std::string_view path) const;
-
-  // At most `max_bytes` from the start of a file. Throws Error(io | integrity).
-  [[nodiscard]] std::vector<std::byte> read(std::string_view path, std::size_t max_bytes) const;
+  [[nodiscard]] bool has(std::string_view path) const override;
+  [[nodiscard]] std::vector<std::string> names() const override { return names_in({}); }
+  [[nodiscard]] Listing list(const Paths& listed) const override;
+  // Never waits on a pipe; a link in a folder's place is Error(integrity).
+  [[nodiscard]] Content open(std::string_view path, Links links) const override;
 
  private:
   [[noreturn]] void refuse_special(std::string_view path) const;
+  // The failure of the system call that has just been made (errno).
+  [[noreturn]] void refuse(std::string_view path) const;
+  [[nodiscard]] std::vector<std::string> names_in(const std::string& prefix) const;
+  void add(const std::string& path, const Paths& listed, Listing& listing, std::vector<std::string>& folders) const;
+  // Of a file, or of what a link leads to; whatever is no regular file is Error(integrity).
+  [[nodiscard]] struct stat regular_status(int folder, const std::string& name, std::string_view path) const;
 
-  std::filesystem::path root_;
+  File folder_;
 };
 
 }  // namespace ferry

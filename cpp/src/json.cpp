@@ -19,78 +19,93 @@ std::string member_key(const std::string& parent, std::string_view name) {
 }
 std::string item_key(const std::string& parent, std::size_t index) { return parent + "[" + std::to_string(index) + "]"; }
 
-// Looks for what nlohmann::json lets pass: duplicate keys and deep nesting. Throws Error(format).
-class StructureCheck final : public nlohmann::json::json_sax_t {
- public:
-  explicit StructureCheck(const std::string& where) : where_(&where) {}
+// Empties a value from its leaves: an empty one is destroyed without memory. It is at most 32 levels deep.
+void dismantle(nlohmann::json& value) noexcept {
+  if (auto* const items = value.get_ptr<nlohmann::json::array_t*>()) {
+    for (auto& item : *items) dismantle(item);
+    items->clear();
+  }
+  if (auto* const members = value.get_ptr<nlohmann::json::object_t*>()) {
+    for (auto& [key, member] : *members) dismantle(member);
+    members->clear();
+  }
+}
 
-  bool null() override { return scalar(); }
-  bool boolean(bool /*value*/) override { return scalar(); }
-  bool number_integer(std::int64_t /*value*/) override { return scalar(); }
-  bool number_unsigned(std::uint64_t /*value*/) override { return scalar(); }
-  bool number_float(double /*value*/, const std::string& /*text*/) override { return scalar(); }
-  bool string(std::string& /*value*/) override { return scalar(); }
-  bool binary(nlohmann::json::binary_t& /*value*/) override { return scalar(); }
-  bool start_object(std::size_t /*elements*/) override { return push(); }
-  bool start_array(std::size_t /*elements*/) override { return push(); }
+// Builds the value, and refuses what nlohmann::json lets pass: duplicate keys and deep nesting. Throws Error(format).
+class Builder final : public nlohmann::json::json_sax_t {
+ public:
+  Builder(nlohmann::json& root, const std::string& where) : root_(&root), where_(&where) {}
+
+  bool null() override { return scalar(nullptr); }
+  bool boolean(bool value) override { return scalar(value); }
+  bool number_integer(std::int64_t value) override { return scalar(value); }
+  bool number_unsigned(std::uint64_t value) override { return scalar(value); }
+  bool number_float(double value, const std::string& /*text*/) override { return scalar(value); }
+  bool string(std::string& value) override { return scalar(std::move(value)); }
+  bool binary(nlohmann::json::binary_t& /*value*/) override { return false; }  // JSON text has none
+  bool start_object(std::size_t /*elements*/) override { return push(nlohmann::json::object()); }
+  bool start_array(std::size_t /*elements*/) override { return push(nlohmann::json::array()); }
   bool end_object() override { return pop(); }
   bool end_array() override { return pop(); }
   bool key(std::string& name) override {
     Level& level = levels_.back();
-    level.place = member_key(level.base, name);
-    if (!level.keys.insert(name).second) refuse(*where_, level.place + ": got this key twice, expected it once");
+    level.key = name;
+    if (!level.keys.insert(name).second) refuse(*where_, "got the key " + text::printable(name) + " twice, expected it once");
     return true;
   }
-  bool parse_error(std::size_t /*position*/, const std::string& /*token*/, const nlohmann::json::exception& error) override {
-    std::string_view reason = error.what();
-    reason.remove_prefix(std::min(reason.find("] ") + 2, reason.size()));  // "[json.exception.parse_error.101] "
-    refuse(*where_, "got invalid JSON (" + text::printable(reason) + "), expected one JSON object");
+  bool parse_error(std::size_t /*position*/, const std::string& /*token*/, const nlohmann::json::exception& /*error*/) override {
+    refuse(*where_, "got invalid JSON, expected one JSON object");  // where, two parsers would say in two ways
   }
 
  private:
   struct Level {
-    std::string base;   // the container's own place
-    std::string place;  // of the member or item that comes next
-    std::size_t index = 0;
+    nlohmann::json* container = nullptr;
+    std::string key;  // of the member that comes next
     std::set<std::string> keys;
   };
 
-  bool push() {
+  // Puts a value where it belongs.
+  nlohmann::json& place(nlohmann::json value) {
+    if (levels_.empty()) return *root_ = std::move(value);
+    Level& level = levels_.back();
+    if (level.container->is_array()) return level.container->emplace_back(std::move(value));
+    return (*level.container)[level.key] = std::move(value);
+  }
+  bool push(nlohmann::json empty) {
     if (levels_.size() == limits::max_json_depth) {
       refuse(*where_, "nesting: got more than " + std::to_string(limits::max_json_depth) + " levels, expected at most " +
                           std::to_string(limits::max_json_depth));
     }
-    const std::string base = levels_.empty() ? "" : current_place();
-    levels_.push_back({base, base, 0, {}});
+    levels_.push_back({&place(std::move(empty)), {}, {}});
     return true;
   }
   bool pop() {
     levels_.pop_back();
-    return scalar();
-  }
-  bool scalar() {
-    if (!levels_.empty()) ++levels_.back().index;
     return true;
   }
-  [[nodiscard]] std::string current_place() const {
-    const Level& level = levels_.back();
-    return level.keys.empty() ? item_key(level.base, level.index) : level.place;
+  bool scalar(nlohmann::json value) {
+    place(std::move(value));
+    return true;
   }
 
+  nlohmann::json* root_;
   const std::string* where_;
   std::vector<Level> levels_;
 };
 
 }  // namespace
 
-nlohmann::json parse(std::string_view text, const std::string& where) {
+Document::~Document() { dismantle(value_); }
+
+Document parse(std::string_view text, const std::string& where) {
   if (text.starts_with("\xEF\xBB\xBF")) refuse(where, "got a byte order mark, expected JSON in UTF-8 without one");
   if (!text::is_utf8(text)) refuse(where, "got bytes that are not UTF-8, expected JSON in UTF-8");
   // nlohmann::json takes a NUL for the end and would not see what follows.
-  if (text.find('\0') != std::string_view::npos) refuse(where, "got a NUL byte, expected JSON text");
-  StructureCheck check(where);
-  nlohmann::json::sax_parse(text, &check);
-  return nlohmann::json::parse(text);
+  if (text.find('\0') != std::string_view::npos) refuse(where, "got invalid JSON, expected one JSON object");
+  Document document;
+  Builder builder(document.value(), where);
+  nlohmann::json::sax_parse(text, &builder);
+  return document;
 }
 
 void Node::fail(const std::string& got, const std::string& expected) const {
@@ -148,8 +163,8 @@ const std::string& Node::string() const {
 }
 
 const std::string& Node::string(const Pattern& pattern) const {
-  if (!value_->is_string() || !pattern.matches(value_->get_ref<const std::string&>())) fail(std::string(pattern.expected));
-  return value_->get_ref<const std::string&>();
+  if (!pattern.matches(string())) fail(std::string(pattern.expected));
+  return string();
 }
 
 const std::string& Node::one_of(std::span<const std::string_view> words) const {

@@ -17,9 +17,27 @@
 
 namespace ferry::json {
 
+// A parsed value. It takes no memory while it is destroyed: nlohmann's own destructor does, and ends the process where there
+// is none.
+class Document {
+ public:
+  Document() = default;
+  Document(Document&&) noexcept = default;
+  Document& operator=(Document&&) = delete;
+  Document(const Document&) = delete;
+  Document& operator=(const Document&) = delete;
+  ~Document();
+
+  [[nodiscard]] const nlohmann::json& value() const noexcept { return value_; }
+  [[nodiscard]] nlohmann::json& value() noexcept { return value_; }
+
+ private:
+  nlohmann::json value_;
+};
+
 // UTF-8 without byte order mark, one value, no duplicate key, no number beyond float64, at most 32 levels deep.
 // `where` stands in messages. Throws Error(format).
-[[nodiscard]] nlohmann::json parse(std::string_view text, const std::string& where);
+[[nodiscard]] Document parse(std::string_view text, const std::string& where);
 
 // What a string must match: a rule's name for messages, and the rule.
 struct Pattern {

@@ -56,12 +56,16 @@ constexpr Pattern tensor_name{"a name matching [A-Za-z_][A-Za-z0-9_]{0,63}", [](
                               }};
 constexpr Pattern symbol{"an integer from 0 to 2^53 or a symbol matching [A-Z][A-Za-z0-9_]{0,31}",
                          [](std::string_view t) { return is_name(t, 32, {upper}, {lower, upper, digits, "_"}); }};
-constexpr Pattern word{"a word matching [a-z][a-z0-9_-]{0,31}", [](std::string_view t) { return is_word(t); }};
+constexpr Pattern word{"a name matching [a-z][a-z0-9_-]{0,31}", [](std::string_view t) { return is_word(t); }};
 constexpr Pattern case_name{"a name matching [a-z0-9][a-z0-9-]{0,31}",
                             [](std::string_view t) { return is_name(t, 32, {lower, digits}, {lower, digits, "-"}); }};
 constexpr Pattern relative_path{"a relative path of components matching [A-Za-z0-9_][A-Za-z0-9._-]*, at most 255 bytes",
                                 [](std::string_view t) { return is_path(t); }};
 constexpr Pattern sha256_digits{"64 lower-case hex digits", [](std::string_view t) { return is_sha256(t); }};
+constexpr Pattern metadata_key{"a key matching [A-Za-z][A-Za-z0-9._-]{0,63}",
+                               [](std::string_view t) { return is_name(t, 64, {lower, upper}, {lower, upper, digits, "._-"}); }};
+constexpr Pattern metadata_value{"a text of 1 to 4096 bytes",
+                                 [](std::string_view t) { return !t.empty() && t.size() <= limits::max_metadata_bytes; }};
 constexpr Pattern text_not_empty{"a string that is not empty", [](std::string_view t) { return !t.empty(); }};
 
 // ---- sections 3 to 7 ----------------------------------------------------------------------------------------------------
@@ -221,14 +225,23 @@ std::optional<Training> parse_training(const Node& node) {
   return training;
 }
 
+Strings parse_metadata(const Node& object) {
+  Strings values;
+  for (const auto& [key, node] : object.members(&metadata_key)) values.emplace(key, node.string(metadata_value));
+  if (values.size() > limits::max_metadata_entries) {
+    object.fail(std::to_string(values.size()) + " entries", "at most " + std::to_string(limits::max_metadata_entries));
+  }
+  return values;
+}
+
 // Read before anything else, so that a newer bundle is called newer and not malformed.
 void check_version(const nlohmann::json& document, const std::string& where) {
   const auto found = document.find("format_version");
   if (found == document.end() || !found->is_number()) return;
   if (found->get<double>() > static_cast<double>(format_version)) {
     throw Error(ErrorCode::format, where + ": format_version: got " + found->dump() + ", expected " +
-                                       std::to_string(format_version) +
-                                       "; this bundle is newer than this libferry: update ferry");
+                                       std::to_string(oldest_version) + " or " + std::to_string(format_version) +
+                                       "; this bundle is newer than this program: update torchferry");
   }
 }
 
@@ -237,18 +250,26 @@ void check_version(const nlohmann::json& document, const std::string& where) {
 bool is_word(std::string_view text) noexcept { return is_name(text, 32, {lower}, {lower, digits, "_-"}); }
 
 Manifest parse_manifest(std::string_view text, const std::string& where) {
-  const nlohmann::json document = json::parse(text, where);
+  const json::Document parsed = json::parse(text, where);
+  const nlohmann::json& document = parsed.value();
   const Node root(document, where);
   if (!document.is_object()) root.fail("one JSON object");
   check_version(document, where);
-  root.require_keys({"format_version", "name", "contract", "artifacts", "golden", "tolerances", "training"});
-  static_cast<void>(root["format_version"].integer(format_version, format_version));
+  const std::int64_t version =
+      document.contains("format_version") ? root["format_version"].integer(oldest_version, format_version) : format_version;
+  if (version == 1) {
+    root.require_keys({"format_version", "name", "contract", "artifacts", "golden", "tolerances", "training"});
+  } else {
+    root.require_keys({"format_version", "name", "contract", "artifacts", "golden", "tolerances", "training", "metadata"});
+  }
   Manifest manifest{root["name"].string(bundle_name),
                     parse_contract(root["contract"]),
                     parse_items<Artifact>(root["artifacts"], 1, parse_artifact),
                     parse_golden(root["golden"]),
                     parse_items<Tolerance>(root["tolerances"], 0, parse_tolerance),
-                    parse_training(root["training"])};
+                    parse_training(root["training"]),
+                    version == 1 ? Strings() : parse_metadata(root["metadata"]),
+                    version};
   check_manifest(manifest, where);
   return manifest;
 }

@@ -115,7 +115,7 @@ class Rules {
     Names paths{std::string(manifest_name)};
     for (const FileEntry* file : listed_files(*manifest_)) {
       if (file->path == manifest_name) fail("path", file->path, "other files than the manifest itself");
-      if (!paths.insert(file->path).second) fail("path", file->path + " a second time", "each path once");
+      if (!paths.insert(file->path).second) fail("path", file->path + " a second time", "each value once");
     }
     for (const Artifact& artifact : manifest_->artifacts) require_needed(artifact.files.front());
     for (const GoldenCase& golden_case : manifest_->golden.cases) {

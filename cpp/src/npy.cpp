@@ -22,28 +22,32 @@ std::span<const std::byte> as_bytes(std::string_view text) { return std::as_byte
   throw Error(origin.code, origin.name + ": " + problem);
 }
 
+[[noreturn]] void fail_header(const Origin& origin, const std::string& problem) {
+  fail(origin, "npy header: " + problem + "; write it with numpy.save");
+}
+
 // The header of what `source` gives; the source then stands at the data.
 Header read_header(const Source& source, const Origin& origin) {
   std::array<std::byte, fixed_prefix> prefix{};
   if (source(prefix) != prefix.size() || !is_npy(prefix))
-    fail(origin, "npy header: got other first bytes, expected those of a .npy file");
+    fail_header(origin, "got other first bytes, expected those of a .npy file");
   const auto major = std::to_integer<unsigned>(prefix[6]);
   const auto minor = std::to_integer<unsigned>(prefix[7]);
   if ((major != 1 && major != 2) || minor != 0) {
-    fail(origin, "npy header: got version " + std::to_string(major) + "." + std::to_string(minor) + ", expected 1.0 or 2.0");
+    fail_header(origin, "got version " + std::to_string(major) + "." + std::to_string(minor) + ", expected 1.0 or 2.0");
   }
   std::array<std::byte, 4> length_bytes{};
   const auto length_field = std::span(length_bytes).first(major == 1 ? 2 : 4);
-  if (source(length_field) != length_field.size()) fail(origin, "npy header: got a file that is cut short, expected a header");
+  if (source(length_field) != length_field.size()) fail_header(origin, "got a file that is cut short, expected a header");
   std::uint32_t length = 0;
   std::memcpy(&length, length_bytes.data(), sizeof length);
   if (length > limits::max_npy_header_bytes) {
-    fail(origin, "npy header: got " + std::to_string(length) + " bytes, expected at most " +
-                     std::to_string(limits::max_npy_header_bytes));
+    fail_header(origin,
+                "got " + std::to_string(length) + " bytes, expected at most " + std::to_string(limits::max_npy_header_bytes));
   }
   std::string dict(length, '\0');
   if (source(std::as_writable_bytes(std::span(dict))) != length) {
-    fail(origin, "npy header: got a file that is cut short, expected a header of " + std::to_string(length) + " bytes");
+    fail_header(origin, "got a file that is cut short, expected a header of " + std::to_string(length) + " bytes");
   }
   return parse_header_dict(dict, origin);
 }

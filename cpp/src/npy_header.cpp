@@ -37,7 +37,7 @@ std::string_view descr_of(DType dtype) noexcept {
 std::string every_descr() {
   std::string text;
   for (std::optional<DType> dtype = DType::boolean; dtype; dtype = next_dtype(*dtype))
-    (text += text.empty() ? "" : " ") += descr_of(*dtype);
+    (text += text.empty() ? "" : ", ") += descr_of(*dtype);
   return text;
 }
 
@@ -46,7 +46,7 @@ constexpr std::string_view spaces = " \t\n\r\f";
 // Reads the dict literal left to right. Nothing recurses, so no header can exhaust the stack.
 class DictParser {
  public:
-  DictParser(std::string_view text, const Origin& origin) : rest_(text), origin_(&origin) {}
+  DictParser(std::string_view text, const Origin& origin) : text_(text), rest_(text), origin_(&origin) {}
 
   Header parse() {
     expect('{');
@@ -57,10 +57,11 @@ class DictParser {
       break;
     }
     skip_spaces();
-    if (!rest_.empty()) fail("'" + text::printable(rest_) + "' after the dict", "only padding");
-    if (!descr_ || !fortran_ || !shape_) fail("too few keys", "descr, fortran_order and shape");
-    if (*fortran_) fail("Fortran order", "C order; write it with numpy.ascontiguousarray");
-    return {*descr_, std::move(*shape_)};
+    if (!rest_.empty() || !descr_ || !fortran_ || !shape_) refuse();
+    const DType dtype = require_dtype(*descr_);
+    if (*fortran_) fail("Fortran order", "C order; convert with numpy.ascontiguousarray");
+    if (shape_->size() > limits::max_rank) fail("a shape of rank above 8", "rank at most 8");
+    return {dtype, std::move(*shape_)};
   }
 
  private:
@@ -68,20 +69,17 @@ class DictParser {
     const std::string_view key = quoted();
     expect(':');
     if (key == "descr" && !descr_) {
-      descr_ = parse_descr();
+      descr_ = quoted();
     } else if (key == "fortran_order" && !fortran_) {
       fortran_ = parse_bool();
     } else if (key == "shape" && !shape_) {
       shape_ = parse_shape();
     } else {
-      fail("the key '" + text::printable(key) + "'", "descr, fortran_order and shape, each once");
+      refuse();
     }
   }
 
-  DType parse_descr() {
-    skip_spaces();
-    if (rest_.starts_with('[')) fail("a structured dtype", "a plain number dtype");
-    const std::string_view descr = quoted();
+  [[nodiscard]] DType require_dtype(std::string_view descr) const {
     if (const auto known = find_dtype([descr](DType dtype) { return descr_of(dtype) == descr; })) return *known;
     const bool object = descr.find('O') != std::string_view::npos;
     fail(object ? "objects (a pickle)" : "dtype '" + text::printable(descr) + "'",
@@ -91,7 +89,7 @@ class DictParser {
   bool parse_bool() {
     if (accept_word("True")) return true;
     if (accept_word("False")) return false;
-    fail("'" + text::printable(rest_.substr(0, 16)) + "'", "True or False for fortran_order");
+    refuse();
   }
 
   Shape parse_shape() {
@@ -99,12 +97,11 @@ class DictParser {
     bool comma = true;
     expect('(');
     while (!accept(')')) {
-      if (!comma) fail("a shape without commas", "a tuple of integers");
-      if (shape.size() == limits::max_rank) fail("a shape of rank above 8", "rank at most 8");
+      if (!comma) refuse();
       shape.push_back(parse_dim());
       comma = accept(',');
     }
-    if (shape.size() == 1 && !comma) fail("a shape that is not a tuple", "a tuple of integers");
+    if (shape.size() == 1 && !comma) refuse();
     return shape;
   }
 
@@ -112,9 +109,7 @@ class DictParser {
     skip_spaces();
     const std::size_t digits = std::min(rest_.find_first_not_of("0123456789"), rest_.size());
     const std::string_view text = rest_.substr(0, digits);
-    if (text.empty() || (text.size() > 1 && text.front() == '0')) {
-      fail("'" + text::printable(rest_.substr(0, 16)) + "' in the shape", "a whole number, 0 or more");
-    }
+    if (text.empty() || (text.size() > 1 && text.front() == '0')) refuse();
     std::int64_t value = 0;
     for (const char c : text) {
       const std::int64_t digit = c - '0';
@@ -130,7 +125,7 @@ class DictParser {
     skip_spaces();
     const char quote = rest_.empty() ? '\0' : rest_.front();
     const std::size_t end = quote == '\'' || quote == '"' ? rest_.find(quote, 1) : std::string_view::npos;
-    if (end == std::string_view::npos) fail("'" + text::printable(rest_.substr(0, 16)) + "'", "a quoted string");
+    if (end == std::string_view::npos) refuse();
     const std::string_view inside = rest_.substr(1, end - 1);
     rest_.remove_prefix(end + 1);
     return inside;
@@ -146,16 +141,27 @@ class DictParser {
   }
   bool accept(char c) { return accept_word(std::string_view(&c, 1)); }
   void expect(char c) {
-    if (!accept(c)) fail("'" + text::printable(rest_.substr(0, 16)) + "'", std::string("'") + c + "'");
+    if (!accept(c)) refuse();
   }
 
   [[noreturn]] void fail(const std::string& got, const std::string& expected) const {
     throw Error(origin_->code, origin_->name + ": npy header: got " + got + ", expected " + expected);
   }
 
+  // What is no such dict at all.
+  [[noreturn]] void refuse() const {
+    constexpr std::size_t shown = 60;
+    std::string_view start = text_.substr(0, shown);
+    start.remove_prefix(std::min(start.find_first_not_of(spaces), start.size()));
+    start = start.substr(0, start.find_last_not_of(spaces) + 1);
+    fail("'" + text::printable(start) + "'",
+         "a dict of descr, fortran_order and shape (a tuple of whole numbers); write it with numpy.save");
+  }
+
+  std::string_view text_;
   std::string_view rest_;
   const Origin* origin_;
-  std::optional<DType> descr_;
+  std::optional<std::string_view> descr_;
   std::optional<bool> fortran_;
   std::optional<Shape> shape_;
 };
@@ -173,7 +179,7 @@ Header parse_header_dict(std::string_view text, const Origin& origin) {
   Header header = DictParser(text, origin).parse();
   if (fits_in_memory(header)) return header;
   throw Error(origin.code,
-              origin.name + ": npy header: shape: got " + to_string(header.shape) + ", expected a size that fits in memory");
+              origin.name + ": npy header: got shape " + to_string(header.shape) + ", expected a size that fits in memory");
 }
 
 std::string header_bytes(const Header& header, std::size_t min_size) {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstring>
 
+#include "float_mode.hpp"
 #include "isolation/isolation.hpp"
 #include "limits.hpp"
 #include "output_sink.hpp"
@@ -39,7 +40,7 @@ void check_isolation(const SessionOptions& options) {
 
 SessionOptions checked(SessionOptions options) {
   if (!is_device(options.device)) {
-    throw Error(ErrorCode::usage, "--device: got " + text::printable(options.device) + ", expected cpu or cuda:N");
+    throw Error(ErrorCode::usage, "--device: got " + text::quoted(options.device) + ", expected cpu or cuda:N");
   }
   if (options.threads < 1)
     throw Error(ErrorCode::usage, "--threads: got " + std::to_string(options.threads) + ", expected at least 1");
@@ -55,8 +56,8 @@ const Artifact& artifact_for(const Bundle& bundle, const std::string& engine) {
   if (const Artifact* artifact = bundle.find_artifact(engine)) return *artifact;
   std::string known;
   for (const Artifact& artifact : bundle.manifest().artifacts) known += (known.empty() ? "" : ", ") + artifact.engine;
-  throw Error(ErrorCode::unavailable, text::printable(bundle.folder().native()) + ": engine: got " + text::printable(engine) +
-                                          ", expected one of " + known + "; export that format too");
+  throw Error(ErrorCode::unavailable, text::printable(bundle.folder().native()) + ": this bundle has no artifact for engine " +
+                                          text::quoted(engine) + "; it has " + known + "; export that format too");
 }
 
 // Opens the engine. The one place that decides whether machine code from a bundle may run.
@@ -68,7 +69,7 @@ std::unique_ptr<EngineHost> open_engine(const SessionOptions& options, const Art
         ErrorCode::unavailable,
         "engine " + options.engine + ": " + artifact.files.front().path +
             ": got machine code, which runs with all rights of this process and which no check can make safe, expected "
-            "permission to run it; pass --allow-native (SessionOptions::allow_native) if you trust this bundle as a program");
+            "permission to run it; pass --allow-native (allow_native of a session) if you trust this bundle as a program");
   }
   return engine;
 }
@@ -150,7 +151,7 @@ void check_operator_name(std::string_view name) {
   const auto at = name.find(separator);
   if (at == std::string_view::npos || !is_identifier(name.substr(0, at)) || !is_identifier(name.substr(at + separator.size())))
     throw Error(ErrorCode::usage,
-                "--allow-op: got '" + text::printable(name) + "', expected an operator's name, e.g. aten::as_strided");
+                "--allow-op: got " + text::quoted(name) + ", expected an operator's name, e.g. aten::as_strided");
 }
 
 std::vector<ferry_tensor_view> views_of(const NamedTensors& tensors) {
@@ -179,6 +180,7 @@ Runner::Runner(const Bundle& bundle, const SessionOptions& options)
 }
 
 void Runner::open_model() const {
+  const IeeeArithmetic arithmetic;  // threads that a runtime starts have it too
   const OpenRequest request(bundle_, *artifact_, options_, checker_);
   const auto watch = isolation::watch(watchdog_.get());
   ferry_engine_error error{};
@@ -234,6 +236,7 @@ NamedTensors Runner::run(std::span<const ferry_tensor_view> inputs) const {
   const std::vector<ferry_tensor_view> ordered = in_contract_order(inputs);
   SymbolValues symbols = checker_.check_inputs(ordered);
   if (checker_.batch(symbols) == 0) return empty_outputs(symbols);
+  const IeeeArithmetic arithmetic;
   OutputSink sink(checker_, symbols);
   ferry_engine_error error;
   error.text[0] = '\0';
@@ -249,6 +252,7 @@ std::vector<std::int64_t> Runner::run_direct(std::span<const ferry_tensor_view> 
   const std::vector<ferry_tensor_view> ordered = in_contract_order(inputs);
   static_cast<void>(checker_.check_inputs(ordered));
   std::vector<std::int64_t> nanoseconds(calls);
+  const IeeeArithmetic arithmetic;
   ferry_engine_error error{};
   const std::int32_t code = engine_->run_direct(ordered, nanoseconds, error);
   if (code != FERRY_OK) fail(code, error);

@@ -1,5 +1,8 @@
 #include <ferry/ferry.hpp>
 
+#include <new>
+
+#include "memory.hpp"
 #include "runner.hpp"
 
 namespace ferry {
@@ -8,8 +11,11 @@ struct Session::State {
   Runner runner;
 };
 
-Session::Session(const Bundle& bundle, const SessionOptions& options)
-    : state_(std::make_unique<State>(State{Runner(bundle, options)})) {}
+Session::Session(const Bundle& bundle, const SessionOptions& options) try
+    : state_(std::make_unique<State>(State{Runner(bundle, options)})) {
+} catch (const std::bad_alloc&) {
+  throw_lack_of_memory();
+}
 Session::Session(Session&&) noexcept = default;
 Session& Session::operator=(Session&&) noexcept = default;
 Session::~Session() = default;
@@ -30,10 +36,16 @@ const std::string& empty_text() noexcept {
 
 }  // namespace
 
-NamedTensors Session::run(const NamedTensors& inputs) const { return runner_of(state_).run(views_of(inputs)); }
+NamedTensors Session::run(const NamedTensors& inputs) const try {
+  return runner_of(state_).run(views_of(inputs));
+} catch (const std::bad_alloc&) {
+  throw_lack_of_memory();
+}
 
-std::vector<std::int64_t> Session::run_direct(const NamedTensors& inputs, std::size_t calls) const {
+std::vector<std::int64_t> Session::run_direct(const NamedTensors& inputs, std::size_t calls) const try {
   return runner_of(state_).run_direct(views_of(inputs), calls);
+} catch (const std::bad_alloc&) {
+  throw_lack_of_memory();
 }
 
 const std::string& Session::engine() const noexcept { return state_ == nullptr ? empty_text() : state_->runner.engine(); }

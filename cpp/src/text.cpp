@@ -170,6 +170,8 @@ std::string printable(std::string_view raw, std::size_t max_bytes) {
   return out;
 }
 
+std::string quoted(std::string_view word) { return word.empty() ? "nothing" : "'" + printable(word) + "'"; }
+
 std::string printable_lines(std::string_view text) {
   std::string out;
   while (!text.empty()) {

@@ -11,7 +11,10 @@ namespace ferry::text {
 // or a file reaches a terminal, CSV or HTML.
 [[nodiscard]] std::string printable(std::string_view raw, std::size_t max_bytes = 1000);
 
-// The same of every line; the new lines stay.
+// A word of the user in quotes, for a message; `nothing` where it is empty.
+[[nodiscard]] std::string quoted(std::string_view word);
+
+// `printable` of every line; the new lines stay.
 [[nodiscard]] std::string printable_lines(std::string_view text);
 
 // The same JSON with \uNNNN for what a terminal would act on; new lines between its tokens stay.

@@ -2,9 +2,11 @@
 #include <algorithm>
 #include <ferry/ferry.hpp>
 
+#include "float_mode.hpp"
 #include "kinds/kind.hpp"
 #include "limits.hpp"
 #include "manifest.hpp"
+#include "memory.hpp"
 #include "reference.hpp"
 #include "telling.hpp"
 #include "text.hpp"
@@ -108,7 +110,8 @@ std::vector<Replayed> replay(const Bundle& bundle, const Session& session, std::
 
 }  // namespace
 
-EngineVerdict verify(const Bundle& bundle, const Session& session, std::size_t calls) {
+EngineVerdict verify(const Bundle& bundle, const Session& session, std::size_t calls) try {
+  const IeeeArithmetic arithmetic;
   const std::vector<Replayed> replayed = replay(bundle, session, calls);
   EngineVerdict result{session.engine(), session.device(), EngineVerdict::Status::passed, {}, session.numerics(), {}};
   for (std::size_t call = 0; call < calls; ++call) {
@@ -123,6 +126,8 @@ EngineVerdict verify(const Bundle& bundle, const Session& session, std::size_t c
   }
   if (result.verdicts.empty()) result.status = EngineVerdict::Status::failed;
   return result;
+} catch (const std::bad_alloc&) {
+  throw_lack_of_memory();
 }
 
 }  // namespace ferry

@@ -4,6 +4,9 @@ MAX_MANIFEST_BYTES = 1_048_576
 MAX_JSON_DEPTH = 32
 MAX_INTEGER = 9_007_199_254_740_992  # 2**53: up to here every integer is a float64
 MAX_PATH_CHARACTERS = 255
+MAX_METADATA_ENTRIES = 64
+MAX_METADATA_BYTES = 4096  # of one value, in UTF-8
+MAX_PACKED_FILES = 65_535  # of a bundle that is one file
 
 MAX_RANK = 8
 MAX_NPY_HEADER_BYTES = 10_000
@@ -19,3 +22,6 @@ MAX_IMAGE_PIXELS = 67_108_864
 MAX_CSV_LINE_BYTES = 67_108_864  # a row of a million long numbers has 20 MB
 # It is read whole: its directory lies at its end, and each CRC-32 is held before the first sample is used.
 MAX_NPZ_BYTES = 4_294_967_296
+
+MAX_SIGNATURE_BYTES = 16_384  # of a signature or key file; minisign's own comments have at most 8,192
+MAX_SIGNATURES = 16  # of one bundle

@@ -13,7 +13,7 @@ import numpy as np
 from builders.contracts import doubling
 from torchferry.bundle.contract import Array, Contract
 from torchferry.bundle.golden import CaseArrays, write_case
-from torchferry.bundle.manifest import Artifact, Golden, Manifest
+from torchferry.bundle.manifest import FORMAT_VERSION, Artifact, Golden, Manifest
 from torchferry.bundle.writer import file_entry, write_manifest
 from torchferry.compare.tolerance import Bound, tolerances
 
@@ -52,13 +52,14 @@ def fill_bundle(
         (folder / path).write_bytes(data)
         entries.append(Artifact(format=engine, engine=engine, files=(file_entry(folder, path),), producer="a test", requires={}))
     manifest = Manifest(
-        format_version=1,
+        format_version=FORMAT_VERSION,
         name=name,
         contract=contract,
         artifacts=tuple(entries),
         golden=Golden(source="synthetic", description="a test", numerics="", cases=(write_case(folder, contract, case),)),
         tolerances=tolerances(contract, [case], [entry.engine for entry in entries], bounds or exact_bounds(contract)),
         training=None,
+        metadata={},
     )
     write_manifest(folder, manifest)
     return manifest

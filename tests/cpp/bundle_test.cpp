@@ -6,6 +6,7 @@
 
 #include <array>
 #include <ferry/ferry.hpp>
+#include <thread>
 
 #include "limits.hpp"
 #include "manifest.hpp"
@@ -128,7 +129,7 @@ TEST_P(SpecialFiles, InPlaceOfAnArtifactAreRefused) {
 TEST_P(SpecialFiles, InPlaceOfTheManifestAreRefused) {
   const ToyBundle toy;
   make_special(toy.folder() / "manifest.json", GetParam());
-  EXPECT_EQ(open_failure(toy.folder()).code, 4);
+  EXPECT_EQ(open_failure(toy.folder()).code, GetParam() == Special::link ? 3 : 4);  // a link to a file that is no manifest
 }
 
 TEST_P(SpecialFiles, BesideTheListedFilesAreRefused) {
@@ -154,10 +155,59 @@ TEST(Bundle, AnUnlistedFileIsNamed) {
             toy.folder().native() + "/golden/extra\\x0a.npy: got a file that the manifest does not list; remove it");
 }
 
-TEST(Bundle, AHiddenUnlistedFileIsFoundToo) {
+TEST(Bundle, SidecarsArePassedOverAndNamed) {
   const ToyBundle toy;
   write_file(toy.folder() / ".cache" / "x", "x");
+  write_file(toy.folder() / "README.md", "x");
+  write_file(toy.folder() / "manifest.json.minisig", "x");
+  EXPECT_EQ(toy.open().ignored(), (std::vector<std::string>{".cache/", "README.md", "manifest.json.minisig"}));
+  write_file(toy.folder() / "golden" / "README.md", "x");
   EXPECT_EQ(open_failure(toy.folder()).code, 4);
+}
+
+TEST(Bundle, ALinkIsResolvedOnceAndWhatItLedToIsKept) {
+  const ToyBundle toy;
+  const TemporaryFolder other;
+  fs::rename(toy.folder() / "model.toy", other.path() / "first");
+  fs::create_symlink(other.path() / "first", toy.folder() / "model.toy");
+  const ferry::Bundle bundle = toy.open();
+  const ferry::FileEntry file = bundle.find_artifact("toy")->files.front();
+  make_special(toy.folder() / "model.toy", Special::link_to_nowhere);
+  fs::remove(other.path() / "first");
+  EXPECT_EQ(bundle.read(file).size(), file.bytes);
+}
+
+TEST(Bundle, ARegularFileThatBecomesALinkIsNotFollowed) {
+  const ToyBundle toy;
+  const TemporaryFolder other;
+  const ferry::Bundle bundle = toy.open();
+  fs::rename(toy.folder() / "model.toy", other.path() / "first");
+  fs::create_symlink(other.path() / "first", toy.folder() / "model.toy");
+  EXPECT_EQ(failure_of([&] { static_cast<void>(bundle.read(bundle.find_artifact("toy")->files.front())); }).code, 4);
+}
+
+TEST(Bundle, ALinkThatIsSwappedDuringTheCheckNeverGivesOtherBytes) {
+  const ToyBundle toy;
+  const TemporaryFolder other;
+  const fs::path link = toy.folder() / "model.toy";
+  fs::rename(link, other.path() / "right");
+  write_file(other.path() / "wrong", "scale 3");
+  fs::create_symlink(other.path() / "right", link);
+  std::jthread swapping([&](const std::stop_token& stop) {
+    for (int count = 0; !stop.stop_requested(); ++count) {
+      fs::create_symlink(other.path() / (count % 2 == 0 ? "wrong" : "right"), other.path() / "new");
+      fs::rename(other.path() / "new", link);
+    }
+  });
+  int opened = 0;
+  for (int count = 0; count < 2000; ++count) {
+    ferry::Bundle bundle;
+    if (failure_of([&] { bundle = toy.open(); }).code != 0) continue;
+    const std::vector<std::byte> bytes = bundle.read(bundle.find_artifact("toy")->files.front());
+    ASSERT_EQ(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()), "scale 2");
+    ++opened;
+  }
+  EXPECT_GT(opened, 0);
 }
 
 TEST(Bundle, AMissingFileIsNamed) {

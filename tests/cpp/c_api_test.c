@@ -1,6 +1,8 @@
-/* The C ABI from C11: opens the bundle in argv[1] with the engine `toy`, runs it, and meets every kind of refusal. */
+/* The C ABI from C11: opens the bundle in argv[1], and the bytes of argv[2], with the engine `toy`, runs them, and meets every
+ * kind of refusal. */
 #include <ferry/ferry.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int failures = 0;
@@ -79,10 +81,77 @@ static void check_refusals(const ferry_bundle* bundle, const ferry_session* sess
   CHECK(nothing == NULL);
 }
 
+/* The bytes of a file, which the caller frees. */
+static char* content_of(const char* path, size_t* size) {
+  FILE* file = fopen(path, "rb");
+  CHECK(file != NULL && fseek(file, 0, SEEK_END) == 0);
+  if (file == NULL) exit(1);
+  *size = (size_t)ftell(file);
+  rewind(file);
+  char* bytes = malloc(*size);
+  CHECK(bytes != NULL && fread(bytes, 1, *size, file) == *size);
+  fclose(file);
+  return bytes;
+}
+
+/* The bytes are copied: they are gone when the session runs. */
+static void check_memory(const char* path) {
+  size_t size = 0;
+  char* bytes = content_of(path, &size);
+  ferry_bundle* bundle = NULL;
+  ferry_session* session = NULL;
+  CHECK(ferry_bundle_open_memory(bytes, size, &bundle) == FERRY_OK);
+  memset(bytes, 'x', size);
+  free(bytes);
+  check_contract(bundle);
+  CHECK(ferry_session_open(bundle, "toy", "cpu", 1, &session) == FERRY_OK);
+  check_run(session);
+  ferry_session_close(session);
+  ferry_bundle_close(bundle);
+}
+
+static void check_memory_refusals(const char* path) {
+  size_t size = 0;
+  char* bytes = content_of(path, &size);
+  ferry_bundle* bundle = (ferry_bundle*)&size; /* must become NULL */
+  CHECK(ferry_bundle_open_memory(bytes, size - 1, &bundle) == FERRY_FORMAT);
+  CHECK(bundle == NULL);
+  CHECK(strncmp(ferry_last_error(), "memory: ", 8) == 0);
+  CHECK(ferry_bundle_open_memory(bytes, 0, &bundle) == FERRY_FORMAT);
+  CHECK(ferry_bundle_open_memory(NULL, size, &bundle) == FERRY_USAGE);
+  CHECK(ferry_bundle_open_memory(bytes, size, NULL) == FERRY_USAGE);
+  for (char* at = bytes; at + 7 <= bytes + size; ++at)
+    if (memcmp(at, "scale 2", 7) == 0) at[6] = '3';
+  CHECK(ferry_bundle_open_memory(bytes, size, &bundle) == FERRY_INTEGRITY);
+  CHECK(strncmp(ferry_last_error(), "memory/model.toy: sha256: ", 26) == 0);
+  CHECK(bundle == NULL);
+  free(bytes);
+}
+
+/* Last: a policy holds until the process ends. */
+static void check_trust(const char* folder, const char* file) {
+  size_t size = 0;
+  char* bytes = content_of(file, &size);
+  ferry_bundle* nothing = NULL;
+  CHECK(ferry_bundle_open_memory_trusted(bytes, size, "/nowhere.pub", &nothing) == FERRY_IO);
+  CHECK(ferry_bundle_open_memory_trusted(bytes, size, NULL, &nothing) == FERRY_USAGE);
+  CHECK(ferry_bundle_open_trusted(folder, "/nowhere.pub", &nothing) == FERRY_IO);
+  CHECK(ferry_bundle_open_trusted(folder, NULL, &nothing) == FERRY_USAGE);
+  CHECK(ferry_set_trust_policy(NULL, 1) == FERRY_OK);
+  CHECK(ferry_bundle_open(folder, &nothing) == FERRY_INTEGRITY);
+  CHECK(strstr(ferry_last_error(), "signature") != NULL);
+  CHECK(ferry_bundle_open_memory(bytes, size, &nothing) == FERRY_INTEGRITY);
+  CHECK(strstr(ferry_last_error(), "signature") != NULL);
+  CHECK(ferry_set_trust_policy("/nowhere.pub", 0) == FERRY_USAGE);
+  free(bytes);
+  CHECK(nothing == NULL);
+}
+
 int main(int argc, char** argv) {
   ferry_bundle* bundle = NULL;
   ferry_session* session = NULL;
-  CHECK(argc == 2);
+  CHECK(argc == 3);
+  if (argc != 3) return 1;
   CHECK(ferry_last_code() == FERRY_OK && strcmp(ferry_last_error(), "") == 0);
   CHECK(strlen(ferry_version()) >= 5);
   CHECK(ferry_element_size(FERRY_BOOL) == 1 && ferry_element_size(FERRY_FLOAT64) == 8);
@@ -92,12 +161,15 @@ int main(int argc, char** argv) {
   CHECK(ferry_session_open(bundle, "toy", "cpu", 1, &session) == FERRY_OK);
   check_run(session);
   check_refusals(bundle, session);
+  check_memory(argv[2]);
+  check_memory_refusals(argv[2]);
   ferry_bundle_close(bundle);
   check_run(session); /* a session outlives its bundle */
   ferry_session_close(session);
   ferry_session_close(NULL);
   ferry_bundle_close(NULL);
   ferry_outputs_close(NULL);
+  check_trust(argv[1], argv[2]);
   printf(failures == 0 ? "C ABI: passed\n" : "C ABI: FAILED\n");
   return failures == 0 ? 0 : 1;
 }

@@ -59,6 +59,13 @@ TEST(EngineLibrary, AMissingPluginNamesTheFoldersSearched) {
   EXPECT_NE(failure.text.find("set FERRY_ENGINE_DIR"), std::string::npos);
 }
 
+TEST(EngineLibrary, AnEngineThatIsPythonsAloneIsNotToBeBuilt) {
+  const EngineDir dir("/nowhere");
+  const Failure failure = load_failure("eager");
+  EXPECT_EQ(failure.code, 5);
+  EXPECT_EQ(failure.text, "engine eager: runs in Python only; use ferry for it: ferry verify BUNDLE --engine eager");
+}
+
 TEST(EngineLibrary, ANameThatIsAPathIsRefused) {
   EXPECT_EQ(load_failure("../toy").code, 5);
   EXPECT_EQ(load_failure("").code, 5);

@@ -31,14 +31,14 @@ INSTANTIATE_TEST_SUITE_P(
     Json, BadJsons,
     testing::Values(BadJson{"", "got invalid JSON"}, BadJson{"{", "got invalid JSON"}, BadJson{"{} {}", "got invalid JSON"},
                     BadJson{"{\"a\": NaN}", "got invalid JSON"}, BadJson{"{\"a\": -Infinity}", "got invalid JSON"},
-                    BadJson{"{\"a\": 1e999}", "number overflow"}, BadJson{"{\"a\": 01}", "got invalid JSON"},
+                    BadJson{"{\"a\": 1e999}", "got invalid JSON"}, BadJson{"{\"a\": 01}", "got invalid JSON"},
                     BadJson{"{\"a\": 1,}", "got invalid JSON"}, BadJson{"{'a': 1}", "got invalid JSON"},
                     BadJson{"/* c */ {}", "got invalid JSON"}, BadJson{"\xEF\xBB\xBF{}", "got a byte order mark"},
                     BadJson{"{\"a\": \"\xC3\"}", "not UTF-8"}, BadJson{"{\"a\": \"\\ud800\"}", "got invalid JSON"},
-                    BadJson{"{\"a\": \"\\udc00x\"}", "got invalid JSON"}, BadJson{std::string("{}\0{", 4), "got a NUL byte"},
-                    BadJson{"{\"a\": 1, \"a\": 2}", "a: got this key twice"},
-                    BadJson{"{\"a\": [{}, {\"b\": 1, \"c\": [], \"b\": 2}]}", "a[1].b: got this key twice"},
-                    BadJson{"[[1, 2], [{\"x\": {\"y\": 0, \"y\": 0}}]]", "[1][0].x.y: got this key twice"},
+                    BadJson{"{\"a\": \"\\udc00x\"}", "got invalid JSON"}, BadJson{std::string("{}\0{", 4), "got invalid JSON"},
+                    BadJson{"{\"a\": 1, \"a\": 2}", "got the key a twice"},
+                    BadJson{"{\"a\": [{}, {\"b\": 1, \"c\": [], \"b\": 2}]}", "got the key b twice"},
+                    BadJson{"[[1, 2], [{\"x\": {\"y\": 0, \"y\": 0}}]]", "got the key y twice"},
                     BadJson{std::string(33, '[') + std::string(33, ']'), "nesting: got more than 32 levels"},
                     BadJson{std::string(1000000, '['), "nesting: got more than 32 levels"}));
 
@@ -47,14 +47,16 @@ TEST(Json, ThirtyTwoLevelsAreRead) { EXPECT_EQ(parse_failure(std::string(32, '['
 TEST(Json, TheSameKeyInTwoObjectsIsFine) { EXPECT_EQ(parse_failure(R"({"a": {"k": 1}, "b": [{"k": 1}, {"k": 2}]})").code, 0); }
 
 TEST(Node, NamesItsPlace) {
-  const nlohmann::json document = ferry::json::parse(R"({"a": {"b": [0, {"c": "text"}]}})", "m.json");
+  const ferry::json::Document parsed = ferry::json::parse(R"({"a": {"b": [0, {"c": "text"}]}})", "m.json");
+  const nlohmann::json& document = parsed.value();
   const Node node = Node(document, "m.json")["a"]["b"].items()[1]["c"];
   EXPECT_EQ(failure_of([&] { static_cast<void>(node.integer()); }).text,
             "m.json: a.b[1].c: got \"text\", expected an integer from 0 to 9007199254740992; export the bundle again");
 }
 
 Failure integer_failure(const char* text) {
-  const nlohmann::json document = ferry::json::parse(text, "m.json");
+  const ferry::json::Document parsed = ferry::json::parse(text, "m.json");
+  const nlohmann::json& document = parsed.value();
   return failure_of([&] { static_cast<void>(Node(document, "m.json").integer()); });
 }
 
@@ -68,7 +70,8 @@ TEST(Node, IntegersHaveNoFractionAndNoExponent) {
 }
 
 TEST(Node, KeysMustBeExactlyThose) {
-  const nlohmann::json document = ferry::json::parse(R"({"a": 1, "x\ny": 2})", "m.json");
+  const ferry::json::Document parsed = ferry::json::parse(R"({"a": 1, "x\ny": 2})", "m.json");
+  const nlohmann::json& document = parsed.value();
   const Node node(document, "m.json");
   EXPECT_EQ(failure_of([&] { node.require_keys({"a", "b"}); }).text,
             "m.json: b: got no such key, expected it; export the bundle again");

@@ -47,9 +47,28 @@ TEST(Manifest, AValidOneIsReadWhole) {
 }
 
 TEST(Manifest, ANewerVersionIsCalledNewerWhateverElseItHolds) {
-  const Failure failure = parse_failure({{"format_version", 2}, {"surprise", true}});
+  const Failure failure = parse_failure({{"format_version", 3}, {"surprise", true}});
   EXPECT_EQ(failure.code, 3);
-  EXPECT_EQ(failure.text, "m.json: format_version: got 2, expected 1; this bundle is newer than this libferry: update ferry");
+  EXPECT_EQ(failure.text,
+            "m.json: format_version: got 3, expected 1 or 2; this bundle is newer than this program: update torchferry");
+}
+
+TEST(Manifest, OneOfVersion1IsReadAndHasNoMetadata) {
+  json manifest = valid_manifest();
+  manifest["format_version"] = 1;
+  EXPECT_NE(parse_failure(manifest).text.find("metadata"), std::string::npos);
+  manifest.erase("metadata");
+  EXPECT_EQ(ferry::parse_manifest(manifest.dump(), "m.json").format_version, 1);
+  manifest["format_version"] = 2;
+  EXPECT_EQ(parse_failure(manifest).code, 3);
+}
+
+TEST(Manifest, MetadataIsAMapOfBoundedTexts) {
+  json manifest = valid_manifest();
+  manifest["metadata"] = {{"licence", "MIT"}, {"Run.id_7-b", std::string(4096, 'x')}};
+  EXPECT_EQ(ferry::parse_manifest(manifest.dump(), "m.json").metadata.at("licence"), "MIT");
+  manifest["metadata"]["long"] = std::string(4097, 'x');
+  EXPECT_NE(parse_failure(manifest).text.find("metadata.long"), std::string::npos);
 }
 
 TEST(Manifest, EveryKeyIsRequiredAndNoOtherIsAllowed) {
@@ -75,11 +94,11 @@ TEST(Manifest, EveryKeyIsRequiredAndNoOtherIsAllowed) {
       broken[place][item.key()] = json::array({json::object()});
       EXPECT_EQ(parse_failure(broken).code, 3) << "another type at " << (place / item.key()).to_string();
     }
-    // `requires` is free; every other object has its own keys.
+    // `requires` and `metadata` are free; every other object has its own keys.
+    const bool is_free = place.to_string().ends_with("/requires") || place.to_string() == "/metadata";
     json broken = valid;
     broken[place]["unknown"] = "x";
-    EXPECT_EQ(parse_failure(broken).code, place.to_string().ends_with("/requires") ? 0 : 3)
-        << "one more in " << place.to_string();
+    EXPECT_EQ(parse_failure(broken).code, is_free ? 0 : 3) << "one more in " << place.to_string();
   }
   EXPECT_GT(objects, 20);
 }
@@ -130,7 +149,7 @@ INSTANTIATE_TEST_SUITE_P(
     Scalars, BrokenManifests,
     testing::Values(
         Breakage{"VersionZero", [](json& m) { m["format_version"] = 0; },
-                 "format_version: got 0, expected an integer from 1 to 1"},
+                 "format_version: got 0, expected an integer from 1 to 2"},
         Breakage{"VersionWithFraction", [](json& m) { m["format_version"] = 1.0; }, "format_version: got 1.0"},
         Breakage{"NameWithSlash", [](json& m) { m["name"] = "a/b"; }, "name: got \"a/b\""},
         Breakage{"NameTooLong", [](json& m) { m["name"] = std::string(65, 'a'); }, "name: got"},

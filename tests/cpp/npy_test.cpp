@@ -115,6 +115,8 @@ struct BadHeader {
   const char* reason;
 };
 void PrintTo(const BadHeader& bad, std::ostream* out) { *out << bad.dict; }
+constexpr auto no_dict = "expected a dict of descr, fortran_order and shape (a tuple of whole numbers)";
+
 class BadHeaders : public testing::TestWithParam<BadHeader> {};
 
 TEST_P(BadHeaders, AreRefusedWithTheirReason) {
@@ -129,27 +131,27 @@ INSTANTIATE_TEST_SUITE_P(
         BadHeader{"{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", "got objects (a pickle)"},
         BadHeader{"{'descr': '>f8', 'fortran_order': False, 'shape': (1,), }", "got dtype '>f8'"},
         BadHeader{"{'descr': '<c8', 'fortran_order': False, 'shape': (1,), }", "got dtype '<c8'"},
-        BadHeader{"{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", "got a structured dtype"},
+        BadHeader{"{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", no_dict},
         BadHeader{"{'descr': '<f4', 'fortran_order': True, 'shape': (1, 2), }", "got Fortran order"},
         BadHeader{"{'descr': '<f4', 'fortran_order': True, 'shape': (2,), }", "got Fortran order"},
         BadHeader{"{'descr': '<f4', 'fortran_order': True, 'shape': (), }", "got Fortran order"},
         BadHeader{"{'descr': '<f4', 'fortran_order': False, 'shape': (9223372036854775808, 0), }", "expected one below 2^63"},
         BadHeader{"{'descr': '<f4', 'fortran_order': False, 'shape': (9223372036854775807, 0), }", "expected a size that fits"},
         BadHeader{"{'descr': '<f4', 'fortran_order': False, 'shape': (0, 4611686018427387904), }", "expected a size that fits"},
-        BadHeader{"{'descr': '<f4', 'fortran_order': False, 'shape': (02,), }", "expected a whole number"},
-        BadHeader{"{'descr': '<f4', 'fortran_order': 0, 'shape': (2,), }", "expected True or False"},
-        BadHeader{"{'descr': '<f4', 'fortran_order': False, 'shape': (-1,), }", "expected a whole number"},
-        BadHeader{"{'descr': '<f4', 'fortran_order': False, 'shape': (2.0,), }", "a shape without commas"},
-        BadHeader{"{'descr': '<f4', 'fortran_order': False, 'shape': (2), }", "not a tuple"},
+        BadHeader{"{'descr': '<f4', 'fortran_order': False, 'shape': (02,), }", no_dict},
+        BadHeader{"{'descr': '<f4', 'fortran_order': 0, 'shape': (2,), }", no_dict},
+        BadHeader{"{'descr': '<f4', 'fortran_order': False, 'shape': (-1,), }", no_dict},
+        BadHeader{"{'descr': '<f4', 'fortran_order': False, 'shape': (2.0,), }", no_dict},
+        BadHeader{"{'descr': '<f4', 'fortran_order': False, 'shape': (2), }", no_dict},
         BadHeader{"{'descr': '<f4', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,2), }", "rank above 8"},
         BadHeader{"{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,), }", "expected one below 2^63"},
         BadHeader{"{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296), }", "expected a size that fits"},
         BadHeader{"{'descr': '<f8', 'fortran_order': False, 'shape': (9223372036854775807,), }", "expected a size that fits"},
-        BadHeader{"{'descr': '<f4', 'fortran_order': False}", "got too few keys"},
-        BadHeader{"{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (2,)}", "each once"},
-        BadHeader{"{'descr': '<f4', 'fortran_order': False, 'shape': (2,), 'more': 1}", "got the key 'more'"},
-        BadHeader{"{'descr': '<f4', 'fortran_order': False, 'shape': (2,)} import os", "after the dict"},
-        BadHeader{"{'descr': '<f4', 'fortran_order': False, 'shape': (2,)", "expected '}'"}, BadHeader{"", "expected '{'"}));
+        BadHeader{"{'descr': '<f4', 'fortran_order': False}", no_dict},
+        BadHeader{"{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (2,)}", no_dict},
+        BadHeader{"{'descr': '<f4', 'fortran_order': False, 'shape': (2,), 'more': 1}", no_dict},
+        BadHeader{"{'descr': '<f4', 'fortran_order': False, 'shape': (2,)} import os", no_dict},
+        BadHeader{"{'descr': '<f4', 'fortran_order': False, 'shape': (2,)", no_dict}, BadHeader{"", no_dict}));
 
 TEST(Npy, AHeaderBeyondTheCapIsRefusedUnread) {
   std::string file = numpy_file();

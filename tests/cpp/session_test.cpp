@@ -4,6 +4,7 @@
 #include <cmath>
 #include <thread>
 
+#include "text.hpp"
 #include "toy_bundle.hpp"
 
 namespace {
@@ -153,7 +154,7 @@ TEST(Session, BadOptionsAreAUsageError) {
   for (const char* device : {"", "gpu", "CPU", "cuda", "cuda:", "cuda:x", "cuda:-1", "cuda:00000", "cpu:0", "cuda:1 "}) {
     const Failure failure = open_failure(toy, {.engine = "toy", .device = device});
     EXPECT_EQ(failure.code, 2) << device;
-    EXPECT_EQ(failure.text, "--device: got " + std::string(device) + ", expected cpu or cuda:N");
+    EXPECT_EQ(failure.text, "--device: got " + ferry::text::quoted(device) + ", expected cpu or cuda:N");
   }
   EXPECT_EQ(open_failure(toy, {.engine = "toy", .threads = 0}).text, "--threads: got 0, expected at least 1");
 }
@@ -168,7 +169,8 @@ TEST(Session, AnEngineThatTheBundleHasNoArtifactForIsUnavailable) {
   const ToyBundle toy;
   const Failure failure = open_failure(toy, {.engine = "torchscript"});
   EXPECT_EQ(failure.code, 5);
-  EXPECT_EQ(failure.text, toy.folder().native() + ": engine: got torchscript, expected one of toy; export that format too");
+  EXPECT_EQ(failure.text,
+            toy.folder().native() + ": this bundle has no artifact for engine 'torchscript'; it has toy; export that format too");
 }
 
 TEST(Session, NativeCodeFromTheBundleNeedsPermission) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "archive/zip_archive.hpp"
 #include "digest.hpp"
 #include "npy.hpp"
 
@@ -40,7 +41,8 @@ ferry::Tensor toy_input(std::int64_t rows) {
 }
 
 ToyBundle::ToyBundle(std::string_view model) {
-  manifest = {{"format_version", 1}, {"name", "toy"}, {"contract", toy_contract()}, {"training", nullptr}};
+  manifest = {
+      {"format_version", 2}, {"name", "toy"}, {"contract", toy_contract()}, {"training", nullptr}, {"metadata", json::object()}};
   manifest["artifacts"] = json::array({{{"format", "toy"},
                                         {"engine", "toy"},
                                         {"files", json::array({add_file("model.toy", model)})},
@@ -85,3 +87,12 @@ json ToyBundle::add_case(const std::string& name, std::int64_t rows) const {
 }
 
 void ToyBundle::write_manifest() const { write_file(folder() / "manifest.json", manifest.dump(1) + "\n"); }
+
+std::string ToyBundle::packed() const {
+  std::vector<std::pair<std::string, std::string>> files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder()))
+    if (entry.is_regular_file())
+      files.emplace_back(entry.path().lexically_relative(folder()).generic_string(), read_file(entry.path()));
+  std::ranges::sort(files);
+  return ferry::cli::zip_archive(files);
+}

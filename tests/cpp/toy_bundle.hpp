@@ -21,6 +21,8 @@ class ToyBundle {
   [[nodiscard]] nlohmann::json add_file(const std::string& path, std::string_view content) const;
   [[nodiscard]] nlohmann::json add_tensor(const std::string& path, const ferry::Tensor& tensor) const;
   void write_manifest() const;
+  // Every file of the folder as `ferry pack` would zip it, whether it is a bundle or not.
+  [[nodiscard]] std::string packed() const;
 
   nlohmann::json manifest;  // as it was written; after a change call write_manifest
 

@@ -40,7 +40,8 @@ def model(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Subject:
 
 @pytest.fixture(scope="module")
 def page_file(model: Subject, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("page")
+    folder = tmp_path_factory.mktemp("page") / "my page"
+    folder.mkdir()
     write(model.generated, folder)
     command = ["make", "-s", "-f", str(EXAMPLE / "Makefile"), f"MODEL={folder}", f"BUILD={folder}"]
     subprocess.run(command, check=True, timeout=120)

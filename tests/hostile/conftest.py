@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
+from builders.forms import as_one_file, from_memory_in_cpp, from_memory_in_python
 from builders.programs import Program, run_here
 from builders.zoo import Zoo
 from torchferry.cli import main
@@ -33,6 +34,18 @@ def quick_program(request: pytest.FixtureRequest) -> Program:
     """Each program in turn, for tables: Python inside this process, C++ as a process."""
     program: Program = request.getfixturevalue(request.param)
     return program
+
+
+@pytest.fixture(
+    params=[f"{reader}-{form}" for form in ("folder", "one-file", "memory") for reader in ("ferry_here", "ferry_run")]
+)
+def form(request: pytest.FixtureRequest) -> Program:
+    """Each program on each form of a bundle in turn: `form("inspect", FOLDER)` judges what lies in the folder."""
+    name, _, kind = request.param.partition("-")
+    if kind == "memory":
+        return as_one_file(from_memory_in_python if name == "ferry_here" else from_memory_in_cpp)
+    program: Program = request.getfixturevalue(name)
+    return as_one_file(program) if kind == "one-file" else program
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ OTHERS: list[Any] = [
 class Mutator:
     """Changes documents; equal seeds give equal changes."""
 
-    def __init__(self, document: Any, seed: int) -> None:
+    def __init__(self, document: Any, seed: str) -> None:
         self._document = document
         self._random = random.Random(seed)
 

@@ -19,7 +19,7 @@ VALUES: dict[str, Any] = {
     "null": None, "boolean": True, "integer": 7, "fraction": 0.5, "string": "a", "array": [], "object": {},
 }  # fmt: skip
 
-FREE = ("requires", "metrics", "versions")  # their keys are the writer's: any may be there, none need be
+FREE = ("requires", "metrics", "versions", "metadata")  # their keys are the writer's: any may be there, none need be
 NULLABLE = ("classes", "range", "unit", "max", "training")
 NUMBERS = ("bound", "metrics", "range")  # a number with or without a fraction
 
@@ -58,38 +58,38 @@ def test_the_walk_reaches_every_part_of_the_manifest() -> None:
 @pytest.mark.parametrize(
     "place", [p for p in PLACES if p and isinstance(p[-1], str) and p[-2:-1] not in [(name,) for name in FREE]], ids=key_of
 )
-def test_a_missing_key_is_refused_and_named(quick_program: Program, iris: Path, place: Place) -> None:
-    refuse(quick_program, iris, removed(MANIFEST, place), str(place[-1]))
+def test_a_missing_key_is_refused_and_named(form: Program, iris: Path, place: Place) -> None:
+    refuse(form, iris, removed(MANIFEST, place), str(place[-1]))
 
 
 @pytest.mark.parametrize(
     "place", [p for p in PLACES if type_of(at(MANIFEST, p)) == "object" and p[-1:] not in [(name,) for name in FREE]], ids=key_of
 )
-def test_an_unknown_key_is_refused_and_named(quick_program: Program, iris: Path, place: Place) -> None:
+def test_an_unknown_key_is_refused_and_named(form: Program, iris: Path, place: Place) -> None:
     for key in ("comment", "Name", "", "\u001b[2J", "name\0", "k" * 5000):
-        refuse(quick_program, iris, replaced(MANIFEST, (*place, key), None), *([key] if key.isalpha() and len(key) < 99 else []))
+        refuse(form, iris, replaced(MANIFEST, (*place, key), None), *([key] if key.isalpha() and len(key) < 99 else []))
 
 
 @pytest.mark.parametrize("place", PLACES, ids=key_of)
-def test_a_value_of_another_type_is_refused_and_named(quick_program: Program, iris: Path, place: Place) -> None:
+def test_a_value_of_another_type_is_refused_and_named(form: Program, iris: Path, place: Place) -> None:
     for value in (VALUES[name] for name in VALUES.keys() - types_at(place)):
-        refuse(quick_program, iris, replaced(MANIFEST, place, value), *([str(place[0])] if place else []))
+        refuse(form, iris, replaced(MANIFEST, place, value), *([str(place[0])] if place else []))
 
 
 @pytest.mark.parametrize("place", [p for p in PLACES if type_of(at(MANIFEST, p)) == "integer"], ids=key_of)
-def test_an_integer_with_a_fraction_or_exponent_is_refused(quick_program: Program, iris: Path, place: Place) -> None:
+def test_an_integer_with_a_fraction_or_exponent_is_refused(form: Program, iris: Path, place: Place) -> None:
     value = at(MANIFEST, place)
     text = json.dumps(replaced(MANIFEST, place, "@"))
     for number in (f"{value}.0", f"{value}e0", f"{value}E+00", "1e2"):
-        refuse(quick_program, iris, text.replace('"@"', number), str(place[-1] if isinstance(place[-1], str) else place[-2]))
+        refuse(form, iris, text.replace('"@"', number), str(place[-1] if isinstance(place[-1], str) else place[-2]))
 
 
 @pytest.mark.parametrize("number", [-1, 2**53 + 1, 2**63, 2**64, 2**64 + 12, -(2**63), -(2**64), 10**30])
 @pytest.mark.parametrize(
     "place", [p for p in PLACES if p[-1:] in (("bytes",), ("seed",), ("epochs",), ("min",), ("max",))], ids=key_of
 )
-def test_an_integer_out_of_range_is_refused(quick_program: Program, iris: Path, place: Place, number: int) -> None:
-    refuse(quick_program, iris, replaced(MANIFEST, place, number), str(place[-1]))
+def test_an_integer_out_of_range_is_refused(form: Program, iris: Path, place: Place, number: int) -> None:
+    refuse(form, iris, replaced(MANIFEST, place, number), str(place[-1]))
 
 
 ROW = ("tolerances", 0)
@@ -151,16 +151,16 @@ RULES: list[tuple[str, Place, Any]] = [
 
 
 @pytest.mark.parametrize(("place", "value"), [rule[1:] for rule in RULES], ids=[rule[0] for rule in RULES])
-def test_a_broken_rule_is_refused(quick_program: Program, iris: Path, place: Place, value: Any) -> None:
-    refuse(quick_program, iris, replaced(MANIFEST, place, value))
+def test_a_broken_rule_is_refused(form: Program, iris: Path, place: Place, value: Any) -> None:
+    refuse(form, iris, replaced(MANIFEST, place, value))
 
 
 @pytest.mark.parametrize("path", ["a" * 255, "a/" * 127 + "a", "_", "0", "A.b-c_d", "golden/x", "golden"])
-def test_a_path_by_the_rule_is_only_missing(quick_program: Program, iris: Path, path: str) -> None:
+def test_a_path_by_the_rule_is_only_missing(form: Program, iris: Path, path: str) -> None:
     write_manifest(iris, replaced(MANIFEST, ("artifacts", 0, "files", 0, "path"), path))
-    assert_refused(quick_program, "inspect", iris, code=4, named=path[:60], under=iris)
+    assert_refused(form, "inspect", iris, code=4, named=path[:60], under=iris)
 
 
-def test_a_manifest_without_training_is_accepted(quick_program: Program, iris: Path) -> None:
+def test_a_manifest_without_training_is_accepted(form: Program, iris: Path) -> None:
     write_manifest(iris, replaced(MANIFEST, ("training",), None))
-    assert quick_program("inspect", iris).code == 0
+    assert form("inspect", iris).code == 0

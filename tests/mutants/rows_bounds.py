@@ -7,6 +7,7 @@ from mutants.mutant import Mutant
 _BOUNDS = "python/torchferry/bounds"
 _RULES = f"{_BOUNDS}/error_bound.py"
 _WALK = f"{_BOUNDS}/certified.py"
+_RULE_FILES = f"{_BOUNDS}/rules"
 _ERROR_BOUND = "tests/python/bounds/test_error_bound.py"
 _CERTIFIED = "tests/python/bounds/test_certified.py"
 _PERTURBATION = "tests/python/bounds/test_perturbation.py"
@@ -181,46 +182,64 @@ ROWS = (
         _CERTIFIED,
         "a decision on inexact values is exact",
     ),
-    Mutant(_WALK, "    if b.value.ndim != 2:", "    if b.value.ndim < 2:", _CERTIFIED, "batches of matrices by the rule of one"),
     Mutant(
-        _WALK,
+        f"{_RULE_FILES}/products.py",
+        "    if b.value.ndim != 2:",
+        "    if b.value.ndim < 2:",
+        _CERTIFIED,
+        "batches of matrices by the rule of one",
+    ),
+    Mutant(
+        f"{_RULE_FILES}/products.py",
         "    if alpha != 1 or beta != 1 or bias.value.ndim != 1:",
         "    if bias.value.ndim != 1:",
         _CERTIFIED,
         "addmm without its factors",
     ),
     Mutant(
-        _WALK,
+        f"{_RULE_FILES}/arithmetic.py",
         "    if rounding_mode is not None:",
         '    if rounding_mode == "trunc":',
         _CERTIFIED,
         "a division that rounds to integers",
     ),
-    Mutant(_WALK, "    if bool(x.error.any()):", "    if bool(x.error.all()):", _CERTIFIED, "a product of two computed values"),
     Mutant(
-        _WALK,
+        f"{_RULE_FILES}/products.py",
+        "    if bool(x.error.any()):",
+        "    if bool(x.error.all()):",
+        _CERTIFIED,
+        "a product of two computed values",
+    ),
+    Mutant(
+        f"{_RULE_FILES}/activations.py",
         "    if alpha != 1 or scale != 1 or input_scale != 1:",
         "    if scale != 1 or input_scale != 1:",
         _CERTIFIED,
         "elu without its factor",
     ),
-    Mutant(_WALK, "    if beta != 1 or threshold != 20:", "    if threshold != 20:", _CERTIFIED, "softplus without its factor"),
     Mutant(
-        _WALK,
+        f"{_RULE_FILES}/activations.py",
+        "    if beta != 1 or threshold != 20:",
+        "    if threshold != 20:",
+        _CERTIFIED,
+        "softplus without its factor",
+    ),
+    Mutant(
+        f"{_RULE_FILES}/activations.py",
         "return Bounded(clipped.value, clipped.error + rounding)",
         "return Bounded(clipped.value, clipped.error)",
         _CERTIFIED,
         "a limit that float32 cannot hold is exact",
     ),
     Mutant(
-        _WALK,
+        f"{_RULE_FILES}/activations.py",
         "np.where(x.real - x.error > 0, x.error, np.maximum(max(1.0, abs(slope)) * x.error, scaled.error))",
         "np.where(x.real > 0, x.error, scaled.error)",
         _CERTIFIED,
         "leaky relu beside its corner",
     ),
     Mutant(
-        _WALK,
+        f"{_RULE_FILES}/sums.py",
         "rows = [np.moveaxis(array, axes, range(-len(axes), 0)).reshape(-1, count) for array in (x.real, x.error)]",
         "rows = [np.moveaxis(array, axes, range(-len(axes), 0)).reshape(-1, count) for array in (x.real, 0 * x.error)]",
         _CERTIFIED,

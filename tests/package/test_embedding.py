@@ -52,7 +52,9 @@ def test_the_firmware_passes_its_self_test_and_counts_instructions(bundle: Path,
     missing = [tool for tool in ("arm-none-eabi-gcc", "qemu-system-arm", "make") if shutil.which(tool) is None]
     if missing:
         pytest.skip(f"{', '.join(missing)} not installed; run `make setup-edge`")
-    command = ["make", "-s", "-f", EXAMPLES / "firmware" / "Makefile", f"MODEL={bundle}", f"BUILD={tmp_path}", "run"]
+    example = shutil.copytree(EXAMPLES / "firmware", tmp_path / "my projects" / "für uns")
+    model = shutil.copytree(bundle, tmp_path / "my model")
+    command = ["make", "-s", "-f", example / "Makefile", f"MODEL={model}", f"BUILD={tmp_path / 'my build'}", "run"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr.startswith("PASS\n")  # the emulator's console

@@ -94,7 +94,7 @@ RUNTIME_MODULES = {
 # A folder of cpp/ -> what its quoted includes may reach besides itself, and which runtimes' headers it may include.
 CPP_MAY_INCLUDE: dict[str, set[str]] = {
     "include": set(),
-    "src": {"include"},
+    "src": {"archive", "include"},
     "archive": set(),
     "engines": {"archive", "include"},
     "cli": {"archive", "include", "src"},
@@ -104,7 +104,8 @@ CPP_MAY_INCLUDE: dict[str, set[str]] = {
 GENERATED_HEADERS = {
     "model.h": {"examples"},
     "limits.hpp": {"src", "cli"},
-}  # `ferry export --to c` and cmake/Limits.cmake write them
+    "engines.hpp": {"src"},
+}  # `ferry export --to c`, cmake/Limits.cmake and cmake/Engines.cmake write them
 RUNTIME_HEADERS = re.compile(r"(torch|ATen|c10|caffe2|executorch|onnxruntime\w*)(/|\.)")
 PUBLIC_THIRD_PARTY = re.compile(r"ferry/\w+\.h(pp)?|[a-z_]+|std(def|int)\.h")
 

@@ -32,8 +32,16 @@ FERRY_API size_t ferry_element_size(int32_t dtype);
 FERRY_API const char* ferry_last_error(void);
 FERRY_API int32_t ferry_last_code(void);
 
-/* Opens a bundle; every file's SHA-256 is checked here. */
-FERRY_API int32_t ferry_bundle_open(const char* folder, ferry_bundle** bundle);
+/* Opens a bundle, a folder or the one file that `ferry pack` wrote; every file's SHA-256 is checked here. */
+FERRY_API int32_t ferry_bundle_open(const char* path, ferry_bundle** bundle);
+/* The same from the bytes of a file that `ferry pack` wrote, which are copied. */
+FERRY_API int32_t ferry_bundle_open_memory(const void* bytes, size_t size, ferry_bundle** bundle);
+/* The same, only if a key of `keys` signed it: a minisign public key file, or a folder of *.pub files and a file `revoked`. */
+FERRY_API int32_t ferry_bundle_open_trusted(const char* path, const char* keys, ferry_bundle** bundle);
+FERRY_API int32_t ferry_bundle_open_memory_trusted(const void* bytes, size_t size, const char* keys, ferry_bundle** bundle);
+/* Holds every bundle that this process opens later to that; `keys` may be NULL where a signature is only required, so that each
+ * call must name its keys. FERRY_USAGE for a second, other policy. */
+FERRY_API int32_t ferry_set_trust_policy(const char* keys, int32_t require_signature);
 FERRY_API void ferry_bundle_close(ferry_bundle* bundle);
 
 /* The contract and the engines that the bundle has artifacts for. Valid until the bundle is closed; NULL beyond the count. A

@@ -5,7 +5,8 @@
 //   auto outputs = session.run({{"image", ferry::Tensor::from<std::uint8_t>({1, 8, 8}, pixels)}});
 //   auto label   = outputs["label"].as<std::int64_t>()[0];
 //
-// Every failure is a ferry::Error with the exit code of exported/FORMAT.md section 11.
+// Every failure is a ferry::Error with the exit code of exported/FORMAT.md section 11; lack of memory is ErrorCode::io.
+// A host program's floating-point mode (flush to zero, rounding) has no effect, and is left as it was found.
 #pragma once
 
 #include <array>
@@ -247,9 +248,32 @@ struct Manifest {
   Golden golden;
   std::vector<Tolerance> tolerances;
   std::optional<Training> training;
+  std::map<std::string, std::string, std::less<>> metadata;  // free texts; empty in format version 1
+  std::int64_t format_version = 0;
 };
 
 // ---- bundle -----------------------------------------------------------------------------------------------------------
+
+// Whose signature a bundle must carry (FORMAT.md section 13). Nothing is asked by default; then FERRY_TRUST is, where it is set.
+struct TrustOptions {
+  std::vector<std::filesystem::path> keys;  // minisign public key files, or folders of *.pub files and a file `revoked`
+  bool require_signature = false;           // also where no key is trusted: then nothing opens
+  bool operator==(const TrustOptions&) const = default;
+};
+
+// Holds every bundle that this process opens to `options`, whatever else it asks for. Throws Error(usage) for a second, other
+// one.
+FERRY_API void set_trust_policy(const TrustOptions& options);
+
+// A signature that lies beside the manifest.
+struct Signature {
+  std::string file;      // "manifest.json.minisig"
+  std::string key_id;    // 16 hex digits, as minisign prints it
+  std::string comment;   // the trusted comment; believe it only where `trusted` holds
+  bool trusted = false;  // a trusted key made it, and it was checked
+};
+
+class Container;  // where the files lie; not for users
 
 // An opened bundle: the manifest has been parsed and the size and SHA-256 of every file checked. Cheap to copy.
 class FERRY_API Bundle {
@@ -260,9 +284,16 @@ class FERRY_API Bundle {
   Bundle& operator=(const Bundle&) = default;
   ~Bundle() = default;
 
-  // Throws Error(io | format | integrity).
-  [[nodiscard]] static Bundle open(const std::filesystem::path& path);
+  // Opens a folder, or the one file that `ferry pack` wrote. The signature that `trust` asks for is checked before anything else
+  // is parsed. Throws Error(io | format | integrity | usage).
+  [[nodiscard]] static Bundle open(const std::filesystem::path& path, const TrustOptions& trust = {});
+  // Opens a copy of such a file's bytes; `name` stands for them in messages. Throws Error(io | format | integrity | usage).
+  [[nodiscard]] static Bundle from_memory(std::span<const std::byte> bytes, const std::string& name = "memory",
+                                          const TrustOptions& trust = {});
+  // Who signed it. Reads the signatures now. Throws Error(io | integrity).
+  [[nodiscard]] std::vector<Signature> signatures() const;
 
+  // The path of the folder or of the one file; the given name where the bundle lies in memory.
   [[nodiscard]] const std::filesystem::path& folder() const noexcept;
   [[nodiscard]] const Manifest& manifest() const noexcept;
   [[nodiscard]] const std::string& manifest_json() const noexcept;  // the bytes of manifest.json
@@ -271,6 +302,8 @@ class FERRY_API Bundle {
 
   // Whether a listed file is there: false for native files of other machines, perhaps (FORMAT.md section 1), true for all others.
   [[nodiscard]] bool has(const FileEntry& file) const noexcept;
+  // Sidecars such as README.md: there, not listed and not opened (FORMAT.md section 1). Sorted.
+  [[nodiscard]] const std::vector<std::string>& ignored() const noexcept;
   // Reads a listed file once more and returns exactly the bytes whose hash was checked. Throws Error(io | integrity).
   [[nodiscard]] std::vector<std::byte> read(const FileEntry& file) const;
   // Reads golden tensors. Throws Error(io | integrity | format).
@@ -278,6 +311,8 @@ class FERRY_API Bundle {
 
  private:
   struct State;
+  static Bundle checked(std::shared_ptr<const Container> container, std::string manifest_json,
+                        const std::vector<TrustOptions>& asked);
   std::shared_ptr<const State> state_;
 };
 

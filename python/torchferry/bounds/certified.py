@@ -1,7 +1,7 @@
 """Certified bounds: a walk over a torch.export program that carries each value beside the largest error it can have.
 
-Every operator of the program must be in the tables below; one that is not makes the module a case for an estimate
-(perturbation.py). The rules are in error_bound.py.
+Every operator of the program must be in the tables below or have a rule in bounds/rules; one that has none makes the module a
+case for an estimate (perturbation.py).
 """
 
 from __future__ import annotations
@@ -14,11 +14,9 @@ import numpy as np
 import torch
 from torch.export import ExportedProgram
 
-from torchferry.bounds import error_bound as rules
-from torchferry.bounds.error_bound import INFLATION, Bounded, constant, convert, exact
+from torchferry.bounds.error_bound import INFLATION, Bounded, NotCertifiedError, convert, exact, to_tensor
+from torchferry.bounds.rules import rules
 from torchferry.bundle.contract import Array, Contract
-
-Operator = Callable[..., Any]
 
 
 def _words(text: str) -> frozenset[str]:
@@ -34,10 +32,6 @@ IDENTITIES = frozenset({"dropout", "feature_dropout", "alpha_dropout", "native_d
 CONVERSIONS = frozenset({"to", "_to_copy", "type_as"})
 DECISIONS = _words("argmax argmin gt ge lt le eq ne logical_not logical_and logical_or sign round floor ceil")
 SHAPES = frozenset({"sym_size", "sym_numel", "sym_stride"})
-
-
-class NotCertifiedError(Exception):
-    """Why no certified bound exists: an operator without a rule, or a value that may be infinite."""
 
 
 def certified_bounds(program: ExportedProgram, contract: Contract, inputs: Mapping[str, Array]) -> dict[str, float]:
@@ -100,8 +94,8 @@ def _apply(target: Any, args: Any, kwargs: Any) -> Any:
         return _converted(target, args, kwargs)
     if name in DECISIONS:
         return _decision(target, args, kwargs)
-    if name in _RULES:
-        return _RULES[name](*args, **kwargs)
+    if name in rules():
+        return rules()[name](*args, **kwargs)
     raise NotCertifiedError(f"operator {name} has no certified rule")
 
 
@@ -119,13 +113,9 @@ def _shape_of(target: Any, args: Any) -> Any:
     return shape[args[1]] if len(args) > 1 else shape
 
 
-def _tensor(array: Array) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(array))
-
-
 def _map_bounded(part: Callable[[Bounded], Array], value: Any) -> Any:
     if isinstance(value, Bounded):
-        return _tensor(part(value))
+        return to_tensor(part(value))
     if isinstance(value, list | tuple):
         return type(value)(_map_bounded(part, item) for item in value)
     return value
@@ -158,126 +148,3 @@ def _decision(target: Any, args: Any, kwargs: Any) -> Bounded:
     value = _run(target, lambda x: x.value, args, kwargs).numpy()
     certain = all(not bool(arg.error.any()) for arg in args if isinstance(arg, Bounded))
     return Bounded(value, np.full(value.shape, 0.0 if certain else np.inf))
-
-
-def _bounded(value: Any) -> Bounded:
-    return value if isinstance(value, Bounded) else constant(float(value))
-
-
-def _scaled(x: Any, factor: Any) -> Bounded:
-    return _bounded(x) if factor == 1 else rules.multiply(_bounded(x), constant(float(factor)))
-
-
-def _exact_value(x: Any) -> Any:
-    if bool(x.error.any()):
-        raise NotCertifiedError("a product of two computed tensors has no certified rule")
-    return x.real
-
-
-def _linear(x: Bounded, weight: Bounded, bias: Bounded | None = None) -> Bounded:
-    return rules.linear(x, _exact_value(weight), None if bias is None else _exact_value(bias))
-
-
-def _matmul(a: Bounded, b: Bounded) -> Bounded:
-    if b.value.ndim != 2:
-        raise NotCertifiedError("a product of more than matrices has no certified rule")
-    return rules.linear(a, _exact_value(b).T, None)
-
-
-def _addmm(bias: Bounded, a: Bounded, b: Bounded, *, beta: float = 1, alpha: float = 1) -> Bounded:
-    if alpha != 1 or beta != 1 or bias.value.ndim != 1:
-        raise NotCertifiedError("a scaled product has no certified rule")
-    return rules.linear(a, _exact_value(b).T, _exact_value(bias))
-
-
-def _divide(a: Any, b: Any, *, rounding_mode: str | None = None) -> Bounded:
-    if rounding_mode is not None:
-        raise NotCertifiedError("a rounded division has no certified rule")
-    return rules.divide(convert(_bounded(a)), _bounded(b))
-
-
-def _sum(x: Bounded, dim: Any = None, keepdim: bool = False, **_: Any) -> Bounded:
-    axes = (
-        tuple(range(x.value.ndim)) if not isinstance(dim, int) and not dim else tuple(np.atleast_1d(dim) % max(x.value.ndim, 1))
-    )
-    count = int(np.prod([x.value.shape[axis] for axis in axes]))
-    kept = [1 if axis in axes else size for axis, size in enumerate(x.value.shape)]
-    rows = [np.moveaxis(array, axes, range(-len(axes), 0)).reshape(-1, count) for array in (x.real, x.error)]
-    total = rules.linear(Bounded(rows[0], rows[1]), np.ones((1, count)), None)
-    shape = kept if keepdim else [size for axis, size in enumerate(kept) if axis not in axes]
-    return Bounded(total.value.reshape(shape), total.error.reshape(shape))
-
-
-def _mean(x: Bounded, dim: Any = None, keepdim: bool = False, **_: Any) -> Bounded:
-    total = _sum(x, dim, keepdim)
-    return rules.divide(total, constant(x.value.size / max(total.value.size, 1)))
-
-
-def _leaky_relu(x: Bounded, slope: float = 0.01) -> Bounded:
-    scaled = rules.multiply(x, constant(slope))
-    value = np.where(x.real > 0, x.real, scaled.real)
-    return Bounded(value, np.where(x.real - x.error > 0, x.error, np.maximum(max(1.0, abs(slope)) * x.error, scaled.error)))
-
-
-def _elu(x: Bounded, alpha: float = 1, scale: float = 1, input_scale: float = 1) -> Bounded:
-    if alpha != 1 or scale != 1 or input_scale != 1:
-        raise NotCertifiedError("a scaled elu has no certified rule")
-    return rules.monotone("elu", lambda v: np.where(v > 0, v, np.expm1(np.minimum(v, 0.0))), x)
-
-
-def _gelu(x: Bounded, *, approximate: str = "none") -> Bounded:
-    name = "gelu" if approximate == "none" else "gelu_tanh"
-    function = torch.nn.functional.gelu
-    return rules.lipschitz(name, rules.GELU_SLOPE, lambda v: function(_tensor(v), approximate=approximate).numpy(), x)
-
-
-def _silu(x: Bounded) -> Bounded:
-    return rules.lipschitz("silu", rules.SILU_SLOPE, lambda v: torch.nn.functional.silu(_tensor(v)).numpy(), x)
-
-
-def _softplus(x: Bounded, beta: float = 1, threshold: float = 20) -> Bounded:
-    if beta != 1 or threshold != 20:
-        raise NotCertifiedError("a scaled softplus has no certified rule")
-    return rules.monotone("softplus", lambda v: np.logaddexp(0.0, v), x)
-
-
-def _sigmoid(x: Bounded) -> Bounded:
-    return rules.monotone("sigmoid", lambda v: torch.sigmoid(_tensor(v)).numpy(), x)
-
-
-def _clamp(x: Bounded, low: float | None = None, high: float | None = None) -> Bounded:
-    rounding = max(float(constant(float(end)).error) for end in (low, high, 0.0) if end is not None)
-    clipped = rules.monotone(None, lambda v: np.clip(v, low, high), x)
-    return Bounded(clipped.value, clipped.error + rounding)
-
-
-_RULES: dict[str, Operator] = {
-    "add": lambda a, b, *, alpha=1: rules.add(_bounded(a), _scaled(b, alpha)),
-    "sub": lambda a, b, *, alpha=1: rules.add(_bounded(a), rules.negate(_scaled(b, alpha))),
-    "rsub": lambda a, b, *, alpha=1: rules.add(_bounded(b), rules.negate(_scaled(a, alpha))),
-    "mul": lambda a, b: rules.multiply(_bounded(a), _bounded(b)),
-    "div": _divide,
-    "neg": rules.negate,
-    "linear": _linear,
-    "addmm": _addmm,
-    "mm": _matmul,
-    "matmul": _matmul,
-    "sum": _sum,
-    "mean": _mean,
-    "relu": lambda x: rules.monotone(None, lambda v: np.maximum(v, 0.0), x),
-    "relu6": lambda x: _clamp(x, 0.0, 6.0),
-    "hardtanh": lambda x, low=-1.0, high=1.0: _clamp(x, low, high),
-    "clamp": _clamp,
-    "leaky_relu": _leaky_relu,
-    "elu": _elu,
-    "gelu": _gelu,
-    "silu": _silu,
-    "softplus": _softplus,
-    "sigmoid": _sigmoid,
-    "tanh": lambda x: rules.monotone("tanh", np.tanh, x),
-    "exp": lambda x: rules.monotone("exp", np.exp, x),
-    "softmax": lambda x, dim, *_, **__: rules.softmax(x, dim),
-    "_softmax": lambda x, dim, *_, **__: rules.softmax(x, dim),
-    "log_softmax": lambda x, dim, *_, **__: rules.log_softmax(x, dim),
-    "_log_softmax": lambda x, dim, *_, **__: rules.log_softmax(x, dim),
-}

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from torchferry.bounds.certified import NotCertifiedError, certified_bounds
+from torchferry.bounds.certified import certified_bounds
+from torchferry.bounds.error_bound import NotCertifiedError
 from torchferry.bounds.perturbation import DRAWS, FACTOR, estimated_bounds
 from torchferry.bundle.contract import Array, Contract
 from torchferry.bundle.golden import CaseArrays

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from torchferry.bounds.rounding import FUNCTIONS, SMALLEST, UNIT, Float64, gamma, represented
@@ -21,6 +22,10 @@ from torchferry.bundle.contract import Array
 INFLATION = 1 + 2.0**-20
 GELU_SLOPE = 1.13  # max |f'| of x Phi(x), at x = sqrt(2)
 SILU_SLOPE = 1.1  # max |f'| of x sigmoid(x), at x = 2.4
+
+
+class NotCertifiedError(Exception):
+    """Why no certified bound exists: an operator without a rule, or a value that may be infinite."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,16 @@ def constant(value: float) -> Bounded:
     """Bound a number in a program, shape []: engines round it to float32."""
     array = np.asarray(value, dtype=np.float64)
     return Bounded(array, represented(array))
+
+
+def bounded(value: Bounded | float) -> Bounded:
+    """Return a value of any shape as it is, and a number of a program as a constant, shape []."""
+    return value if isinstance(value, Bounded) else constant(float(value))
+
+
+def to_tensor(array: Array) -> torch.Tensor:
+    """Return an array of any shape as a tensor, for functions that torch has and NumPy lacks."""
+    return torch.from_numpy(np.ascontiguousarray(array))
 
 
 def convert(x: Bounded) -> Bounded:

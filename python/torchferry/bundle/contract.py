@@ -44,11 +44,12 @@ class TensorSpec(Strict):
     @model_validator(mode="after")
     def _check(self) -> TensorSpec:
         if self.range is not None and self.range[0] > self.range[1]:
-            raise ValueError(f"range: got minimum {self.range[0]} above maximum {self.range[1]}")
+            raise ValueError("range: got a minimum above the maximum, expected min <= max")
         if self.allow_nonfinite and not self.is_float:
-            raise ValueError(f"allow_nonfinite: got true for dtype {self.dtype}, expected a float dtype")
+            raise ValueError(f"allow_nonfinite: got true, expected false for dtype {self.dtype}")
         if BATCH in self.shape[1:]:
-            raise ValueError(f"shape: the batch {BATCH} must be the first dim and stand nowhere else")
+            axis = self.shape.index(BATCH, 1)
+            raise ValueError(f'shape[{axis}]: got "{BATCH}", expected the batch symbol {BATCH} as first dim and nowhere else')
         return self
 
     @property
@@ -62,12 +63,12 @@ class TensorSpec(Strict):
         return {dim for dim in self.shape if isinstance(dim, str)}
 
     def class_axis(self, label: TensorSpec) -> int | None:
-        """The dim that these scores have and their argmax `label` has not; None unless exactly one dim can be that."""
+        """Return the class axis: the one dimension that these scores have and `label` lacks. None if ambiguous."""
         axes = [axis for axis in range(len(self.shape)) if self.shape[:axis] + self.shape[axis + 1 :] == label.shape]
         return axes[0] if len(axes) == 1 else None
 
     def describe(self) -> str:
-        """`uint8[N,8,8]`."""
+        """Return dtype and shape as text, e.g. `uint8[N,8,8]`."""
         return f"{self.dtype}[{','.join(map(str, self.shape))}]"
 
 
@@ -80,7 +81,7 @@ class SymbolRange(Strict):
     @model_validator(mode="after")
     def _check(self) -> SymbolRange:
         if self.max is not None and self.max < self.min:
-            raise ValueError(f"max: got {self.max}, expected at least min = {self.min}")
+            raise ValueError(f"max: got {self.max}, expected an integer from {self.min} to {MAX_INTEGER}")
         return self
 
 
@@ -102,25 +103,30 @@ class Contract(Strict):
     @model_validator(mode="after")
     def _check(self) -> Contract:
         for kind, specs in (("inputs", self.inputs), ("outputs", self.outputs)):
-            require_unique(kind, [spec.name for spec in specs])
-        bound = set().union(*(spec.symbols for spec in self.inputs))
-        for spec in self.outputs:
-            if spec.symbols - bound:
-                raise ValueError(f"outputs: {spec.name}: symbol {min(spec.symbols - bound)} occurs in no input")
-        if set(self.symbols) != bound:
-            raise ValueError(f"symbols: got {sorted(self.symbols)}, expected those of the shapes: {sorted(bound)}")
+            require_unique(f"{kind}[].name", [spec.name for spec in specs])
+        self._check_symbols()
         self._check_classes()
         return self
+
+    def _check_symbols(self) -> None:
+        bound = set().union(*(spec.symbols for spec in self.inputs))
+        for index, spec in enumerate(self.outputs):
+            for symbol in sorted(spec.symbols - bound):
+                raise ValueError(f"outputs[{index}].shape: got the symbol {symbol}, expected only symbols that occur in an input")
+        for symbol in sorted(set(self.symbols) - bound):
+            raise ValueError(f"symbols.{symbol}: got a symbol that no shape uses, expected exactly the symbols of the shapes")
+        for symbol in sorted(bound - set(self.symbols)):
+            raise ValueError(f"symbols: got no range for {symbol}, expected exactly the symbols of the shapes")
 
     def _check_classes(self) -> None:
         if self.classes is None:
             return
-        require_unique("classes.names", self.classes.names)
+        require_unique("classes.names[]", self.classes.names)
         if not any(spec.name == self.classes.output and spec.dtype == "int64" for spec in self.outputs):
-            raise ValueError(f"classes.output: got {self.classes.output!r}, expected the name of an int64 output")
+            raise ValueError(f"classes.output: got {self.classes.output}, expected the name of an int64 output")
 
     def with_max_batch(self, most: int) -> Contract:
-        """This contract with batches of at most `most` samples. Raises FerryError(USAGE) where that is not possible."""
+        """Return this contract with batches of at most `most` samples. Raises FerryError(USAGE) if it has no batch."""
         limits = self.symbols.get(BATCH)
         if limits is None or most < max(limits.min, 1):
             raise FerryError(
@@ -130,30 +136,31 @@ class Contract(Strict):
         return self.model_copy(update={"symbols": {**self.symbols, BATCH: limits.model_copy(update={"max": most})}})
 
     def input(self, name: str) -> TensorSpec:
-        """The input of that name; KeyError where there is none."""
+        """Return the input of that name. Raises KeyError if there is none."""
         return {spec.name: spec for spec in self.inputs}[name]
 
     def output(self, name: str) -> TensorSpec:
-        """The output of that name; KeyError where there is none."""
+        """Return the output of that name. Raises KeyError if there is none."""
         return {spec.name: spec for spec in self.outputs}[name]
 
 
 def require_unique(where: str, values: Iterable[object]) -> None:
-    """Raises ValueError naming the first value that occurs twice."""
+    """Require that no value occurs twice; `where` is its key, with `[]` where the index goes. Raises ValueError."""
     seen: set[object] = set()
-    for value in values:
+    for index, value in enumerate(values):
         if value in seen:
-            raise ValueError(f"{where}: {value!r} occurs twice")
+            place = where.replace("[]", f"[{index}]")
+            raise ValueError(f"{place}: got {value} a second time, expected each value once")
         seen.add(value)
 
 
 def batch_symbols(*specs: TensorSpec) -> dict[str, SymbolRange]:
-    """Unlimited ranges for every symbol of the specs: what a contract's `symbols` needs."""
+    """Return an unlimited range for every symbol of the specs: what a contract's `symbols` needs."""
     return {symbol: SymbolRange(min=0, max=None) for symbol in sorted(set().union(*(spec.symbols for spec in specs)))}
 
 
 def check_inputs(contract: Contract, inputs: Mapping[str, Array]) -> dict[str, int]:
-    """Hold a caller's inputs to the contract before an engine sees them.
+    """Check a caller's inputs against the contract before an engine sees them: names, dtypes, shapes, finite values.
 
     Returns the value of each symbol, e.g. `{"N": 64}`. Raises FerryError(BAD_INPUT).
     """
@@ -164,7 +171,10 @@ def check_inputs(contract: Contract, inputs: Mapping[str, Array]) -> dict[str, i
 
 
 def check_outputs(contract: Contract, outputs: Mapping[str, Array], sizes: Mapping[str, int]) -> None:
-    """Hold an engine's outputs to the contract; `sizes` are the symbols' values in this call. Raises FerryError(MISMATCH)."""
+    """Check an engine's outputs: names, dtypes, shapes, finite values.
+
+    `sizes`: the value of each symbol in this call, as `check_inputs` returned it. Raises FerryError(MISMATCH).
+    """
     _check_shapes("output", contract.outputs, contract.symbols, outputs, dict(sizes), ExitCode.MISMATCH)
     for spec in contract.outputs:
         _check_finite("output", spec, outputs[spec.name], ExitCode.MISMATCH)
@@ -229,7 +239,7 @@ def _check_finite(kind: str, spec: TensorSpec, tensor: Array, code: ExitCode) ->
 
 
 def _all_finite(tensor: Array) -> bool:
-    """A few numbers are looked at one by one, which takes half of what two calls of NumPy take."""
+    """Say whether all elements are finite. A few are tested one by one: half the time of two calls of NumPy."""
     if tensor.size <= FEW_NUMBERS:
         return all(map(math.isfinite, tensor.ravel().tolist()))
     import numpy as np

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
-import numpy as np
-from numpy.typing import NDArray
 from typing_extensions import assert_never
+
+if TYPE_CHECKING:  # numpy takes longer to import than a bundle takes to check
+    import numpy as np
+    from numpy.typing import NDArray
 
 DTypeName = Literal["bool", "uint8", "int8", "int16", "int32", "int64", "float32", "float64"]
 Family = Literal["bool", "integer", "float"]
@@ -15,7 +17,7 @@ DTYPES: tuple[DTypeName, ...] = get_args(DTypeName)
 
 
 def family(dtype: DTypeName) -> Family:
-    """Say how values of that dtype are compared, read and written."""
+    """Return the family of a dtype, which decides how values are compared, read and written."""
     match dtype:
         case "bool":
             return "bool"
@@ -54,7 +56,7 @@ def find_dtype(name: str) -> DTypeName | None:
 
 
 def dtype_of(array: NDArray[np.generic]) -> DTypeName:
-    """Return the dtype of an array. Raises ValueError for one that no contract can name."""
+    """Return the dtype of an array of any shape. Raises ValueError for one that no contract can name."""
     dtype = find_dtype(array.dtype.name)
     if dtype is None:
         raise ValueError(f"dtype: got {array.dtype.name}, expected one of {', '.join(DTYPES)}")
@@ -62,5 +64,5 @@ def dtype_of(array: NDArray[np.generic]) -> DTypeName:
 
 
 def holds_floats(array: NDArray[np.generic]) -> bool:
-    """Say whether the array's elements may be NaN or infinite. Raises ValueError for a dtype that no contract can name."""
+    """Say whether the elements of an array of any shape may be NaN or infinite. Raises ValueError for a dtype that no contract can name."""
     return family(dtype_of(array)) == "float"

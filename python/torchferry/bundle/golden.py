@@ -26,7 +26,7 @@ class CaseArrays:
     float64: Mapping[str, Array]
 
     def expected(self, reference: Reference) -> Mapping[str, Array]:
-        """Return the outputs of that reference."""
+        """Return the expected outputs [N, ...] by name, of the float32 or the float64 reference."""
         match reference:
             case "float32":
                 return self.float32
@@ -36,7 +36,7 @@ class CaseArrays:
 
 
 def read_case(bundle: Bundle, case: GoldenCase) -> CaseArrays:
-    """Read the arrays of a case and hold its inputs to the contract. Raises FerryError(IO, INTEGRITY or FORMAT)."""
+    """Read the arrays [N, ...] of a case, and check its inputs against the contract. Raises FerryError(IO, INTEGRITY or FORMAT)."""
     inputs = bundle.read_arrays(case.inputs)
     try:
         check_inputs(bundle.contract, inputs)
@@ -46,7 +46,7 @@ def read_case(bundle: Bundle, case: GoldenCase) -> CaseArrays:
 
 
 def write_case(folder: Path, contract: Contract, case: CaseArrays) -> GoldenCase:
-    """Write the arrays of a case under `golden/` and give their entries."""
+    """Write the arrays of a case under `golden/`, and return their entries for the manifest."""
     (folder / "golden").mkdir(exist_ok=True)
 
     def write(kind: str, arrays: Mapping[str, Array], names: list[str]) -> dict[str, FileEntry]:

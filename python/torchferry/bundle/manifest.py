@@ -6,22 +6,37 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Annotated, Any, Literal, NoReturn
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
 
 from torchferry.bundle.contract import Contract, Number, Size, Strict, TensorName, TensorSpec, require_unique
+from torchferry.bundle.problem import first_problem, shown
 from torchferry.compare.kinds import KindName, kind_of
 from torchferry.errors import ExitCode, FerryError
-from torchferry.limits import MAX_JSON_DEPTH, MAX_MANIFEST_BYTES, MAX_PATH_CHARACTERS
+from torchferry.limits import MAX_JSON_DEPTH, MAX_MANIFEST_BYTES, MAX_METADATA_BYTES, MAX_METADATA_ENTRIES, MAX_PATH_CHARACTERS
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # what is written; a bundle of the version before is read too
+OLDEST_VERSION = FORMAT_VERSION - 1
 MANIFEST_NAME = "manifest.json"
 NATIVE_FOLDER = "native/"  # what lies in it is machine code for one kind of machine, and may be missing
 
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 Reference = Literal["float32", "float64"]
 _COMPONENT = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
+
+
+def _bounded(text: str) -> str:
+    size = len(text.encode())
+    if size > MAX_METADATA_BYTES:
+        raise ValueError(f"got {size} bytes, expected at most {MAX_METADATA_BYTES}; keep long texts beside the bundle")
+    return text
+
+
+MetadataKey = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9._-]{0,63}$")]
+MetadataValue = Annotated[str, Field(min_length=1, max_length=MAX_METADATA_BYTES), AfterValidator(_bounded)]
+Metadata = Annotated[dict[MetadataKey, MetadataValue], Field(max_length=MAX_METADATA_ENTRIES)]
 
 
 class FileEntry(Strict):
@@ -33,7 +48,7 @@ class FileEntry(Strict):
 
     @property
     def is_native(self) -> bool:
-        """May the file be missing, because whoever needs it can build it again?"""
+        """True if the file may be missing, because whoever needs it can build it again."""
         return self.path.startswith(NATIVE_FOLDER)
 
 
@@ -56,7 +71,7 @@ class GoldenCase(Strict):
     float64: dict[TensorName, FileEntry]
 
     def files(self) -> Iterator[FileEntry]:
-        """Every file of the case."""
+        """Yield every file of the case."""
         for group in (self.inputs, self.float32, self.float64):
             yield from group.values()
 
@@ -104,30 +119,33 @@ class Training(Strict):
 class Manifest(Strict):
     """The whole manifest.json."""
 
-    format_version: Annotated[int, Field(ge=FORMAT_VERSION, le=FORMAT_VERSION)]  # Literal[1] would take 1.0 and true
+    format_version: Annotated[int, Field(ge=OLDEST_VERSION, le=FORMAT_VERSION)]  # a Literal would take 1.0 and true
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
     contract: Contract
     artifacts: Annotated[tuple[Artifact, ...], Field(min_length=1, strict=False)]
     golden: Golden
     tolerances: Annotated[tuple[Tolerance, ...], Field(strict=False)]
     training: Training | None
+    metadata: Metadata  # empty in version 1, which has no such key
 
     @model_validator(mode="after")
     def _check(self) -> Manifest:
-        require_unique("artifacts: format", (artifact.format for artifact in self.artifacts))
-        require_unique("artifacts: engine", (artifact.engine for artifact in self.artifacts))
-        if [a.format for a in self.artifacts] != sorted(a.format for a in self.artifacts):
-            raise ValueError("artifacts: got another order, expected them sorted by format")
+        formats = [artifact.format for artifact in self.artifacts]
+        require_unique("artifacts[].format", formats)
+        require_unique("artifacts[].engine", (artifact.engine for artifact in self.artifacts))
+        for index, (before, after) in enumerate(pairwise(formats), 1):
+            if after < before:
+                raise ValueError(f"artifacts[{index}].format: got {after} after {before}, expected artifacts sorted by format")
         require_unique("path", (file.path for file in self.files()))
         if any(file.path == MANIFEST_NAME for file in self.files()):
-            raise ValueError(f"path: got {MANIFEST_NAME}, which must not list itself")
+            raise ValueError(f"path: got {MANIFEST_NAME}, expected other files than the manifest itself")
         self._check_native()
         self._check_golden()
         self._check_tolerances()
         return self
 
     def _check_native(self) -> None:
-        """What may be missing is never what an engine opens first, and never a golden."""
+        """Refuse a file that may be missing where an engine opens it first, or as a golden."""
         needed = [artifact.files[0] for artifact in self.artifacts] + [
             file for case in self.golden.cases for file in case.files()
         ]
@@ -136,33 +154,36 @@ class Manifest(Strict):
                 raise ValueError(f"path: got {file.path}, expected files of {NATIVE_FOLDER} only after an artifact's first file")
 
     def _check_golden(self) -> None:
-        require_unique("golden.cases: name", (case.name for case in self.golden.cases))
-        for case in self.golden.cases:
+        require_unique("golden.cases[].name", (case.name for case in self.golden.cases))
+        for index, case in enumerate(self.golden.cases):
             for key, files, specs in (
                 ("inputs", case.inputs, self.contract.inputs),
                 ("float32", case.float32, self.contract.outputs),
                 ("float64", case.float64, self.contract.outputs),
             ):
-                _require_names(f"golden.cases: {case.name}.{key}", files, specs)
+                _require_names(f"golden.cases[{index}].{key}", files, specs)
 
     def _check_tolerances(self) -> None:
-        rows = [(row.engine, row.device, row.output, row.numerics) for row in self.tolerances]
-        require_unique("tolerances: (engine, device, output, numerics)", rows)
-        known = set(rows)
+        known: set[tuple[str, ...]] = set()
         outputs = {spec.name: spec for spec in self.contract.outputs}
-        for row in self.tolerances:
+        for index, row in enumerate(self.tolerances):
+            where = f"tolerances[{index}]"
             if row.output not in outputs:
-                raise ValueError(f"tolerances: output: got {row.output!r}, expected one of {sorted(outputs)}")
-            self._check_row(outputs, row)
+                raise ValueError(f"{where}.output: got {row.output}, expected an output of the contract")
+            self._check_row(outputs, row, where)
+            key = (row.engine, row.device, row.output, row.numerics)
+            if key in known:
+                raise ValueError(f"{where}: got a second row for its engine, device, output and numerics, expected one")
+            known.add(key)
         for artifact in self.artifacts:
             for output in sorted(outputs):
                 if (artifact.engine, "cpu", output, "any") not in known:
                     raise ValueError(
-                        f"tolerances: engine {artifact.engine} has no row for output {output} on cpu with numerics any"
+                        f"tolerances: got no row for engine {artifact.engine}, output {output} on cpu with numerics any, expected one"
                     )
 
-    def _check_row(self, outputs: Mapping[str, TensorSpec], row: Tolerance) -> None:
-        """A row that was changed by hand contradicts what stands beside it."""
+    def _check_row(self, outputs: Mapping[str, TensorSpec], row: Tolerance, where: str) -> None:
+        """Refuse a row that contradicts the contract or the other rows: it was changed by hand."""
 
         def bound_of(output: str) -> float | None:
             other = self.tolerance(engine=row.engine, device=row.device, output=output, numerics="")
@@ -170,17 +191,20 @@ class Manifest(Strict):
 
         problem = kind_of(row.kind).bundle_problem(row, outputs, bound_of)
         if problem is not None:
-            raise ValueError(f"tolerances: {row.engine} {row.device} {row.output}: {problem}; export the bundle again")
+            raise ValueError(f"{where}.{problem}")
 
     def files(self) -> Iterator[FileEntry]:
-        """Every listed file."""
+        """Yield every listed file."""
         for artifact in self.artifacts:
             yield from artifact.files
         for case in self.golden.cases:
             yield from case.files()
 
     def tolerance(self, *, engine: str, device: str, output: str, numerics: str) -> Tolerance | None:
-        """The row that holds in a session with that numerics string; `device` is `cpu` or `cuda:N`."""
+        """Return the row that holds for an output in a session with that numerics string; None if there is none.
+
+        `device`: `cpu` or `cuda:N`. `numerics`: what the session says of its machine; empty where it is not known.
+        """
         rows = {
             row.numerics: row
             for row in self.tolerances
@@ -193,8 +217,10 @@ class Manifest(Strict):
 
 def _require_names(where: str, files: dict[str, FileEntry], specs: tuple[TensorSpec, ...]) -> None:
     names = {spec.name for spec in specs}
-    if set(files) != names:
-        raise ValueError(f"{where}: got {sorted(files)}, expected the contract's names {sorted(names)}")
+    for name in sorted(names - set(files)):
+        raise ValueError(f"{where}.{name}: got no such key, expected the contract's names")
+    for name in sorted(set(files) - names):
+        raise ValueError(f"{where}.{name}: got a name that is not in the contract, expected the contract's names")
 
 
 def parse_manifest(data: bytes, *, where: str) -> Manifest:
@@ -202,14 +228,23 @@ def parse_manifest(data: bytes, *, where: str) -> Manifest:
     value = _parse_json(data, where)
     _check_version(value, where)
     try:
-        return Manifest.model_validate(value)
+        return Manifest.model_validate(_upgraded(value, where))
     except ValidationError as error:
-        raise FerryError(ExitCode.FORMAT, f"{where}: {_first_problem(error)}") from None
+        raise FerryError(ExitCode.FORMAT, f"{where}: {first_problem(error)}") from None
+
+
+def checked_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
+    """Return what a user wants to stand in `metadata`, held to its rules. Raises FerryError(USAGE)."""
+    try:
+        return TypeAdapter(Metadata).validate_python(dict(metadata), strict=True)
+    except ValidationError as error:
+        raise FerryError(ExitCode.USAGE, f"metadata: {first_problem(error).removesuffix('; export the bundle again')}") from None
 
 
 def dump_manifest(manifest: Manifest) -> bytes:
-    """The bytes of manifest.json: UTF-8, sorted keys, a newline at the end."""
-    text = json.dumps(manifest.model_dump(mode="json"), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
+    """Return the bytes of manifest.json in the newest version: UTF-8, sorted keys, a newline at the end."""
+    value = {**manifest.model_dump(mode="json"), "format_version": FORMAT_VERSION}
+    text = json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
     return text.encode() + b"\n"
 
 
@@ -218,26 +253,28 @@ def _parse_json(data: bytes, where: str) -> object:
         raise FerryError(ExitCode.FORMAT, f"{where}: {problem}; export the bundle again")
 
     if len(data) > MAX_MANIFEST_BYTES:
-        refuse(f"size: got {len(data)} bytes, expected at most {MAX_MANIFEST_BYTES}")
+        refuse(f"size: got more than {MAX_MANIFEST_BYTES} bytes, expected at most that")
     try:
         text = data.decode("utf-8")
+        if text.startswith("\ufeff"):
+            refuse("got a byte order mark, expected JSON in UTF-8 without one")
         if _is_too_deep(text):
             refuse(f"nesting: got more than {MAX_JSON_DEPTH} levels, expected at most {MAX_JSON_DEPTH}")
         value = json.loads(
             text, object_pairs_hook=_unique_object, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_integer
         )
         json.dumps(value, ensure_ascii=False).encode("utf-8")
-    except UnicodeDecodeError as error:
-        refuse(f"got bytes that are not UTF-8 at offset {error.start}, expected JSON in UTF-8")
-    except UnicodeEncodeError:
-        refuse("got a lone surrogate in a string, expected Unicode text")
-    except ValueError as error:
-        refuse(f"got invalid JSON ({error}), expected one JSON object")
+    except UnicodeDecodeError:
+        refuse("got bytes that are not UTF-8, expected JSON in UTF-8")
+    except KeyError as error:
+        refuse(f"got the key {error.args[0]} twice, expected it once")
+    except ValueError:  # also a lone surrogate in a string, and a number that float64 cannot hold
+        refuse("got invalid JSON, expected one JSON object")
     return value
 
 
 def _is_too_deep(text: str) -> bool:
-    """Do brackets outside strings nest so deep that a hostile file could exhaust the parser's stack?"""
+    """Say whether brackets outside strings nest so deep that a hostile file could exhaust the parser's stack."""
     depth = 0
     for token in re.finditer(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', text, re.DOTALL):
         depth += (token[0] in "[{") - (token[0] in "]}")
@@ -250,7 +287,7 @@ def _unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value: dict[str, Any] = {}
     for key, item in pairs:
         if key in value:
-            raise ValueError(f"duplicate key {key!r}")
+            raise KeyError(key)
         value[key] = item
     return value
 
@@ -276,32 +313,23 @@ def _integer(text: str) -> int | float:
 
 def _check_version(value: object, where: str) -> None:
     if not isinstance(value, dict):
-        raise FerryError(
-            ExitCode.FORMAT, f"{where}: got {type(value).__name__}, expected one JSON object; export the bundle again"
-        )
+        raise FerryError(ExitCode.FORMAT, f"{where}: got {shown(value)}, expected one JSON object; export the bundle again")
     version = value.get("format_version")
     if isinstance(version, int | float) and not isinstance(version, bool) and version > FORMAT_VERSION:
         raise FerryError(
             ExitCode.FORMAT,
-            f"{where}: format_version: got {version}, expected {FORMAT_VERSION}; this bundle is newer than this torchferry: update torchferry",
+            f"{where}: format_version: got {version}, expected {OLDEST_VERSION} or {FORMAT_VERSION}; "
+            "this bundle is newer than this program: update torchferry",
         )
 
 
-def _first_problem(error: ValidationError) -> str:
-    """One line for the first problem, with the key as `a.b[0].c`."""
-    problem = error.errors(include_url=False)[0]
-    key = ""
-    for part in problem["loc"]:
-        if isinstance(part, int):
-            key += f"[{part}]"
-        elif part not in ("constrained-str", "constrained-int", "function-after", "[key]"):
-            key += f".{part}" if key else str(part)
-    prefix = f"{key}: " if key else ""
-    got = problem["input"]
-    if problem["type"] == "missing":
-        return f"{prefix}got no such key, expected it; export the bundle again"
-    if problem["type"] == "extra_forbidden":
-        return f"{prefix}got an unknown key, expected only those of FORMAT.md; remove it or update torchferry"
-    if problem["type"] == "value_error":
-        return f"{prefix}{problem['ctx']['error']}"
-    return f"{prefix}got {json.dumps(got, default=str)[:80]}, expected: {problem['msg'][0].lower()}{problem['msg'][1:]}; export the bundle again"
+def _upgraded(value: Any, where: str) -> Any:
+    """Return the object with the keys that its version does not have yet. Raises FerryError(FORMAT)."""
+    if value.get("format_version") != 1:
+        return value
+    if "metadata" in value:
+        raise FerryError(
+            ExitCode.FORMAT,
+            f"{where}: metadata: got a key that format_version 1 does not have; remove it or write format_version 2",
+        )
+    return {**value, "metadata": {}}

@@ -34,6 +34,11 @@ class Header:
         return self.dtype.itemsize * _product(self.shape[1:])
 
     @property
+    def shape_text(self) -> str:
+        """The shape as messages show it: `[3,2]`."""
+        return "[" + ",".join(map(str, self.shape)) + "]"
+
+    @property
     def data_bytes(self) -> int:
         """Bytes that must follow the header."""
         return self.dtype.itemsize * _product(self.shape)
@@ -46,21 +51,24 @@ def read_header(stream: BinaryIO, *, where: str, code: ExitCode) -> Header:
     except ValueError as error:
         raise FerryError(code, f"{where}: npy header: {error}; write it with numpy.save") from None
     if found not in DESCRS:
-        kind = "objects (a pickle)" if "O" in found else f"dtype {found}"
+        kind = "objects (a pickle)" if "O" in found else f"dtype '{found}'"
         raise FerryError(code, f"{where}: npy header: got {kind}, expected one of {', '.join(DESCRS)}; convert with numpy.astype")
     if fortran:
         raise FerryError(code, f"{where}: npy header: got Fortran order, expected C order; convert with numpy.ascontiguousarray")
-    dtype: np.dtype[np.generic] = np.dtype(found)
+    header = Header(np.dtype(found), shape)
+    for dim in shape:
+        if dim >= 1 << 63:
+            raise FerryError(code, f"{where}: npy header: got a dim of {dim}, expected one below 2^63")
+    if len(shape) > MAX_RANK:
+        raise FerryError(code, f"{where}: npy header: got a shape of rank above {MAX_RANK}, expected rank at most {MAX_RANK}")
     # Dims of 0 count as 1: NumPy refuses (2^63, 0) too, though it has no elements.
-    if len(shape) > MAX_RANK or dtype.itemsize * _product(tuple(dim or 1 for dim in shape)) > MAX_BYTES:
-        raise FerryError(
-            code, f"{where}: npy header: got shape {shape}, expected rank at most {MAX_RANK} and a size that fits in memory"
-        )
-    return Header(dtype, shape)
+    if header.dtype.itemsize * _product(tuple(dim or 1 for dim in shape)) > MAX_BYTES:
+        raise FerryError(code, f"{where}: npy header: got shape {header.shape_text}, expected a size that fits in memory")
+    return header
 
 
 def _header_text(stream: BinaryIO) -> str:
-    """What stands between the length field and the data. Raises ValueError."""
+    """Return what stands between the length field and the data. Raises ValueError."""
     prefix = stream.read(8)
     if len(prefix) != 8 or not prefix.startswith(MAGIC):
         raise ValueError("got other first bytes, expected those of a .npy file")
@@ -69,17 +77,19 @@ def _header_text(stream: BinaryIO) -> str:
         raise ValueError(f"got version {major}.{minor}, expected 1.0 or 2.0")
     size = 2 if major == 1 else 4
     field = stream.read(size)
+    if len(field) != size:
+        raise ValueError("got a file that is cut short, expected a header")
     length = int.from_bytes(field, "little")
     if length > MAX_NPY_HEADER_BYTES:
         raise ValueError(f"got {length} bytes, expected at most {MAX_NPY_HEADER_BYTES}")
     text = stream.read(length)
-    if len(field) != size or len(text) != length:
+    if len(text) != length:
         raise ValueError(f"got a file that is cut short, expected a header of {length} bytes")
     return text.decode("latin-1")
 
 
 def read_array(data: bytes, *, where: str, code: ExitCode) -> Array:
-    """Parse a whole file. Raises FerryError(code)."""
+    """Parse a whole `.npy` file into an array of the shape that its header says. Raises FerryError(code)."""
     stream = io.BytesIO(data)
     header = read_header(stream, where=where, code=code)
     check_size(header, len(data) - stream.tell(), where=where, code=code)
@@ -87,16 +97,16 @@ def read_array(data: bytes, *, where: str, code: ExitCode) -> Array:
 
 
 def check_size(header: Header, got: int, *, where: str, code: ExitCode) -> None:
-    """The data must be exactly as long as the header says."""
+    """Require exactly as many bytes of data as the header says. Raises FerryError(code)."""
     if got != header.data_bytes:
         problem = "the file is cut short" if got < header.data_bytes else "there are trailing bytes"
         raise FerryError(
-            code, f"{where}: data: got {got} bytes, expected {header.data_bytes} for shape {header.shape}; {problem}"
+            code, f"{where}: data: got {got} bytes, expected {header.data_bytes} for shape {header.shape_text}; {problem}"
         )
 
 
 def header_bytes(dtype: np.dtype[np.generic], shape: tuple[int, ...]) -> bytes:
-    """Magic, version and header, padded so that a header of another row count has the same length."""
+    """Return magic, version and header, padded so that a header of another row count has the same length."""
     stream = io.BytesIO()
     fields = {"descr": dtype.str, "fortran_order": False, "shape": shape}
     npy_format.write_array_header_1_0(stream, fields)
@@ -104,13 +114,13 @@ def header_bytes(dtype: np.dtype[np.generic], shape: tuple[int, ...]) -> bytes:
 
 
 def array_bytes(array: Array) -> bytes:
-    """The bytes of a `.npy` file."""
+    """Return an array of any shape as the bytes of a `.npy` file, in C order."""
     values = np.asarray(array, order="C")
     return header_bytes(values.dtype, values.shape) + values.tobytes()
 
 
 def bytes_left(stream: BinaryIO) -> int | None:
-    """How much follows in a regular file; None for a pipe."""
+    """Return how many bytes follow in a regular file; None for a pipe."""
     if not stream.seekable():
         return None
     here = stream.tell()

@@ -16,9 +16,9 @@ _KEYS = {"descr", "fortran_order", "shape"}
 
 
 def parse_header_dict(text: str) -> tuple[str, bool, tuple[int, ...]]:
-    """Descr, fortran_order and shape. Raises ValueError that says what was expected."""
+    """Return descr, fortran_order and shape. Raises ValueError that says what was expected."""
     problem = ValueError(
-        f"got {text[:60].strip()!r}, expected a dict of descr, fortran_order and shape (a tuple of whole numbers)"
+        f"got '{text[:60].strip()}', expected a dict of descr, fortran_order and shape (a tuple of whole numbers)"
     )
     tokens, strings = _tokens(text, problem)
     # One bracket pair of each kind, three keys and one string value: what is left to the parser is a flat dict.
@@ -39,7 +39,7 @@ def parse_header_dict(text: str) -> tuple[str, bool, tuple[int, ...]]:
 
 
 def _tokens(text: str, problem: ValueError) -> tuple[list[str], int]:
-    """The tokens of a dict literal, and how many of them are strings."""
+    """Return the tokens of a dict literal, and how many of them are strings. Raises `problem`."""
     tokens, strings, position = [], 0, 0
     text = text.rstrip(" \t\n\r\f")
     while position < len(text):

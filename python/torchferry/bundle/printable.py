@@ -17,6 +17,11 @@ def printable(text: str) -> str:
     return _UNSAFE.sub(_escaped, text)
 
 
+def quoted(text: str) -> str:
+    """Return a word of the user in quotes, for a message; `nothing` where it is empty."""
+    return f"'{text}'" if text else "nothing"
+
+
 def json_text(value: object, *, sort_keys: bool = False) -> str:
     """Return JSON on one line that reads back to the same value and holds nothing that a terminal would act on."""
     return _UNSAFE.sub(_json_escaped, json.dumps(value, ensure_ascii=False, sort_keys=sort_keys))

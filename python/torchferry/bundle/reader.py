@@ -2,28 +2,54 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, cast
 
+from torchferry.bundle.archive import open_archive, read_archive
+from torchferry.bundle.container import Container, Content, Listing, read_whole
 from torchferry.bundle.contract import Array, Contract
-from torchferry.bundle.digest import sha256_of, sha256_of_stream
+from torchferry.bundle.digest import sha256_of, sha256_of_content
+from torchferry.bundle.float_mode import ieee_arithmetic
+from torchferry.bundle.folder import Folder
 from torchferry.bundle.manifest import MANIFEST_NAME, Artifact, FileEntry, Manifest, parse_manifest
+from torchferry.bundle.printable import quoted
+from torchferry.bundle.signature import Signature
+from torchferry.bundle.trust import Trust, check_trust, demands
 from torchferry.errors import ExitCode, FerryError
 from torchferry.limits import MAX_MANIFEST_BYTES
+
+_ATTEMPTS = 16  # a bundle that is replaced while it is checked is opened again
 
 
 @dataclass(frozen=True)
 class Bundle:
     """An opened bundle, every file of which has been checked."""
 
-    folder: Path
+    container: Container
     manifest: Manifest
+    manifest_json: bytes  # the bytes of manifest.json
     missing: frozenset[str] = frozenset()  # native files that are listed and not there
+    ignored: tuple[str, ...] = ()  # sidecars: there, not listed and not opened
+    held: Mapping[str, Content] = field(default_factory=dict)  # files that links led to, so that no path is resolved twice
+    signatures: tuple[Signature, ...] = ()  # those that trusted keys made, where trust was asked for
+    trust_options: tuple[str, ...] = ()  # of `ferry-run`, for the same demands
+
+    @classmethod
+    @ieee_arithmetic()
+    def from_memory(cls, data: bytes | bytearray | memoryview, *, name: str = "memory", trust: Trust | None = None) -> Bundle:
+        """Open the bytes of a file that `ferry pack` wrote, signed as open_bundle asks; `name` stands for them in messages.
+
+        Raises FerryError(FORMAT or INTEGRITY).
+        """
+        container = read_archive(bytes(data), name)
+        return _checked(container, read_manifest(container), demands(trust))
+
+    @property
+    def folder(self) -> Path:
+        """The path of the folder or of the one file; the given name where the bundle lies in memory."""
+        return self.container.root
 
     @property
     def contract(self) -> Contract:
@@ -31,23 +57,24 @@ class Bundle:
         return self.manifest.contract
 
     def artifact(self, engine: str) -> Artifact:
-        """The artifact that `engine` runs. Raises FerryError(UNAVAILABLE)."""
+        """Return the artifact that `engine` runs. Raises FerryError(UNAVAILABLE) if the bundle has none."""
         for artifact in self.manifest.artifacts:
             if artifact.engine == engine:
                 return artifact
         known = [artifact.engine for artifact in self.manifest.artifacts]
         raise FerryError(
-            ExitCode.UNAVAILABLE, f"{self.folder}: engine: got {engine!r}, expected one of {known}; export that format too"
+            ExitCode.UNAVAILABLE,
+            f"{self.folder}: this bundle has no artifact for engine {quoted(engine)}; it has {', '.join(known)}; export that format too",
         )
 
     def present(self, files: Iterable[FileEntry]) -> Iterator[FileEntry]:
-        """Those of an artifact's files that are there: all but the native ones of other machines, perhaps."""
+        """Yield those of an artifact's files that are there. Native files may be missing: each is for one kind of machine."""
         return (entry for entry in files if entry.path not in self.missing)
 
     def read(self, entry: FileEntry) -> bytes:
-        """Read a file once more; these very bytes have been hashed. Raises FerryError(IO or INTEGRITY)."""
-        with _open_file(self.folder / entry.path) as stream:
-            data = stream.read(entry.bytes + 1)
+        """Read a file, and return bytes whose digest is right. Raises FerryError(IO, or INTEGRITY if it changed since)."""
+        content = self.held.get(entry.path) or self.container.open(entry.path, follow=False)
+        data = read_whole(content, entry.bytes + 1)
         if len(data) != entry.bytes or sha256_of(data) != entry.sha256:
             raise FerryError(
                 ExitCode.INTEGRITY, f"{self.folder / entry.path}: the file changed while it was in use; export the bundle again"
@@ -55,7 +82,7 @@ class Bundle:
         return data
 
     def read_arrays(self, files: Mapping[str, FileEntry]) -> dict[str, Array]:
-        """Read golden tensors by name. Raises FerryError(IO, INTEGRITY or FORMAT)."""
+        """Read golden arrays [N, ...] by name. Raises FerryError(IO, INTEGRITY or FORMAT)."""
         from torchferry.bundle.npy import read_array  # imports numpy
 
         return {
@@ -64,100 +91,96 @@ class Bundle:
         }
 
 
-def open_bundle(folder: str | os.PathLike[str]) -> Bundle:
-    """Open the bundle in `folder`. Raises FerryError(IO, FORMAT or INTEGRITY)."""
-    path = Path(folder)
-    if not os.fspath(folder) or not path.is_dir():  # Path("") would be the working folder
-        found = "a file" if path.is_file() else "nothing there"
-        raise FerryError(ExitCode.IO, f"{folder}: got {found}, expected a bundle folder; check the path or run `ferry export`")
-    manifest = parse_manifest(_read_manifest(path / MANIFEST_NAME), where=str(path / MANIFEST_NAME))
-    bundle = Bundle(path, manifest, _check_file_list(path, manifest))
-    files = list(bundle.present(manifest.files()))
-    for entry in files:
-        _check_size(path / entry.path, entry)
-    for entry in files:
-        _check_digest(path / entry.path, entry)
-    return bundle
+def open_bundle(path: str | os.PathLike[str], *, trust: Trust | None = None) -> Bundle:
+    """Open a bundle, a folder or the one file that `ferry pack` wrote, signed as `trust`, the process's policy and FERRY_TRUST ask.
+
+    Raises FerryError(IO, FORMAT or INTEGRITY); bundle/trust.py has more about signatures.
+    """
+    return _open(path, demands(trust))
 
 
-def _read_manifest(path: Path) -> bytes:
-    if _is_missing(path):
-        raise FerryError(ExitCode.FORMAT, f"{path}: got no such file, expected the bundle's manifest; export the bundle again")
-    with _open_file(path) as stream:
-        return stream.read(MAX_MANIFEST_BYTES + 1)
+def open_own_bundle(path: str | os.PathLike[str]) -> Bundle:
+    """Open a bundle that this process has written, or is about to sign: nobody's signature is asked for."""
+    return _open(path, [])
 
 
-def _is_missing(path: Path) -> bool:
-    try:
-        path.lstat()
-    except FileNotFoundError:
-        return True
-    except OSError:  # there or not, it cannot be read: opening it says why
-        return False
-    return False
-
-
-def _open_file(path: Path) -> BinaryIO:
-    """Open a regular file, never a link or a pipe that another program put in its place."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.ENXIO):  # a link, a file in a folder's place, a socket
-            raise _not_regular(path) from None
-        raise FerryError(ExitCode.IO, f"{path}: got {error.strerror}, expected a readable file; check its permissions") from None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise _not_regular(path)
-    return cast(BinaryIO, os.fdopen(descriptor, "rb"))
-
-
-def _not_regular(path: Path) -> FerryError:
-    return FerryError(
-        ExitCode.INTEGRITY, f"{path}: got a link or special file, expected a regular file; copy the bundle with its files"
+@ieee_arithmetic()
+def _open(path: str | os.PathLike[str], asked: list[Trust]) -> Bundle:
+    for _ in range(_ATTEMPTS):
+        container = _container(path)
+        data = read_manifest(container)
+        try:
+            return _checked(container, data, asked)
+        except FerryError:
+            if not _is_replaced(path, data):
+                raise
+    raise FerryError(
+        ExitCode.IO, f"{container.root}: got another bundle each time it was read, expected one that stays; try again"
     )
 
 
-def _check_file_list(folder: Path, manifest: Manifest) -> frozenset[str]:
-    """The listed files that are missing and may be."""
-    listed = {entry.path for entry in manifest.files()} | {MANIFEST_NAME}
-    native = {entry.path for entry in manifest.files() if entry.is_native}
-    found = set(_walk(folder))
-    for path in sorted(listed - found - native):
+def read_manifest(container: Container) -> bytes:
+    """Return the bytes of manifest.json, at most one more than are allowed: nothing of a bundle is read before them.
+
+    Raises FerryError(FORMAT) where there are none, FerryError(IO or INTEGRITY).
+    """
+    if not container.has(MANIFEST_NAME):
         raise FerryError(
-            ExitCode.INTEGRITY,
-            f"{folder / path}: got no such file, expected it as listed in the manifest; copy the bundle whole",
+            ExitCode.FORMAT,
+            f"{container.root / MANIFEST_NAME}: got no such file, expected the bundle's manifest; export the bundle again",
         )
-    for path in sorted(found - listed):
-        raise FerryError(ExitCode.INTEGRITY, f"{folder / path}: got a file that the manifest does not list; remove it")
-    return frozenset(native - found)
+    return read_whole(container.open(MANIFEST_NAME), MAX_MANIFEST_BYTES + 1)
 
 
-def _walk(folder: Path) -> Iterator[str]:
-    """Every file, relative; a list of folders instead of recursion, so that no depth exhausts the stack."""
-    pending = [""]
-    while pending:
-        prefix = pending.pop()
-        for entry in _scan(folder / prefix):
-            path = prefix + entry.name
-            if entry.is_dir(follow_symlinks=False):
-                pending.append(path + "/")
-            elif entry.is_file(follow_symlinks=False):
-                yield path
-            else:
-                raise _not_regular(folder / path)
-
-
-def _scan(folder: Path) -> list[os.DirEntry[str]]:
+def _is_replaced(path: str | os.PathLike[str], data: bytes) -> bool:
+    """Return whether another manifest is there now than the one whose bundle has just been refused."""
     try:
-        return sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError as error:
+        return read_manifest(_container(path)) != data
+    except FerryError:
+        return False
+
+
+def _container(given: str | os.PathLike[str]) -> Container:
+    path = Path(given)
+    if os.fspath(given) and path.exists() and not path.is_dir():  # Path("") would be the working folder
+        return open_archive(path)
+    return Folder(given)  # or why there is none
+
+
+def _checked(container: Container, data: bytes, asked: list[Trust]) -> Bundle:
+    """Check the signatures, then every file against the manifest. Raises FerryError(IO, FORMAT or INTEGRITY)."""
+    signatures = check_trust(container, data, asked)  # before anything else of the bundle is parsed
+    manifest = parse_manifest(data, where=str(container.root / MANIFEST_NAME))
+    entries = {entry.path: entry for entry in manifest.files()}
+    listing = container.list({*entries, MANIFEST_NAME})
+    missing = _check_file_list(container.root, entries, listing)
+    there = [entry for entry in entries.values() if entry.path not in missing]
+    for entry in there:
+        _check_size(container.root / entry.path, entry, listing.sizes[entry.path])
+    held = {}
+    for entry in there:
+        content = container.open(entry.path)
+        _check_digest(container.root / entry.path, entry, content)
+        if content.is_link:
+            held[entry.path] = content
+    options = tuple(word for one in asked for word in one.options)
+    return Bundle(container, manifest, data, missing, listing.sidecars, held, signatures, options)
+
+
+def _check_file_list(root: Path, entries: Mapping[str, FileEntry], listing: Listing) -> frozenset[str]:
+    """Return the listed files that are missing and may be: native ones."""
+    absent = entries.keys() - listing.sizes.keys()
+    native = frozenset(path for path in absent if entries[path].is_native)
+    for path in sorted(absent - native):
         raise FerryError(
-            ExitCode.IO, f"{folder}: got {error.strerror}, expected a readable folder; check its permissions"
-        ) from None
+            ExitCode.INTEGRITY, f"{root / path}: got no such file, expected it as listed in the manifest; copy the bundle whole"
+        )
+    for path in sorted(listing.sizes.keys() - entries.keys() - {MANIFEST_NAME}):
+        raise FerryError(ExitCode.INTEGRITY, f"{root / path}: got a file that the manifest does not list; remove it")
+    return native
 
 
-def _check_size(path: Path, entry: FileEntry) -> None:
-    got = path.lstat().st_size
+def _check_size(path: Path, entry: FileEntry, got: int) -> None:
     if got != entry.bytes:
         raise FerryError(
             ExitCode.INTEGRITY,
@@ -165,9 +188,8 @@ def _check_size(path: Path, entry: FileEntry) -> None:
         )
 
 
-def _check_digest(path: Path, entry: FileEntry) -> None:
-    with _open_file(path) as stream:
-        got = sha256_of_stream(stream)
+def _check_digest(path: Path, entry: FileEntry, content: Content) -> None:
+    got = sha256_of_content(content)
     if got != entry.sha256:
         raise FerryError(
             ExitCode.INTEGRITY,

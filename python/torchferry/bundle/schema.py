@@ -17,7 +17,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def manifest_schema() -> dict[str, Any]:
-    """The schema as an object, draft 2020-12."""
+    """Return the schema as an object, draft 2020-12."""
     schema: dict[str, Any] = Manifest.model_json_schema()
     _close(schema)
     schema["$schema"] = DIALECT
@@ -26,7 +26,7 @@ def manifest_schema() -> dict[str, Any]:
 
 
 def schema_text() -> str:
-    """The bytes of exported/manifest.schema.json."""
+    """Return the bytes of exported/manifest.schema.json."""
     return json.dumps(manifest_schema(), sort_keys=True, indent=1, ensure_ascii=False) + "\n"
 
 

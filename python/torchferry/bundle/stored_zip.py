@@ -57,8 +57,9 @@ class Rules:
 
 @dataclass(frozen=True)
 class Member:
-    """An entry: its bytes as they lie in the archive, and size and CRC-32 of its content, which differs if it is deflated."""
+    """An entry: its bytes as they lie in the archive from `start`, and size and CRC-32 of its content, which differs if it is deflated."""
 
+    start: int
     data: memoryview
     size: int
     crc: int
@@ -69,7 +70,7 @@ NPZ = Rules()
 
 
 def is_zip(head: bytes) -> bool:
-    """Does a file that starts with these bytes look like a zip archive?"""
+    """Say whether a file that starts with these bytes looks like a zip archive."""
     return head.startswith(_BEGINNINGS)
 
 
@@ -113,7 +114,7 @@ def _find_directory(archive: memoryview, max_entries: int) -> _Directory:
 
 
 def _read_end64(archive: memoryview, locator: int, short: tuple[int, int, int]) -> tuple[int, int, int, int]:
-    """Where the 64-bit end record lies, and its count, size and start, which the short record must repeat or leave to it."""
+    """Return where the 64-bit end record lies, and its count, size and start. The short record must repeat them or leave them open."""
     stop = locator - _END64.size
     signature, size, _, _, disk, start_disk, here, *numbers = _END64.unpack_from(archive, stop)
     is_whole = (signature, size, disk, start_disk) == (_END64_SIGNATURE, _END64.size - 12, 0, 0) and here == numbers[0]
@@ -135,7 +136,7 @@ def _read_directory(archive: memoryview, directory: _Directory, rules: Rules) ->
 
 
 def _read_directory_entry(archive: memoryview, at: int, rules: Rules) -> tuple[_Entry, int]:
-    """The entry at `at`, and where the next one begins."""
+    """Return the entry at `at`, and where the next one begins."""
     if at + _CENTRAL.size > len(archive):
         raise ValueError("directory: got less than its entries need, expected a whole directory")
     fields = _CENTRAL.unpack_from(archive, at)
@@ -164,7 +165,7 @@ def _require_plain(name: str, flags: int, method: int, rules: Rules) -> None:
 
 
 def _widen(extra: memoryview, numbers: Sequence[int]) -> list[int]:
-    """The numbers; those that do not fit in 32 bits stand in the zip64 field, in this order."""
+    """Return the numbers, where those that do not fit in 32 bits are taken from the zip64 field, in this order."""
     wide = iter(_zip64_numbers(extra))
     return [next(wide, number) if number == _ELSEWHERE32 else number for number in numbers]
 
@@ -182,7 +183,7 @@ def _zip64_numbers(extra: memoryview) -> list[int]:
 
 
 def _read_entry(body: memoryview, entry: _Entry, rules: Rules) -> tuple[Member, int]:
-    """The bytes, and where the entry ends. The header in front of them must say what the directory says."""
+    """Return the bytes, and where the entry ends. The header in front of them must say what the directory says."""
     start = _content_start(body, entry)
     if entry.packed > len(body) - start:
         raise entry_refusal(
@@ -191,7 +192,7 @@ def _read_entry(body: memoryview, entry: _Entry, rules: Rules) -> tuple[Member, 
     stop = start + entry.packed
     if rules.check_crc and entry.method == _STORED and zlib.crc32(body[start:stop]) != entry.crc:
         raise entry_refusal(entry.name, "bytes with another CRC-32", "those that were written")
-    member = Member(body[start:stop], entry.size, entry.crc, entry.method == _DEFLATED)
+    member = Member(start, body[start:stop], entry.size, entry.crc, entry.method == _DEFLATED)
     return member, _skip_descriptor(body, stop, entry) if entry.flags & _SIZES_FOLLOW else stop
 
 
@@ -214,7 +215,7 @@ def _content_start(body: memoryview, entry: _Entry) -> int:
 
 
 def _skip_descriptor(body: memoryview, at: int, entry: _Entry) -> int:
-    """Behind the size and CRC-32 that follow a content which was written to a pipe."""
+    """Return the place behind the size and CRC-32, which follow a content that was written to a pipe."""
     for form in _DESCRIPTORS:
         wanted = (_DESCRIPTOR_SIGNATURE, entry.crc, entry.packed, entry.size)
         if at + form.size <= len(body) and form.unpack_from(body, at) == wanted:
@@ -227,6 +228,6 @@ def _text(part: memoryview) -> str:
 
 
 def entry_refusal(name: str, got: str, expected: str) -> ValueError:
-    """What is wrong with an entry, whose name may be anything."""
+    """Return the error for a faulty entry, whose name may be anything."""
     shown = "".join(c if " " <= c <= "~" else "?" for c in name[:100])
     return ValueError(f"entry '{shown}': got {got}, expected {expected}")

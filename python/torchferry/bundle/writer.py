@@ -1,4 +1,4 @@
-"""Writing a bundle: into a temporary sibling folder, then renamed; an existing bundle stays whole until then."""
+"""Writing a bundle: into a temporary sibling folder, then exchanged with what stood there; a kill at any moment leaves one whole."""
 
 from __future__ import annotations
 
@@ -11,31 +11,44 @@ from pathlib import Path
 
 from torchferry.bundle.digest import sha256_of_stream
 from torchferry.bundle.manifest import MANIFEST_NAME, FileEntry, Manifest, dump_manifest
-from torchferry.bundle.reader import open_bundle
+from torchferry.bundle.publish import STAGING, only_writer, publish, retire, sync_tree, tidy
+from torchferry.bundle.reader import open_own_bundle
 from torchferry.errors import ExitCode, FerryError
 
 
 @contextmanager
 def staging_folder(target: Path, *, force: bool) -> Iterator[Path]:
-    """A temporary sibling of `target` that takes its place when the block ends without an error.
+    """Make a temporary sibling of `target`, which takes its place when the block ends without an error.
 
-    Raises FerryError(IO) where `target` exists and `force` is false, or where nothing can be written.
+    Raises FerryError(IO) where `target` exists and `force` is false, where another writer is at work, or where nothing can be
+    written.
     """
     check_target(target, force=force)
+    with only_writer(target):
+        tidy(target)
+        check_target(target, force=force)  # an interrupted writer's old bundle may stand there again
+        staging = _make_staging(target)
+        try:
+            yield staging
+            open_own_bundle(staging)
+            check_target(target, force=force)
+            sync_tree(staging)
+            publish(staging, target)
+        except BaseException:
+            shutil.rmtree(staging, ignore_errors=True)
+            raise
+        retire(staging)
+
+
+def _make_staging(target: Path) -> Path:
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        staging = Path(tempfile.mkdtemp(prefix=f".{target.name}{STAGING}", dir=target.parent))
+        staging.chmod(0o755)
     except OSError as error:
         raise FerryError(
             ExitCode.IO, f"{target}: got {error.strerror}, expected a writable folder; choose another --out"
         ) from None
-    try:
-        staging.chmod(0o755)
-        yield staging
-        open_bundle(staging)
-        _replace(staging, target)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+    return staging
 
 
 def check_target(target: Path, *, force: bool) -> None:
@@ -51,7 +64,7 @@ def check_target(target: Path, *, force: bool) -> None:
 
 
 def file_entry(folder: Path, path: str) -> FileEntry:
-    """Size and digest of a file that has been written into `folder`."""
+    """Return path, size and digest of a file that has been written into `folder`."""
     with (folder / path).open("rb") as stream:
         digest = sha256_of_stream(stream)
         return FileEntry(path=path, bytes=stream.tell(), sha256=digest)
@@ -60,17 +73,3 @@ def file_entry(folder: Path, path: str) -> FileEntry:
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write manifest.json, the last file of a bundle."""
     (folder / MANIFEST_NAME).write_bytes(dump_manifest(manifest))
-
-
-def _replace(staging: Path, target: Path) -> None:
-    """Put `staging` in the place of `target`; the old bundle is whole until the new one stands there."""
-    old = staging.with_name(staging.name + ".old")
-    if target.exists():
-        target.rename(old)
-    try:
-        staging.rename(target)
-    except OSError:
-        if old.exists():
-            old.rename(target)
-        raise
-    shutil.rmtree(old, ignore_errors=True)

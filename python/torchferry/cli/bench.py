@@ -8,8 +8,20 @@ from typing import Annotated
 import typer
 
 from torchferry.bundle.reader import open_bundle
-from torchferry.cli.options import AllowNative, AllowOp, BundleFolder, Device, Json, OneEngine, Threads, show
-from torchferry.errors import ExitCode, FerryError
+from torchferry.cli.command_line import require_whole_number
+from torchferry.cli.options import (
+    AllowNative,
+    AllowOp,
+    BundleFolder,
+    Device,
+    Json,
+    OneEngine,
+    RequireSignature,
+    Threads,
+    TrustPaths,
+    show,
+    trust_of,
+)
 from torchferry.proof.bench import bench as measure
 from torchferry.proof.where import Where
 from torchferry.report.bench import bench_json, bench_lines
@@ -24,17 +36,12 @@ def bench(
     allow_op: AllowOp = None,
     batch: Annotated[str, typer.Option(metavar="COUNTS", help="Batch sizes, e.g. 1,64,1024.")] = "1,64,1024",
     calls: Annotated[int, typer.Option(help="Timed calls a batch size; 0: about half a second's worth.")] = 0,
+    trust: TrustPaths = None,
+    require_signature: RequireSignature = False,
     as_json: Json = False,
 ) -> None:
     """Time the model at each batch size: the columns of `ferry-run bench`, which also times direct calls of the runtime."""
-    sizes = [_count(part) for part in batch.split(",")]
-    opened = open_bundle(bundle)
+    sizes = [require_whole_number("--batch", part) for part in batch.split(",")]
+    opened = open_bundle(bundle, trust=trust_of(trust, require_signature))
     result = measure(opened, engine, Where(device, threads, allow_native, tuple(allow_op or ())), sizes, calls=calls)
     show(as_json, partial(bench_json, opened, result), partial(bench_lines, opened, result))
-
-
-def _count(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise FerryError(ExitCode.USAGE, f"--batch: got {text}, expected a number") from None

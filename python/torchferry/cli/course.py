@@ -42,7 +42,7 @@ def course(
 
 
 def describe(result: Result) -> str:
-    """One line of the table; `-` where the lecture published nothing."""
+    """Return one line of the table; `-` where the lecture published nothing."""
     published = result.published
     cost = published.losses[-1] if published.losses else None
     columns = (

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING
 
-import typer
-
-from torchferry.bundle.reader import open_bundle
-from torchferry.cli.options import AllowNative, AllowOp, BundleFolder, Device, Json, Threads, show
+from torchferry.bundle.reader import Bundle, open_bundle
+from torchferry.cli import diff_options as of
+from torchferry.cli.options import (
+    AllowNative,
+    AllowOp,
+    BundleFolder,
+    Device,
+    Json,
+    RequireSignature,
+    Threads,
+    TrustPaths,
+    show,
+    trust_of,
+)
 from torchferry.errors import ExitCode, FerryError
 from torchferry.proof.diff_bundles import diff_two_bundles
 from torchferry.proof.diff_engines import diff_two_engines
@@ -22,55 +32,29 @@ from torchferry.report.engine_diff import diff_json, diff_lines
 if TYPE_CHECKING:
     from torch import nn
 
-LAYERS = "Layer by layer (--engine)"
+FERRY_RUN = Path("build/bin/ferry-run")
 
 
 def diff(
     bundle: BundleFolder,
-    other: Annotated[
-        str | None,
-        typer.Argument(metavar="[OTHER]", help="A second bundle, to be compared with the first.", show_default=False),
-    ] = None,
-    engines: Annotated[str | None, typer.Option(help="Two engines, e.g. torchscript,aoti.", show_default=False)] = None,
-    engine: Annotated[
-        str | None,
-        typer.Option(help="The engine whose layers are compared; of two bundles, the only one compared.", show_default=False),
-    ] = None,
-    input_: Annotated[
-        list[str] | None,
-        typer.Option("--input", help="Samples as for `ferry predict`; default: the bundle's goldens.", show_default=False),
-    ] = None,
-    batch: Annotated[int, typer.Option(help="Samples in one call.", min=1)] = 256,
+    other: of.Other = None,
+    engines: of.Engines = None,
+    engine: of.LayersOf = None,
+    input_: of.Samples = None,
+    batch: of.Batch = 256,
     device: Device = "cpu",
     threads: Threads = 1,
     allow_native: AllowNative = False,
     allow_op: AllowOp = None,
     as_json: Json = False,
-    language: Annotated[
-        Literal["python", "cpp"], typer.Option(help="Which program runs the engine.", rich_help_panel=LAYERS)
-    ] = "python",
-    run: Annotated[
-        str | None,
-        typer.Option(
-            help="The eager side: a recipe's name, a run folder, or package.module:factory; default: the torch.export program in the bundle.",
-            rich_help_panel=LAYERS,
-            show_default=False,
-        ),
-    ] = None,
-    weights: Annotated[
-        Path | None,
-        typer.Option(help="A state_dict for the factory's module.", rich_help_panel=LAYERS, show_default=False),
-    ] = None,
-    preprocess: Annotated[
-        str | None,
-        typer.Option(help="package.module:factory of the module put before it.", rich_help_panel=LAYERS, show_default=False),
-    ] = None,
-    data_root: Annotated[
-        Path | None, typer.Option(help="Folder of MNIST, for a run on it.", rich_help_panel=LAYERS, show_default=False)
-    ] = None,
-    ferry_run: Annotated[Path, typer.Option(help="The C++ program, built by `make build`.", rich_help_panel=LAYERS)] = Path(
-        "build/bin/ferry-run"
-    ),
+    language: of.Language = "python",
+    run: of.Run = None,
+    weights: of.Weights = None,
+    preprocess: of.Preprocess = None,
+    data_root: of.DataRoot = None,
+    ferry_run: of.Program = FERRY_RUN,
+    trust: TrustPaths = None,
+    require_signature: RequireSignature = False,
 ) -> int:
     """Say where two models differ and by how much; exit code 1 if they differ by more than their tolerances.
 
@@ -87,21 +71,34 @@ def diff(
     """
     _check_modes(other, input_, engines, engine, run)
     _check_layer_options(language, run, {"--weights": weights, "--preprocess": preprocess}, has_layers=engines is None)
-    opened = open_bundle(bundle)
+    opened = open_bundle(bundle, trust=trust_of(trust, require_signature))
     where = Where(device, threads, allow_native, tuple(allow_op or ()), language, ferry_run)
     if other is not None:
-        second = open_bundle(other)
-        bundles = diff_two_bundles(opened, second, where, engine=engine)
-        show(as_json, partial(bundle_diff_json, opened, second, bundles), partial(bundle_diff_lines, opened, second, bundles))
-        return _code(bundles.is_same)
+        second = open_bundle(other, trust=trust_of(trust, require_signature))
+        return _two_bundles(opened, second, where, engine, as_json)
     if engine is not None:
-        eager = _eager(run, weights, preprocess, data_root)
-        layers = diff_layers(opened, engine, where, eager, samples=input_, batch=batch)
-        show(as_json, partial(layers_json, opened, layers), partial(layers_lines, opened, layers))
-        return _code(layers.found.first is None)
-    engines_found = diff_two_engines(opened, *_two(engines or ""), where, samples=input_, batch=batch)
-    show(as_json, partial(diff_json, opened, engines_found), partial(diff_lines, opened, engines_found))
-    return _code(engines_found.is_same)
+        return _layers(opened, engine, where, _eager(run, weights, preprocess, data_root), input_, batch, as_json)
+    return _two_engines(opened, _two(engines or ""), where, input_, batch, as_json)
+
+
+def _two_bundles(first: Bundle, second: Bundle, where: Where, engine: str | None, as_json: bool) -> int:
+    found = diff_two_bundles(first, second, where, engine=engine)
+    show(as_json, partial(bundle_diff_json, first, second, found), partial(bundle_diff_lines, first, second, found))
+    return _code(found.is_same)
+
+
+def _layers(bundle: Bundle, engine: str, where: Where, eager: Eager, samples: list[str] | None, batch: int, as_json: bool) -> int:
+    layers = diff_layers(bundle, engine, where, eager, samples=samples, batch=batch)
+    show(as_json, partial(layers_json, bundle, layers), partial(layers_lines, bundle, layers))
+    return _code(layers.found.first is None)
+
+
+def _two_engines(
+    bundle: Bundle, engines: tuple[str, str], where: Where, samples: list[str] | None, batch: int, as_json: bool
+) -> int:
+    found = diff_two_engines(bundle, *engines, where, samples=samples, batch=batch)
+    show(as_json, partial(diff_json, bundle, found), partial(diff_lines, bundle, found))
+    return _code(found.is_same)
 
 
 def _code(is_same: bool) -> int:
@@ -116,7 +113,7 @@ def _two(engines: str) -> tuple[str, str]:
 
 
 def _eager(run: str | None, weights: Path | None, preprocess: str | None, data_root: Path | None) -> Eager:
-    """The eager side as the user named it; it is loaded when it is needed."""
+    """Return the eager side as the user named it. It is loaded when it is needed."""
     if run is None:
         return Eager()
 

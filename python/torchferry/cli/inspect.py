@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 from torchferry.bundle.contract import Contract, TensorSpec
 from torchferry.bundle.manifest import Manifest
-from torchferry.bundle.reader import open_bundle
+from torchferry.bundle.reader import Bundle, open_bundle
+from torchferry.bundle.trust import read_signatures
 from torchferry.cli.console import say, say_json
-from torchferry.cli.options import BundleFolder, Json
+from torchferry.cli.options import BundleFolder, Json, RequireSignature, TrustPaths, trust_of
 from torchferry.compare.kinds import kind_of
 
 
-def inspect(bundle: BundleFolder, as_json: Json = False) -> None:
+def inspect(
+    bundle: BundleFolder,
+    as_json: Json = False,
+    trust: TrustPaths = None,
+    require_signature: RequireSignature = False,
+) -> None:
     """Show a bundle's contract, artifacts, goldens and tolerances; check every digest."""
-    opened = open_bundle(bundle)
+    opened = open_bundle(bundle, trust=trust_of(trust, require_signature))
     if as_json:
-        say_json({"bundle": str(bundle), "manifest": opened.manifest.model_dump(mode="json")}, sort_keys=True)
+        document = {
+            "bundle": str(bundle),
+            "manifest": json.loads(opened.manifest_json),
+            "ignored": opened.ignored,
+            "signatures": signatures_json(opened),
+        }
+        say_json(document, sort_keys=True)
         return
-    for line in describe(opened.manifest):
+    for line in describe(opened.manifest) + signature_lines(opened):
         say(line)
+    if opened.ignored:
+        say(f"ignored   {', '.join(opened.ignored)}: not listed, no part of the bundle")
 
 
 def describe(manifest: Manifest) -> list[str]:
-    """The lines that `inspect` prints."""
+    """Return the lines that `inspect` prints."""
     lines = [f"{manifest.name}: format {manifest.format_version}, every digest is right", *_contract_lines(manifest.contract)]
     for artifact in manifest.artifacts:
         size = sum(file.bytes for file in artifact.files)
@@ -39,11 +56,29 @@ def describe(manifest: Manifest) -> list[str]:
         lines.append(
             f"training  {manifest.training.recipe} on {manifest.training.dataset}, {manifest.training.epochs} epochs: {metrics}"
         )
-    return lines
+    if manifest.format_version == 1:
+        lines.append("metadata  none, as in every bundle of format version 1")
+    return lines + [f"metadata  {key}: {value}" for key, value in sorted(manifest.metadata.items())]
+
+
+def signatures_json(bundle: Bundle) -> list[dict[str, object]]:
+    """Return who signed the bundle, by file name; `trusted` says that a trusted key did and that the signature was checked."""
+    return [
+        {"file": Path(one.file).name, "key": one.key_id, "trusted": one in bundle.signatures, "comment": one.comment}
+        for one in read_signatures(bundle.container)
+    ]
+
+
+def signature_lines(bundle: Bundle) -> list[str]:
+    """Return one line a signature."""
+    return [
+        f"signature {one['file']}: key {one['key']}, {'trusted' if one['trusted'] else 'not checked'}: {one['comment']}"
+        for one in signatures_json(bundle)
+    ]
 
 
 def _tolerance_lines(manifest: Manifest) -> list[str]:
-    """One line a row, then each reason once."""
+    """Return one line for each row, then each reason once."""
     reasons = list(dict.fromkeys(row.reason for row in manifest.tolerances))
     lines = []
     for row in manifest.tolerances:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from importlib import import_module
 from typing import Annotated, Any
@@ -11,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from torchferry.bundle.printable import printable
+from torchferry.cli.command_line import Verb, describe_usage
 from torchferry.errors import ExitCode, FerryError
 from torchferry.version import VERSION
 
@@ -19,7 +21,22 @@ _UsageError, _ClickException = typer.BadParameter.__mro__[1:3]
 _INTERRUPTED = 130
 
 # In the order of the flow; the file and the function of a verb have its name.
-VERBS = ("train", "export", "inspect", "predict", "verify", "bench", "diff", "report", "trace", "course", "demo")
+VERBS = (
+    "train",
+    "export",
+    "pack",
+    "key",
+    "sign",
+    "inspect",
+    "predict",
+    "verify",
+    "bench",
+    "diff",
+    "report",
+    "trace",
+    "course",
+    "demo",
+)
 
 
 class _Verbs(TyperGroup):
@@ -36,7 +53,7 @@ class _Verbs(TyperGroup):
         if cmd_name not in VERBS:
             return None
         one = typer.Typer(add_completion=False)
-        one.command(cmd_name)(getattr(import_module(f"torchferry.cli.{cmd_name}"), cmd_name))
+        one.command(cmd_name, cls=Verb)(getattr(import_module(f"torchferry.cli.{cmd_name}"), cmd_name))
         return typer.main.get_command(one)
 
 
@@ -63,22 +80,43 @@ def options(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Options that stand before the verb."""
+    """Take the options that stand before the verb."""
 
 
 def main() -> None:
-    """The entry point: run a verb and exit."""
+    """Run the verb on the command line, and exit with its code."""
     _keep_standard_descriptors()
-    sys.exit(run(sys.argv[1:]))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores SIGHUP
+            signal.signal(number, _end)
+    try:
+        sys.exit(run(sys.argv[1:]))
+    except _Ended as ended:
+        signal.signal(ended.number, signal.SIG_DFL)
+        os.kill(os.getpid(), ended.number)
+
+
+class _Ended(BaseException):
+    """A signal that ends the program, once temporary files are removed."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+def _end(number: int, frame: object) -> None:
+    del frame
+    raise _Ended(number)
 
 
 def run(arguments: list[str]) -> int:
-    """Run a verb and give its exit code; an error is one line on stderr."""
+    """Run a verb and return its exit code. An error becomes one line on stderr."""
     try:
         _require_stdout()
         result = app(arguments, prog_name="ferry", standalone_mode=False)
         sys.stdout.flush()
         return int(result or 0)
+    except _Ended:
+        raise
     except BaseException as error:
         code, message = _describe(error)
     if message:
@@ -89,7 +127,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _keep_standard_descriptors() -> None:
-    """A file that is opened later must not take the place of a closed stdin, stdout or stderr: these fail as before."""
+    """Fill closed descriptors, so that no file opened later takes the place of stdin, stdout or stderr. They fail as before."""
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
@@ -102,13 +140,13 @@ def _keep_standard_descriptors() -> None:
 
 
 def _require_stdout() -> None:
-    """Without descriptor 1 Python prints nothing and says nothing."""
+    """Refuse a closed stdout: Python would print nothing and say nothing. Raises FerryError(IO)."""
     if sys.stdout is None:
         raise FerryError(ExitCode.IO, "stdout: got a closed descriptor, expected a place to write; use > /dev/null")
 
 
 def _one_line(message: str) -> str:
-    """Printable characters only: names out of a hostile bundle cannot reach the terminal as control sequences."""
+    """Return printable characters only: names out of a hostile bundle cannot reach the terminal as control sequences."""
     text = " ".join(message.split())
     return printable(text)
 
@@ -119,8 +157,7 @@ def _describe(error: BaseException) -> tuple[int, str]:
     if isinstance(error, FerryError):
         return error.code, str(error)
     if isinstance(error, _UsageError):
-        problem = error.format_message().rstrip(".") or "got no verb, expected one"  # type: ignore[attr-defined]
-        return ExitCode.USAGE, f"{problem}; see `ferry --help`"
+        return ExitCode.USAGE, describe_usage(error)
     if isinstance(error, _ClickException):
         return ExitCode.USAGE, error.format_message()  # type: ignore[attr-defined]
     if isinstance(error, SystemExit | typer.Exit):
@@ -131,7 +168,7 @@ def _describe(error: BaseException) -> tuple[int, str]:
     if isinstance(error, OSError):
         return ExitCode.IO, f"{error.filename or 'output'}: got {error.strerror or error}, expected to read or write it"
     if isinstance(error, MemoryError):
-        return ExitCode.IO, "memory: got too little, expected more; use a smaller --batch"
+        return ExitCode.IO, "not enough memory; try a smaller --batch"
     return ExitCode.INTERNAL, f"internal: {type(error).__name__}: {error}; please report this with the command you ran"
 
 

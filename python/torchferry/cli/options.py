@@ -8,29 +8,30 @@ from typing import Annotated, Any
 
 import typer
 
+from torchferry.bundle.trust import Trust
 from torchferry.cli.console import say, say_json
 from torchferry.errors import ExitCode, FerryError
 
 
-def _require_name(text: str | None) -> str | None:
-    """An empty name is a script's unset variable, not a wish for the default."""
+def require_name(param: typer.CallbackParam, text: str | None) -> str | None:
+    """Refuse an empty name: it is a script's unset variable, not a wish for the default. Raises FerryError(USAGE)."""
     if text == "":
-        raise FerryError(ExitCode.USAGE, "--engine: got nothing, expected a name")
+        raise FerryError(ExitCode.USAGE, f"--{param.name}: got nothing, expected a name")
     return text
 
 
 # Text, because Path("") would be the working folder.
-BundleFolder = Annotated[str, typer.Argument(metavar="BUNDLE", help="Folder of the bundle.", show_default=False)]
+BundleFolder = Annotated[str, typer.Argument(metavar="BUNDLE", help="Folder of the bundle, or its one file.", show_default=False)]
 Engine = Annotated[
     str | None,
     typer.Option(
-        callback=_require_name, help="eager, torchscript, onnxruntime ...; default: every engine of the bundle that can run here."
+        callback=require_name, help="eager, torchscript, onnxruntime ...; default: every engine of the bundle that can run here."
     ),
 ]
 OneEngine = Annotated[
     str | None,
     typer.Option(
-        callback=_require_name, help="eager, torchscript, onnxruntime ...; default: the bundle's first that can run here."
+        callback=require_name, help="eager, torchscript, onnxruntime ...; default: the bundle's first that can run here."
     ),
 ]
 Device = Annotated[str, typer.Option(help="cpu or cuda:N.")]
@@ -66,7 +67,24 @@ Timeout = Annotated[
 FerryRun = Annotated[
     Path | None, typer.Option(help="The C++ program; default: build/bin/ferry-run, else the one on PATH.", show_default=False)
 ]
+TrustPaths = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trust",
+        metavar="KEY_OR_FOLDER",
+        help="Open a bundle only if one of these keys signed it: a .pub file, or a folder of them; instead of FERRY_TRUST. May be repeated.",
+        show_default=False,
+    ),
+]
+RequireSignature = Annotated[
+    bool, typer.Option("--require-signature", help="Open no bundle that no key of --trust or FERRY_TRUST signed.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def trust_of(paths: list[str] | None, required: bool) -> Trust:
+    """Return what --trust and --require-signature ask for."""
+    return Trust(tuple(paths or ()), required)
 
 
 def show(as_json: bool, document: Callable[[], Mapping[str, Any]], lines: Callable[[], Iterable[str]]) -> None:

@@ -13,7 +13,21 @@ from rich.progress import Progress
 
 from torchferry.bundle.contract import Array
 from torchferry.bundle.reader import open_bundle
-from torchferry.cli.options import AllowNative, AllowOp, BundleFolder, Device, FerryRun, Isolate, OneEngine, Threads, Timeout
+from torchferry.cli.options import (
+    AllowNative,
+    AllowOp,
+    BundleFolder,
+    Device,
+    FerryRun,
+    Isolate,
+    OneEngine,
+    RequireSignature,
+    Threads,
+    Timeout,
+    TrustPaths,
+    require_name,
+    trust_of,
+)
 from torchferry.proof.ferry_run import become_ferry_run
 from torchferry.proof.where import Where
 from torchferry.samples.sink import open_sink
@@ -40,18 +54,22 @@ def predict(
     ferry_run: FerryRun = None,
     output: Annotated[str, typer.Option(help=".jsonl, .csv or .npy; - is stdout.")] = "-",
     format_: Annotated[str | None, typer.Option("--format", help="jsonl, csv or npy, whatever the ending.")] = None,
-    select: Annotated[str | None, typer.Option(help="Write this output only.")] = None,
+    select: Annotated[str | None, typer.Option(callback=require_name, help="Write this output only.")] = None,
     batch: Annotated[int, typer.Option(help="Samples in one call.")] = 256,
+    trust: TrustPaths = None,
+    require_signature: RequireSignature = False,
 ) -> None:
     """Run samples from files and write named outputs."""
-    opened = open_bundle(bundle)
+    opened = open_bundle(bundle, trust=trust_of(trust, require_signature))
     where = Where(device, threads, allow_native, tuple(allow_op or ()), isolate=isolate, timeout=timeout)
     if isolate:
         where.require_isolation(engine)
         given = {"--engine": engine, "--output": output, "--format": format_, "--select": select, "--batch": batch}
         options = [part for name, value in given.items() if value is not None for part in (name, value)]
         samples = [part for value in input_ for part in ("--input", value)]
-        become_ferry_run(ferry_run, "--isolate", ["predict", opened.folder, *samples, *options, *where.options])
+        become_ferry_run(
+            ferry_run, "--isolate", ["predict", opened.folder, *samples, *options, *where.options, *opened.trust_options]
+        )
     with (
         open_samples(opened.contract, input_, batch=batch) as source,
         open_sink(opened.contract, output, format_name=format_, select=select, total=source.total) as sink,

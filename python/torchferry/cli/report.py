@@ -9,7 +9,7 @@ import typer
 
 from torchferry.bundle.reader import open_bundle
 from torchferry.cli.console import say
-from torchferry.cli.options import AllowNative, AllowOp, BundleFolder, FerryRun
+from torchferry.cli.options import AllowNative, AllowOp, BundleFolder, FerryRun, RequireSignature, TrustPaths, trust_of
 from torchferry.compare.status import is_failure
 from torchferry.errors import ExitCode
 from torchferry.proof.gather import gather
@@ -24,11 +24,13 @@ def report(
     ferry_run: FerryRun = None,
     allow_native: AllowNative = False,
     allow_op: AllowOp = None,
+    trust: TrustPaths = None,
+    require_signature: RequireSignature = False,
 ) -> int:
     """Verify a bundle as `ferry verify --all` does, and write the evidence as one HTML file; its exit code is the verdict's."""
     from torchferry.report.page import report_html
 
-    opened = open_bundle(bundle)
+    opened = open_bundle(bundle, trust=trust_of(trust, require_signature))
     check_target(output)
     evidence = gather(opened, ferry_run, allow_native=allow_native, allow_ops=tuple(allow_op or ()))
     write_text(output, report_html(evidence))

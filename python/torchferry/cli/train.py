@@ -33,28 +33,21 @@ def train(
     from torchferry.course.train.run import RUNS
     from torchferry.course.train.trainer import train_recipe
 
-    given = {
-        "epochs": epochs,
-        "device": device,
-        "seed": seed,
-        "learning_rate": learning_rate,
-        "batch_size": batch_size,
-        "gradient": gradient,
-        "accumulate": accumulate,
-    }
+    given = {"epochs": epochs, "device": device, "seed": seed, "learning_rate": learning_rate, "batch_size": batch_size}
+    given |= {"gradient": gradient, "accumulate": accumulate}
     changes = {name: value for name, value in given.items() if value is not None}
     folder = RUNS / recipe if out is None else out
-    processes = launched()
+    is_first = launched().rank == 0
     try:
-        with EpochProgress(recipe, shown=processes.rank == 0) as progress:
+        with EpochProgress(recipe, shown=is_first) as progress:
             run = train_recipe(recipe, out=folder, data_root=data_root, resume=resume, changes=changes, on_epoch=progress)
     except KeyboardInterrupt:
-        if processes.rank == 0:
+        if is_first:
             say(f"interrupted; go on with: ferry train {recipe} --out {folder} --resume", err=True)
         raise typer.Exit(INTERRUPTED) from None
     except FerryError as error:
-        if processes.local_rank == 0:  # the others on this machine fail alike
+        if launched().local_rank == 0:  # the others on this machine fail alike
             raise
         raise typer.Exit(error.code) from None
-    if processes.rank == 0:
+    if is_first:
         say(f"{recipe}: {len(run.history)} epochs: {run.history[-1].describe()}; wrote {folder}")

@@ -19,9 +19,12 @@ from torchferry.cli.options import (
     FerryRun,
     Isolate,
     Json,
+    RequireSignature,
     Threads,
     Timeout,
+    TrustPaths,
     show,
+    trust_of,
 )
 from torchferry.compare.status import Status, is_failure
 from torchferry.errors import ExitCode
@@ -50,18 +53,17 @@ def verify(
     isolate: Isolate = None,
     timeout: Timeout = 0,
     as_json: Json = False,
+    trust: TrustPaths = None,
+    require_signature: RequireSignature = False,
 ) -> int:
     """Replay the bundle's goldens and say whether every output is within its tolerance."""
-    opened = open_bundle(bundle)
+    opened = open_bundle(bundle, trust=trust_of(trust, require_signature))
     where = Where(device, threads, allow_native, tuple(allow_op or ()), isolate=isolate, timeout=timeout)
     if isolate and not all_:
         where.require_isolation(engine)
         chosen = [] if engine is None else ["--engine", engine]
-        become_ferry_run(
-            ferry_run,
-            "--isolate",
-            ["verify", opened.folder, *chosen, *where.options, "--calls", calls, *(["--json"] if as_json else [])],
-        )
+        options = [*chosen, *where.options, *opened.trust_options, "--calls", calls, *(["--json"] if as_json else [])]
+        become_ferry_run(ferry_run, "--isolate", ["verify", opened.folder, *options])
     where = where.with_deadline()
     if all_:
         runs = run_matrix(opened, engine, ferry_run, where)

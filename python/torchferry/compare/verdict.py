@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from torchferry.bundle.contract import Array
 from torchferry.bundle.dtype import holds_floats
+from torchferry.bundle.float_mode import ieee_arithmetic
 from torchferry.bundle.manifest import Tolerance
 from torchferry.compare.kinds import kind_of
 from torchferry.compare.label_margin import Scores
@@ -53,6 +54,7 @@ class Verdict:
         return self.case if self.call == 1 else f"{self.case} #{self.call}"
 
 
+@ieee_arithmetic()
 def compare(
     actual: Array | None, expected: Array, tolerance: Tolerance, *, case: str, allow_nan: bool, scores: Scores | None = None
 ) -> Verdict:

@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from torchferry.bundle.manifest import Training
 from torchferry.bundle.reader import Bundle
+from torchferry.bundle.writer import check_target
+from torchferry.course.train import load_run
 from torchferry.course.train.run import Run
 from torchferry.exporter.exporter import BundleRequest, export_bundle
+from torchferry.exporter.request import Target
 from torchferry.formats import registry
 from torchferry.intake.golden_cases import GoldenInputs
 from torchferry.intake.source import Quantization
 
 CALIBRATION_SAMPLES = 2048
+
+
+def export_run_folder(run: str, target: Target, *, data_root: Path | None, max_batch: int | None) -> Bundle:
+    """Export a recipe's run, or a run folder, under its own name. Raises what export_run raises."""
+    name = Path(run).name
+    out = target.folder(name)
+    check_target(out, force=target.force)
+    return export_run(
+        load_run(run, data_root),
+        name=name,
+        formats=target.formats,
+        out=out,
+        force=target.force,
+        max_batch=max_batch,
+        max_bytes=target.max_bytes,
+        metadata=target.metadata,
+    )
 
 
 def export_run(
@@ -25,6 +46,7 @@ def export_run(
     force: bool,
     max_batch: int | None = None,
     max_bytes: int | None = None,
+    metadata: Mapping[str, str] = MappingProxyType({}),
 ) -> Bundle:
     """Export a trained run with 64 real samples of its data set as goldens. Raises what export_bundle raises."""
     contract = run.recipe.contract(run.dataset)
@@ -42,6 +64,7 @@ def export_run(
             training=Training.model_validate(run.training()),
             force=force,
             max_bytes=max_bytes,
+            metadata=metadata,
             quantization=_quantization(run, contract.inputs[0].name)
             if any(row.quantizes for row in registry.chosen(formats))
             else None,

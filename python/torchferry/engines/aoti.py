@@ -7,7 +7,6 @@ LibTorch's package loader is left out: it reads the zip again, leaves its folder
 from __future__ import annotations
 
 import hashlib
-import tempfile
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ from torchferry.bundle.contract import Array
 from torchferry.engines.aoti_package import Library, open_package
 from torchferry.engines.aoti_requirements import check_requirements
 from torchferry.engines.base import OpenRequest
+from torchferry.engines.private_folder import private_folder
 from torchferry.engines.torch_device import call_module, last_line, require_device
 from torchferry.errors import ExitCode, FerryError
 
@@ -33,7 +33,7 @@ class AotiModel:
     def __init__(self, request: OpenRequest) -> None:
         self._request = request
         check_requirements(request.requires, request.device)
-        require_device(request.device)
+        require_device("aoti", request.device)
         self._runner = _load_once(*_choose_file(request), request.device)
 
     @property
@@ -72,7 +72,7 @@ def _load_once(path: str, data: bytes, device: str) -> Any:
 
 
 def _load(path: str, library: Library, device: str) -> Any:
-    with tempfile.TemporaryDirectory(prefix="ferry-aoti-") as folder:
+    with private_folder("ferry-aoti-") as folder:
         for name, content in library.files.items():
             (Path(folder) / name).write_bytes(content)
         file = str(Path(folder) / library.name)

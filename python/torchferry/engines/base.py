@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol, cast
 
 import numpy as np
 
 from torchferry.bundle.contract import BATCH, Array, Contract, check_inputs, check_outputs
+from torchferry.bundle.float_mode import ieee_arithmetic
 from torchferry.bundle.manifest import Artifact
+from torchferry.bundle.printable import quoted
 from torchferry.bundle.reader import Bundle
 from torchferry.engines.deadline import Deadline
 from torchferry.engines.torchscript_operators import checked_permissions
@@ -113,8 +115,12 @@ class Session:
         with self._step():
             self._model = cast(Model, registry.load(row.opener)(request))
 
-    def _step(self) -> contextlib.AbstractContextManager[None]:
-        return contextlib.nullcontext() if self._deadline is None else self._deadline.step(self.engine)
+    @contextlib.contextmanager
+    def _step(self) -> Iterator[None]:
+        """Watch the time of one step of the model; threads that its runtime starts have IEEE arithmetic too."""
+        watch = contextlib.nullcontext() if self._deadline is None else self._deadline.step(self.engine)
+        with watch, ieee_arithmetic():
+            yield
 
     @property
     def numerics(self) -> str:
@@ -134,9 +140,9 @@ class Session:
         sizes = check_inputs(self.contract, inputs)
         if sizes.get(BATCH) == 0:
             return empty_outputs(self.contract, sizes)
-        given = {spec.name: np.asarray(inputs[spec.name], order="C") for spec in self.contract.inputs}
+        arrays = {spec.name: np.asarray(inputs[spec.name], order="C") for spec in self.contract.inputs}
         with self._step():
-            outputs = self._model.run(given)
+            outputs = self._model.run(arrays)
         check_outputs(self.contract, outputs, sizes)
         return {spec.name: np.asarray(outputs[spec.name], order="C") for spec in self.contract.outputs}
 
@@ -144,7 +150,7 @@ class Session:
 def _native_code_refusal(engine: str, artifact: Artifact) -> str:
     return (
         f"engine {engine}: {artifact.files[0].path}: got machine code, which runs with all rights of this process and which no check can make safe, "
-        "expected permission to run it; pass --allow-native (Session(allow_native=True)) if you trust this bundle as a program"
+        "expected permission to run it; pass --allow-native (allow_native of a session) if you trust this bundle as a program"
     )
 
 
@@ -172,7 +178,7 @@ def name_outputs(contract: Contract, values: object) -> dict[str, object]:
 
 def _check_options(device: str, threads: int) -> None:
     if not _DEVICE.fullmatch(device):
-        raise FerryError(ExitCode.USAGE, f"--device: got {device!r}, expected cpu or cuda:N")
+        raise FerryError(ExitCode.USAGE, f"--device: got {quoted(device)}, expected cpu or cuda:N")
     if threads < 1:
         raise FerryError(ExitCode.USAGE, f"--threads: got {threads}, expected at least 1")
     if threads > MAX_THREADS:

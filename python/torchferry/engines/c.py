@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
-import tempfile
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from torchferry.bundle.contract import BATCH, Array, TensorSpec
 from torchferry.engines.base import OpenRequest
 from torchferry.engines.c_build import OBJECT, build, digest_of, sources_of
 from torchferry.engines.machine import triples
+from torchferry.engines.private_folder import private_folder
 from torchferry.errors import ExitCode, FerryError
 
 PASSED, NOT_STRICT = -1, -2  # what a model's self-test returns besides the index of a wrong sample
@@ -121,7 +121,7 @@ def _load(path: str, data: bytes, sources: str) -> Library:
 
 
 def _load_bytes(path: str, data: bytes) -> ctypes.CDLL:
-    with tempfile.TemporaryDirectory(prefix="ferry-c-") as folder:
+    with private_folder("ferry-c-") as folder:
         file = Path(folder) / OBJECT
         file.write_bytes(data)
         try:

@@ -10,11 +10,11 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from torchferry.engines.machine import triples
+from torchferry.engines.private_folder import private_folder
 from torchferry.errors import ExitCode, FerryError
 
 # Contraction is off in the source too; visibility: only what engine.c shows to a session.
@@ -72,7 +72,7 @@ def _level_option(triple: str) -> list[str]:
 
 def _compile(command: Sequence[str], sources: Mapping[str, bytes]) -> tuple[bytes | None, str]:
     """Return the object, or None and the compiler's first complaint."""
-    with tempfile.TemporaryDirectory(prefix="ferry-c-") as name:
+    with private_folder("ferry-c-") as name:
         folder = Path(name)
         for path, data in sources.items():
             (folder / path).write_bytes(data)

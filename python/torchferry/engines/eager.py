@@ -19,7 +19,7 @@ class EagerModel:
 
     def __init__(self, request: OpenRequest) -> None:
         self._request = request
-        device = require_device(request.device)
+        device = require_device("eager", request.device)
         program = load_program(next(iter(request.files)), request.main_file)
         moved = program if request.device == "cpu" else move_to_device_pass(program, str(device))
         self._module = moved.module(check_guards=False)  # guards are compiled from text; the contract checks the inputs

@@ -12,14 +12,14 @@ from torchferry.engines.base import OpenRequest, name_outputs
 from torchferry.errors import ExitCode, FerryError
 
 
-def require_device(device: str) -> torch.device:
+def require_device(engine: str, device: str) -> torch.device:
     """Return the device, with TF32 off. Raises FerryError(UNAVAILABLE) where it is not there; never another device."""
     if device != "cpu":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if int(device.partition(":")[2]) >= count:
             raise FerryError(
                 ExitCode.UNAVAILABLE,
-                f"--device: got {device}, expected a device that is here: {count} CUDA devices; use --device cpu or a CUDA build of torch",
+                f"engine {engine}: --device: got {device}, expected a device that is here: {count} CUDA devices; use --device cpu or a CUDA build of torch",
             )
         torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.allow_tf32 = False

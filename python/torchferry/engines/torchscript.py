@@ -25,7 +25,7 @@ class TorchScriptModel:
 
     def __init__(self, request: OpenRequest) -> None:
         self._request = request
-        device = require_device(request.device)
+        device = require_device("torchscript", request.device)
         self._prints = check_archive(request.main_path, request.main_file, request.allow_ops, request.requires).prints
         module = _load(request.main_path, request.main_file, request.allow_ops, request.requires, device)
         try:

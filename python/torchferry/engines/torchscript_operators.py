@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from functools import cache
 from importlib import resources
 
+from torchferry.bundle.printable import quoted
 from torchferry.errors import ExitCode, FerryError
 
 REQUIRES_KEY = "operators"  # in an artifact's `requires`: those that the exporter was allowed besides the list
@@ -39,5 +40,7 @@ def checked_permissions(names: Collection[str]) -> frozenset[str]:
     """Return the names of `--allow-op` as a set. Raises FerryError(USAGE) for a text that names no operator."""
     for name in names:
         if not _NAME.fullmatch(name):
-            raise FerryError(ExitCode.USAGE, f"--allow-op: got {name!r}, expected an operator's name, e.g. aten::as_strided")
+            raise FerryError(
+                ExitCode.USAGE, f"--allow-op: got {quoted(name)}, expected an operator's name, e.g. aten::as_strided"
+            )
     return frozenset(names)

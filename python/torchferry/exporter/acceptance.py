@@ -25,7 +25,7 @@ OTHER_BATCHES = (2, 7)
 
 
 def with_bits_that_hold(bundle: Bundle, note: Callable[[str], None]) -> Manifest:
-    """The manifest with equal bits promised only where they are equal, with one thread and with two.
+    """Return the manifest with equal bits promised only where they are equal, with one thread and with two.
 
     Fused kernels (attention) round in another way, and some kernels (convolution) divide their sums among the threads.
     """
@@ -55,7 +55,7 @@ def with_bits_that_hold(bundle: Bundle, note: Callable[[str], None]) -> Manifest
 
 
 def _differs_by_rounding(bundle: Bundle, verdict: Verdict) -> bool:
-    """Other bits, and not more than that: what is further off keeps its row, and is refused by `check_written`."""
+    """Say whether an output has other bits and is within rounding. What is further off keeps its row; `check_written` refuses it."""
     row = bundle.manifest.tolerance(engine=verdict.tolerance.engine, device="cpu", output=verdict.output, numerics="")
     return not verdict.passed and row is not None and kind_of(row.kind).explains(verdict.max_abs, row.bound)
 
@@ -63,7 +63,10 @@ def _differs_by_rounding(bundle: Bundle, verdict: Verdict) -> bool:
 def check_written(
     bundle: Bundle, source: ExportSource, reference: Reference, inputs: Mapping[str, Array], note: Callable[[str], None]
 ) -> None:
-    """Run every artifact that Python can run, or what stands in for it. Raises FerryError(MISMATCH)."""
+    """Run every artifact that Python can run, or what stands in for it, on the goldens [N, ...] and at other batch sizes.
+
+    Raises FerryError(MISMATCH).
+    """
     goldens = [read_case(bundle, case) for case in bundle.manifest.golden.cases]
     for artifact in bundle.manifest.artifacts:
         session = _open(bundle, artifact, source, note)
@@ -82,11 +85,11 @@ class _Session(Runnable, Protocol):
 
     @property
     def engine(self) -> str:
-        """The engine's name."""
+        """Name of the engine."""
 
 
 def _open(bundle: Bundle, artifact: Artifact, source: ExportSource, note: Callable[[str], None]) -> _Session | None:
-    """A session; what stands in for it where it cannot be run here (C without a compiler), which `note` says; None: C++ only."""
+    """Open a session. Without a compiler the NumPy definition stands in for C, and `note` says so. None for C++ only engines."""
     engine = artifact.engine
     row = registry.of_engine(engine)
     if row is None or row.opener is None:
@@ -115,7 +118,7 @@ def _require_agreement(bundle: Bundle, session: _Session, format_name: str, case
 
 
 def describe_failure(verdict: Verdict) -> str:
-    """One line: what differs, by how much, and the bound it broke."""
+    """Return one line: what differs, by how much, and the bound it broke."""
     where = f"{verdict.case}: output {verdict.output}"
     if verdict.problem is not None or verdict.worst is None:
         return f"{where}: {verdict.problem}; nothing was written"

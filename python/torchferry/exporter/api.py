@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from pydantic import ValidationError
 from torch import nn
 
 from torchferry.bundle.contract import Array, Classes, Contract, SymbolRange, TensorSpec, check_inputs
+from torchferry.bundle.manifest import checked_metadata
 from torchferry.bundle.reader import Bundle
 from torchferry.bundle.writer import check_target
 from torchferry.errors import ExitCode, FerryError
@@ -82,6 +84,7 @@ def export(
     seed: int = 0,
     max_bytes: int | None = None,
     allow_ops: Collection[str] = (),
+    metadata: Mapping[str, str] = MappingProxyType({}),
     note: Callable[[str], None] = print_note,
 ) -> Bundle:
     """Export a module in eval mode, with float32 weights, to the bundle `out`, and prove every artifact against eager.
@@ -92,11 +95,12 @@ def export(
     preprocess: a module put before it, exported with it; by input name where there are several. classes: (output, names) or names.
     symbols: limits of free dims, {"T": (1, 512)}. max_bytes: of the tables of format c; default: 64 MiB. force: replace `out`.
     allow_ops: operators TorchScript may use though they may do more than compute; the manifest records them.
+    metadata: texts that the manifest carries and `inspect` shows, e.g. {"licence": "MIT", "commit": "4f2a91c"}.
 
     Raises FerryError: USAGE (arguments), BAD_INPUT (a module or goldens that are refused), FORMAT (a format cannot express it), MISMATCH, IO.
     """
     interface = _Interface(inputs, outputs, symbols or {}, classes, preprocess)
-    writing = _Writing(Path(out), name, to, force, max_bytes, allow_ops, note)
+    writing = _Writing(Path(out), name, to, force, max_bytes, allow_ops, metadata, note)
     return _export(module, interface, _Samples(golden, description, seed), writing)
 
 
@@ -110,6 +114,7 @@ class _Writing:
     force: bool
     max_bytes: int | None
     allow_ops: Collection[str]
+    metadata: Mapping[str, str]
     note: Callable[[str], None]
 
 
@@ -118,6 +123,7 @@ def _export(module: nn.Module, interface: _Interface, samples: _Samples, writing
         raise FerryError(
             ExitCode.USAGE, f"module: got {type(module).__name__}, expected a torch.nn.Module; put the function into forward"
         )
+    checked_metadata(writing.metadata)
     check_target(writing.out, force=writing.force)
     _check_formats(writing.to)
     plan = _plan(module, interface, samples, writing.note)
@@ -132,6 +138,7 @@ def _export(module: nn.Module, interface: _Interface, samples: _Samples, writing
             force=writing.force,
             max_bytes=writing.max_bytes,
             allow_ops=writing.allow_ops,
+            metadata=writing.metadata,
             note=writing.note,
         )
     )
@@ -172,7 +179,7 @@ def _check_formats(to: Sequence[str]) -> None:
 def _golden_arrays(
     specs: tuple[TensorSpec, ...], limits: Mapping[str, SymbolRange], golden: Golden | None, seed: int
 ) -> dict[str, Array]:
-    """The goldens in the order of the specs, held to them. Raises FerryError(BAD_INPUT)."""
+    """Return the goldens [N, ...] in the order of the specs, checked against them. Raises FerryError(USAGE or BAD_INPUT)."""
     if golden is None:
         return synthetic_inputs(specs, default_sizes(limits), seed=seed)
     if not isinstance(golden, Mapping):
@@ -234,7 +241,7 @@ def _require_promised(item: str | TensorSpec, contract: Contract) -> None:
 
 
 def bundle_name(text: str) -> str:
-    """A name that a manifest allows. Raises FerryError(USAGE) where nothing is left of it."""
+    """Return the text as a name that a manifest allows. Raises FerryError(USAGE) if nothing is left of it."""
     found = re.sub(r"[^a-z0-9._-]+", "-", text.lower()).lstrip("._-")[:64]
     if not found:
         raise FerryError(ExitCode.USAGE, f"name: got {text!r}, expected letters or digits; give --name")

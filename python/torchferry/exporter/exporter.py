@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +13,9 @@ import torch
 from torchferry.bounds.choice import output_bounds
 from torchferry.bundle.contract import BATCH, Array, Contract, check_inputs
 from torchferry.bundle.golden import CaseArrays, write_case
-from torchferry.bundle.manifest import Artifact, Golden, Manifest, Training
+from torchferry.bundle.manifest import FORMAT_VERSION, Artifact, Golden, Manifest, Training, checked_metadata
 from torchferry.bundle.printable import printable
-from torchferry.bundle.reader import Bundle, open_bundle
+from torchferry.bundle.reader import Bundle, open_own_bundle
 from torchferry.bundle.writer import file_entry, staging_folder, write_manifest
 from torchferry.compare.tolerance import Bound, tolerances
 from torchferry.engines.numerics import torch_numerics
@@ -38,7 +38,7 @@ Note = Callable[[str], None]
 
 
 def print_note(text: str) -> None:
-    """What the user should know about an export that goes on: one line on stderr."""
+    """Print a note about an export that goes on, as one line on stderr."""
     print(f"note: {printable(text)}", file=sys.stderr)
 
 
@@ -48,7 +48,8 @@ class BundleRequest:
 
     `formats`: besides these, `export` (which engine `eager` runs) is written where torch.export takes the module. `max_bytes`: largest
     size of the tables of format `c`. `quantization`: what format `c-int8` is calibrated on; default: real goldens. `allow_ops`:
-    operators that TorchScript may use besides those that need no permission; the manifest records them.
+    operators that TorchScript may use besides those that need no permission; the manifest records them. `metadata`: free texts of the
+    manifest.
     """
 
     module: torch.nn.Module
@@ -62,6 +63,7 @@ class BundleRequest:
     max_bytes: int | None = None
     quantization: Quantization | None = None
     allow_ops: Collection[str] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
     note: Note = print_note
 
 
@@ -72,6 +74,7 @@ def export_bundle(request: BundleRequest) -> Bundle:
     other batch sizes. Raises FerryError: USAGE for an unknown format, BAD_INPUT for goldens outside the contract or a module in
     train mode, FORMAT where a format cannot express the module, MISMATCH where an artifact disagrees, IO.
     """
+    checked_metadata(request.metadata)
     require_eval(request.module)
     rows = registry.chosen(request.formats)
     source = _source(request, _bounded(request.contract, rows), rows)
@@ -79,9 +82,9 @@ def export_bundle(request: BundleRequest) -> Bundle:
     cases = golden_cases(reference, source.contract, request.golden.arrays)
     with staging_folder(request.out, force=request.force) as folder:
         write_manifest(folder, _written(request, source, cases, rows, folder))
-        write_manifest(folder, with_bits_that_hold(open_bundle(folder), request.note))
-        check_written(open_bundle(folder), source, reference, request.golden.arrays, request.note)
-    return open_bundle(request.out)
+        write_manifest(folder, with_bits_that_hold(open_own_bundle(folder), request.note))
+        check_written(open_own_bundle(folder), source, reference, request.golden.arrays, request.note)
+    return open_own_bundle(request.out)
 
 
 def _source(request: BundleRequest, contract: Contract, rows: Sequence[Format]) -> ExportSource:
@@ -110,7 +113,7 @@ def _written(
     of_engines = {**dict.fromkeys((row.engine for row in rows), bounds), **own}
     artifacts = _write_artifacts(rows, source, of_engines, folder, request.note)
     return Manifest(
-        format_version=1,
+        format_version=FORMAT_VERSION,
         name=request.name,
         contract=source.contract,
         artifacts=tuple(artifacts),
@@ -122,11 +125,12 @@ def _written(
         ),
         tolerances=tolerances(source.contract, cases, [artifact.engine for artifact in artifacts], bounds, own),
         training=request.training,
+        metadata=checked_metadata(request.metadata),
     )
 
 
 def _bounded(contract: Contract, rows: Sequence[Format]) -> Contract:
-    """The contract with a largest batch where a format plans memory for one and the user gave none.
+    """Return the contract with a largest batch, if a format plans memory for one and the user gave none.
 
     The limit stands in the contract, so that every engine of the bundle takes and refuses the same inputs.
     """
@@ -138,7 +142,7 @@ def _bounded(contract: Contract, rows: Sequence[Format]) -> Contract:
 def _own_bounds(
     source: ExportSource, cases: Sequence[CaseArrays], bounds: Mapping[str, Bound], rows: Sequence[Format]
 ) -> dict[str, dict[str, Bound]]:
-    """By engine, of those that compute in another way; none without calibration data, which the exporter of the format refuses."""
+    """Return the bounds by engine, of engines that compute in another way. None without calibration data, which the format refuses."""
     if source.quantization is None:
         return {}
     return {row.engine: registry.load(row.own_bounds)(source, cases, bounds) for row in rows if row.own_bounds is not None}
@@ -161,7 +165,7 @@ def _size_limit(max_bytes: int | None, rows: Sequence[Format]) -> int | None:
 def _write_artifacts(
     rows: Sequence[Format], source: ExportSource, bounds: Mapping[str, Mapping[str, Bound]], folder: Path, note: Note
 ) -> list[Artifact]:
-    """Every format in order, and the program, which may be missing where nobody asked for it. Raises FerryError(FORMAT)."""
+    """Write every format in order, and the program, which may be missing if nobody asked for it. Raises FerryError(FORMAT)."""
     program = registry.program_format()
     artifacts = []
     for row in sorted({*rows, program}, key=lambda row: row.name):
@@ -188,7 +192,7 @@ def write_artifact(row: Format, source: ExportSource, folder: Path) -> Artifact:
 
 
 def _examples(contract: Contract, inputs: Mapping[str, Array]) -> dict[str, Array]:
-    """The goldens with every symbol at 2 or more: torch.export takes a size of 0 or 1 for a constant."""
+    """Return the goldens [N, ...] with every symbol at 2 or more: torch.export takes a size of 0 or 1 for a constant."""
     sizes = symbol_sizes(contract.inputs, inputs)
     return resize(
         inputs, contract.inputs, {symbol: clipped(max(size, 2), contract.symbols[symbol]) for symbol, size in sizes.items()}

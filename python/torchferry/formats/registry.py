@@ -32,6 +32,7 @@ class Format:
     exporter: str  # (ExportSource, Path) -> Written
     help: str = ""  # one line for `ferry export --help`; empty: not shown there
     opener: str | None = None  # (OpenRequest) -> Model; None: C++ only
+    in_cpp: bool = True  # has a plugin; False: Python only, which cmake/Engines.cmake tells ferry-run
     probe: str | None = (
         None  # (Artifact, bytes, taps, contract, allow_ops) -> (bytes, taps that it shows); None: its layers cannot be shown
     )
@@ -117,6 +118,7 @@ FORMATS: tuple[Format, ...] = (
         engine="eager",
         exporter="torchferry.formats.program:export",
         opener="torchferry.engines.eager:open_model",
+        in_cpp=False,
         weights="torchferry.formats.program:weights",
         bits="eager",
         is_program=True,

@@ -13,6 +13,7 @@ from torchferry.bundle.golden import read_case
 from torchferry.bundle.reader import Bundle
 from torchferry.engines.base import Session
 from torchferry.errors import ExitCode, FerryError
+from torchferry.proof.timing import time_call, time_calls
 from torchferry.proof.where import Where
 
 BUDGET_NS = 500_000_000  # a batch size, where the number of calls is not given
@@ -76,20 +77,12 @@ def tiled(contract: Contract, golden: Mapping[str, Array], batch: int) -> dict[s
 
 
 def _measure(session: Session, inputs: Mapping[str, Array], batch: int, calls: int) -> BatchFigures:
-    first = _time_ns(session, inputs)
-    if calls == 0:
-        quick = max(1, min(_time_ns(session, inputs), _time_ns(session, inputs)))
-        calls = min(max(BUDGET_NS // quick, MIN_CALLS), MAX_CALLS)
-    times = sorted(_time_ns(session, inputs) for _ in range(calls))
-    return BatchFigures(batch, len(times), first / 1e3, _quantile_us(times, 0.5), _quantile_us(times, 0.99))
+    first = time_call(session, inputs)
+    times = time_calls(session, inputs, calls or _choose_calls(session, inputs))
+    return BatchFigures(batch, len(times.others), first / 1e3, times.quantile_us(0.5), times.quantile_us(0.99))
 
 
-def _time_ns(session: Session, inputs: Mapping[str, Array]) -> int:
-    start = time.perf_counter_ns()
-    session.run(inputs)
-    return time.perf_counter_ns() - start
-
-
-def _quantile_us(times: Sequence[int], fraction: float) -> float:
-    """Return the value, in microseconds, below which `fraction` of the sorted times (nanoseconds) lie."""
-    return max(times[int(fraction * (len(times) - 1))], 1) / 1e3
+def _choose_calls(session: Session, inputs: Mapping[str, Array]) -> int:
+    """Return how many calls take about half a second."""
+    quick = max(1, min(time_call(session, inputs), time_call(session, inputs)))
+    return min(max(BUDGET_NS // quick, MIN_CALLS), MAX_CALLS)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NoReturn
 
+from torchferry.bundle.trust import VARIABLE
 from torchferry.errors import ExitCode, FerryError
 
 BUILT = Path("build/bin/ferry-run")
@@ -53,7 +54,9 @@ def call_ferry_run(program: Path, *arguments: object, allowed: tuple[int, ...] =
     """
     if not program.is_file():
         raise FerryError(ExitCode.UNAVAILABLE, f"--ferry-run: got {program}, expected the C++ program; run `make build`")
-    done = subprocess.run([str(program), *map(str, arguments)], capture_output=True, text=True, check=False)
+    # --trust carries what FERRY_TRUST asked for; a probe, which this process has written, is nobody's to sign.
+    environment = {name: value for name, value in os.environ.items() if name != VARIABLE}
+    done = subprocess.run([str(program), *map(str, arguments)], capture_output=True, text=True, check=False, env=environment)
     if done.returncode in allowed and (done.stdout or done.returncode == ExitCode.OK):
         return done.stdout
     code = ExitCode(done.returncode) if done.returncode in list(ExitCode) else ExitCode.INTERNAL

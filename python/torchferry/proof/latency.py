@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import statistics
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,11 +14,11 @@ from torchferry.formats import registry
 from torchferry.proof.evidence import Latency
 from torchferry.proof.ferry_run import call_ferry_run
 from torchferry.proof.matrix import Run
+from torchferry.proof.timing import time_calls
 from torchferry.proof.where import Where
 
-WARM_UP = 5
 MOST_CALLS = 200
-BUDGET_S = 0.5  # a session and batch
+BUDGET_NS = 500_000_000  # a session and batch
 
 
 def measure_latencies(
@@ -42,15 +40,8 @@ def measure_latencies(
 
 
 def _time(session: Session, engine: str, batch: int, case: CaseArrays) -> Latency:
-    for _ in range(WARM_UP):
-        session.run(case.inputs)
-    times: list[float] = []
-    end = time.perf_counter() + BUDGET_S
-    while len(times) < MOST_CALLS and (not times or time.perf_counter() < end):
-        start = time.perf_counter()
-        session.run(case.inputs)
-        times.append(time.perf_counter() - start)
-    return Latency(engine, "Python", batch, statistics.median(times) * 1e6)
+    times = time_calls(session, case.inputs, MOST_CALLS, budget_ns=BUDGET_NS)
+    return Latency(engine, "Python", batch, times.quantile_us(0.5))
 
 
 def _bench(bundle: Bundle, program: Path, engine: str, batches: Sequence[int], allow_ops: tuple[str, ...]) -> list[Latency]:
@@ -59,5 +50,5 @@ def _bench(bundle: Bundle, program: Path, engine: str, batches: Sequence[int], a
         allow_native=row is not None and row.native_code, allow_ops=allow_ops
     )  # it ran in the matrix, so it was allowed
     sizes = ["--batch", ",".join(map(str, batches)), "--calls", MOST_CALLS, "--json"]
-    printed = call_ferry_run(program, "bench", bundle.folder, "--engine", engine, *where.options, *sizes)
+    printed = call_ferry_run(program, "bench", bundle.folder, "--engine", engine, *where.options, *bundle.trust_options, *sizes)
     return [Latency(engine, "C++", entry["batch"], entry["p50_us"]) for entry in json.loads(printed)["batches"]]

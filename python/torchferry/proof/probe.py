@@ -17,8 +17,8 @@ from torchferry.bounds.choice import layer_bounds
 from torchferry.bundle.contract import Array, Contract, TensorSpec, check_inputs, check_outputs
 from torchferry.bundle.dtype import DTYPES
 from torchferry.bundle.golden import CaseArrays, write_case
-from torchferry.bundle.manifest import Artifact, Golden, Manifest
-from torchferry.bundle.reader import Bundle, open_bundle
+from torchferry.bundle.manifest import FORMAT_VERSION, Artifact, Golden, Manifest
+from torchferry.bundle.reader import Bundle, open_own_bundle
 from torchferry.bundle.writer import file_entry, write_manifest
 from torchferry.compare.tolerance import tolerances
 from torchferry.engines.base import name_outputs
@@ -74,7 +74,7 @@ def build_probe(
     case = Reference(module, contract).case("batch", inputs)
     write_manifest(folder, _manifest(bundle, entry, contract, module, case, folder))
     outputs = {tap.name: PROBED.format(index) for index, tap in enumerate(seen)}
-    return Probe(open_bundle(folder), tuple(taps), outputs)
+    return Probe(open_own_bundle(folder), tuple(taps), outputs)
 
 
 def find_taps(reference: torch.nn.Module, contract: Contract, inputs: Mapping[str, Array]) -> list[Tap]:
@@ -154,7 +154,7 @@ def _manifest(
 ) -> Manifest:
     bounds = layer_bounds(module, contract, case)
     return Manifest(
-        format_version=1,
+        format_version=FORMAT_VERSION,
         name=bundle.manifest.name,
         contract=contract,
         artifacts=(artifact,),
@@ -167,6 +167,7 @@ def _manifest(
         # No rows of kind bits: a probe computes what the artifact does, but an engine may fuse less of it.
         tolerances=tuple(row for row in tolerances(contract, [case], [artifact.engine], bounds) if row.numerics == "any"),
         training=None,
+        metadata={},
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from torchferry.bundle.contract import Array
+from torchferry.bundle.float_mode import ieee_arithmetic
 from torchferry.bundle.golden import CaseArrays, read_case
 from torchferry.bundle.manifest import Tolerance
 from torchferry.bundle.reader import Bundle
@@ -47,6 +48,7 @@ class EngineVerdict:
         return self.status == "passed"
 
 
+@ieee_arithmetic()
 def replay(bundle: Bundle, session: Runnable, *, engine: str, device: str, calls: int = 1) -> EngineVerdict:
     """Run every golden case, all of them `calls` times, then compare each output.
 

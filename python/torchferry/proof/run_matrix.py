@@ -67,10 +67,13 @@ def _run_cpp(bundle: Bundle, program: Path | None, engine: str, where: Where) ->
     if program is None:
         reason = f"got no C++ program at {BUILT} and none on PATH, expected ferry-run; run `make build` or give --ferry-run"
         return engine_json(unavailable(engine, where.device, reason))
+    if bundle.container.is_in_memory:
+        reason = f"{bundle.folder}: got a bundle in memory, expected one that ferry-run can open; write its bytes to a file"
+        return engine_json(unavailable(engine, where.device, reason))
 
     def run() -> Result:
         options = ["--engine", engine, *where.options, "--calls", CALLS, "--json"]
-        printed = call_ferry_run(program, "verify", bundle.folder, *options, allowed=_WITH_VERDICTS)
+        printed = call_ferry_run(program, "verify", bundle.folder, *options, *bundle.trust_options, allowed=_WITH_VERDICTS)
         result: Result = json.loads(printed)["engines"][0]
         return result
 

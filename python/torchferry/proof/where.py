@@ -55,7 +55,7 @@ class Where:
                 if error.code != ExitCode.UNAVAILABLE:
                     raise
                 reasons.append(f"{artifact.engine}: {error}")
-        raise FerryError(ExitCode.UNAVAILABLE, f"{bundle.folder}: no engine of this bundle can run here: {'; '.join(reasons)}")
+        raise FerryError(ExitCode.UNAVAILABLE, f"{bundle.folder}: no engine of this bundle can run here; {'; '.join(reasons)}")
 
     def require_isolation(self, engine: str | None) -> None:
         """Refuse an engine that ferry-run lacks where isolation is asked for. Raises FerryError(UNAVAILABLE)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from typing import Any
@@ -23,6 +24,7 @@ from torchferry.report.matrix import absences, by_case, closing, share_text, tog
 from torchferry.version import VERSION
 
 SHOWN = 12  # sample images
+_FOLDERS = re.compile(r"(?<![\w.:/\u2026-])/(?:[^\s/,;:'\"()]+/)+(?=[^\s/])")
 
 
 def report_html(evidence: Evidence) -> str:
@@ -39,8 +41,8 @@ def report_html(evidence: Evidence) -> str:
         closing=closing(bundle, runs).partition(" ")[2],
         calls=range(1, CALLS + 1),
         rows=[row for run, threads in together(runs) for row in _matrix_rows(evidence, run, threads)],
-        absences=absences(runs),
-        evidence=[line for run in runs for line in matrix.evidence(bundle, run)],
+        absences=[without_folders(reason) for reason in absences(runs)],
+        evidence=[without_folders(line) for run in runs for line in matrix.evidence(bundle, run)],
         histograms=list(_histograms(evidence)),
         layers=_layers(evidence),
         confusions=list(_confusions(evidence)),
@@ -51,6 +53,11 @@ def report_html(evidence: Evidence) -> str:
         environment=evidence.environment,
         entries=list(bundle.manifest.files()),
     )
+
+
+def without_folders(text: str) -> str:
+    """Return text with the last name of each absolute path: the folders of this machine say nothing to a report's reader."""
+    return _FOLDERS.sub("\u2026/", text)
 
 
 def _printable(value: Any) -> Any:
@@ -80,7 +87,7 @@ def _histograms(evidence: Evidence) -> Iterator[tuple[str, float, Markup]]:
 
 def _layers(evidence: Evidence) -> dict[str, Any]:
     if isinstance(evidence.layers, str):
-        return {"why": evidence.layers}
+        return {"why": without_folders(evidence.layers)}
     engine, found = evidence.layers
     return {"engine": engine, "first": found.first, "unseen": found.unseen, "plot": Markup(plots.layer_plot(found))}
 

@@ -12,11 +12,13 @@ from typing_extensions import assert_never
 
 from torchferry.bundle.contract import Array, TensorSpec
 from torchferry.bundle.dtype import DTypeName, family
+from torchferry.bundle.printable import quoted
 from torchferry.errors import ExitCode, FerryError
 from torchferry.limits import MAX_CSV_LINE_BYTES
 
 _NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|nan|inf|infinity)", re.ASCII | re.IGNORECASE)
 _INTEGER = re.compile(r"([+-]?)0*(\d{1,20})", re.ASCII)  # no integer dtype has more digits; int() has a limit of its own
+_NO_TEXT = "got bytes that are no text, expected .npy, CSV in UTF-8, PNG, BMP or PGM"
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f]")  # all but the tab
 
 
@@ -25,14 +27,15 @@ def read_csv(stream: BinaryIO, spec: TensorSpec, *, where: str, batch: int) -> I
     sample = tuple(dim for dim in spec.shape[1:] if isinstance(dim, int))
     if spec.shape[:1] != ("N",) or len(sample) != len(spec.shape) - 1:
         raise FerryError(
-            ExitCode.BAD_INPUT, f"{where}: got CSV, expected .npy for an input of shape {spec.describe()}; use numpy.save"
+            ExitCode.BAD_INPUT,
+            f"{where}: got CSV, expected .npy, PNG, BMP or PGM: a row says no shape, and {spec.name} is {spec.describe()}",
         )
     columns = math.prod(sample)
     parse = _cell_parser(spec.dtype)
     rows: list[list[float | int]] = []
     for line, cells in _data_rows(stream, where):
         if len(cells) != columns:
-            raise _error(where, line, None, f"got {len(cells)} cells, expected {columns} for {spec.describe()}")
+            raise _error(where, line, None, f"got {len(cells)} cells, expected {columns} for {spec.name} {spec.describe()}")
         rows.append([_parse_cell(parse, cell, where, line, column) for column, cell in enumerate(cells, 1)])
         if len(rows) == batch:
             yield _array(rows, spec.dtype, sample)
@@ -62,13 +65,16 @@ def _data_rows(stream: BinaryIO, where: str) -> Iterator[tuple[int, list[str]]]:
 def _line_text(raw: bytes, number: int, where: str) -> str:
     """Return the line without its end and the byte order mark. Without these checks a binary file could pass for a header."""
     if len(raw) > MAX_CSV_LINE_BYTES and not raw.endswith(b"\n"):
-        raise _error(where, number, None, f"got more than {MAX_CSV_LINE_BYTES} bytes, expected a shorter line")
+        raise FerryError(
+            ExitCode.BAD_INPUT,
+            f"{where}: line: got more than {MAX_CSV_LINE_BYTES} bytes, expected fewer; is this the right file?",
+        )
     try:
         text = raw.decode("utf-8-sig" if number == 1 else "utf-8").removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:
-        raise _error(where, number, None, "got bytes that are not UTF-8, expected CSV, .npy, PNG, BMP or PGM") from None
+        raise _error(where, number, None, _NO_TEXT) from None
     if _CONTROL.search(text):
-        raise _error(where, number, None, "got control characters, expected CSV, .npy, PNG, BMP or PGM")
+        raise _error(where, number, None, _NO_TEXT)
     return text
 
 
@@ -81,7 +87,7 @@ def _parse_cell(parse: Callable[[str], float | int], cell: str, where: str, line
     try:
         return parse(cell)
     except ValueError as problem:
-        raise _error(where, line, column, f"got {cell[:40]!r}, expected {problem}") from None
+        raise _error(where, line, column, f"got {quoted(cell[:40])}, expected {problem}") from None
 
 
 def _cell_parser(dtype: DTypeName) -> Callable[[str], float | int]:

@@ -32,13 +32,16 @@ def read_image(stream: BinaryIO, spec: TensorSpec, *, where: str) -> Array:
     if spec.dtype != "uint8" or len(spec.shape) != 3 or spec.shape[0] != "N":
         raise FerryError(
             ExitCode.BAD_INPUT,
-            f"{where}: got an image, expected .npy or CSV for an input {spec.describe()}; images fit uint8[N,H,W]",
+            f"{where}: got an image, expected .npy or CSV: {spec.name} is {spec.describe()}, and images are uint8[N,H,W]",
         )
     data = stream.read(MAX_IMAGE_FILE_BYTES + 1)
     decode = _decoder(data[:10]) or _refuse_other
+    if len(data) > MAX_IMAGE_FILE_BYTES:
+        raise FerryError(
+            ExitCode.BAD_INPUT,
+            f"{where}: size: got more than {MAX_IMAGE_FILE_BYTES} bytes, expected fewer; is this the right file?",
+        )
     try:
-        if len(data) > MAX_IMAGE_FILE_BYTES:
-            raise ValueError(f"more than {MAX_IMAGE_FILE_BYTES} bytes, expected a smaller file")
         return _grey(decode(data, lambda width, height: _require_size(width, height, spec)))[np.newaxis]
     except ValueError as error:
         raise FerryError(ExitCode.BAD_INPUT, f"{where}: image: got {error}; save it again as PNG, BMP or PGM") from None

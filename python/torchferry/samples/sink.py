@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import sys
@@ -15,10 +16,12 @@ import numpy as np
 
 from torchferry.bundle import npy
 from torchferry.bundle.contract import BATCH, Array, Contract
+from torchferry.bundle.printable import quoted
 from torchferry.errors import ExitCode, FerryError
 from torchferry.samples.text import csv_header, csv_rows, json_rows
 
 FORMATS = ("jsonl", "csv", "npy")
+_WRITABLE = "expected a file that can be written; check the path and its permissions"
 
 
 class SampleSink(Protocol):
@@ -49,7 +52,7 @@ def open_sink(
             sink.finish()
     except OSError as error:
         raise FerryError(
-            ExitCode.IO, f"{output}: got {error.strerror or error}, expected to write the outputs; nothing was kept"
+            ExitCode.IO, f"{_name_of(output)}: got {error.strerror or error}, expected to write to it; check the disk's space"
         ) from None
 
 
@@ -59,17 +62,20 @@ def _format(output: str, format_name: str | None) -> str:
     if format_name is None and output != "-" and chosen not in FORMATS and _is_special(Path(output)):
         chosen = "jsonl"
     if chosen not in FORMATS:
-        where = f"--output {output}" if format_name is None else "--format"
-        raise FerryError(
-            ExitCode.USAGE, f"{where}: got {chosen!r}, expected one of {', '.join(FORMATS)}; use such an ending or --format"
-        )
+        raise FerryError(ExitCode.USAGE, _format_problem(output, format_name))
     return chosen
+
+
+def _format_problem(output: str, format_name: str | None) -> str:
+    if format_name is not None:
+        return f"--format: got {quoted(format_name)}, expected jsonl, csv or npy"
+    return f"--output: got {quoted(output)}, expected a name that ends in .jsonl, .csv or .npy; rename it or add --format"
 
 
 def _names(contract: Contract, select: str | None) -> list[str]:
     names = [spec.name for spec in contract.outputs]
     if select is not None and select not in names:
-        raise FerryError(ExitCode.USAGE, f"--select: got {select!r}, expected one of {names}")
+        raise FerryError(ExitCode.USAGE, f"--select: got {quoted(select)}, expected one of {', '.join(names)}")
     return names if select is None else [select]
 
 
@@ -84,8 +90,7 @@ def _check_batch(contract: Contract, names: list[str]) -> None:
         if _is_batched(contract) and contract.output(name).shape[:1] != (BATCH,):
             raise FerryError(
                 ExitCode.USAGE,
-                f"--output: got output {name} {contract.output(name).describe()}, expected the batch {BATCH} first: "
-                "it has no value for each sample; use --select with another output",
+                f"--output: {name}: got an output without the batch {BATCH}, expected {BATCH} first; take another with --select NAME",
             )
 
 
@@ -98,9 +103,10 @@ def _open_kind(
     stack: contextlib.ExitStack,
 ) -> SampleSink:
     if kind == "npy":
-        if output == "-" and len(names) > 1:
+        if len(names) > 1 and (output == "-" or _is_special(Path(output))):
             raise FerryError(
-                ExitCode.USAGE, f"--output -: got {len(names)} outputs, expected one for .npy; use --select with one of {names}"
+                ExitCode.USAGE,
+                f"--output: got {output} for {len(names)} outputs, expected a file's name to make one .npy for each; add --select NAME",
             )
         paths = {name: output if len(names) == 1 else f"{Path(output).with_suffix('')}.{name}.npy" for name in names}
         batched = _is_batched(contract)
@@ -208,12 +214,12 @@ def _open_target(path: str) -> Iterator[BinaryIO]:
             yield stream
         return
     if target.is_dir():
-        raise FerryError(ExitCode.IO, f"{path}: got a folder, expected a file to write; choose another --output")
+        raise FerryError(ExitCode.IO, f"{path}: got a folder, {_WRITABLE}")
     if target.exists():
         target = target.resolve()  # a link is kept, and what it points to replaced
         if not os.access(target, os.W_OK):
-            raise FerryError(ExitCode.IO, f"{path}: got a file that may not be written; change its permissions or choose another")
-    descriptor, temporary = tempfile.mkstemp(prefix=".ferry-", suffix=".tmp", dir=target.parent)
+            raise FerryError(ExitCode.IO, f"{path}: got {os.strerror(errno.EACCES)}, {_WRITABLE}")
+    descriptor, temporary = _create_beside(target, path)
     try:
         with os.fdopen(descriptor, "wb") as stream:
             os.fchmod(stream.fileno(), 0o666 & ~_umask())
@@ -221,6 +227,21 @@ def _open_target(path: str) -> Iterator[BinaryIO]:
         Path(temporary).replace(target)
     finally:
         Path(temporary).unlink(missing_ok=True)
+
+
+def _create_beside(target: Path, shown: str) -> tuple[int, str]:
+    """Make a temporary sibling of `target`. Raises FerryError(IO)."""
+    try:
+        return tempfile.mkstemp(prefix=".ferry-", suffix=".tmp", dir=target.parent)
+    except OSError as error:
+        raise FerryError(
+            ExitCode.IO,
+            f"{shown}: got {error.strerror}, expected a place that can be written; check the folder and its permissions",
+        ) from None
+
+
+def _name_of(output: str) -> str:
+    return "stdout" if output == "-" else output
 
 
 def _is_special(path: Path) -> bool:

@@ -6,13 +6,13 @@ import contextlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO, cast
 
 import numpy as np
 
 from torchferry.bundle import npy
 from torchferry.bundle.contract import BATCH, Array, Contract, TensorSpec, check_inputs
+from torchferry.bundle.printable import quoted
 from torchferry.bundle.stored_zip import is_zip
 from torchferry.errors import ExitCode, FerryError
 from torchferry.samples.csv import read_csv
@@ -43,7 +43,7 @@ def open_samples(contract: Contract, arguments: Sequence[str], *, batch: int) ->
         totals = {reader.total for reader in readers.values() if reader.total is not None}
         if len(totals) > 1:
             raise FerryError(
-                _BAD, f"--input: got inputs of {sorted(totals)} samples, expected equal numbers; cut the longer ones"
+                _BAD, "--input: got inputs of different numbers of samples, expected as many in each; cut the longer ones"
             )
         yield SampleSource(min(totals, default=None), _zip(contract, readers))
 
@@ -59,7 +59,7 @@ def _open_inputs(contract: Contract, arguments: Sequence[str], stack: contextlib
     lone = _lone_file(contract, arguments)
     stream = None if lone is None else _open_file(lone, stack)
     if lone is not None and stream is not None and is_zip(_peek(stream)):
-        return _open_npz(contract, stream, lone, batch)
+        return _open_npz(contract, stream, _name_of(lone), batch)
     return {
         name: _open_input(contract.input(name), paths, stream or _open_one(paths[0], stack), batch)
         for name, paths in _assign(contract, arguments).items()
@@ -83,7 +83,8 @@ def _assign(contract: Contract, arguments: Sequence[str]) -> dict[str, list[str]
         if not equals or name not in names:
             if len(names) != 1:
                 raise FerryError(
-                    ExitCode.USAGE, f"--input: got {argument!r}, expected NAME=FILE with NAME one of {names}, or one .npz alone"
+                    ExitCode.USAGE,
+                    f"--input: got {quoted(argument)}, expected NAME=FILE with NAME one of {', '.join(names)}, or one .npz alone",
                 )
             name, path = names[0], argument
         files.setdefault(name, []).append(path)
@@ -91,7 +92,7 @@ def _assign(contract: Contract, arguments: Sequence[str]) -> dict[str, list[str]
         raise FerryError(ExitCode.USAGE, "--input: got - (stdin) more than once, expected it once")
     missing = [name for name in names if name not in files]
     if missing:
-        raise FerryError(ExitCode.USAGE, f"--input: got no file for {missing}, expected one for each of {names}")
+        raise FerryError(ExitCode.USAGE, f"--input: got no file for {missing[0]}, expected one for each of {', '.join(names)}")
     return files
 
 
@@ -99,19 +100,29 @@ def _open_input(spec: TensorSpec, paths: list[str], first: BinaryIO, batch: int)
     if is_image(_peek(first)):
         return _Input(len(paths), _images(spec, paths, first, batch), batched=True)
     if len(paths) > 1:
-        raise FerryError(ExitCode.USAGE, f"--input: got {len(paths)} files for {spec.name}, expected one unless they are images")
+        raise FerryError(
+            ExitCode.USAGE,
+            f"--input: got {len(paths)} files for {spec.name}, expected one; only images are put together to a batch",
+        )
     if _peek(first).startswith(npy.MAGIC):
-        return _open_npy(spec, first, paths[0], batch)
-    return _Input(None, read_csv(first, spec, where=paths[0], batch=batch), batched=True)
+        return _open_npy(spec, first, _name_of(paths[0]), batch)
+    return _Input(None, read_csv(first, spec, where=_name_of(paths[0]), batch=batch), batched=True)
 
 
 def _open_file(path: str, stack: contextlib.ExitStack) -> BinaryIO:
     if path == "-":
         return sys.stdin.buffer
     try:
-        return stack.enter_context(Path(path).open("rb"))
+        return stack.enter_context(open(path, "rb"))  # noqa: PTH123 (Path("") would be the working folder)
     except OSError as error:
-        raise FerryError(ExitCode.IO, f"{path}: got {error.strerror}, expected a readable file; check the path") from None
+        raise FerryError(
+            ExitCode.IO, f"{_name_of(path)}: got {error.strerror}, expected a readable file; check the path and its permissions"
+        ) from None
+
+
+def _name_of(path: str) -> str:
+    """Return what messages call it."""
+    return "stdin" if path == "-" else path or "''"
 
 
 def _open_one(path: str, stack: contextlib.ExitStack) -> BinaryIO:
@@ -135,7 +146,7 @@ def _images(spec: TensorSpec, paths: list[str], first: BinaryIO, batch: int) -> 
     rows: list[Array] = []
     for index, path in enumerate(paths):
         with contextlib.ExitStack() as stack:
-            image = read_image(first if index == 0 else _open_one(path, stack), spec, where=path)
+            image = read_image(first if index == 0 else _open_one(path, stack), spec, where=_name_of(path))
         spec = spec.model_copy(update={"shape": (BATCH, *image.shape[1:])})
         rows.append(image)
         if len(rows) == batch or index == len(paths) - 1:
@@ -163,27 +174,24 @@ def _open_npy(spec: TensorSpec, stream: BinaryIO, where: str, batch: int) -> _In
 
 def _check_header(spec: TensorSpec, header: npy.Header, where: str) -> None:
     """Hold dtype and shape to the contract before any data is read; a batch of none stands for the data."""
-    where = f"{where}: input {spec.name}"
-    if header.dtype.name != spec.dtype:
-        raise FerryError(_BAD, f"{where}: dtype: got {header.dtype.name}, expected {spec.dtype}; convert with numpy.astype")
     fits = len(header.shape) == len(spec.shape) and all(
         isinstance(dim, str) or dim == got for got, dim in zip(header.shape, spec.shape, strict=True)
     )
-    if not fits:
-        shape = "[" + ",".join(map(str, header.shape)) + "]"
-        raise FerryError(_BAD, f"{where}: shape: got {shape}, expected {spec.describe()}; reshape the array")
+    if header.dtype.name != spec.dtype or not fits:
+        got = f"{header.dtype.name}{header.shape_text}"
+        raise FerryError(_BAD, f"{where}: {spec.name}: got {got}, expected {spec.describe()}; convert it with numpy")
 
 
 def _npy_rows(stream: BinaryIO, header: npy.Header, sizes: Sequence[int], where: str) -> Iterator[Array]:
+    before = 0
     for left, size in zip(reversed(range(len(sizes))), sizes, strict=True):
         wanted = size * header.row_bytes if header.shape else header.data_bytes
         data = stream.read(wanted)
         if len(data) != wanted:
-            raise FerryError(_BAD, f"{where}: data: got {len(data)} bytes, expected {wanted}; the file is cut short")
+            npy.check_size(header, before + len(data), where=where, code=_BAD)
+        before += wanted
         if left == 0 and stream.read(1):  # before the last batch is given away
-            raise FerryError(
-                _BAD, f"{where}: data: got trailing bytes, expected {header.data_bytes} bytes for shape {list(header.shape)}"
-            )
+            raise FerryError(_BAD, f"{where}: data: got bytes after the last row, expected the end for shape {header.shape_text}")
         yield np.frombuffer(data, header.dtype).reshape((size, *header.shape[1:]) if header.shape else ())
 
 

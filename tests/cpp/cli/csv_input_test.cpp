@@ -50,26 +50,30 @@ TEST_F(CsvInput, ReadsRowsWithAndWithoutAHeader) {
 }
 
 TEST_F(CsvInput, TakesALineWithOneNumberForData) {
-  EXPECT_EQ(error("a,2\n1,2\n"), "line 1, column 1: got \"a\", expected a number");
-  EXPECT_EQ(error("nan,b\n"), "line 1, column 2: got \"b\", expected a number");
+  EXPECT_EQ(error("a,2\n1,2\n"), "line 1, column 1: got 'a', expected a number; correct the file");
+  EXPECT_EQ(error("nan,b\n"), "line 1, column 2: got 'b', expected a number; correct the file");
 }
 
 TEST_F(CsvInput, NamesLineAndColumnOfABadCell) {
-  EXPECT_EQ(error("a,b\n\n1,2\n3,x\n"), "line 4, column 2: got \"x\", expected a number");
-  EXPECT_EQ(error("1,2\n3,\n"), "line 2, column 2: got \"\", expected a number");
+  EXPECT_EQ(error("a,b\n\n1,2\n3,x\n"), "line 4, column 2: got 'x', expected a number; correct the file");
+  EXPECT_EQ(error("1,2\n3,\n"), "line 2, column 2: got nothing, expected a number; correct the file");
 }
 
 TEST_F(CsvInput, NamesTheLineOfAWrongNumberOfCells) {
-  EXPECT_EQ(error("1,2\n3\n"), "line 2: got 1 cells, expected 2, one an element of x");
-  EXPECT_EQ(error("1,2,\n"), "line 1: got 3 cells, expected 2, one an element of x");
+  EXPECT_EQ(error("1,2\n3\n"), "line 2: got 1 cells, expected 2 for x float32[N,2]; correct the file");
+  EXPECT_EQ(error("1,2,\n"), "line 1: got 3 cells, expected 2 for x float32[N,2]; correct the file");
 }
 
-TEST_F(CsvInput, SecondHeaderIsBadData) { EXPECT_EQ(error("a,b\nc,d\n"), "line 2, column 1: got \"c\", expected a number"); }
+TEST_F(CsvInput, SecondHeaderIsBadData) {
+  EXPECT_EQ(error("a,b\nc,d\n"), "line 2, column 1: got 'c', expected a number; correct the file");
+}
 
 TEST_F(CsvInput, RefusesWhatIsNoText) {
   using namespace std::string_literals;
-  EXPECT_EQ(error("GIF89a\0\1"s), "line 1: got bytes that are no text, expected .npy, CSV in UTF-8, PNG, BMP or PGM");
-  EXPECT_EQ(error("a,b\n1,2\n\xFF,1\n"), "line 3: got bytes that are no text, expected .npy, CSV in UTF-8, PNG, BMP or PGM");
+  EXPECT_EQ(error("GIF89a\0\1"s),
+            "line 1: got bytes that are no text, expected .npy, CSV in UTF-8, PNG, BMP or PGM; correct the file");
+  EXPECT_EQ(error("a,b\n1,2\n\xFF,1\n"),
+            "line 3: got bytes that are no text, expected .npy, CSV in UTF-8, PNG, BMP or PGM; correct the file");
 }
 
 TEST_F(CsvInput, GivesSomeSamplesAtATime) {

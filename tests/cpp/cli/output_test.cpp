@@ -46,7 +46,7 @@ TEST(OutputRequests, AreRefusedWhereTheContractCannotMeetThem) {
   EXPECT_EQ(check(request("-", "npy", "a")).code, 0);
   EXPECT_EQ(check(request("-", "npy")).code, 2);
   EXPECT_EQ(check(request("/dev/full", "npy")).code, 2);
-  EXPECT_EQ(check(request("-", "jsonl", "c")).text, "--select: got c, expected one of a, b");
+  EXPECT_EQ(check(request("-", "jsonl", "c")).text, "--select: got 'c', expected one of a, b");
 }
 
 TEST(OutputRequests, OutputWithoutABatchCannotBeCutIntoSamples) {

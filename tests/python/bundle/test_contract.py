@@ -48,21 +48,21 @@ def test_a_spec_describes_itself_as_dtype_and_shape() -> None:
 
 
 def test_an_output_symbol_must_occur_in_an_input() -> None:
-    with pytest.raises(ValidationError, match="symbol T occurs in no input"):
+    with pytest.raises(ValidationError, match=r"outputs\[0\].shape: got the symbol T"):
         contract((spec("x"),), (spec("y", shape=("N", "T")),))
 
 
 def test_symbols_must_be_exactly_those_of_the_shapes() -> None:
-    with pytest.raises(ValidationError, match="symbols: got"):
+    with pytest.raises(ValidationError, match="symbols: got no range for N"):
         Contract(inputs=(spec("x"),), outputs=(spec("y"),), symbols={}, classes=None)
-    with pytest.raises(ValidationError, match="symbols: got"):
+    with pytest.raises(ValidationError, match=r"symbols\.M: got a symbol"):
         Contract(
             inputs=(spec("x"),), outputs=(spec("y"),), symbols=dict.fromkeys("NM", SymbolRange(min=0, max=None)), classes=None
         )
 
 
 def test_names_must_be_unique_within_inputs_and_within_outputs() -> None:
-    with pytest.raises(ValidationError, match="'x' occurs twice"):
+    with pytest.raises(ValidationError, match="got x a second time"):
         contract((spec("x"), spec("x")), (spec("y"),))
     assert contract((spec("x"),), (spec("x"),)).outputs[0].name == "x"
 
@@ -80,13 +80,13 @@ def test_many_class_names_are_checked_in_a_moment() -> None:
     start = time.monotonic()
     contract((spec("x"),), (spec("label", "int64", ("N",)),), classes=classes)
     assert time.monotonic() - start < 1
-    with pytest.raises(ValidationError, match="'7' occurs twice"):
+    with pytest.raises(ValidationError, match="got 7 a second time"):
         contract((spec("x"),), (spec("label", "int64", ("N",)),), classes=Classes(output="label", names=(*classes.names, "7")))
 
 
 def test_a_symbol_may_take_at_least_one_value() -> None:
     assert SymbolRange(min=2, max=2).max == 2
-    with pytest.raises(ValidationError, match="expected at least min = 2"):
+    with pytest.raises(ValidationError, match="expected an integer from 2"):
         SymbolRange(min=2, max=1)
 
 

@@ -67,10 +67,10 @@ GOOD = "{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }"
         (with_header(GOOD.replace("shape", "sizes"), b"1234"), "npy header"),
         (with_header(GOOD.replace("False", "'False'"), b"1234"), "npy header"),
         (saved(np.array([{}], dtype=object), allow_pickle=True), "objects (a pickle)"),
-        (saved(np.zeros(2, ">f4")), "dtype >f4"),
-        (saved(np.zeros(2, "<f2")), "dtype <f2"),
-        (saved(np.zeros(2, "<c8")), "dtype <c8"),
-        (saved(np.zeros(2, "<U3")), "dtype <U3"),
+        (saved(np.zeros(2, ">f4")), "dtype '>f4'"),
+        (saved(np.zeros(2, "<f2")), "dtype '<f2'"),
+        (saved(np.zeros(2, "<c8")), "dtype '<c8'"),
+        (saved(np.zeros(2, "<U3")), "dtype '<U3'"),
         (saved(np.zeros(2, [("a", "<f4")])), "npy header"),
         (saved(np.asfortranarray(np.zeros((2, 3)))), "Fortran order"),
         *(
@@ -78,7 +78,10 @@ GOOD = "{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }"
             for shape in ("(1,)", "()", "(1, 1)")
         ),
         *(
-            (with_header(GOOD.replace("(1,)", shape), b""), "fits in memory")
+            (
+                with_header(GOOD.replace("(1,)", shape), b""),
+                "fits in memory" if "4611686018427387904" in shape else "expected one below 2^63",
+            )
             for shape in (f"({2**63}, 0)", f"(0, {2**63})", f"({2**62}, 0)")
         ),
         (with_header(GOOD, b"123"), "the file is cut short"),

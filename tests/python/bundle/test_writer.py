@@ -77,21 +77,82 @@ def test_an_incomplete_bundle_is_never_published(tmp_path: Path) -> None:
     assert open_bundle(target).manifest.name == "first"
 
 
+@pytest.fixture
+def no_exchange(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system that cannot exchange two folders in one step."""
+    monkeypatch.setattr("torchferry.bundle.publish._exchange", lambda *_: False)
+
+
+@pytest.mark.usefixtures("no_exchange")
+def test_without_an_exchange_a_bundle_is_replaced_too(tmp_path: Path) -> None:
+    publish(tmp_path / "bundle", "first")
+    publish(tmp_path / "bundle", "second", force=True)
+    assert open_bundle(tmp_path / "bundle").manifest.name == "second"
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+
+@pytest.mark.usefixtures("no_exchange")
 def test_a_rename_that_fails_puts_the_old_bundle_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = tmp_path / "bundle"
     publish(target, "first")
     rename = Path.rename
 
     def fail_on_staging(self: Path, goal: Path) -> Path:
-        if goal == target and not self.name.endswith(".old"):
+        if goal == target and not self.name.endswith("-old"):
             raise OSError(28, "No space left on device")
         return rename(self, goal)
 
     monkeypatch.setattr(Path, "rename", fail_on_staging)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(FerryError, match="No space") as caught:
         publish(target, "second", force=True)
+    assert caught.value.code == ExitCode.IO
     monkeypatch.undo()
     assert open_bundle(target).manifest.name == "first"
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+
+def test_a_second_writer_is_refused_in_a_line(tmp_path: Path) -> None:
+    target = tmp_path / "bundle"
+    publish(target, "first")
+    with staging_folder(target, force=True) as folder:
+        fill_bundle(folder, name="second")
+        with pytest.raises(FerryError, match="another writer") as caught:
+            publish(target, "third", force=True)
+        assert caught.value.code == ExitCode.IO
+    assert open_bundle(target).manifest.name == "second"
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+
+def test_an_opened_bundle_stays_whole_while_it_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torchferry.bundle.publish._PATIENCE_S", 0.0)
+    target = tmp_path / "bundle"
+    publish(target, "first")
+    opened = open_bundle(target)
+    publish(target, "second", force=True)
+    for entry in opened.manifest.files():
+        opened.read(entry)
+    assert open_bundle(target).manifest.name == "second"
+    del opened
+    publish(target, "third", force=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"], "the next writer removes what readers had kept"
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next_and_nothing_else(tmp_path: Path) -> None:
+    for name in (".bundle.ferry-abcd_123", ".bundle.ferry-mine", ".other.ferry-abcd_123", ".bundle.backup"):
+        (tmp_path / name).mkdir()
+    (tmp_path / ".bundle.ferry-lock").touch()
+    publish(tmp_path / "bundle", "first")
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"bundle", ".bundle.ferry-mine", ".other.ferry-abcd_123", ".bundle.backup"}
+
+
+def test_an_old_bundle_that_was_set_aside_is_read_and_put_back(tmp_path: Path) -> None:
+    target = tmp_path / "bundle"
+    publish(target, "first")
+    target.rename(tmp_path / ".bundle.ferry-old")
+    assert open_bundle(target).manifest.name == "first"
+    with pytest.raises(FerryError, match="use --force"):
+        publish(target, "second")
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
 
 

@@ -99,7 +99,7 @@ def only_line(stderr: str) -> str:
         (["--engines", PAIR, "--language", "cpp"], ExitCode.USAGE, "--language: got 'cpp' without --engine"),
         (["--engine", "torchscript", "--weights", "w.pt"], ExitCode.USAGE, "--weights: got it without a factory"),
         (["--engine", "torchscript", "--language", "rust"], ExitCode.USAGE, "rust"),
-        (["--engine", "aoti"], ExitCode.UNAVAILABLE, "got 'aoti', expected one of"),
+        (["--engine", "aoti"], ExitCode.UNAVAILABLE, "has no artifact for engine 'aoti'"),
         (["--engine", "eager"], ExitCode.UNAVAILABLE, "whose layers cannot be shown"),
         (["--engine", "torchscript", "--language", "cpp", "--ferry-run", "nowhere"], ExitCode.UNAVAILABLE, "run `make build`"),
         (["--engine", "torchscript", "--run", "nowhere:Net"], ExitCode.USAGE, "no module named 'nowhere'"),

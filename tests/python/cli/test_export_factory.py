@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -121,6 +122,29 @@ def test_without_goldens_it_says_synthetic(ferry_here: Program, work: Path) -> N
     golden = open_bundle(work / "b").manifest.golden
     assert (golden.source, golden.description) == ("synthetic", "random inside the contract, seed 7")
     assert b"synthetic goldens" in ferry_here("verify", "b").stdout
+
+
+@pytest.mark.usefixtures("work")
+def test_metadata_given_at_export_is_shown_by_both_programs(ferry_here: Program, ferry_run: Program) -> None:
+    texts = ["--metadata", "licence=MIT", "--metadata", "contact=a=b <c@d>"]
+    done = ferry_here("export", "usercode:Net", *INPUT, "--to", "torchscript", "--out", "b", *texts)
+    assert done.code == ExitCode.OK, done.stderr
+    for program in (ferry_here, ferry_run):
+        assert json.loads(program("inspect", "b", "--json").stdout)["manifest"]["metadata"] == {
+            "licence": "MIT",
+            "contact": "a=b <c@d>",
+        }
+        text = program("inspect", "b").stdout.decode()
+        assert "contact: a=b <c@d>\n" in text
+        assert "licence: MIT\n" in text
+
+
+@pytest.mark.usefixtures("work")
+@pytest.mark.parametrize("text", ["licence", "=MIT", "licence=", "1=MIT", "a b=c", "a=" + 4097 * "x"])
+def test_metadata_outside_the_rules_is_a_usage_error(ferry_here: Program, text: str) -> None:
+    done = ferry_here("export", "usercode:Net", *INPUT, "--to", "torchscript", "--out", "b", "--metadata", text)
+    assert (done.code, done.stderr.count("\n"), Path("b").exists()) == (ExitCode.USAGE, 1, False), done.stderr
+    assert "metadata" in done.stderr
 
 
 def test_preprocessing_limits_and_a_name_may_be_given(ferry_here: Program, work: Path) -> None:

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
-from builders.programs import Program
+from builders.programs import Program, run_program
 
 
 def test_json_is_the_manifest_itself(ferry_here: Program, reference_bundle: Path) -> None:
     printed = json.loads(ferry_here("inspect", reference_bundle, "--json").stdout)
-    assert printed == {"bundle": str(reference_bundle), "manifest": json.loads((reference_bundle / "manifest.json").read_text())}
+    assert printed == {
+        "bundle": str(reference_bundle),
+        "manifest": json.loads((reference_bundle / "manifest.json").read_text()),
+        "ignored": [],
+        "signatures": [],
+    }
 
 
 def test_the_text_names_everything_that_is_in_the_bundle(ferry_here: Program, reference_bundle: Path) -> None:
@@ -36,3 +42,12 @@ def test_a_bundle_without_training_and_classes_is_shown(ferry_here: Program, tmp
     assert done.code == 0
     assert b"training" not in done.stdout
     assert b"classes" not in done.stdout
+
+
+def test_nothing_is_imported_that_inspect_does_not_need(reference_bundle: Path) -> None:
+    code = (
+        "import sys; from torchferry.cli.main import run; run(['inspect', sys.argv[1]]);"
+        "print(sorted({'numpy', 'torch', 'matplotlib', 'rich', 'jinja2', 'onnxruntime'} & set(sys.modules)))"
+    )
+    done = run_program([sys.executable, "-c", code], reference_bundle)
+    assert done.stdout.decode().splitlines()[-1] == "[]", done.stderr

@@ -20,6 +20,7 @@ from builders.bundles import edit_manifest, fill_bundle, reseal
 from builders.modules import MODULES
 from builders.programs import BUILD, Program
 from torchferry.errors import ExitCode
+from torchferry.report.page import without_folders
 
 FERRY_RUN = BUILD / "bin" / "ferry-run"
 EVIL = '</title></svg><script>alert(1)</script><img src=x onerror="alert(2)">\'"{{ 7 * 7 }}$\\frac{1}$\x1b[2J\x07\u202e'
@@ -47,7 +48,25 @@ def report(program: Program, bundle: Path, folder: Path, code: int = ExitCode.OK
     done = program("report", bundle, "-o", folder / "report.html", "--ferry-run", FERRY_RUN)
     assert done.code == code, done.stderr
     assert [path.name for path in folder.iterdir()] == ["report.html"]
-    return Page((folder / "report.html").read_text())
+    page = Page((folder / "report.html").read_text())
+    for place in (BUILD, bundle.parent, folder, Path.home()):
+        assert f"{place}/" not in page.words, "a folder of this machine"
+    return page
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (
+            "got no libx.so in /work/a b/build/lib, /opt/ferry/lib, expected",
+            "got no libx.so in \u2026/a b/build/lib, \u2026/lib, expected",
+        ),
+        ("/tmp/x/model.pt: size: got 1", "\u2026/model.pt: size: got 1"),
+        ("1/2 of golden/batch-1.npy, https://a.b/c/d", "1/2 of golden/batch-1.npy, https://a.b/c/d"),
+    ],
+)
+def test_folders_of_this_machine_are_left_out(text: str, shown: str) -> None:
+    assert without_folders(text) == shown
 
 
 @pytest.fixture

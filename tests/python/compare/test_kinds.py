@@ -51,8 +51,8 @@ def test_a_right_row_breaks_no_rule(kind: KindName) -> None:
 @pytest.mark.parametrize(
     ("kind", "changes", "words"),
     [
-        ("bits", {"bound": 0.5}, "bound 0.5"),
-        ("bits", {"reference": "float64"}, "reference float64"),
+        ("bits", {"bound": 0.5}, "bound: got 0.5, expected 0"),
+        ("bits", {"reference": "float64"}, 'reference: got "float64"'),
         ("bits", {"scores": "logits"}, "scores"),
         ("absolute", {"scores": "logits"}, "scores"),
         ("label", {"reference": "float32"}, "reference"),
@@ -71,9 +71,9 @@ def test_a_row_of_another_form_is_none_of_its_kind(kind: KindName, changes: dict
         (row("absolute", reason="a test"), "reason"),
         (row("label", reason="at most 0.25: a test"), "reason"),
         (row("label", output="logits"), "kind: got label for float32"),
-        (row("label", scores="counts"), "scores: got 'counts'"),
-        (row("label", scores="other"), "scores: got 'other'"),
-        (row("label", scores="nobody"), "scores: got 'nobody'"),
+        (row("label", scores="counts"), "scores: got counts"),
+        (row("label", scores="other"), "scores: got other"),
+        (row("label", scores="nobody"), "scores: got nobody"),
         (row("label", bound=0.75), "bound: got 0.75, expected twice the bound of logits"),
         (row("label", bound=0.25), "bound: got 0.25, expected twice the bound of logits"),
     ],

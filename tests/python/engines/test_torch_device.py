@@ -14,9 +14,9 @@ from torchferry.errors import ExitCode, FerryError
 def test_a_cuda_device_that_is_not_here_is_refused_and_never_replaced() -> None:
     absent = f"cuda:{torch.cuda.device_count()}"
     with pytest.raises(FerryError, match="expected a device that is here") as caught:
-        require_device(absent)
+        require_device("eager", absent)
     assert caught.value.code == ExitCode.UNAVAILABLE
-    assert require_device("cpu") == torch.device("cpu")
+    assert require_device("eager", "cpu") == torch.device("cpu")
 
 
 def test_cuda_runs_without_tf32(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,7 +27,7 @@ def test_cuda_runs_without_tf32(monkeypatch: pytest.MonkeyPatch) -> None:
     try:
         for flag in flags:
             flag.allow_tf32 = True
-        assert require_device("cuda:0") == torch.device("cuda:0")
+        assert require_device("eager", "cuda:0") == torch.device("cuda:0")
         assert [flag.allow_tf32 for flag in flags] == [False, False]
     finally:
         for flag, value in zip(flags, before, strict=True):

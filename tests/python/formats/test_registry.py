@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from builders.programs import ROOT
+from builders.programs import BUILD, ROOT
 from torchferry.errors import ExitCode, FerryError
 from torchferry.formats import registry
 
@@ -80,6 +81,11 @@ def test_nobody_decides_by_the_name_of_a_format_or_of_an_engine() -> None:
 )
 def test_a_decision_by_name_is_found(line: str) -> None:
     assert decides_by_name(line) == [1]
+
+
+def test_cpp_knows_the_engines_that_are_pythons_alone() -> None:
+    written = re.findall(r'"([^"]+)"', (BUILD / "generated" / "engines.hpp").read_text().partition("python_only_engines")[2])
+    assert written == [row.engine for row in registry.FORMATS if not row.in_cpp] == ["eager"]
 
 
 def install(monkeypatch: pytest.MonkeyPatch, folder: Path, code: str, name: str = "toy") -> None:

@@ -72,14 +72,14 @@ def test_a_column_of_one_number_a_sample() -> None:
         ("1,2\n3\n", "line 2: got 1 cells, expected 2"),
         ("1,2,3\n", "line 1: got 3 cells, expected 2"),
         ("1;2\n3;4\n", "line 2: got 1 cells"),
-        ("1,\n", "line 1, column 2: got ''"),
+        ("1,\n", "line 1, column 2: got nothing"),
         ("1,0x10\n", "column 2: got '0x10'"),
         ("1,1_000\n", "column 2: got '1_000'"),
         ("1,1e\n", "column 2: got '1e'"),
         ("1,\u0661\n", "column 2"),
         ("1,2\n1,--2\n", "line 2, column 2"),
-        (b"1,2\n\xff,4\n", "line 2: got bytes that are not UTF-8"),
-        (b"1,2\x00\n", "line 1: got control characters"),
+        (b"1,2\n\xff,4\n", "line 2: got bytes that are no text"),
+        (b"1,2\x00\n", "line 1: got bytes that are no text"),
     ],
 )
 def test_a_bad_cell_is_named_by_line_and_column(text: str | bytes, words: str) -> None:

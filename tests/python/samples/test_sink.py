@@ -62,7 +62,7 @@ def test_the_format_may_be_said_whatever_the_ending(tmp_path: Path) -> None:
     write(tmp_path / "out.txt", format_name="csv")
     assert (tmp_path / "out.txt").read_text().startswith("y[0],")
     for options in ({}, {"format_name": "xml"}, {"select": "z", "format_name": "csv"}):
-        with pytest.raises(FerryError, match="expected one of") as caught:
+        with pytest.raises(FerryError, match=r"expected (a name that ends in|jsonl, csv or npy|one of)") as caught:
             write(tmp_path / "other.txt", **options)
         assert caught.value.code == ExitCode.USAGE
     assert [path.name for path in tmp_path.iterdir()] == ["out.txt"]
@@ -121,7 +121,7 @@ def test_outputs_without_a_batch_are_one_sample(tmp_path: Path, kind: str) -> No
 
 def test_an_output_without_batch_cannot_be_cut_into_samples(tmp_path: Path) -> None:
     mixed = contract((spec("x"),), (spec("y"), spec("total", shape=())))
-    with pytest.raises(FerryError, match="output total float32\\[\\]") as caught, sink_of(mixed, tmp_path, None):
+    with pytest.raises(FerryError, match="total: got an output without the batch N") as caught, sink_of(mixed, tmp_path, None):
         pass
     assert caught.value.code == ExitCode.USAGE
     with sink_of(mixed, tmp_path, "y") as sink:

@@ -18,7 +18,7 @@ from torchferry.bundle.contract import Contract, TensorSpec
 Array = NDArray[Any]
 GOLDENS = 4
 KEPT = 4  # of so many values a sample that gets zeros keeps one
-SPARSE = 8  # the code looks for zeros where at least one of so many values is zero (gather_snippets.COUNT)
+SPARSE = 8  # the code looks for zeros where at least one of so many values is zero (kernels/gather_*.c)
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from torchferry.bundle.contract import Array, TensorSpec
 from torchferry.compare.kinds.kind import BoundOf, Differences, Mask, Row, naming_problem
 
@@ -18,7 +16,7 @@ class Absolute:
 
     def row_problem(self, row: Row) -> str | None:
         """Return why the row is none of this kind."""
-        return None if row.scores is None else f"scores: got {row.scores!r}, expected null for kind absolute"
+        return None if row.scores is None else f'scores: got "{row.scores}", expected null for kind absolute'
 
     def bundle_problem(self, row: Row, outputs: Mapping[str, TensorSpec], bound_of: BoundOf) -> str | None:  # noqa: ARG002
         """Return why the bound is not the one that was written: only floats may be off, and the reason names how far."""
@@ -29,6 +27,8 @@ class Absolute:
 
     def agrees(self, actual: Array, expected: Array, differences: Differences, bound: float) -> Mask:  # noqa: ARG002
         """Hold every difference to the bound, element by element; NaN is never within it."""
+        import numpy as np
+
         return np.asarray(differences <= bound)
 
     def explains(self, max_abs: float, bound: float) -> bool:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from torchferry.bundle.contract import Array, TensorSpec
 from torchferry.compare.kinds.kind import BoundOf, Differences, Mask, Row
 
@@ -18,9 +16,11 @@ class Bits:
 
     def row_problem(self, row: Row) -> str | None:
         """Return why the row is none of this kind: it has no bound, and float64 has no bits of a float32 output."""
-        if row.reference != "float32" or row.bound != 0:
-            return f"kind bits: got reference {row.reference} and bound {row.bound}, expected float32 and 0"
-        return None if row.scores is None else f"scores: got {row.scores!r}, expected null for kind bits"
+        if row.reference != "float32":
+            return f'reference: got "{row.reference}", expected float32 for kind bits'
+        if row.bound != 0:
+            return f"bound: got {row.bound!r}, expected 0 for kind bits"
+        return None if row.scores is None else f'scores: got "{row.scores}", expected null for kind bits'
 
     def bundle_problem(self, row: Row, outputs: Mapping[str, TensorSpec], bound_of: BoundOf) -> str | None:  # noqa: ARG002
         """Return None: equal bits can be asked of every output."""
@@ -29,6 +29,8 @@ class Bits:
     def agrees(self, actual: Array, expected: Array, differences: Differences, bound: float) -> Mask:  # noqa: ARG002
         """Compare bit patterns, element by element; equal bits of a NaN that the contract does not allow are no match."""
         unsigned = f"u{actual.dtype.itemsize}"
+        import numpy as np
+
         same = np.asarray(actual, order="C").view(unsigned) == np.asarray(expected, order="C").view(unsigned)
         return np.asarray(same & (differences == 0))
 

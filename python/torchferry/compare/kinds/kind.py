@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from torchferry.bundle.contract import Array, TensorSpec
 
-Differences = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+if TYPE_CHECKING:  # a manifest needs the rules of a kind and no arrays: numpy takes longer to import than a bundle takes to check
+    import numpy as np
+    from numpy.typing import NDArray
+
+Differences: TypeAlias = "NDArray[np.float64]"
+Mask: TypeAlias = "NDArray[np.bool_]"
 BoundOf = Callable[[str], float | None]
 """The bound of the row of another output, of the same engine and device; None where there is none."""
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from torchferry.bundle.contract import Array, TensorSpec
 from torchferry.bundle.dtype import family
 from torchferry.compare.kinds.kind import BoundOf, Differences, Mask, Row, naming_problem
@@ -20,7 +18,7 @@ class Label:
     def row_problem(self, row: Row) -> str | None:
         """Return why the row is none of this kind: it names scores, whose bounds are those of float64."""
         if row.reference != "float64":
-            return f"reference: got {row.reference}, expected float64 for kind label"
+            return f'reference: got "{row.reference}", expected float64 for kind label'
         return "scores: got null, expected the name of an output for kind label" if row.scores is None else None
 
     def bundle_problem(self, row: Row, outputs: Mapping[str, TensorSpec], bound_of: BoundOf) -> str | None:
@@ -29,7 +27,7 @@ class Label:
         if family(label.dtype) != "integer":
             return f"kind: got label for {label.dtype}, expected an integer output"
         if scores is None or not scores.is_float or scores.class_axis(label) is None:
-            return f"scores: got {row.scores!r}, expected a float output whose shape is {label.describe()}'s and one dim more"
+            return f"scores: got {row.scores}, expected a float output whose shape is the label's and one dim more"
         bound = bound_of(scores.name)
         if bound is None or row.bound != 2 * bound:
             return f"bound: got {row.bound:.3g}, expected twice the bound of {scores.name} on {row.device}"
@@ -37,6 +35,8 @@ class Label:
 
     def agrees(self, actual: Array, expected: Array, differences: Differences, bound: float) -> Mask:  # noqa: ARG002
         """Compare for equality, element by element; the margin comes after."""
+        import numpy as np
+
         return np.asarray(actual == expected)
 
     def explains(self, max_abs: float, bound: float) -> bool:  # noqa: ARG002

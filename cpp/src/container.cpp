@@ -1,0 +1,42 @@
+#include "container.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "text.hpp"
+
+namespace ferry {
+
+std::size_t Content::read_at(std::uint64_t offset, std::span<std::byte> buffer) const {
+  if (offset >= size_) return 0;
+  const auto wanted = buffer.first(std::min<std::uint64_t>(buffer.size(), size_ - offset));
+  if (file_ != nullptr) return file_->read_at(start_ + offset, wanted);
+  std::ranges::copy(memory_.subspan(offset, wanted.size()), wanted.begin());
+  return wanted.size();
+}
+
+std::vector<std::byte> Content::read(std::size_t max_bytes) const {
+  std::vector<std::byte> bytes(std::min<std::uint64_t>(size_, max_bytes));
+  bytes.resize(read_at(0, bytes));
+  return bytes;
+}
+
+std::string Container::name_of(std::string_view path) const { return text::printable((root_ / path).native()); }
+
+bool is_hidden(std::string_view path) noexcept {
+  while (true) {
+    const std::size_t slash = path.find('/');
+    const std::string_view part = path.substr(0, slash);
+    if (part.starts_with('.') && part != "." && part != "..") return true;
+    if (slash == std::string_view::npos) return false;
+    path.remove_prefix(slash + 1);
+  }
+}
+
+bool is_sidecar(std::string_view path) noexcept {
+  constexpr std::array<std::string_view, 4> named{"README.md", "LICENSE", "MLmodel", "model.sig"};
+  return is_hidden(path) || std::ranges::find(named, path) != named.end() ||
+         (path.find('/') == std::string_view::npos && path.ends_with(".minisig"));
+}
+
+}  // namespace ferry

@@ -1,0 +1,73 @@
+"""Functions of one value, element by element."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from torchferry.bounds.error_bound import (
+    GELU_SLOPE,
+    SILU_SLOPE,
+    Bounded,
+    NotCertifiedError,
+    constant,
+    lipschitz,
+    monotone,
+    multiply,
+    to_tensor,
+)
+from torchferry.bounds.rules import Rule
+
+
+def _leaky_relu(x: Bounded, slope: float = 0.01) -> Bounded:
+    scaled = multiply(x, constant(slope))
+    value = np.where(x.real > 0, x.real, scaled.real)
+    return Bounded(value, np.where(x.real - x.error > 0, x.error, np.maximum(max(1.0, abs(slope)) * x.error, scaled.error)))
+
+
+def _elu(x: Bounded, alpha: float = 1, scale: float = 1, input_scale: float = 1) -> Bounded:
+    if alpha != 1 or scale != 1 or input_scale != 1:
+        raise NotCertifiedError("a scaled elu has no certified rule")
+    return monotone("elu", lambda v: np.where(v > 0, v, np.expm1(np.minimum(v, 0.0))), x)
+
+
+def _gelu(x: Bounded, *, approximate: str = "none") -> Bounded:
+    name = "gelu" if approximate == "none" else "gelu_tanh"
+    function = torch.nn.functional.gelu
+    return lipschitz(name, GELU_SLOPE, lambda v: function(to_tensor(v), approximate=approximate).numpy(), x)
+
+
+def _silu(x: Bounded) -> Bounded:
+    return lipschitz("silu", SILU_SLOPE, lambda v: torch.nn.functional.silu(to_tensor(v)).numpy(), x)
+
+
+def _softplus(x: Bounded, beta: float = 1, threshold: float = 20) -> Bounded:
+    if beta != 1 or threshold != 20:
+        raise NotCertifiedError("a scaled softplus has no certified rule")
+    return monotone("softplus", lambda v: np.logaddexp(0.0, v), x)
+
+
+def _sigmoid(x: Bounded) -> Bounded:
+    return monotone("sigmoid", lambda v: torch.sigmoid(to_tensor(v)).numpy(), x)
+
+
+def _clamp(x: Bounded, low: float | None = None, high: float | None = None) -> Bounded:
+    rounding = max(float(constant(float(end)).error) for end in (low, high, 0.0) if end is not None)
+    clipped = monotone(None, lambda v: np.clip(v, low, high), x)
+    return Bounded(clipped.value, clipped.error + rounding)
+
+
+RULES: dict[str, Rule] = {
+    "relu": lambda x: monotone(None, lambda v: np.maximum(v, 0.0), x),
+    "relu6": lambda x: _clamp(x, 0.0, 6.0),
+    "hardtanh": lambda x, low=-1.0, high=1.0: _clamp(x, low, high),
+    "clamp": _clamp,
+    "leaky_relu": _leaky_relu,
+    "elu": _elu,
+    "gelu": _gelu,
+    "silu": _silu,
+    "softplus": _softplus,
+    "sigmoid": _sigmoid,
+    "tanh": lambda x: monotone("tanh", np.tanh, x),
+    "exp": lambda x: monotone("exp", np.exp, x),
+}

@@ -1,0 +1,104 @@
+"""What a manifest is told that breaks a rule of its models: the words of cpp/src/json.cpp and manifest.cpp, not pydantic's."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from torchferry.limits import MAX_INTEGER, MAX_PATH_CHARACTERS, MAX_RANK
+
+_ADVICE = "; export the bundle again"
+_PARTS_OF_TYPES = ("constrained-str", "constrained-int", "function-after", "[key]")
+_SYMBOL = "[A-Z][A-Za-z0-9_]{0,31}"
+_DIM = f"an integer from 0 to 2^53 or a symbol matching {_SYMBOL}"
+_PATH = f"a relative path of components matching [A-Za-z0-9_][A-Za-z0-9._-]*, at most {MAX_PATH_CHARACTERS} bytes"
+# What pydantic calls an error by its type, where that is enough to say what was expected.
+_EXPECTED = {
+    "string_type": "a string",
+    "string_too_short": "a string that is not empty",
+    "string_too_long": _PATH,  # nothing else has a limit that is not in its pattern
+    "bool_type": "true or false",
+    "float_type": "a number",
+    "model_type": "an object",
+    "dict_type": "an object",
+    "tuple_type": "an array",
+    "list_type": "an array",
+}
+_INTEGERS = ("int_type", "int_from_float", "greater_than_equal", "less_than_equal")
+
+
+def first_problem(error: ValidationError) -> str:
+    """Return one line for the first problem, with the key as `a.b[0].c`."""
+    problem = error.errors(include_url=False)[0]
+    place = problem["loc"]
+    key = _key_of(place[: place.index("range") + 1] if _is_range_of_other_length(problem) else place)
+    if problem["type"] == "value_error":
+        text = f"{key}.{problem['ctx']['error']}" if key else str(problem["ctx"]["error"])
+    else:
+        text = f"{key}: {_said(problem, key)}" if key else _said(problem, key)
+    return text + _ADVICE
+
+
+def shown(value: object) -> str:
+    """Return a value of a document as messages show it."""
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else "an array"
+    return json.dumps(value, ensure_ascii=False, default=str)[:80]
+
+
+def _key_of(place: tuple[int | str, ...]) -> str:
+    key = ""
+    for part in place:
+        if isinstance(part, int):
+            key += f"[{part}]"
+        elif part not in _PARTS_OF_TYPES:
+            key += f".{part}" if key else part
+    return key
+
+
+def _is_range_of_other_length(problem: Mapping[str, Any]) -> bool:
+    return "range" in problem["loc"] and problem["type"] in ("missing", "too_long") and isinstance(problem["input"], tuple | list)
+
+
+def _said(problem: Mapping[str, Any], key: str) -> str:
+    kind, place, given = problem["type"], problem["loc"], problem["input"]
+    if _is_range_of_other_length(problem):
+        return f"got {len(given)} items, expected null or [min, max]"
+    if kind == "missing":
+        return "got no such key, expected it"
+    if kind == "extra_forbidden":
+        return "got an unknown key, expected only those of FORMAT.md"
+    if kind == "too_long":
+        return f"got rank {len(given)}, expected rank at most {MAX_RANK}"
+    if kind == "too_short":
+        return f"got {len(given)} items, expected at least {problem['ctx']['min_length']}"
+    got = "this key" if "[key]" in place else shown(given)
+    return f"got {got}, expected {_expected(problem, key)}"
+
+
+def _expected(problem: Mapping[str, Any], key: str) -> str:
+    kind, context = problem["type"], problem.get("ctx", {})
+    if kind == "literal_error":
+        return "one of " + ", ".join(re.findall("'([^']*)'", context["expected"]))
+    if kind == "string_pattern_mismatch":
+        return _match(context["pattern"])
+    if "constrained-int" in problem["loc"] and isinstance(problem["input"], str):
+        return _DIM
+    if key.endswith(".bound") and kind == "greater_than_equal":
+        return "0 or more"
+    if kind in _INTEGERS:
+        return "an integer from 1 to 1" if key == "format_version" else f"an integer from 0 to {MAX_INTEGER}"
+    return _EXPECTED.get(kind, str(problem["msg"]))
+
+
+def _match(pattern: str) -> str:
+    pattern = pattern.removeprefix("^").removesuffix("$")
+    if pattern == "[0-9a-f]{64}":
+        return "64 lower-case hex digits"
+    if pattern == _SYMBOL:
+        return _DIM
+    return _PATH if "/" in pattern else f"a name matching {pattern}"

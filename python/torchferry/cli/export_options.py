@@ -1,0 +1,87 @@
+"""The options of `ferry export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from torchferry.formats import registry
+
+_FACTORY = "Options of package.module:factory"
+
+Run = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN", help="A recipe's name (then runs/NAME), a run folder, or package.module:factory.", show_default=False
+    ),
+]
+Formats = Annotated[str, typer.Option(help=f"Formats, separated by commas: {', '.join(registry.shown())}.")]
+Out = Annotated[Path | None, typer.Option(help="Folder of the bundle; default: exported/NAME.", show_default=False)]
+DataRoot = Annotated[Path | None, typer.Option(help="Folder of MNIST; default: where the training read it.", show_default=False)]
+MaxBatch = Annotated[
+    int | None, typer.Option(help="Largest batch in the contract; executorch needs one, 1024 if not given.", show_default=False)
+]
+MaxBytes = Annotated[
+    int | None, typer.Option(help="Largest size of the tables of format c; 64 MiB if not given.", show_default=False)
+]
+Quantize = Annotated[
+    str | None,
+    typer.Option(
+        metavar="int8", help="Format c with int8 weights, calibrated on training data (or --golden).", show_default=False
+    ),
+]
+MetadataTexts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--metadata",
+        metavar="KEY=VALUE",
+        help="A text that the manifest carries, e.g. licence=MIT; may be repeated.",
+        show_default=False,
+    ),
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace an existing bundle.")]
+Weights = Annotated[
+    Path | None, typer.Option(help="A state_dict; default: what the factory gives.", rich_help_panel=_FACTORY, show_default=False)
+]
+Inputs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input",
+        help='NAME=DTYPE[DIM,...], e.g. "image=uint8[N,3,32,32]", or with a range, "tokens=int64[N,T]:0..999".',
+        rich_help_panel=_FACTORY,
+        show_default=False,
+    ),
+]
+OutputNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--output",
+        help="NAME, or NAME=DTYPE[DIM,...]; default: the names that the module gives.",
+        rich_help_panel=_FACTORY,
+        show_default=False,
+    ),
+]
+Golden = Annotated[
+    Path | None,
+    typer.Option(
+        help="Real inputs, .npz or .npy; default: random ones, called synthetic.", rich_help_panel=_FACTORY, show_default=False
+    ),
+]
+Preprocess = Annotated[
+    str | None,
+    typer.Option(help="package.module:factory of a module put before it.", rich_help_panel=_FACTORY, show_default=False),
+]
+ClassNames = Annotated[
+    str | None,
+    typer.Option(help="Class names of the output label, separated by commas.", rich_help_panel=_FACTORY, show_default=False),
+]
+Symbols = Annotated[
+    list[str] | None,
+    typer.Option("--symbol", help="Limits of a free dim: T=1..512.", rich_help_panel=_FACTORY, show_default=False),
+]
+Name = Annotated[
+    str | None, typer.Option(help="The bundle's name; default: the factory's.", rich_help_panel=_FACTORY, show_default=False)
+]
+Seed = Annotated[int, typer.Option(help="Of random goldens.", rich_help_panel=_FACTORY)]

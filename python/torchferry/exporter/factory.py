@@ -1,0 +1,37 @@
+"""An export of what `package.module:factory` builds."""
+
+from __future__ import annotations
+
+from torchferry.bundle.reader import Bundle
+from torchferry.bundle.writer import check_target
+from torchferry.exporter.api import bundle_name, export
+from torchferry.exporter.request import Factory, Target
+from torchferry.intake.factory import build, load_module, read_goldens
+from torchferry.intake.specs import parse_input
+
+
+def export_factory(asked: Factory, target: Target) -> Bundle:
+    """Build the module, and export it. Raises what torchferry.export raises."""
+    module = load_module(asked.reference, asked.weights)
+    name = bundle_name(asked.name or asked.reference.rpartition(":")[2])
+    out = target.folder(name)
+    check_target(out, force=target.force)
+    outputs = [item if text is None else parse_input(item, text, kind="output") for item, text in asked.outputs.items()]
+    return export(
+        module,
+        inputs=asked.inputs,
+        outputs=outputs or None,
+        to=target.formats,
+        out=out,
+        golden=None if asked.golden is None else read_goldens(asked.golden),
+        description=None if asked.golden is None else f"{asked.golden.name}, given to ferry export",
+        preprocess=None if asked.preprocess is None else build(asked.preprocess, "--preprocess").eval(),
+        classes=asked.classes,
+        symbols=asked.symbols,
+        name=name,
+        force=target.force,
+        seed=asked.seed,
+        max_bytes=target.max_bytes,
+        allow_ops=target.allow_ops,
+        metadata=target.metadata,
+    )

@@ -1,0 +1,41 @@
+"""What an export on the command line was asked for, in words; exporter/factory.py and course/export.py make objects of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+EXPORTED = Path("exported")
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is written and where; `out` None: a folder of `exported/` with the bundle's name."""
+
+    formats: Sequence[str]
+    out: Path | None = None
+    force: bool = False
+    max_bytes: int | None = None
+    allow_ops: Sequence[str] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def folder(self, name: str) -> Path:
+        """Return the folder of a bundle of that name."""
+        return EXPORTED / name if self.out is None else self.out
+
+
+@dataclass(frozen=True)
+class Factory:
+    """A module as `package.module:factory`, and its interface: inputs, symbols and typed outputs as `NAME: words`."""
+
+    reference: str
+    weights: Path | None
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str | None]  # None: dtype and shape are what the module gives
+    golden: Path | None
+    preprocess: str | None
+    classes: Sequence[str] | None
+    symbols: Mapping[str, str]
+    name: str | None
+    seed: int

@@ -1,0 +1,125 @@
+"""The parsers of Python as functions of bytes, one for each corpus; a refusal is FerryError or ZipError, whatever the bytes are.
+
+python tests/fuzz/parsers.py SECONDS     mutants of every corpus, fresh ones each time; exit code 1 and the file of a crash
+"""
+
+from __future__ import annotations
+
+import io
+import random
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from builders.programs import ROOT
+from torchferry.bundle.contract import TensorSpec
+from torchferry.bundle.manifest import parse_manifest
+from torchferry.bundle.npy import read_array
+from torchferry.bundle.reader import Bundle
+from torchferry.bundle.signature import parse_public_key, parse_signature
+from torchferry.bundle.stored_zip import Rules, read_entries, read_members
+from torchferry.engines.aoti_package import open_package
+from torchferry.engines.onnx_door import check_model
+from torchferry.engines.program_door import judge_program
+from torchferry.engines.pte_door import check_program
+from torchferry.engines.torchscript_door import scan_archive
+from torchferry.errors import ExitCode, FerryError
+from torchferry.samples.csv import read_csv
+
+Parser = Callable[[bytes], object]
+CORPUS = Path(__file__).resolve().parent / "corpus"
+CRASHES = ROOT / "build-fuzz" / "crashes"
+LONGEST_CHANGE = 16  # bytes
+
+
+def _zip(data: bytes) -> None:
+    try:
+        read_entries(memoryview(data))
+        read_members(memoryview(data), Rules(max_entries=100, allow_deflate=True, check_crc=False))
+    except ValueError:  # how this parser refuses: its caller knows the file
+        return
+
+
+def _csv(data: bytes) -> None:
+    spec = TensorSpec(name="x", dtype="float32", shape=("N", 2), range=None, unit=None, allow_nonfinite=False)
+    for _ in read_csv(io.BytesIO(data), spec, where="rows.csv", batch=3):
+        pass
+
+
+PARSERS: dict[str, tuple[str, Parser]] = {  # the corpus and the parser
+    "manifest": ("manifest", lambda data: parse_manifest(data, where="manifest.json")),
+    "packed": ("packed", Bundle.from_memory),
+    "signature": ("signature", lambda data: parse_signature(data, "manifest.json.minisig")),
+    "public key": ("signature", lambda data: parse_public_key(data, "key.pub")),
+    "npy": ("npy", lambda data: read_array(data, where="array.npy", code=ExitCode.FORMAT)),
+    "zip": ("zip", _zip),
+    "csv": ("csv", _csv),
+    "onnx": ("onnx", lambda data: check_model("model.onnx", data)),
+    "pte": ("pte", lambda data: check_program("model.pte", data)),
+    "aoti": ("aoti", lambda data: open_package("model.pt2", data)),
+    "torchscript": ("zip", lambda data: scan_archive("model.pt", data)),
+    "torch.export": ("program", lambda data: judge_program("model.pt2", data)),
+}
+
+
+def mutant(corpus: list[bytes], random_: random.Random) -> bytes:
+    """Change one file of the corpus in one to four places: bits, bytes, numbers, cuts, repeats, and pieces of another file."""
+    data = bytearray(random_.choice(corpus))
+    for _ in range(random_.randint(1, 4)):
+        at, length = random_.randrange(len(data) + 1), random_.randint(1, LONGEST_CHANGE)
+        match random_.randrange(6):
+            case 0 if at < len(data):
+                data[at] ^= 1 << random_.randrange(8)
+            case 1:
+                data[at : at + length] = random_.randbytes(length)
+            case 2:
+                data[at : at + 4] = random_.choice((b"\0" * 4, b"\xff" * 4, b"\x7f\xff\xff\xff", b"\xff\xff\xff\x7f"))
+            case 3:
+                del data[at : at + length]
+            case 4:
+                data[at:at] = data[at : at + length]
+            case _:
+                other = random_.choice(corpus)
+                start = random_.randrange(len(other) + 1)
+                data[at : at + length] = other[start : start + length]
+    return bytes(data)
+
+
+def crash_of(name: str, seed: int) -> tuple[bytes, BaseException] | None:
+    """Return a mutant and what it raised, where that is no refusal."""
+    corpus, parser = PARSERS[name]
+    data = mutant([path.read_bytes() for path in sorted((CORPUS / corpus).iterdir())], random.Random(seed))
+    try:
+        parser(data)
+    except FerryError:
+        return None
+    except BaseException as error:
+        return data, error
+    return None
+
+
+def main(seconds: float) -> int:
+    """Share the time among the parsers. Return the exit code."""
+    code = 0
+    for name in PARSERS:
+        start, end = random.SystemRandom().randrange(2**40), time.monotonic() + seconds
+        seed = start
+        while time.monotonic() < end:
+            crash = crash_of(name, seed)
+            if crash is not None:
+                CRASHES.mkdir(parents=True, exist_ok=True)
+                path = CRASHES / f"python-{name}-{seed}"
+                path.write_bytes(crash[0])
+                print(f"python {name}: {path}: {crash[1]!r}")
+                code = 1
+                break
+            seed += 1
+        print(f"python {name}: {seed - start} mutants, {'a crash' if code else 'no crash'}")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(float(sys.argv[1])))
