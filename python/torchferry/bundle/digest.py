@@ -24,7 +24,7 @@ def sha256_of_stream(stream: BinaryIO) -> str:
 
 
 def sha256_of_content(content: Content) -> str:
-    """The digest of a file of a bundle, read in pieces."""
+    """Return the digest of a file of a bundle, read in pieces."""
     digest = hashlib.sha256()
     at = 0
     while piece := content.read_at(at, _PIECE):

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import cast
 
 import numpy as np
 import torch
 import torch.fx
 
+from torchferry.cgen.index_map import IndexMap, Piece, piece_of
 from torchferry.cgen.ir import Elementwise, Map, Node
+from torchferry.cgen.layout import Layout, layout_of
 from torchferry.cgen.refusal import module_path, refuse
-from torchferry.cgen.values import Constant, Doubles, DType, Operand, Value
+from torchferry.cgen.values import Constant, Doubles, DType, Operand, Shape, Value
 from torchferry.errors import ExitCode, FerryError
 
 TO_FLOAT = Elementwise("float", "(float){0}", lambda x: x.astype(np.float32), dtype="float32", widens=True)
@@ -26,6 +27,9 @@ class Builder:
 
     constants: dict[str, torch.Tensor]
     targets: dict[str, str]
+    batched: set[str] = field(
+        default_factory=set
+    )  # constants that stand for a tensor with the batch, of which they hold one sample
     results: dict[torch.fx.Node, tuple[Value, ...]] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
 
@@ -51,28 +55,49 @@ class Builder:
             raise FerryError(ExitCode.BAD_INPUT, f"c: {name}: element {at}: got {got}, expected a finite number; train again")
         return array
 
-    def constant(self, node: torch.fx.Node, argument: object, shape: tuple[int, ...]) -> Constant:
-        """Return a number or constant tensor, spread over a sample of that shape. Raises FerryError(FORMAT) for another argument or shape."""
+    def constant(self, node: torch.fx.Node, argument: object, layout: Layout) -> Constant:
+        """Return a number or constant tensor, spread over a sample. Raises FerryError(FORMAT) for another argument or shape."""
         array = self.numbers(node, argument)
         if array.size == 1:
             return Constant(array.reshape(()))
-        if array.ndim == len(shape) + 1 and array.shape[0] == 1:
-            array = array[0]
         try:
-            return Constant(np.broadcast_to(array, shape).reshape(-1).copy())
+            return Constant(np.broadcast_to(array, layout.shape).reshape(-1).copy())
         except ValueError:
             raise refuse(
-                node, f"a constant of shape {list(array.shape)}", f"one that fits a sample of shape {list(shape)}"
+                node, f"a constant of shape {list(array.shape)}", f"one that fits a sample of shape {list(layout.value_shape)}"
             ) from None
 
-    def operand(self, node: torch.fx.Node, argument: object, shape: tuple[int, ...]) -> Operand:
-        """Return the value of an earlier node, or a constant spread over `shape`. Raises FerryError(FORMAT) for another argument."""
+    def operand(self, node: torch.fx.Node, argument: object) -> Operand:
+        """Return the value of an earlier node or a constant, spread over the shape of `node`. Raises FerryError(FORMAT) for another one."""
+        layout = layout_of(node)
         if not isinstance(argument, torch.fx.Node) or argument not in self.results:
-            return self.constant(node, argument, shape)
-        own = sample_shape(argument)
-        if own != shape and int(np.prod(own)) != 1:
-            raise refuse(node, f"operands of shapes {list(own)} and {list(shape)} per sample", "equal shapes, or one element")
-        return self.results[argument][0]
+            return self.constant(node, argument, layout)
+        value, own = self.results[argument][0], layout_of(argument)
+        return value if value.size == 1 else self.spread(node, value, own, layout)
+
+    def spread(self, node: torch.fx.Node, value: Value, own: Layout, layout: Layout) -> Value:
+        """Return the value repeated along the dims in which `layout` is larger. Raises FerryError(FORMAT) where samples would mix."""
+        if len(layout.shape) - layout.batch != len(own.shape) - own.batch or layout.outer != own.outer:
+            raise refuse(node, f"operands whose batch is dim {own.batch} and {layout.batch}", "one dim: samples must not mix")
+        if value.size == int(np.prod(layout.shape)):
+            return value
+        index = np.broadcast_to(np.arange(value.size, dtype=np.int64).reshape(own.shape), layout.shape)
+        return self.copy(node, "expand", (value,), (piece_of(0, index),), layout.value_shape, value.dtype, f"{value.name}_spread")
+
+    def copy(
+        self,
+        node: torch.fx.Node,
+        word: str,
+        sources: tuple[Operand, ...],
+        pieces: tuple[Piece, ...],
+        shape: Shape,
+        dtype: DType,
+        name: str,
+    ) -> Value:
+        """Add a copy of elements of the sources."""
+        output = Value(name, shape, dtype)
+        self.nodes.append(IndexMap(word, sources, pieces, output, module_path(node)))
+        return output
 
     def value(self, node: torch.fx.Node, argument: object) -> Value:
         """Return the value of an earlier node that may not be a constant. Raises FerryError(FORMAT) where it is one."""
@@ -82,7 +107,12 @@ class Builder:
 
     def map(self, node: torch.fx.Node, function: Elementwise, *operands: Operand, dtype: DType = "float32") -> Value:
         """Add an elementwise node with the shape of `node`."""
-        output = Value(node.name, sample_shape(node), dtype)
+        output = Value(node.name, layout_of(node).value_shape, dtype)
+        self.nodes.append(Map(function, operands, output, module_path(node)))
+        return output
+
+    def apply(self, node: torch.fx.Node, function: Elementwise, operands: tuple[Operand, ...], output: Value) -> Value:
+        """Add an elementwise node for a value that is no result of the trace."""
         self.nodes.append(Map(function, operands, output, module_path(node)))
         return output
 
@@ -93,20 +123,3 @@ class Builder:
         output = Value(f"{value.name}_float", value.shape, "float32")
         self.nodes.append(Map(TO_FLOAT, (value,), output, module_path(node)))
         return output
-
-
-def first_result(node: torch.fx.Node) -> torch.Tensor:
-    """Return what a node gives, in the shape and dtype of the trace; the first of several results."""
-    result = node.meta["val"]
-    return cast(torch.Tensor, result[0] if isinstance(result, tuple | list) else result)
-
-
-def sample_shape(node: torch.fx.Node) -> tuple[int, ...]:
-    """Return the shape of a node without its batch. Raises FerryError(FORMAT) where the batch is not the first dim and the only symbol."""
-    shape = tuple(first_result(node).shape)
-    text = f"shape [{', '.join(map(str, shape))}]"
-    if not shape or isinstance(shape[0], int) or not shape[0].node.expr.is_symbol:
-        raise refuse(node, text, "the batch alone as its first dim: samples must not mix")
-    if not all(isinstance(dim, int) and dim > 0 for dim in shape[1:]):
-        raise refuse(node, text, "fixed dims above 0 after the batch")
-    return shape[1:]

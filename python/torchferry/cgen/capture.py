@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import torch
 import torch.fx
 from torch.export import ExportedProgram
 
 from torchferry.bundle.contract import BATCH, Contract, TensorSpec
-from torchferry.cgen.builder import Builder, first_result, sample_shape
+from torchferry.cgen.builder import Builder
+from torchferry.cgen.constants import fold
 from torchferry.cgen.ir import Graph
+from torchferry.cgen.layout import first_result, inherit, sample_shape
 from torchferry.cgen.ops import lowerings, supported
 from torchferry.cgen.refusal import refuse
 from torchferry.cgen.values import DType, Value, dtype_of
 from torchferry.errors import ExitCode, FerryError
 
 IGNORED = frozenset({"aten._assert_tensor_metadata.default", "aten.sym_size.int", "aten._assert_scalar.default"})
-INPUT_DTYPES: tuple[DType, ...] = ("float32", "uint8")
+INPUT_DTYPES: tuple[DType, ...] = ("float32", "uint8", "int8", "int16", "int32", "int64", "bool")
 OUTPUT_DTYPES: tuple[DType, ...] = ("float32", "int64", "bool")
 
 
@@ -29,7 +32,7 @@ def capture(program: ExportedProgram, contract: Contract) -> Graph:
         _check_spec(spec, OUTPUT_DTYPES)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # torch copies its own deprecated classes
-        functional = program.run_decompositions({})
+        functional = program.run_decompositions(_decompositions())
     mutated = functional.graph_signature.buffers_to_mutate
     if mutated:
         name = min(mutated.values()).removeprefix("module.")
@@ -45,6 +48,14 @@ def capture(program: ExportedProgram, contract: Contract) -> Graph:
     outputs = _outputs(builder, functional, contract)
     shapes = tuple(tuple(dim for dim in spec.shape if isinstance(dim, int)) for spec in contract.outputs)
     return Graph(inputs, tuple(builder.nodes), outputs, shapes)
+
+
+def _decompositions() -> Any:
+    """Return the table that leaves Core ATen, and what `ops` takes as it is."""
+    table = torch.export.default_decompositions()
+    for operator in [operator for operator in table if str(operator) in lowerings()]:
+        table.pop(operator)
+    return table
 
 
 def _check_spec(spec: TensorSpec, dtypes: tuple[DType, ...]) -> None:
@@ -115,11 +126,12 @@ def _require_same(node: torch.fx.Node, spec: TensorSpec) -> None:
 
 def _lower(builder: Builder, node: torch.fx.Node) -> None:
     name = str(node.target)
-    if name in IGNORED or _fold(builder, node):
+    if name in IGNORED or _is_number(node) or fold(builder, node):
         return
     if name in lowerings():
         for argument in node.all_input_nodes:
             _require_known(builder, argument)
+        inherit(node)
         lowered = lowerings()[name](builder, node)
         builder.results[node] = lowered if isinstance(lowered, tuple) else (lowered,)
     elif any(argument in builder.results for argument in node.all_input_nodes):
@@ -127,26 +139,16 @@ def _lower(builder: Builder, node: torch.fx.Node) -> None:
     # What is made of no input is refused where it is read: an LSTM is then called by its name, not by its first zeros.
 
 
+def _is_number(node: torch.fx.Node) -> bool:
+    """Tell whether a node gives a size, not a tensor."""
+    return isinstance(node.meta.get("val"), torch.SymInt | torch.SymBool | torch.SymFloat | int | bool | float)
+
+
 def _require_known(builder: Builder, node: torch.fx.Node) -> None:
     made = node.name in builder.constants or node in builder.results
-    if not made and node.op == "call_function" and str(node.target) not in IGNORED:
+    if not made and node.op == "call_function" and str(node.target) not in IGNORED and not _is_number(node):
         raise _unknown(node)
 
 
 def _unknown(node: torch.fx.Node) -> FerryError:
     return refuse(node, f"operator {node.target}", f"one of {supported()}")
-
-
-def _fold(builder: Builder, node: torch.fx.Node) -> bool:
-    """Evaluate an operator whose tensors are all constants; False where one is not."""
-    tensors = node.all_input_nodes
-    if not tensors or any(argument.name not in builder.constants for argument in tensors) or not callable(node.target):
-        return False
-
-    def load(argument: torch.fx.Node) -> torch.Tensor:
-        return builder.constants[argument.name]
-
-    args, kwargs = torch.fx.node.map_arg((node.args, node.kwargs), load)
-    with torch.no_grad():
-        builder.constants[node.name] = node.target(*args, **kwargs)
-    return True

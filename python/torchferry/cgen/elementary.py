@@ -87,7 +87,8 @@ def _from_bits(u: NDArray[np.uint32]) -> Floats:
     return u.astype(np.uint32).view(np.float32)
 
 
-def _polynomial(coefficients: tuple[np.float32, ...], x: Floats) -> Floats:
+def polynomial(coefficients: tuple[np.float32, ...], x: Floats) -> Floats:
+    """Return c[0] + x (c[1] + x (c[2] + ...)), by Horner."""
     value = np.full_like(x, coefficients[-1])
     for coefficient in coefficients[-2::-1]:
         value = value * x + coefficient
@@ -101,7 +102,7 @@ def _reduce(x: Floats) -> tuple[Floats, NDArray[np.uint32]]:
     high = x - n * LN2_HIGH
     low = n * LN2_LOW
     r = high - low
-    return high + ((r * r) * _polynomial(EXP, r) - low), bits(z) - np.uint32(0x4B400000 - 254)
+    return high + ((r * r) * polynomial(EXP, r) - low), bits(z) - np.uint32(0x4B400000 - 254)
 
 
 def _power(biased: NDArray[np.uint32]) -> Floats:
@@ -129,7 +130,7 @@ def tanh(x: Floats) -> Floats:
     """Return the hyperbolic tangent, element by element."""
     a = np.abs(x)
     z = x * x
-    small = x + (x * z) * _polynomial(TANH, z)
+    small = x + (x * z) * polynomial(TANH, z)
     large = _F(1) - _F(2) / (exp(a + a) + _F(1))
     return np.where(a < TANH_SMALL, small, np.copysign(large, x))
 
@@ -138,9 +139,9 @@ def erf(x: Floats) -> Floats:
     """Return the error function, element by element."""
     a = np.abs(x)
     z = x * x
-    small = x + x * _polynomial(ERF, z)
+    small = x + x * polynomial(ERF, z)
     t = np.where(a > ERF_MAX, ERF_MAX, a)
-    large = _F(1) - exp(_polynomial(ERFC_LOG, t))
+    large = _F(1) - exp(polynomial(ERFC_LOG, t))
     return np.where(a < ERF_SMALL, small, np.copysign(large, x))
 
 
@@ -157,6 +158,6 @@ def log(x: Floats) -> Floats:
     n = (shifted >> np.uint32(23)).astype(np.float32)
     f = _from_bits((shifted & np.uint32(0x7FFFFF)) + np.uint32(SQRT_HALF_BITS)) - _F(1)
     z = f * f
-    tail = (f * z) * _polynomial(LOG, f) + n * LN2_LOW
+    tail = (f * z) * polynomial(LOG, f) + n * LN2_LOW
     value = ((tail - _F(0.5) * z) + f) + n * LN2_HIGH
     return np.where(x > np.finfo(np.float32).max, x, np.where(x == x, value, x))

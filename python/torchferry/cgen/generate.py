@@ -24,6 +24,7 @@ from torchferry.cgen.ir import Graph
 from torchferry.cgen.passes import pipeline
 from torchferry.cgen.passes.calibrate import calibrate
 from torchferry.cgen.passes.quantize import quantize
+from torchferry.cgen.pattern import pattern_of
 from torchferry.cgen.text import named
 from torchferry.cgen.values import Array, Constant
 from torchferry.cgen.verify import verify
@@ -161,7 +162,7 @@ def _constant_tables(layer: Layer) -> Iterable[Array]:
     for node in layer.maps:
         for operand in node.operands:
             if isinstance(operand, Constant) and operand.array.ndim:
-                array = node.stored(operand)
+                array = pattern_of(node.stored(operand)).array
                 tables[array.dtype.str, array.tobytes()] = array
     return tables.values()
 

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import torch.fx
 
-from torchferry.cgen.builder import Builder, first_result, sample_shape
+from torchferry.cgen.builder import Builder
 from torchferry.cgen.ir import Elementwise
+from torchferry.cgen.layout import Layout, first_result
 from torchferry.cgen.refusal import refuse
-from torchferry.cgen.values import Constant, DType, Operand, Value, dtype_of
+from torchferry.cgen.values import Constant, DType, Integers, Operand, Value, dtype_of
 
 Lowering = Callable[[Builder, torch.fx.Node], Value | tuple[Value, ...]]
 
@@ -51,7 +52,7 @@ def require_dtype(node: torch.fx.Node, *allowed: DType) -> DType:
 
 def operands_in(builder: Builder, node: torch.fx.Node, dtype: DType, given: Any) -> list[Operand]:
     """Return operands in one dtype. A uint8 or bool meets a float32 as float32; integers meet integers as they are. Raises FerryError(FORMAT)."""
-    operands = [builder.operand(node, argument, sample_shape(node)) for argument in given]
+    operands = [builder.operand(node, argument) for argument in given]
     for index, operand in enumerate(operands):
         if isinstance(operand, Value) and operand.dtype != dtype:
             if dtype != "float32":
@@ -60,12 +61,19 @@ def operands_in(builder: Builder, node: torch.fx.Node, dtype: DType, given: Any)
     return operands
 
 
-def last_dim(node: torch.fx.Node, dim: Any, source: Any = None) -> int:
-    """Return the width of the reduced dim. Raises FerryError(FORMAT) where it is not the last one, or the batch."""
-    shape = sample_shape(source if source is not None else node)
-    if not shape or dim not in (-1, len(shape)):
-        raise refuse(node, f"{node.target} over dim {dim}", "the last dim")
-    return shape[-1]
+def with_last(node: torch.fx.Node, layout: Layout, dim: Any) -> tuple[Integers | None, int]:
+    """Return where each element is [..., width] when a dim becomes the last one, None where it is that already; and its width.
+
+    Raises FerryError(FORMAT) where the dim is the batch.
+    """
+    rank = len(layout.shape)
+    if not isinstance(dim, int) or dim % rank == layout.batch:
+        raise refuse(node, f"{node.target} over dim {dim}", "another dim: samples must not mix")
+    width = layout.shape[dim % rank]
+    if all(size == 1 for size in layout.shape[dim % rank + 1 :]):
+        return None, width
+    size = int(np.prod(layout.shape))
+    return np.moveaxis(np.arange(size, dtype=np.int64).reshape(layout.shape), dim % rank, -1), width
 
 
 def unary(function: Elementwise, *aten: str, constants: tuple[str, ...] = (), words: tuple[str, ...] = ()) -> Operator:

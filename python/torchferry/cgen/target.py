@@ -21,6 +21,8 @@ def c_type(dtype: DType) -> str:
             return "int64_t"
         case "uint8" | "bool":
             return "uint8_t"
+        case "int32" | "int16" | "int8":
+            return f"{dtype}_t"
         case _:
             assert_never(dtype)
 
@@ -34,6 +36,8 @@ def local_type(dtype: DType) -> str:
             return "int64_t"
         case "uint8":
             return "uint8_t"
+        case "int32" | "int16" | "int8":
+            return f"{dtype}_t"
         case "bool":
             return "int"
         case _:

@@ -37,7 +37,7 @@ def literal(value: float, dtype: DType) -> str:
     match dtype:
         case "float32":
             return hex_float(float(np.float32(value)))
-        case "int64" | "uint8" | "bool":
+        case "int64" | "int32" | "int16" | "int8" | "uint8" | "bool":
             return str(int(value))
         case _:
             assert_never(dtype)

@@ -13,9 +13,10 @@ Array = NDArray[Any]
 Doubles = NDArray[np.float64]
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
+Shape = tuple[int, ...]
 
-DType = Literal["float32", "int64", "uint8", "bool"]
-DTYPES: tuple[DType, ...] = ("float32", "int64", "uint8", "bool")
+DType = Literal["float32", "int64", "int32", "int16", "int8", "uint8", "bool"]
+DTYPES: tuple[DType, ...] = ("float32", "int64", "int32", "int16", "int8", "uint8", "bool")
 
 
 def dtype_of(name: str) -> DType | None:

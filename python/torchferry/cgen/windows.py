@@ -18,6 +18,26 @@ def pair(value: Any) -> Pair:
     return (given[0], given[-1])
 
 
+def per_dim(value: Any, rank: int) -> tuple[int, ...]:
+    """Return one number per dim of an argument of one number, of one for all dims, or of one for each."""
+    given = [value] if isinstance(value, int) else list(value)
+    return tuple(given) if len(given) == rank else (given[0],) * rank
+
+
+def plane(numbers: tuple[int, ...], missing: int = 1) -> Pair:
+    """Return numbers of one or two dims as of two: of one dim there is one row."""
+    return (numbers[0], numbers[1]) if len(numbers) == 2 else (missing, numbers[0])
+
+
+def reach(results: int, sample: int, offset: int, stride: int) -> tuple[slice, slice]:
+    """Return the results r along one axis for which r * stride + offset is inside the sample, and where these places are."""
+    first = max(0, -(offset // stride))
+    after = min(results, (sample - 1 - offset) // stride + 1)
+    count = max(0, after - first)
+    start = first * stride + offset
+    return slice(first, first + count), slice(start, start + (count - 1) * stride + 1 if count else start, stride)
+
+
 @dataclass(frozen=True)
 class Window:
     """The sizes of one operator; each pair is vertical, horizontal. Positions outside the sample are left out.
@@ -47,12 +67,8 @@ class Window:
                 yield (row, column), (to_rows, to_columns), (from_rows, from_columns)
 
     def _reach(self, axis: int, position: int) -> tuple[slice, slice]:
-        offset, stride = position * self.dilation[axis] - self.padding[axis], self.stride[axis]
-        first = max(0, -(offset // stride))  # the first result with result * stride + offset >= 0
-        after = min(self.results[axis], (self.sample[axis] - 1 - offset) // stride + 1)
-        count = max(0, after - first)
-        start = first * stride + offset
-        return slice(first, first + count), slice(start, start + (count - 1) * stride + 1 if count else start, stride)
+        offset = position * self.dilation[axis] - self.padding[axis]
+        return reach(self.results[axis], self.sample[axis], offset, self.stride[axis])
 
     def expression(self) -> str:
         """Return the C expression of a pointer to it."""

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from builders.generated_c import COMPILERS, WARNINGS, Array, address, run_tool
-from torchferry.cgen import elementary, kernels
+from torchferry.cgen import elementary, kernels, transcendental
 from torchferry.cgen.ops.integer_linear import GROUP
 from torchferry.cgen.packing import PANEL, in_panels, padded
 from torchferry.cgen.windows import Window
@@ -57,6 +57,12 @@ UNARY: dict[str, tuple[str, Callable[[Array], Array], float]] = {
         lambda x: np.log((np.float32(1) + np.abs(x.astype(np.float32))).astype(np.float64)),
         2,
     ),
+    "ln": ("model_ln(model_abs(x[i]))", lambda x: np.log(np.abs(x)), transcendental.ULP_BOUND["ln"]),
+    "log1p": ("model_log1p(model_abs(x[i]))", lambda x: np.log1p(np.abs(x)), transcendental.ULP_BOUND["log1p"]),
+    "sqrt": ("model_sqrt(model_abs(x[i]))", lambda x: np.sqrt(np.abs(x)), 0.5),
+    "sin_cos": ("model_sin(x[i])", np.sin, transcendental.ULP_BOUND["sin"]),
+    "whole": ("model_round(x[i])", np.rint, 0),
+    "extremes": ("model_maximum(x[i], model_minimum(-x[i], 0.5f))", lambda x: selected(np.maximum(x, np.minimum(-x, 0.5))), 0),
     "tanh": ("model_tanh(x[i])", np.tanh, elementary.ULP_BOUND["tanh"]),
     "erf": ("model_erf(x[i])", erf, elementary.ULP_BOUND["erf"]),
     "sigmoid": ("model_sigmoid(x[i])", sigmoid, elementary.ULP_BOUND["sigmoid"]),
@@ -80,7 +86,13 @@ PART = "static float model_part(const float x) { uint32_t n; return model_exp_re
 def build(name: str, body: str, folder: Path, compiler: str = "gcc", *flags: str) -> ctypes.CDLL:
     """A function around one kernel file, which is included as its user would include it."""
     source, library = folder / f"{name}_call.c", folder / f"{name}{compiler}{''.join(flags)}.so".replace("/", "")
-    extra = '#include "abs.c"\n' if name in ("expm1", "log") else "#include <math.h>\n" if name == "exp_reduce" else ""
+    extra = (
+        '#include "abs.c"\n'
+        if name in ("expm1", "log", "ln", "log1p", "sqrt")
+        else "#include <math.h>\n"
+        if name == "exp_reduce"
+        else ""
+    )
     source.write_text(f'#include "{name}.c"\n{extra}{body}')
     optimised = flags or ("-O2",)
     run_tool(
@@ -121,7 +133,7 @@ def test_a_file_that_includes_too_little_does_not_compile(tmp_path: Path) -> Non
 def test_a_function_is_as_near_to_the_exact_value_as_it_says(name: str, tmp_path: Path) -> None:
     expression, exact, bound = UNARY[name]
     got = applied(build(name, loop(expression), tmp_path))
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", divide="ignore"):
         wanted = exact(WIDE)
         nearest = wanted.astype(np.float32)
     finite = np.isfinite(nearest)
@@ -308,9 +320,28 @@ def test_the_reach_of_a_window_is_what_slicing_gives(tmp_path: Path) -> None:
             assert list(range(*map(int, reach))) == inside.tolist()
 
 
+# Run in generated C, whose bits test_operators.py compares with the definition and whose numbers with float64.
+LAYERS = {
+    *("reduce_sum", "reduce_squares", "reduce_var", "reduce_prod", "reduce_max", "reduce_min", "cumsum", "normalize", "product"),
+    *(
+        "conv3d",
+        "conv_transpose2d",
+        "resample2d",
+        "embedding",
+        "recurrent_sums",
+        "lstm",
+        "gru",
+        "rnn_tanh",
+        "rnn_relu",
+        "quarter",
+    ),
+}
+
+
 def test_every_kernel_is_called_by_a_test_or_declares_only() -> None:
     called = {*UNARY, *COMPOSED, "softmax", "log_softmax", "softmax_sum", "largest", "argmax", "columns", "four_columns", "dot"}
     called |= {"integer_columns", "gather_uint8", "gather_float32", "to_floats", "quantize", "index", "four_inputs", "arithmetic"}
+    called |= LAYERS
     called |= {"window_reach", "conv2d", "max_pool2d", "avg_pool2d"}
     assert set(NAMES) == called | DECLARATIONS
 

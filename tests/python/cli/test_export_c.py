@@ -35,7 +35,7 @@ def plain():
 class Recurrent(nn.Module):
     def __init__(self):
         super().__init__()
-        self.rnn = nn.LSTM(6, 4, batch_first=True)
+        self.rnn = nn.LSTM(6, 4, batch_first=True, proj_size=2)
 
     def forward(self, x):
         return self.rnn(x.unsqueeze(1))[0].flatten(1)
@@ -45,8 +45,8 @@ def recurrent():
     return Recurrent().eval()
 
 
-def convolution():
-    return nn.Sequential(nn.Conv1d(1, 2, 3), nn.Flatten()).eval()
+def pooling():
+    return nn.Sequential(nn.AdaptiveMaxPool2d(2), nn.Flatten()).eval()
 
 
 def nan():
@@ -122,14 +122,14 @@ def test_without_a_compiler_the_c_is_written_with_a_note_and_no_object(
 
 REFUSED: dict[str, tuple[tuple[str, ...], int, str]] = {
     "an unknown operator": (
-        ("netcode:convolution", "--input", "x=float32[N,1,6]", *OUTPUT),
+        ("netcode:pooling", "--input", "x=float32[N,1,6,6]", *OUTPUT),
         ExitCode.FORMAT,
-        r"c: 0 \(Conv1d\): got operator aten\.conv1d",
+        r"c: 0 \(AdaptiveMaxPool2d\): got operator aten\.adaptive_max_pool2d",
     ),
     "an operator inside a module of torch": (
         ("netcode:recurrent", *INPUT, *OUTPUT),
         ExitCode.FORMAT,
-        r"c: rnn \(LSTM\) at netcode\.py:\d+: return self\.rnn\(.*: got operator aten\.lstm",
+        r"c: rnn \(LSTM\) at netcode\.py:\d+: return self\.rnn\(.*: got an LSTM with proj_size",
     ),
     "an output that is a type": (
         ("netcode:net", *INPUT, "--output", "size_t"),

@@ -8,6 +8,7 @@ from torchferry.cgen.emit.layers import Layer
 from torchferry.cgen.emit.model import Model
 from torchferry.cgen.emit.tables import print_table
 from torchferry.cgen.ir import Map
+from torchferry.cgen.pattern import pattern_of
 from torchferry.cgen.target import local_type
 from torchferry.cgen.text import OWN, literal, own
 from torchferry.cgen.values import Array, Operand, Value
@@ -55,7 +56,8 @@ class LoopPrinter:
             return self._known.get(operand) or self._element(operand)
         if operand.array.ndim == 0:
             return literal(float(operand.array), node.operand_dtype)
-        return f"{self._constants(node.stored(operand))}[j]"
+        stored = pattern_of(node.stored(operand))
+        return f"{self._constants(stored.array)}[{stored.index('j')}]"
 
     def _constants(self, array: Array) -> str:
         """Return the name of the table of these numbers; equal ones are printed once."""

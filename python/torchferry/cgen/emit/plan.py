@@ -23,7 +23,7 @@ def area_of(dtype: DType) -> Area:
             return "floats"
         case "uint8":
             return "bytes"
-        case "int64" | "bool":
+        case "int64" | "int32" | "int16" | "int8" | "bool":
             return "integers"
         case _:
             assert_never(dtype)

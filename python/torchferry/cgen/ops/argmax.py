@@ -1,4 +1,4 @@
-"""Argmax over the last dim."""
+"""Argmax over one dim."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch.fx
 
-from torchferry.cgen.builder import Builder, sample_shape
+from torchferry.cgen.builder import Builder
+from torchferry.cgen.index_map import piece_of
 from torchferry.cgen.ir import OneToOne
-from torchferry.cgen.lowering import Operator, arguments, last_dim
+from torchferry.cgen.layout import layout_of
+from torchferry.cgen.lowering import Operator, arguments, with_last
 from torchferry.cgen.refusal import module_path, refuse
 from torchferry.cgen.target import Scope, over_rows
 from torchferry.cgen.text import OWN
@@ -57,10 +59,14 @@ class Argmax(OneToOne):
 
 def _lower(builder: Builder, node: torch.fx.Node) -> Value:
     source = node.args[0]
-    x, width = builder.value(node, source), last_dim(node, arguments(node)["dim"], source)
+    assert isinstance(source, torch.fx.Node), "argmax of a tensor"
+    x = builder.value(node, source)
     if x.dtype != "float32":
         raise refuse(node, f"argmax of {x.dtype}", "float32")
-    output = Value(node.name, sample_shape(node), "int64")
+    index, width = with_last(node, layout_of(source), arguments(node)["dim"])
+    if index is not None:
+        x = builder.copy(node, "permute", (x,), (piece_of(0, index),), index.shape, "float32", f"{node.name}_moved")
+    output = Value(node.name, layout_of(node).value_shape, "int64")
     builder.nodes.append(Argmax(x, width, output, module_path(node)))
     return output
 

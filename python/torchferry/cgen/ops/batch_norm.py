@@ -7,7 +7,8 @@ import math
 import numpy as np
 import torch.fx
 
-from torchferry.cgen.builder import Builder, sample_shape
+from torchferry.cgen.builder import Builder
+from torchferry.cgen.layout import sample_shape
 from torchferry.cgen.lowering import Operator, arguments
 from torchferry.cgen.ops.arithmetic import ADD, MUL, SUB
 from torchferry.cgen.refusal import refuse
@@ -15,13 +16,11 @@ from torchferry.cgen.values import Constant, Doubles, Value
 
 
 def _lower(builder: Builder, node: torch.fx.Node) -> Value:
-    """((x - mean) * (weight / sqrt(var + eps))) + bias, over features [N, features] or channels [N, channels, length]."""
+    """((x - mean) * (weight / sqrt(var + eps))) + bias, over features [N, features] or channels [N, channels, ...]."""
     given = arguments(node)
     if given.get("training"):
         raise refuse(node, "batch norm in train mode", "eval mode (module.eval())")
     shape = sample_shape(node)
-    if len(shape) > 2:
-        raise refuse(node, f"batch norm over a sample of shape {list(shape)}", "BatchNorm1d")
 
     def spread(name: str, missing: float) -> Doubles:
         array = np.full(shape[0], missing) if given[name] is None else builder.numbers(node, given[name])
@@ -36,6 +35,6 @@ def _lower(builder: Builder, node: torch.fx.Node) -> Value:
 
 OPERATORS = (
     Operator(
-        ("aten.batch_norm.default", "aten._native_batch_norm_legit_no_training.default"), _lower, ("BatchNorm1d in eval mode",)
+        ("aten.batch_norm.default", "aten._native_batch_norm_legit_no_training.default"), _lower, ("BatchNorm in eval mode",)
     ),
 )

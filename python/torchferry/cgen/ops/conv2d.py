@@ -1,4 +1,4 @@
-"""Convolution over two dims: stride, zero padding, dilation, groups."""
+"""Convolution over two dims: stride, zero padding, dilation, groups. `ops/convolutions.py` lowers to it."""
 
 from __future__ import annotations
 
@@ -6,17 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch.fx
 
 from torchferry.cgen.affine import Affine, fits_float32, per_column
-from torchferry.cgen.builder import Builder, sample_shape
 from torchferry.cgen.ir import OneToOne
-from torchferry.cgen.lowering import Operator, arguments, require_dtype
-from torchferry.cgen.refusal import module_path, refuse
+from torchferry.cgen.lowering import Operator
 from torchferry.cgen.target import Scope, Table
 from torchferry.cgen.text import OWN
 from torchferry.cgen.values import Array, Doubles, Value
-from torchferry.cgen.windows import Pair, Window, pair
+from torchferry.cgen.windows import Window
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,32 +93,4 @@ class Conv2d(OneToOne):
         return replace(self, weight=weight, bias=bias, output=output) if fits_float32(weight, bias) else None
 
 
-def _padding(node: torch.fx.Node, given: object, size: Pair, dilation: Pair) -> Pair:
-    """Return the padding above and to the left, of numbers or of the words `valid` and `same`."""
-    if given == "valid":
-        return (0, 0)
-    if given == "same":
-        return (dilation[0] * (size[0] - 1) // 2, dilation[1] * (size[1] - 1) // 2)
-    if isinstance(given, str):
-        raise refuse(node, f"padding {given!r}", "numbers, 'valid' or 'same'")
-    return pair(given)
-
-
-def _lower(builder: Builder, node: torch.fx.Node) -> Value:
-    require_dtype(node, "float32")
-    given, source = arguments(node), node.args[0]
-    weight = builder.numbers(node, given["weight"])
-    if weight.ndim != 4 or given.get("transposed") or not isinstance(source, torch.fx.Node):
-        raise refuse(node, f"a convolution with weights of shape {list(weight.shape)}", "Conv2d")
-    x, result = builder.as_float(node, builder.value(node, source)), sample_shape(node)
-    channels, height, width = sample_shape(source)
-    size, dilation = (int(weight.shape[2]), int(weight.shape[3])), pair(given["dilation"])
-    padding = _padding(node, given["padding"], size, dilation)
-    window = Window(channels, (height, width), (result[1], result[2]), size, pair(given["stride"]), padding, dilation)
-    bias = np.zeros(len(weight)) if given["bias"] is None else builder.numbers(node, given["bias"])
-    output = Value(node.name, result, "float32")
-    builder.nodes.append(Conv2d(x, window, int(given["groups"]), weight, bias, output, module_path(node)))
-    return output
-
-
-OPERATORS = (Operator(("aten.conv2d.default", "aten.conv2d.padding", "aten.convolution.default"), _lower, ("Conv2d",)),)
+OPERATORS: tuple[Operator, ...] = ()

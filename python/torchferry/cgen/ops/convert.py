@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch.fx
 
-from torchferry.cgen.builder import Builder, first_result
+from torchferry.cgen.builder import Builder
 from torchferry.cgen.ir import Elementwise
+from torchferry.cgen.layout import first_result
 from torchferry.cgen.lowering import Operator
 from torchferry.cgen.refusal import refuse
 from torchferry.cgen.values import Value
@@ -20,7 +21,7 @@ def _lower(builder: Builder, node: torch.fx.Node) -> Value:
         return value
     if dtype == "float32":
         return builder.as_float(node, value)
-    if dtype == "int64" and value.dtype in ("bool", "uint8"):
+    if dtype == "int64" and value.dtype != "float32":
         return builder.map(node, TO_INT64, value, dtype="int64")
     raise refuse(node, f"a conversion from {value.dtype} to {dtype}", "to float32, or from bool to int64")
 

@@ -15,11 +15,13 @@ import numpy as np
 import torch.fx
 
 from torchferry.cgen.affine import Affine, fits_float32, per_column
-from torchferry.cgen.builder import Builder, sample_shape
+from torchferry.cgen.builder import Builder
 from torchferry.cgen.ir import Map, Node, OneToOne, Quantizer
+from torchferry.cgen.layout import layout_of
 from torchferry.cgen.lowering import Operator, arguments, require_dtype
 from torchferry.cgen.ops.arithmetic import SUB
 from torchferry.cgen.ops.integer_linear import IntegerLinear, in_steps
+from torchferry.cgen.ops.product import lower_product
 from torchferry.cgen.packing import LINE, PANEL_COMMENTS, in_panels, padded
 from torchferry.cgen.pairwise import add_halves
 from torchferry.cgen.refusal import module_path, refuse
@@ -268,6 +270,8 @@ def _addmm(builder: Builder, node: torch.fx.Node) -> Value:
 
 def _matmul(builder: Builder, node: torch.fx.Node) -> Value:
     x, matrix = node.args
+    if matrix in builder.results:
+        return lower_product(builder, node)
     weight = builder.numbers(node, matrix)
     if weight.ndim > 2:
         raise refuse(node, f"a matrix product with a constant of rank {weight.ndim}", "rank 1 or 2")
@@ -278,7 +282,10 @@ def _product(builder: Builder, node: torch.fx.Node, x: object, weight: Doubles, 
     require_dtype(node, "float32")
     value = builder.value(node, x)
     shift = np.zeros(len(weight)) if bias is None else builder.numbers(node, bias).reshape(-1)
-    output = Value(node.name, sample_shape(node), "float32")
+    layout = layout_of(node)
+    if layout.batch == len(layout.shape) - 1 and layout.shape[-1] != 1:
+        raise refuse(node, f"a product whose last dim is the batch, in {node.target}", "the batch as another dim")
+    output = Value(node.name, layout.value_shape, "float32")
     builder.nodes.append(Linear(value, weight, np.broadcast_to(shift, len(weight)).copy(), output, module_path(node)))
     return output
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch.fx
 
-from torchferry.cgen.builder import Builder, sample_shape
+from torchferry.cgen.builder import Builder
 from torchferry.cgen.ir import OneToOne
+from torchferry.cgen.layout import sample_shape
 from torchferry.cgen.lowering import Operator, arguments, require_dtype
 from torchferry.cgen.refusal import module_path, refuse
 from torchferry.cgen.target import Scope

@@ -9,9 +9,11 @@ import numpy as np
 import torch.fx
 
 from torchferry.cgen import elementary
-from torchferry.cgen.builder import Builder, sample_shape
+from torchferry.cgen.builder import Builder
+from torchferry.cgen.index_map import piece_of
 from torchferry.cgen.ir import OneToOne
-from torchferry.cgen.lowering import Operator, arguments, last_dim, require_dtype
+from torchferry.cgen.layout import layout_of
+from torchferry.cgen.lowering import Operator, arguments, require_dtype, with_last
 from torchferry.cgen.pairwise import add_halves
 from torchferry.cgen.refusal import module_path
 from torchferry.cgen.target import Scope, over_rows
@@ -74,10 +76,17 @@ class Softmax(OneToOne):
 
 def _lower(builder: Builder, node: torch.fx.Node, *, logarithm: bool) -> Value:
     require_dtype(node, "float32")
-    x, width = builder.as_float(node, builder.value(node, node.args[0])), last_dim(node, arguments(node)["dim"])
-    output = Value(node.name, sample_shape(node), "float32")
-    builder.nodes.append(Softmax(x, width, logarithm, output, module_path(node)))
-    return output
+    x, layout = builder.as_float(node, builder.value(node, node.args[0])), layout_of(node)
+    index, width = with_last(node, layout, arguments(node)["dim"])
+    if index is None:
+        output = Value(node.name, layout.value_shape, "float32")
+        builder.nodes.append(Softmax(x, width, logarithm, output, module_path(node)))
+        return output
+    moved = builder.copy(node, "permute", (x,), (piece_of(0, index),), index.shape, "float32", f"{node.name}_moved")
+    rows = Value(f"{node.name}_rows", index.shape, "float32")
+    builder.nodes.append(Softmax(moved, width, logarithm, rows, module_path(node)))
+    back = np.argsort(index.ravel()).reshape(layout.shape)
+    return builder.copy(node, "permute", (rows,), (piece_of(0, back),), layout.value_shape, "float32", node.name)
 
 
 OPERATORS = (

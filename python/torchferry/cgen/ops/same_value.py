@@ -1,18 +1,13 @@
-"""Operators that compute nothing: other shapes of the same elements, and dropout in eval mode. Their input is their result."""
+"""Operators whose input is their result: dropout in eval mode, and one of several results."""
 
 from __future__ import annotations
 
 import torch.fx
 
-from torchferry.cgen.builder import Builder, sample_shape
+from torchferry.cgen.builder import Builder
 from torchferry.cgen.lowering import Operator, arguments
 from torchferry.cgen.refusal import refuse
 from torchferry.cgen.values import Value
-
-
-def _view(builder: Builder, node: torch.fx.Node) -> Value:
-    sample_shape(node)
-    return builder.value(node, node.args[0])
 
 
 def _dropout(builder: Builder, node: torch.fx.Node) -> Value:
@@ -30,15 +25,7 @@ def _item(builder: Builder, node: torch.fx.Node) -> Value:
     return results[index] if results else builder.value(node, source)
 
 
-_SAME_ELEMENTS = (
-    *(
-        f"aten.{name}.default"
-        for name in ("view", "reshape", "unsqueeze", "_unsafe_view", "contiguous", "clone", "detach", "alias", "lift_fresh_copy")
-    ),
-    *(f"aten.{name}" for name in ("flatten.using_ints", "squeeze.default", "squeeze.dim", "squeeze.dims", "unflatten.int")),
-)
 OPERATORS = (
-    Operator(_SAME_ELEMENTS, _view, ("Flatten", "reshape", "squeeze")),
     Operator(
         tuple(f"aten.{name}.default" for name in ("dropout", "alpha_dropout", "feature_dropout")),
         _dropout,
