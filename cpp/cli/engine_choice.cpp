@@ -13,8 +13,8 @@ namespace ferry::cli {
 namespace {
 
 SessionOptions session_options(const EngineOptions& options, const std::string& engine, bool isolate) {
-  constexpr std::uint64_t mib = std::uint64_t{1024} * 1024;
-  if (options.memory_mib > std::numeric_limits<std::uint64_t>::max() / mib)
+  constexpr std::int64_t mib = std::int64_t{1024} * 1024;
+  if (options.memory_mib < 0 || options.memory_mib > std::numeric_limits<std::int64_t>::max() / mib)
     throw Error(ErrorCode::usage, "--memory: got " + std::to_string(options.memory_mib) + ", expected MiB");
   if (options.memory_mib != 0 && !isolate)
     throw Error(ErrorCode::usage, "--memory: got it for a model that is not isolated, expected --isolate; use ulimit otherwise");
@@ -25,7 +25,7 @@ SessionOptions session_options(const EngineOptions& options, const std::string& 
           .allow_ops = options.allow_ops,
           .isolate = isolate,
           .timeout = options.timeout,
-          .memory_bytes = options.memory_mib * mib};
+          .memory_bytes = static_cast<std::uint64_t>(options.memory_mib * mib)};
 }
 
 }  // namespace

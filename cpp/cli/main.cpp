@@ -68,6 +68,15 @@ std::string require_whole_number(const std::string& text) {
   return "got " + text::quoted(text) + ", expected a whole number";
 }
 
+std::string require_number(const std::string& text) {
+  constexpr std::string_view letters = "0123456789.eE+-";
+  double value = 0;
+  const char* end = text.data() + text.size();
+  const bool is_number =
+      text.find_first_not_of(letters) == std::string::npos && std::from_chars(text.data(), end, value).ptr == end;
+  return is_number ? std::string() : "got " + text::quoted(text) + ", expected a number";
+}
+
 std::string require_threads(const std::string& text) {
   std::string problem = require_whole_number(text);
   if (problem.empty() && std::stoll(text) > limits::max_threads)
@@ -93,18 +102,18 @@ void add_engine(CLI::App& verb, EngineOptions& options, const std::string& fallb
 }
 
 void add_isolation(CLI::App& verb, EngineOptions& options) {
-  const bool is_default = options.isolation == Isolation::automatic;
-  auto* on = verb.add_flag_callback(
-      "--isolate", [&options] { options.isolation = Isolation::on; },
-      std::string("run the model in a child process that reads the runtime's libraries, writes nothing and starts nothing") +
-          (is_default ? " (default, where this machine can)" : ""));
-  verb.add_flag_callback(
-          "--no-isolate", [&options] { options.isolation = Isolation::off; },
-          std::string("run the model in this process") + (is_default ? "" : " (default: bench measures that)"))
-      ->excludes(on);
-  verb.add_option("--timeout", options.timeout, "end a model that takes longer to open, or for one call")->type_name("SECONDS");
+  const std::string fallback = options.isolate ? "no: bench measures calls in this process" : "where this machine can";
+  verb.add_flag(
+          "--isolate,!--no-isolate", options.isolate,
+          "run the model in a child process that reads the runtime's libraries, writes nothing and starts nothing (default: " +
+              fallback + ")")
+      ->disable_flag_override();
+  verb.add_option("--timeout", options.timeout, "end a model that takes longer to open, or for one call")
+      ->type_name("SECONDS")
+      ->check(require_number);
   verb.add_option("--memory", options.memory_mib, "most data of an isolated model (default: 3/4 of the machine's memory)")
-      ->type_name("MIB");
+      ->type_name("MIB")
+      ->check(require_whole_number);
 }
 
 void add_inspect(CLI::App& app, Command& command) {
@@ -161,7 +170,7 @@ void add_bench(CLI::App& app, Command& command) {
   const auto options = std::make_shared<BenchOptions>();
   add_bundle(*verb, options->bundle);
   add_engine(*verb, options->engine, "the bundle's first that can run here");
-  options->engine.isolation = Isolation::off;
+  options->engine.isolate = false;
   add_isolation(*verb, options->engine);
   verb->add_option("--batch", options->batches, "batch sizes, e.g. 1,64,1024")
       ->type_name("COUNTS")

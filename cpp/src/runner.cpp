@@ -14,6 +14,7 @@ namespace ferry {
 
 namespace {
 
+constexpr int timeout_digits = 6;
 constexpr int warm_up_runs = 3;  // runtimes prepare memory and kernels in their first calls
 // A model whose smallest case takes less is warmed up with the larger cases too: a batch of another size costs it several
 // steady calls the first time. For a slower model that is not worth the time at open.
@@ -31,10 +32,10 @@ bool is_device(std::string_view device) {
 void check_isolation(const SessionOptions& options) {
   const bool is_time = options.timeout >= 0 && options.timeout <= limits::max_timeout_seconds;  // a NaN is none
   if (!is_time)
-    throw Error(ErrorCode::usage, "--timeout: got " + text::short_number(options.timeout) + ", expected seconds, at most " +
-                                      std::to_string(limits::max_timeout_seconds));
+    throw Error(ErrorCode::usage, "--timeout: got " + text::short_number(options.timeout, timeout_digits) +
+                                      ", expected seconds, at most " + std::to_string(limits::max_timeout_seconds));
   if (options.isolate && options.device != "cpu")
-    throw Error(ErrorCode::unavailable, "--isolate: got --device " + options.device +
+    throw Error(ErrorCode::unavailable, "--isolate: got --device " + text::quoted(options.device) +
                                             ", expected cpu: a driver needs what isolation forbids; pass --no-isolate");
 }
 

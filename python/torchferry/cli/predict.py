@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Annotated
 
@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from torchferry.bundle.contract import Array
-from torchferry.bundle.reader import open_bundle
+from torchferry.bundle.reader import Bundle, open_bundle
 from torchferry.cli.options import (
     AllowNative,
     AllowOp,
@@ -65,11 +65,7 @@ def predict(
     if isolate:
         where.require_isolation(engine)
         given = {"--engine": engine, "--output": output, "--format": format_, "--select": select, "--batch": batch}
-        options = [part for name, value in given.items() if value is not None for part in (name, value)]
-        samples = [part for value in input_ for part in ("--input", value)]
-        become_ferry_run(
-            ferry_run, "--isolate", ["predict", opened.folder, *samples, *options, *where.options, *opened.trust_options]
-        )
+        become_ferry_run(ferry_run, "--isolate", _words(opened, input_, given, where))
     with (
         open_samples(opened.contract, input_, batch=batch) as source,
         open_sink(opened.contract, output, format_name=format_, select=select, total=source.total) as sink,
@@ -80,6 +76,13 @@ def predict(
         session = where.open_first(opened) if engine is None else where.open(opened, engine)
         for inputs in _with_progress(batches):
             sink.write(session.run(inputs))
+
+
+def _words(bundle: Bundle, inputs: list[str], given: Mapping[str, object], where: Where) -> list[object]:
+    """Return the same command line for ferry-run."""
+    samples = [part for value in inputs for part in ("--input", value)]
+    options = [part for name, value in given.items() if value is not None for part in (name, value)]
+    return ["predict", bundle.folder, *samples, *options, *where.options, *bundle.trust_options]
 
 
 def _read_ahead(source: SampleSource) -> SampleSource:

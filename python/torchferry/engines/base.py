@@ -92,14 +92,7 @@ class Session:
         _check_options(device, threads)
         permissions = checked_permissions(allow_ops)
         artifact = bundle.artifact(engine)
-        row = registry.of_engine(engine)
-        if row is None or row.opener is None:
-            raise FerryError(
-                ExitCode.UNAVAILABLE,
-                f"engine: got {engine!r}, which Python cannot run, expected one of {registry.engines()}; try ferry-run",
-            )
-        if row.native_code and not allow_native:
-            raise FerryError(ExitCode.UNAVAILABLE, _native_code_refusal(engine, artifact))
+        opener = _opener_of(engine, artifact, allow_native)
         request = OpenRequest(
             files={entry.path: bundle.read(entry) for entry in bundle.present(artifact.files)},
             requires=artifact.requires,
@@ -113,7 +106,7 @@ class Session:
         self.device = device
         self._deadline = deadline
         with self._step():
-            self._model = cast(Model, registry.load(row.opener)(request))
+            self._model = cast(Model, registry.load(opener)(request))
 
     @contextlib.contextmanager
     def _step(self) -> Iterator[None]:
@@ -145,6 +138,19 @@ class Session:
             outputs = self._model.run(arrays)
         check_outputs(self.contract, outputs, sizes)
         return {spec.name: np.asarray(outputs[spec.name], order="C") for spec in self.contract.outputs}
+
+
+def _opener_of(engine: str, artifact: Artifact, allow_native: bool) -> str:
+    """Return where the engine's code is. The one place that decides whether machine code from a bundle may run."""
+    row = registry.of_engine(engine)
+    if row is None or row.opener is None:
+        raise FerryError(
+            ExitCode.UNAVAILABLE,
+            f"engine: got {engine!r}, which Python cannot run, expected one of {registry.engines()}; try ferry-run",
+        )
+    if row.native_code and not allow_native:
+        raise FerryError(ExitCode.UNAVAILABLE, _native_code_refusal(engine, artifact))
+    return row.opener
 
 
 def _native_code_refusal(engine: str, artifact: Artifact) -> str:
