@@ -30,6 +30,9 @@ ferry_use_headers(nlohmann_json::nlohmann_json "${nlohmann_json_SOURCE_DIR}/sing
 # libsodium: SHA-256
 include(cmake/Sodium.cmake)
 
+# libseccomp: isolation
+include(cmake/Seccomp.cmake)
+
 if(FERRY_BUILD_CLI)
   # CLI11: the command line of ferry-run
   FetchContent_Declare(CLI11

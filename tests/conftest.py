@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from builders.isolation import can_isolate, without_note
 from builders.programs import BUILD, ROOT, Program, run_here, run_program
 from builders.trained import Trained
 from builders.zoo import Zoo
@@ -36,7 +38,8 @@ def ferry_here() -> Program:
 def ferry_run() -> Program:
     """The C++ program; `make test` builds it before these tests."""
     assert FERRY_RUN.exists(), f"{FERRY_RUN} is missing; run `make build` first"
-    return lambda *arguments, **options: run_program([str(FERRY_RUN)], *arguments, **options)
+    run = partial(run_program, [str(FERRY_RUN)])
+    return run if can_isolate() else lambda *arguments, **options: without_note(run(*arguments, **options))
 
 
 @pytest.fixture(params=["ferry", "ferry-run"])

@@ -20,6 +20,17 @@ void write(const std::string& text) {
   out.write(std::as_bytes(std::span(text)));
 }
 
+void print_line(const char* prefix, std::string_view text, std::string_view detail = {}, std::string_view advice = {}) noexcept {
+  try {
+    std::string line = std::string(text).append(detail).append(advice);
+    std::ranges::replace(line, '\n', ' ');
+    // Words of the command line and names out of a bundle cannot reach the terminal as control sequences.
+    std::fputs((prefix + text::printable(line, line.max_size()) + "\n").c_str(), stderr);
+  } catch (const std::exception&) {
+    std::fputs("error: not enough memory; try a smaller --batch\n", stderr);
+  }
+}
+
 }  // namespace
 
 void print(std::string_view text) { write(text::printable_lines(text)); }
@@ -27,14 +38,9 @@ void print(std::string_view text) { write(text::printable_lines(text)); }
 void print_json(std::string_view document) { write(text::json_safe(document)); }
 
 void print_error(std::string_view text, std::string_view detail, std::string_view advice) noexcept {
-  try {
-    std::string line = std::string(text).append(detail).append(advice);
-    std::ranges::replace(line, '\n', ' ');
-    // Words of the command line and names out of a bundle cannot reach the terminal as control sequences.
-    std::fputs(("error: " + text::printable(line, line.max_size()) + "\n").c_str(), stderr);
-  } catch (const std::exception&) {
-    std::fputs("error: not enough memory; try a smaller --batch\n", stderr);
-  }
+  print_line("error: ", text, detail, advice);
 }
+
+void print_note(std::string_view text) noexcept { print_line("note: ", text); }
 
 }  // namespace ferry::cli

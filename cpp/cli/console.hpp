@@ -15,4 +15,7 @@ void print_json(std::string_view document);
 // Writes `error: <text><detail>` to stderr as one line; `error: not enough memory` where there is none for that.
 void print_error(std::string_view text, std::string_view detail = {}, std::string_view advice = {}) noexcept;
 
+// Writes `note: <text>` to stderr as one line: something that does not stop the command.
+void print_note(std::string_view text) noexcept;
+
 }  // namespace ferry::cli

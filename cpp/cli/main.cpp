@@ -39,7 +39,9 @@ constexpr auto exit_codes =
     "5 engine or device not here, 6 files or memory, 7 bad input, 9 internal error.";
 
 void add_bundle(CLI::App& verb, BundleOptions& bundle) {
-  verb.add_option("BUNDLE", bundle.folder, "the bundle's folder or its one file, e.g. exported/digits-mlp")->required()->type_name("");
+  verb.add_option("BUNDLE", bundle.folder, "the bundle's folder or its one file, e.g. exported/digits-mlp")
+      ->required()
+      ->type_name("");
   verb.add_option_function<std::vector<std::string>>(
           "--trust", [&bundle](const std::vector<std::string>& keys) { bundle.trust.keys.assign(keys.begin(), keys.end()); },
           "open the bundle only if one of these keys signed it: a .pub file, or a folder of them; instead of FERRY_TRUST; may be "
@@ -66,6 +68,15 @@ std::string require_whole_number(const std::string& text) {
   return "got " + text::quoted(text) + ", expected a whole number";
 }
 
+std::string require_number(const std::string& text) {
+  constexpr std::string_view letters = "0123456789.eE+-";
+  double value = 0;
+  const char* end = text.data() + text.size();
+  const bool is_number =
+      text.find_first_not_of(letters) == std::string::npos && std::from_chars(text.data(), end, value).ptr == end;
+  return is_number ? std::string() : "got " + text::quoted(text) + ", expected a number";
+}
+
 std::string require_threads(const std::string& text) {
   std::string problem = require_whole_number(text);
   if (problem.empty() && std::stoll(text) > limits::max_threads)
@@ -90,6 +101,21 @@ void add_engine(CLI::App& verb, EngineOptions& options, const std::string& fallb
       ->allow_extra_args(false);
 }
 
+void add_isolation(CLI::App& verb, EngineOptions& options) {
+  const std::string fallback = options.isolate ? "no: bench measures calls in this process" : "where this machine can";
+  verb.add_flag(
+          "--isolate,!--no-isolate", options.isolate,
+          "run the model in a child process that reads the runtime's libraries, writes nothing and starts nothing (default: " +
+              fallback + ")")
+      ->disable_flag_override();
+  verb.add_option("--timeout", options.timeout, "end a model that takes longer to open, or for one call")
+      ->type_name("SECONDS")
+      ->check(require_number);
+  verb.add_option("--memory", options.memory_mib, "most data of an isolated model (default: 3/4 of the machine's memory)")
+      ->type_name("MIB")
+      ->check(require_whole_number);
+}
+
 void add_inspect(CLI::App& app, Command& command) {
   auto* verb = app.add_subcommand("inspect", "Show what a bundle holds, after checking every file's SHA-256; loads no engine");
   const auto options = std::make_shared<InspectOptions>();
@@ -103,6 +129,7 @@ void add_predict(CLI::App& app, Command& command) {
   const auto options = std::make_shared<PredictOptions>();
   add_bundle(*verb, options->bundle);
   add_engine(*verb, options->engine, "the bundle's first that can run here");
+  add_isolation(*verb, options->engine);
   verb->add_option(
           "--input", options->inputs,
           "a .npy, .csv, PNG, BMP or PGM file, or - for stdin; NAME=FILE where there are several inputs, or one .npz with all of "
@@ -129,6 +156,7 @@ void add_verify(CLI::App& app, Command& command) {
   const auto options = std::make_shared<VerifyOptions>();
   add_bundle(*verb, options->bundle);
   add_engine(*verb, options->engine, "every engine of the bundle that can run here");
+  add_isolation(*verb, options->engine);
   verb->add_option("--calls", options->calls, "times that one session replays every golden")
       ->type_name("COUNT")
       ->capture_default_str()
@@ -142,6 +170,8 @@ void add_bench(CLI::App& app, Command& command) {
   const auto options = std::make_shared<BenchOptions>();
   add_bundle(*verb, options->bundle);
   add_engine(*verb, options->engine, "the bundle's first that can run here");
+  options->engine.isolate = false;
+  add_isolation(*verb, options->engine);
   verb->add_option("--batch", options->batches, "batch sizes, e.g. 1,64,1024")
       ->type_name("COUNTS")
       ->capture_default_str()

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <system_error>
 
 #include "ferry/ferry.hpp"
@@ -29,12 +30,21 @@ void replace_in_slots(const char* old, const char* now) noexcept {
   }
 }
 
-// Makes only calls that POSIX allows in a handler.
-extern "C" void remove_remembered(int signal) {
+// Makes only calls that POSIX allows in a handler. Also of a process that ends without its destructors: a model took too long.
+extern "C" void remove_all_remembered() {
   for (const auto& slot : remembered) {
     if (const char* path = slot.load()) ::unlink(path);
   }
+}
+
+extern "C" void remove_remembered(int signal) {
+  remove_all_remembered();
   ::raise(signal);  // its default action follows: SA_RESETHAND
+}
+
+void clean_up_on_quick_exit() {
+  static const bool once = std::at_quick_exit(remove_all_remembered) == 0;
+  static_cast<void>(once);
 }
 
 void clean_up_on(int signal) {
@@ -49,6 +59,7 @@ void clean_up_on(int signal) {
 
 std::pair<TemporaryFile, File> TemporaryFile::create_beside(const fs::path& target, const std::string& shown) {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) clean_up_on(signal);
+  clean_up_on_quick_exit();
   for (int attempt = 0;; ++attempt) {
     const auto name = ".ferry-" + std::to_string(::getpid()) + "-" + std::to_string(attempt) + ".tmp";
     TemporaryFile temporary(std::make_unique<const std::string>(target.parent_path() / name));

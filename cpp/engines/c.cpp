@@ -86,6 +86,10 @@ std::int32_t open_model(const ferry_open_request* request, ferry_engine_model** 
   });
 }
 
+std::int32_t prepare(const ferry_open_request* request, ferry_engine_error* error) noexcept {
+  return guarded(error, runtime_name, [&] { ferry::c::prepare(*request); });
+}
+
 void close_model(ferry_engine_model* model) noexcept { delete model; }
 
 // ---- run ------------------------------------------------------------------------------------------------------------------
@@ -179,13 +183,14 @@ const char* numerics() noexcept { return ""; }  // the bits are those of no BLAS
 
 extern "C" FERRY_ENGINE_EXPORT const ferry_engine* ferry_engine_entry() {
   static const ferry_engine engine = {.abi_version = FERRY_ENGINE_ABI_VERSION,
-                                      .flags = FERRY_ENGINE_NATIVE_CODE,
+                                      .flags = FERRY_ENGINE_NATIVE_CODE | FERRY_ENGINE_PREPARES,
                                       .name = FERRY_C_ENGINE,
                                       .runtime = "C99",
                                       .numerics = numerics,
                                       .open = open_model,
                                       .run = run_model,
                                       .run_direct = run_direct,
-                                      .close = close_model};
+                                      .close = close_model,
+                                      .prepare = prepare};
   return &engine;
 }

@@ -102,11 +102,19 @@ void require_passed(const std::string& path, int result) {
                                       ", expected those of the export: they are the same on every processor"};
 }
 
+// The object of these sources, built once per process.
+const std::vector<std::byte>& built_object(const Files& files) {
+  static std::mutex mutex;
+  static auto& built = *new std::map<std::string, std::vector<std::byte>>;
+  const std::scoped_lock lock(mutex);
+  auto found = built.find(files.digest);
+  if (found == built.end()) found = built.emplace(files.digest, build(files.sources, files.digest, engines::triples()[0])).first;
+  return found->second;
+}
+
 Library load(const Files& files) {
-  std::vector<std::byte> built;
-  if (files.object == nullptr) built = build(files.sources, files.digest, engines::triples()[0]);
   const auto path = files.object == nullptr ? files.sources[0].path + ", compiled" : std::string(files.object->path);
-  void* handle = load_bytes(path, files.object == nullptr ? std::span<const std::byte>(built) : bytes_of(*files.object));
+  void* handle = load_bytes(path, files.object == nullptr ? std::span(built_object(files)) : bytes_of(*files.object));
   if (files.digest != find_symbol<const char*>(handle, path, "ferrySources"))
     throw Refusal{FERRY_FORMAT,
                   path + ": got an object built from other C files than the bundle's, expected these; export it again"};
@@ -129,6 +137,10 @@ const Library& load_once(const ferry_open_request& request) {
   auto found = loaded.find(key);
   if (found == loaded.end()) found = loaded.emplace(key, load(files)).first;
   return found->second;
+}
+
+void prepare(const ferry_open_request& request) {
+  if (const auto files = sort_files(request); files.object == nullptr) static_cast<void>(built_object(files));
 }
 
 }  // namespace ferry::c

@@ -26,4 +26,7 @@ struct Library {
 // model's, FERRY_MISMATCH where the self-test finds other bits.
 [[nodiscard]] const Library& load_once(const ferry_open_request& request);
 
+// Builds the object that `load_once` will need, and runs nothing of the bundle. Throws Refusal.
+void prepare(const ferry_open_request& request);
+
 }  // namespace ferry::c

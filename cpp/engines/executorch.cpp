@@ -112,6 +112,7 @@ extern "C" FERRY_ENGINE_EXPORT const ferry_engine* ferry_engine_entry() {
                                       .open = open_model,
                                       .run = run_model,
                                       .run_direct = run_direct,
-                                      .close = close_model};
+                                      .close = close_model,
+                                      .prepare = nullptr};
   return &engine;
 }

@@ -90,6 +90,8 @@ struct ferry_bundle {
   SpecList outputs;
   bool allow_native = false;
   std::vector<std::string> allow_ops;
+  bool isolate = false;
+  double timeout = 0;
 };
 
 struct ferry_session {
@@ -186,12 +188,21 @@ int32_t ferry_bundle_allow_operator(ferry_bundle* bundle, const char* name) {
   });
 }
 
+void ferry_bundle_isolate(ferry_bundle* bundle) {
+  if (bundle != nullptr) bundle->isolate = true;
+}
+
+void ferry_bundle_set_timeout(ferry_bundle* bundle, double seconds) {
+  if (bundle != nullptr) bundle->timeout = seconds;
+}
+
 int32_t ferry_session_open(const ferry_bundle* bundle, const char* engine, const char* device, int32_t threads,
                            ferry_session** session) {
   if (session != nullptr) *session = nullptr;
   if (bundle == nullptr || engine == nullptr || device == nullptr || session == nullptr) return fail_null("ferry_session_open");
   return guarded([&] {
-    const ferry::SessionOptions options{engine, device, threads, bundle->allow_native, bundle->allow_ops};
+    const ferry::SessionOptions options{engine,          device,         threads, bundle->allow_native, bundle->allow_ops,
+                                        bundle->isolate, bundle->timeout};
     *session = std::make_unique<ferry_session>(ferry_session{ferry::Runner(bundle->bundle, options)}).release();
   });
 }

@@ -97,8 +97,7 @@ void check_engine_folder(std::string_view name, const fs::path& folder) {
                  ", expected an absolute one: plugins would come from the working folder; name it from /");
 }
 
-fs::path find_plugin(std::string_view name) {
-  const std::string file = std::string(prefix) + std::string(name) + std::string(suffix);
+fs::path find_file(std::string_view name, const std::string& file) {
   std::string searched;
   for (const fs::path& folder : engine_folders()) {
     check_engine_folder(name, folder);
@@ -110,6 +109,10 @@ fs::path find_plugin(std::string_view name) {
     fail(name, "runs in Python only; use ferry for it: ferry verify BUNDLE --engine " + std::string(name));
   fail(name, "plugin: got no " + file + " in " + searched +
                  ", expected it there; build that engine or set FERRY_ENGINE_DIR to its folder");
+}
+
+void check_word(std::string_view name) {
+  if (!is_word(name)) fail(name, "name: got this, expected a word matching [a-z][a-z0-9_-]{0,31}");
 }
 
 std::string last_dl_error() {
@@ -130,11 +133,11 @@ void check_table(std::string_view name, const std::string& plugin, const ferry_e
     fail(name, plugin + ": name: got " + text::printable(engine->name) + ", expected " + std::string(name));
 }
 
-const ferry_engine& open_plugin(std::string_view name) {
-  check_library_path(name);
-  const fs::path path = find_plugin(name);
-  check_owners(name, path);
+}  // namespace
+
+const ferry_engine& open_plugin(std::string_view name, const fs::path& path) {
   const std::string plugin = text::printable(path.native());
+  const IeeeArithmetic arithmetic;  // a runtime that is built with fast-math changes it where it is loaded
   errno = 0;
   void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr && errno == ENOMEM) throw std::bad_alloc();
@@ -148,7 +151,17 @@ const ferry_engine& open_plugin(std::string_view name) {
   return *engine;
 }
 
-}  // namespace
+fs::path find_plugin(std::string_view name) {
+  check_word(name);
+  check_library_path(name);
+  return find_program(name, std::string(prefix) + std::string(name) + std::string(suffix));
+}
+
+fs::path find_program(std::string_view name, const std::string& file) {
+  fs::path path = find_file(name, file);
+  check_owners(name, path);
+  return path;
+}
 
 std::vector<fs::path> engine_folders() {
   std::vector<fs::path> folders;
@@ -186,9 +199,7 @@ const ferry_engine& load_engine(std::string_view name) {
   static std::map<std::string, const ferry_engine*, std::less<>> loaded;
   const std::scoped_lock lock(mutex);
   if (const auto it = loaded.find(name); it != loaded.end()) return *it->second;
-  if (!is_word(name)) fail(name, "name: got this, expected a word matching [a-z][a-z0-9_-]{0,31}");
-  const IeeeArithmetic arithmetic;  // a runtime that is built with fast-math changes it where it is loaded
-  const ferry_engine& engine = open_plugin(name);
+  const ferry_engine& engine = open_plugin(name, find_plugin(name));
   loaded.emplace(name, &engine);
   return engine;
 }

@@ -18,6 +18,15 @@ namespace ferry {
 // The names of the engines whose plugins lie in those folders, sorted; nothing is loaded.
 [[nodiscard]] std::vector<std::string> installed_engines();
 
+// Where the plugin of engine `name` lies; nothing is loaded. Throws Error(unavailable).
+[[nodiscard]] std::filesystem::path find_plugin(std::string_view name);
+
+// Where `file`, which engine `name` needs, lies in those folders. Throws Error(unavailable).
+[[nodiscard]] std::filesystem::path find_program(std::string_view name, const std::string& file);
+
+// The table of the plugin that `find_plugin` has found. Throws Error(unavailable).
+[[nodiscard]] const ferry_engine& open_plugin(std::string_view name, const std::filesystem::path& path);
+
 // The engine's table, from libferry_engine_<name>.so. A relative folder in FERRY_ENGINE_DIR, an empty or relative one in
 // LD_LIBRARY_PATH, and a plugin or its folder that another user may write are refused. Throws Error(unavailable) with one line
 // that says why.

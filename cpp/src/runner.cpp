@@ -4,8 +4,8 @@
 #include <chrono>
 #include <cstring>
 
-#include "engine_library.hpp"
 #include "float_mode.hpp"
+#include "isolation/isolation.hpp"
 #include "limits.hpp"
 #include "output_sink.hpp"
 #include "text.hpp"
@@ -14,6 +14,7 @@ namespace ferry {
 
 namespace {
 
+constexpr int timeout_digits = 6;
 constexpr int warm_up_runs = 3;  // runtimes prepare memory and kernels in their first calls
 // A model whose smallest case takes less is warmed up with the larger cases too: a batch of another size costs it several
 // steady calls the first time. For a slower model that is not worth the time at open.
@@ -28,6 +29,16 @@ bool is_device(std::string_view device) {
   return !device.empty() && device.size() <= max_digits && device.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
+void check_isolation(const SessionOptions& options) {
+  const bool is_time = options.timeout >= 0 && options.timeout <= limits::max_timeout_seconds;  // a NaN is none
+  if (!is_time)
+    throw Error(ErrorCode::usage, "--timeout: got " + text::short_number(options.timeout, timeout_digits) +
+                                      ", expected seconds, at most " + std::to_string(limits::max_timeout_seconds));
+  if (options.isolate && options.device != "cpu")
+    throw Error(ErrorCode::unavailable, "--isolate: got --device " + text::quoted(options.device) +
+                                            ", expected cpu: a driver needs what isolation forbids; pass --no-isolate");
+}
+
 SessionOptions checked(SessionOptions options) {
   if (!is_device(options.device)) {
     throw Error(ErrorCode::usage, "--device: got " + text::quoted(options.device) + ", expected cpu or cuda:N");
@@ -38,6 +49,7 @@ SessionOptions checked(SessionOptions options) {
     throw Error(ErrorCode::usage, "--threads: got " + std::to_string(options.threads) + ", expected at most " +
                                       std::to_string(limits::max_threads));
   for (const auto& name : options.allow_ops) check_operator_name(name);
+  check_isolation(options);
   return options;
 }
 
@@ -49,9 +61,11 @@ const Artifact& artifact_for(const Bundle& bundle, const std::string& engine) {
                                           text::quoted(engine) + "; it has " + known + "; export that format too");
 }
 
-// The one place that decides whether machine code from a bundle may run.
-const ferry_engine* permitted(const ferry_engine* engine, const SessionOptions& options, const Artifact& artifact) {
-  if ((engine->flags & FERRY_ENGINE_NATIVE_CODE) != 0 && !options.allow_native) {
+// Opens the engine. The one place that decides whether machine code from a bundle may run.
+std::unique_ptr<EngineHost> open_engine(const SessionOptions& options, const Artifact& artifact) {
+  auto engine = options.isolate ? isolation::open_cell(options.engine, {options.timeout, options.memory_bytes, options.threads})
+                                : open_here(options.engine);
+  if ((engine->flags() & FERRY_ENGINE_NATIVE_CODE) != 0 && !options.allow_native) {
     throw Error(
         ErrorCode::unavailable,
         "engine " + options.engine + ": " + artifact.files.front().path +
@@ -60,8 +74,6 @@ const ferry_engine* permitted(const ferry_engine* engine, const SessionOptions& 
   }
   return engine;
 }
-
-const char* text_or_empty(const char* text) { return text == nullptr ? "" : text; }
 
 ErrorCode code_of(std::int32_t code) {
   switch (code) {
@@ -158,22 +170,23 @@ Runner::Runner(const Bundle& bundle, const SessionOptions& options)
       options_(checked(options)),
       checker_(bundle_.contract()),
       artifact_(&artifact_for(bundle_, options_.engine)),
-      table_(permitted(&load_engine(options_.engine), options_, *artifact_)),
-      runtime_(table_->runtime),
-      numerics_(options_.device == "cpu" ? text_or_empty(table_->numerics()) : std::string()),  // it speaks of the processor
-      model_(open_model()) {
+      engine_(open_engine(options_, *artifact_)),
+      watchdog_(options_.timeout > 0 && !options_.isolate
+                    ? std::make_unique<isolation::Watchdog>(options_.engine, options_.timeout)
+                    : nullptr),
+      runtime_(engine_->runtime()),
+      numerics_(options_.device == "cpu" ? engine_->numerics() : std::string()) {  // it speaks of the processor
+  open_model();
   warm_up();
 }
 
-Runner::Model Runner::open_model() const {
+void Runner::open_model() const {
   const IeeeArithmetic arithmetic;  // threads that a runtime starts have it too
   const OpenRequest request(bundle_, *artifact_, options_, checker_);
+  const auto watch = isolation::watch(watchdog_.get());
   ferry_engine_error error{};
-  ferry_engine_model* model = nullptr;
-  const std::int32_t code = table_->open(&request.get(), &model, &error);
-  Model owned(model, Close{table_});
-  if (code != FERRY_OK || owned == nullptr) fail(code, error);
-  return owned;
+  const std::int32_t code = engine_->open(request.get(), error);
+  if (code != FERRY_OK) fail(code, error);
 }
 
 void Runner::warm_up() const {
@@ -228,20 +241,21 @@ NamedTensors Runner::run(std::span<const ferry_tensor_view> inputs) const {
   OutputSink sink(checker_, symbols);
   ferry_engine_error error;
   error.text[0] = '\0';
-  const std::int32_t code = table_->run(model_.get(), ordered.data(), ordered.size(), &OutputSink::receive, &sink, &error);
+  const auto watch = isolation::watch(watchdog_.get());
+  const std::int32_t code = engine_->run(ordered, &OutputSink::receive, &sink, error);
   sink.rethrow();
   if (code != FERRY_OK) fail(code, error);
   return sink.take();
 }
 
 std::vector<std::int64_t> Runner::run_direct(std::span<const ferry_tensor_view> inputs, std::size_t calls) const {
-  if (table_->run_direct == nullptr) return {};
+  if (!engine_->has_direct()) return {};
   const std::vector<ferry_tensor_view> ordered = in_contract_order(inputs);
   static_cast<void>(checker_.check_inputs(ordered));
   std::vector<std::int64_t> nanoseconds(calls);
   const IeeeArithmetic arithmetic;
   ferry_engine_error error{};
-  const std::int32_t code = table_->run_direct(model_.get(), ordered.data(), ordered.size(), calls, nanoseconds.data(), &error);
+  const std::int32_t code = engine_->run_direct(ordered, nanoseconds, error);
   if (code != FERRY_OK) fail(code, error);
   return nanoseconds;
 }
@@ -259,6 +273,7 @@ void Runner::fail(std::int32_t code, const ferry_engine_error& error) const {
   const std::string_view text(error.text, strnlen(error.text, sizeof error.text));
   const std::string reason =
       text.empty() ? "got code " + std::to_string(code) + " without a reason, expected success" : text::printable(text);
+  if (code == contained) throw isolation::Contained("engine " + options_.engine + ": " + reason);
   throw Error(code_of(code), "engine " + options_.engine + ": " + reason);
 }
 

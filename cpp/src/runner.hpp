@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "contract.hpp"
+#include "engine_host.hpp"
+#include "isolation/watchdog.hpp"
 
 namespace ferry {
 
@@ -33,13 +35,7 @@ class Runner {
   [[nodiscard]] const std::string& numerics() const noexcept { return numerics_; }
 
  private:
-  struct Close {
-    const ferry_engine* engine;
-    void operator()(ferry_engine_model* model) const { engine->close(model); }
-  };
-  using Model = std::unique_ptr<ferry_engine_model, Close>;
-
-  [[nodiscard]] Model open_model() const;
+  void open_model() const;
   void warm_up() const;
   void run_golden(const GoldenCase& golden_case) const;
   [[nodiscard]] std::vector<ferry_tensor_view> in_contract_order(std::span<const ferry_tensor_view> inputs) const;
@@ -50,10 +46,10 @@ class Runner {
   SessionOptions options_;
   ContractChecker checker_;
   const Artifact* artifact_;
-  const ferry_engine* table_;
+  std::unique_ptr<EngineHost> engine_;
+  std::unique_ptr<isolation::Watchdog> watchdog_;  // of an engine in this process
   std::string runtime_;
   std::string numerics_;
-  Model model_;
 };
 
 // A borrowed view of each tensor, by name.

@@ -17,6 +17,7 @@ from typing import Protocol
 
 import numpy as np
 
+from builders.isolation import can_isolate
 from torchferry.bundle.contract import Array
 from torchferry.bundle.reader import open_bundle
 from torchferry.engines import Session
@@ -64,8 +65,11 @@ class Question:
 class Subject(Protocol):
     """An engine of one language."""
 
-    language: str
     engine: str
+
+    @property
+    def language(self) -> str:
+        """Also says whether it is isolated."""
 
     def ask(self, bundle: Path, requests: Sequence[Named], how: Question) -> list[Answer]:
         """Put the requests to one session, in order. Raises NoSessionError."""
@@ -105,11 +109,16 @@ class PythonEngine:
 
 @dataclass(frozen=True)
 class CppEngine:
-    """`ferry::Session` in tests/conformance/driver.cpp."""
+    """`ferry::Session` in tests/conformance/driver.cpp, in its process or in isolation."""
 
     engine: str
     build: Path
-    language: str = field(default="c++", init=False)
+    isolated: bool = False
+
+    @property
+    def language(self) -> str:
+        """See Subject."""
+        return "c++ isolated" if self.isolated else "c++"
 
     def ask(self, bundle: Path, requests: Sequence[Named], how: Question) -> list[Answer]:
         """See Subject."""
@@ -119,7 +128,7 @@ class CppEngine:
                 folder.mkdir()
                 for key, array in inputs.items():
                     np.save(folder / f"{key}.npy", array)
-            options = [how.device, how.threads, how.workers, how.calls]
+            options = [how.device, how.threads, how.workers, how.calls, "isolated" if self.isolated else "here"]
             self._run(str(bundle), self.engine, *map(str, options), *map(str, folders))
             return [_read_answer(folder, how) for folder in folders]
 
@@ -152,5 +161,6 @@ def find_subjects(build: Path) -> list[Subject]:
     start, end = PLUGIN.split("{}")
     folders = [build / "lib" / "ferry", *map(Path, filter(None, os.environ.get("FERRY_ENGINE_DIR", "").split(":")))]
     plugins = sorted(path for folder in folders for path in folder.glob(PLUGIN.format("*")))
-    cpp = [CppEngine(path.name.removeprefix(start).removesuffix(end), build) for path in plugins]
-    return [*map(PythonEngine, registry.engines()), *cpp]
+    cpp = [path.name.removeprefix(start).removesuffix(end) for path in plugins]
+    isolated = [CppEngine(engine, build, True) for engine in cpp if can_isolate()]
+    return [*map(PythonEngine, registry.engines()), *(CppEngine(engine, build) for engine in cpp), *isolated]

@@ -1,7 +1,7 @@
 // The C++ half of the conformance suite: answers requests through ferry::Session and writes down everything it got. What the
 // answers must be is said once, for both languages, in test_conformance.py.
 //
-//   ferry-conformance BUNDLE ENGINE DEVICE THREADS WORKERS CALLS REQUEST...
+//   ferry-conformance BUNDLE ENGINE DEVICE THREADS WORKERS CALLS here|isolated REQUEST...
 //
 // A REQUEST is a folder of inputs NAME.npy. Each of WORKERS threads calls the one session CALLS times with them, all at once. At
 // the very end the outputs are written to REQUEST/WORKER-CALL/POSITION.NAME.npy, or the refusal to REQUEST/refusal as its code
@@ -15,6 +15,7 @@
 #include <iterator>
 #include <span>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -122,11 +123,13 @@ void write_answer(const fs::path& request, const Answer& answer) {
 }
 
 int run(std::span<char*> arguments) {
-  constexpr std::size_t fixed = 6;
+  constexpr std::size_t fixed = 7;
   if (arguments.size() < fixed) throw ferry::Error(ferry::ErrorCode::usage, "see the head of driver.cpp");
-  const ferry::Session session(
-      ferry::Bundle::open(arguments[0]),
-      {.engine = arguments[1], .device = arguments[2], .threads = std::stoi(arguments[3]), .allow_native = true});
+  const ferry::Session session(ferry::Bundle::open(arguments[0]), {.engine = arguments[1],
+                                                                   .device = arguments[2],
+                                                                   .threads = std::stoi(arguments[3]),
+                                                                   .allow_native = true,
+                                                                   .isolate = std::string_view(arguments[6]) == "isolated"});
   const Load load{std::stoi(arguments[4]), std::stoi(arguments[5])};
   const auto requests = arguments.subspan(fixed);
   std::vector<Answer> answers;

@@ -67,7 +67,7 @@ def same(a: Named, b: Named) -> bool:
 
 
 def test_every_language_has_engines() -> None:
-    assert {subject.language for subject in SUBJECTS} == {"python", "c++"}, (
+    assert {subject.language for subject in SUBJECTS} - {"c++ isolated"} == {"python", "c++"}, (
         f"no plugin in {BUILD}/lib/ferry; run `make build` first"
     )
 

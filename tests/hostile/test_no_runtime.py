@@ -12,6 +12,7 @@ import pytest
 from builders.programs import Finished, Program
 
 RUNTIMES = ("libtorch", "libonnxruntime", "onnxruntime_pybind", "libc10")
+HERE = "--no-isolate"  # a runtime of a child process is none of this process
 
 
 @pytest.fixture
@@ -30,16 +31,16 @@ def mapped(tmp_path: Path, program: Program) -> object:
 
 def break_file(bundle: Path) -> list[object]:
     (bundle / "model.ts.pt").write_bytes((bundle / "model.ts.pt").read_bytes()[::-1])
-    return ["verify", bundle, "--engine", "torchscript"]
+    return ["verify", bundle, HERE, "--engine", "torchscript"]
 
 
 def break_manifest(bundle: Path) -> list[object]:
     (bundle / "manifest.json").write_text("{}")
-    return ["verify", bundle]
+    return ["verify", bundle, HERE]
 
 
 def predict(bundle: Path, *options: object) -> list[object]:
-    return ["predict", bundle, "--engine", "torchscript", *options]
+    return ["predict", bundle, HERE, "--engine", "torchscript", *options]
 
 
 def give_nan(bundle: Path) -> list[object]:
@@ -53,7 +54,7 @@ def give_text(bundle: Path) -> list[object]:
 
 
 def ask_for_other_engine(bundle: Path) -> list[object]:
-    return ["predict", bundle, "--engine", "no-such-engine", "--input", bundle / "golden/batch-1.input.measurements.npy"]
+    return ["predict", bundle, HERE, "--engine", "no-such-engine", "--input", bundle / "golden/batch-1.input.measurements.npy"]
 
 
 def ask_for_other_device(bundle: Path) -> list[object]:
@@ -88,6 +89,6 @@ def test_no_runtime_is_mapped(mapped, iris: Path, prepare, code: int) -> None:  
 
 
 def test_the_runtime_is_seen_where_it_is_needed(mapped, iris: Path) -> None:  # type: ignore[no-untyped-def]
-    done, runtimes = mapped("verify", iris, "--engine", "torchscript")
+    done, runtimes = mapped("verify", iris, HERE, "--engine", "torchscript")
     assert done.code == 0, done
     assert "libtorch" in runtimes

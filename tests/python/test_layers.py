@@ -98,6 +98,7 @@ CPP_MAY_INCLUDE: dict[str, set[str]] = {
     "archive": set(),
     "engines": {"archive", "include"},
     "cli": {"archive", "include", "src"},
+    "cell": {"include", "src"},
     "examples": {"include"},
 }
 GENERATED_HEADERS = {

@@ -170,6 +170,7 @@ extern "C" FERRY_ENGINE_EXPORT const ferry_engine* ferry_engine_entry() {
                                       .open = open_model,
                                       .run = run_model,
                                       .run_direct = nullptr,  // nothing to compare `run` with
-                                      .close = close_model};
+                                      .close = close_model,
+                                      .prepare = nullptr};  // it needs no program before it opens a model
   return &engine;
 }

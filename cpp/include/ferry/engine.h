@@ -49,7 +49,9 @@ enum {
 enum {
   /* It runs machine code that lies in the bundle. The host opens nothing with it unless the user has allowed that
    * (SessionOptions::allow_native, ferry-run --allow-native). */
-  FERRY_ENGINE_NATIVE_CODE = 1
+  FERRY_ENGINE_NATIVE_CODE = 1,
+  /* Its table has `prepare`. */
+  FERRY_ENGINE_PREPARES = 2
 };
 
 /* A borrowed, contiguous, C-order tensor in host memory, little-endian. */
@@ -113,7 +115,7 @@ typedef int32_t (*ferry_output_sink)(void* context, const ferry_tensor_view* out
 
 typedef struct ferry_engine {
   uint32_t abi_version; /* FERRY_ENGINE_ABI_VERSION */
-  uint32_t flags;       /* 0 or FERRY_ENGINE_NATIVE_CODE */
+  uint32_t flags;       /* 0, or FERRY_ENGINE_NATIVE_CODE and the like, added */
   const char* name;     /* as in the file name and in the manifest's `engine` */
   const char* runtime;  /* e.g. "LibTorch 2.13.0" */
 
@@ -133,6 +135,10 @@ typedef struct ferry_engine {
                         int64_t* nanoseconds, ferry_engine_error* error);
 
   void (*close)(ferry_engine_model* model);
+
+  /* Only with FERRY_ENGINE_PREPARES. Called before `open` where that will run in isolation, which allows no programs: does what
+   * needs one, a compiler for instance, and runs nothing of the bundle. */
+  int32_t (*prepare)(const ferry_open_request* request, ferry_engine_error* error);
 } ferry_engine;
 
 /* The one exported symbol: a table with static storage. */

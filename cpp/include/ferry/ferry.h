@@ -61,6 +61,14 @@ FERRY_API void ferry_bundle_allow_native(ferry_bundle* bundle);
  * because it may do more than compute. FERRY_USAGE for a text that names no operator. */
 FERRY_API int32_t ferry_bundle_allow_operator(ferry_bundle* bundle, const char* name);
 
+/* Lets sessions opened after this call run their model in isolation: in a child process that can do nothing but compute
+ * (SessionOptions::isolate). What goes wrong there is FERRY_UNAVAILABLE. */
+FERRY_API void ferry_bundle_isolate(ferry_bundle* bundle);
+
+/* Gives sessions opened after this call that many seconds for opening and for each call; 0: no limit. In isolation a model that
+ * takes longer is FERRY_UNAVAILABLE; otherwise the process ends with exit code 5 (SessionOptions::timeout). */
+FERRY_API void ferry_bundle_set_timeout(ferry_bundle* bundle, double seconds);
+
 /* One bundle on one engine and device ("cpu" or "cuda:N"), warmed up. The bundle may be closed before the session. */
 FERRY_API int32_t ferry_session_open(const ferry_bundle* bundle, const char* engine, const char* device, int32_t threads,
                                      ferry_session** session);

@@ -326,6 +326,15 @@ struct SessionOptions {
   // Operators, as "aten::as_strided", that TorchScript may use although they may do more than compute; any other such operator is
   // Error(format). Without the initializer GCC warns wherever only the first members are named.
   std::vector<std::string> allow_ops = {};  // NOLINT(readability-redundant-member-init)
+  // Runs the model in a child process that reads the runtime's libraries only, writes nothing, and has no programs, sockets or
+  // other processes. A model that crashes or tries more is Error(unavailable), and this process goes on. One call at a time runs;
+  // further ones wait. Only on `cpu`, where libferry was built with libseccomp.
+  bool isolate = false;
+  // Seconds for opening the model and for each call; 0: no limit. With `isolate` a model that takes longer is ended and is
+  // Error(unavailable). Without it nothing can stop the model but the end of this process: with one line on stderr and exit code
+  // 5, after the handlers of std::at_quick_exit.
+  double timeout = 0;
+  std::uint64_t memory_bytes = 0;  // with `isolate`: of the model's data; 0: three quarters of the machine's memory
 };
 
 // One bundle on one engine and device, warmed up with its golden cases. `run` may be called from many threads at once. One that

@@ -16,7 +16,7 @@ _SEE_HELP = "; see `ferry --help`"
 
 
 class Verb(TyperCommand):
-    """A verb whose options are given once, and whose counts are whole numbers."""
+    """A verb whose options are given once, and whose numbers are numbers."""
 
     def make_parser(self, ctx: Any) -> Any:
         """Return typer's parser with two more checks: by itself it lets the last of two values win. Raises FerryError(USAGE)."""
@@ -29,16 +29,18 @@ class Verb(TyperCommand):
             for param in single:
                 if single.count(param) > 1 and not getattr(param, "is_flag", False):
                     raise FerryError(ExitCode.USAGE, f"{_name_of(param)}: got it more than once, expected it once{_SEE_HELP}")
-                if param.name in self._counts():
+                if param.name in self._typed(int):
                     require_whole_number(_name_of(param), options[param.name])
+                if param.name in self._typed(float):
+                    require_number(_name_of(param), options[param.name])
             return options, rest, order
 
         parser.parse_args = parse_args  # type: ignore[method-assign]
         return parser
 
-    def _counts(self) -> set[str]:
-        """Return the names of the parameters that are integers."""
-        return {name for name, hint in get_type_hints(self.callback).items() if hint in (int, int | None)}
+    def _typed(self, kind: type) -> set[str]:
+        """Return the names of the parameters of that type."""
+        return {name for name, hint in get_type_hints(self.callback).items() if hint in (kind, kind | None)}
 
 
 def require_whole_number(option: str, text: str) -> int:
@@ -47,6 +49,13 @@ def require_whole_number(option: str, text: str) -> int:
     if value is None or abs(value) > MAX_INTEGER:
         raise FerryError(ExitCode.USAGE, f"{option}: got {quoted(text)}, expected a whole number")
     return value
+
+
+def require_number(option: str, text: str) -> float:
+    """Read a decimal number, perhaps with an exponent. Raises FerryError(USAGE)."""
+    if not re.fullmatch(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", text):
+        raise FerryError(ExitCode.USAGE, f"{option}: got {quoted(text)}, expected a number")
+    return float(text)
 
 
 def describe_usage(error: Any) -> str:

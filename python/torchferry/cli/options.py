@@ -52,6 +52,18 @@ AllowOp = Annotated[
         show_default=False,
     ),
 ]
+Isolate = Annotated[
+    bool | None,
+    typer.Option(
+        "--isolate/--no-isolate",
+        help="Let ferry-run do it, in a child process that reads the runtime's libraries, writes nothing and starts nothing; "
+        "default: in this process, after the door of the format.",
+        show_default=False,
+    ),
+]
+Timeout = Annotated[
+    float, typer.Option(metavar="SECONDS", help="End a model that takes longer to open, or for one call.", show_default=False)
+]
 FerryRun = Annotated[
     Path | None, typer.Option(help="The C++ program; default: build/bin/ferry-run, else the one on PATH.", show_default=False)
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Annotated
 
@@ -12,19 +12,23 @@ from rich.console import Console
 from rich.progress import Progress
 
 from torchferry.bundle.contract import Array
-from torchferry.bundle.reader import open_bundle
+from torchferry.bundle.reader import Bundle, open_bundle
 from torchferry.cli.options import (
     AllowNative,
     AllowOp,
     BundleFolder,
     Device,
+    FerryRun,
+    Isolate,
     OneEngine,
     RequireSignature,
     Threads,
+    Timeout,
     TrustPaths,
     require_name,
     trust_of,
 )
+from torchferry.proof.ferry_run import become_ferry_run
 from torchferry.proof.where import Where
 from torchferry.samples.sink import open_sink
 from torchferry.samples.source import SampleSource, open_samples
@@ -45,6 +49,9 @@ def predict(
     threads: Threads = 1,
     allow_native: AllowNative = False,
     allow_op: AllowOp = None,
+    isolate: Isolate = None,
+    timeout: Timeout = 0,
+    ferry_run: FerryRun = None,
     output: Annotated[str, typer.Option(help=".jsonl, .csv or .npy; - is stdout.")] = "-",
     format_: Annotated[str | None, typer.Option("--format", help="jsonl, csv or npy, whatever the ending.")] = None,
     select: Annotated[str | None, typer.Option(callback=require_name, help="Write this output only.")] = None,
@@ -54,16 +61,28 @@ def predict(
 ) -> None:
     """Run samples from files and write named outputs."""
     opened = open_bundle(bundle, trust=trust_of(trust, require_signature))
-    contract = opened.contract
-    where = Where(device, threads, allow_native, tuple(allow_op or ()))
+    where = Where(device, threads, allow_native, tuple(allow_op or ()), isolate=isolate, timeout=timeout)
+    if isolate:
+        where.require_isolation(engine)
+        given = {"--engine": engine, "--output": output, "--format": format_, "--select": select, "--batch": batch}
+        become_ferry_run(ferry_run, "--isolate", _words(opened, input_, given, where))
     with (
-        open_samples(contract, input_, batch=batch) as source,
-        open_sink(contract, output, format_name=format_, select=select, total=source.total) as sink,
+        open_samples(opened.contract, input_, batch=batch) as source,
+        open_sink(opened.contract, output, format_name=format_, select=select, total=source.total) as sink,
     ):
         batches = _read_ahead(source)
+        # Here, so that the parent that watches the deadline removes what the sink has begun.
+        where = where.with_deadline()
         session = where.open_first(opened) if engine is None else where.open(opened, engine)
         for inputs in _with_progress(batches):
             sink.write(session.run(inputs))
+
+
+def _words(bundle: Bundle, inputs: list[str], given: Mapping[str, object], where: Where) -> list[object]:
+    """Return the same command line for ferry-run."""
+    samples = [part for value in inputs for part in ("--input", value)]
+    options = [part for name, value in given.items() if value is not None for part in (name, value)]
+    return ["predict", bundle.folder, *samples, *options, *where.options, *bundle.trust_options]
 
 
 def _read_ahead(source: SampleSource) -> SampleSource:

@@ -17,15 +17,18 @@ from torchferry.cli.options import (
     Device,
     Engine,
     FerryRun,
+    Isolate,
     Json,
     RequireSignature,
     Threads,
+    Timeout,
     TrustPaths,
     show,
     trust_of,
 )
 from torchferry.compare.status import Status, is_failure
 from torchferry.errors import ExitCode
+from torchferry.proof.ferry_run import become_ferry_run
 from torchferry.proof.matrix import statuses
 from torchferry.proof.replay import to_json
 from torchferry.proof.run_matrix import run_matrix
@@ -47,18 +50,26 @@ def verify(
     ferry_run: FerryRun = None,
     allow_native: AllowNative = False,
     allow_op: AllowOp = None,
+    isolate: Isolate = None,
+    timeout: Timeout = 0,
     as_json: Json = False,
     trust: TrustPaths = None,
     require_signature: RequireSignature = False,
 ) -> int:
     """Replay the bundle's goldens and say whether every output is within its tolerance."""
     opened = open_bundle(bundle, trust=trust_of(trust, require_signature))
-    allow_ops = tuple(allow_op or ())
+    where = Where(device, threads, allow_native, tuple(allow_op or ()), isolate=isolate, timeout=timeout)
+    if isolate and not all_:
+        where.require_isolation(engine)
+        chosen = [] if engine is None else ["--engine", engine]
+        options = [*chosen, *where.options, *opened.trust_options, "--calls", calls, *(["--json"] if as_json else [])]
+        become_ferry_run(ferry_run, "--isolate", ["verify", opened.folder, *options])
+    where = where.with_deadline()
     if all_:
-        runs = run_matrix(opened, engine, ferry_run, allow_native=allow_native, allow_ops=allow_ops)
+        runs = run_matrix(opened, engine, ferry_run, where)
         show(as_json, partial(matrix_json, opened, runs), partial(matrix_lines, opened, runs))
         return _exit_code(opened, statuses(opened, runs))
-    results = verify_engines(opened, Where(device, threads, allow_native, allow_ops), engine=engine, calls=calls)
+    results = verify_engines(opened, where, engine=engine, calls=calls)
     show(as_json, partial(to_json, opened, results), partial(verdict_lines, opened, results))
     return _exit_code(opened, [result.status for result in results])
 

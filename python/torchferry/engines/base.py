@@ -6,8 +6,9 @@ SHA-256 has been checked. No runtime is imported before that.
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -18,6 +19,7 @@ from torchferry.bundle.float_mode import ieee_arithmetic
 from torchferry.bundle.manifest import Artifact
 from torchferry.bundle.printable import quoted
 from torchferry.bundle.reader import Bundle
+from torchferry.engines.deadline import Deadline
 from torchferry.engines.torchscript_operators import checked_permissions
 from torchferry.errors import ExitCode, FerryError
 from torchferry.formats import registry
@@ -78,24 +80,19 @@ class Session:
         threads: int = 1,
         allow_native: bool = False,
         allow_ops: Collection[str] = (),
+        deadline: Deadline | None = None,
     ) -> None:
         """`allow_native` lets an engine run machine code of the bundle, which has all rights of this process.
 
         `allow_ops` lets a TorchScript archive use operators, as `aten::as_strided`, that engine `torchscript` refuses by itself.
+        `deadline` is told when the model is opened and called.
 
         Raises FerryError(USAGE) for a bad option, UNAVAILABLE where engine or device are not here, FORMAT for an undecodable artifact.
         """
         _check_options(device, threads)
         permissions = checked_permissions(allow_ops)
         artifact = bundle.artifact(engine)
-        row = registry.of_engine(engine)
-        if row is None or row.opener is None:
-            raise FerryError(
-                ExitCode.UNAVAILABLE,
-                f"engine: got {engine!r}, which Python cannot run, expected one of {registry.engines()}; try ferry-run",
-            )
-        if row.native_code and not allow_native:
-            raise FerryError(ExitCode.UNAVAILABLE, _native_code_refusal(engine, artifact))
+        opener = _opener_of(engine, artifact, allow_native)
         request = OpenRequest(
             files={entry.path: bundle.read(entry) for entry in bundle.present(artifact.files)},
             requires=artifact.requires,
@@ -107,8 +104,16 @@ class Session:
         self.contract = bundle.contract
         self.engine = engine
         self.device = device
-        with ieee_arithmetic():  # threads that a runtime starts have it too
-            self._model = cast(Model, registry.load(row.opener)(request))
+        self._deadline = deadline
+        with self._step():
+            self._model = cast(Model, registry.load(opener)(request))
+
+    @contextlib.contextmanager
+    def _step(self) -> Iterator[None]:
+        """Watch the time of one step of the model; threads that its runtime starts have IEEE arithmetic too."""
+        watch = contextlib.nullcontext() if self._deadline is None else self._deadline.step(self.engine)
+        with watch, ieee_arithmetic():
+            yield
 
     @property
     def numerics(self) -> str:
@@ -129,10 +134,23 @@ class Session:
         if sizes.get(BATCH) == 0:
             return empty_outputs(self.contract, sizes)
         arrays = {spec.name: np.asarray(inputs[spec.name], order="C") for spec in self.contract.inputs}
-        with ieee_arithmetic():
+        with self._step():
             outputs = self._model.run(arrays)
         check_outputs(self.contract, outputs, sizes)
         return {spec.name: np.asarray(outputs[spec.name], order="C") for spec in self.contract.outputs}
+
+
+def _opener_of(engine: str, artifact: Artifact, allow_native: bool) -> str:
+    """Return where the engine's code is. The one place that decides whether machine code from a bundle may run."""
+    row = registry.of_engine(engine)
+    if row is None or row.opener is None:
+        raise FerryError(
+            ExitCode.UNAVAILABLE,
+            f"engine: got {engine!r}, which Python cannot run, expected one of {registry.engines()}; try ferry-run",
+        )
+    if row.native_code and not allow_native:
+        raise FerryError(ExitCode.UNAVAILABLE, _native_code_refusal(engine, artifact))
+    return row.opener
 
 
 def _native_code_refusal(engine: str, artifact: Artifact) -> str:

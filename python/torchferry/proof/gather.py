@@ -19,9 +19,10 @@ from torchferry.errors import ExitCode, FerryError
 from torchferry.formats import registry
 from torchferry.proof.diff_layers import bisect
 from torchferry.proof.evidence import Evidence, Float64
+from torchferry.proof.ferry_run import find_ferry_run
 from torchferry.proof.latency import measure_latencies
 from torchferry.proof.matrix import Run, statuses
-from torchferry.proof.run_matrix import find_ferry_run, run_matrix
+from torchferry.proof.run_matrix import run_matrix
 from torchferry.proof.verify import require_one_ran
 from torchferry.proof.where import Where
 
@@ -35,10 +36,10 @@ def gather(
 
     Raises FerryError: UNAVAILABLE where no engine can run here, FORMAT or INTEGRITY for a broken bundle.
     """
-    runs = run_matrix(bundle, None, ferry_run, allow_native=allow_native, allow_ops=allow_ops)
+    where = Where(allow_native=allow_native, allow_ops=allow_ops)
+    runs = run_matrix(bundle, None, ferry_run, where)
     require_one_ran(bundle, statuses(bundle, runs))
     cases = [read_case(bundle, case) for case in bundle.manifest.golden.cases]
-    where = Where(allow_native=allow_native, allow_ops=allow_ops)
     sessions = _sessions(bundle, runs, where)
     answers = {engine: outputs for engine, session in sessions.items() if (outputs := _answers(session, cases))}
     label = _label(bundle)

@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from torchferry.bundle.reader import Bundle
 from torchferry.errors import ExitCode, FerryError
-from torchferry.proof.ferry_run import call_ferry_run
+from torchferry.proof.ferry_run import BUILT, call_ferry_run, find_ferry_run
 from torchferry.proof.matrix import CALLS, DEVICES, LANGUAGES, THREADS, Run
 from torchferry.proof.replay import contract_broken, engine_json, replay, unavailable
 from torchferry.proof.where import Where
 
-BUILT = Path("build/bin/ferry-run")
 Result = dict[str, Any]
+
+# UNAVAILABLE: a model that isolation had to contain, which is a failed verdict.
+_WITH_VERDICTS = (ExitCode.OK, ExitCode.MISMATCH, ExitCode.UNAVAILABLE)
 
 
 def run_matrix(
     bundle: Bundle,
     engine: str | None,
     ferry_run: Path | None,
+    where: Where,
     *,
-    allow_native: bool,
-    allow_ops: Sequence[str] = (),
     devices: tuple[str, ...] = DEVICES,
 ) -> list[Run]:
-    """Run the whole matrix, or one engine's part; a run that is not possible here says why.
+    """Run the whole matrix, or one engine's part, with the permissions of `where`; a run that is not possible here says why.
 
     Raises FerryError where a bundle is broken, or where there is no such engine or program.
     """
@@ -37,25 +38,15 @@ def run_matrix(
     engines = [artifact.engine for artifact in bundle.manifest.artifacts] if engine is None else [bundle.artifact(engine).engine]
     runs = []
     for name, language, device, threads in product(engines, LANGUAGES, devices, THREADS):
-        where = Where(device, threads, allow_native, tuple(allow_ops))
+        here = dataclasses.replace(where, device=device, threads=threads)
         if reason := _not_promised(bundle, name, device):
             result = engine_json(unavailable(name, device, reason))
         elif language == "Python":
-            result = _run_python(bundle, name, where)
+            result = _run_python(bundle, name, here)
         else:
-            result = _run_cpp(bundle, program, name, where)
+            result = _run_cpp(bundle, program, name, here)
         runs.append(Run(language, name, device, threads, result))
     return runs
-
-
-def find_ferry_run(chosen: Path | None) -> Path | None:
-    """Return the C++ program; None where there is none. Raises FerryError(UNAVAILABLE) where the chosen one is not there."""
-    if chosen is not None:
-        if not chosen.is_file():
-            raise FerryError(ExitCode.UNAVAILABLE, f"--ferry-run: got {chosen}, expected the C++ program; run `make build`")
-        return chosen.resolve()
-    found = shutil.which("ferry-run")
-    return BUILT.resolve() if BUILT.is_file() else Path(found) if found else None
 
 
 def _not_promised(bundle: Bundle, engine: str, device: str) -> str | None:
@@ -82,9 +73,7 @@ def _run_cpp(bundle: Bundle, program: Path | None, engine: str, where: Where) ->
 
     def run() -> Result:
         options = ["--engine", engine, *where.options, "--calls", CALLS, "--json"]
-        printed = call_ferry_run(
-            program, "verify", bundle.folder, *options, *bundle.trust_options, allowed=(ExitCode.OK, ExitCode.MISMATCH)
-        )
+        printed = call_ferry_run(program, "verify", bundle.folder, *options, *bundle.trust_options, allowed=_WITH_VERDICTS)
         result: Result = json.loads(printed)["engines"][0]
         return result
 
@@ -97,6 +86,6 @@ def _or_reason(run: Callable[[], Result], engine: str, device: str) -> Result:
     except FerryError as error:
         if error.code == ExitCode.MISMATCH:
             return engine_json(contract_broken(engine, device, str(error)))
-        if error.code == ExitCode.UNAVAILABLE:
+        if error.code == ExitCode.UNAVAILABLE and " of --timeout" not in str(error):  # an engine that hangs is here
             return engine_json(unavailable(engine, device, str(error)))
         raise

@@ -1,0 +1,49 @@
+#include "engine_host.hpp"
+
+#include "engine_library.hpp"
+
+namespace ferry {
+
+namespace {
+
+class EngineHere final : public EngineHost {
+ public:
+  explicit EngineHere(const ferry_engine& table) : table_(&table), model_(nullptr, Close{&table}) {}
+
+  [[nodiscard]] std::uint32_t flags() const noexcept override { return table_->flags; }
+  [[nodiscard]] std::string runtime() const override { return table_->runtime; }
+  [[nodiscard]] std::string numerics() const override {
+    const char* text = table_->numerics();
+    return text == nullptr ? "" : text;
+  }
+
+  [[nodiscard]] std::int32_t open(const ferry_open_request& request, ferry_engine_error& error) override {
+    ferry_engine_model* model = nullptr;
+    const std::int32_t code = table_->open(&request, &model, &error);
+    model_.reset(model);
+    return code == FERRY_OK && model == nullptr ? static_cast<std::int32_t>(FERRY_INTERNAL) : code;
+  }
+  [[nodiscard]] std::int32_t run(std::span<const ferry_tensor_view> inputs, ferry_output_sink sink, void* context,
+                                 ferry_engine_error& error) override {
+    return table_->run(model_.get(), inputs.data(), inputs.size(), sink, context, &error);
+  }
+  [[nodiscard]] bool has_direct() const noexcept override { return table_->run_direct != nullptr; }
+  [[nodiscard]] std::int32_t run_direct(std::span<const ferry_tensor_view> inputs, std::span<std::int64_t> nanoseconds,
+                                        ferry_engine_error& error) override {
+    return table_->run_direct(model_.get(), inputs.data(), inputs.size(), nanoseconds.size(), nanoseconds.data(), &error);
+  }
+
+ private:
+  struct Close {
+    const ferry_engine* engine;
+    void operator()(ferry_engine_model* model) const { engine->close(model); }
+  };
+  const ferry_engine* table_;
+  std::unique_ptr<ferry_engine_model, Close> model_;
+};
+
+}  // namespace
+
+std::unique_ptr<EngineHost> open_here(const std::string& engine) { return std::make_unique<EngineHere>(load_engine(engine)); }
+
+}  // namespace ferry

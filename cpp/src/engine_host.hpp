@@ -1,0 +1,39 @@
+// Where an engine runs: in this process, or in a child process that may do nothing but compute. Runner does not know which.
+#pragma once
+
+#include <ferry/engine.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+namespace ferry {
+
+// One engine with at most one opened model. The functions return what those of ferry_engine return, or `contained`.
+class EngineHost {
+ public:
+  EngineHost() = default;
+  EngineHost(const EngineHost&) = delete;
+  EngineHost& operator=(const EngineHost&) = delete;
+  virtual ~EngineHost() = default;
+
+  [[nodiscard]] virtual std::uint32_t flags() const noexcept = 0;
+  [[nodiscard]] virtual std::string runtime() const = 0;
+  [[nodiscard]] virtual std::string numerics() const = 0;
+
+  [[nodiscard]] virtual std::int32_t open(const ferry_open_request& request, ferry_engine_error& error) = 0;
+  [[nodiscard]] virtual std::int32_t run(std::span<const ferry_tensor_view> inputs, ferry_output_sink sink, void* context,
+                                         ferry_engine_error& error) = 0;
+  [[nodiscard]] virtual bool has_direct() const noexcept = 0;
+  [[nodiscard]] virtual std::int32_t run_direct(std::span<const ferry_tensor_view> inputs, std::span<std::int64_t> nanoseconds,
+                                                ferry_engine_error& error) = 0;
+};
+
+// The code of a model that crashed, hung or did what isolation forbids: no engine returns it. It becomes Contained.
+inline constexpr std::int32_t contained = -1;
+
+// The engine in this process. Throws Error(unavailable).
+[[nodiscard]] std::unique_ptr<EngineHost> open_here(const std::string& engine);
+
+}  // namespace ferry
