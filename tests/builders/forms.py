@@ -1,8 +1,9 @@
-"""The forms of a bundle: whatever lies in a folder, as one file and in memory, given to both readers."""
+"""The forms of a bundle: whatever lies in a folder, as links, as one file and in memory, given to both readers."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -27,12 +28,35 @@ def zip_folder(folder: Path, target: Path) -> Path:
     return target
 
 
+def linked(folder: Path, target: Path) -> Path:
+    """Make `target` the folder with a link in place of each file, as in the cache of a hub. Replaces what is there."""
+    shutil.rmtree(target, ignore_errors=True)
+    for path in sorted(folder.rglob("*")):
+        other = target / path.relative_to(folder)
+        other.parent.mkdir(parents=True, exist_ok=True)
+        if not path.is_symlink() and path.is_dir():
+            other.mkdir(exist_ok=True)
+        else:
+            other.symlink_to(path)
+    return target
+
+
 def as_one_file(program: Program) -> Program:
     """`program VERB FOLDER ...` on the folder as one file, which is beside it while the program runs."""
 
     def run(verb: str, folder: Path, *arguments: object, **options: object) -> Finished:
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}.") as beside:
             return program(verb, zip_folder(folder, Path(beside) / f"{folder.name}.ferry"), *arguments, **options)
+
+    return run
+
+
+def as_links(program: Program) -> Program:
+    """`program VERB FOLDER ...` on a folder of links to the files of the folder, which is beside it while the program runs."""
+
+    def run(verb: str, folder: Path, *arguments: object, **options: object) -> Finished:
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}.") as beside:
+            return program(verb, linked(folder, Path(beside) / folder.name), *arguments, **options)
 
     return run
 

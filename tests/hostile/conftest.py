@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from builders.forms import as_one_file, from_memory_in_cpp, from_memory_in_python
+from builders.forms import as_links, as_one_file, from_memory_in_cpp, from_memory_in_python
 from builders.programs import Program, run_here
 from builders.zoo import Zoo
 from torchferry.cli import main
@@ -37,7 +37,7 @@ def quick_program(request: pytest.FixtureRequest) -> Program:
 
 
 @pytest.fixture(
-    params=[f"{reader}-{form}" for form in ("folder", "one-file", "memory") for reader in ("ferry_here", "ferry_run")]
+    params=[f"{reader}-{form}" for form in ("folder", "links", "one-file", "memory") for reader in ("ferry_here", "ferry_run")]
 )
 def form(request: pytest.FixtureRequest) -> Program:
     """Each program on each form of a bundle in turn: `form("inspect", FOLDER)` judges what lies in the folder."""
@@ -45,7 +45,7 @@ def form(request: pytest.FixtureRequest) -> Program:
     if kind == "memory":
         return as_one_file(from_memory_in_python if name == "ferry_here" else from_memory_in_cpp)
     program: Program = request.getfixturevalue(name)
-    return as_one_file(program) if kind == "one-file" else program
+    return {"folder": lambda it: it, "links": as_links, "one-file": as_one_file}[kind](program)
 
 
 @pytest.fixture

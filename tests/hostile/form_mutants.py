@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import random
-import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -142,16 +141,3 @@ def _other_entries(files: dict[str, bytes], chance: random.Random) -> bytes:
         else:
             chance.shuffle(entries)
     return _zipped(entries, lambda: zipfile.ZIP_DEFLATED if chance.random() < 0.01 else zipfile.ZIP_STORED)
-
-
-def linked(folder: Path, target: Path) -> Path:
-    """Make `target` the folder with a link in place of each file, as in the cache of a hub. Replaces what is there."""
-    shutil.rmtree(target, ignore_errors=True)
-    for path in sorted(folder.rglob("*")):
-        other = target / path.relative_to(folder)
-        other.parent.mkdir(parents=True, exist_ok=True)
-        if not path.is_symlink() and path.is_dir():
-            other.mkdir(exist_ok=True)
-        else:
-            other.symlink_to(path)
-    return target

@@ -15,10 +15,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from builders.forms import zip_folder
+from builders.forms import linked, zip_folder
 from builders.programs import Program
 from hostile.documents import at, distinct_places, read_manifest, removed, replaced, write_manifest
-from hostile.form_mutants import archives, changed_folder, linked
+from hostile.form_mutants import archives, changed_folder
 from hostile.fresh import seed_of, told
 from hostile.mutations import Mutator
 from torchferry.bundle.manifest import parse_manifest

@@ -16,9 +16,8 @@ from pathlib import Path
 import pytest
 
 from builders.bundles import edit_manifest
-from builders.forms import zip_folder
+from builders.forms import linked, zip_folder
 from builders.programs import Program
-from hostile.form_mutants import linked
 from hostile.refusal import assert_error
 from torchferry.bundle.reader import Bundle
 from torchferry.bundle.trust import Trust
