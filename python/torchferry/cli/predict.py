@@ -30,7 +30,7 @@ from torchferry.cli.options import (
 )
 from torchferry.proof.ferry_run import become_ferry_run
 from torchferry.proof.where import Where
-from torchferry.samples.sink import open_sink
+from torchferry.samples.sink import SampleSink, open_sink
 from torchferry.samples.source import SampleSource, open_samples
 
 
@@ -70,12 +70,15 @@ def predict(
         open_samples(opened.contract, input_, batch=batch) as source,
         open_sink(opened.contract, output, format_name=format_, select=select, total=source.total) as sink,
     ):
-        batches = _read_ahead(source)
-        # Here, so that the parent that watches the deadline removes what the sink has begun.
-        where = where.with_deadline()
-        session = where.open_first(opened) if engine is None else where.open(opened, engine)
-        for inputs in _with_progress(batches):
-            sink.write(session.run(inputs))
+        _stream(opened, engine, where, _read_ahead(source), sink)
+
+
+def _stream(bundle: Bundle, engine: str | None, where: Where, source: SampleSource, sink: SampleSink) -> None:
+    # Here, so that the parent that watches the deadline removes what the sink has begun.
+    where = where.with_deadline()
+    session = where.open_first(bundle) if engine is None else where.open(bundle, engine)
+    for inputs in _with_progress(source):
+        sink.write(session.run(inputs))
 
 
 def _words(bundle: Bundle, inputs: list[str], given: Mapping[str, object], where: Where) -> list[object]:
