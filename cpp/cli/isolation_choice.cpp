@@ -16,7 +16,7 @@ bool is_trusted(const Bundle& bundle) try {
 }
 
 IsolationChoice choose_isolation(const Bundle& bundle, const EngineOptions& options) {
-  if (options.isolate) return {*options.isolate, ""};
+  if (options.isolation != Isolation::automatic) return {options.isolation == Isolation::on, ""};
   if (is_trusted(bundle)) return {false, ""};
   if (options.device != "cpu") return {false, "got --device " + text::quoted(options.device) + ", expected cpu"};
   const auto reason = isolation::why_not();

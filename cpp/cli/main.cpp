@@ -72,8 +72,8 @@ std::string require_number(const std::string& text) {
   constexpr std::string_view letters = "0123456789.eE+-";
   double value = 0;
   const char* end = text.data() + text.size();
-  const bool is_number =
-      text.find_first_not_of(letters) == std::string::npos && std::from_chars(text.data(), end, value).ptr == end;
+  const bool is_number = !text.empty() && text.find_first_not_of(letters) == std::string::npos &&
+                         std::from_chars(text.data(), end, value).ptr == end;
   return is_number ? std::string() : "got " + text::quoted(text) + ", expected a number";
 }
 
@@ -102,9 +102,10 @@ void add_engine(CLI::App& verb, EngineOptions& options, const std::string& fallb
 }
 
 void add_isolation(CLI::App& verb, EngineOptions& options) {
-  const std::string fallback = options.isolate ? "no: bench measures calls in this process" : "where this machine can";
+  const std::string fallback =
+      options.isolation == Isolation::off ? "no: bench measures calls in this process" : "where this machine can";
   verb.add_flag(
-          "--isolate,!--no-isolate", options.isolate,
+          "--isolate{1},--no-isolate{2}", options.isolation,  // the numbers of Isolation; the last one counts
           "run the model in a child process that reads the runtime's libraries, writes nothing and starts nothing (default: " +
               fallback + ")")
       ->disable_flag_override();
@@ -170,7 +171,7 @@ void add_bench(CLI::App& app, Command& command) {
   const auto options = std::make_shared<BenchOptions>();
   add_bundle(*verb, options->bundle);
   add_engine(*verb, options->engine, "the bundle's first that can run here");
-  options->engine.isolate = false;
+  options->engine.isolation = Isolation::off;
   add_isolation(*verb, options->engine);
   verb->add_option("--batch", options->batches, "batch sizes, e.g. 1,64,1024")
       ->type_name("COUNTS")

@@ -3,13 +3,14 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "ferry/ferry.hpp"
 
 namespace ferry::cli {
+
+enum class Isolation { automatic, on, off };  // automatic: as choose_isolation says
 
 struct BundleOptions {
   std::string folder;
@@ -22,9 +23,9 @@ struct EngineOptions {
   std::int64_t threads = 1;
   bool allow_native = false;           // run machine code that lies in the bundle
   std::vector<std::string> allow_ops;  // operators that TorchScript may use although they may do more than compute
-  std::optional<bool> isolate;         // empty: as choose_isolation says
-  double timeout = 0;                  // seconds for opening the model and for each call; 0: none
-  std::int64_t memory_mib = 0;         // of an isolated model; 0: three quarters of the machine's
+  Isolation isolation = Isolation::automatic;
+  double timeout = 0;           // seconds for opening the model and for each call; 0: none
+  std::int64_t memory_mib = 0;  // of an isolated model; 0: three quarters of the machine's
 };
 
 struct InspectOptions {

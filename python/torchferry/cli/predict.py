@@ -70,15 +70,14 @@ def predict(
         open_samples(opened.contract, input_, batch=batch) as source,
         open_sink(opened.contract, output, format_name=format_, select=select, total=source.total) as sink,
     ):
-        _answer(opened, engine, where, source, sink)
+        _answer(opened, engine, where, _read_ahead(source), sink)
 
 
 def _answer(bundle: Bundle, engine: str | None, where: Where, source: SampleSource, sink: SampleSink) -> None:
-    batches = _read_ahead(source)
     # Here, so that the parent that watches the deadline removes what the sink has begun.
     where = where.with_deadline()
     session = where.open_first(bundle) if engine is None else where.open(bundle, engine)
-    for inputs in _with_progress(batches):
+    for inputs in _with_progress(source):
         sink.write(session.run(inputs))
 
 
