@@ -36,6 +36,12 @@ def wait_for(holds: Callable[[], object], what: str) -> None:
         time.sleep(0.005)
 
 
+def take_signals() -> None:
+    """In a child: undo what a background shell and nohup do, which start the tests with these signals ignored."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+
+
 @both_languages
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_leaves_no_file_of_predict(iris: Path, language: str, number: signal.Signals) -> None:
@@ -43,7 +49,7 @@ def test_a_signal_leaves_no_file_of_predict(iris: Path, language: str, number: s
     output.parent.mkdir()
     arguments = ["predict", iris, "--engine", "onnxruntime", "--input", "-", "--output", output, "--batch", "1"]
     command = [*COMMANDS[language], *map(str, arguments)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, preexec_fn=take_signals) as process:
         assert process.stdin is not None
         process.stdin.write(b"x0,x1\n" + b"1,2\n" * 40_000)  # the rest never comes: predict waits for it
         process.stdin.flush()
@@ -83,7 +89,9 @@ def test_a_signal_leaves_no_file_of_the_c_compile(c_bundle: Path, language: str,
     compiler.chmod(0o755)
     command = [*COMMANDS[language], "verify", str(c_bundle), "--engine", "c", "--allow-native"]
     environment = {**os.environ, "TMPDIR": str(temporary), "CC": str(compiler)}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=take_signals
+    ) as process:
         wait_for(lambda: list(temporary.rglob("*.c")), "nothing was compiled")
         process.send_signal(number)
     assert process.returncode != 0
