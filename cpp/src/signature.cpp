@@ -83,7 +83,6 @@ bool is_signature_name(std::string_view name) {
   return name.empty() || (name.size() > 1 && name.front() == '.' && std::all_of(name.begin() + 1, name.end(), may_stand));
 }
 
-
 ParsedSignature parse_signature(std::string_view data, const std::string& where) {
   if (data.size() > limits::max_signature_bytes)
     malformed(where, "got more than " + std::to_string(limits::max_signature_bytes) + " bytes");
