@@ -199,7 +199,7 @@ std::string say_extra(const std::vector<std::string>& extra) {
 
 // CLI11's message in the words of `ferry`. It begins with the option's name.
 std::string say(const CLI::App& verb, const CLI::ParseError& failure) {
-  const std::string message = failure.what();
+  std::string message = failure.what();
   const auto name = [&message](std::string_view mark) { return message.substr(0, message.find(mark)); };
   const std::string help(see_help);
   if (dynamic_cast<const CLI::ExtrasError*>(&failure) != nullptr) return say_extra(verb.remaining()) + help;
@@ -212,7 +212,7 @@ std::string say(const CLI::App& verb, const CLI::ParseError& failure) {
 
 // Where there is no verb.
 std::string say_no_verb(std::string_view word) {
-  const bool is_option = word.starts_with("-");
+  const bool is_option = word.starts_with('-');
   const std::string problem =
       word.empty() ? "got no verb, expected one" : std::string(word) + (is_option ? ": no such option" : ": no such verb");
   return problem + std::string(see_help);

@@ -82,8 +82,8 @@ const T* at(const std::vector<T>& values, size_t index) noexcept {
 }  // namespace
 
 struct ferry_bundle {
-  explicit ferry_bundle(ferry::Bundle opened)
-      : bundle(std::move(opened)), checker(bundle.contract()), inputs(checker.inputs()), outputs(checker.outputs()) {}
+  explicit ferry_bundle(const ferry::Bundle& opened)
+      : bundle(opened), checker(bundle.contract()), inputs(checker.inputs()), outputs(checker.outputs()) {}
   ferry::Bundle bundle;
   ferry::ContractChecker checker;
   SpecList inputs;
@@ -106,7 +106,7 @@ struct ferry_outputs {
 
 namespace {
 
-ferry_bundle* opened(ferry::Bundle bundle) { return std::make_unique<ferry_bundle>(std::move(bundle)).release(); }
+ferry_bundle* opened(const ferry::Bundle& bundle) { return std::make_unique<ferry_bundle>(bundle).release(); }
 
 ferry::Bundle from_memory(const void* bytes, size_t size, const ferry::TrustOptions& trust) {
   return ferry::Bundle::from_memory(std::span(static_cast<const std::byte*>(bytes), size), "memory", trust);

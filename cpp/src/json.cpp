@@ -67,7 +67,7 @@ class Builder final : public nlohmann::json::json_sax_t {
   // Puts a value where it belongs.
   nlohmann::json& place(nlohmann::json value) {
     if (levels_.empty()) return *root_ = std::move(value);
-    Level& level = levels_.back();
+    const Level& level = levels_.back();
     if (level.container->is_array()) return level.container->emplace_back(std::move(value));
     return (*level.container)[level.key] = std::move(value);
   }

@@ -18,8 +18,8 @@ namespace {
 // A whole file, mapped for reading. Throws Error(io).
 class Mapping {
  public:
-  explicit Mapping(const File& file) : size_(file.size()) {
-    address_ = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.descriptor(), 0);
+  explicit Mapping(const File& file)
+      : size_(file.size()), address_(::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.descriptor(), 0)) {
     if (address_ == MAP_FAILED) throw_io(file.name(), "a file that can be mapped; check its file system");
   }
   Mapping(const Mapping&) = delete;
@@ -30,7 +30,7 @@ class Mapping {
 
  private:
   std::size_t size_;
-  void* address_ = nullptr;
+  void* address_;
 };
 
 }  // namespace

@@ -152,16 +152,17 @@ std::vector<ParsedSignature> accepted(const Container& container, std::string_vi
 
 void set_trust_policy(const TrustOptions& options) {
   const std::scoped_lock lock(policy().mutex);
-  if (policy().value && *policy().value != options)
+  std::optional<TrustOptions>& value = policy().value;
+  if (value && *value != options)
     throw Error(ErrorCode::usage, "trust policy: got a second one, expected one a process; set it once");
-  policy().value = options;
+  value = options;
 }
 
 std::vector<TrustOptions> demands(const TrustOptions& asked) {
   std::vector<TrustOptions> all;
   {
     const std::scoped_lock lock(policy().mutex);
-    if (policy().value) all.push_back(*policy().value);
+    if (const std::optional<TrustOptions>& value = policy().value) all.push_back(*value);
   }
   TrustOptions own = asked;
   if (const char* value = std::getenv(variable); value != nullptr) {
@@ -184,6 +185,7 @@ std::vector<ParsedSignature> check_trust(const Container& container, std::string
     for (ParsedSignature& signature : accepted(container, manifest, load(one.keys)))
       good.emplace(signature.where, std::move(signature));
   std::vector<ParsedSignature> all;
+  all.reserve(good.size());
   for (auto& [where, signature] : good) all.push_back(std::move(signature));
   return all;
 }
