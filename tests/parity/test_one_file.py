@@ -17,6 +17,7 @@ from builders.programs import BUILD, ROOT, Program
 from builders.zoo import Zoo
 from torchferry.bundle.pack import pack
 from torchferry.proof.run_matrix import run_matrix
+from torchferry.proof.where import Where
 
 FERRY_RUN = BUILD / "bin" / "ferry-run"
 DIGITS = ROOT / "exported" / "digits-mlp"
@@ -83,7 +84,7 @@ def test_the_matrix_has_both_languages(ferry_here: Program, packed: Pack) -> Non
 
 def test_the_matrix_of_bytes_in_memory_says_why_cpp_is_missing(packed: Pack) -> None:
     bundle = torchferry.Bundle.from_memory(packed(DIGITS).read_bytes(), name="phone")
-    cells = run_matrix(bundle, "onnxruntime", FERRY_RUN, allow_native=False)
+    cells = run_matrix(bundle, "onnxruntime", FERRY_RUN, Where())
     reasons = {cell.reason for cell in cells if cell.language == "C++" and cell.device == "cpu"}
     assert reasons == {"phone: got a bundle in memory, expected one that ferry-run can open; write its bytes to a file"}
     assert {cell.status for cell in cells if cell.language == "Python" and cell.device == "cpu"} == {"passed"}
