@@ -84,9 +84,7 @@ def _formats(to: str, quantize: str | None) -> list[str]:
     whole = [form for form, scheme in schemes if scheme == quantize]
     if not set(whole) & set(formats):
         expected = " or ".join(whole)
-        raise FerryError(
-            ExitCode.USAGE, f"--quantize {quantize} applies to format {expected} only (got --to {','.join(formats)})"
-        )
+        raise FerryError(ExitCode.USAGE, f"--quantize: got {quantize} with --to {','.join(formats)}, expected it with {expected}")
     return [schemes.get((item, quantize), item) for item in formats]
 
 

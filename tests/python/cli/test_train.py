@@ -32,7 +32,7 @@ def test_train_prints_a_line_an_epoch_and_what_it_wrote(tmp_path: Path):
     [
         (["nosuch"], 2, "recipe: got 'nosuch'"),
         (["iris-adaline", "--epochs", "-1"], 2, "--epochs: got -1"),
-        (["iris-adaline", "--learning-rate", "nan"], 2, "--learning-rate: got nan"),
+        (["iris-adaline", "--learning-rate", "nan"], 2, "--learning-rate: got 'nan'"),
         (["iris-adaline", "--device", "cuda:99"], 5, "--device: got cuda:99"),
         (["iris-adaline", "--learning-rate", "1e30"], 7, "loss: epoch 1, batch"),
     ],

@@ -167,8 +167,8 @@ class Strided(nn.Module):
     [
         (nn.Linear(4, 2), {"inputs": {"x": "float33[N,4]"}}, ExitCode.USAGE, "float33"),
         (nn.Linear(4, 2), {"inputs": {"x": "float32 N,4"}}, ExitCode.USAGE, "DTYPE[DIM,...]"),
-        (nn.Linear(4, 2), {"inputs": {"x": "float32[4,N]"}}, ExitCode.USAGE, "batch N must be the first dim"),
-        (nn.Linear(4, 2), {"inputs": {"x": "float32[N,4]:3..1"}}, ExitCode.USAGE, "minimum 3.0 above maximum"),
+        (nn.Linear(4, 2), {"inputs": {"x": "float32[4,N]"}}, ExitCode.USAGE, "expected the batch symbol N as first dim"),
+        (nn.Linear(4, 2), {"inputs": {"x": "float32[N,4]:3..1"}}, ExitCode.USAGE, "got a minimum above the maximum"),
         (nn.Linear(4, 2), {"inputs": {"bad name": "float32[N,4]"}}, ExitCode.USAGE, "bad name"),
         (nn.Linear(4, 2), {"inputs": {}}, ExitCode.USAGE, "at least one"),
         (nn.Linear(4, 2), {"symbols": {"T": "1..2"}}, ExitCode.USAGE, "'T'"),
