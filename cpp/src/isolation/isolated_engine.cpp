@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <limits>
@@ -37,22 +38,41 @@ std::array<File, 2> socket_pair() {
   return {File(ends[0], "isolation"), File(ends[1], "isolation")};
 }
 
-// The folder for what an engine of machine code writes before it is opened; only this user may enter it.
+// A TMPDIR that is no folder is an error, never another folder instead.
+fs::path temporary_folder() {
+  std::error_code error;
+  auto folder = fs::temp_directory_path(error);
+  if (!error) return folder;
+  const char* wanted = std::getenv("TMPDIR");
+  throw Error(ErrorCode::io, std::string("TMPDIR: got ") + (wanted == nullptr ? "no folder for temporary files" : wanted) +
+                                 ", expected a folder that can be written; set TMPDIR to one");
+}
+
+// The folder for what an engine of machine code writes before it is opened; only this user may enter it. As long as it is there,
+// signals that would end the process wait: nothing would remove it.
 class Scratch {
  public:
-  Scratch() : path_((fs::temp_directory_path() / "ferry-cell-XXXXXX").string()) {
-    if (::mkdtemp(path_.data()) == nullptr) throw_io(path_, "a new folder there; set TMPDIR to one that can be written");
+  Scratch() : path_((temporary_folder() / "ferry-cell-XXXXXX").string()) {
+    sigset_t ending;
+    ::sigemptyset(&ending);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaddset(&ending, signal);
+    ::pthread_sigmask(SIG_BLOCK, &ending, &before_);
+    if (::mkdtemp(path_.data()) != nullptr) return;
+    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+    throw_io(path_, "a new folder there; set TMPDIR to one that can be written");
   }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
   ~Scratch() {
     std::error_code ignored;
     fs::remove_all(path_, ignored);
+    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
   }
   [[nodiscard]] const std::string& path() const { return path_; }
 
  private:
   std::string path_;
+  sigset_t before_{};
 };
 
 std::uint64_t machine_memory() {
