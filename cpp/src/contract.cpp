@@ -36,7 +36,7 @@ struct Bits<double> {
 // any CPU.
 template <typename Float>
 bool finite_values(const void* data, std::size_t count) noexcept {
-  using Type = Bits<Float>::Type;
+  using Type = typename Bits<Float>::Type;  // NOLINT(readability-redundant-typename): clang 14 needs it
   const auto* values = static_cast<const Float*>(data);
   Type carries = 0;
   for (std::size_t i = 0; i < count; ++i) {
