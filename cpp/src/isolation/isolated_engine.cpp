@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <limits>
 #include <mutex>
+#include <new>
 #include <optional>
 
 #include "engine_library.hpp"
@@ -64,13 +65,21 @@ class Scratch {
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
   ~Scratch() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
+    if (::rmdir(path_.c_str()) != 0) remove_what_a_killed_cell_left();
     ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
   }
   [[nodiscard]] const std::string& path() const { return path_; }
 
  private:
+  void remove_what_a_killed_cell_left() const noexcept {
+    try {
+      std::error_code ignored;
+      fs::remove_all(path_, ignored);
+    } catch (const std::bad_alloc&) {
+      return;  // a destructor cannot say so
+    }
+  }
+
   std::string path_;
   sigset_t before_{};
 };
