@@ -17,7 +17,7 @@ namespace ferry::isolation {
 namespace {
 
 constexpr auto expected = "memory that two processes share";
-constexpr std::chrono::microseconds awake{4};
+constexpr std::chrono::microseconds awake{200};  // being woken takes 30 to 50 where the processor had gone to sleep
 constexpr std::chrono::nanoseconds slice{20'000'000};
 
 // Waiting awake steals the other party's time where both have one processor.

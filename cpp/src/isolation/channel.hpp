@@ -69,7 +69,7 @@ class Mapping {
 // Gives the other party its turn.
 void hand_over(Control& control, Party to) noexcept;
 
-// Waits for the turn of `me`: some microseconds awake, then in the kernel. False as soon as `give_up`, which is asked about
+// Waits for the turn of `me`: 200 microseconds awake, then in the kernel. False as soon as `give_up`, which is asked about
 // every 20 milliseconds, says so.
 [[nodiscard]] bool await_turn(Control& control, Party me, const std::function<bool()>& give_up);
 
