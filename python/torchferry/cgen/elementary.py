@@ -152,12 +152,18 @@ def sigmoid(x: Floats) -> Floats:
     return value
 
 
+def log_of_parts(shifted: NDArray[np.uint32], n: Floats) -> Floats:
+    """Return log(m 2^n), element by element: the low 23 bits of `shifted` are those of m less those of sqrt(1/2)."""
+    f = _from_bits((shifted & np.uint32(0x7FFFFF)) + np.uint32(SQRT_HALF_BITS)) - _F(1)
+    z = f * f
+    tail = (f * z) * polynomial(LOG, f) + n * LN2_LOW
+    value: Floats = ((tail - _F(0.5) * z) + f) + n * LN2_HIGH
+    return value
+
+
 def log(x: Floats) -> Floats:
     """Return the natural logarithm, element by element, of normal numbers >= 1 or infinity (a softmax's sum)."""
     shifted = bits(x) - np.uint32(SQRT_HALF_BITS)
     n = (shifted >> np.uint32(23)).astype(np.float32)
-    f = _from_bits((shifted & np.uint32(0x7FFFFF)) + np.uint32(SQRT_HALF_BITS)) - _F(1)
-    z = f * f
-    tail = (f * z) * polynomial(LOG, f) + n * LN2_LOW
-    value = ((tail - _F(0.5) * z) + f) + n * LN2_HIGH
+    value = log_of_parts(shifted, n)
     return np.where(x > np.finfo(np.float32).max, x, np.where(x == x, value, x))

@@ -29,10 +29,7 @@ def ln(x: Floats) -> Floats:
     small = x < _TINY
     shifted = bits(np.where(small, x * _F(2.0**23), x)) - np.uint32(elementary.SQRT_HALF_BITS) + np.uint32(0x40000000)
     n = ((shifted >> np.uint32(23)).astype(np.int32) - np.where(small, 151, 128)).astype(np.float32)
-    f = ((shifted & np.uint32(0x7FFFFF)) + np.uint32(elementary.SQRT_HALF_BITS)).view(np.float32) - _F(1)
-    z = f * f
-    tail = (f * z) * elementary.polynomial(elementary.LOG, f) + n * elementary.LN2_LOW
-    value = ((tail - _F(0.5) * z) + f) + n * elementary.LN2_HIGH
+    value = elementary.log_of_parts(shifted, n)
     ordinary = (x > _F(0)) & (x <= _HUGE)
     return np.where(ordinary, value, np.where(x == 0, _F(-np.inf), np.where(x < 0, _F(np.nan), x))).astype(np.float32)
 

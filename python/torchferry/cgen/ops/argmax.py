@@ -10,28 +10,21 @@ import torch.fx
 
 from torchferry.cgen.builder import Builder
 from torchferry.cgen.index_map import piece_of
-from torchferry.cgen.ir import OneToOne
 from torchferry.cgen.layout import layout_of
 from torchferry.cgen.lowering import Operator, arguments, with_last
 from torchferry.cgen.refusal import module_path, refuse
+from torchferry.cgen.rows import OverRows
 from torchferry.cgen.target import Scope, over_rows
 from torchferry.cgen.text import OWN
 from torchferry.cgen.values import Array, Value
 
 
 @dataclass(frozen=True, eq=False)
-class Argmax(OneToOne):
+class Argmax(OverRows):
     """The index of the first largest of each row of `width` elements; a NaN counts as the largest."""
 
-    x: Value
-    width: int
     output: Value
     label: str
-
-    @property
-    def rows(self) -> int:
-        """Rows per sample."""
-        return self.x.size // self.width
 
     def problems(self) -> Iterator[str]:
         """Yield what is wrong with shapes and dtypes."""

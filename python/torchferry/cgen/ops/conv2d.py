@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from torchferry.cgen.affine import Affine, fits_float32, per_column
-from torchferry.cgen.ir import OneToOne
+from torchferry.cgen.convolution import Convolution
 from torchferry.cgen.lowering import Operator
-from torchferry.cgen.target import Scope, Table
+from torchferry.cgen.target import Scope
 from torchferry.cgen.text import OWN
-from torchferry.cgen.values import Array, Doubles, Value
+from torchferry.cgen.values import Array, Doubles
 from torchferry.cgen.windows import Window
 
 
 @dataclass(frozen=True, eq=False)
-class Conv2d(OneToOne):
+class Conv2d(Convolution):
     """y = bias + x * weight, from x [channels, height, width] with weight [results, channels / groups, rows, columns].
 
     Each sum starts at +0 and takes the positions inside the sample in the order channel, row, column; the bias comes last. Zeros
     of the padding would change nothing: a sum that starts at +0 never is -0. Every product and every sum is rounded once.
     """
 
-    x: Value
+    order = "[output channel][input channel of the group][row][column]"
+
     window: Window
-    groups: int
-    weight: Doubles
-    bias: Doubles
-    output: Value
-    label: str
 
     @property
     def results(self) -> int:
@@ -39,8 +34,7 @@ class Conv2d(OneToOne):
 
     def problems(self) -> Iterator[str]:
         """Yield what is wrong with shapes and dtypes."""
-        if (self.x.dtype, self.output.dtype) != ("float32", "float32"):
-            yield f"{self.x.dtype} to {self.output.dtype}, expected float32 to float32"
+        yield from super().problems()
         expected = self.results * self.window.results[0] * self.window.results[1]
         if (self.x.size, self.output.size) != (self.window.inputs, expected):
             yield f"{self.x.size} elements to {self.output.size}, expected {self.window.inputs} to {expected}"
@@ -68,29 +62,14 @@ class Conv2d(OneToOne):
         groups = f", {self.groups} groups" if self.groups > 1 else ""
         return f"Conv2d {self.window.channels} -> {self.results}, {self.window.describe()}{groups}"
 
-    def tables(self) -> tuple[Table, ...]:
-        """Return weights and bias."""
-        order = "[output channel][input channel of the group][row][column]"
-        return (
-            Table("weights", "float", self.weight.astype(np.float32), order),
-            Table("bias", "float", self.bias.astype(np.float32), "one per output channel"),
-        )
-
     def emit(self, scope: Scope) -> list[str]:
         """Return one call."""
         scope.use("conv2d")
-        places = f"{scope.pointer(self.x)}, {scope.table('weights')}, {scope.table('bias')}, {scope.pointer(self.output)}"
-        return [f"  {OWN}conv2d({self.window.expression()}, {self.results}, {self.groups}, {places});"]
+        return [f"  {OWN}conv2d({self.window.expression()}, {self.results}, {self.groups}, {self.places(scope)});"]
 
-    def followed_by(self, affine: Affine, output: Value) -> Conv2d | None:
-        """Return scale (W * x + b) + shift; None where it would leave float32 or differ inside a channel."""
-        area = self.output.size // self.results
-        spread = [a if a.ndim == 0 else a.reshape(self.results, area).T.ravel() for a in (affine.scale, affine.shift)]
-        scale, shift = (per_column(array, area, self.results) for array in spread)
-        if scale is None or shift is None:
-            return None
-        weight, bias = self.weight * scale[:, None, None, None], self.bias * scale + shift
-        return replace(self, weight=weight, bias=bias, output=output) if fits_float32(weight, bias) else None
+    def scaled(self, scale: Doubles) -> Doubles:
+        """Return weights of results that are `scale` [results] times as large."""
+        return self.weight * scale[:, None, None, None]
 
 
 OPERATORS: tuple[Operator, ...] = ()

@@ -4,37 +4,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 
-from torchferry.cgen.affine import Affine, fits_float32, per_column
-from torchferry.cgen.ir import OneToOne
+from torchferry.cgen.affine import Affine
+from torchferry.cgen.convolution import Convolution
 from torchferry.cgen.lowering import Operator
-from torchferry.cgen.target import Scope, Table
+from torchferry.cgen.target import Scope
 from torchferry.cgen.text import OWN
 from torchferry.cgen.values import Array, Doubles, Shape, Value
 from torchferry.cgen.windows import reach
 
 
 @dataclass(frozen=True, eq=False)
-class Conv3d(OneToOne):
+class Conv3d(Convolution):
     """y = bias + x * weight, from x [channels, depth, height, width] with weight [results, channels / groups, size].
 
     Each sum starts at +0 and takes the positions inside the sample in the order channel, depth, row, column; the bias comes last.
     """
 
-    x: Value
+    order = "[output channel][input channel of the group][depth][row][column]"
+
     shape: Shape
     stride: Shape
     padding: Shape
     dilation: Shape
-    groups: int
-    weight: Doubles
-    bias: Doubles
-    output: Value
-    label: str
 
     @property
     def results(self) -> int:
@@ -43,8 +39,7 @@ class Conv3d(OneToOne):
 
     def problems(self) -> Iterator[str]:
         """Yield what is wrong with shapes and dtypes."""
-        if (self.x.dtype, self.output.dtype) != ("float32", "float32"):
-            yield f"{self.x.dtype} to {self.output.dtype}, expected float32 to float32"
+        yield from super().problems()
         if self.x.size != math.prod(self.shape) or self.output.shape[:1] != (self.results,) or len(self.output.shape) != 4:
             yield f"shapes {list(self.shape)} to {list(self.output.shape)}, expected {self.x.size} elements to {self.results} channels"
         if self.shape[0] % self.groups or self.results % self.groups or self.weight.shape[1] * self.groups != self.shape[0]:
@@ -72,33 +67,21 @@ class Conv3d(OneToOne):
         """Name it for the list of layers."""
         return f"Conv3d {self.shape[0]} -> {self.results}, {'x'.join(str(size) for size in self.weight.shape[2:])}"
 
-    def tables(self) -> tuple[Table, ...]:
-        """Return weights and bias."""
-        order = "[output channel][input channel of the group][depth][row][column]"
-        return (
-            Table("weights", "float", self.weight.astype(np.float32), order),
-            Table("bias", "float", self.bias.astype(np.float32), "one per output channel"),
-        )
-
     def emit(self, scope: Scope) -> list[str]:
         """Return one call."""
         scope.use("conv3d")
         sizes = (self.shape[1:], self.output.shape[1:], self.weight.shape[2:], self.stride, self.padding, self.dilation)
         triples = ", ".join(f"{{{', '.join(str(number) for number in numbers)}}}" for numbers in sizes)
-        places = f"{scope.pointer(self.x)}, {scope.table('weights')}, {scope.table('bias')}, {scope.pointer(self.output)}"
         volume = f"&(const {OWN}volume){{{self.shape[0]}, {triples}}}"
-        return [f"  {OWN}conv3d({volume}, {self.results}, {self.groups}, {places});"]
+        return [f"  {OWN}conv3d({volume}, {self.results}, {self.groups}, {self.places(scope)});"]
 
-    def followed_by(self, affine: Affine, output: Value) -> Conv3d | None:
-        """Return scale (W * x + b) + shift; None where it would leave float32 or differ inside a channel."""
-        area = self.output.size // self.results
-        spread = [a if a.ndim == 0 else a.reshape(self.results, area).T.ravel() for a in (affine.scale, affine.shift)]
-        scale, shift = (per_column(array, area, self.results) for array in spread)
-        if scale is None or shift is None:
-            return None
-        weight, bias = self.weight * scale[:, None, None, None, None], self.bias * scale + shift
-        kept = fits_float32(weight, bias) and output.shape == self.output.shape
-        return replace(self, weight=weight, bias=bias, output=output) if kept else None
+    def scaled(self, scale: Doubles) -> Doubles:
+        """Return weights of results that are `scale` [results] times as large."""
+        return self.weight * scale[:, None, None, None, None]
+
+    def followed_by(self, affine: Affine, output: Value) -> Convolution | None:
+        """Return scale y + shift; None also where the output would have another shape, in which the sizes of the call stand."""
+        return super().followed_by(affine, output) if output.shape == self.output.shape else None
 
 
 OPERATORS: tuple[Operator, ...] = ()

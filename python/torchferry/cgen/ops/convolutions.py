@@ -57,12 +57,12 @@ def _plain(
     padding = _padding(node, given["padding"], size, dilation)
     groups = int(given["groups"])
     if rank == 3:
-        return Conv3d(x, shape, stride, padding, dilation, groups, weight, bias, output, module_path(node))
+        return Conv3d(x, groups, weight, bias, output, module_path(node), shape, stride, padding, dilation)
     window = Window(
         shape[0], plane(shape[1:]), plane(output.shape[1:]), plane(size), plane(stride), plane(padding, 0), plane(dilation)
     )
     flat = weight.reshape(*weight.shape[:2], *window.size)
-    return Conv2d(x, window, groups, flat, bias, output, module_path(node))
+    return Conv2d(x, groups, flat, bias, output, module_path(node), window)
 
 
 def _transposed(
@@ -73,7 +73,7 @@ def _transposed(
     size = plane(tuple(int(dim) for dim in weight.shape[2:]))
     window = Window(shape[0], plane(output.shape[1:]), plane(shape[1:]), size, plane(stride), plane(padding, 0), plane(dilation))
     flat = weight.reshape(*weight.shape[:2], *size)
-    return ConvTranspose2d(x, window, int(given["groups"]), flat, bias, output, module_path(node))
+    return ConvTranspose2d(x, int(given["groups"]), flat, bias, output, module_path(node), window)
 
 
 OPERATORS = (

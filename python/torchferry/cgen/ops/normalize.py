@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +10,12 @@ import numpy as np
 import torch.fx
 
 from torchferry.cgen.builder import Builder
-from torchferry.cgen.ir import OneToOne
 from torchferry.cgen.layout import layout_of, sample_shape
 from torchferry.cgen.lowering import Operator, arguments, require_dtype
 from torchferry.cgen.ops.arithmetic import ADD, MUL
 from torchferry.cgen.ops.reductions import sum_of
 from torchferry.cgen.refusal import module_path, refuse
+from torchferry.cgen.rows import RowsToRows
 from torchferry.cgen.target import Scope, over_rows
 from torchferry.cgen.text import OWN, hex_float
 from torchferry.cgen.values import Array, Constant, Value
@@ -25,30 +24,16 @@ FLOAT32_EPS = 1.1920928955078125e-07  # what torch takes where RMSNorm has no ep
 
 
 @dataclass(frozen=True, eq=False)
-class Normalize(OneToOne):
+class Normalize(RowsToRows):
     """y = (x - mean) * (1 / sqrt(variance + eps)) over rows of `width`; not `centred`: the mean is 0 (RMS norm).
 
     Mean and variance are sums as in `reductions`, divided by `width`; the variance is that of x - mean.
     """
 
-    x: Value
-    width: int
     eps: float
     centred: bool
     output: Value
     label: str
-
-    @property
-    def rows(self) -> int:
-        """Rows per sample."""
-        return self.x.size // self.width
-
-    def problems(self) -> Iterator[str]:
-        """Yield what is wrong with shapes and dtypes."""
-        if (self.x.dtype, self.output.dtype) != ("float32", "float32"):
-            yield f"{self.x.dtype} to {self.output.dtype}, expected float32 to float32"
-        if self.x.size != self.output.size or self.x.size % self.width:
-            yield f"{self.x.size} elements to {self.output.size}, expected as many in rows of {self.width}"
 
     def compute(self, *inputs: Array) -> tuple[Array, ...]:
         """Return normalized rows [N, size] of x [N, size]."""

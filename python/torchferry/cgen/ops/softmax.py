@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,11 +10,11 @@ import torch.fx
 from torchferry.cgen import elementary
 from torchferry.cgen.builder import Builder
 from torchferry.cgen.index_map import piece_of
-from torchferry.cgen.ir import OneToOne
 from torchferry.cgen.layout import layout_of
 from torchferry.cgen.lowering import Operator, arguments, require_dtype, with_last
 from torchferry.cgen.pairwise import add_halves
 from torchferry.cgen.refusal import module_path
+from torchferry.cgen.rows import RowsToRows
 from torchferry.cgen.target import Scope, over_rows
 from torchferry.cgen.text import OWN
 from torchferry.cgen.values import Array, Value
@@ -24,29 +23,15 @@ SUM_LANES = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Softmax(OneToOne):
+class Softmax(RowsToRows):
     """y = e^(x - max x) / sum over rows of `width` elements, or its logarithm (x - max x) - log(sum).
 
     The sum has eight partial sums over j mod 8 in rising order of j, which are added pairwise.
     """
 
-    x: Value
-    width: int
     logarithm: bool
     output: Value
     label: str
-
-    @property
-    def rows(self) -> int:
-        """Rows per sample."""
-        return self.x.size // self.width
-
-    def problems(self) -> Iterator[str]:
-        """Yield what is wrong with shapes and dtypes."""
-        if (self.x.dtype, self.output.dtype) != ("float32", "float32"):
-            yield f"{self.x.dtype} to {self.output.dtype}, expected float32 to float32"
-        if self.x.size != self.output.size or self.x.size % self.width:
-            yield f"{self.x.size} elements to {self.output.size}, expected as many in rows of {self.width}"
 
     def compute(self, *inputs: Array) -> tuple[Array, ...]:
         """Return softmax [N, size] of x [N, size]."""
