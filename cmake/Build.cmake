@@ -58,6 +58,7 @@ function(ferry_add_engine name)
   cmake_parse_arguments(PARSE_ARGV 1 engine "" "" "SOURCES;LIBRARIES;RUN_PATH")
   set(target ferry_engine_${name})
   add_library(${target} MODULE ${engine_SOURCES})
+  target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/cpp/posix")
   target_link_libraries(${target} PRIVATE ferry_headers ferry_warnings ${engine_LIBRARIES})
   set_target_properties(${target} PROPERTIES
     PREFIX lib

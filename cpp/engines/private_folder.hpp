@@ -3,7 +3,6 @@
 
 #include <unistd.h>
 
-#include <csignal>
 #include <cstdlib>
 #include <deque>
 #include <filesystem>
@@ -14,28 +13,10 @@
 #include <system_error>
 
 #include "ferry/engine.hpp"
+#include "held_signals.hpp"
+#include "no_temporary_folder.hpp"
 
 namespace ferry::engines {
-
-// Keeps signals that would end the process from this thread as long as it lives; they come when it has gone.
-class HeldSignals {
- public:
-  HeldSignals() noexcept {
-    sigset_t ending;
-    ::sigemptyset(&ending);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaddset(&ending, signal);
-    ::pthread_sigmask(SIG_BLOCK, &ending, &before_);
-  }
-  HeldSignals(const HeldSignals&) = delete;
-  HeldSignals& operator=(const HeldSignals&) = delete;
-  ~HeldSignals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
-  // What the thread had before: for a child, which is to be ended at once.
-  [[nodiscard]] const sigset_t& before() const noexcept { return before_; }
-
- private:
-  sigset_t before_{};
-};
 
 // A new folder that nobody else may enter, removed with all it holds: also where a signal ends the process meanwhile.
 class PrivateFolder {
@@ -76,14 +57,11 @@ class PrivateFolder {
   [[nodiscard]] const HeldSignals& signals() const noexcept { return signals_; }
 
  private:
-  // A TMPDIR that is no folder is an error, never another folder instead.
   static std::filesystem::path place() {
     std::error_code error;
     auto folder = std::filesystem::temp_directory_path(error);
-    if (!error) return folder;
-    const char* wanted = std::getenv("TMPDIR");
-    throw Refusal{FERRY_IO, std::string("TMPDIR: got ") + (wanted == nullptr ? "no folder for temporary files" : wanted) +
-                                ", expected a folder that can be written; set TMPDIR to one"};
+    if (error) throw Refusal{FERRY_IO, no_temporary_folder()};
+    return folder;
   }
 
   HeldSignals signals_;  // first made and last gone

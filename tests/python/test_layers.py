@@ -94,9 +94,10 @@ RUNTIME_MODULES = {
 # A folder of cpp/ -> what its quoted includes may reach besides itself, and which runtimes' headers it may include.
 CPP_MAY_INCLUDE: dict[str, set[str]] = {
     "include": set(),
-    "src": {"archive", "include"},
+    "src": {"archive", "include", "posix"},
     "archive": set(),
-    "engines": {"archive", "include"},
+    "posix": set(),
+    "engines": {"archive", "include", "posix"},
     "cli": {"archive", "include", "src"},
     "cell": {"include", "src"},
     "examples": {"include"},

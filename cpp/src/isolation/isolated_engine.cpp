@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <limits>
@@ -13,11 +12,13 @@
 #include <optional>
 
 #include "engine_library.hpp"
+#include "held_signals.hpp"
 #include "isolation/cell_process.hpp"
 #include "isolation/channel.hpp"
 #include "isolation/isolation.hpp"
 #include "isolation/support.hpp"
 #include "isolation/wire.hpp"
+#include "no_temporary_folder.hpp"
 #include "text.hpp"
 
 namespace ferry::isolation {
@@ -39,14 +40,11 @@ std::array<File, 2> socket_pair() {
   return {File(ends[0], "isolation"), File(ends[1], "isolation")};
 }
 
-// A TMPDIR that is no folder is an error, never another folder instead.
 fs::path temporary_folder() {
   std::error_code error;
   auto folder = fs::temp_directory_path(error);
-  if (!error) return folder;
-  const char* wanted = std::getenv("TMPDIR");
-  throw Error(ErrorCode::io, std::string("TMPDIR: got ") + (wanted == nullptr ? "no folder for temporary files" : wanted) +
-                                 ", expected a folder that can be written; set TMPDIR to one");
+  if (error) throw Error(ErrorCode::io, no_temporary_folder());
+  return folder;
 }
 
 // The folder for what an engine of machine code writes before it is opened; only this user may enter it. As long as it is there,
@@ -54,19 +52,12 @@ fs::path temporary_folder() {
 class Scratch {
  public:
   Scratch() : path_((temporary_folder() / "ferry-cell-XXXXXX").string()) {
-    sigset_t ending;
-    ::sigemptyset(&ending);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaddset(&ending, signal);
-    ::pthread_sigmask(SIG_BLOCK, &ending, &before_);
-    if (::mkdtemp(path_.data()) != nullptr) return;
-    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-    throw_io(path_, "a new folder there; set TMPDIR to one that can be written");
+    if (::mkdtemp(path_.data()) == nullptr) throw_io(path_, "a new folder there; set TMPDIR to one that can be written");
   }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
   ~Scratch() {
     if (::rmdir(path_.c_str()) != 0) remove_what_a_killed_cell_left();
-    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
   }
   [[nodiscard]] const std::string& path() const { return path_; }
 
@@ -80,8 +71,8 @@ class Scratch {
     }
   }
 
+  HeldSignals signals_;  // first made and last gone
   std::string path_;
-  sigset_t before_{};
 };
 
 std::uint64_t machine_memory() {
