@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -82,17 +83,24 @@ def run_mypy(folder: Path) -> list[str]:
     return done.stdout.splitlines()
 
 
+def write_later(path: Path, text: str) -> None:
+    """Write a file that is seconds younger than it was: mypy takes an equal length and an equal second for an equal file."""
+    later = path.stat().st_mtime + 2
+    path.write_text(text)
+    os.utime(path, (later, later))
+
+
 @pytest.mark.parametrize("name", PYTHON)
 def test_mypy_names_every_place_that_a_new_member_needs(mypy: Path, name: str) -> None:
     where, before, after, expected = PYTHON[name]
     path = mypy / "python" / "torchferry" / where
     source = path.read_text()
     assert source.count(before) == 1
-    path.write_text(source.replace(before, after))
+    write_later(path, source.replace(before, after))
     try:
         errors = run_mypy(mypy)
     finally:
-        path.write_text(source)
+        write_later(path, source)
     named = [line.partition(":")[0].removeprefix("python/torchferry/") for line in errors if '"assert_never"' in line]
     assert {file: named.count(file) for file in named} == expected
 
