@@ -56,7 +56,7 @@ Memory host_memory() {
   return Memory(memory);
 }
 
-// Names as ONNX Runtime takes them. Moving it keeps the texts where they are.
+// What the model calls its inputs or outputs, as ONNX Runtime takes them. Moving it keeps the texts where they are.
 struct Names {
   explicit Names(std::vector<std::string> names) : texts(std::move(names)) {
     pointers.reserve(texts.size());
@@ -123,12 +123,15 @@ void check_description(const OrtSession* session, std::size_t index, const ferry
                                  dims_text(dims) + " of the contract's dtype; export it again"};
 }
 
-// The names of the contract, each found in the model with its dtype and shape, and no other.
-Names match_names(const OrtSession* session, const Side& side) {
+// The tensors of the contract, each found in the model with its dtype and shape, and no other. `taken`: of the inputs. A model
+// has one set of names, so an output is called NAME.out where an input has its name.
+Names match_names(const OrtSession* session, const Side& side, std::span<const ferry_tensor_spec> taken) {
   const auto found = read_names(session, side);
   std::vector<std::string> names;
   for (const auto& spec : side.specs) {
-    const auto at = std::find(found.begin(), found.end(), spec.name);
+    const bool is_taken =
+        std::ranges::any_of(taken, [&](const auto& other) { return std::string_view(other.name) == spec.name; });
+    const auto at = std::ranges::find(found, is_taken ? std::string(spec.name) + ".out" : spec.name);
     if (at == found.end())
       throw Refusal{side.code, std::string(side.kind) + ' ' + spec.name +
                                    ": got none of that name in the model, expected it; export it again"};
@@ -145,18 +148,22 @@ std::int32_t open_model(const ferry_open_request* request, ferry_engine_model** 
     const auto& file = request->files[0];
     check_onnx_model(file.path, {static_cast<const char*>(file.data), file.bytes});
     auto session = open_session(file, request->threads);
-    auto inputs = match_names(session.get(), {"input",
-                                              FERRY_FORMAT,
-                                              {request->inputs, request->input_count},
-                                              api().SessionGetInputCount,
-                                              api().SessionGetInputName,
-                                              api().SessionGetInputTypeInfo});
-    auto outputs = match_names(session.get(), {"output",
-                                               FERRY_MISMATCH,
-                                               {request->outputs, request->output_count},
-                                               api().SessionGetOutputCount,
-                                               api().SessionGetOutputName,
-                                               api().SessionGetOutputTypeInfo});
+    auto inputs = match_names(session.get(),
+                              {"input",
+                               FERRY_FORMAT,
+                               {request->inputs, request->input_count},
+                               api().SessionGetInputCount,
+                               api().SessionGetInputName,
+                               api().SessionGetInputTypeInfo},
+                              {});
+    auto outputs = match_names(session.get(),
+                               {"output",
+                                FERRY_MISMATCH,
+                                {request->outputs, request->output_count},
+                                api().SessionGetOutputCount,
+                                api().SessionGetOutputName,
+                                api().SessionGetOutputTypeInfo},
+                               {request->inputs, request->input_count});
     *model = new ferry_engine_model{std::move(session), host_memory(), std::move(inputs), std::move(outputs)};
   });
 }
@@ -179,7 +186,7 @@ std::vector<Value> run_session(const ferry_engine_model& model, const ferry_tens
 std::int32_t run_model(ferry_engine_model* model, const ferry_tensor_view* inputs, std::size_t count, ferry_output_sink sink,
                        void* context, ferry_engine_error* error) noexcept {
   return guarded(error, runtime_name, [&] {
-    const Outputs outputs(run_session(*model, inputs, count), model->outputs.texts);
+    const Outputs outputs(run_session(*model, inputs, count));
     return outputs.views().send(sink, context);
   });
 }

@@ -42,19 +42,18 @@ Value borrow(const ferry_tensor_view& view, const OrtMemoryInfo* memory) {
   return Value(value);
 }
 
-Outputs::Outputs(std::vector<Value> values, const std::vector<std::string>& names)
-    : values_(std::move(values)), views_(values_.size()) {
-  for (std::size_t i = 0; i < values_.size(); ++i) add(values_[i].get(), names[i]);
+Outputs::Outputs(std::vector<Value> values) : values_(std::move(values)), views_(values_.size()) {
+  for (const auto& value : values_) add(value.get());
 }
 
-void Outputs::add(OrtValue* value, const std::string& name) {
+void Outputs::add(OrtValue* value) {
   OrtTensorTypeAndShapeInfo* info = nullptr;
   require(api().GetTensorTypeAndShape(value, &info), FERRY_MISMATCH, "an output is no tensor");
   const Description owned(info);
   auto shape = read_shape(info);
   void* data = nullptr;
   require(api().GetTensorMutableData(value, &data), FERRY_INTERNAL, "an output has no data");
-  views_.add(name.c_str(), shape.dtype, std::move(shape.dims), data);
+  views_.add(nullptr, shape.dtype, std::move(shape.dims), data);
 }
 
 }  // namespace ferry::onnx

@@ -41,14 +41,15 @@ struct Shape {
 // The caller's memory as a tensor, without a copy. Throws Refusal.
 [[nodiscard]] Value borrow(const ferry_tensor_view& view, const OrtMemoryInfo* memory);
 
-// The outputs of one call as views, which live as long as this. Throws Refusal: FERRY_MISMATCH for what no contract can hold.
+// The outputs of one call, in the contract's order, as views that live as long as this. Throws Refusal: FERRY_MISMATCH for what
+// no contract can hold.
 class Outputs {
  public:
-  Outputs(std::vector<Value> values, const std::vector<std::string>& names);
+  explicit Outputs(std::vector<Value> values);
   [[nodiscard]] const engines::Views& views() const { return views_; }
 
  private:
-  void add(OrtValue* value, const std::string& name);
+  void add(OrtValue* value);
 
   std::vector<Value> values_;
   engines::Views views_;

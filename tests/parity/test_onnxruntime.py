@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+import torch
+from torch import Tensor, nn
 
-from builders.programs import BUILD
+import torchferry
+from builders.programs import BUILD, Program
 from builders.subjects import CppEngine, PythonEngine, Question
 from builders.zoo import SPECIES, Zoo
 from torchferry.bundle.golden import read_case
@@ -38,3 +42,42 @@ def test_every_dtype_and_rank_crosses_in_both_languages_alike(zoo: Zoo, name: st
         for output, array in theirs.only.items():
             assert (ours.only[output].dtype, ours.only[output].shape) == (array.dtype, array.shape)
             assert ours.only[output].tobytes() == array.tobytes(), output
+
+
+class Recurrent(nn.Module):
+    """An input named as an operator that it calls, and a state that goes in and out under one name."""
+
+    def __init__(self, cell: nn.Module) -> None:
+        super().__init__()
+        self.cell = cell
+
+    def forward(self, cat: Tensor, h: Tensor) -> dict[str, Tensor]:
+        state = self.cell(torch.cat([cat, cat], -1), h)
+        return {"cat_0": state * 2, "h": state}
+
+
+class Step(nn.Module):
+    def forward(self, x: Tensor, h: Tensor) -> Tensor:
+        return torch.tanh(x.mean(-1, keepdim=True) + h)
+
+
+class Looped(Step):
+    """A number of steps that is a value of the input: only the older exporter has a loop for it."""
+
+    def forward(self, x: Tensor, h: Tensor) -> Tensor:
+        for _ in range(int((x.abs().max() * 10).to(torch.int64))):
+            h = torch.tanh(x.mean(-1, keepdim=True) + h)
+        return h
+
+
+@pytest.mark.parametrize("cell", [Step, Looped])
+def test_names_of_the_contract_may_clash_with_those_of_the_graph(program: Program, cell: type[nn.Module], tmp_path: Path) -> None:
+    golden = {name: np.random.default_rng(3).normal(size=(6, 4)).astype(np.float32) for name in ("cat", "h")}
+    torchferry.export(
+        Recurrent(cell()).eval(), inputs=dict.fromkeys(golden, "float32[N,4]"), golden=golden, to=["onnx"], out=tmp_path / "clash"
+    )
+    done = program("verify", tmp_path / "clash", "--engine", "onnxruntime")
+    assert done.code == 0, done.stderr
+    graph = onnx.load(tmp_path / "clash" / "model.onnx").graph
+    assert [value.name for value in graph.input] == ["cat", "h"]
+    assert [value.name for value in graph.output] == ["cat_0", "h.out"]

@@ -17,7 +17,7 @@ from torchferry.errors import ExitCode, FerryError
 from torchferry.formats import registry
 from torchferry.intake.golden_cases import first_samples
 from torchferry.intake.reference import Reference
-from torchferry.intake.source import ExportSource
+from torchferry.intake.source import TRACED, ExportSource
 from torchferry.proof.matrix import THREADS
 from torchferry.proof.replay import Runnable, compare_output, replay
 
@@ -69,6 +69,11 @@ def check_written(
     """
     goldens = [read_case(bundle, case) for case in bundle.manifest.golden.cases]
     for artifact in bundle.manifest.artifacts:
+        if artifact.producer.endswith(TRACED):
+            note(
+                f"format {artifact.format}: traced, since torch.jit.script does not take the module: what it decides by shapes is frozen as for "
+                f"the goldens; held to eager on {len(goldens)} cases and at batches of {OTHER_BATCHES[0]} and {OTHER_BATCHES[1]}"
+            )
         session = _open(bundle, artifact, source, note)
         if session is None:
             continue

@@ -21,6 +21,7 @@ from torchferry.bundle.writer import check_target
 from torchferry.errors import ExitCode, FerryError
 from torchferry.exporter.exporter import BundleRequest, GoldenInputs, export_bundle, print_note
 from torchferry.formats import registry
+from torchferry.intake.binding import contract_name
 from torchferry.intake.devices import check_devices
 from torchferry.intake.framing import Preprocess, framed
 from torchferry.intake.golden_cases import require_samples
@@ -89,7 +90,8 @@ def export(
 ) -> Bundle:
     """Export a module in eval mode, with float32 weights, to the bundle `out`, and prove every artifact against eager.
 
-    inputs: by name in forward's order: "uint8[N,3,32,32]:0..255" (N: batch; capitals: free dims), a TensorSpec, or an example batch.
+    inputs: by name, in any order if all are forward's, else in its order; `batch.image` is an entry of its argument `batch`.
+        Each as "uint8[N,3,32,32]:0..255" (N: batch; capitals: free dims), a TensorSpec, or an example batch.
     outputs: names in forward's order, or its dictionary's keys; default: its own. A TensorSpec is held to what the module gives.
     golden: real inputs by name (or one array), two samples or more; default: `seed`ed random ones, "synthetic" in the manifest.
     preprocess: a module put before it, exported with it; by input name where there are several. classes: (output, names) or names.
@@ -188,7 +190,7 @@ def _golden_arrays(
                 ExitCode.USAGE, f"golden: got one array, expected one for each of {[spec.name for spec in specs]} by name"
             )
         golden = {specs[0].name: golden}
-    arrays = {str(key): _array(value) for key, value in golden.items()}
+    arrays = {contract_name(str(key)): _array(value) for key, value in golden.items()}
     inputs_only = Contract.model_construct(inputs=specs, outputs=(), symbols=dict(limits), classes=None)
     try:
         sizes = check_inputs(inputs_only, arrays)

@@ -18,6 +18,7 @@ from torchferry.bundle.contract import Array
 from torchferry.bundle.manifest import Artifact
 from torchferry.engines.onnx_door import check_model
 from torchferry.errors import ExitCode, FerryError
+from torchferry.formats.onnx_names import given_names, take_contract_names
 from torchferry.formats.torchscript import compile_module
 from torchferry.intake.framing import framed, leaves
 from torchferry.intake.quiet import quiet
@@ -30,15 +31,10 @@ MODULE_NAMES = "pkg.torch.onnx.name_scopes"  # beside a node: the modules around
 
 def export(source: ExportSource, folder: Path) -> Written:
     """Write model.onnx. Raises FerryError(FORMAT) where an operator has no ONNX form."""
-    both = {spec.name for spec in source.contract.inputs} & {spec.name for spec in source.contract.outputs}
-    if both:
-        raise FerryError(
-            ExitCode.FORMAT,
-            f"torch.onnx: {min(both)}: got an input and an output of that name, expected two names; rename one of them",
-        )
     try:
         with quiet():
             model, how = _model(source)
+        take_contract_names(model, source.contract)
         _strip_provenance(model)
         onnx.checker.check_model(model, full_check=True)
         onnx.save(model, folder / FILE)
@@ -76,7 +72,7 @@ def _model(source: ExportSource) -> tuple[onnx.ModelProto, str]:
         program = source.program
     except FerryError as error:
         return _from_torchscript(source, str(error)), ", from TorchScript"
-    written = torch.onnx.export(program, dynamo=True, verbose=False, **_names(source))
+    written = torch.onnx.export(program, dynamo=True, verbose=False, **given_names(source.contract))
     if written is None:
         raise RuntimeError("torch.onnx.export gave no program")
     return written.model_proto, ""
@@ -87,12 +83,13 @@ def _from_torchscript(source: ExportSource, problem: str) -> onnx.ModelProto:
     with torch.no_grad():
         paths = [leaf.path for leaf in leaves(source.module(*examples))]
     flat = framed(source.module, [spec.name for spec in source.contract.inputs], None, paths) if paths != [()] else source.module
-    specs = (*source.contract.inputs, *source.contract.outputs)
-    axes = {spec.name: {axis: dim for axis, dim in enumerate(spec.shape) if isinstance(dim, str)} for spec in specs}
+    names = given_names(source.contract)
+    specs = zip((*names["input_names"], *names["output_names"]), (*source.contract.inputs, *source.contract.outputs), strict=True)
+    axes = {name: {axis: dim for axis, dim in enumerate(spec.shape) if isinstance(dim, str)} for name, spec in specs}
     stream = io.BytesIO()
     try:
         compiled = _own_copy(compile_module(flat, examples)[0])
-        options = {"dynamo": False, "dynamic_axes": axes, "opset_version": OPSET, **_names(source)}
+        options = {"dynamo": False, "dynamic_axes": axes, "opset_version": OPSET, **names}
         torch.onnx.export(compiled, examples, stream, **options)  # type: ignore[arg-type]  # this exporter takes streams too
     except Exception as error:  # as above
         raise FerryError(ExitCode.FORMAT, f"{problem}; and its TorchScript: torch.onnx: {first_line(error)}") from None
@@ -105,13 +102,6 @@ def _own_copy(compiled: Any) -> Any:
     torch.jit.save(compiled, stream)
     stream.seek(0)
     return torch.jit.load(stream)
-
-
-def _names(source: ExportSource) -> dict[str, Any]:
-    return {
-        "input_names": [spec.name for spec in source.contract.inputs],
-        "output_names": [spec.name for spec in source.contract.outputs],
-    }
 
 
 def _strip_provenance(model: onnx.ModelProto) -> None:

@@ -1,19 +1,18 @@
 """Format `torchscript`, deprecated by PyTorch since 2.11: torch.jit.script, which keeps control flow; where it fails, torch.jit.trace.
 
-A trace follows one run: it is refused where it would freeze a decision, and exporter/acceptance.py holds it to eager on every golden and at
-other sizes.
+A trace follows one run: it is refused where it would freeze a decision on values of the inputs. Decisions on their shapes are frozen too, and
+exporter/acceptance.py holds the trace to eager on every golden and at other sizes.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch.jit._trace import TracerWarning
-from torch.overrides import TorchFunctionMode
 
 from torchferry.bundle.contract import Array
 from torchferry.bundle.manifest import Artifact
@@ -22,8 +21,9 @@ from torchferry.engines.torchscript_door import scan_archive
 from torchferry.engines.torchscript_operators import REQUIRES_KEY
 from torchferry.errors import ExitCode, FerryError
 from torchferry.formats.weights import arrays
-from torchferry.intake.origin import current_origin, is_users, origin_of, place, script_origin
-from torchferry.intake.source import ExportSource, Written, first_line
+from torchferry.intake.decisions import find_decisions
+from torchferry.intake.origin import is_users, origin_of, place, script_origin
+from torchferry.intake.source import SCRIPTED, TRACED, ExportSource, Written, first_line
 
 FILE = "model.ts.pt"
 
@@ -55,11 +55,11 @@ def weights(artifact: Artifact, data: bytes, allow_ops: Collection[str]) -> dict
 def compile_module(module: torch.nn.Module, examples: tuple[torch.Tensor, ...]) -> tuple[Any, str]:
     """Script or trace the module, and say which: `scripted` or `traced`; `examples` are [N, ...]. Raises FerryError(FORMAT)."""
     try:
-        return torch.jit.script(module), "scripted"
+        return torch.jit.script(module), SCRIPTED
     except Exception as error:  # the compiler raises errors of many kinds, ValueError for an annotation that it cannot resolve
         where = script_origin(str(error)) or origin_of(error)
         problem = f"torch.jit.script: {type(module).__name__}: {first_line(error).rstrip(':')}{f' at {where}' if where else ''}"
-    return _trace(module, examples, problem), "traced"
+    return _trace(module, examples, problem), TRACED
 
 
 def _trace(module: torch.nn.Module, examples: tuple[torch.Tensor, ...], script_problem: str) -> Any:
@@ -70,45 +70,13 @@ def _trace(module: torch.nn.Module, examples: tuple[torch.Tensor, ...], script_p
     except Exception as error:  # whatever the user's code raises on traced tensors
         where = origin_of(error)
         raise _neither(script_problem, f"{first_line(error)}{f' at {where}' if where else ''}") from None
+    decisions = find_decisions(module, examples)
     warned = [item for item in caught if issubclass(item.category, TracerWarning) and is_users(item.filename)]
-    frozen = [place(item.filename, item.lineno) for item in warned] + _escapes(module, examples)
+    # A size that comes from values is no Python value in eager: only the tracer sees a decision by it.
+    frozen = decisions.on_values + ([place(item.filename, item.lineno) for item in warned] if decisions.on_sizes else [])
     if frozen:
         raise _neither(script_problem, f"it would freeze a decision that depends on the data at {frozen[0]}")
     return traced
-
-
-def _escapes(module: torch.nn.Module, examples: tuple[torch.Tensor, ...]) -> list[str]:
-    """Return the lines where values leave the graph without a TracerWarning; in a run of its own, since a mode hides the lines of warnings."""
-    escapes = _Escapes(module)
-    with torch.no_grad(), escapes:
-        module(*examples)
-    return escapes.seen
-
-
-class _Escapes(TorchFunctionMode):
-    """Notes calls that give Python values made from tensors other than parameters and buffers."""
-
-    FUNCTIONS = (
-        torch.equal,
-        torch.allclose,
-        torch.Tensor.equal,
-        torch.Tensor.allclose,
-        torch.Tensor.numpy,
-        torch.Tensor.__array__,
-    )
-
-    def __init__(self, module: torch.nn.Module) -> None:
-        super().__init__()
-        self.seen: list[str] = []
-        self._state = {id(tensor) for tensor in (*module.parameters(), *module.buffers())}
-
-    def __torch_function__(
-        self, func: Any, types: object, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
-        """Call `func` as it is."""
-        if func in self.FUNCTIONS and any(id(arg) not in self._state for arg in args if isinstance(arg, torch.Tensor)):
-            self.seen += [where] if (where := current_origin()) else []
-        return func(*args, **(kwargs or {}))
 
 
 def _neither(script_problem: str, trace_problem: str) -> FerryError:

@@ -1,4 +1,4 @@
-"""A frame around a user's module: preprocessing before it, and nested results laid out as a plain tuple.
+"""A frame around a user's module: inputs put where `forward` has them, preprocessing before it, nested results as a plain tuple.
 
 torch.jit.script reads source, so the frame's `forward` is written as source with one argument for each input.
 """
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from torchferry.errors import ExitCode, FerryError
+from torchferry.intake.binding import bind, contract_name
 
 Path = tuple[int | str, ...]
 Preprocess = nn.Module | Mapping[str, nn.Module]
@@ -46,15 +47,24 @@ def _leaves(value: Any, name: str | None, path: Path) -> Iterator[Leaf]:
 
 
 def framed(module: nn.Module, inputs: Sequence[str], preprocess: Preprocess | None, paths: Sequence[Path] | None) -> nn.Module:
-    """Put `module` behind its preprocessing, with the values at `paths` as a tuple; return the module itself where neither is needed.
+    """Give `module` its inputs (see `bind`) behind their preprocessing, and return its values at `paths` as a tuple.
+
+    Return the module itself where nothing of this is needed.
 
     In the frame the module is `module` and its preprocessing `preprocess`, or `preprocess_NAME` for each input that has one.
-    Raises FerryError(USAGE) for preprocessing of an input that does not exist.
+    Raises FerryError(USAGE) for inputs that `forward` does not have, or preprocessing of one that does not exist.
     """
     parts = _parts(inputs, preprocess)
-    if not parts and paths is None:
+    arguments = [f"x{index}" for index in range(len(inputs))]
+    fed = [
+        f"self.{parts[name][0]}({argument})" if name in parts else argument
+        for name, argument in zip(inputs, arguments, strict=True)
+    ]
+    call = bind(module, inputs, fed)
+    if not parts and paths is None and call is None:
         return module
-    frame: nn.Module = _frame_class(_source(inputs, parts, paths))(module, dict(parts.values()))
+    source = _source(arguments, ", ".join(fed) if call is None else call, paths)
+    frame: nn.Module = _frame_class(source)(module, dict(parts.values()))
     return frame.train(module.training)
 
 
@@ -72,17 +82,14 @@ def _parts(inputs: Sequence[str], preprocess: Preprocess | None) -> dict[str, tu
     for name in preprocess:
         if name not in inputs:
             raise FerryError(ExitCode.USAGE, f"preprocess: got {name!r}, expected names of inputs: {list(inputs)}")
-    return {name: (f"preprocess_{name}", part) for name, part in preprocess.items()}
+    return {name: (f"preprocess_{contract_name(name)}", part) for name, part in preprocess.items()}
 
 
-def _source(inputs: Sequence[str], parts: Mapping[str, tuple[str, nn.Module]], paths: Sequence[Path] | None) -> str:
-    arguments = [f"x{index}" for index in range(len(inputs))]
-    fed = [
-        f"self.{parts[name][0]}({argument})" if name in parts else argument
-        for name, argument in zip(inputs, arguments, strict=True)
-    ]
+def _source(arguments: Sequence[str], call: str, paths: Sequence[Path] | None) -> str:
     lines = [
         "class Frame(torch.nn.Module):",
+        "    takes_positions = True",
+        "",
         "    def __init__(self, module, parts):",
         "        super().__init__()",
         "        for name, part in parts.items():",
@@ -90,7 +97,7 @@ def _source(inputs: Sequence[str], parts: Mapping[str, tuple[str, nn.Module]], p
         "        self.module = module",
         "",
         f"    def forward(self, {', '.join(arguments)}):",
-        f"        result = self.module({', '.join(fed)})",
+        f"        result = self.module({call})",
         f"        return {'result' if paths is None else _picked(paths)}",
     ]
     return "\n".join(lines) + "\n"

@@ -21,6 +21,8 @@ from torchferry.errors import ExitCode, FerryError
 from torchferry.intake.origin import origin_of
 from torchferry.intake.quiet import quiet
 
+SCRIPTED, TRACED = "scripted", "traced"  # the last word of the producer of a TorchScript artifact
+
 
 class TupleOutputs(torch.nn.Module):
     """A module whose outputs are a plain tuple in contract order: torch.export cannot save a NamedTuple class.

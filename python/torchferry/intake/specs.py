@@ -14,6 +14,7 @@ from typing_extensions import assert_never
 from torchferry.bundle.contract import BATCH, SymbolRange, TensorSpec
 from torchferry.bundle.dtype import DTYPES, DTypeName, family, find_dtype
 from torchferry.errors import ExitCode, FerryError
+from torchferry.intake.binding import contract_name
 
 InputSpec = TensorSpec | str | np.ndarray[Any, Any] | torch.Tensor
 SymbolLimits = SymbolRange | tuple[int, int | None]
@@ -25,10 +26,10 @@ _SYMBOL_LIMITS = re.compile(r"(?P<low>\d+)\.\.(?P<high>\d*)")
 
 
 def parse_inputs(inputs: Mapping[str, InputSpec]) -> tuple[TensorSpec, ...]:
-    """Parse the contract's inputs, in order. Raises FerryError(USAGE)."""
+    """Parse the contract's inputs, in order; a path `batch.image` is named `batch_image`. Raises FerryError(USAGE)."""
     if not inputs:
         raise FerryError(ExitCode.USAGE, "inputs: got none, expected at least one; name each input and give its dtype and shape")
-    return tuple(parse_input(name, value) for name, value in inputs.items())
+    return tuple(parse_input(contract_name(name), value) for name, value in inputs.items())
 
 
 def parse_input(name: str, value: InputSpec, *, kind: str = "input") -> TensorSpec:

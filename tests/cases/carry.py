@@ -1,0 +1,102 @@
+"""Carry modules from outside: export each in every format, verify it in C++, and print a table: `carry.py [NAME...]`.
+
+`FERRY_CASES` names the folder of real_modules.py, by default the one beside the checkout.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import types
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+CASES = Path(os.environ.get("FERRY_CASES", ROOT.parent / "shared" / "cases"))
+FERRY_RUN = ROOT / "build" / "bin" / "ferry-run"
+DEFAULT_FORMATS = ("torchscript", "onnx")
+SECONDS = 900
+
+
+def load_cases() -> dict[str, tuple[Any, dict[str, Any]]]:
+    """Load the modules: name -> (factory, arguments of torchferry.export)."""
+    # The cases were written when torchvision had to be imported by a function of that module; it imports as it is now.
+    stand_in = types.ModuleType("torchferry.data.mnist")
+    stand_in.import_torchvision = lambda: importlib.import_module("torchvision")  # type: ignore[attr-defined]
+    sys.modules["torchferry.data"] = types.ModuleType("torchferry.data")
+    sys.modules["torchferry.data.mnist"] = stand_in
+    spec = importlib.util.spec_from_file_location("real_modules", CASES / "real_modules.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["real_modules"] = module
+    spec.loader.exec_module(module)
+    return dict(module.CASES)
+
+
+def carry_one(name: str, formats: list[str]) -> None:
+    """Export one module, verify it in C++ and print one row."""
+    import torchferry
+
+    factory, arguments = load_cases()[name]
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / name
+        try:
+            torchferry.export(factory(), to=formats, out=out, note=str, **arguments)
+        except torchferry.FerryError as error:
+            print(f"| {name} | refused | {time.monotonic() - started:.0f} | {error} |")
+            return
+        seconds = time.monotonic() - started
+        done = subprocess.run(
+            [FERRY_RUN, "verify", out, "--allow-native"], capture_output=True, text=True, timeout=SECONDS, check=False
+        )
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        words = passed(done.stdout) if done.returncode == 0 else " ".join(done.stderr.split())
+        print(
+            f"| {name} | {'carried' if done.returncode == 0 else f'FAILED {done.returncode}'} | {seconds:.0f} | {memory:.1f} GB; {words} |"
+        )
+
+
+def passed(table: str) -> str:
+    """Return the engines that passed, of what `ferry-run verify` printed."""
+    return " ".join(line.removeprefix("PASSED ") for line in table.splitlines() if line.startswith("PASSED "))
+
+
+def carry(name: str, formats: list[str]) -> str:
+    """Carry one module in a process of its own, so that a crash is a row, and return the row."""
+    try:
+        done = subprocess.run(
+            [sys.executable, __file__, "--one", name, "--to", ",".join(formats)],
+            capture_output=True, text=True, timeout=SECONDS, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return f"| {name} | STOPPED | {SECONDS} | |"
+    rows = [line for line in done.stdout.splitlines() if line.startswith(f"| {name} |")]
+    last = (done.stderr.splitlines() or [""])[-1]
+    return rows[0] if rows else f"| {name} | CRASHED {done.returncode} | | {last} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--to", default=",".join(DEFAULT_FORMATS), help="comma-separated formats")
+    parser.add_argument("--one", action="store_true", help="in this process")
+    options = parser.parse_args()
+    formats = options.to.split(",")
+    if options.one:
+        carry_one(options.names[0], formats)
+        return
+    print("| module | C++ | export, s | |\n|---|---|---|---|", flush=True)
+    for name in options.names or load_cases():
+        print(carry(name, formats), flush=True)
+
+
+if __name__ == "__main__":
+    main()
