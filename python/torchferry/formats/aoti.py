@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import shlex
 import shutil
+import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,7 +68,6 @@ def _compile(source: ExportSource, program: ExportedProgram, file: Path, isa: st
 
     march, vector_bits = _LEVELS[isa]
     options: dict[str, object] = {
-        "cpp.march": march,
         "cpp.simdlen": vector_bits,
         "cpp.vec_isa_ok": True,  # else torch compiles a test program for every level
         "cpp.dynamic_threads": True,  # the session says how many, not the exporting machine
@@ -78,10 +79,37 @@ def _compile(source: ExportSource, program: ExportedProgram, file: Path, isa: st
     try:
         # In a shared cache folder a second model of the same graph is given the first one's weights: files of one name in a folder
         # that only the generated code names.
-        with torch.no_grad(), fresh_cache():
-            torch._inductor.aoti_compile_and_package(program, package_path=str(file), inductor_configs=options)
+        with torch.no_grad(), fresh_cache(), _compiling_for(march) as level:
+            torch._inductor.aoti_compile_and_package(program, package_path=str(file), inductor_configs=options | level)
     except Exception as error:  # torch.compile raises errors of many kinds for a graph that it cannot take
         raise FerryError(ExitCode.FORMAT, f"AOTInductor: {type(source.module).__name__}: {first_line(error)}") from None
+
+
+# Calls a compiler with another `-march=`, or none. Usage: the compiler's own.
+_OTHER_LEVEL = """#!/bin/sh
+for word; do
+  shift
+  case $word in -march=native) [ -n '{march}' ] || continue; word=-march={march} ;; esac
+  set -- "$@" "$word"
+done
+exec {compiler} "$@"
+"""
+
+
+@contextlib.contextmanager
+def _compiling_for(march: str) -> Iterator[dict[str, object]]:
+    """Give the options that compile for a class of processors; torch below 2.13 has none, and gets a compiler that knows it."""
+    from torch._inductor import config  # imports the compiler
+
+    if hasattr(config.cpp, "march"):
+        yield {"cpp.march": march}
+        return
+    compiler = shutil.which(os.environ.get("CXX", "g++")) or "g++"
+    with tempfile.TemporaryDirectory(prefix="ferry-") as folder:
+        named = Path(folder) / Path(compiler).name
+        named.write_text(_OTHER_LEVEL.format(march=march, compiler=shlex.quote(compiler)))
+        named.chmod(0o700)
+        yield {"cpp.cxx": (str(named),)}
 
 
 @contextlib.contextmanager
