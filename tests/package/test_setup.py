@@ -204,6 +204,13 @@ def test_executorch_is_left_out_where_there_is_none_and_not_for_want_of_room(che
     assert "could not install ExecuTorch" in done.stderr
 
 
+@pytest.mark.parametrize(("line", "wanted"), [("2.11", False), ("2.12", False), ("2.13", True), ("2.14", True)])
+def test_executorch_is_left_out_beside_a_torch_that_it_fails_with(line: str, wanted: bool, checkout: Path) -> None:
+    done = shell(checkout, "pip_install() { echo installed; }; install_executorch", TORCH=line)
+    said = "installed" if wanted else "ExecuTorch needs torch 2.13: the engine executorch is left out"
+    assert (done.returncode, done.stdout) == (0, f"{said}\n")
+
+
 def test_what_pip_says_of_errors_is_shown_and_kept(checkout: Path) -> None:
     script(checkout / ".venv" / "bin" / "python", "echo collecting; echo 'ERROR: no room' >&2; exit 7")
     done = shell(checkout, "index=(); pip_install -e . || echo it ended with $?; cat $ERRORS")
