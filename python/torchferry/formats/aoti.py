@@ -104,12 +104,19 @@ def _compiling_for(march: str) -> Iterator[dict[str, object]]:
     if hasattr(config.cpp, "march"):
         yield {"cpp.march": march}
         return
+    with _compiler_for(march) as compiler:
+        yield {"cpp.cxx": (str(compiler),)}
+
+
+@contextlib.contextmanager
+def _compiler_for(march: str) -> Iterator[Path]:
+    """Give a compiler that takes `-march=native` for that class of processors."""
     compiler = shutil.which(os.environ.get("CXX", "g++")) or "g++"
     with tempfile.TemporaryDirectory(prefix="ferry-") as folder:
-        named = Path(folder) / Path(compiler).name
+        named = Path(folder) / Path(compiler).name  # torch tells by its name what it is
         named.write_text(_OTHER_LEVEL.format(march=march, compiler=shlex.quote(compiler)))
         named.chmod(0o700)
-        yield {"cpp.cxx": (str(named),)}
+        yield named
 
 
 @contextlib.contextmanager

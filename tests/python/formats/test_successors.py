@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 import torchferry
 from torchferry.engines import Session
 from torchferry.errors import ExitCode, FerryError
+from torchferry.formats import aoti
 
 INPUTS = {"x": np.linspace(-2, 2, 12, dtype=np.float32).reshape(4, 3)}
 
@@ -75,3 +77,18 @@ def test_an_operator_that_executorch_lacks_is_named_with_its_line(tmp_path: Path
     assert error.code == ExitCode.FORMAT
     assert "bessel_j0" in str(error)
     assert f"{Path(__file__).name}:" in str(error)
+
+
+@pytest.mark.parametrize(("march", "expected"), [("x86-64-v3", "-O3 -march=x86-64-v3 a b.cpp"), ("", "-O3 a b.cpp")])
+def test_a_torch_without_the_option_compiles_for_the_class_of_processors_too(
+    march: str, expected: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    compiler = tmp_path / "a folder" / "g++"
+    compiler.parent.mkdir()
+    compiler.write_text("#!/bin/sh\necho $#: $*\n")
+    compiler.chmod(0o700)
+    monkeypatch.setenv("CXX", str(compiler))
+    with aoti._compiler_for(march) as named:
+        said = subprocess.run([named, "-O3", "-march=native", "a b.cpp"], capture_output=True, text=True, check=True).stdout
+    assert said == f"{3 if march else 2}: {expected}\n"
+    assert not named.exists()
