@@ -28,6 +28,7 @@ from torchferry.intake.golden_cases import require_samples
 from torchferry.intake.outputs import infer_outputs, name_leaves, run_module
 from torchferry.intake.refusals import (
     require_eval,
+    require_no_quantized_part,
     require_plain_state,
     require_sound_behaviour,
     require_telling_goldens,
@@ -151,6 +152,7 @@ def _plan(module: nn.Module, asked: _Interface, samples: _Samples, note: Callabl
     specs = parse_inputs(asked.inputs)
     limits = parse_symbols(asked.symbols, specs)
     whole = framed(module, list(asked.inputs), asked.preprocess, None)
+    require_no_quantized_part(whole)
     require_eval(whole)
     require_plain_state(whole)
     arrays = _golden_arrays(specs, limits, samples.golden, samples.seed)

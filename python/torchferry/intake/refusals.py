@@ -33,6 +33,17 @@ def require_eval(module: nn.Module) -> None:
             )
 
 
+def require_no_quantized_part(module: nn.Module) -> None:
+    """Require that no part computes in integers inside: it has no float64 copy to be held to."""
+    for path, part in module.named_modules():
+        kind = type(part)
+        if ".quantized" in kind.__module__ and kind.__module__.startswith(("torch.ao.", "torch.nn.")):
+            raise _refuse(
+                f"module: {path or kind.__name__}: got {kind.__module__}.{kind.__name__}, expected layers in float32: a quantized layer has no "
+                "float64 reference; export the module as it was before, and pass --quantize int8 for C in int8"
+            )
+
+
 def require_plain_state(module: nn.Module) -> None:
     """Require parameters and buffers whose floats are float32, all on the CPU."""
     for name, tensor in (*module.named_parameters(), *module.named_buffers()):

@@ -132,7 +132,12 @@ def on_meta() -> nn.Module:
     return Linear().to("meta")
 
 
+def quantized() -> nn.Module:
+    return torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.Linear(4, 3)).eval(), {nn.Linear}, dtype=torch.qint8)  # type: ignore[no-any-return]
+
+
 CASES = [
+    (quantized(), GRID, ("module: 0:", "quantized", "--quantize int8")),
     (training_inside(), GRID, ("module: 1:", "train mode", "module.eval()")),
     (AlwaysDropping(), GRID, ("two answers", "dropout at test_refusals.py:", "F.dropout(super()", "training=self.training")),
     (Noisy(), GRID, ("two answers", "randn at test_refusals.py:")),

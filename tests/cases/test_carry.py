@@ -1,0 +1,32 @@
+"""Modules that users bring are carried to C++, and those that are not are refused for the reason that is true, in one line."""
+
+from __future__ import annotations
+
+import pytest
+
+from cases.carry import CASES, DEFAULT_FORMATS, carry, load_cases
+
+# What is refused, and words of the reason.
+REFUSED = {
+    "vae_sample": "two answers to the same input (randn_like at real_modules.py",
+    "half": "got float16, expected float32",
+    "bf16": "got bfloat16, expected float32",
+    "bf16_inside": "got bfloat16, expected float32",
+    "dyn_quant": "a quantized layer has no float64 reference",
+    "ssdlite320": "Couldn't load custom C++ ops",
+    "embag_offsets": "i < index_size",
+}
+LARGE = ("squeezenet1_1", "resnet18", "efficientnet_b0", "densenet121", "swin_t", "r3d_18", "vit_b_16", "ssdlite320", "unet")
+NAMES = sorted(load_cases()) if (CASES / "real_modules.py").exists() else []
+
+
+@pytest.mark.skipif(not NAMES, reason=f"{CASES} has no real_modules.py; set FERRY_CASES")
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in LARGE)) for name in NAMES or ("none",)])
+def test_a_module_of_users_runs_in_cpp_or_is_refused_for_its_reason(name: str) -> None:
+    row = carry(name, list(DEFAULT_FORMATS))
+    if name in REFUSED:
+        assert row.startswith(f"| {name} | refused |"), row
+        assert REFUSED[name] in row
+    else:
+        assert row.startswith(f"| {name} | carried |"), row
+        assert row.endswith("; onnxruntime torchscript |"), row
