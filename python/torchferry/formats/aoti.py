@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import os
 import shutil
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -16,6 +12,7 @@ from torch.export.passes import move_to_device_pass
 
 from torchferry.engines.aoti_requirements import describe_machine
 from torchferry.errors import ExitCode, FerryError
+from torchferry.formats.silence import silence
 from torchferry.intake.source import ExportSource, Written, first_line
 
 FILE = "model.pt2"
@@ -34,7 +31,7 @@ def export(source: ExportSource, folder: Path) -> Written:
     machine = describe_machine()
     isa = "AVX2" if machine["isa"] in ("AVX2", "AVX512") else "DEFAULT"
     files = [FILE]
-    with _quiet():
+    with silence():
         _compile(source, source.functional_program, folder / FILE, isa)
         if torch.cuda.is_available():
             _compile(source, move_to_device_pass(source.functional_program, "cuda"), folder / CUDA_FILE, isa)
@@ -82,15 +79,3 @@ def _compile(source: ExportSource, program: ExportedProgram, file: Path, isa: st
             torch._inductor.aoti_compile_and_package(program, package_path=str(file), inductor_configs=options)
     except Exception as error:  # torch.compile raises errors of many kinds for a graph that it cannot take
         raise FerryError(ExitCode.FORMAT, f"AOTInductor: {type(source.module).__name__}: {first_line(error)}") from None
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence the compiler, which warns about its own insides; a failure is reported by its exception."""
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(logging.NOTSET)
