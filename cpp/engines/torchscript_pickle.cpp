@@ -1,139 +1,23 @@
 #include "torchscript_pickle.hpp"
 
 #include <algorithm>
-#include <array>
 #include <memory>
-#include <optional>
 #include <utility>
 #include <variant>
 #include <vector>
+
+#include "torchscript_values.hpp"
 
 namespace ferry::torchscript {
 
 namespace {
 
+using namespace pickle;
+
 constexpr std::size_t max_depth = 64;  // of tuples in tuples
 constexpr std::size_t max_shown = 100;
-constexpr std::string_view rebuild_tensor = "torch._utils._rebuild_tensor_v2";
-constexpr std::string_view restore_type = "torch.jit._pickle.restore_type_tag";
-constexpr std::string_view ordered_dict = "collections.OrderedDict";
-constexpr std::array<std::string_view, 4> list_callables = {
-    "torch.jit._pickle.build_intlist", "torch.jit._pickle.build_doublelist", "torch.jit._pickle.build_boollist",
-    "torch.jit._pickle.build_tensorlist"};
-constexpr std::array<std::string_view, 4> other_callables = {rebuild_tensor, restore_type, "torch.device", ordered_dict};
-constexpr std::array<std::pair<std::string_view, std::uint64_t>, 12> item_sizes = {{{"torch.BoolStorage", 1},
-                                                                                    {"torch.ByteStorage", 1},
-                                                                                    {"torch.CharStorage", 1},
-                                                                                    {"torch.HalfStorage", 2},
-                                                                                    {"torch.BFloat16Storage", 2},
-                                                                                    {"torch.ShortStorage", 2},
-                                                                                    {"torch.FloatStorage", 4},
-                                                                                    {"torch.IntStorage", 4},
-                                                                                    {"torch.DoubleStorage", 8},
-                                                                                    {"torch.LongStorage", 8},
-                                                                                    {"torch.ComplexFloatStorage", 8},
-                                                                                    {"torch.ComplexDoubleStorage", 16}}};
 
-// ---- values: kinds in place of what need not be known ---------------------------------------------------------------------
-
-enum class Kind { mark, list, dictionary, object, tensor, plain };
-
-struct Global {
-  std::string name;
-};
-struct Storage {
-  std::int64_t elements;
-};
-struct Tuple;
-using Value = std::variant<Kind, std::int64_t, std::string, Global, Storage, std::shared_ptr<const Tuple>>;
-struct Tuple {
-  std::vector<Value> items;
-  std::size_t depth = 1;
-};
-using TupleRef = std::shared_ptr<const Tuple>;
-
-bool is(const Value& value, Kind kind) { return std::holds_alternative<Kind>(value) && std::get<Kind>(value) == kind; }
-
-template <std::size_t Count>
-bool is_in(const std::array<std::string_view, Count>& names, std::string_view name) {
-  return std::ranges::find(names, name) != names.end();
-}
-
-std::optional<std::uint64_t> item_size(std::string_view name) {
-  const auto* const found = std::ranges::find(item_sizes, name, &std::pair<std::string_view, std::uint64_t>::first);
-  return found == item_sizes.end() ? std::nullopt : std::optional(found->second);
-}
-
-bool is_letter(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-bool is_identifier(std::string_view text) {
-  return !text.empty() && is_letter(text.front()) &&
-         std::ranges::all_of(text, [](char c) { return is_letter(c) || is_digit(c); });
-}
-
-// A class of the archive, not one of native code.
-bool is_class(std::string_view name) {
-  constexpr std::string_view root = "__torch__.";
-  constexpr std::string_view native = "__torch__.torch.classes";
-  if (!name.starts_with(root) || name == native || (name.starts_with(native) && name[native.size()] == '.')) return false;
-  for (auto rest = name.substr(root.size());;) {
-    const auto dot = rest.find('.');
-    if (!is_identifier(rest.substr(0, dot))) return false;
-    if (dot == std::string_view::npos) return true;
-    rest = rest.substr(dot + 1);
-  }
-}
-
-bool is_device(std::string_view text) {
-  constexpr std::string_view cuda = "cuda:";
-  if (text == "cpu") return true;
-  return text.starts_with(cuda) && text.size() > cuda.size() && std::ranges::all_of(text.substr(cuda.size()), is_digit);
-}
-
-[[noreturn]] void refuse(const std::string& got, const std::string& expected) {
-  throw PickleError("got " + got + ", expected " + expected);
-}
 [[noreturn]] void refuse_end() { refuse("a pickle that ends early", "a whole one"); }
-
-// ---- tensors ------------------------------------------------------------------------------------------------------------
-
-// Are these whole numbers of 0 or more?
-std::optional<std::vector<std::int64_t>> naturals(const Tuple& tuple) {
-  std::vector<std::int64_t> numbers;
-  for (const auto& item : tuple.items) {
-    const auto* const number = std::get_if<std::int64_t>(&item);
-    if (number == nullptr || *number < 0) return std::nullopt;
-    numbers.push_back(*number);
-  }
-  return numbers;
-}
-
-bool is_inside(std::int64_t elements, std::int64_t offset, const Tuple& sizes_tuple, const Tuple& strides_tuple) {
-  const auto sizes = naturals(sizes_tuple);
-  const auto strides = naturals(strides_tuple);
-  if (offset < 0 || !sizes || !strides || sizes->size() != strides->size()) return false;
-  if (std::ranges::find(*sizes, 0) != sizes->end()) return true;
-  std::int64_t last = offset;
-  for (std::size_t i = 0; i < sizes->size(); ++i) {
-    std::int64_t step = 0;
-    if (__builtin_mul_overflow((*sizes)[i] - 1, (*strides)[i], &step) || __builtin_add_overflow(last, step, &last)) return false;
-  }
-  return last < elements;
-}
-
-// A tensor must lie inside its storage.
-void check_tensor(const std::vector<Value>& items) {
-  const bool has_form = items.size() >= 4 && std::holds_alternative<Storage>(items[0]) &&
-                        std::holds_alternative<std::int64_t>(items[1]) && std::holds_alternative<TupleRef>(items[2]) &&
-                        std::holds_alternative<TupleRef>(items[3]);
-  if (!has_form) refuse("a tensor in another form", "that of PyTorch");
-  if (!is_inside(std::get<Storage>(items[0]).elements, std::get<std::int64_t>(items[1]), *std::get<TupleRef>(items[2]),
-                 *std::get<TupleRef>(items[3])))
-    refuse("a tensor that leaves its storage", "one inside it");
-}
-
-// ---- the machine ----------------------------------------------------------------------------------------------------------
 
 // A pickle's stack and memo.
 class Machine {
@@ -354,9 +238,8 @@ class Machine {
   void push_global() {
     const auto module = line();
     const auto name = module + "." + line();
-    const bool is_plain = is_in(list_callables, name);
-    const bool is_known =
-        is_plain || (storages_ != nullptr && (is_in(other_callables, name) || item_size(name) || is_class(name)));
+    const bool is_plain = builds_list(name);
+    const bool is_known = is_plain || (storages_ != nullptr && (builds_other(name) || item_size(name) || is_class(name)));
     if (!is_known) refuse("the name " + show(name), "those that PyTorch writes and the archive's own classes");
     stack_.emplace_back(Global{name});
   }
@@ -366,13 +249,12 @@ class Machine {
     const auto function = pop();
     const auto* const global = std::get_if<Global>(&function);
     const auto* const tuple = std::get_if<TupleRef>(&arguments);
-    const bool is_known =
-        global != nullptr && tuple != nullptr && (is_in(list_callables, global->name) || is_in(other_callables, global->name));
+    const bool is_known = global != nullptr && tuple != nullptr && (builds_list(global->name) || builds_other(global->name));
     if (!is_known) refuse("a call of something else", "those that PyTorch writes");
     if (global->name == rebuild_tensor) {
       check_tensor((*tuple)->items);
       stack_.emplace_back(Kind::tensor);
-    } else if (is_in(list_callables, global->name) || global->name == restore_type) {
+    } else if (builds_list(global->name) || global->name == restore_type) {
       if ((*tuple)->items.empty()) refuse_end();
       stack_.push_back((*tuple)->items.front());
     } else {
