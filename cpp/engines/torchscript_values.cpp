@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 
 #include "torchscript_pickle.hpp"
@@ -10,6 +11,7 @@ namespace ferry::torchscript::pickle {
 
 namespace {
 
+constexpr std::size_t max_depth = 64;  // of tuples in tuples
 constexpr std::array<std::string_view, 4> list_callables = {
     "torch.jit._pickle.build_intlist", "torch.jit._pickle.build_doublelist", "torch.jit._pickle.build_boollist",
     "torch.jit._pickle.build_tensorlist"};
@@ -105,5 +107,41 @@ void check_tensor(const std::vector<Value>& items) {
 }
 
 void refuse(const std::string& got, const std::string& expected) { throw PickleError("got " + got + ", expected " + expected); }
+
+void refuse_end() { refuse("a pickle that ends early", "a whole one"); }
+
+void Stack::push_tuple(std::vector<Value> items) {
+  std::size_t depth = 1;
+  for (const auto& item : items)
+    if (const auto* const tuple = std::get_if<TupleRef>(&item)) depth = std::max(depth, (*tuple)->depth + 1);
+  if (depth > max_depth) refuse("tuples " + std::to_string(depth) + " deep", "at most " + std::to_string(max_depth));
+  values_.emplace_back(std::make_shared<const Tuple>(Tuple{std::move(items), depth}));
+}
+
+Value Stack::pop() {
+  if (values_.empty() || is(values_.back(), Kind::mark)) refuse_end();
+  auto value = std::move(values_.back());
+  values_.pop_back();
+  return value;
+}
+
+std::vector<Value> Stack::pop(std::size_t count) {
+  std::vector<Value> items(count);
+  for (std::size_t i = count; i-- > 0;) items[i] = pop();
+  return items;
+}
+
+std::vector<Value> Stack::pop_to_mark() {
+  const auto mark = std::find_if(values_.rbegin(), values_.rend(), [](const Value& value) { return is(value, Kind::mark); });
+  if (mark == values_.rend()) refuse_end();
+  std::vector<Value> items(std::make_move_iterator(mark.base()), std::make_move_iterator(values_.end()));
+  values_.erase(mark.base() - 1, values_.end());
+  return items;
+}
+
+const Value& Stack::top() const {
+  if (values_.empty()) refuse_end();
+  return values_.back();
+}
 
 }  // namespace ferry::torchscript::pickle

@@ -1,5 +1,5 @@
-// What a pickle of PyTorch may hold: values, of which only the kind is kept where no more need be known, the names of its
-// callables and classes, and tensors that lie inside their storage. Standard library only.
+// What a pickle of PyTorch may hold: values and the stack of them, of which only the kind is kept where no more need be known,
+// the names of its callables and classes, and tensors that lie inside their storage. Standard library only.
 #pragma once
 
 #include <cstddef>
@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -52,5 +53,25 @@ void check_tensor(const std::vector<Value>& items);
 
 // Throws PickleError.
 [[noreturn]] void refuse(const std::string& got, const std::string& expected);
+[[noreturn]] void refuse_end();
+
+// The values under construction; a mark is no value. Throws PickleError where there are fewer than are asked for.
+class Stack {
+ public:
+  void push(Value value) { values_.push_back(std::move(value)); }
+  void push_tuple(std::vector<Value> items);
+
+  [[nodiscard]] Value pop();
+  [[nodiscard]] std::vector<Value> pop(std::size_t count);
+  // The values behind the last mark, which goes too.
+  [[nodiscard]] std::vector<Value> pop_to_mark();
+
+  [[nodiscard]] const Value& top() const;
+  [[nodiscard]] bool ends_in(Kind kind) const { return !values_.empty() && is(values_.back(), kind); }
+  [[nodiscard]] std::size_t size() const { return values_.size(); }
+
+ private:
+  std::vector<Value> values_;
+};
 
 }  // namespace ferry::torchscript::pickle
