@@ -6,6 +6,7 @@ from mutants.mutant import Mutant
 
 _BUNDLE = "python/torchferry/bundle"
 _CONTRACT = "tests/python/bundle/test_contract.py"
+_FOLDER = "tests/python/bundle/test_folder.py"
 _MANIFEST = "tests/python/bundle/test_manifest.py"
 _NPY = "tests/python/bundle/test_npy.py"
 _READER = "tests/python/bundle/test_reader.py"
@@ -285,14 +286,14 @@ ROWS = (
         f"{_BUNDLE}/folder.py",
         "_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC",
         "_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC",
-        _READER,
+        _FOLDER,
         "links to folders are followed",
     ),
     Mutant(
         f"{_BUNDLE}/folder.py",
         "if not stat.S_ISREG(status.st_mode):",
         "if stat.S_ISDIR(status.st_mode):",
-        _READER,
+        _FOLDER,
         "a link to a device counts as a file",
     ),
     Mutant(
