@@ -104,35 +104,52 @@ struct Logical {
 };
 
 // Cuts the text: each line's indentation and tokens; a line goes on inside brackets only.
-std::vector<Logical> logical_lines(const std::string& module, std::string_view text) {
-  std::vector<Logical> lines;
-  Logical line;
-  int depth = 0;
-  for (std::size_t at = 0; at < text.size();) {
-    const auto start = at;
-    while (peek(text, at) == ' ') ++at;
-    if (at == text.size()) break;
-    if (text[at] == '\n') {
-      ++at;
-      if (!line.tokens.empty() && depth == 0) lines.push_back(std::exchange(line, {}));
-      continue;
+class Cutter {
+ public:
+  Cutter(const std::string& module, std::string_view text) : module_(module), text_(text) {}
+
+  std::vector<Logical> cut() {
+    for (std::size_t at = 0; at < text_.size();) {
+      const auto start = at;
+      while (peek(text_, at) == ' ') ++at;
+      if (at == text_.size()) break;
+      at += text_[at] == '\n' ? end_line() : take_token(at, at - start);
     }
-    const auto token = read_token(text, at);
-    if (!token)
-      throw SourceError(module + ": got " + show(text.substr(at, text.find_first_of(" \n", at) - at).substr(0, max_shown_code)) +
-                        ", expected code as PyTorch writes it");
-    if (line.tokens.empty()) line.indent = static_cast<int>(std::min(at - start, std::size_t{10} * max_depth));
-    line.tokens.push_back(*token);
-    at += token->text.size();
-    if (token->kind == Kind::mark) depth += depth_of(token->text);
-    if (depth < 0 || depth > max_depth)
-      throw SourceError(module + ": got brackets " + std::to_string(depth) + " deep, expected 0 to " + std::to_string(max_depth));
-    if (line.indent > 2 * max_depth)
-      throw SourceError(module + ": got deeply nested blocks, expected at most " + std::to_string(max_depth));
+    if (depth_ != 0 || !line_.tokens.empty()) throw SourceError(module_ + ": got a line without an end, expected whole ones");
+    return std::exchange(lines_, {});
   }
-  if (depth != 0 || !line.tokens.empty()) throw SourceError(module + ": got a line without an end, expected whole ones");
-  return lines;
-}
+
+ private:
+  // Both return the length of what they take.
+  std::size_t end_line() {
+    if (!line_.tokens.empty() && depth_ == 0) lines_.push_back(std::exchange(line_, {}));
+    return 1;
+  }
+
+  std::size_t take_token(std::size_t at, std::size_t spaces) {
+    const auto token = read_token(text_, at);
+    if (!token) throw SourceError(module_ + ": got " + show(code_at(at)) + ", expected code as PyTorch writes it");
+    if (line_.tokens.empty()) line_.indent = static_cast<int>(std::min(spaces, std::size_t{10} * max_depth));
+    line_.tokens.push_back(*token);
+    if (token->kind == Kind::mark) depth_ += depth_of(token->text);
+    if (depth_ < 0 || depth_ > max_depth)
+      throw SourceError(module_ + ": got brackets " + std::to_string(depth_) + " deep, expected 0 to " +
+                        std::to_string(max_depth));
+    if (line_.indent > 2 * max_depth)
+      throw SourceError(module_ + ": got deeply nested blocks, expected at most " + std::to_string(max_depth));
+    return token->text.size();
+  }
+
+  [[nodiscard]] std::string_view code_at(std::size_t at) const {
+    return text_.substr(at, text_.find_first_of(" \n", at) - at).substr(0, max_shown_code);
+  }
+
+  const std::string& module_;
+  std::string_view text_;
+  std::vector<Logical> lines_;
+  Logical line_;
+  int depth_ = 0;
+};
 
 // Does the line begin a function or a class of a kind that PyTorch writes?
 bool is_header(const Tokens& tokens) {
@@ -145,35 +162,40 @@ bool is_header(const Tokens& tokens) {
   return tokens[0].text == "class" && (tokens.size() == 3 || has_base);
 }
 
-// Puts each line into its class and function.
-std::vector<Line> place(  // NOLINT(readability-function-cognitive-complexity): one case for each depth, read together
-    const std::string& module, std::vector<Logical> lines) {
-  std::vector<Line> placed;
-  std::string owner;
-  std::string function;
-  std::set<std::string> known;
-  for (auto& [indent, tokens] : lines) {
-    const auto head = tokens[0].text;
-    const bool header = is_header(tokens);
-    if (indent == 0) {
-      const auto name = header ? module + "." + std::string(tokens[1].text) : std::string();
-      if (!header || !known.insert(name).second)
-        throw SourceError(module + ": got " + show(head) + " outside, expected classes and functions, each name once");
-      owner = head == "class" ? name : "";
-      function = head == "class" ? "" : name;
-      placed.push_back({std::move(tokens), "", name, true});
-    } else if (!owner.empty() && indent == 2 && head != "class" && (header || head != "def")) {
-      function = header ? owner + "." + std::string(tokens[1].text) : std::string();
-      placed.push_back({std::move(tokens), owner, function.empty() ? owner : function, true});
-    } else if (!function.empty() && head != "def" && head != "class") {
-      placed.push_back({std::move(tokens), owner, function, false});
-    } else {
-      const auto& outer = owner.empty() ? module : owner;
-      throw SourceError((function.empty() ? outer : function) + ": got " + show(head) + " inside, expected statements only");
+// Puts one line after the other into its class and function.
+class Places {
+ public:
+  explicit Places(const std::string& module) : module_(module) {}
+
+  Line place(Logical line) {
+    const auto head = line.tokens[0].text;
+    const bool header = is_header(line.tokens);
+    if (line.indent == 0) return place_outside(std::move(line.tokens), header);
+    if (!owner_.empty() && line.indent == 2 && head != "class" && (header || head != "def")) {
+      function_ = header ? owner_ + "." + std::string(line.tokens[1].text) : std::string();
+      return {std::move(line.tokens), owner_, function_.empty() ? owner_ : function_, true};
     }
+    if (!function_.empty() && head != "def" && head != "class") return {std::move(line.tokens), owner_, function_, false};
+    const auto& outer = owner_.empty() ? module_ : owner_;
+    throw SourceError((function_.empty() ? outer : function_) + ": got " + show(head) + " inside, expected statements only");
   }
-  return placed;
-}
+
+ private:
+  Line place_outside(Tokens tokens, bool header) {
+    const auto head = tokens[0].text;
+    const auto name = header ? module_ + "." + std::string(tokens[1].text) : std::string();
+    if (!header || !known_.insert(name).second)
+      throw SourceError(module_ + ": got " + show(head) + " outside, expected classes and functions, each name once");
+    owner_ = head == "class" ? name : "";
+    function_ = head == "class" ? "" : name;
+    return {std::move(tokens), "", name, true};
+  }
+
+  const std::string& module_;
+  std::string owner_;
+  std::string function_;
+  std::set<std::string> known_;
+};
 
 }  // namespace
 
@@ -182,7 +204,10 @@ bool is_closing(std::string_view text) { return text == ")" || text == "]" || te
 int depth_of(std::string_view text) { return static_cast<int>(is_opening(text)) - static_cast<int>(is_closing(text)); }
 
 std::vector<Line> placed_lines(const std::string& module, std::string_view text) {
-  return place(module, logical_lines(module, text));
+  std::vector<Line> lines;
+  Places places(module);
+  for (auto& line : Cutter(module, text).cut()) lines.push_back(places.place(std::move(line)));
+  return lines;
 }
 
 }  // namespace ferry::torchscript

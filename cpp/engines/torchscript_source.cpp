@@ -80,6 +80,28 @@ std::size_t assignment(const Tokens& tokens) {
   return 0;
 }
 
+bool has(const Tokens& tokens, std::string_view word) { return std::ranges::find(tokens, word, &Token::text) != tokens.end(); }
+
+using Bound = std::set<std::string, std::less<>>;
+
+// The names in front of a colon, and that of the function or class.
+Bound declared_names(const Tokens& tokens) {
+  Bound names;
+  for (std::size_t at = 0; at + 1 < tokens.size(); ++at)
+    if (tokens[at + 1].text == ":" || at == 1) names.emplace(tokens[at].text);
+  return names;
+}
+
+// The names between `for` and `in`, or in front of `=`.
+Bound assigned_names(const Tokens& tokens) {
+  Bound names;
+  const bool is_loop = tokens[0].text == "for" && has(tokens, "in");
+  const auto in = static_cast<std::size_t>(std::ranges::find(tokens, "in", &Token::text) - tokens.begin());
+  const auto stop = is_loop ? in : assignment(tokens);
+  for (std::size_t at = is_loop ? 1 : 0; at < stop; ++at) names.emplace(tokens[at].text);
+  return names;
+}
+
 // ---- one line's names -----------------------------------------------------------------------------------------------------
 
 // Looks at the names of one line.
@@ -229,20 +251,10 @@ void Source::declare(Names& names) {
 // Notes the names that the line gives a value.
 void Source::bind(const Line& line) {
   const auto& tokens = line.tokens;
-  const auto is_self = [](const Token& token) { return token.text == "self"; };
-  const auto has = [&](std::string_view word) { return std::ranges::find(tokens, word, &Token::text) != tokens.end(); };
-  std::set<std::string, std::less<>> names;
-  if (line.is_declaration) {
-    for (std::size_t at = 0; at + 1 < tokens.size(); ++at)
-      if (tokens[at + 1].text == ":" || at == 1) names.emplace(tokens[at].text);
-    if (std::ranges::count_if(tokens, is_self) > 1) keeps_self_ = false;
-  } else {
-    const bool is_loop = tokens[0].text == "for" && has("in");
-    const auto stop =
-        is_loop ? static_cast<std::size_t>(std::ranges::find(tokens, "in", &Token::text) - tokens.begin()) : assignment(tokens);
-    for (std::size_t at = is_loop ? 1 : 0; at < stop; ++at) names.emplace(tokens[at].text);
-    if (names.contains("self") || ((has("for") || has("as")) && has("self"))) keeps_self_ = false;
-  }
+  const auto self = std::ranges::count(tokens, "self", &Token::text);
+  auto names = line.is_declaration ? declared_names(tokens) : assigned_names(tokens);
+  const bool is_changed = names.contains("self") || ((has(tokens, "for") || has(tokens, "as")) && self > 0);
+  if (line.is_declaration ? self > 1 : is_changed) keeps_self_ = false;
   bound_.merge(names);
 }
 
