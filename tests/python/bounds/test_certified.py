@@ -165,6 +165,7 @@ def bound_of(function: Callable[[Tensor, Tensor], Tensor]) -> float:
     ("function", "words"),
     [
         (lambda x, _: (x * 0.1) @ (x * 0.3), "a product of two computed tensors"),
+        (lambda x, eye: x @ torch.cat([x[:1] * 0.1, eye[1:]]), "a product of two computed tensors"),
         (lambda x, eye: torch.addmm(x[0], x, eye, alpha=2), "a scaled product"),
         (lambda x, eye: torch.addmm(x[0], x, eye, beta=3), "a scaled product"),
         (lambda x, eye: torch.matmul(x, eye.expand(1, 3, 3))[0], "a product of more than matrices"),
