@@ -57,7 +57,9 @@ def test_torchscript_writes_an_operator_that_may_do_more_than_compute_only_where
     with pytest.raises(FerryError, match="got operator aten::as_strided, expected one that only computes") as caught:
         torchscript.export(ExportSource(Strided().eval(), given, inputs), tmp_path)
     assert caught.value.code == ExitCode.FORMAT
-    written = torchscript.export(ExportSource(Strided().eval(), given, inputs, allow_ops=frozenset({"aten::as_strided"})), tmp_path)
+    written = torchscript.export(
+        ExportSource(Strided().eval(), given, inputs, allow_ops=frozenset({"aten::as_strided"})), tmp_path
+    )
     assert written.requires == {"operators": "aten::as_strided"}
 
 
