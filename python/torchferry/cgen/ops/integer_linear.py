@@ -34,7 +34,7 @@ SUM_MOST = 2**31 - 1
 
 @dataclass(frozen=True, eq=False)
 class IntegerLinear(OneToOne):
-    """sums[row] = weight x[row] + bias, exact in 32 bits, from bytes and signed bytes; `finish` makes the output of them.
+    """sums[row] = weight x[row] + bias of bytes x and int8 weights, exact in 32 bits; `finish` turns the sums into the output.
 
     x is a matrix [rows, columns], `weight` is [results, columns].
     """

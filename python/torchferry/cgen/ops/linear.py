@@ -221,7 +221,7 @@ class Linear(OneToOne):
         return replace(self, sparse=self.x in often_zero)
 
     def followed_by(self, affine: Affine, output: Value) -> Linear | None:
-        """Return scale (W x + b) + shift; None where it would leave float32 or differ from row to row of x."""
+        """Return the layer scale (W x + b) + shift; None where a weight would leave float32 or rows of x would need different weights."""
         scale, shift = per_column(affine.scale, self.rows, self.results), per_column(affine.shift, self.rows, self.results)
         if scale is None or shift is None:
             return None

@@ -142,7 +142,9 @@ def dims_of(node: torch.fx.Node, layout: Layout, given: Any) -> list[int]:
 def rows_of(
     builder: Builder, node: torch.fx.Node, source: Any, dims: Sequence[int], given: Value | None = None
 ) -> tuple[Value, int, int]:
-    """Return a value [outer, count, inner] whose middle is the dims of `source`, copied where they are no neighbours; count, inner.
+    """Return `source` as a value [outer, count, inner], with `count` and `inner`; `count` is the product of the reduced dims.
+
+    It is copied where these dims are not neighbours.
 
     `given`: a value in the shape of `source` instead of its own.
     """
