@@ -31,6 +31,8 @@ constexpr std::uint32_t sizes_follow = 0x0008;
 constexpr std::uint32_t utf8 = 0x0800;
 constexpr std::uint32_t stored_method = 0;
 constexpr std::uint32_t deflated_method = 8;
+constexpr std::uint32_t file_kind = 0xF000;  // of the mode that Unix keeps in the upper half of the attributes
+constexpr std::uint32_t regular_file = 0x8000;
 constexpr std::uint32_t zip64 = 0x0001;        // kind of the extra field with the numbers that do not fit in 32 bits
 constexpr std::uint32_t elsewhere16 = 0xFFFF;  // stands for such a number
 constexpr std::uint32_t elsewhere32 = 0xFFFFFFFF;
@@ -152,6 +154,11 @@ void require_plain(const std::string& name, std::uint32_t flags, std::uint32_t m
   if ((flags & ~(sizes_follow | utf8)) != 0) refuse_entry(name, "flags " + std::to_string(flags), "those of a stored file");
 }
 
+void require_regular(const std::string& name, std::uint32_t flags, std::uint32_t method, std::uint32_t kind) {
+  if ((flags & ~(sizes_follow | utf8)) != 0 || method != stored_method || (kind != 0 && kind != regular_file))
+    refuse_entry(name, "a packed, encrypted or special entry", "a stored regular file");
+}
+
 // Reads the entry that `rest` of the directory begins with, and moves `rest` behind it.
 Entry read_directory_entry(Bytes& rest, const Rules& rules) {
   if (rest.size() < central_size) refuse("directory", "less than its entries need", "a whole directory");
@@ -162,6 +169,7 @@ Entry read_directory_entry(Bytes& rest, const Rules& rules) {
     refuse("directory", "something that is not an entry", "a whole directory");
   const auto name = text(part(rest, central_size, name_size));
   const auto method = u16(rest, 10);
+  if (rules.only_regular) require_regular(name, u16(rest, 8), method, u32(rest, 38) >> 16U & file_kind);
   require_plain(name, u16(rest, 8), method, rules);
   std::array<std::uint64_t, 3> numbers{u32(rest, 24), u32(rest, 20), u32(rest, 42)};
   widen(part(rest, central_size + name_size, fields_size), numbers);

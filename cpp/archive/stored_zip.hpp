@@ -26,7 +26,8 @@ class ZipError : public std::runtime_error {
 struct Rules {
   std::uint64_t max_entries = 500;
   bool allow_deflate = false;
-  bool check_crc = true;  // of the contents; without it where a stronger digest of the whole file has been checked
+  bool only_regular = false;  // no link and no folder: for what is unpacked into files
+  bool check_crc = true;      // of the contents; without it where a stronger digest of the whole file has been checked
 };
 
 // An entry: its bytes as they lie in the archive, and size and CRC-32 of its content, which differs if it is deflated.

@@ -61,25 +61,25 @@ std::size_t ByteStream::read(std::span<std::byte> buffer) {
   return held + (held < buffer.size() ? read_file(buffer.subspan(held)) : 0);
 }
 
-bool ByteStream::read_line(std::string& line, std::size_t limit) {
-  line.clear();
+ByteStream::Found ByteStream::find_newline(std::size_t limit) {
   for (std::size_t searched = 0;;) {
     const auto* start = reinterpret_cast<const char*>(buffer_.data()) + position_;
     const auto held = buffer_.size() - position_;
     const auto* newline =
         held == searched ? nullptr : static_cast<const char*>(std::memchr(start + searched, '\n', held - searched));
-    const bool more = newline == nullptr && held <= limit && refill();
-    if (more) {
-      searched = held;
-      continue;
-    }
-    const auto size = newline == nullptr ? held : static_cast<std::size_t>(newline - start);
-    if (size > limit) throw_too_long(name(), "line", limit);
-    line.assign(reinterpret_cast<const char*>(buffer_.data()) + position_, size);
-    position_ += size + (newline == nullptr ? 0 : 1);
-    if (!line.empty() && line.back() == '\r') line.pop_back();
-    return newline != nullptr || size != 0;
+    if (newline != nullptr) return {static_cast<std::size_t>(newline - start), true};
+    if (held > limit || !refill()) return {held, false};
+    searched = held;
   }
+}
+
+bool ByteStream::read_line(std::string& line, std::size_t limit) {
+  const auto [size, has_newline] = find_newline(limit);
+  if (size > limit) throw_too_long(name(), "line", limit);
+  line.assign(reinterpret_cast<const char*>(buffer_.data()) + position_, size);
+  position_ += size + (has_newline ? 1 : 0);
+  if (!line.empty() && line.back() == '\r') line.pop_back();
+  return has_newline || size != 0;
 }
 
 std::vector<std::byte> ByteStream::read_all(std::size_t limit) {

@@ -34,6 +34,12 @@ class ByteStream {
   [[nodiscard]] std::vector<std::byte> read_all(std::size_t limit);
 
  private:
+  // How many bytes lie in front of the next newline; without one, how many were looked at, which is more than `limit` or all.
+  struct Found {
+    std::size_t size;
+    bool has_newline;
+  };
+  [[nodiscard]] Found find_newline(std::size_t limit);
   bool refill();  // false at the end
 
   [[nodiscard]] std::size_t read_file(std::span<std::byte> buffer) { return file_ ? file_->read(buffer) : 0; }

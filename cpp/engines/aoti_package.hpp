@@ -1,4 +1,4 @@
-// The door in front of a .pt2: the zip is read and judged here, before any loader sees it. Standard library only.
+// The door in front of a .pt2: what is in the zip is judged here, before any loader sees it. Standard library only.
 // python/torchferry/engines/aoti_package.py is its twin.
 //
 // LibTorch's own loader follows `..` out of its folder, runs a compiler that the archive names, and takes the last of two

@@ -10,7 +10,7 @@
 
 #include "flat_table.hpp"
 #include "program_rule.hpp"
-#include "pte_schema.hpp"
+#include "pte_file.hpp"
 #include "xnnpack_door.hpp"
 
 namespace ferry::engines {
@@ -20,16 +20,6 @@ constexpr std::size_t max_rank = 16;
 constexpr std::int64_t max_elements = 1LL << 40U;
 constexpr std::int64_t max_planned = 1LL << 40U;
 constexpr std::int64_t max_slack = 1LL << 16U;
-
-void require(bool is_good, const std::string& text) { require_rule(is_good, text, "a program as ExecuTorch exports it"); }
-
-// The index itself. Throws for one outside the list.
-std::size_t index_in(std::string_view what, std::int64_t index, std::size_t count) {
-  require_rule(index >= 0 && static_cast<std::uint64_t>(index) < count,
-               "got " + std::string(what) + ' ' + std::to_string(index) + " of " + std::to_string(count),
-               "an index inside the list");
-  return static_cast<std::size_t>(index);
-}
 
 // By c10's ScalarType, without quantized ones; 0 for others.
 std::int64_t element_bytes(std::int64_t type) {
@@ -50,79 +40,30 @@ bool is_operator(const Flat& call) {
          is_printable(overload.bytes);
 }
 
-std::uint64_t little(std::string_view bytes, std::size_t at, std::size_t size) {
-  std::uint64_t value = 0;
-  for (std::size_t i = size; i-- > 0;) value = value << 8U | static_cast<std::uint8_t>(bytes[at + i]);
-  return value;
-}
-
-// The program as tables, and the bytes of its segments.
-struct File {
-  Flat program;
-  std::vector<std::string_view> segments;
-
-  [[nodiscard]] std::string_view segment(std::int64_t index) const {
-    return segments[index_in("segment", index, segments.size())];
-  }
-  // The data that delegates ask for by a key.
-  [[nodiscard]] NamedData named() const {
-    NamedData found;
-    for (const auto& entry : program.at("named_data").items)
-      found[entry.at("key").bytes] = segment(entry.at("segment_index").integer());
-    return found;
-  }
-};
-
-File read_file(std::string_view data) {
-  static const FlatSchema schema(program_schema);
-  require_rule(data.size() >= 12 && data.substr(4, 4) == "ET12", "got no ExecuTorch program", "one of identifier ET12");
-  auto body = data;
-  std::string_view tail;
-  if (data.substr(8, 4) == "eh00") {
-    require(data.size() >= 32, "got a program that ends in its header");
-    const auto length = little(data, 12, 4);
-    const auto size = little(data, 16, 8);
-    const auto base = little(data, 24, 8);
-    require(length >= 24 && length <= size && size <= data.size() && (base == 0 || (size <= base && base <= data.size())),
-            "got a header that leads outside the file");
-    body = data.substr(0, size);
-    if (base != 0) tail = data.substr(base);
-  }
-  File file{read_flat(body, schema, "Program"), {}};
-  require_rule(file.program.at("version").number == 0, "got a program of another version", "0");
-  for (const auto& entry : file.program.at("segments").items) {
-    const auto offset = entry.at("offset").number;
-    const auto size = entry.at("size").number;
-    require(lies_inside(offset, size, tail.size()), "got a segment outside the file");
-    file.segments.push_back(tail.substr(offset, size));
-  }
-  return file;
-}
-
 // One method: its values, then the instructions over them.
 class Plan {
  public:
-  Plan(const File& file, const Flat& plan)
+  Plan(const PteFile& file, const Flat& plan)
       : file_(file), plan_(plan), planned_(plan.at("non_const_buffer_sizes").numbers), used_(planned_.size()) {
     for (const auto& value : plan.at("values").items) values_.push_back(&value.at("val"));
   }
 
   void check() {
-    require(is_name(plan_.at("name")), "got a method without a name");
-    require(plan_.at("non_const_buffer_device").items.empty(), "got memory of another device");
+    require_pte(is_name(plan_.at("name")), "got a method without a name");
+    require_pte(plan_.at("non_const_buffer_device").items.empty(), "got memory of another device");
     for (const auto* name : {"inputs", "outputs"})
       for (const auto index : plan_.at(name).numbers) static_cast<void>(tensor(index));
     for (std::size_t index = 0; index < values_.size(); ++index) check_value(static_cast<std::int64_t>(index));
     for (std::size_t i = 0; i < planned_.size(); ++i)
-      require(
+      require_pte(
           planned_[i] >= 0 && planned_[i] <= used_[i] + max_slack && planned_[i] <= max_planned,
           "got a memory plan of " + std::to_string(planned_[i]) + " bytes, of which " + std::to_string(used_[i]) + " are used");
-    for (const auto& call : plan_.at("operators").items) require(is_operator(call), "got an operator without a name");
+    for (const auto& call : plan_.at("operators").items) require_pte(is_operator(call), "got an operator without a name");
     std::vector<std::optional<Flat>> blobs;
     for (const auto& delegate : plan_.at("delegates").items) blobs.push_back(blob(delegate));
-    require(!plan_.at("chains").items.empty(), "got a method without instructions");
+    require_pte(!plan_.at("chains").items.empty(), "got a method without instructions");
     for (const auto& chain : plan_.at("chains").items) {
-      require(chain.at("instructions").present, "got a chain without instructions");
+      require_pte(chain.at("instructions").present, "got a chain without instructions");
       check_chain(chain.at("instructions").items, blobs);
     }
   }
@@ -144,14 +85,15 @@ class Plan {
     if (kind == "Tensor") {
       check_tensor(index, table);
     } else if (kind == "String") {
-      require(table.at("string_val").present, "got a text without its bytes");
+      require_pte(table.at("string_val").present, "got a text without its bytes");
     } else if (kind == "IntList") {
-      for (const auto item : list(table)) require(value(item).kind == "Int", "got a list of numbers with another value in it");
+      for (const auto item : list(table))
+        require_pte(value(item).kind == "Int", "got a list of numbers with another value in it");
     } else if (kind == "TensorList" || kind == "OptionalTensorList") {
       for (const auto item : list(table)) {
         if (item == -1 && kind == "OptionalTensorList") continue;
         static_cast<void>(tensor(item));
-        require(item < index, "got a list of tensors in front of them");
+        require_pte(item < index, "got a list of tensors in front of them");
       }
     } else if (kind == "DoubleList" || kind == "BoolList") {
       list(table);
@@ -166,22 +108,22 @@ class Plan {
   void check_tensor(std::int64_t index, const Flat& table) {
     const auto& sizes = table.at("sizes").numbers;
     const auto type = table.at("scalar_type").integer();
-    require(element_bytes(type) > 0, "got a tensor of type " + std::to_string(type));
+    require_pte(element_bytes(type) > 0, "got a tensor of type " + std::to_string(type));
     std::string order(table.at("dim_order").bytes);
     std::ranges::sort(order);
     bool is_ordered = sizes.size() <= max_rank && order.size() == sizes.size();
     for (std::size_t i = 0; is_ordered && i < order.size(); ++i) is_ordered = order[i] == static_cast<char>(i);
-    require(is_ordered, "got a tensor whose dims have no order");
-    require(std::ranges::all_of(sizes, [](auto size) { return size >= 0; }), "got a tensor with a negative size");
+    require_pte(is_ordered, "got a tensor whose dims have no order");
+    require_pte(std::ranges::all_of(sizes, [](auto size) { return size >= 0; }), "got a tensor with a negative size");
     const auto dynamism = table.at("shape_dynamism").integer();
-    require(table.at("storage_offset").number == 0 && table.at("layout").number == 0 && (dynamism == 0 || dynamism == 1),
-            "got a tensor of another layout");
+    require_pte(table.at("storage_offset").number == 0 && table.at("layout").number == 0 && (dynamism == 0 || dynamism == 1),
+                "got a tensor of another layout");
     const auto& extra = table.at("extra_tensor_info");
-    require(!extra.present || (extra.at("location").number == 0 && extra.at("device_type").number == 0),
-            "got a tensor that lies outside the program");
+    require_pte(!extra.present || (extra.at("location").number == 0 && extra.at("device_type").number == 0),
+                "got a tensor that lies outside the program");
     std::int64_t elements = 1;
     for (const auto size : sizes) {
-      require(size == 0 || elements <= max_elements / size, "got a tensor of too many elements");
+      require_pte(size == 0 || elements <= max_elements / size, "got a tensor of too many elements");
       elements *= size;
     }
     check_memory(index, table, elements * element_bytes(type));
@@ -191,17 +133,17 @@ class Plan {
     const auto& place = table.at("allocation_info");
     if (place.present) {
       const auto memory = place.at("memory_id").number;
-      require(memory > 0 && memory < planned_.size(), "got a tensor in memory that is not planned");
+      require_pte(memory > 0 && memory < planned_.size(), "got a tensor in memory that is not planned");
       const auto start = place.at("memory_offset_high").number << 32U | place.at("memory_offset_low").number;
       const auto limit = static_cast<std::uint64_t>(std::max<std::int64_t>(planned_[memory], 0));
-      require(lies_inside(start, static_cast<std::uint64_t>(needed), limit), "got a tensor that leaves its planned memory");
+      require_pte(lies_inside(start, static_cast<std::uint64_t>(needed), limit), "got a tensor that leaves its planned memory");
       used_[memory] = std::max(used_[memory], static_cast<std::int64_t>(start) + needed);
     }
     if (const auto constant = table.at("data_buffer_idx").integer(); constant != 0)
-      require(constant_bytes(table, constant, place.present) >= needed, "got a tensor that leaves its data");
+      require_pte(constant_bytes(table, constant, place.present) >= needed, "got a tensor that leaves its data");
     else if (!place.present)
-      require(needed == 0 || std::ranges::find(plan_.at("inputs").numbers, index) != plan_.at("inputs").numbers.end(),
-              "got a tensor without memory");
+      require_pte(needed == 0 || std::ranges::find(plan_.at("inputs").numbers, index) != plan_.at("inputs").numbers.end(),
+                  "got a tensor without memory");
   }
 
   // How many bytes there are for a constant or an initial state; below 0 where it starts behind them.
@@ -236,11 +178,11 @@ class Plan {
         const auto index = index_in("delegate", call.at("delegate_index").integer(), blobs.size());
         check_delegate_call(blobs[index], call.at("args").numbers);
       } else if (kind == "MoveCall") {
-        require(value(call.at("move_from").integer()).kind == value(call.at("move_to").integer()).kind,
-                "got a move between values of two kinds");
+        require_pte(value(call.at("move_from").integer()).kind == value(call.at("move_to").integer()).kind,
+                    "got a move between values of two kinds");
       } else if (kind == "JumpFalseCall") {
         const auto condition = value(call.at("cond_value_index").integer()).kind;
-        require(condition == "Bool" || condition == "Tensor", "got a jump by a value that is no truth");
+        require_pte(condition == "Bool" || condition == "Tensor", "got a jump by a value that is no truth");
         index_in("instruction", call.at("destination_instruction").integer(), instructions.size() + 1);
       } else {
         static_cast<void>(tensor(call.at("value_index").integer()));
@@ -254,8 +196,8 @@ class Plan {
     for (const auto argument : arguments) tensors.push_back(&tensor(argument));
     if (!graph) return;
     const auto externs = graph->at("num_externs").number;
-    require(externs == tensors.size(),
-            "got a delegate of " + std::to_string(externs) + " tensors called with " + std::to_string(tensors.size()));
+    require_pte(externs == tensors.size(),
+                "got a delegate of " + std::to_string(externs) + " tensors called with " + std::to_string(tensors.size()));
     for (const auto& item : graph->at("xvalues").items) {
       const auto& described = item.at("xvalue_union").items.front();
       const auto external = described.at("external_id").number;
@@ -266,17 +208,17 @@ class Plan {
       const std::int64_t type = datatype == 1 ? 6 : other;
       auto sizes = called.at("sizes").numbers;
       if (sizes.empty()) sizes = {1};
-      require(type == called.at("scalar_type").integer() && sizes == described.at("dims").numbers,
-              "got a delegate's tensor of another type or shape than the program's");
+      require_pte(type == called.at("scalar_type").integer() && sizes == described.at("dims").numbers,
+                  "got a delegate's tensor of another type or shape than the program's");
     }
   }
 
   // The graph of a delegate of XNNPACK, checked; none for another backend, which no runtime here has.
   [[nodiscard]] std::optional<Flat> blob(const Flat& delegate) const {
     const auto& processed = delegate.at("processed");
-    require(is_name(delegate.at("id")) && processed.present, "got a delegate without name or data");
+    require_pte(is_name(delegate.at("id")) && processed.present, "got a delegate without name or data");
     for (const auto& spec : delegate.at("compile_specs").items)
-      require(is_name(spec.at("key")), "got a delegate's option without a name");
+      require_pte(is_name(spec.at("key")), "got a delegate's option without a name");
     const auto index = processed.at("index").integer();
     std::optional<std::string_view> bytes;
     if (processed.at("location").number == 0) {
@@ -290,7 +232,7 @@ class Plan {
     return check_xnnpack_blob(*bytes, file_.named());
   }
 
-  const File& file_;
+  const PteFile& file_;
   const Flat& plan_;
   std::vector<const Flat*> values_;
   const std::vector<std::int64_t>& planned_;
@@ -301,9 +243,9 @@ class Plan {
 
 void check_pte_program(std::string_view path, std::string_view bytes) {
   try {
-    const auto file = read_file(bytes);
+    const auto file = read_pte_file(bytes);
     for (const auto& entry : file.program.at("named_data").items) {
-      require(is_name(entry.at("key")), "got named data without a name");
+      require_pte(is_name(entry.at("key")), "got named data without a name");
       static_cast<void>(file.segment(entry.at("segment_index").integer()));
     }
     for (const auto& plan : file.program.at("execution_plan").items) Plan(file, plan).check();

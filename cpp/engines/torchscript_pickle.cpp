@@ -1,139 +1,20 @@
 #include "torchscript_pickle.hpp"
 
 #include <algorithm>
-#include <array>
 #include <memory>
-#include <optional>
 #include <utility>
 #include <variant>
 #include <vector>
+
+#include "torchscript_values.hpp"
 
 namespace ferry::torchscript {
 
 namespace {
 
-constexpr std::size_t max_depth = 64;  // of tuples in tuples
+using namespace pickle;
+
 constexpr std::size_t max_shown = 100;
-constexpr std::string_view rebuild_tensor = "torch._utils._rebuild_tensor_v2";
-constexpr std::string_view restore_type = "torch.jit._pickle.restore_type_tag";
-constexpr std::string_view ordered_dict = "collections.OrderedDict";
-constexpr std::array<std::string_view, 4> list_callables = {
-    "torch.jit._pickle.build_intlist", "torch.jit._pickle.build_doublelist", "torch.jit._pickle.build_boollist",
-    "torch.jit._pickle.build_tensorlist"};
-constexpr std::array<std::string_view, 4> other_callables = {rebuild_tensor, restore_type, "torch.device", ordered_dict};
-constexpr std::array<std::pair<std::string_view, std::uint64_t>, 12> item_sizes = {{{"torch.BoolStorage", 1},
-                                                                                    {"torch.ByteStorage", 1},
-                                                                                    {"torch.CharStorage", 1},
-                                                                                    {"torch.HalfStorage", 2},
-                                                                                    {"torch.BFloat16Storage", 2},
-                                                                                    {"torch.ShortStorage", 2},
-                                                                                    {"torch.FloatStorage", 4},
-                                                                                    {"torch.IntStorage", 4},
-                                                                                    {"torch.DoubleStorage", 8},
-                                                                                    {"torch.LongStorage", 8},
-                                                                                    {"torch.ComplexFloatStorage", 8},
-                                                                                    {"torch.ComplexDoubleStorage", 16}}};
-
-// ---- values: kinds in place of what need not be known ---------------------------------------------------------------------
-
-enum class Kind { mark, list, dictionary, object, tensor, plain };
-
-struct Global {
-  std::string name;
-};
-struct Storage {
-  std::int64_t elements;
-};
-struct Tuple;
-using Value = std::variant<Kind, std::int64_t, std::string, Global, Storage, std::shared_ptr<const Tuple>>;
-struct Tuple {
-  std::vector<Value> items;
-  std::size_t depth = 1;
-};
-using TupleRef = std::shared_ptr<const Tuple>;
-
-bool is(const Value& value, Kind kind) { return std::holds_alternative<Kind>(value) && std::get<Kind>(value) == kind; }
-
-template <std::size_t Count>
-bool is_in(const std::array<std::string_view, Count>& names, std::string_view name) {
-  return std::ranges::find(names, name) != names.end();
-}
-
-std::optional<std::uint64_t> item_size(std::string_view name) {
-  const auto* const found = std::ranges::find(item_sizes, name, &std::pair<std::string_view, std::uint64_t>::first);
-  return found == item_sizes.end() ? std::nullopt : std::optional(found->second);
-}
-
-bool is_letter(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-bool is_identifier(std::string_view text) {
-  return !text.empty() && is_letter(text.front()) &&
-         std::ranges::all_of(text, [](char c) { return is_letter(c) || is_digit(c); });
-}
-
-// A class of the archive, not one of native code.
-bool is_class(std::string_view name) {
-  constexpr std::string_view root = "__torch__.";
-  constexpr std::string_view native = "__torch__.torch.classes";
-  if (!name.starts_with(root) || name == native || (name.starts_with(native) && name[native.size()] == '.')) return false;
-  for (auto rest = name.substr(root.size());;) {
-    const auto dot = rest.find('.');
-    if (!is_identifier(rest.substr(0, dot))) return false;
-    if (dot == std::string_view::npos) return true;
-    rest = rest.substr(dot + 1);
-  }
-}
-
-bool is_device(std::string_view text) {
-  constexpr std::string_view cuda = "cuda:";
-  if (text == "cpu") return true;
-  return text.starts_with(cuda) && text.size() > cuda.size() && std::ranges::all_of(text.substr(cuda.size()), is_digit);
-}
-
-[[noreturn]] void refuse(const std::string& got, const std::string& expected) {
-  throw PickleError("got " + got + ", expected " + expected);
-}
-[[noreturn]] void refuse_end() { refuse("a pickle that ends early", "a whole one"); }
-
-// ---- tensors ------------------------------------------------------------------------------------------------------------
-
-// Are these whole numbers of 0 or more?
-std::optional<std::vector<std::int64_t>> naturals(const Tuple& tuple) {
-  std::vector<std::int64_t> numbers;
-  for (const auto& item : tuple.items) {
-    const auto* const number = std::get_if<std::int64_t>(&item);
-    if (number == nullptr || *number < 0) return std::nullopt;
-    numbers.push_back(*number);
-  }
-  return numbers;
-}
-
-bool is_inside(std::int64_t elements, std::int64_t offset, const Tuple& sizes_tuple, const Tuple& strides_tuple) {
-  const auto sizes = naturals(sizes_tuple);
-  const auto strides = naturals(strides_tuple);
-  if (offset < 0 || !sizes || !strides || sizes->size() != strides->size()) return false;
-  if (std::ranges::find(*sizes, 0) != sizes->end()) return true;
-  std::int64_t last = offset;
-  for (std::size_t i = 0; i < sizes->size(); ++i) {
-    std::int64_t step = 0;
-    if (__builtin_mul_overflow((*sizes)[i] - 1, (*strides)[i], &step) || __builtin_add_overflow(last, step, &last)) return false;
-  }
-  return last < elements;
-}
-
-// A tensor must lie inside its storage.
-void check_tensor(const std::vector<Value>& items) {
-  const bool has_form = items.size() >= 4 && std::holds_alternative<Storage>(items[0]) &&
-                        std::holds_alternative<std::int64_t>(items[1]) && std::holds_alternative<TupleRef>(items[2]) &&
-                        std::holds_alternative<TupleRef>(items[3]);
-  if (!has_form) refuse("a tensor in another form", "that of PyTorch");
-  if (!is_inside(std::get<Storage>(items[0]).elements, std::get<std::int64_t>(items[1]), *std::get<TupleRef>(items[2]),
-                 *std::get<TupleRef>(items[3])))
-    refuse("a tensor that leaves its storage", "one inside it");
-}
-
-// ---- the machine ----------------------------------------------------------------------------------------------------------
 
 // A pickle's stack and memo.
 class Machine {
@@ -179,27 +60,6 @@ class Machine {
     return found;
   }
 
-  Value pop() {
-    if (stack_.empty() || is(stack_.back(), Kind::mark)) refuse_end();
-    auto value = std::move(stack_.back());
-    stack_.pop_back();
-    return value;
-  }
-
-  std::vector<Value> pop(std::size_t count) {
-    std::vector<Value> items(count);
-    for (std::size_t i = count; i-- > 0;) items[i] = pop();
-    return items;
-  }
-
-  std::vector<Value> pop_to_mark() {
-    const auto mark = std::find_if(stack_.rbegin(), stack_.rend(), [](const Value& value) { return is(value, Kind::mark); });
-    if (mark == stack_.rend()) refuse_end();
-    std::vector<Value> items(std::make_move_iterator(mark.base()), std::make_move_iterator(stack_.end()));
-    stack_.erase(mark.base() - 1, stack_.end());
-    return items;
-  }
-
   bool push_constant(unsigned char code) {
     constexpr unsigned char new_true = 0x88;
     constexpr unsigned char new_false = 0x89;
@@ -207,20 +67,20 @@ class Machine {
       case 'N':
       case new_true:
       case new_false:
-        stack_.emplace_back(Kind::plain);
+        stack_.push(Kind::plain);
         return true;
       case '(':
-        stack_.emplace_back(Kind::mark);
+        stack_.push(Kind::mark);
         return true;
       case ']':
-        stack_.emplace_back(Kind::list);
+        stack_.push(Kind::list);
         return true;
       case '}':
-        stack_.emplace_back(Kind::dictionary);
+        stack_.push(Kind::dictionary);
         return true;
       case 'G':
         bytes(8);
-        stack_.emplace_back(Kind::plain);
+        stack_.push(Kind::plain);
         return true;
       default:
         return false;
@@ -235,19 +95,19 @@ class Machine {
         if (byte() != 2) refuse("another protocol", "2");
         return true;
       case 'J':
-        stack_.emplace_back(std::int64_t{static_cast<std::int32_t>(number(4))});
+        stack_.push(std::int64_t{static_cast<std::int32_t>(number(4))});
         return true;
       case 'K':
-        stack_.emplace_back(std::int64_t{byte()});
+        stack_.push(std::int64_t{byte()});
         return true;
       case 'M':
-        stack_.emplace_back(static_cast<std::int64_t>(number(2)));
+        stack_.push(static_cast<std::int64_t>(number(2)));
         return true;
       case long1:
         push_long(byte());
         return true;
       case 'X':
-        stack_.emplace_back(std::string(bytes(number(4))));
+        stack_.push(std::string(bytes(number(4))));
         return true;
       default:
         return false;
@@ -258,7 +118,7 @@ class Machine {
     if (size > 8) refuse("an integer of " + std::to_string(size) + " bytes", "at most 8");
     const auto unused = static_cast<unsigned>(64 - 8 * size);
     const auto value = number(size);
-    stack_.emplace_back(size == 0 ? std::int64_t{0} : static_cast<std::int64_t>(value << unused) >> unused);
+    stack_.push(size == 0 ? std::int64_t{0} : static_cast<std::int64_t>(value << unused) >> unused);
   }
 
   bool use_memo(unsigned char code) {
@@ -266,8 +126,7 @@ class Machine {
       case 'q':
       case 'r': {
         const auto index = number(code == 'q' ? 1 : 4);
-        if (stack_.empty()) refuse_end();
-        memo_.insert_or_assign(index, stack_.back());
+        memo_.insert_or_assign(index, stack_.top());
         return true;
       }
       case 'h':
@@ -275,7 +134,7 @@ class Machine {
         const auto index = number(code == 'h' ? 1 : 4);
         const auto found = memo_.find(index);
         if (found == memo_.end()) refuse("a reference to value " + std::to_string(index), "one that is there");
-        stack_.push_back(found->second);
+        stack_.push(found->second);
         return true;
       }
       default:
@@ -283,16 +142,8 @@ class Machine {
     }
   }
 
-  void push_tuple(std::vector<Value> items) {
-    std::size_t depth = 1;
-    for (const auto& item : items)
-      if (const auto* const tuple = std::get_if<TupleRef>(&item)) depth = std::max(depth, (*tuple)->depth + 1);
-    if (depth > max_depth) refuse("tuples " + std::to_string(depth) + " deep", "at most " + std::to_string(max_depth));
-    stack_.emplace_back(std::make_shared<const Tuple>(Tuple{std::move(items), depth}));
-  }
-
   void fill(Kind kind, const std::vector<Value>& items) {
-    if (stack_.empty() || !is(stack_.back(), kind) || (kind == Kind::dictionary && items.size() % 2 != 0))
+    if (!stack_.ends_in(kind) || (kind == Kind::dictionary && items.size() % 2 != 0))
       refuse("items for something else", "a list or a dictionary");
   }
 
@@ -300,27 +151,27 @@ class Machine {
     constexpr unsigned char tuple1 = 0x85;
     constexpr unsigned char tuple3 = 0x87;
     if (code >= tuple1 && code <= tuple3) {
-      push_tuple(pop(code - tuple1 + 1U));
+      stack_.push_tuple(stack_.pop(code - tuple1 + 1U));
       return true;
     }
     switch (code) {
       case ')':
-        push_tuple({});
+        stack_.push_tuple({});
         return true;
       case 't':
-        push_tuple(pop_to_mark());
+        stack_.push_tuple(stack_.pop_to_mark());
         return true;
       case 'a':
-        fill(Kind::list, pop(1));
+        fill(Kind::list, stack_.pop(1));
         return true;
       case 'e':
-        fill(Kind::list, pop_to_mark());
+        fill(Kind::list, stack_.pop_to_mark());
         return true;
       case 's':
-        fill(Kind::dictionary, pop(2));
+        fill(Kind::dictionary, stack_.pop(2));
         return true;
       case 'u':
-        fill(Kind::dictionary, pop_to_mark());
+        fill(Kind::dictionary, stack_.pop_to_mark());
         return true;
       default:
         return false;
@@ -340,8 +191,8 @@ class Machine {
         push_object();
         return true;
       case 'b':
-        static_cast<void>(pop());
-        if (stack_.empty() || !is(stack_.back(), Kind::object)) refuse("a state for something else", "an object");
+        static_cast<void>(stack_.pop());
+        if (!stack_.ends_in(Kind::object)) refuse("a state for something else", "an object");
         return true;
       case 'Q':
         push_storage();
@@ -354,44 +205,42 @@ class Machine {
   void push_global() {
     const auto module = line();
     const auto name = module + "." + line();
-    const bool is_plain = is_in(list_callables, name);
-    const bool is_known =
-        is_plain || (storages_ != nullptr && (is_in(other_callables, name) || item_size(name) || is_class(name)));
+    const bool is_plain = builds_list(name);
+    const bool is_known = is_plain || (storages_ != nullptr && (builds_other(name) || item_size(name) || is_class(name)));
     if (!is_known) refuse("the name " + show(name), "those that PyTorch writes and the archive's own classes");
-    stack_.emplace_back(Global{name});
+    stack_.push(Global{name});
   }
 
   void call() {
-    const auto arguments = pop();
-    const auto function = pop();
+    const auto arguments = stack_.pop();
+    const auto function = stack_.pop();
     const auto* const global = std::get_if<Global>(&function);
     const auto* const tuple = std::get_if<TupleRef>(&arguments);
-    const bool is_known =
-        global != nullptr && tuple != nullptr && (is_in(list_callables, global->name) || is_in(other_callables, global->name));
+    const bool is_known = global != nullptr && tuple != nullptr && (builds_list(global->name) || builds_other(global->name));
     if (!is_known) refuse("a call of something else", "those that PyTorch writes");
     if (global->name == rebuild_tensor) {
       check_tensor((*tuple)->items);
-      stack_.emplace_back(Kind::tensor);
-    } else if (is_in(list_callables, global->name) || global->name == restore_type) {
+      stack_.push(Kind::tensor);
+    } else if (builds_list(global->name) || global->name == restore_type) {
       if ((*tuple)->items.empty()) refuse_end();
-      stack_.push_back((*tuple)->items.front());
+      stack_.push((*tuple)->items.front());
     } else {
-      stack_.emplace_back(global->name == ordered_dict ? Kind::dictionary : Kind::object);
+      stack_.push(global->name == ordered_dict ? Kind::dictionary : Kind::object);
     }
   }
 
   void push_object() {
-    const auto arguments = pop();
-    const auto made = pop();
+    const auto arguments = stack_.pop();
+    const auto made = stack_.pop();
     const auto* const global = std::get_if<Global>(&made);
     const auto* const tuple = std::get_if<TupleRef>(&arguments);
     if (global == nullptr || tuple == nullptr || !is_class(global->name) || !(*tuple)->items.empty())
       refuse("an object of something else", "one of the archive's own classes");
-    stack_.emplace_back(Kind::object);
+    stack_.push(Kind::object);
   }
 
   void push_storage() {
-    const auto found = pop();
+    const auto found = stack_.pop();
     const auto* const tuple = std::get_if<TupleRef>(&found);
     const auto has_form = [](const std::vector<Value>& items) {
       return items.size() == 5 && std::holds_alternative<std::string>(items[0]) && std::holds_alternative<Global>(items[1]) &&
@@ -410,13 +259,13 @@ class Machine {
       refuse("storage " + show(key) + " of " + std::to_string(elements) + " elements and " +
                  (is_there ? std::to_string(size->second) + " bytes" : "no such entry"),
              "all of them to be there");
-    stack_.emplace_back(Storage{elements});
+    stack_.push(Storage{elements});
   }
 
   std::string_view data_;
   const StorageSizes* storages_;
   std::size_t at_ = 0;
-  std::vector<Value> stack_;
+  Stack stack_;
   std::map<std::uint64_t, Value> memo_;
 };
 

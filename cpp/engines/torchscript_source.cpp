@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <optional>
-#include <utility>
 
 #include "torchscript_operators.hpp"
 #include "torchscript_pickle.hpp"
@@ -15,11 +14,8 @@ namespace {
 using Kind = Token::Kind;
 using Tokens = std::vector<Token>;
 
-constexpr int max_depth = 100;  // of brackets, and of blocks: PyTorch's parser calls itself for each
-constexpr std::size_t max_shown_code = 20;
 constexpr std::string_view native_classes = "__torch__.torch.classes";
 constexpr std::string_view defaults_run = "a literal; defaults run while the archive is loaded";
-constexpr std::array<std::string_view, 5> bases = {"Enum", "Interface", "Module", "ModuleInterface", "NamedTuple"};
 constexpr std::array<std::string_view, 2> state_methods = {"__getstate__", "__setstate__"};
 
 // The grammar's words and PyTorch's builtins: names that are there without being defined.
@@ -39,13 +35,6 @@ bool is_in(const std::array<std::string_view, Count>& names, std::string_view na
   return std::ranges::find(names, name) != names.end();
 }
 
-bool is_letter(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_name_part(char c) { return is_letter(c) || is_digit(c); }
-bool is_opening(std::string_view text) { return text == "(" || text == "[" || text == "{"; }
-bool is_closing(std::string_view text) { return text == ")" || text == "]" || text == "}"; }
-int depth_of(std::string_view text) { return static_cast<int>(is_opening(text)) - static_cast<int>(is_closing(text)); }
-
 std::vector<std::string_view> split(std::string_view chain) {
   std::vector<std::string_view> parts;
   for (;;) {
@@ -56,128 +45,8 @@ std::vector<std::string_view> split(std::string_view chain) {
   }
 }
 
-// ---- tokens -------------------------------------------------------------------------------------------------------------
-
-// Each of these gives the length of what stands at `at`, 0 where that is something else.
-char peek(std::string_view text, std::size_t at) { return at < text.size() ? text[at] : '\0'; }
-
-std::size_t name_length(std::string_view text, std::size_t at) {
-  if (!is_letter(peek(text, at))) return 0;
-  auto stop = at;
-  while (is_name_part(peek(text, stop))) ++stop;
-  return stop - at;
-}
-
-// `a.b.c`, from the first name; `start` is where it stands.
-std::size_t chain_length(std::string_view text, std::size_t start) {
-  auto stop = start + name_length(text, start);
-  while (stop > start && peek(text, stop) == '.') {
-    const auto more = name_length(text, stop + 1);
-    if (more == 0) break;
-    stop += 1 + more;
-  }
-  return stop - start;
-}
-
-std::size_t digits_length(std::string_view text, std::size_t at) {
-  auto stop = at;
-  while (is_digit(peek(text, stop))) ++stop;
-  return stop - at;
-}
-
-std::size_t exponent_length(std::string_view text, std::size_t at) {
-  if (peek(text, at) != 'e' && peek(text, at) != 'E') return 0;
-  const std::size_t sign = peek(text, at + 1) == '+' || peek(text, at + 1) == '-' ? 1 : 0;
-  const auto digits = digits_length(text, at + 1 + sign);
-  return digits == 0 ? 0 : 1 + sign + digits;
-}
-
-std::size_t number_length(std::string_view text, std::size_t at) {
-  auto stop = at + digits_length(text, at);
-  if (stop == at) return 0;
-  if (peek(text, stop) == '.') stop += 1 + digits_length(text, stop + 1);
-  stop += exponent_length(text, stop);
-  if (peek(text, stop) == 'j') ++stop;
-  const char after = peek(text, stop);
-  return is_name_part(after) || after == '.' || after == '"' ? 0 : stop - at;
-}
-
-std::size_t string_length(std::string_view text, std::size_t at) {
-  const auto is_printable = [](char c) { return c >= ' ' && c <= '~'; };
-  if (peek(text, at) != '"') return 0;
-  auto stop = at + 1;
-  for (; peek(text, stop) != '"'; ++stop) {
-    if (peek(text, stop) == '\\') ++stop;
-    if (!is_printable(peek(text, stop))) return 0;
-  }
-  const char after = peek(text, ++stop);
-  return is_name_part(after) || after == '"' ? 0 : stop - at;
-}
-
-std::size_t mark_length(std::string_view text, std::size_t at) {
-  if (text.substr(at, 2) == "->") return 2;
-  return std::string_view("()[]{},:=-").find(peek(text, at)) == std::string_view::npos ? 0 : 1;
-}
-
-// The token at `at`, which is no space and no end of a line.
-std::optional<Token> read_token(std::string_view text, std::size_t at) {
-  if (const auto size = chain_length(text, at)) return Token{Kind::chain, text.substr(at, size)};
-  if (const auto size = number_length(text, at)) return Token{Kind::number, text.substr(at, size)};
-  if (const auto size = string_length(text, at)) return Token{Kind::string, text.substr(at, size)};
-  if (const auto size = peek(text, at) == '.' ? chain_length(text, at + 1) : 0)
-    return Token{Kind::access, text.substr(at, 1 + size)};
-  if (const auto size = mark_length(text, at)) return Token{Kind::mark, text.substr(at, size)};
-  return std::nullopt;
-}
-
-struct Logical {
-  int indent = 0;
-  Tokens tokens;
-};
-
-// Cuts the text: each line's indentation and tokens; a line goes on inside brackets only.
-std::vector<Logical> logical_lines(const std::string& module, std::string_view text) {
-  std::vector<Logical> lines;
-  Logical line;
-  int depth = 0;
-  for (std::size_t at = 0; at < text.size();) {
-    const auto start = at;
-    while (peek(text, at) == ' ') ++at;
-    if (at == text.size()) break;
-    if (text[at] == '\n') {
-      ++at;
-      if (!line.tokens.empty() && depth == 0) lines.push_back(std::exchange(line, {}));
-      continue;
-    }
-    const auto token = read_token(text, at);
-    if (!token)
-      throw SourceError(module + ": got " + show(text.substr(at, text.find_first_of(" \n", at) - at).substr(0, max_shown_code)) +
-                        ", expected code as PyTorch writes it");
-    if (line.tokens.empty()) line.indent = static_cast<int>(std::min(at - start, std::size_t{10} * max_depth));
-    line.tokens.push_back(*token);
-    at += token->text.size();
-    if (token->kind == Kind::mark) depth += depth_of(token->text);
-    if (depth < 0 || depth > max_depth)
-      throw SourceError(module + ": got brackets " + std::to_string(depth) + " deep, expected 0 to " + std::to_string(max_depth));
-    if (line.indent > 2 * max_depth)
-      throw SourceError(module + ": got deeply nested blocks, expected at most " + std::to_string(max_depth));
-  }
-  if (depth != 0 || !line.tokens.empty()) throw SourceError(module + ": got a line without an end, expected whole ones");
-  return lines;
-}
-
 std::string_view text_at(const Tokens& tokens, std::size_t at) {
   return at < tokens.size() ? tokens[at].text : std::string_view();
-}
-
-// Does the line begin a function or a class of a kind that PyTorch writes?
-bool is_header(const Tokens& tokens) {
-  if (tokens.size() < 3 || tokens[1].kind != Kind::chain || tokens[1].text.find('.') != std::string_view::npos ||
-      tokens.back().text != ":")
-    return false;
-  if (tokens[0].text == "def") return tokens[2].text == "(";
-  const bool has_base = tokens.size() == 6 && tokens[2].text == "(" && is_in(bases, tokens[3].text) && tokens[4].text == ")";
-  return tokens[0].text == "class" && (tokens.size() == 3 || has_base);
 }
 
 // Does the line of a class declare a value of each object, and not a constant of the class?
@@ -201,36 +70,6 @@ std::optional<std::string_view> declared(const Line& line) {
   return tokens[0].kind == Kind::chain ? std::optional(tokens[0].text) : std::nullopt;
 }
 
-// Puts each line into its class and function.
-std::vector<Line> place(  // NOLINT(readability-function-cognitive-complexity): one case for each depth, read together
-    const std::string& module, std::vector<Logical> lines) {
-  std::vector<Line> placed;
-  std::string owner;
-  std::string function;
-  std::set<std::string> known;
-  for (auto& [indent, tokens] : lines) {
-    const auto head = tokens[0].text;
-    const bool header = is_header(tokens);
-    if (indent == 0) {
-      const auto name = header ? module + "." + std::string(tokens[1].text) : std::string();
-      if (!header || !known.insert(name).second)
-        throw SourceError(module + ": got " + show(head) + " outside, expected classes and functions, each name once");
-      owner = head == "class" ? name : "";
-      function = head == "class" ? "" : name;
-      placed.push_back({std::move(tokens), "", name, true});
-    } else if (!owner.empty() && indent == 2 && head != "class" && (header || head != "def")) {
-      function = header ? owner + "." + std::string(tokens[1].text) : std::string();
-      placed.push_back({std::move(tokens), owner, function.empty() ? owner : function, true});
-    } else if (!function.empty() && head != "def" && head != "class") {
-      placed.push_back({std::move(tokens), owner, function, false});
-    } else {
-      const auto& outer = owner.empty() ? module : owner;
-      throw SourceError((function.empty() ? outer : function) + ": got " + show(head) + " inside, expected statements only");
-    }
-  }
-  return placed;
-}
-
 // The place of the first `=` that is in no bracket; 0 where there is none.
 std::size_t assignment(const Tokens& tokens) {
   int depth = 0;
@@ -239,6 +78,28 @@ std::size_t assignment(const Tokens& tokens) {
     if (tokens[at].text == "=" && depth == 0) return at;
   }
   return 0;
+}
+
+bool has(const Tokens& tokens, std::string_view word) { return std::ranges::find(tokens, word, &Token::text) != tokens.end(); }
+
+using Bound = std::set<std::string, std::less<>>;
+
+// The names in front of a colon, and that of the function or class.
+Bound declared_names(const Tokens& tokens) {
+  Bound names;
+  for (std::size_t at = 0; at + 1 < tokens.size(); ++at)
+    if (tokens[at + 1].text == ":" || at == 1) names.emplace(tokens[at].text);
+  return names;
+}
+
+// The names between `for` and `in`, or in front of `=`.
+Bound assigned_names(const Tokens& tokens) {
+  Bound names;
+  const bool is_loop = tokens[0].text == "for" && has(tokens, "in");
+  const auto in = static_cast<std::size_t>(std::ranges::find(tokens, "in", &Token::text) - tokens.begin());
+  const auto stop = is_loop ? in : assignment(tokens);
+  for (std::size_t at = is_loop ? 1 : 0; at < stop; ++at) names.emplace(tokens[at].text);
+  return names;
 }
 
 // ---- one line's names -----------------------------------------------------------------------------------------------------
@@ -376,8 +237,7 @@ std::string module_of(std::string_view entry) {
 
 }  // namespace
 
-Source::Source(std::string_view entry, std::string_view text)
-    : module_(module_of(entry)), lines_(place(module_, logical_lines(module_, text))) {}
+Source::Source(std::string_view entry, std::string_view text) : module_(module_of(entry)), lines_(placed_lines(module_, text)) {}
 
 void Source::declare(Names& names) {
   for (const auto& line : lines_) {
@@ -391,20 +251,10 @@ void Source::declare(Names& names) {
 // Notes the names that the line gives a value.
 void Source::bind(const Line& line) {
   const auto& tokens = line.tokens;
-  const auto is_self = [](const Token& token) { return token.text == "self"; };
-  const auto has = [&](std::string_view word) { return std::ranges::find(tokens, word, &Token::text) != tokens.end(); };
-  std::set<std::string, std::less<>> names;
-  if (line.is_declaration) {
-    for (std::size_t at = 0; at + 1 < tokens.size(); ++at)
-      if (tokens[at + 1].text == ":" || at == 1) names.emplace(tokens[at].text);
-    if (std::ranges::count_if(tokens, is_self) > 1) keeps_self_ = false;
-  } else {
-    const bool is_loop = tokens[0].text == "for" && has("in");
-    const auto stop =
-        is_loop ? static_cast<std::size_t>(std::ranges::find(tokens, "in", &Token::text) - tokens.begin()) : assignment(tokens);
-    for (std::size_t at = is_loop ? 1 : 0; at < stop; ++at) names.emplace(tokens[at].text);
-    if (names.contains("self") || ((has("for") || has("as")) && has("self"))) keeps_self_ = false;
-  }
+  const auto self = std::ranges::count(tokens, "self", &Token::text);
+  auto names = line.is_declaration ? declared_names(tokens) : assigned_names(tokens);
+  const bool is_changed = names.contains("self") || ((has(tokens, "for") || has(tokens, "as")) && self > 0);
+  if (line.is_declaration ? self > 1 : is_changed) keeps_self_ = false;
   bound_.merge(names);
 }
 

@@ -153,7 +153,7 @@ void check_lists(std::string_view kind, const Flat& node, const Values& values) 
     require(order[i] == static_cast<std::int64_t>(i), "got a delegate's order of dims that is none");
 }
 
-void check_node(std::string_view kind, const Flat& node, const Values& values) {
+void check_fields(std::string_view kind, const Flat& node, const Values& values) {
   for (const auto& [name, value] : node.fields) {
     const bool has_none = value.number == none && name == "bias_id";
     if (name.ends_with("_id") && !has_none && !is_unused(kind, name, value.number))
@@ -162,14 +162,21 @@ void check_node(std::string_view kind, const Flat& node, const Values& values) {
     else if (name == "padding_top" || name == "padding_right" || name == "padding_bottom" || name == "padding_left")
       require(value.number <= max_window, "got a delegate's padding that is too large");
   }
-  if (kind == "Full") check_weights(node, values);
-  if (kind == "Conv") check_convolution(node, values);
-  if (kind == "Reshape" || kind == "Transpose" || kind == "Slice" || kind == "Pad") check_lists(kind, node, values);
-  if (kind != "Pool" && kind != "ArgMaxPool") return;
+}
+
+void check_window(const Flat& node) {
   for (const auto& [name, value] : node.fields)
     if (name.starts_with("pooling") || name.starts_with("stride") || name.starts_with("dilation"))
       require((value.number > 0 || name.starts_with("dilation")) && value.number <= max_window,  // an average has no dilation
               "got a delegate's window of another size");
+}
+
+void check_node(std::string_view kind, const Flat& node, const Values& values) {
+  check_fields(kind, node, values);
+  if (kind == "Full") check_weights(node, values);
+  if (kind == "Conv") check_convolution(node, values);
+  if (kind == "Reshape" || kind == "Transpose" || kind == "Slice" || kind == "Pad") check_lists(kind, node, values);
+  if (kind == "Pool" || kind == "ArgMaxPool") check_window(node);
 }
 
 }  // namespace

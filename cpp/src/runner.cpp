@@ -213,6 +213,19 @@ void Runner::run_golden(const GoldenCase& golden_case) const {
   }
 }
 
+namespace {
+
+[[noreturn]] void refuse_names(std::span<const ferry_tensor_view> inputs, std::span<const CompiledSpec> specs) {
+  std::string got;
+  for (const ferry_tensor_view& input : inputs)
+    got += (got.empty() ? "" : ", ") + text::printable(input.name == nullptr ? "NULL" : input.name);
+  std::string expected;
+  for (const CompiledSpec& compiled : specs) expected += (expected.empty() ? "" : ", ") + compiled.spec->name;
+  throw Error(ErrorCode::bad_input, "inputs: got [" + got + "], expected [" + expected + "]; give each input by its name once");
+}
+
+}  // namespace
+
 std::vector<ferry_tensor_view> Runner::in_contract_order(std::span<const ferry_tensor_view> inputs) const {
   const auto specs = checker_.inputs();
   std::vector<ferry_tensor_view> ordered;
@@ -224,13 +237,8 @@ std::vector<ferry_tensor_view> Runner::in_contract_order(std::span<const ferry_t
   }
   bool complete = ordered.size() == specs.size() && inputs.size() == specs.size();
   for (std::size_t i = 0; complete && i < specs.size(); ++i) complete = specs[i].spec->name == ordered[i].name;
-  if (complete) return ordered;
-  std::string got;
-  for (const ferry_tensor_view& input : inputs)
-    got += (got.empty() ? "" : ", ") + text::printable(input.name == nullptr ? "NULL" : input.name);
-  std::string expected;
-  for (const CompiledSpec& compiled : specs) expected += (expected.empty() ? "" : ", ") + compiled.spec->name;
-  throw Error(ErrorCode::bad_input, "inputs: got [" + got + "], expected [" + expected + "]; give each input by its name once");
+  if (!complete) refuse_names(inputs, specs);
+  return ordered;
 }
 
 NamedTensors Runner::run(std::span<const ferry_tensor_view> inputs) const {

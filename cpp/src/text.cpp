@@ -14,25 +14,33 @@ namespace {
 constexpr std::string_view hex_digits = "0123456789abcdef";
 constexpr std::string_view replacement = "\xEF\xBF\xBD";  // U+FFFD
 
-// The length of the UTF-8 sequence at the start of `text`; 0 where there is none (RFC 3629, section 4).
+// First bytes of sequences, how long these are, and which second bytes may follow (RFC 3629, section 4).
+struct Lead {
+  unsigned first;
+  unsigned last;
+  std::size_t length;
+  unsigned lowest;
+  unsigned highest;
+};
+constexpr std::array<Lead, 8> leads = {{{0xC2, 0xDF, 2, 0x80, 0xBF},
+                                        {0xE0, 0xE0, 3, 0xA0, 0xBF},
+                                        {0xE1, 0xEC, 3, 0x80, 0xBF},
+                                        {0xED, 0xED, 3, 0x80, 0x9F},
+                                        {0xEE, 0xEF, 3, 0x80, 0xBF},
+                                        {0xF0, 0xF0, 4, 0x90, 0xBF},
+                                        {0xF1, 0xF3, 4, 0x80, 0xBF},
+                                        {0xF4, 0xF4, 4, 0x80, 0x8F}}};
+
+// The length of the UTF-8 sequence at the start of `text`; 0 where there is none.
 std::size_t sequence_length(std::string_view text) noexcept {
   const auto byte = [text](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
-  const auto tail = [&byte](std::size_t i) { return (byte(i) & 0xC0U) == 0x80U; };
   const unsigned first = byte(0);
-  const unsigned second = byte(1);
   if (first < 0x80) return 1;
-  if (first >= 0xC2 && first <= 0xDF) return tail(1) ? 2 : 0;
-  if (first >= 0xE0 && first <= 0xEF) {
-    const bool overlong = first == 0xE0 && second < 0xA0;
-    const bool surrogate = first == 0xED && second > 0x9F;
-    return tail(1) && tail(2) && !overlong && !surrogate ? 3 : 0;
-  }
-  if (first >= 0xF0 && first <= 0xF4) {
-    const bool overlong = first == 0xF0 && second < 0x90;
-    const bool beyond = first == 0xF4 && second > 0x8F;
-    return tail(1) && tail(2) && tail(3) && !overlong && !beyond ? 4 : 0;
-  }
-  return 0;
+  const auto* lead = std::ranges::find_if(leads, [first](const Lead& one) { return first >= one.first && first <= one.last; });
+  if (lead == leads.end() || byte(1) < lead->lowest || byte(1) > lead->highest) return 0;
+  for (std::size_t i = 2; i < lead->length; ++i)
+    if ((byte(i) & 0xC0U) != 0x80U) return 0;
+  return lead->length;
 }
 
 // Of the UTF-8 sequence of that length at the start of `text`.

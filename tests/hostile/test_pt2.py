@@ -70,7 +70,7 @@ HOSTILE: dict[str, tuple[Make, str]] = {
     "an entry twice": (lambda parts: write_zip([*parts, parts[0]]), "twice"),
     "a second library": (lambda parts: write_zip([*parts, renamed(library(parts), FOLDER + "more.so")]), "2 shared libraries"),
     "no library": (lambda parts: write_zip([part for part in parts if part != library(parts)]), "0 shared libraries"),
-    "no entries": (lambda _: write_zip([]), "archive_format"),
+    "no entries": (lambda _: write_zip([]), "0 entries"),
     "another kind of archive": (
         lambda parts: write_zip([replace(p, data=b"pt9") if "format" in p.name else p for p in parts]),
         "archive_format",
@@ -85,7 +85,7 @@ HOSTILE: dict[str, tuple[Make, str]] = {
     "two names": (lambda parts: write_zip(changed(parts, header_name=FOLDER + "safe.so")), "header"),
     "a wrong checksum": (lambda parts: write_zip(changed(parts, told_crc=1)), "CRC-32"),
     "an offset behind the file": (lambda parts: write_zip(changed(parts, told_offset=2**32 - 5)), "offset"),
-    "an offset into another entry": (lambda parts: write_zip(changed(parts, told_offset=0)), "header"),
+    "an offset into another entry": (lambda parts: write_zip(changed(parts, told_offset=0)), "offset"),
     "overlapping entries": (
         lambda parts: write_zip(
             [
@@ -103,7 +103,7 @@ HOSTILE: dict[str, tuple[Make, str]] = {
     "bytes after the end": (lambda parts: write_zip(parts, after=b"\0" * 8), "end of zip"),
     "bytes before the start": (lambda parts: write_zip(parts, before=b"#!/bin/sh\n")[:-22] + write_zip(parts)[-22:], "directory"),
     "half an archive": (lambda parts: write_zip(parts)[: len(write_zip(parts)) // 2], "end of zip"),
-    "nothing": (lambda _: b"", "0 bytes"),
+    "nothing": (lambda _: b"", "end of zip"),
     "no archive": (lambda _: b"\x7fELF" + b"\0" * 100, "end of zip"),
     "a directory of less than it says": (
         lambda parts: write_zip(parts)[:-14] + b"\xe7\x03\xe7\x03" + write_zip(parts)[-10:],

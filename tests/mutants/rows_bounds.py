@@ -93,9 +93,9 @@ ROWS = (
     Mutant(
         _RULES,
         "carried + _rounded(np.abs(value) + carried, 2))",
-        "carried + _rounded(np.abs(value) + carried, 1) / 4)",
+        "carried + _rounded(np.abs(value) + carried, 1))",
         _ERROR_BOUND + " " + _CERTIFIED,
-        "a division is not rounded",
+        "a division is rounded once",
     ),
     Mutant(
         _RULES,

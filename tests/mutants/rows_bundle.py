@@ -6,6 +6,7 @@ from mutants.mutant import Mutant
 
 _BUNDLE = "python/torchferry/bundle"
 _CONTRACT = "tests/python/bundle/test_contract.py"
+_FOLDER = "tests/python/bundle/test_folder.py"
 _MANIFEST = "tests/python/bundle/test_manifest.py"
 _NPY = "tests/python/bundle/test_npy.py"
 _READER = "tests/python/bundle/test_reader.py"
@@ -170,28 +171,28 @@ ROWS = (
         "a golden without one of its outputs",
     ),
     Mutant(
-        f"{_BUNDLE}/manifest.py",
+        f"{_BUNDLE}/strict_json.py",
         "        if key in value:",
         "        if key in value and value[key] != item:",
         _MANIFEST,
         "a key twice",
     ),
     Mutant(
-        f"{_BUNDLE}/manifest.py",
+        f"{_BUNDLE}/strict_json.py",
         "if depth > MAX_JSON_DEPTH:",
         "if depth > 100 * MAX_JSON_DEPTH:",
         _MANIFEST,
         "nesting that exhausts the stack",
     ),
     Mutant(
-        f"{_BUNDLE}/manifest.py",
+        f"{_BUNDLE}/strict_json.py",
         "if len(data) > MAX_MANIFEST_BYTES:",
         "if len(data) > 2 * MAX_MANIFEST_BYTES:",
-        _MANIFEST + " tests/hostile/test_manifest_text.py",
+        _MANIFEST,
         "a manifest of any size is parsed",
     ),
     Mutant(
-        f"{_BUNDLE}/manifest.py",
+        f"{_BUNDLE}/strict_json.py",
         '    raise ValueError(f"the number {name} is not JSON")',
         "    return float(name)",
         _MANIFEST,
@@ -285,14 +286,14 @@ ROWS = (
         f"{_BUNDLE}/folder.py",
         "_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC",
         "_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC",
-        _READER,
+        _FOLDER,
         "links to folders are followed",
     ),
     Mutant(
         f"{_BUNDLE}/folder.py",
         "if not stat.S_ISREG(status.st_mode):",
         "if stat.S_ISDIR(status.st_mode):",
-        _READER,
+        _FOLDER,
         "a link to a device counts as a file",
     ),
     Mutant(

@@ -58,8 +58,8 @@ ROWS = (
     ),
     _unit(
         "cli/byte_stream.cpp",
-        "    if (size > limit) throw_too_long",
-        "    if (size > 1000 * limit) throw_too_long",
+        "  if (size > limit) throw_too_long",
+        "  if (size > 1000 * limit) throw_too_long",
         "*Byte*:*Csv*",
         "lines of any length",
     ),

@@ -6,7 +6,7 @@
     python tests/mutants/run.py --rest [WORD ...]  of these, those that have no note yet or survived
 
 What each mutant did is noted in build-mutants/, so that a long run can be made in parts; RESULTS-mutants.md is written from the
-notes and says how many rows have none. A run of all begins anew.
+notes and says how many rows have none, and on which day and at which commit the others ran. A run of all begins anew.
 
 Exit code 1 where less than 95 % are caught, or one survives that the table does not explain.
 """
@@ -14,9 +14,12 @@ Exit code 1 where less than 95 % are caught, or one survives that the table does
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import json
+import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +42,7 @@ class Result:
     mutant: Mutant
     answer: narrow.Answer
     seconds: float
+    ran: str  # the day and the commit
 
     @property
     def word(self) -> str:
@@ -72,7 +76,8 @@ def main(words: Sequence[str]) -> int:
         return 1
     if not words:
         NOTES.unlink(missing_ok=True)
-    results = [_run(mutant) for mutant in chosen]
+    ran = f"{datetime.datetime.now(datetime.timezone.utc).date()} at {_commit()}"
+    results = [_run(mutant, ran) for mutant in chosen]
     _report(results)
     noted = _noted()
     RESULTS.write_text(_markdown(noted), encoding="utf-8")
@@ -92,17 +97,23 @@ def _baseline(chosen: Sequence[Mutant]) -> list[str]:
     return [answer.problem or answer.by for answer in answers if answer.problem or answer.is_red]
 
 
-def _run(mutant: Mutant) -> Result:
+def _commit() -> str:
+    """The commit of the tree, and whether the tree differs from it."""
+    asked = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    return subprocess.run(asked, cwd=tree.ROOT, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def _run(mutant: Mutant, ran: str) -> Result:
     start = time.monotonic()
     with tree.changed(mutant):
         problem = tree.build(mutant.target) if mutant.target else ""
         answer = narrow.Answer(False, problem=problem) if problem else narrow.run_tests(mutant)
-    result = Result(mutant, answer, time.monotonic() - start)
+    result = Result(mutant, answer, time.monotonic() - start, ran)
     print(f"{result.word:8} {result.seconds:5.1f} s  {mutant.file}: {mutant.old}  ->  {mutant.new}  [{answer.by}]", flush=True)
     if answer.problem:
         print(answer.problem[-1500:], flush=True)
     with NOTES.open("a", encoding="utf-8") as notes:
-        notes.write(json.dumps([repr(mutant), dataclasses.astuple(answer), result.seconds]) + "\n")
+        notes.write(json.dumps([repr(mutant), dataclasses.astuple(answer), result.seconds, ran]) + "\n")
     return result
 
 
@@ -111,9 +122,9 @@ def _noted() -> list[Result]:
     known = {repr(mutant): mutant for mutant in MUTANTS}
     found: dict[str, Result] = {}
     lines = NOTES.read_text(encoding="utf-8").splitlines() if NOTES.exists() else []
-    for row, answer, seconds in map(json.loads, lines):
+    for row, answer, seconds, ran in map(json.loads, lines):
         if row in known:
-            found[row] = Result(known[row], narrow.Answer(*answer), seconds)
+            found[row] = Result(known[row], narrow.Answer(*answer), seconds, ran)
     return [found[row] for row in known if row in found]
 
 
@@ -130,6 +141,7 @@ def _report(results: Sequence[Result]) -> None:
 
 def _markdown(results: Sequence[Result]) -> str:
     caught = [result for result in results if result.word == "caught"]
+    runs = sorted(Counter(result.ran for result in results).items())
     lines = [
         "# One-line changes that the tests must catch",
         "",
@@ -138,6 +150,7 @@ def _markdown(results: Sequence[Result]) -> str:
         "",
         f"**{len(caught)} of {len(results)} caught ({100 * len(caught) / len(results):.1f} %).**"
         + (f" Not run yet: {len(MUTANTS) - len(results)} of the table's {len(MUTANTS)}." if len(results) < len(MUTANTS) else ""),
+        "Run: " + "; ".join(f"{count} rows on {ran}" for ran, count in runs) + ".",
     ]
     for room in sorted({result.mutant.room for result in results}):
         lines += ["", f"## {room}", "", "| file | change | why it is wrong | caught by |", "|---|---|---|---|"]

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from mutants import rows_bounds, rows_bundle, rows_cgen, rows_compare, rows_cpp, rows_cpp_inputs, rows_engines, rows_inputs
+from mutants import (
+    rows_bounds,
+    rows_bundle,
+    rows_cgen,
+    rows_compare,
+    rows_cpp,
+    rows_cpp_inputs,
+    rows_edges,
+    rows_engines,
+    rows_inputs,
+)
 
 _PYTHON = (*rows_compare.ROWS, *rows_bundle.ROWS, *rows_bounds.ROWS, *rows_cgen.ROWS, *rows_engines.ROWS, *rows_inputs.ROWS)
 _CPP = (*rows_cpp.ROWS, *rows_cpp_inputs.ROWS)
 
-MUTANTS = (*_PYTHON, *_CPP)
+MUTANTS = (*_PYTHON, *_CPP, *rows_edges.ROWS)

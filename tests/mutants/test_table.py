@@ -12,7 +12,19 @@ from mutants.table import MUTANTS
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = {
-    "python/torchferry": {"bounds", "bundle", "cgen", "compare", "engines", "formats", "intake", "proof", "samples"},
+    "python/torchferry": {
+        "bounds",
+        "bundle",
+        "cgen",
+        "compare",
+        "engines",
+        "exporter",
+        "formats",
+        "intake",
+        "preprocess",
+        "proof",
+        "samples",
+    },
     "cpp": {"src", "cli", "archive", "engines"},
 }
 

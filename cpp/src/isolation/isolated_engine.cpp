@@ -158,22 +158,30 @@ class IsolatedEngine final : public EngineHost {
   std::int32_t finish_step(ferry_engine_error& error) {
     renew_processor_time();
     const auto start = Clock::now();
-    const auto is_late = [&] {
-      return limits_.step_seconds > 0 && std::chrono::duration<double>(Clock::now() - start).count() > limits_.step_seconds;
-    };
+    const auto must_stop = [&] { return process_->has_ended() || is_late(start); };
     while (true) {
-      if (!await_turn(*control_, Party::host, [&] { return process_->has_ended() || is_late(); }))
+      if (!await_turn(*control_, Party::host, must_stop))
         return process_->has_ended() ? fail(process_->ending(), error) : fail_late(error);
       if (control_->reply != Reply::grow) break;
-      if (is_late()) return fail_late(error);
-      const std::uint64_t wanted = control_->bytes;
-      if (wanted > memory_of(limits_)) return fail("got more outputs than there is memory for", error);
-      if (!grow(wanted)) return fail_gone(error);
-      hand_over(*control_, Party::cell);
+      if (is_late(start)) return fail_late(error);
+      if (const auto code = answer_wish(error); code != FERRY_OK) return code;
     }
     const std::int32_t code = control_->code;
     if (code != FERRY_OK) set_text(error.text, text_of(control_->error));
     return code == contained ? static_cast<std::int32_t>(FERRY_INTERNAL) : code;
+  }
+
+  [[nodiscard]] bool is_late(Clock::time_point start) const {
+    return limits_.step_seconds > 0 && std::chrono::duration<double>(Clock::now() - start).count() > limits_.step_seconds;
+  }
+
+  // Gives the cell the larger arena that it asks for.
+  std::int32_t answer_wish(ferry_engine_error& error) {
+    const std::uint64_t wanted = control_->bytes;
+    if (wanted > memory_of(limits_)) return fail("got more outputs than there is memory for", error);
+    if (!grow(wanted)) return fail_gone(error);
+    hand_over(*control_, Party::cell);
+    return FERRY_OK;
   }
 
   void renew_processor_time() noexcept {

@@ -48,11 +48,11 @@ class Container(Protocol):
 
     @property
     def is_in_memory(self) -> bool:
-        """Return whether no path leads to the bundle: another program cannot open it."""
+        """Say whether the bundle has no path, so that no other program can open it."""
         ...
 
     def has(self, path: str) -> bool:
-        """Return whether anything has this path, readable or not."""
+        """Say whether anything lies at this path, readable or not."""
         ...
 
     def names(self) -> list[str]:

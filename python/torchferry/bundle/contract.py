@@ -128,11 +128,12 @@ class Contract(Strict):
     def with_max_batch(self, most: int) -> Contract:
         """Return this contract with batches of at most `most` samples. Raises FerryError(USAGE) if it has no batch."""
         limits = self.symbols.get(BATCH)
-        if limits is None or most < max(limits.min, 1):
+        if limits is None:
             raise FerryError(
-                ExitCode.USAGE,
-                f"maximal batch: got {most}, expected at least {'a contract with a batch N' if limits is None else max(limits.min, 1)}",
+                ExitCode.USAGE, f"maximal batch: got {most} for a contract without a batch {BATCH}, expected none; leave it out"
             )
+        if most < max(limits.min, 1):
+            raise FerryError(ExitCode.USAGE, f"maximal batch: got {most}, expected at least {max(limits.min, 1)}")
         return self.model_copy(update={"symbols": {**self.symbols, BATCH: limits.model_copy(update={"max": most})}})
 
     def input(self, name: str) -> TensorSpec:

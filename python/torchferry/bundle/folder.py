@@ -51,7 +51,7 @@ class Folder:
         weakref.finalize(self, os.close, self._descriptor)
 
     def has(self, path: str) -> bool:
-        """Return whether anything has this path, readable or not."""
+        """Say whether anything lies at this path, readable or not."""
         try:
             os.stat(path, dir_fd=self._descriptor, follow_symlinks=False)
         except FileNotFoundError:

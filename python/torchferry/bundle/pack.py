@@ -43,7 +43,9 @@ def pack(bundle: Bundle, target: Path, *, force: bool = False) -> None:
         staged.replace(target)
         _sync_folder(target.parent)
     except OSError as error:
-        raise FerryError(ExitCode.IO, f"{target}: got {error.strerror}, expected to write it; check the disk's space") from None
+        raise FerryError(
+            ExitCode.IO, f"{target}: got {error.strerror}, expected room for the whole file; check the free space of the disk"
+        ) from None
     finally:
         staged.unlink(missing_ok=True)
 

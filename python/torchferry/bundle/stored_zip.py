@@ -23,6 +23,7 @@ _END_SIGNATURE, _END64_SIGNATURE, _LOCATOR64_SIGNATURE = 0x06054B50, 0x06064B50,
 _CENTRAL_SIGNATURE, _LOCAL_SIGNATURE, _DESCRIPTOR_SIGNATURE = 0x02014B50, 0x04034B50, 0x08074B50
 _ENCRYPTED, _SIZES_FOLLOW, _UTF8 = 0x0001, 0x0008, 0x0800
 _STORED, _DEFLATED = 0, 8  # methods
+_FILE_KIND, _REGULAR = 0o170000, 0o100000  # of the mode that Unix keeps in the upper half of the attributes
 _ZIP64 = 0x0001  # kind of the extra field with the numbers that do not fit in 32 bits
 _ELSEWHERE16, _ELSEWHERE32 = 0xFFFF, 0xFFFFFFFF  # stands for such a number
 _BEGINNINGS = (b"PK\x03\x04", b"PK\x05\x06")  # of an archive with entries and of one without
@@ -52,6 +53,7 @@ class Rules:
 
     max_entries: int = MAX_ENTRIES
     allow_deflate: bool = False
+    only_regular: bool = False  # no link and no folder: for what is unpacked into files
     check_crc: bool = True  # of the contents; without it where a stronger digest of the whole file has been checked
 
 
@@ -147,6 +149,8 @@ def _read_directory_entry(archive: memoryview, at: int, rules: Rules) -> tuple[_
     if fields[0] != _CENTRAL_SIGNATURE or stop > len(archive):
         raise ValueError("directory: got something that is not an entry, expected a whole directory")
     name = _text(archive[at + _CENTRAL.size : name_stop])
+    if rules.only_regular:
+        _require_regular(name, flags, method, fields[15] >> 16 & _FILE_KIND)
     _require_plain(name, flags, method, rules)
     size, packed, offset = _widen(archive[name_stop:extra_stop], (fields[9], fields[8], fields[16]))
     if (packed != size and method == _STORED) or disk:
@@ -162,6 +166,11 @@ def _require_plain(name: str, flags: int, method: int, rules: Rules) -> None:
         raise entry_refusal(name, f"a compressed entry (method {method})", expected)
     if flags & ~(_SIZES_FOLLOW | _UTF8):
         raise entry_refusal(name, f"flags {flags:#06x}", "those of a stored file")
+
+
+def _require_regular(name: str, flags: int, method: int, kind: int) -> None:
+    if flags & ~(_SIZES_FOLLOW | _UTF8) or method != _STORED or kind not in (0, _REGULAR):
+        raise entry_refusal(name, "a packed, encrypted or special entry", "a stored regular file")
 
 
 def _widen(extra: memoryview, numbers: Sequence[int]) -> list[int]:

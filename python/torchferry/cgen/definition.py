@@ -23,7 +23,7 @@ class Definition:
 
     @classmethod
     def of(cls, source: ExportSource, engine: str) -> Definition:
-        """Make the definition of what engine `c` or `c-int8` computes; for int8 the source must have calibration data."""
+        """Return the definition of what engine `c` or `c-int8` computes; for int8 the source must have calibration data."""
         program, contract, quantization = source.functional_program, source.contract, source.quantization
         outputs = tuple(spec.name for spec in contract.outputs)
         row = registry.of_engine(engine)

@@ -10,6 +10,7 @@ import numpy as np
 import torch.fx
 
 from torchferry.cgen.builder import Builder
+from torchferry.cgen.index_map import piece_of
 from torchferry.cgen.ir import Elementwise
 from torchferry.cgen.layout import Layout, first_result
 from torchferry.cgen.refusal import refuse
@@ -61,11 +62,19 @@ def operands_in(builder: Builder, node: torch.fx.Node, dtype: DType, given: Any)
     return operands
 
 
-def with_last(node: torch.fx.Node, layout: Layout, dim: Any) -> tuple[Integers | None, int]:
-    """Return where each element is [..., width] when a dim becomes the last one, None where it is that already; and its width.
+def rows_along(builder: Builder, node: torch.fx.Node, x: Value, layout: Layout) -> tuple[Value, Integers | None, int]:
+    """Return `x`, of shape `layout`, with the node's `dim` as the last one: rows of `width` elements, one behind the other.
 
-    Raises FerryError(FORMAT) where the dim is the batch.
+    With it the place of each element [..., width] in `x`, None where it has not moved, and the width. Raises FerryError(FORMAT)
+    where the dim is the batch.
     """
+    index, width = _with_last(node, layout, arguments(node)["dim"])
+    if index is None:
+        return x, None, width
+    return builder.copy(node, "permute", (x,), (piece_of(0, index),), index.shape, x.dtype, f"{node.name}_moved"), index, width
+
+
+def _with_last(node: torch.fx.Node, layout: Layout, dim: Any) -> tuple[Integers | None, int]:
     rank = len(layout.shape)
     if not isinstance(dim, int) or dim % rank == layout.batch:
         raise refuse(node, f"{node.target} over dim {dim}", "another dim: samples must not mix")

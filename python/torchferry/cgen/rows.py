@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from torchferry.cgen.ir import OneToOne
-from torchferry.cgen.values import Value
+from torchferry.cgen.values import Doubles, Integers, Value
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,3 +32,32 @@ class RowsToRows(OverRows):
             yield f"{self.x.dtype} to {self.output.dtype}, expected float32 to float32"
         if self.x.size != self.output.size or self.x.size % self.width:
             yield f"{self.x.size} elements to {self.output.size}, expected as many in rows of {self.width}"
+
+
+class MatrixOverRows(OneToOne):
+    """A constant matrix `weight` [results, columns] times each row of x, a matrix [rows, columns], plus a bias [results]."""
+
+    weight: Doubles | Integers
+    bias: Doubles | Integers
+
+    @property
+    def columns(self) -> int:
+        """Columns of x."""
+        return int(self.weight.shape[1])
+
+    @property
+    def results(self) -> int:
+        """Columns of the output."""
+        return int(self.weight.shape[0])
+
+    @property
+    def rows(self) -> int:
+        """Rows of x per sample, 1 for a plain vector."""
+        return self.x.size // self.columns
+
+    def problems(self) -> Iterator[str]:
+        """Yield what is wrong with shapes."""
+        if self.x.size % self.columns or self.output.size != self.rows * self.results:
+            yield f"{self.x.size} elements to {self.output.size}, expected rows of {self.columns} to rows of {self.results}"
+        if self.bias.shape != (self.results,):
+            yield f"a bias of shape {list(self.bias.shape)}, expected [{self.results}]"

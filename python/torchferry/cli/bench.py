@@ -9,21 +9,9 @@ import typer
 
 from torchferry.bundle.reader import open_bundle
 from torchferry.cli.command_line import require_whole_number
-from torchferry.cli.options import (
-    AllowNative,
-    AllowOp,
-    BundleFolder,
-    Device,
-    Json,
-    OneEngine,
-    RequireSignature,
-    Threads,
-    TrustPaths,
-    show,
-    trust_of,
-)
+from torchferry.cli.options import AllowOp, BundleFolder, Json, OneEngine, RequireSignature, TrustPaths, show, trust_of
+from torchferry.cli.session_options import AllowNative, Device, Threads, where_of
 from torchferry.proof.bench import bench as measure
-from torchferry.proof.where import Where
 from torchferry.report.bench import bench_json, bench_lines
 
 
@@ -43,5 +31,5 @@ def bench(
     """Time the model at each batch size: the columns of `ferry-run bench`, which also times direct calls of the runtime."""
     sizes = [require_whole_number("--batch", part) for part in batch.split(",")]
     opened = open_bundle(bundle, trust=trust_of(trust, require_signature))
-    result = measure(opened, engine, Where(device, threads, allow_native, tuple(allow_op or ())), sizes, calls=calls)
+    result = measure(opened, engine, where_of(device, threads, allow_native, allow_op), sizes, calls=calls)
     show(as_json, partial(bench_json, opened, result), partial(bench_lines, opened, result))

@@ -1,4 +1,4 @@
-"""What a wrong command line is told, in the words of `ferry-run` (cpp/cli/main.cpp) and not in those of typer."""
+"""What a wrong command line is told, in the words of `ferry-run` (cpp/cli/command_line.cpp) and not in those of typer."""
 
 from __future__ import annotations
 

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchferry.bundle.reader import Bundle, open_bundle
 from torchferry.cli import diff_options as of
-from torchferry.cli.options import (
-    AllowNative,
-    AllowOp,
-    BundleFolder,
-    Device,
-    Json,
-    RequireSignature,
-    Threads,
-    TrustPaths,
-    show,
-    trust_of,
-)
+from torchferry.cli.options import AllowOp, BundleFolder, Json, RequireSignature, TrustPaths, show, trust_of
+from torchferry.cli.session_options import AllowNative, Device, Threads, where_of
 from torchferry.errors import ExitCode, FerryError
 from torchferry.proof.diff_bundles import diff_two_bundles
 from torchferry.proof.diff_engines import diff_two_engines
@@ -69,7 +60,7 @@ def diff(
     _check_modes(other, input_, engines, engine, run)
     _check_layer_options(language, run, {"--weights": weights, "--preprocess": preprocess}, has_layers=engines is None)
     opened = open_bundle(bundle, trust=(asked := trust_of(trust, require_signature)))
-    where = Where(device, threads, allow_native, tuple(allow_op or ()), language, ferry_run)
+    where = replace(where_of(device, threads, allow_native, allow_op), language=language, ferry_run=ferry_run)
     if other is not None:
         return _two_bundles(opened, open_bundle(other, trust=asked), where, engine, as_json)
     if engine is None:

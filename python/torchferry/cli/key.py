@@ -59,7 +59,9 @@ def read_password(file: Path | None, *, confirm: bool = False) -> bytes:
         if confirm and getpass("Again: ").encode() != password:
             raise FerryError(ExitCode.USAGE, "password: got two different ones, expected the same twice; try again")
     if not password:
-        raise FerryError(ExitCode.USAGE, "password: got nothing, expected some characters; use --no-password for a key without")
+        raise FerryError(
+            ExitCode.USAGE, "password: got nothing, expected some characters; use --no-password for a key without a password"
+        )
     return password
 
 

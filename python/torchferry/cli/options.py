@@ -34,15 +34,7 @@ OneEngine = Annotated[
         callback=require_name, help="eager, torchscript, onnxruntime ...; default: the bundle's first that can run here."
     ),
 ]
-Device = Annotated[str, typer.Option(help="cpu or cuda:N.")]
-Threads = Annotated[int, typer.Option(help="Threads inside one call.")]
 Calls = Annotated[int, typer.Option(help="Times that one session replays every golden.")]
-AllowNative = Annotated[
-    bool,
-    typer.Option(
-        "--allow-native", help="Run machine code of the bundle (engines aoti, c and c-int8): it has all rights of this process."
-    ),
-]
 AllowOp = Annotated[
     list[str] | None,
     typer.Option(
@@ -51,18 +43,6 @@ AllowOp = Annotated[
         help="Let TorchScript use an operator that may do more than compute, e.g. aten::as_strided; may be repeated.",
         show_default=False,
     ),
-]
-Isolate = Annotated[
-    bool | None,
-    typer.Option(
-        "--isolate/--no-isolate",
-        help="Let ferry-run do it, in a child process that reads the runtime's libraries, writes nothing and starts nothing; "
-        "default: in this process, after the door of the format.",
-        show_default=False,
-    ),
-]
-Timeout = Annotated[
-    float, typer.Option(metavar="SECONDS", help="End a model that takes longer to open, or for one call.", show_default=False)
 ]
 FerryRun = Annotated[
     Path | None, typer.Option(help="The C++ program; default: build/bin/ferry-run, else the one on PATH.", show_default=False)

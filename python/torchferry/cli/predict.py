@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import chain
 from typing import Annotated
 
@@ -14,20 +15,16 @@ from rich.progress import Progress
 from torchferry.bundle.contract import Array
 from torchferry.bundle.reader import Bundle, open_bundle
 from torchferry.cli.options import (
-    AllowNative,
     AllowOp,
     BundleFolder,
-    Device,
     FerryRun,
-    Isolate,
     OneEngine,
     RequireSignature,
-    Threads,
-    Timeout,
     TrustPaths,
     require_name,
     trust_of,
 )
+from torchferry.cli.session_options import AllowNative, Device, Isolate, Threads, Timeout, where_of
 from torchferry.proof.ferry_run import become_ferry_run
 from torchferry.proof.where import Where
 from torchferry.samples.sink import SampleSink, open_sink
@@ -61,7 +58,7 @@ def predict(
 ) -> None:
     """Run samples from files and write named outputs."""
     opened = open_bundle(bundle, trust=trust_of(trust, require_signature))
-    where = Where(device, threads, allow_native, tuple(allow_op or ()), isolate=isolate, timeout=timeout)
+    where = replace(where_of(device, threads, allow_native, allow_op), isolate=isolate, timeout=timeout)
     if isolate:
         where.require_isolation(engine)
         given = {"--engine": engine, "--output": output, "--format": format_, "--select": select, "--batch": batch}

@@ -9,7 +9,8 @@ import typer
 
 from torchferry.bundle.reader import open_bundle
 from torchferry.cli.console import say
-from torchferry.cli.options import AllowNative, AllowOp, BundleFolder, FerryRun, RequireSignature, TrustPaths, trust_of
+from torchferry.cli.options import AllowOp, BundleFolder, FerryRun, RequireSignature, TrustPaths, trust_of
+from torchferry.cli.session_options import AllowNative
 from torchferry.compare.status import is_failure
 from torchferry.errors import ExitCode
 from torchferry.proof.gather import gather

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
@@ -10,22 +11,18 @@ import typer
 
 from torchferry.bundle.reader import Bundle, open_bundle
 from torchferry.cli.options import (
-    AllowNative,
     AllowOp,
     BundleFolder,
     Calls,
-    Device,
     Engine,
     FerryRun,
-    Isolate,
     Json,
     RequireSignature,
-    Threads,
-    Timeout,
     TrustPaths,
     show,
     trust_of,
 )
+from torchferry.cli.session_options import AllowNative, Device, Isolate, Threads, Timeout, where_of
 from torchferry.compare.status import Status, is_failure
 from torchferry.errors import ExitCode
 from torchferry.proof.ferry_run import become_ferry_run
@@ -33,7 +30,6 @@ from torchferry.proof.matrix import statuses
 from torchferry.proof.replay import to_json
 from torchferry.proof.run_matrix import run_matrix
 from torchferry.proof.verify import require_one_ran, verify_engines
-from torchferry.proof.where import Where
 from torchferry.report.matrix import matrix_json, matrix_lines
 from torchferry.report.text import verdict_lines
 
@@ -58,7 +54,7 @@ def verify(
 ) -> int:
     """Replay the bundle's goldens and say whether every output is within its tolerance."""
     opened = open_bundle(bundle, trust=trust_of(trust, require_signature))
-    where = Where(device, threads, allow_native, tuple(allow_op or ()), isolate=isolate, timeout=timeout)
+    where = replace(where_of(device, threads, allow_native, allow_op), isolate=isolate, timeout=timeout)
     if isolate and not all_:
         where.require_isolation(engine)
         chosen = [] if engine is None else ["--engine", engine]

@@ -180,7 +180,7 @@ def _judge_key(holder: dict[str, Any], key: str, item: Any) -> None:
     elif key == "target":
         check_target(item)
     elif key in ("as_operator", "as_custom_obj", "custom_obj", "token", "as_string_to_argument"):
-        raise ValueError(f"{key}: got an argument of this kind, expected tensors, numbers and branches")
+        raise ValueError(f"{key}: got an argument of another kind, expected tensors, numbers and branches")
     elif key == "custom_obj_values":
         _require(not item, key, str(item), "none: custom objects are pickles")
     elif key in ("name", "as_name"):

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from torchferry.bundle.stored_zip import Member, Rules, read_members
+from torchferry.engines.torchscript_lines import SourceError
 from torchferry.engines.torchscript_operators import allowed_operators, recorded_operators
 from torchferry.engines.torchscript_pickle import PickleError, check_pickle, show
-from torchferry.engines.torchscript_source import Names, Source, SourceError, Use
+from torchferry.engines.torchscript_source import Names, Source, Use
 from torchferry.errors import ExitCode, FerryError
 
 _RULES = Rules(max_entries=65535, allow_deflate=True, check_crc=False)  # the SHA-256 of the whole file has been checked

@@ -1,9 +1,7 @@
 """The code of a TorchScript archive, judged without running it. cpp/engines/torchscript_source.cpp is its twin.
 
-PyTorch writes code in one form: double-quoted strings, no comments, no line continued but inside brackets, ASCII only. Here
-nothing else is taken, so that what this reader sees is what PyTorch's own parser sees. Every name that can lead to an operator
-is then looked at, whether it is called or not: `torch.f`, `ops.ns.f`, `.f` on any value, and builtins. Defaults of parameters
-and of attributes run while an archive is loaded: they are literals.
+Every name that can lead to an operator is looked at, whether it is called or not: `torch.f`, `ops.ns.f`, `.f` on any value, and
+builtins. Defaults of parameters and of attributes run while an archive is loaded: they are literals.
 """
 
 from __future__ import annotations
@@ -12,19 +10,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import NamedTuple
 
+from torchferry.engines.torchscript_lines import CLOSING, OPENING, Line, SourceError, Token, placed_lines
 from torchferry.engines.torchscript_operators import allowed_operators, refused_operators
+from torchferry.engines.torchscript_pickle import show
 
-_TOKEN = re.compile(
-    r" *(?:(?P<newline>\n)|(?P<chain>[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)"
-    r"|(?P<number>[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?j?(?![A-Za-z0-9_.\"]))"
-    r'|(?P<string>"(?:[ !#-\[\]-~]|\\[ -~])*"(?![A-Za-z0-9_"]))'
-    r"|(?P<access>\.[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)|(?P<mark>->|[()\[\]{},:=-]))"
-)
-_OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
-_MAX_DEPTH = 100  # of brackets, and of blocks: PyTorch's parser calls itself for each
-_BASES = frozenset({"Module", "NamedTuple", "Enum", "Interface", "ModuleInterface"})
 _GRAMMAR = "and as assert break continue del elif else False for if in is None not or pass return True while with"
 _BUILTINS = (
     "print tuple float int bool complex str isinstance range rangelist list dict annotate unchecked_cast uninitialized inf nan infj nanj "
@@ -35,15 +25,6 @@ _SPECIAL = {"fork": "prim::fork", "awaitable": "prim::awaitable"}  # names that 
 _STATE_METHODS = frozenset({"__setstate__", "__getstate__"})
 _NATIVE_CLASSES = "__torch__.torch.classes"
 _PLAIN = re.compile(r'"[^"\\]*"')
-
-
-class SourceError(ValueError):
-    """What is wrong with the code: `where: got X, expected Y`."""
-
-
-class _Token(NamedTuple):
-    kind: str
-    text: str
 
 
 @dataclass
@@ -62,16 +43,6 @@ class Use:
     where: str
 
 
-@dataclass(frozen=True)
-class _Line:
-    """A logical line: its indentation, the class and function around it, and whether it declares instead of doing something."""
-
-    tokens: Sequence[_Token]
-    owner: str
-    where: str
-    is_declaration: bool
-
-
 class Source:
     """One file of code, cut into logical lines."""
 
@@ -80,7 +51,7 @@ class Source:
         self._module = entry.removeprefix("code/").removesuffix(".py").replace("/", ".")
         self._bound: set[str] = set()
         self._keeps_self = True  # `self` is the first parameter of each method and never anything else
-        self._lines = list(self._place(_logical_lines(self._module, text)))
+        self._lines = list(placed_lines(self._module, text))
 
     def declare(self, names: Names) -> None:
         """Add the attributes and methods of this file's classes."""
@@ -101,30 +72,7 @@ class Source:
         """Does any line print?"""
         return any(token.text in ("print", "ops.prim.Print") for line in self._lines for token in line.tokens)
 
-    def _place(self, lines: Iterator[tuple[int, list[_Token]]]) -> Iterator[_Line]:
-        owner = function = ""
-        known: set[str] = set()
-        for indent, tokens in lines:
-            head = tokens[0].text
-            name = f"{owner or self._module}.{tokens[1].text}" if _is_header(tokens) else ""
-            if indent == 0:
-                name = name and f"{self._module}.{tokens[1].text}"
-                if not name or name in known:
-                    raise SourceError(
-                        f"{self._module}: got {_show(head)} outside, expected classes and functions, each name once"
-                    )
-                known.add(name)
-                owner, function = (name, "") if head == "class" else ("", name)
-                yield _Line(tokens, "", name, True)
-            elif owner and indent == 2 and head != "class" and (name or head != "def"):
-                function = name
-                yield _Line(tokens, owner, function or owner, True)
-            elif function and head not in ("def", "class"):
-                yield _Line(tokens, owner, function, False)
-            else:
-                raise SourceError(f"{function or owner or self._module}: got {_show(head)} inside, expected statements only")
-
-    def _bind(self, line: _Line) -> None:
+    def _bind(self, line: Line) -> None:
         """Note the names that the line gives a value."""
         texts = [token.text for token in line.tokens]
         if line.is_declaration:
@@ -143,7 +91,7 @@ def _assignment(texts: Sequence[str]) -> int:
     """Return the place of the first `=` that is in no bracket; 0 where there is none."""
     depth = 0
     for at, text in enumerate(texts):
-        depth += (text in _OPENING) - (text in _CLOSING)
+        depth += (text in OPENING) - (text in CLOSING)
         if text == "=" and depth == 0:
             return at
     return 0
@@ -152,17 +100,17 @@ def _assignment(texts: Sequence[str]) -> int:
 class _Judge:
     """Looks at the names of one line."""
 
-    def __init__(self, line: _Line, names: Names, bound: set[str], keeps_self: bool) -> None:
+    def __init__(self, line: Line, names: Names, bound: set[str], keeps_self: bool) -> None:
         self._line, self._names, self._bound, self._keeps_self = line, names, bound, keeps_self
 
     def uses(self) -> Iterator[Use]:
         depth = 0
         tokens = self._line.tokens
         for at, token in enumerate(tokens):
-            if token.text in _OPENING and token.kind == "mark":
+            if token.text in OPENING and token.kind == "mark":
                 self._check_opening(at, depth)
                 depth += 1
-            elif token.text in _CLOSING and token.kind == "mark":
+            elif token.text in CLOSING and token.kind == "mark":
                 depth -= 1
             elif token.kind == "access":
                 yield from self._accesses(token.text.split(".")[1:], at, of_self=False)
@@ -175,7 +123,7 @@ class _Judge:
             return
         before = self._line.tokens[at - 1]
         is_signature = depth == 0 and at == 2 and self._line.tokens[0].text in ("def", "class")
-        if not is_signature and (before.kind in ("chain", "access") or before.text in _CLOSING):
+        if not is_signature and (before.kind in ("chain", "access") or before.text in CLOSING):
             raise self._refusal("a default that calls something", "a literal; defaults run while the archive is loaded")
 
     def _chain(self, parts: list[str], at: int) -> Iterator[Use]:
@@ -197,18 +145,18 @@ class _Judge:
     def _operator(self, parts: list[str]) -> Use:
         if self._line.is_declaration:
             raise self._refusal(
-                f"{_show('.'.join(parts))} in a declaration", "a literal; defaults run while the archive is loaded"
+                f"{show('.'.join(parts))} in a declaration", "a literal; defaults run while the archive is loaded"
             )
         if len(parts) == 2 and parts[0] == "torch":
             return Use(f"aten::{parts[1]}", self._line.where)
         if len(parts) == 3 and parts[0] == "ops":
             return Use(f"{parts[1]}::{parts[2]}", self._line.where)
-        raise self._refusal(f"the name {_show('.'.join(parts))}", "torch.NAME or ops.NAMESPACE.NAME")
+        raise self._refusal(f"the name {show('.'.join(parts))}", "torch.NAME or ops.NAMESPACE.NAME")
 
     def _check_reference(self, parts: list[str]) -> None:
         name = ".".join(parts)
         if name.startswith(_NATIVE_CLASSES):
-            raise self._refusal(f"the native class {_show(name)}", "classes of the archive only")
+            raise self._refusal(f"the native class {show(name)}", "classes of the archive only")
         if _STATE_METHODS & set(parts):
             raise self._state_refusal()
 
@@ -217,7 +165,7 @@ class _Judge:
             raise self._state_refusal()
         is_head = self._line.is_declaration  # its names are types, attributes and parameters; none can lead to an operator
         if not is_head and name not in _WORDS and name not in self._bound:
-            raise self._refusal(f"the name {_show(name)}", "a name that the code defines or that PyTorch's own code needs")
+            raise self._refusal(f"the name {show(name)}", "a name that the code defines or that PyTorch's own code needs")
 
     def _getattr(self, at: int) -> Iterator[Use]:
         tokens = self._line.tokens[at + 1 : at + 6]
@@ -251,22 +199,13 @@ class _Judge:
         return SourceError(f"{self._line.where}: got {got}, expected {expected}")
 
 
-def _is_header(tokens: Sequence[_Token]) -> bool:
-    """Say whether the line begins a function or a class of a kind that PyTorch writes."""
-    texts = [token.text for token in tokens]
-    if len(tokens) < 3 or tokens[1].kind != "chain" or "." in texts[1] or texts[-1] != ":":
-        return False
-    is_class = texts[0] == "class" and (len(texts) == 3 or (texts[2] == "(" and texts[3] in _BASES and texts[4:] == [")", ":"]))
-    return is_class or (texts[0] == "def" and texts[2] == "(")
-
-
-def _is_attribute(tokens: Sequence[_Token]) -> bool:
+def _is_attribute(tokens: Sequence[Token]) -> bool:
     """Say whether the line of a class declares a value of each object, and not a constant of the class."""
     texts = [token.text for token in tokens]
     return texts[0] == "__annotations__" or (texts[1:2] == [":"] and texts[2:3] != ["Final"])
 
 
-def _declared(line: _Line) -> str | None:
+def _declared(line: Line) -> str | None:
     """Return the attribute or method that a line of a class declares."""
     tokens = line.tokens
     if tokens[0].text == "def":
@@ -274,45 +213,6 @@ def _declared(line: _Line) -> str | None:
     if tokens[0].text == "__annotations__" and len(tokens) > 3 and tokens[2].kind == "string":
         found = tokens[2].text[1:-1]
         if not _PLAIN.fullmatch(tokens[2].text) or found in _STATE_METHODS:
-            raise SourceError(f"{line.where}: got attribute {_show(found)}, expected a plain name")
+            raise SourceError(f"{line.where}: got attribute {show(found)}, expected a plain name")
         return found
     return tokens[0].text if tokens[0].kind == "chain" else None
-
-
-def _logical_lines(module: str, text: str) -> Iterator[tuple[int, list[_Token]]]:
-    """Cut the text: each line's indentation and tokens; a line goes on inside brackets only."""
-    tokens: list[_Token] = []
-    depth = indent = at = 0
-    for match in _TOKEN.finditer(text):
-        kind = match.lastgroup or ""
-        word = match[kind]
-        if match.start() != at:
-            break
-        at = match.end()
-        if kind == "newline":
-            if tokens and not depth:
-                yield indent, tokens
-                tokens = []
-            continue
-        if not tokens:
-            indent = match.start(kind) - match.start()
-        tokens.append(_Token(kind, word))
-        if kind == "mark":
-            depth += (word in _OPENING) - (word in _CLOSING)
-            if not 0 <= depth <= _MAX_DEPTH:
-                raise SourceError(f"{module}: got brackets {depth} deep, expected 0 to {_MAX_DEPTH}")
-        if indent > 2 * _MAX_DEPTH:
-            raise SourceError(f"{module}: got blocks {indent // 2} deep, expected at most {_MAX_DEPTH}")
-    if at != len(text.rstrip(" ")):
-        raise SourceError(f"{module}: got {_show(_word(text[at:]))}, expected code as PyTorch writes it")
-    if depth or tokens:
-        raise SourceError(f"{module}: got a line without an end, expected whole ones")
-
-
-def _word(text: str) -> str:
-    """Return the first 20 characters of what stands there, up to a space or the end of the line."""
-    return re.split("[ \n]", text.lstrip(" "), maxsplit=1)[0][:20]
-
-
-def _show(text: str) -> str:
-    return "'" + "".join(c if " " <= c <= "~" else "?" for c in text[:100]) + "'"

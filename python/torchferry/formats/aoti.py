@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import shlex
 import shutil
 import tempfile
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from torch.export.passes import move_to_device_pass
 
 from torchferry.engines.aoti_requirements import describe_machine
 from torchferry.errors import ExitCode, FerryError
+from torchferry.formats.silence import silence
 from torchferry.intake.source import ExportSource, Written, first_line
 
 FILE = "model.pt2"
@@ -36,7 +35,7 @@ def export(source: ExportSource, folder: Path) -> Written:
     machine = describe_machine()
     isa = "AVX2" if machine["isa"] in ("AVX2", "AVX512") else "DEFAULT"
     files = [FILE]
-    with _quiet():
+    with silence():
         _compile(source, source.functional_program, folder / FILE, isa)
         if torch.cuda.is_available():
             _compile(source, move_to_device_pass(source.functional_program, "cuda"), folder / CUDA_FILE, isa)
@@ -117,15 +116,3 @@ def _compiler_for(march: str) -> Iterator[Path]:
         named.write_text(_OTHER_LEVEL.format(march=march, compiler=shlex.quote(compiler)))
         named.chmod(0o700)
         yield named
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence the compiler, which warns about its own insides; a failure is reported by its exception."""
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(logging.NOTSET)

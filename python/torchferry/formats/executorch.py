@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import copy
-import logging
 import re
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,6 +13,7 @@ from torch.export import ExportedProgram
 
 from torchferry.bundle.contract import Contract
 from torchferry.errors import ExitCode, FerryError
+from torchferry.formats.silence import silence
 from torchferry.intake.source import ExportSource, Written, first_line, where_used
 
 FILE = "model.pte"
@@ -28,7 +25,7 @@ def export(source: ExportSource, folder: Path) -> Written:
     """Write model.pte. Raises FerryError(UNAVAILABLE) without ExecuTorch, FORMAT where an operator cannot be lowered."""
     _require_executorch()
     _require_limits(source.contract)
-    with _quiet():
+    with silence():
         from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
         from executorch.exir import to_edge_transform_and_lower
 
@@ -80,15 +77,3 @@ def _requirements(executable: Any) -> dict[str, str]:
     plan = executable.executorch_program.execution_plan[0]
     backends = sorted({delegate.id for delegate in plan.delegates})
     return {"backends": ",".join(backends)} if backends else {}
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """ExecuTorch and what it imports warn about their own insides; a failure is reported by its exception."""
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(logging.NOTSET)

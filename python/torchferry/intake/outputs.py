@@ -57,7 +57,9 @@ def name_leaves(module: nn.Module, found: Sequence[Leaf], wanted: Sequence[str] 
     )
     for name in names:
         if names.count(name) > 1:
-            raise FerryError(ExitCode.USAGE, f"outputs: got {name!r} twice, expected each name once; name the outputs apart")
+            raise FerryError(
+                ExitCode.USAGE, f"outputs: got {name!r} twice, expected each name once; give each output its own name"
+            )
     if len(names) != len(own):
         raise FerryError(
             ExitCode.USAGE,
@@ -97,7 +99,7 @@ def symbol_sizes(specs: Sequence[TensorSpec], inputs: Mapping[str, Array]) -> di
 
 
 def resize(inputs: Mapping[str, Array], specs: Sequence[TensorSpec], sizes: Mapping[str, int]) -> dict[str, Array]:
-    """Cut the inputs, or continue them from their start, so that the symbols of their shapes have other sizes."""
+    """Cut the inputs, or repeat them from their start, so that the symbols of their shapes get other sizes."""
     resized = {}
     for spec in specs:
         array = inputs[spec.name]

@@ -30,7 +30,7 @@ def measure_latencies(
     *,
     allow_ops: tuple[str, ...] = (),
 ) -> list[Latency]:
-    """Return every engine that runs here on the CPU with one thread, at the batches of the golden cases."""
+    """Return the latency of every engine that runs here on the CPU with one thread, at the batches of the golden cases."""
     batches = {check_inputs(bundle.contract, case.inputs).get(BATCH, 1): case for case in reversed(cases)}
     found = [_time(session, engine, size, case) for engine, session in sessions.items() for size, case in sorted(batches.items())]
     for run in runs:

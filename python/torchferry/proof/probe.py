@@ -60,7 +60,7 @@ def build_probe(
         shown = sorted(entry.engine for entry in registry.formats().values() if entry.probe is not None)
         raise FerryError(
             ExitCode.UNAVAILABLE,
-            f"engine {engine}: got {artifact.files[0].path}, whose layers cannot be shown, expected an engine whose can: {', '.join(shown)}; "
+            f"engine {engine}: got {artifact.files[0].path}, whose layers cannot be shown, expected an engine whose layers can: {', '.join(shown)}; "
             "compare its outputs with --engines",
         )
     own = _own_outputs(reference, bundle.contract, inputs)

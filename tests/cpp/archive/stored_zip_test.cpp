@@ -85,6 +85,21 @@ TEST(StoredZip, EntryThatIsPackedOrEncryptedIsRefused) {
   EXPECT_NE(refusal(changed(listed("b.npy") + 8, "\x01")).find("encrypted"), std::string::npos);
 }
 
+TEST(StoredZip, LinkFolderOrDeviceIsRefusedWhereEntriesBecomeFiles) {
+  const auto with_mode = [](std::uint32_t mode) {
+    return changed(listed("a.npy") + 38, ferry::cli::little_endian(mode << 16U, 4));
+  };
+  const auto count = [](const std::string& archive, const ferry::archive::Rules& rules) {
+    return ferry::archive::read_members(std::as_bytes(std::span(archive)), rules).size();
+  };
+  const ferry::archive::Rules files{.only_regular = true};
+  for (const std::uint32_t mode : {0120777U, 0040755U, 0020666U}) {
+    EXPECT_THROW(count(with_mode(mode), files), ZipError) << mode;
+    EXPECT_EQ(count(with_mode(mode), {}), two.size());
+  }
+  EXPECT_EQ(count(with_mode(0100644U), files), two.size());
+}
+
 TEST(StoredZip, BytesWithAnotherChecksumAreRefused) {
   const auto at = honest.find("the second");
   for (std::size_t i = 0; i < two[1].second.size(); ++i)

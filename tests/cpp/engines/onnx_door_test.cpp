@@ -81,6 +81,13 @@ TEST(OnnxDoor, RefusesWhatIsNoOnnx) {
   expect_refused(model(part(1, std::string("\x28\x01", 2))), "field 5 in a node");  // another wire type, which parsers skip
 }
 
+TEST(OnnxDoor, RefusesAFieldThatIsLongerThanItsMessage) {
+  const auto named = [](std::size_t told) { return varint(8U << 3U | 2U) + varint(told) + "w"; };
+  EXPECT_EQ(refusal_of(model(part(5, named(1)))), "");
+  expect_refused(model(part(5, named(2))), "no ONNX model");
+  expect_refused(model(part(5, named(std::string::npos))), "no ONNX model");
+}
+
 TEST(OnnxDoor, RefusesEndlessNesting) {
   std::string graph;
   for (int level = 0; level < 9; ++level) graph = part(1, part(5, part(6, graph)));

@@ -165,6 +165,7 @@ def bound_of(function: Callable[[Tensor, Tensor], Tensor]) -> float:
     ("function", "words"),
     [
         (lambda x, _: (x * 0.1) @ (x * 0.3), "a product of two computed tensors"),
+        (lambda x, eye: x @ torch.cat([x[:1] * 0.1, eye[1:]]), "a product of two computed tensors"),
         (lambda x, eye: torch.addmm(x[0], x, eye, alpha=2), "a scaled product"),
         (lambda x, eye: torch.addmm(x[0], x, eye, beta=3), "a scaled product"),
         (lambda x, eye: torch.matmul(x, eye.expand(1, 3, 3))[0], "a product of more than matrices"),
@@ -178,6 +179,7 @@ def bound_of(function: Callable[[Tensor, Tensor], Tensor]) -> float:
         (lambda x, _: (x * 0.1).round(), "no finite bound"),
         (lambda x, _: x / (x - x), "no finite bound"),
         (lambda x, _: torch.cumsum(x, 0), "cumsum has no certified rule"),
+        (lambda x, _: F.dropout(x, 0.5, training=True), "dropout has no certified rule"),
     ],
 )
 def test_what_has_no_rule_is_not_certified(function: Callable[[Tensor, Tensor], Tensor], words: str) -> None:
@@ -187,6 +189,10 @@ def test_what_has_no_rule_is_not_certified(function: Callable[[Tensor, Tensor], 
 
 def test_a_decision_on_exact_values_is_certified() -> None:
     assert bound_of(lambda x, _: (x > 0).to(torch.float32)) == 0
+
+
+def test_dropout_in_eval_mode_changes_nothing() -> None:
+    assert bound_of(lambda x, _: F.dropout(x * 0.1, 0.5, training=False)) == bound_of(lambda x, _: x * 0.1)
 
 
 def test_moved_values_keep_their_own_errors() -> None:

@@ -58,6 +58,41 @@ def test_the_bound_of_a_sum_is_met_by_an_adverse_order() -> None:
     assert lost <= bound <= 3 * lost
 
 
+ADVERSE = np.array([1.0] + [2.0**-24] * 1000, np.float32)  # from the left each small term is lost
+
+
+def test_partial_sums_that_cancel_at_the_end_round_all_the_same() -> None:
+    x = np.append(ADVERSE, np.float32(-1))
+    assert float32_dot(x, list(range(len(x)))) == 0, "the exact sum is 1000 * 2^-24"
+    assert float(rules.linear(exact(x[np.newaxis]), np.ones((1, len(x))), None).error[0, 0]) >= 1000 * 2.0**-24
+
+
+def test_a_bias_takes_part_in_the_partial_sums() -> None:
+    small = ADVERSE[np.newaxis, 1:]
+    assert float32_dot(ADVERSE, list(range(len(ADVERSE)))) == 1, "the bias first: the exact sum is 1 + 1000 * 2^-24"
+    for bias in (1.0, -1.0):
+        bounded = rules.linear(exact(bias * small), np.ones((1, 1000)), np.array([bias]))
+        assert float(bounded.error[0, 0]) >= 1000 * 2.0**-24
+
+
+def test_values_of_zero_that_are_not_exact_round() -> None:
+    x = np.array([1.0] + [1.5 * 2.0**-24] * 1000, np.float32)  # each sum is rounded up
+    bounded = rules.linear(Bounded(np.zeros((1, 1001)), x[np.newaxis].astype(np.float64)), np.ones((1, 1001)), None)
+    assert float32_dot(x, list(range(1001))) == 1 + 1000 * 2.0**-23
+    assert float(bounded.value[0, 0]) == 0
+    assert float(bounded.error[0, 0]) >= 1 + 1000 * 2.0**-23
+
+
+def test_a_quotient_rounds_twice_where_it_is_a_product_with_the_reciprocal() -> None:
+    random = np.random.default_rng(0)
+    a, b = random.uniform(1, 2, (2, 100_000)).astype(np.float32)
+    truth, bounded = a.astype(np.float64) / b, rules.divide(exact(a), exact(b)).error
+    by_reciprocal = np.abs(a * (np.float32(1) / b) - truth)
+    assert (np.abs(a / b - truth) <= bounded).all()
+    assert (by_reciprocal <= bounded).all()
+    assert (by_reciprocal / bounded).max() > 0.6, "nor is the bound much wider than what happens"
+
+
 def test_terms_that_are_zero_do_not_round() -> None:
     x = np.zeros((1, 1000), np.float32)
     x[0, :2] = 3.0, 5.0

@@ -31,6 +31,15 @@ def test_a_deep_chain_is_held_to_an_estimate_that_a_wrong_model_breaks(tmp_path:
     assert np.abs(case.float32["y"] - case.float64["y"]).max() <= row.bound < largest_bound([case], "y") / 100
 
 
+def test_a_certificate_of_many_terms_is_not_used_beyond_100_times_what_eager_is_off(tmp_path: Path) -> None:
+    bundle = torchferry.export(
+        deep(300, 1), inputs={"x": "float32[N,300]"}, outputs=["y"], to=(), out=tmp_path / "b", note=lambda _: None
+    )
+    row = bundle.manifest.tolerance(engine="eager", device="cpu", output="y", numerics="")
+    assert row is not None
+    assert "is more than 100 times what float32 eager is off" in row.reason
+
+
 def test_a_shallow_chain_keeps_its_certificate(tmp_path: Path) -> None:
     bundle = torchferry.export(
         deep(16, 1), inputs={"x": "float32[N,16]"}, outputs=["y"], to=(), out=tmp_path / "b", note=lambda _: None

@@ -11,6 +11,7 @@ import pytest
 
 from builders.bundles import fill_bundle
 from torchferry.bundle.manifest import Manifest, dump_manifest, parse_manifest
+from torchferry.bundle.strict_json import parse_json
 from torchferry.errors import ExitCode, FerryError
 from torchferry.limits import MAX_MANIFEST_BYTES
 
@@ -163,6 +164,12 @@ def test_a_broken_rule_is_refused_with_the_key(manifest: Manifest, change: Chang
 )
 def test_text_that_is_not_strict_json_is_refused(data: bytes, words: str) -> None:
     assert words in refusal(data)
+
+
+@pytest.mark.parametrize("text", ["18446744073709551616", "123456789012345678901234567890"])
+def test_an_integer_beyond_64_bits_is_the_float_that_other_readers_see(text: str) -> None:
+    assert parse_json(f"[{text}, -{text}, 9007199254740993]".encode(), where="m") == [float(text), -float(text), 9007199254740993]
+    assert isinstance(parse_json(text.encode(), where="m"), float)
 
 
 def test_brackets_inside_strings_are_no_nesting(manifest: Manifest) -> None:

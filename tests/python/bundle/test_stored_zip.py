@@ -55,6 +55,15 @@ def test_a_deflated_entry_is_handed_out_where_that_is_allowed() -> None:
     assert "a compressed entry (method 8)" in refusal(packed)
 
 
+@pytest.mark.parametrize("mode", [0o120777, 0o040755, 0o020666])
+def test_a_link_a_folder_or_a_device_is_refused_where_entries_become_files(mode: int) -> None:
+    special = changed(entry_at("a.npy") + 38, struct.pack("<I", mode << 16))
+    assert "a packed, encrypted or special entry" in refusal(special, Rules(only_regular=True))
+    assert set(read_members(memoryview(special), Rules())) == set(PARTS)
+    regular = changed(entry_at("a.npy") + 38, struct.pack("<I", 0o100644 << 16))
+    assert set(read_members(memoryview(regular), Rules(only_regular=True))) == set(PARTS)
+
+
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_a_name_twice_is_refused() -> None:
     assert "this entry twice" in refusal(archive_of([("a.npy", b"one"), ("a.npy", b"two")]))

@@ -10,8 +10,9 @@ import pytest
 import torch
 
 import torchferry
-from builders.contracts import doubling
+from builders.contracts import contract, doubling, spec
 from builders.models import Doubling, doubling_inputs
+from torchferry.errors import ExitCode, FerryError
 from torchferry.exporter.exporter import write_artifact
 from torchferry.formats import onnx as onnx_format
 from torchferry.formats import program, registry, torchscript
@@ -41,6 +42,25 @@ def test_onnx_has_the_contracts_names_a_free_batch_and_no_paths_of_this_machine(
         assert value.type.tensor_type.shape.dim[0].dim_param
     assert artifact.requires == {"ir_version": str(model.ir_version), "opset": str(model.opset_import[0].version)}
     assert str(Path.cwd()).encode() not in (tmp_path / "model.onnx").read_bytes()
+
+
+class Strided(torch.nn.Module):
+    """Uses an operator that may read beyond its tensor."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.as_strided((2,), (1,))
+
+
+def test_torchscript_writes_an_operator_that_may_do_more_than_compute_only_where_it_is_allowed(tmp_path: Path) -> None:
+    given = contract((spec("x", shape=(1, 2)),), (spec("y", shape=(2,)),))
+    inputs = {"x": np.ones((1, 2), np.float32)}
+    with pytest.raises(FerryError, match="got operator aten::as_strided, expected one that only computes") as caught:
+        torchscript.export(ExportSource(Strided().eval(), given, inputs), tmp_path)
+    assert caught.value.code == ExitCode.FORMAT
+    written = torchscript.export(
+        ExportSource(Strided().eval(), given, inputs, allow_ops=frozenset({"aten::as_strided"})), tmp_path
+    )
+    assert written.requires == {"operators": "aten::as_strided"}
 
 
 def test_exporters_print_nothing(source: ExportSource, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -35,6 +35,17 @@ def test_formats_exclude_each_other_and_a_quantised_one_names_its_whole_one() ->
         assert row.quantizes is None or (row.quantizes[0] in known and row.own_bounds is not None)
 
 
+def test_two_formats_whose_files_have_the_same_names_are_refused() -> None:
+    pairs = [(row.name, other) for row in registry.FORMATS for other in row.excludes]
+    assert pairs
+    for pair in pairs:
+        first, second = sorted(pair)
+        with pytest.raises(FerryError, match=f"got {first} and {second}, expected one of them") as caught:
+            registry.chosen(["torchscript", *pair])
+        assert caught.value.code == ExitCode.USAGE
+    assert [row.name for row in registry.chosen(["onnx", "torchscript", "onnx"])] == ["onnx", "torchscript"]
+
+
 def test_reading_the_rows_imports_no_runtime() -> None:
     assert imported_by("from torchferry.formats import registry; registry.formats(); registry.of_engine('c')") == set()
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -98,6 +100,29 @@ def test_a_pgm_may_have_comments() -> None:
 )
 def test_other_images_are_refused(data: bytes, words: str) -> None:
     assert words in refusal(data)
+
+
+def png(rows: bytes, *, colour: int = 0, palette: bytes | None = None) -> bytes:
+    """A PNG of 2 x 3 pixels of 8 bits with these rows, filters and all; `colour` 0: grey, 3: indexes of the palette."""
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", 3, 2, 8, colour, 0, 0, 0)), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    if palette is not None:
+        chunks.insert(1, (b"PLTE", palette))
+    framed = (struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(framed)
+
+
+def test_png_rows_are_exactly_those_of_the_header() -> None:
+    rows = b"\0\1\2\3\0\4\5\6"
+    assert read(png(rows))[0].tolist() == [[1, 2, 3], [4, 5, 6]]
+    for other in (rows[:-1], rows + b"\0", rows + bytes(4)):
+        assert "data are not its rows" in refusal(png(other))
+
+
+def test_an_index_beyond_the_palette_is_refused() -> None:
+    rows = b"\0\0\1\2\0\2\1\0"
+    assert read(png(rows, colour=3, palette=bytes(9)))[0].tolist() == [[0, 0, 0], [0, 0, 0]]
+    for palette in (bytes(6), bytes(8), b""):
+        assert "palette does not fit its pixels" in refusal(png(rows, colour=3, palette=palette))
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ class Layer:
         return list(dict.fromkeys(value for node in self.nodes for value in node.inputs if value not in own))
 
     def writes(self) -> list[Value]:
-        """Return what its nodes give, stored or not."""
+        """Return every value that the nodes of the layer compute, also those that are never stored."""
         return [value for node in self.nodes for value in node.outputs]
 
 

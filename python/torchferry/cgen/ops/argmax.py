@@ -9,9 +9,8 @@ import numpy as np
 import torch.fx
 
 from torchferry.cgen.builder import Builder
-from torchferry.cgen.index_map import piece_of
 from torchferry.cgen.layout import layout_of
-from torchferry.cgen.lowering import Operator, arguments, with_last
+from torchferry.cgen.lowering import Operator, rows_along
 from torchferry.cgen.refusal import module_path, refuse
 from torchferry.cgen.rows import OverRows
 from torchferry.cgen.target import Scope, over_rows
@@ -56,9 +55,7 @@ def _lower(builder: Builder, node: torch.fx.Node) -> Value:
     x = builder.value(node, source)
     if x.dtype != "float32":
         raise refuse(node, f"argmax of {x.dtype}", "float32")
-    index, width = with_last(node, layout_of(source), arguments(node)["dim"])
-    if index is not None:
-        x = builder.copy(node, "permute", (x,), (piece_of(0, index),), index.shape, "float32", f"{node.name}_moved")
+    x, _, width = rows_along(builder, node, x, layout_of(source))
     output = Value(node.name, layout_of(node).value_shape, "int64")
     builder.nodes.append(Argmax(x, width, output, module_path(node)))
     return output

@@ -8,9 +8,9 @@ from functools import cached_property
 
 import numpy as np
 
-from torchferry.cgen.ir import OneToOne
 from torchferry.cgen.lowering import Operator
 from torchferry.cgen.packing import PANEL_COMMENTS, in_panels, padded
+from torchferry.cgen.rows import MatrixOverRows
 from torchferry.cgen.scales import (
     BYTE_MOST,
     Bytes,
@@ -33,8 +33,8 @@ SUM_MOST = 2**31 - 1
 
 
 @dataclass(frozen=True, eq=False)
-class IntegerLinear(OneToOne):
-    """sums[row] = weight x[row] + bias, exact in 32 bits, from bytes and signed bytes; `finish` makes the output of them.
+class IntegerLinear(MatrixOverRows):
+    """sums[row] = weight x[row] + bias of bytes x and int8 weights, exact in 32 bits; `finish` turns the sums into the output.
 
     x is a matrix [rows, columns], `weight` is [results, columns].
     """
@@ -51,30 +51,12 @@ class IntegerLinear(OneToOne):
         "everything is integers. What float32 there is follows the rules below.",
     )
 
-    @property
-    def columns(self) -> int:
-        """Columns of x."""
-        return int(self.weight.shape[1])
-
-    @property
-    def results(self) -> int:
-        """Columns of the output."""
-        return int(self.weight.shape[0])
-
-    @property
-    def rows(self) -> int:
-        """Rows of x per sample, 1 for a plain vector."""
-        return self.x.size // self.columns
-
     def problems(self) -> Iterator[str]:
         """Yield what is wrong with shapes and dtypes."""
         expected = finished_dtype(self.finish)
         if (self.x.dtype, self.output.dtype) != ("uint8", expected):
             yield f"{self.x.dtype} to {self.output.dtype}, expected uint8 to {expected}"
-        if self.x.size % self.columns or self.output.size != self.rows * self.results:
-            yield f"{self.x.size} elements to {self.output.size}, expected rows of {self.columns} to rows of {self.results}"
-        if self.bias.shape != (self.results,):
-            yield f"a bias of shape {list(self.bias.shape)}, expected [{self.results}]"
+        yield from super().problems()
 
     def compute(self, *inputs: Array) -> tuple[Array, ...]:
         """Return bytes or floats [N, rows * results] of bytes [N, rows * columns]."""

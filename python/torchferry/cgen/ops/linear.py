@@ -16,7 +16,7 @@ import torch.fx
 
 from torchferry.cgen.affine import Affine, fits_float32, per_column
 from torchferry.cgen.builder import Builder
-from torchferry.cgen.ir import Map, Node, OneToOne, Quantizer
+from torchferry.cgen.ir import Map, Node, Quantizer
 from torchferry.cgen.layout import layout_of
 from torchferry.cgen.lowering import Operator, arguments, require_dtype
 from torchferry.cgen.ops.arithmetic import SUB
@@ -25,6 +25,7 @@ from torchferry.cgen.ops.product import lower_product
 from torchferry.cgen.packing import LINE, PANEL_COMMENTS, in_panels, padded
 from torchferry.cgen.pairwise import add_halves
 from torchferry.cgen.refusal import module_path, refuse
+from torchferry.cgen.rows import MatrixOverRows
 from torchferry.cgen.target import Scope, Scratch, Table, over_rows, per_sample
 from torchferry.cgen.text import OWN
 from torchferry.cgen.values import Array, Constant, Doubles, Value
@@ -36,7 +37,7 @@ FOUR_OUTPUTS = 48  # with fewer outputs a table is so small that four samples at
 
 
 @dataclass(frozen=True, eq=False)
-class Linear(OneToOne):
+class Linear(MatrixOverRows):
     """output[row] = weight x[row] + bias, over the rows of x, a matrix [rows, inputs]. `weight` is [outputs, inputs].
 
     `sparse`: many elements of x may be zero.
@@ -51,21 +52,6 @@ class Linear(OneToOne):
 
     has_integers = True
     takes_bytes = True
-
-    @property
-    def columns(self) -> int:
-        """Columns of x."""
-        return int(self.weight.shape[1])
-
-    @property
-    def results(self) -> int:
-        """Columns of the output."""
-        return int(self.weight.shape[0])
-
-    @property
-    def rows(self) -> int:
-        """Rows of x per sample, 1 for a plain vector."""
-        return self.x.size // self.columns
 
     # ---- the order of the sums ----
 
@@ -103,10 +89,7 @@ class Linear(OneToOne):
         """Yield what is wrong with shapes and dtypes."""
         if self.x.dtype not in ("float32", "uint8") or self.output.dtype != "float32":
             yield f"{self.x.dtype} to {self.output.dtype}, expected float32 or uint8 to float32"
-        if self.x.size % self.columns or self.output.size != self.rows * self.results:
-            yield f"{self.x.size} elements to {self.output.size}, expected rows of {self.columns} to rows of {self.results}"
-        if self.bias.shape != (self.results,):
-            yield f"a bias of shape {list(self.bias.shape)}, expected [{self.results}]"
+        yield from super().problems()
 
     # ---- C ----
 
@@ -221,7 +204,7 @@ class Linear(OneToOne):
         return replace(self, sparse=self.x in often_zero)
 
     def followed_by(self, affine: Affine, output: Value) -> Linear | None:
-        """Return scale (W x + b) + shift; None where it would leave float32 or differ from row to row of x."""
+        """Return the layer scale (W x + b) + shift; None where a weight would leave float32 or rows of x would need different weights."""
         scale, shift = per_column(affine.scale, self.rows, self.results), per_column(affine.shift, self.rows, self.results)
         if scale is None or shift is None:
             return None

@@ -1,4 +1,4 @@
-"""Sums, means, extremes, products, variances and norms over any dims; running sums over one."""
+"""Sums, means, extremes, products, variances and norms over any dims."""
 
 from __future__ import annotations
 
@@ -115,10 +115,11 @@ class Reduce(OneToOne):
         more = f", {hex_float(float(np.float32(self.number)))}" if self.reduction.has_number else ""
         start = f"{scope.pointer(self.x)} + i0 * {self.count * self.inner} + i1"
         call = f"{OWN}{name}({self.count}, {self.inner}, {start}{more})"
-        return _over(self.outer, self.inner, f"{scope.pointer(self.output)}[i0 * {self.inner} + i1] = {call};")
+        return over_outer_inner(self.outer, self.inner, f"{scope.pointer(self.output)}[i0 * {self.inner} + i1] = {call};")
 
 
-def _over(outer: int, inner: int, line: str) -> list[str]:
+def over_outer_inner(outer: int, inner: int, line: str) -> list[str]:
+    """Return `line` in loops over the places in front of the dims, i0, and those behind them, i1."""
     return [
         f"  for (size_t i0 = 0; i0 < {outer}; ++i0) {{",
         f"    for (size_t i1 = 0; i1 < {inner}; ++i1) {{",
@@ -126,45 +127,6 @@ def _over(outer: int, inner: int, line: str) -> list[str]:
         "    }",
         "  }",
     ]
-
-
-@dataclass(frozen=True, eq=False)
-class CumulativeSum(OneToOne):
-    """output[outer, j, inner] = x[outer, 0, inner] + ... + x[outer, j, inner], in this order from +0."""
-
-    x: Value
-    count: int
-    inner: int
-    output: Value
-    label: str
-
-    def problems(self) -> Iterator[str]:
-        """Yield what is wrong with shapes and dtypes."""
-        if (self.x.dtype, self.output.dtype) != ("float32", "float32"):
-            yield f"{self.x.dtype} to {self.output.dtype}, expected float32 to float32"
-        if self.x.size != self.output.size or self.x.size % (self.count * self.inner):
-            yield f"{self.x.size} elements to {self.output.size}, expected as many in runs of {self.count * self.inner}"
-
-    def compute(self, *inputs: Array) -> tuple[Array, ...]:
-        """Return running sums [N, size] of x [N, size]."""
-        x = inputs[0].reshape(-1, self.count, self.inner)
-        sums, total = np.empty_like(x), np.zeros((len(x), self.inner), np.float32)
-        for j in range(self.count):
-            total = total + x[:, j]
-            sums[:, j] = total
-        return (sums.reshape(inputs[0].shape),)
-
-    def describe(self) -> str:
-        """Name it for the list of layers."""
-        return "cumsum"
-
-    def emit(self, scope: Scope) -> list[str]:
-        """Return one call per run."""
-        scope.use("cumsum")
-        place = f" + i0 * {self.count * self.inner} + i1"
-        x, y = (scope.pointer(value) + place for value in (self.x, self.output))
-        outer = self.x.size // (self.count * self.inner)
-        return _over(outer, self.inner, f"{OWN}cumsum({self.count}, {self.inner}, {x}, {y});")
 
 
 def dims_of(node: torch.fx.Node, layout: Layout, given: Any) -> list[int]:
@@ -180,7 +142,9 @@ def dims_of(node: torch.fx.Node, layout: Layout, given: Any) -> list[int]:
 def rows_of(
     builder: Builder, node: torch.fx.Node, source: Any, dims: Sequence[int], given: Value | None = None
 ) -> tuple[Value, int, int]:
-    """Return a value [outer, count, inner] whose middle is the dims of `source`, copied where they are no neighbours; count, inner.
+    """Return `source` as a value [outer, count, inner], with `count` and `inner`; `count` is the product of the reduced dims.
+
+    It is copied where these dims are not neighbours.
 
     `given`: a value in the shape of `source` instead of its own.
     """
@@ -266,16 +230,6 @@ def _extreme(reduction: Reduction) -> Lowering:
     return lambda builder, node: (reduce(builder, node, reduction, arguments(node)["dim"])[0],)
 
 
-def _cumsum(builder: Builder, node: torch.fx.Node) -> Value:
-    require_dtype(node, "float32")
-    source = node.args[0]
-    assert isinstance(source, torch.fx.Node), "an operator reduces a tensor"
-    value, count, inner = rows_of(builder, node, source, dims_of(node, layout_of(source), arguments(node)["dim"]))
-    output = Value(node.name, layout_of(node).value_shape, "float32")
-    builder.nodes.append(CumulativeSum(value, count, inner, output, module_path(node)))
-    return output
-
-
 def _log_sum_exp(builder: Builder, node: torch.fx.Node) -> Value:
     """max + log(sum of e^(x - max))."""
     source = node.args[0]
@@ -312,5 +266,4 @@ OPERATORS = (
         ("norm",),
     ),
     Operator(("aten.logsumexp.default",), _log_sum_exp, ("logsumexp",)),
-    Operator(("aten.cumsum.default",), _cumsum, ("cumsum",)),
 )

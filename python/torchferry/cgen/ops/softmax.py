@@ -11,7 +11,7 @@ from torchferry.cgen import elementary
 from torchferry.cgen.builder import Builder
 from torchferry.cgen.index_map import piece_of
 from torchferry.cgen.layout import layout_of
-from torchferry.cgen.lowering import Operator, arguments, require_dtype, with_last
+from torchferry.cgen.lowering import Operator, require_dtype, rows_along
 from torchferry.cgen.pairwise import add_halves
 from torchferry.cgen.refusal import module_path
 from torchferry.cgen.rows import RowsToRows
@@ -62,14 +62,12 @@ class Softmax(RowsToRows):
 def _lower(builder: Builder, node: torch.fx.Node, *, logarithm: bool) -> Value:
     require_dtype(node, "float32")
     x, layout = builder.as_float(node, builder.value(node, node.args[0])), layout_of(node)
-    index, width = with_last(node, layout, arguments(node)["dim"])
+    x, index, width = rows_along(builder, node, x, layout)
+    name, shape = (node.name, layout.value_shape) if index is None else (f"{node.name}_rows", index.shape)
+    rows = Value(name, shape, "float32")
+    builder.nodes.append(Softmax(x, width, logarithm, rows, module_path(node)))
     if index is None:
-        output = Value(node.name, layout.value_shape, "float32")
-        builder.nodes.append(Softmax(x, width, logarithm, output, module_path(node)))
-        return output
-    moved = builder.copy(node, "permute", (x,), (piece_of(0, index),), index.shape, "float32", f"{node.name}_moved")
-    rows = Value(f"{node.name}_rows", index.shape, "float32")
-    builder.nodes.append(Softmax(moved, width, logarithm, rows, module_path(node)))
+        return rows
     back = np.argsort(index.ravel()).reshape(layout.shape)
     return builder.copy(node, "permute", (rows,), (piece_of(0, back),), layout.value_shape, "float32", node.name)
 

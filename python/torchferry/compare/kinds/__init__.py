@@ -15,7 +15,7 @@ KindName = Literal["bits", "absolute", "label"]
 
 
 def kind_of(name: KindName) -> Kind:
-    """Return the rules and words of a kind. Every decision that depends on the kind is asked of it."""
+    """Return the rules and words of a kind. Every decision that depends on the kind is one of its methods."""
     match name:
         case "bits":
             return Bits()

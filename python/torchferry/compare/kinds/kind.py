@@ -57,7 +57,7 @@ class Kind(Protocol):
     """Is a bound that is too large to tell a right model from a wrong one refused?"""
 
     def row_problem(self, row: Row) -> str | None:
-        """Return the rule that the row breaks by itself."""
+        """Return the rule that this row breaks, whatever the rest of the bundle says; None where it breaks none."""
 
     def bundle_problem(self, row: Row, outputs: Mapping[str, TensorSpec], bound_of: BoundOf) -> str | None:
         """Return the rule that the row breaks beside the contract and the other rows."""

@@ -36,9 +36,9 @@ def train_recipe(
     """Train the recipe into the folder `out` (default `runs/NAME`) and return the run.
 
     `changes` replaces the recipe's settings by name. With `resume` a training goes on from its last checkpoint with its own
-    settings, of which only `epochs` and `device` may change; killed before it had one, it starts anew. `on_epoch` is called
-    when an epoch's checkpoint is on disk, so interrupting the process never loses more than one epoch. Started by torchrun,
-    every process calls it alike and the first one writes. Raises FerryError.
+    settings, of which only `epochs` and `device` may change; one that was killed before its first checkpoint starts anew. `on_epoch` is called
+    when an epoch's checkpoint is on disk, so interrupting the process never loses more than one epoch. Under torchrun
+    every process calls this function, and only the first one writes. Raises FerryError.
     """
     recipe = find_recipe(name)
     folder = RUNS / name if out is None else out
@@ -96,6 +96,6 @@ def _resumed_config(recipe: Recipe, folder: Path, checkpoint: Checkpoint, change
             option = field.replace("_", "-")
             raise FerryError(
                 ExitCode.USAGE,
-                f"--{option}: got {value}, expected {kept} as the run began with; leave it out or train without --resume",
+                f"--{option}: got {value}, expected {kept} with which the run began; leave it out or train without --resume",
             )
     return replace(checkpoint.config, **changes)

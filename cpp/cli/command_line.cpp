@@ -1,0 +1,238 @@
+#include "command_line.hpp"
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include "console.hpp"
+#include "ferry/ferry.hpp"
+#include "limits.hpp"
+#include "text.hpp"
+#include "verbs.hpp"
+
+namespace ferry::cli {
+namespace {
+
+constexpr auto exit_codes =
+    "Exit codes: 0 ok, 1 a comparison failed, 2 command line, 3 manifest or file format, 4 integrity,\n"
+    "5 engine or device not here, 6 files or memory, 7 bad input, 9 internal error.";
+
+void add_bundle(CLI::App& verb, BundleOptions& bundle) {
+  verb.add_option("BUNDLE", bundle.folder, "the bundle's folder or its one file, e.g. exported/digits-mlp")
+      ->required()
+      ->type_name("");
+  verb.add_option_function<std::vector<std::string>>(
+          "--trust", [&bundle](const std::vector<std::string>& keys) { bundle.trust.keys.assign(keys.begin(), keys.end()); },
+          "open the bundle only if one of these keys signed it: a .pub file, or a folder of them; instead of FERRY_TRUST; may be "
+          "repeated")
+      ->type_name("KEY_OR_FOLDER")
+      ->allow_extra_args(false);
+  verb.add_flag("--require-signature", bundle.trust.require_signature,
+                "open no bundle that no key of --trust or FERRY_TRUST signed");
+}
+
+// The checks of words return a problem, or nothing. An empty name is a script's unset variable, not a wish for the default.
+std::string require_name(const std::string& text) { return text.empty() ? "got nothing, expected a name" : std::string(); }
+
+std::string require_format(const std::string& text) {
+  const bool known = text == "jsonl" || text == "csv" || text == "npy";
+  return known ? std::string() : "got " + text::quoted(text) + ", expected jsonl, csv or npy";
+}
+
+std::string require_whole_number(const std::string& text) {
+  std::int64_t value = 0;
+  const char* end = text.data() + text.size();
+  const auto result = std::from_chars(text.data(), end, value);
+  if (result.ec == std::errc() && result.ptr == end && std::abs(value) <= limits::max_integer) return {};
+  return "got " + text::quoted(text) + ", expected a whole number";
+}
+
+std::string require_number(const std::string& text) {
+  constexpr std::string_view letters = "0123456789.eE+-";
+  double value = 0;
+  const char* end = text.data() + text.size();
+  const bool is_number = !text.empty() && text.find_first_not_of(letters) == std::string::npos &&
+                         std::from_chars(text.data(), end, value).ptr == end;
+  return is_number ? std::string() : "got " + text::quoted(text) + ", expected a number";
+}
+
+std::string require_threads(const std::string& text) {
+  std::string problem = require_whole_number(text);
+  if (problem.empty() && std::stoll(text) > limits::max_threads)
+    problem = "got " + text + ", expected at most " + std::to_string(limits::max_threads);
+  return problem;
+}
+
+void add_engine(CLI::App& verb, EngineOptions& options, const std::string& fallback) {
+  verb.add_option("--engine", options.engine, "torchscript, ... (default: " + fallback + ")")
+      ->type_name("NAME")
+      ->check(require_name);
+  verb.add_option("--device", options.device, "cpu or cuda:N")->type_name("NAME")->capture_default_str();
+  verb.add_option("--threads", options.threads, "threads inside one call")
+      ->type_name("COUNT")
+      ->capture_default_str()
+      ->check(require_threads);
+  verb.add_flag("--allow-native", options.allow_native, "run machine code of the bundle: it has all rights of this process")
+      ->disable_flag_override();
+  verb.add_option("--allow-op", options.allow_ops,
+                  "let TorchScript use an operator that may do more than compute, e.g. aten::as_strided; may be repeated")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
+}
+
+void add_isolation(CLI::App& verb, EngineOptions& options) {
+  const std::string fallback =
+      options.isolation == Isolation::off ? "no: bench measures calls in this process" : "where this machine can";
+  verb.add_flag(
+          "--isolate{1},--no-isolate{2}", options.isolation,  // the numbers of Isolation; the last one counts
+          "run the model in a child process that reads the runtime's libraries, writes nothing and starts nothing (default: " +
+              fallback + ")")
+      ->disable_flag_override();
+  verb.add_option("--timeout", options.timeout, "end a model that takes longer to open, or for one call")
+      ->type_name("SECONDS")
+      ->check(require_number);
+  verb.add_option("--memory", options.memory_mib, "most data of an isolated model (default: 3/4 of the machine's memory)")
+      ->type_name("MIB")
+      ->check(require_whole_number);
+}
+
+void add_inspect(CLI::App& app, Command& command) {
+  auto* verb = app.add_subcommand("inspect", "Show what a bundle holds, after checking every file's SHA-256; loads no engine");
+  const auto options = std::make_shared<InspectOptions>();
+  add_bundle(*verb, options->bundle);
+  verb->add_flag("--json", options->json, "print the manifest as JSON")->disable_flag_override();
+  verb->callback([&command, options] { command = [options] { return inspect(*options); }; });
+}
+
+void add_predict(CLI::App& app, Command& command) {
+  auto* verb = app.add_subcommand("predict", "Run the model on files and write its named outputs");
+  const auto options = std::make_shared<PredictOptions>();
+  add_bundle(*verb, options->bundle);
+  add_engine(*verb, options->engine, "the bundle's first that can run here");
+  add_isolation(*verb, options->engine);
+  verb->add_option(
+          "--input", options->inputs,
+          "a .npy, .csv, PNG, BMP or PGM file, or - for stdin; NAME=FILE where there are several inputs, or one .npz with all of "
+          "them")
+      ->required()
+      ->type_name("FILE")
+      ->allow_extra_args(false);
+  verb->add_option("--output", options->output, "a .jsonl, .csv or .npy file, or - for stdout")
+      ->type_name("FILE")
+      ->capture_default_str();
+  verb->add_option("--format", options->format, "jsonl, csv or npy (default: by the output's ending; jsonl on stdout)")
+      ->type_name("NAME")
+      ->check(require_format);
+  verb->add_option("--select", options->select, "write this output only")->type_name("OUTPUT")->check(require_name);
+  verb->add_option("--batch", options->batch, "samples read, run and written at a time")
+      ->type_name("COUNT")
+      ->capture_default_str()
+      ->check(require_whole_number);
+  verb->callback([&command, options] { command = [options] { return predict(*options); }; });
+}
+
+void add_verify(CLI::App& app, Command& command) {
+  auto* verb = app.add_subcommand("verify", "Replay the golden inputs and compare the outputs within the bundle's tolerances");
+  const auto options = std::make_shared<VerifyOptions>();
+  add_bundle(*verb, options->bundle);
+  add_engine(*verb, options->engine, "every engine of the bundle that can run here");
+  add_isolation(*verb, options->engine);
+  verb->add_option("--calls", options->calls, "times that one session replays every golden")
+      ->type_name("COUNT")
+      ->capture_default_str()
+      ->check(require_whole_number);
+  verb->add_flag("--json", options->json, "print the verdicts as JSON")->disable_flag_override();
+  verb->callback([&command, options] { command = [options] { return verify_bundle(*options); }; });
+}
+
+void add_bench(CLI::App& app, Command& command) {
+  auto* verb = app.add_subcommand("bench", "Time the model, and the same calls written directly against the runtime");
+  const auto options = std::make_shared<BenchOptions>();
+  add_bundle(*verb, options->bundle);
+  add_engine(*verb, options->engine, "the bundle's first that can run here");
+  options->engine.isolation = Isolation::off;
+  add_isolation(*verb, options->engine);
+  verb->add_option("--batch", options->batches, "batch sizes, e.g. 1,64,1024")
+      ->type_name("COUNTS")
+      ->capture_default_str()
+      ->delimiter(',')
+      ->check(require_whole_number)
+      ->allow_extra_args(false);
+  verb->add_option("--calls", options->calls, "timed calls a batch size (default: about a second's worth)")
+      ->type_name("COUNT")
+      ->check(require_whole_number);
+  verb->add_flag("--json", options->json, "print the figures as JSON")->disable_flag_override();
+  verb->callback([&command, options] { command = [options] { return bench(*options); }; });
+}
+
+constexpr std::string_view see_help = "; see `ferry-run --help`";
+
+// Words that no verb takes: the first option among them, else all.
+std::string say_extra(const std::vector<std::string>& extra) {
+  const auto option = std::ranges::find_if(extra, [](const std::string& word) { return word.size() > 1 && word.front() == '-'; });
+  if (option != extra.end()) return option->substr(0, option->find('=')) + ": no such option";
+  std::string words;
+  for (const std::string& word : extra) words += (words.empty() ? "" : " ") + word;
+  return words + ": not expected here";
+}
+
+// CLI11's message in the words of `ferry`. It begins with the option's name.
+std::string say(const CLI::App& verb, const CLI::ParseError& failure) {
+  std::string message = failure.what();
+  const auto name = [&message](std::string_view mark) { return message.substr(0, message.find(mark)); };
+  const std::string help(see_help);
+  if (dynamic_cast<const CLI::ExtrasError*>(&failure) != nullptr) return say_extra(verb.remaining()) + help;
+  if (dynamic_cast<const CLI::RequiredError*>(&failure) != nullptr) return name(" is required") + " is missing" + help;
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&failure) == nullptr) return message;  // of a check above
+  if (message.find(" was given ") != std::string::npos) return "--" + name(" was given ") + ": got a value, expected none" + help;
+  const bool too_many = message.find("At Most") != std::string::npos;
+  return name(": ") + (too_many ? ": got it more than once, expected it once" : ": got no value, expected one") + help;
+}
+
+// Where there is no verb.
+std::string say_no_verb(std::string_view word) {
+  const bool is_option = word.starts_with('-');
+  const std::string problem =
+      word.empty() ? "got no verb, expected one" : std::string(word) + (is_option ? ": no such option" : ": no such verb");
+  return problem + std::string(see_help);
+}
+
+}  // namespace
+
+Command parse(int argc, char** argv) {
+  Command command;
+  CLI::App app("ferry-run: run a torchferry bundle without Python, and prove that its answers are the same.", "ferry-run");
+  app.footer(exit_codes);
+  app.set_version_flag("--version", "ferry-run " + std::string(version()));
+  app.require_subcommand(1);
+  app.fallthrough(false);
+  add_inspect(app, command);
+  add_predict(app, command);
+  add_verify(app, command);
+  add_bench(app, command);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    const std::string text = app.help();  // of the verb, where there is one
+    return [text] { return print(text), EXIT_SUCCESS; };
+  } catch (const CLI::CallForVersion& request) {
+    const std::string text = request.what();
+    return [text] { return print(text + "\n"), EXIT_SUCCESS; };
+  } catch (const CLI::ParseError& failure) {
+    const auto verbs = app.get_subcommands();
+    throw Error(ErrorCode::usage, verbs.empty() ? say_no_verb(argc > 1 ? argv[1] : "") : say(*verbs.front(), failure));
+  }
+  return command;
+}
+
+}  // namespace ferry::cli

@@ -1,0 +1,80 @@
+"""JSON as a manifest may hold it: what two readers could take for two things is refused. The C++ twin is cpp/src/json.cpp."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any, NoReturn
+
+from torchferry.errors import ExitCode, FerryError
+from torchferry.limits import MAX_JSON_DEPTH, MAX_MANIFEST_BYTES
+
+
+def parse_json(data: bytes, *, where: str) -> object:
+    """Return the value of a JSON text in which no key stands twice. `where` names the file in messages.
+
+    Raises FerryError(FORMAT) for more than MAX_MANIFEST_BYTES, other text than UTF-8, brackets nested more than MAX_JSON_DEPTH deep,
+    and numbers that are not finite.
+    """
+
+    def refuse(problem: str) -> NoReturn:
+        raise FerryError(ExitCode.FORMAT, f"{where}: {problem}; export the bundle again")
+
+    if len(data) > MAX_MANIFEST_BYTES:
+        refuse(f"size: got more than {MAX_MANIFEST_BYTES} bytes, expected at most that")
+    try:
+        text = data.decode("utf-8")
+        if text.startswith("\ufeff"):
+            refuse("got a byte order mark, expected JSON in UTF-8 without one")
+        if _is_too_deep(text):
+            refuse(f"nesting: got more than {MAX_JSON_DEPTH} levels, expected at most {MAX_JSON_DEPTH}")
+        value = json.loads(
+            text, object_pairs_hook=_unique_object, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_integer
+        )
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeDecodeError:
+        refuse("got bytes that are not UTF-8, expected JSON in UTF-8")
+    except KeyError as error:
+        refuse(f"got the key {error.args[0]} twice, expected it once")
+    except ValueError:  # also a lone surrogate in a string, and a number that float64 cannot hold
+        refuse("got invalid JSON, expected one JSON object")
+    return value
+
+
+def _is_too_deep(text: str) -> bool:
+    """Say whether brackets outside strings nest so deep that a hostile file could exhaust the parser's stack."""
+    depth = 0
+    for token in re.finditer(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', text, re.DOTALL):
+        depth += (token[0] in "[{") - (token[0] in "]}")
+        if depth > MAX_JSON_DEPTH:
+            return True
+    return False
+
+
+def _unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value: dict[str, Any] = {}
+    for key, item in pairs:
+        if key in value:
+            raise KeyError(key)
+        value[key] = item
+    return value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"the number {name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"the number {text[:32]} is outside float64")
+    return value
+
+
+def _integer(text: str) -> int | float:
+    # Integers beyond 64 bits are floats, as in every JSON reader that has no big integers.
+    if len(text) < 20:
+        return int(text)
+    value = _finite(text)
+    return int(text) if abs(value) < 2**63 else value
