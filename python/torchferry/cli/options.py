@@ -65,7 +65,7 @@ Timeout = Annotated[
     float, typer.Option(metavar="SECONDS", help="End a model that takes longer to open, or for one call.", show_default=False)
 ]
 FerryRun = Annotated[
-    Path | None, typer.Option(help="The C++ program; default: build/bin/ferry-run, else the one on PATH.", show_default=False)
+    Path | None, typer.Option(help="The C++ program; default: this checkout's build, else the one on PATH.", show_default=False)
 ]
 TrustPaths = Annotated[
     list[str] | None,
