@@ -68,6 +68,14 @@ def c_bundle(zoo: Zoo, tmp_path: Path) -> Path:
     return Path(shutil.copytree(found, tmp_path / "bundle"))
 
 
+@pytest.fixture(scope="session")
+def package_alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a copy of the package torchferry, which has no build beside it, for PYTHONPATH."""
+    folder = tmp_path_factory.mktemp("package")
+    shutil.copytree(ROOT / "python" / "torchferry", folder / "torchferry", ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
 @pytest.fixture
 def engine(request: pytest.FixtureRequest) -> str:
     """An engine of the program of this test that starts fast: importing torch would take Python two seconds."""

@@ -170,12 +170,9 @@ def test_an_engine_of_python_alone_is_not_run_where_isolation_is_asked_for(
     assert_error(done, ExitCode.UNAVAILABLE, "--isolate", "eager")
 
 
-def test_without_the_cpp_program_nothing_is_isolated_in_silence(ferry: Program, reference_bundle: Path, tmp_path: Path) -> None:
-    done = ferry("verify", reference_bundle, "--isolate", cwd=tmp_path, env={"PATH": str(tmp_path), "PYTHONPATH": _package()})
+def test_without_the_cpp_program_nothing_is_isolated_in_silence(
+    ferry: Program, reference_bundle: Path, package_alone: Path, tmp_path: Path
+) -> None:
+    environment = {"PATH": str(tmp_path), "PYTHONPATH": str(package_alone)}
+    done = ferry("verify", reference_bundle, "--isolate", cwd=tmp_path, env=environment)
     assert_error(done, ExitCode.UNAVAILABLE, "--isolate", "ferry-run")
-
-
-def _package() -> str:
-    import torchferry
-
-    return str(Path(torchferry.__file__).parents[1])

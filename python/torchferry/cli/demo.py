@@ -8,24 +8,26 @@ from typing import Annotated
 import typer
 
 from torchferry.cli.console import say
+from torchferry.cli.options import FerryRun
 from torchferry.errors import ExitCode
+from torchferry.proof.ferry_run import require_ferry_run
 from torchferry.report.text import aligned
 
 RECIPES = ("iris-adaline", "digits-mlp")
 
 
 def demo(
-    ferry_run: Annotated[Path, typer.Option(help="The C++ program, built by `make build`.")] = Path("build/bin/ferry-run"),
+    ferry_run: FerryRun = None,
     folder: Annotated[Path, typer.Option(help="Where runs and bundles are written.")] = Path("runs/demo"),
 ) -> int:
     """Train, export, run in C++ and verify an Adaline on Iris and an MLP on digits; exit code 0 only if all pass."""
-    from torchferry.course.crossing import HEADER, cross, require_program
+    from torchferry.course.crossing import HEADER, cross
 
-    require_program(ferry_run)
+    program = require_ferry_run(ferry_run, "demo")  # told before anything is trained
     rows: list[tuple[str, ...]] = []
     for recipe in RECIPES:
         say(f"{recipe}: training and exporting to {folder / recipe}")
-        rows += cross(recipe, ferry_run, folder)
+        rows += cross(recipe, program, folder)
     say("")
     for line in aligned([HEADER, *rows]):
         say(line)

@@ -23,8 +23,6 @@ from torchferry.report.engine_diff import diff_json, diff_lines
 if TYPE_CHECKING:
     from torch import nn
 
-FERRY_RUN = Path("build/bin/ferry-run")
-
 
 def diff(
     bundle: BundleFolder,
@@ -43,7 +41,7 @@ def diff(
     weights: of.Weights = None,
     preprocess: of.Preprocess = None,
     data_root: of.DataRoot = None,
-    ferry_run: of.Program = FERRY_RUN,
+    ferry_run: of.Program = None,
     trust: TrustPaths = None,
     require_signature: RequireSignature = False,
 ) -> int:

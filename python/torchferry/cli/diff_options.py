@@ -42,4 +42,9 @@ Preprocess = Annotated[
 DataRoot = Annotated[
     Path | None, typer.Option(help="Folder of MNIST, for a run on it.", rich_help_panel=_LAYERS, show_default=False)
 ]
-Program = Annotated[Path, typer.Option(help="The C++ program, built by `make build`.", rich_help_panel=_LAYERS)]
+Program = Annotated[
+    Path | None,
+    typer.Option(
+        help="The C++ program; default: this checkout's build, else the one on PATH.", rich_help_panel=_LAYERS, show_default=False
+    ),
+]

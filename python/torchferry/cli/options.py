@@ -45,7 +45,7 @@ AllowOp = Annotated[
     ),
 ]
 FerryRun = Annotated[
-    Path | None, typer.Option(help="The C++ program; default: build/bin/ferry-run, else the one on PATH.", show_default=False)
+    Path | None, typer.Option(help="The C++ program; default: this checkout's build, else the one on PATH.", show_default=False)
 ]
 TrustPaths = Annotated[
     list[str] | None,

@@ -17,7 +17,7 @@ from torchferry.compare.status import did_run
 from torchferry.course.export import export_run
 from torchferry.course.train import Run, train_recipe
 from torchferry.engines.base import Session
-from torchferry.errors import ExitCode, FerryError
+from torchferry.errors import ExitCode
 from torchferry.formats import registry
 from torchferry.proof.ferry_run import call_ferry_run
 from torchferry.proof.replay import engine_json, replay
@@ -33,12 +33,6 @@ class Crossing:
     inputs: Path
     targets: Array
     labels: Array
-
-
-def require_program(ferry_run: Path) -> None:
-    """Require the C++ program. Raises FerryError(UNAVAILABLE) where it is not there: told before anything is trained."""
-    if not ferry_run.is_file():
-        raise FerryError(ExitCode.UNAVAILABLE, f"--ferry-run: got {ferry_run}, expected the C++ program; run `make build`")
 
 
 def cross(recipe: str, ferry_run: Path, folder: Path) -> Iterator[tuple[str, ...]]:

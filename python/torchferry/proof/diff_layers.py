@@ -16,7 +16,7 @@ from torchferry.bundle.reader import Bundle
 from torchferry.compare.bisect import Bisection, bisection
 from torchferry.errors import ExitCode, FerryError
 from torchferry.formats import registry
-from torchferry.proof.ferry_run import call_ferry_run
+from torchferry.proof.ferry_run import call_ferry_run, require_ferry_run
 from torchferry.proof.replay import compare_output, engine_json, replay
 from torchferry.proof.where import Where
 from torchferry.samples.source import open_samples
@@ -119,7 +119,8 @@ def _run_python(probe: Bundle, engine: str, where: Where) -> list[dict[str, Any]
 
 def _run_cpp(probe: Bundle, engine: str, where: Where) -> list[dict[str, Any]]:
     options = ["--engine", engine, *where.options, "--json"]
-    printed = call_ferry_run(where.ferry_run, "verify", probe.folder, *options, allowed=(ExitCode.OK, ExitCode.MISMATCH))
+    program = require_ferry_run(where.ferry_run, "--language cpp")
+    printed = call_ferry_run(program, "verify", probe.folder, *options, allowed=(ExitCode.OK, ExitCode.MISMATCH))
     (result,) = json.loads(printed)["engines"]
     if not result["verdicts"]:
         raise FerryError(ExitCode.MISMATCH, f"ferry-run: {result['reason']}")

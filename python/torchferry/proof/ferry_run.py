@@ -6,24 +6,57 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+import sysconfig
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
 from torchferry.bundle.trust import VARIABLE
 from torchferry.errors import ExitCode, FerryError
 
-BUILT = Path("build/bin/ferry-run")
+_NAME = "ferry-run"
+MISSING = (
+    "got no C++ program beside this package and none in an absolute folder of PATH, expected ferry-run; "
+    "run `make build` or give --ferry-run"
+)
 
 
 def find_ferry_run(chosen: Path | None) -> Path | None:
-    """Return the C++ program; None where there is none. Raises FerryError(UNAVAILABLE) where the chosen one is not there."""
+    """Return the C++ program: the chosen one, else the one of this package, else the one on PATH; None where there is none.
+
+    The working folder is no place to look: whoever sends a bundle may have filled it. Raises FerryError(UNAVAILABLE) where the
+    chosen one is not there.
+    """
     if chosen is not None:
         if not chosen.is_file():
             raise FerryError(ExitCode.UNAVAILABLE, f"--ferry-run: got {chosen}, expected the C++ program; run `make build`")
         return chosen.resolve()
-    found = shutil.which("ferry-run")
-    return BUILT.resolve() if BUILT.is_file() else Path(found) if found else None
+    for folder in (*_own_folders(), *_path_folders()):
+        if found := shutil.which(_NAME, path=str(folder)):
+            return Path(found)
+    return None
+
+
+def _own_folders() -> Iterator[Path]:
+    """Yield the build of the checkout that this package lies in, and the folder of the installed package's programs."""
+    checkout = Path(__file__).resolve().parents[3]
+    if (checkout / "python" / "torchferry").is_dir() and (checkout / "CMakeLists.txt").is_file():
+        yield checkout / "build" / "bin"
+    yield Path(sysconfig.get_path("scripts"))
+
+
+def _path_folders() -> Iterator[Path]:
+    """Yield the absolute folders of PATH: an empty or a relative one means the working folder."""
+    folders = map(Path, os.environ.get("PATH", "").split(os.pathsep))
+    return (folder for folder in folders if folder.is_absolute())
+
+
+def require_ferry_run(chosen: Path | None, option: str) -> Path:
+    """Return the C++ program, which `option` needs. Raises FerryError(UNAVAILABLE) where there is none."""
+    program = find_ferry_run(chosen)
+    if program is None:
+        raise FerryError(ExitCode.UNAVAILABLE, f"{option}: {MISSING}")
+    return program
 
 
 def become_ferry_run(chosen: Path | None, option: str, arguments: Iterable[object]) -> NoReturn:
@@ -31,12 +64,7 @@ def become_ferry_run(chosen: Path | None, option: str, arguments: Iterable[objec
 
     Raises FerryError(UNAVAILABLE) where there is no such program, IO where it does not start.
     """
-    program = find_ferry_run(chosen)
-    if program is None:
-        raise FerryError(
-            ExitCode.UNAVAILABLE,
-            f"{option}: got no C++ program at {BUILT} and none on PATH, expected ferry-run; run `make build` or give --ferry-run",
-        )
+    program = require_ferry_run(chosen, option)
     sys.stdout.flush()
     try:
         os.execv(program, [str(program), *map(str, arguments)])

@@ -11,7 +11,7 @@ from typing import Any
 
 from torchferry.bundle.reader import Bundle
 from torchferry.errors import ExitCode, FerryError
-from torchferry.proof.ferry_run import BUILT, call_ferry_run, find_ferry_run
+from torchferry.proof.ferry_run import MISSING, call_ferry_run, find_ferry_run
 from torchferry.proof.matrix import CALLS, DEVICES, LANGUAGES, THREADS, Run
 from torchferry.proof.replay import contract_broken, engine_json, replay, unavailable
 from torchferry.proof.where import Where
@@ -65,8 +65,7 @@ def _run_python(bundle: Bundle, engine: str, where: Where) -> Result:
 
 def _run_cpp(bundle: Bundle, program: Path | None, engine: str, where: Where) -> Result:
     if program is None:
-        reason = f"got no C++ program at {BUILT} and none on PATH, expected ferry-run; run `make build` or give --ferry-run"
-        return engine_json(unavailable(engine, where.device, reason))
+        return engine_json(unavailable(engine, where.device, MISSING))
     if bundle.container.is_in_memory:
         reason = f"{bundle.folder}: got a bundle in memory, expected one that ferry-run can open; write its bytes to a file"
         return engine_json(unavailable(engine, where.device, reason))

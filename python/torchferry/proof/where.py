@@ -22,7 +22,7 @@ class Where:
     allow_native: bool = False
     allow_ops: tuple[str, ...] = ()
     language: Literal["python", "cpp"] = "python"
-    ferry_run: Path = Path("build/bin/ferry-run")  # the program of language `cpp`
+    ferry_run: Path | None = None  # the program of language `cpp`; None: the one that find_ferry_run finds
     isolate: bool | None = None  # None: only in C++, where ferry-run's default says so
     timeout: float = 0  # seconds for opening a model and for each call; 0: no limit
     deadline: Deadline | None = None  # of the sessions of this process
