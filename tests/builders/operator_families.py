@@ -228,8 +228,8 @@ def moves() -> dict[str, Operator]:
         "sort": lambda x: x.round().sort(dim=2, stable=True),
         "sort descending": lambda x: x.round().sort(dim=1, descending=True, stable=True),
         "argsort": lambda x: x.argsort(dim=2, stable=True),
-        "topk": lambda x: x.topk(3, 2),
-        "topk smallest": lambda x: x.topk(2, 1, largest=False),
+        "topk": lambda x: [x.topk(3, 2).values, x.gather(2, x.topk(3, 2).indices)],  # torch leaves open which of equal numbers
+        "topk smallest": lambda x: [x.topk(2, 1, largest=False)[0], x.gather(1, x.topk(2, 1, largest=False)[1])],
     }
 
 
