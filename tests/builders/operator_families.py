@@ -309,6 +309,40 @@ def functions() -> dict[str, Operator]:
     }
 
 
+def whole_numbers() -> dict[str, Operator]:
+    """Integers computed from the input: their arithmetic wraps, their reductions are exact."""
+
+    def whole(x: Tensor) -> Tensor:
+        return (x * 9).to(torch.int64)
+
+    return {
+        "to integers": lambda x: [(x * 1e18).to(torch.int64), (x * 40).to(torch.int8), (x * 9000).to(torch.int16)],
+        "arithmetic": lambda x: whole(x) * 3_000_000_019 * whole(x.flip(1)) - whole(x),
+        "narrow arithmetic": lambda x: whole(x).to(torch.int8) * 31 + whole(x.flip(2)).to(torch.int8),
+        "quotients": lambda x: [whole(x) // 7, torch.div(whole(x), -4, rounding_mode="trunc"), whole(x) % -5, whole(x).fmod(6)],
+        "powers": lambda x: whole(x) ** 5,
+        "bits": lambda x: (whole(x) & 12) | (whole(x.flip(1)) ^ 3),
+        "reduced": lambda x: [whole(x).sum(1), whole(x).prod(2), whole(x).amax(1), whole(x).amin(2)],
+        "running": lambda x: whole(x).cumsum(2),
+        "places": lambda x: [whole(x).argmax(1), whole(x).argmin(2)],
+        "sorted": lambda x: whole(x).sort(dim=2, stable=True),
+        "scattered": lambda x: torch.zeros_like(whole(x)).scatter_add(1, index(x, 4), whole(x)),
+    }
+
+
+OF_NEW_KERNELS = """
+    transposed conv3d, max_pool3d, avg_pool3d, adaptive max 2d, adaptive avg 3d, index computed, gather, embedding_bag mean, scatter,
+    scatter_add, scatter_reduce, index_add, sort, topk, pow of numbers, pow of a number, pow of tensors, remainder, fmod, floor_divide,
+    masked attention, rfft, fft magnitudes, irfft of an odd size, stft
+"""
+
+
+def of_new_kernels() -> dict[str, Operator]:
+    """One operator for each kernel that no layer of an ordinary network calls, and all of whole numbers."""
+    named = {name: operator for make in (convolutions, pools, norms, moves, functions) for name, operator in make().items()}
+    return {**{name.strip(): named[name.strip()] for name in OF_NEW_KERNELS.split(",")}, **whole_numbers()}
+
+
 FAMILIES: dict[str, Callable[[], dict[str, Operator]]] = {
     "convolutions": convolutions,
     "pools": pools,
@@ -316,6 +350,8 @@ FAMILIES: dict[str, Callable[[], dict[str, Operator]]] = {
     "moves": moves,
     "reductions": reductions,
     "functions": functions,
+    "whole_numbers": whole_numbers,
+    "of_new_kernels": of_new_kernels,
 }
 
 

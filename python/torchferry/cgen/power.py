@@ -16,6 +16,8 @@ from torchferry.cgen.elementary import Floats, bits
 
 ULP_BOUND = 2
 
+Factor = Floats | np.float32
+
 _F = np.float32
 _HUGE = np.finfo(np.float32).max
 SPLIT = _F(4097.0)
@@ -27,20 +29,20 @@ LOWEST, HIGHEST = _F(-152.0), _F(130.0)  # 2^x is 0 below and infinite above
 EVEN = _F(2.0**24)  # from here on every number is even
 
 
-def split(a: Floats) -> tuple[Floats, Floats]:
+def split(a: Factor) -> tuple[Factor, Factor]:
     """Return the upper 12 bits and the rest, element by element."""
     c = a * SPLIT
     high = c - (c - a)
     return high, a - high
 
 
-def product(a: Floats, b: Floats) -> tuple[Floats, Floats]:
+def product(a: Floats, b: Factor) -> tuple[Floats, Floats]:
     """Return the rounded product and its error, element by element."""
     value, (a_high, a_low), (b_high, b_low) = a * b, split(a), split(b)
     return value, ((a_high * b_high - value) + (a_high * b_low + a_low * b_high)) + a_low * b_low
 
 
-def scaled(high: Floats, low: Floats, factor: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+def scaled(high: Floats, low: Floats, factor: tuple[Factor, Factor]) -> tuple[Floats, Floats]:
     """Return a pair times a pair, element by element."""
     value, error = product(high, factor[0])
     return value, error + (high * factor[1] + low * factor[0])

@@ -21,7 +21,8 @@ def _positions(size: int, results: int) -> Integers:
     starts = np.arange(results) * size // results
     ends = -(-(np.arange(1, results + 1) * size) // results)
     steps = np.arange(int((ends - starts).max()))
-    return np.minimum(starts[:, None] + steps, ends[:, None] - 1)
+    positions: Integers = np.minimum(starts[:, None] + steps, ends[:, None] - 1)
+    return positions
 
 
 def _lower(builder: Builder, node: torch.fx.Node) -> tuple[Value, ...]:

@@ -92,7 +92,7 @@ class Gather(Step):
         return self.places.loops(scope, self.index, f"{scope.pointer(self.output)}[{{element}}] = {element};")
 
 
-def _index_select(builder: Builder, node: torch.fx.Node) -> Value:
+def _index_select(builder: Builder, node: torch.fx.Node) -> Value | tuple[Value, ...]:
     given = arguments(node)
     if given["index"] not in builder.results:
         return rearrange.lower(builder, node)
@@ -144,7 +144,7 @@ def pick(builder: Builder, node: torch.fx.Node, source: Any, index: Any, dim: in
     return _gathered(builder, node, Constant(builder.numbers(node, source).ravel()), x, places)
 
 
-def _gather(builder: Builder, node: torch.fx.Node) -> Value:
+def _gather(builder: Builder, node: torch.fx.Node) -> Value | tuple[Value, ...]:
     """Return x[index] along a dim, of an index with as many dims."""
     given = arguments(node)
     if given["index"] not in builder.results and given["self"] in builder.results and not _is_batched(builder, given["index"]):

@@ -239,7 +239,7 @@ def _mean_of(builder: Builder, node: torch.fx.Node) -> Value:
     return mean(builder, node, arguments(node).get("dim"))
 
 
-def _var(root: bool) -> Lowering:
+def _var(root: bool) -> Callable[[Builder, torch.fx.Node], Value]:
     def lower(builder: Builder, node: torch.fx.Node) -> Value:
         given = arguments(node)
         dims = given.get("dim")
