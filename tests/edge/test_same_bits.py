@@ -14,6 +14,7 @@ import pytest
 
 from builders.generated_c import Array, Subject, quantized, struct_dtype, write
 from builders.networks import fork, image_net, residual
+from builders.operator_families import family
 from edge.targets import CORTEX_M4F, FIRMWARE, HOSTED, WASM, Target
 from torchferry.cgen import reference
 
@@ -39,6 +40,15 @@ def operators() -> Subject:
 
 
 @cache
+def indexed() -> Subject:
+    """Sorting, indexing, transforms, powers, remainders and whole numbers, on ordinary numbers and on those at the edges."""
+    subject = family("of_new_kernels")
+    special = [0.0, -0.0, 1e-45, -1e-40, 3.4e38, -3.4e38, np.inf, -np.inf, np.nan, 1.0, -2.5, 0.5, 8e18]
+    rare = np.random.default_rng(0).choice(np.array(special, np.float32), (8, *subject.samples["x"].shape[1:]))
+    return dataclasses.replace(subject, samples={"x": np.concatenate([subject.samples["x"], rare])})
+
+
+@cache
 def expected(subject: Subject) -> str:
     """The SHA-256 of what the NumPy definition gives, sample by sample."""
     outputs = reference.run(subject.generated.graph, subject.samples)
@@ -56,11 +66,13 @@ def int8_residual() -> Subject:
     return quantized(residual())
 
 
-@pytest.fixture(params=["digits", "every operator", "int8 digits", "int8 residual"])
+@pytest.fixture(params=["digits", "every operator", "sorted and indexed", "int8 digits", "int8 residual"])
 def subject(request: pytest.FixtureRequest) -> Subject:
     if "digits" in request.param:
         make = int8_digits if "int8" in request.param else digits
         return make(request.getfixturevalue("data_root"))
+    if "indexed" in request.param:
+        return indexed()
     return int8_residual() if "int8" in request.param else operators()
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 import torch.fx
 
+from torchferry.cgen.conversions import conversion
 from torchferry.cgen.index_map import IndexMap, Piece, piece_of
 from torchferry.cgen.ir import Elementwise, Map, Node
 from torchferry.cgen.layout import Layout, layout_of
@@ -15,7 +16,7 @@ from torchferry.cgen.refusal import module_path, refuse
 from torchferry.cgen.values import Constant, Doubles, DType, Operand, Shape, Value
 from torchferry.errors import ExitCode, FerryError
 
-TO_FLOAT = Elementwise("float", "(float){0}", lambda x: x.astype(np.float32), dtype="float32", widens=True)
+WHOLE_MOST = 2**53  # constants are float64 until they are printed
 
 
 @dataclass
@@ -41,18 +42,28 @@ class Builder:
         """Return a constant argument of any shape in float64, as float32 holds it. Raises FerryError(BAD_INPUT) for NaN or infinity."""
         tensor = self.tensor(argument)
         if tensor is not None:
-            return self._finite(argument, tensor)
+            return self._whole(node, argument, self._finite(argument, tensor))
         if isinstance(argument, bool | int | float):
-            return np.asarray(np.float32(argument) if isinstance(argument, float) else argument, dtype=np.float64)
+            number = np.float32(argument) if isinstance(argument, float) else argument
+            return self._whole(node, argument, np.asarray(number, dtype=np.float64))
         raise refuse(node, f"argument {argument}", "a number or a constant tensor")
 
     def _finite(self, argument: object, tensor: torch.Tensor) -> Doubles:
         array: Doubles = tensor.detach().to(torch.float64).numpy()
+        if array.size == 1 and np.isinf(array).all() and str(argument) not in self.targets:
+            return array  # a number of the user's code, such as what masks
         bad = np.argwhere(~np.isfinite(array))
         if len(bad):
             name = self.targets.get(str(argument), str(argument)).removeprefix("module.")
             at, got = [int(i) for i in bad[0]], array[tuple(bad[0])]
             raise FerryError(ExitCode.BAD_INPUT, f"c: {name}: element {at}: got {got}, expected a finite number; train again")
+        return array
+
+    def _whole(self, node: torch.fx.Node, argument: object, array: Doubles) -> Doubles:
+        """Return the array itself. Raises FerryError(FORMAT) for integers that float64 does not hold."""
+        is_float = isinstance(argument, float) or getattr(self.tensor(argument), "dtype", torch.int64).is_floating_point
+        if not is_float and np.abs(array).max(initial=0.0) > WHOLE_MOST:
+            raise refuse(node, f"a constant integer of {np.abs(array).max():.17g}", f"at most {WHOLE_MOST}")
         return array
 
     def constant(self, node: torch.fx.Node, argument: object, layout: Layout) -> Constant:
@@ -118,8 +129,12 @@ class Builder:
 
     def as_float(self, node: torch.fx.Node, value: Value) -> Value:
         """Return the value itself, or its conversion to float32."""
-        if value.dtype == "float32":
+        return self.as_dtype(node, value, "float32")
+
+    def as_dtype(self, node: torch.fx.Node, value: Value, dtype: DType) -> Value:
+        """Return the value itself, or its conversion to a dtype."""
+        if value.dtype == dtype:
             return value
-        output = Value(f"{value.name}_float", value.shape, "float32")
-        self.nodes.append(Map(TO_FLOAT, (value,), output, module_path(node)))
+        output = Value(f"{value.name}_{'float' if dtype == 'float32' else dtype}", value.shape, dtype)
+        self.nodes.append(Map(conversion(value.dtype, dtype), (value,), output, module_path(node)))
         return output

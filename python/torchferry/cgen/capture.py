@@ -16,20 +16,20 @@ from torchferry.cgen.ir import Graph
 from torchferry.cgen.layout import first_result, inherit, sample_shape
 from torchferry.cgen.ops import lowerings, supported
 from torchferry.cgen.refusal import refuse
-from torchferry.cgen.values import DType, Value, dtype_of
+from torchferry.cgen.values import DTYPES, Value, dtype_of
 from torchferry.errors import ExitCode, FerryError
 
 IGNORED = frozenset({"aten._assert_tensor_metadata.default", "aten.sym_size.int", "aten._assert_scalar.default"})
-INPUT_DTYPES: tuple[DType, ...] = ("float32", "uint8", "int8", "int16", "int32", "int64", "bool")
-OUTPUT_DTYPES: tuple[DType, ...] = ("float32", "int64", "bool")
+
+
+# Numbers of the samples themselves: an operator that takes them looks at how they are made.
+COUNTED = frozenset({"aten.arange.default", "aten.arange.start", "aten.arange.start_step"})
 
 
 def capture(program: ExportedProgram, contract: Contract) -> Graph:
     """Capture a program as a graph. Raises FerryError: FORMAT for what C cannot express, BAD_INPUT for weights that are not finite."""
-    for spec in contract.inputs:
-        _check_spec(spec, INPUT_DTYPES)
-    for spec in contract.outputs:
-        _check_spec(spec, OUTPUT_DTYPES)
+    for spec in (*contract.inputs, *contract.outputs):
+        _check_spec(spec)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # torch copies its own deprecated classes
         functional = program.run_decompositions(_decompositions())
@@ -42,8 +42,9 @@ def capture(program: ExportedProgram, contract: Contract) -> Graph:
         )
     builder = _builder(functional)
     inputs = _bind_inputs(builder, functional, contract)
+    needed = _needed(functional)
     for node in functional.graph.nodes:
-        if node.op == "call_function":
+        if node.op == "call_function" and node in needed:
             _lower(builder, node)
     outputs = _outputs(builder, functional, contract)
     shapes = tuple(tuple(dim for dim in spec.shape if isinstance(dim, int)) for spec in contract.outputs)
@@ -58,16 +59,25 @@ def _decompositions() -> Any:
     return table
 
 
-def _check_spec(spec: TensorSpec, dtypes: tuple[DType, ...]) -> None:
+def _needed(program: ExportedProgram) -> set[torch.fx.Node]:
+    """Return the nodes that an output depends on: others are what torch asserts of its arguments."""
+    needed: set[torch.fx.Node] = set()
+    for node in reversed(program.graph.nodes):
+        if node.op == "output" or node in needed:
+            needed.update(node.all_input_nodes)
+    return needed
+
+
+def _check_spec(spec: TensorSpec) -> None:
     if not spec.shape or spec.shape[0] != BATCH or not all(isinstance(dim, int) and dim > 0 for dim in spec.shape[1:]):
         raise FerryError(
             ExitCode.FORMAT,
             f"c: {spec.name}: shape: got {spec.describe()}, expected the batch {BATCH} first and fixed dims above 0 after it; change the contract",
         )
-    if spec.dtype not in dtypes:
+    if spec.dtype not in DTYPES:
         raise FerryError(
             ExitCode.FORMAT,
-            f"c: {spec.name}: dtype: got {spec.dtype}, expected one of {', '.join(dtypes)}; convert it inside the module",
+            f"c: {spec.name}: dtype: got {spec.dtype}, expected one of {', '.join(DTYPES)}; convert it inside the module",
         )
 
 
@@ -145,7 +155,7 @@ def _is_number(node: torch.fx.Node) -> bool:
 
 
 def _require_known(builder: Builder, node: torch.fx.Node) -> None:
-    made = node.name in builder.constants or node in builder.results
+    made = node.name in builder.constants or node in builder.results or str(node.target) in COUNTED
     if not made and node.op == "call_function" and str(node.target) not in IGNORED and not _is_number(node):
         raise _unknown(node)
 

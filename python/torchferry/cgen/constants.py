@@ -33,6 +33,8 @@ _SAME_OF_ONE = frozenset(
     "aten._to_copy.default",
     "aten.alias.default",
     "aten.lift_fresh_copy.default",
+    "aten.index_put.default",
+    "aten.slice.Tensor",
 }
 
 
@@ -99,8 +101,16 @@ def _can_evaluate(builder: Builder, node: torch.fx.Node, tensors: list[torch.fx.
         return False
     if not sizes and not any(tensor.name in builder.batched for tensor in tensors):
         return not _has_batch(node)
-    keeps = str(node.target) in _SAME_OF_ONE or (torch.Tag.pointwise in tags and not sizes)
+    keeps = (str(node.target) in _SAME_OF_ONE and not _picks_samples(node)) or (torch.Tag.pointwise in tags and not sizes)
     return keeps and all(times_batch(size.meta["val"]) is not None for size in sizes)
+
+
+def _picks_samples(node: torch.fx.Node) -> bool:
+    """Tell whether an operator takes or writes some of the samples."""
+    given = arguments(node)
+    indices = given.get("indices")
+    whole = given.get("dim", 1) != 0 or (given.get("start") in (None, 0) and (given.get("end") or 1 << 62) > 1 << 32)
+    return (indices is not None and indices[0] is not None) or not whole
 
 
 def _has_batch(node: torch.fx.Node) -> bool:

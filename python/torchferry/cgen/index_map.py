@@ -9,7 +9,7 @@ from functools import cached_property, reduce
 import numpy as np
 
 from torchferry.cgen.ir import Step
-from torchferry.cgen.target import Scope, Table, c_type
+from torchferry.cgen.target import Scope, Table, c_type, stored_as
 from torchferry.cgen.text import literal
 from torchferry.cgen.values import Array, Constant, Integers, Operand, Value
 
@@ -178,9 +178,10 @@ class IndexMap(Step):
         source = self.sources[number]
         if isinstance(source, Constant):
             if source.array.ndim == 0:
+                scope.use(*(() if np.isfinite(source.array) else ("from_bits",)))
                 return literal(float(source.array), self.output.dtype)
             return f"{scope.table(f'constant{number}')}[{place}]"
-        return f"{scope.pointer(source)}[{place}]" + (" != 0" if source.dtype == "bool" else "")
+        return stored_as(source.dtype, f"{scope.pointer(source)}[{place}]")
 
 
 def _places(kind: str, places: Integers) -> Table:
@@ -194,7 +195,8 @@ def _term(scope: Scope, kind: str, places: Integers, depth: int) -> str:
     even = step(places)
     if even is None:
         lowest = min(0, int(places.min()))
-        return f"{scope.table(kind)}[i{depth}]" + (f" - {-lowest}" if lowest else "")
+        place = f"{scope.table(kind)}[i{depth}]"
+        return f"(size_t){place} - {-lowest}" if lowest else place
     return "" if even == 0 else f"i{depth}" if even == 1 else f"i{depth} * {even}" if even > 0 else f"- i{depth} * {-even}"
 
 

@@ -11,6 +11,7 @@ import torch.fx
 
 from torchferry.cgen.builder import Builder
 from torchferry.cgen.index_map import piece_of
+from torchferry.cgen.integers import INTEGERS, Wrapping
 from torchferry.cgen.ir import Elementwise
 from torchferry.cgen.layout import Layout, first_result
 from torchferry.cgen.refusal import refuse
@@ -44,7 +45,7 @@ def number(value: float) -> Constant:
 
 def require_dtype(node: torch.fx.Node, *allowed: DType) -> DType:
     """Return the dtype of the node's result. Raises FerryError(FORMAT) where it is none of `allowed`."""
-    name = str(first_result(node).dtype).removeprefix("torch.")
+    name = str(first_result(node).dtype).removeprefix("torch.").replace("complex64", "float32")  # of each part
     dtype = dtype_of(name)
     if dtype is None or dtype not in allowed:
         raise refuse(node, f"dtype {name} of {node.target}", " or ".join(allowed))
@@ -52,29 +53,28 @@ def require_dtype(node: torch.fx.Node, *allowed: DType) -> DType:
 
 
 def operands_in(builder: Builder, node: torch.fx.Node, dtype: DType, given: Any) -> list[Operand]:
-    """Return operands in one dtype. A uint8 or bool meets a float32 as float32; integers meet integers as they are. Raises FerryError(FORMAT)."""
+    """Return operands converted to one dtype. Raises FerryError(FORMAT) where one has another shape than fits."""
     operands = [builder.operand(node, argument) for argument in given]
-    for index, operand in enumerate(operands):
-        if isinstance(operand, Value) and operand.dtype != dtype:
-            if dtype != "float32":
-                raise refuse(node, f"{operand.dtype} where {node.target} gives {dtype}", f"{dtype} on both sides")
-            operands[index] = builder.as_float(node, operand)
-    return operands
+    return [builder.as_dtype(node, operand, dtype) if isinstance(operand, Value) else operand for operand in operands]
 
 
-def rows_along(builder: Builder, node: torch.fx.Node, x: Value, layout: Layout) -> tuple[Value, Integers | None, int]:
-    """Return `x`, of shape `layout`, with the node's `dim` as the last one: rows of `width` elements, one behind the other.
+def rows_along(builder: Builder, node: torch.fx.Node, x: Value, layout: Layout, dim: Any) -> tuple[Value, Integers | None, int]:
+    """Return `x`, of shape `layout`, with `dim` as the last one: rows of `width` elements, one behind the other.
 
     With it the place of each element [..., width] in `x`, None where it has not moved, and the width. Raises FerryError(FORMAT)
     where the dim is the batch.
     """
-    index, width = _with_last(node, layout, arguments(node)["dim"])
+    index, width = with_last(node, layout, dim)
     if index is None:
         return x, None, width
     return builder.copy(node, "permute", (x,), (piece_of(0, index),), index.shape, x.dtype, f"{node.name}_moved"), index, width
 
 
-def _with_last(node: torch.fx.Node, layout: Layout, dim: Any) -> tuple[Integers | None, int]:
+def with_last(node: torch.fx.Node, layout: Layout, dim: Any) -> tuple[Integers | None, int]:
+    """Return where each element is [..., width] when a dim becomes the last one, None where it is that already; and its width.
+
+    Raises FerryError(FORMAT) where the dim is the batch.
+    """
     rank = len(layout.shape)
     if not isinstance(dim, int) or dim % rank == layout.batch:
         raise refuse(node, f"{node.target} over dim {dim}", "another dim: samples must not mix")
@@ -85,13 +85,23 @@ def _with_last(node: torch.fx.Node, layout: Layout, dim: Any) -> tuple[Integers 
     return np.moveaxis(np.arange(size, dtype=np.int64).reshape(layout.shape), dim % rank, -1), width
 
 
-def unary(function: Elementwise, *aten: str, constants: tuple[str, ...] = (), words: tuple[str, ...] = ()) -> Operator:
-    """Return the operator that applies `function` to one float32 value; `constants` are arguments that become numbers."""
+def unary(
+    function: Elementwise,
+    *aten: str,
+    constants: tuple[str, ...] = (),
+    words: tuple[str, ...] = (),
+    integers: Wrapping | None = None,
+) -> Operator:
+    """Return the operator that applies `function` to one float32 value; `constants` are arguments that become numbers.
+
+    `integers`: the function that stands for it where torch gives integers.
+    """
 
     def lower(builder: Builder, node: torch.fx.Node) -> Value:
-        require_dtype(node, "float32")
+        dtype = require_dtype(node, "float32", *(INTEGERS if integers is not None else ()))
         given = arguments(node)
-        x = builder.as_float(node, builder.value(node, node.args[0]))
-        return builder.map(node, function, x, *(number(given[name]) for name in constants))
+        x = builder.as_dtype(node, builder.value(node, node.args[0]), dtype)
+        made = function if dtype == "float32" or integers is None else integers(dtype)
+        return builder.map(node, made, x, *(number(given[name]) for name in constants), dtype=dtype)
 
     return Operator(aten, lower, words)

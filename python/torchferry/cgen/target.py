@@ -44,6 +44,19 @@ def local_type(dtype: DType) -> str:
             assert_never(dtype)
 
 
+def stored_as(dtype: DType, element: str) -> str:
+    """Return a stored element of a dtype, so that it can be stored again: the workspace keeps integers wider than the caller does."""
+    match dtype:
+        case "float32" | "int64" | "uint8":
+            return element
+        case "int32" | "int16" | "int8":
+            return f"({c_type(dtype)}){element}"
+        case "bool":
+            return f"{element} != 0"
+        case _:
+            assert_never(dtype)
+
+
 @dataclass(frozen=True)
 class Table:
     """A constant array of a layer: `kind` becomes part of its name, `comment` says in which order its elements lie."""

@@ -32,11 +32,14 @@ def hex_float(value: float) -> str:
     return f"({text})" if text.startswith("-") else text
 
 
+INFINITE = {np.inf: f"{OWN}from_bits(0x7f800000u)", -np.inf: f"{OWN}from_bits(0xff800000u)"}  # kernel from_bits
+
+
 def literal(value: float, dtype: DType) -> str:
-    """Write one number of a dtype as a C constant expression."""
+    """Write one number of a dtype as a C expression: a constant one but for infinity, of which C99 has no literal."""
     match dtype:
         case "float32":
-            return hex_float(float(np.float32(value)))
+            return INFINITE.get(value) or hex_float(float(np.float32(value)))
         case "int64" | "int32" | "int16" | "int8" | "uint8" | "bool":
             return str(int(value))
         case _:

@@ -16,7 +16,7 @@ Integers = NDArray[np.int64]
 Shape = tuple[int, ...]
 
 DType = Literal["float32", "int64", "int32", "int16", "int8", "uint8", "bool"]
-DTYPES: tuple[DType, ...] = ("float32", "int64", "int32", "int16", "int8", "uint8", "bool")
+DTYPES: tuple[DType, ...] = ("float32", "uint8", "int8", "int16", "int32", "int64", "bool")
 
 
 def dtype_of(name: str) -> DType | None:

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 from builders.generated_c import COMPILERS, WARNINGS, Array, address, run_tool
-from torchferry.cgen import elementary, kernels, transcendental
+from torchferry.cgen import elementary, kernels, power, transcendental
 from torchferry.cgen.ops.integer_linear import GROUP
 from torchferry.cgen.packing import PANEL, in_panels, padded
 from torchferry.cgen.windows import Window
 
 FOLDER = Path(kernels.__file__).parent
 NAMES = sorted(path.stem for path in FOLDER.glob("*.c"))
-# Macros and types, which every other file uses.
-DECLARATIONS = {"strict", "compiler", "vectors", "rows", "panel", "float_bits", "byte_paths", "window"}
+# Macros and types that other files use, and the pairs of floats that pow is made of.
+DECLARATIONS = {"strict", "compiler", "vectors", "rows", "panel", "float_bits", "byte_paths", "window", "pair"}
 RNG = np.random.default_rng(5)
 X = np.concatenate([RNG.standard_normal(400) * 4, [0.0, -0.0, 1e-40, -1e-40, 87.5, -100.0, 1e30, -1e30]]).astype(np.float32)
 WIDE = X.astype(np.float64)
@@ -60,6 +60,10 @@ UNARY: dict[str, tuple[str, Callable[[Array], Array], float]] = {
     "ln": ("model_ln(model_abs(x[i]))", lambda x: np.log(np.abs(x)), transcendental.ULP_BOUND["ln"]),
     "log1p": ("model_log1p(model_abs(x[i]))", lambda x: np.log1p(np.abs(x)), transcendental.ULP_BOUND["log1p"]),
     "sqrt": ("model_sqrt(model_abs(x[i]))", lambda x: np.sqrt(np.abs(x)), 0.5),
+    "pow": ("model_pow(model_abs(x[i]), 0.75f)", lambda x: np.abs(x) ** 0.75, power.ULP_BOUND),
+    "fmod": ("model_fmod(x[i], 0.7f)", lambda x: np.fmod(x, np.float64(np.float32(0.7))), 0),
+    "floor_divide": ("model_floor_divide(model_fmod(x[i], 64.0f), 0.75f)", lambda x: np.floor(np.fmod(x, 64.0) / 0.75), 0),
+    "to_int64": ("(float)model_to_int64(x[i] * 0x1p-70f)", lambda x: np.trunc(x * 2.0**-70) + 0.0, 0.5),
     "sin_cos": ("model_sin(x[i])", np.sin, transcendental.ULP_BOUND["sin"]),
     "whole": ("model_round(x[i])", np.rint, 0),
     "extremes": ("model_maximum(x[i], model_minimum(-x[i], 0.5f))", lambda x: selected(np.maximum(x, np.minimum(-x, 0.5))), 0),
@@ -320,8 +324,19 @@ def test_the_reach_of_a_window_is_what_slicing_gives(tmp_path: Path) -> None:
             assert list(range(*map(int, reach))) == inside.tolist()
 
 
-# Run in generated C, whose bits test_operators.py compares with the definition and whose numbers with float64.
+# Run in generated C, whose bits test_operators.py, test_families.py and test_dtypes.py compare with the definition and with torch.
 LAYERS = {
+    *(
+        "argmax_int64",
+        "cumsum_int64",
+        "reduce_int64",
+        "integer_division",
+        "integer_power",
+        "place",
+        "sort_float32",
+        "sort_int64",
+        "fft",
+    ),
     *("reduce_sum", "reduce_squares", "reduce_var", "reduce_prod", "reduce_max", "reduce_min", "cumsum", "normalize", "product"),
     *(
         "conv3d",

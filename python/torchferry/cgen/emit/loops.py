@@ -55,6 +55,7 @@ class LoopPrinter:
         if isinstance(operand, Value):
             return self._known.get(operand) or self._element(operand)
         if operand.array.ndim == 0:
+            self.uses += () if np.isfinite(operand.array) else ("from_bits",)
             return literal(float(operand.array), node.operand_dtype)
         stored = pattern_of(node.stored(operand))
         return f"{self._constants(stored.array)}[{stored.index('j')}]"

@@ -32,9 +32,9 @@ _STANDARD = re.compile(
     r"|W(CONTINUED|EXITED|NOHANG|NOWAIT|STOPPED|UNTRACED)"
 )
 # Parameters and variables of the printed functions, next to which a value's own name stands.
-_LOCALS = frozenset({"j", "r", "row", "rows", "values", "found", "floats", "sums", "input", "output", "workspace"}) | {
-    f"i{n}" for n in range(10)
-}
+_LOCALS = frozenset(
+    {"j", "r", "row", "rows", "values", "found", "other", "stages", "floats", "sums", "input", "output", "workspace"}
+) | {f"i{n}" for n in range(10)}
 # CMake's own targets (CMP0037, CTest, CPack), its words in target_link_libraries, and libraries that others link by such a name.
 _CMAKE = re.compile(
     r"all|all_build|clean|codegen|depend|edit_cache|help|install|list_install_components|package|package_source|preinstall"

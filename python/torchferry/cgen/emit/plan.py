@@ -127,7 +127,7 @@ def _lifetimes(graph: Graph, layers: tuple[Layer, ...]) -> dict[Value, tuple[int
 
 def _shared(layer: Layer, value: Value, lives: dict[Value, tuple[int, int]]) -> Value | None:
     """Return the stored result that takes the place of a head's result which only the maps of its own layer read."""
-    if layer.head is None or value not in layer.head.outputs or lives[value][1] > lives[value][0]:
+    if layer.head is None or layer.head.outputs != (value,) or lives[value][1] > lives[value][0]:
         return None
     others = [node.output for node in layer.maps if node.output in lives and node.output.dtype == value.dtype]
     return others[-1] if others else None

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch.fx
 
 from torchferry.cgen.builder import Builder
+from torchferry.cgen.ir import Elementwise
 from torchferry.cgen.layout import layout_of
-from torchferry.cgen.lowering import Operator, rows_along
-from torchferry.cgen.refusal import module_path, refuse
+from torchferry.cgen.lowering import Lowering, Operator, arguments, rows_along
+from torchferry.cgen.refusal import module_path
 from torchferry.cgen.rows import OverRows
 from torchferry.cgen.target import Scope, over_rows
 from torchferry.cgen.text import OWN
@@ -27,8 +29,8 @@ class Argmax(OverRows):
 
     def problems(self) -> Iterator[str]:
         """Yield what is wrong with shapes and dtypes."""
-        if (self.x.dtype, self.output.dtype) != ("float32", "int64"):
-            yield f"{self.x.dtype} to {self.output.dtype}, expected float32 to int64"
+        if self.x.dtype not in ("float32", "int64") or self.output.dtype != "int64":
+            yield f"{self.x.dtype} to {self.output.dtype}, expected float32 or int64 to int64"
         if self.output.size * self.width != self.x.size:
             yield f"{self.x.size} elements to {self.output.size}, expected rows of {self.width}"
 
@@ -44,21 +46,39 @@ class Argmax(OverRows):
 
     def emit(self, scope: Scope) -> list[str]:
         """Return one call per row."""
-        scope.use("argmax")
+        name = "argmax" if self.x.dtype == "float32" else "argmax_int64"
+        scope.use(name)
         target = f"{scope.pointer(self.output)}[{'0' if self.rows == 1 else 'row'}]"
-        return over_rows(self.rows, [f"  {target} = {OWN}argmax({self.width}, {scope.row(self.x, self.rows, self.width)});"])
+        return over_rows(self.rows, [f"  {target} = {OWN}{name}({self.width}, {scope.row(self.x, self.rows, self.width)});"])
 
 
-def _lower(builder: Builder, node: torch.fx.Node) -> Value:
+NEGATIVE = Elementwise("neg", "-{0}", np.negative)
+REVERSED = Elementwise(
+    "not", "~{0}", np.invert, dtype="int64"
+)  # of integers the smallest becomes the largest, without an overflow
+
+
+def arg_extreme(builder: Builder, node: torch.fx.Node, dim: Any, *, smallest: bool) -> Value:
+    """Add the place of the first largest or smallest of the node's first argument along a dim; a NaN counts as either."""
     source = node.args[0]
     assert isinstance(source, torch.fx.Node), "argmax of a tensor"
     x = builder.value(node, source)
-    if x.dtype != "float32":
-        raise refuse(node, f"argmax of {x.dtype}", "float32")
-    x, _, width = rows_along(builder, node, x, layout_of(source))
-    output = Value(node.name, layout_of(node).value_shape, "int64")
+    x = x if x.dtype == "float32" else builder.as_dtype(node, x, "int64")
+    if smallest:
+        function = NEGATIVE if x.dtype == "float32" else REVERSED
+        x = builder.apply(node, function, (x,), Value(f"{node.name}_turned", x.shape, x.dtype))
+    x, _, width = rows_along(builder, node, x, layout_of(source), dim)
+    last = len(node.meta["val"]) - 1 if isinstance(node.meta["val"], tuple | list) else None
+    output = Value(node.name if last is None else f"{node.name}_index", layout_of(node, last).value_shape, "int64")
     builder.nodes.append(Argmax(x, width, output, module_path(node)))
     return output
 
 
-OPERATORS = (Operator(("aten.argmax.default",), _lower, ("argmax",)),)
+def _lowering(*, smallest: bool) -> Lowering:
+    return lambda builder, node: arg_extreme(builder, node, arguments(node)["dim"], smallest=smallest)
+
+
+OPERATORS = (
+    Operator(("aten.argmax.default",), _lowering(smallest=False), ("argmax",)),
+    Operator(("aten.argmin.default",), _lowering(smallest=True), ("argmin",)),
+)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import torch.fx
 
+from torchferry.cgen import integers
 from torchferry.cgen.affine import Affine
 from torchferry.cgen.builder import Builder
+from torchferry.cgen.integers import INTEGERS, Wrapping
 from torchferry.cgen.ir import Elementwise
 from torchferry.cgen.layout import layout_of
 from torchferry.cgen.lowering import Lowering, Operator, arguments, number, operands_in, require_dtype
-from torchferry.cgen.refusal import refuse
+from torchferry.cgen.ops.logic import AND, OR
 from torchferry.cgen.values import Constant, Doubles, DType, Operand, Value
 
 
@@ -45,27 +47,34 @@ MINIMUM = Elementwise(
 )
 
 
-def _binary(function: Elementwise, *allowed: DType, swapped: bool = False) -> Lowering:
+def _binary(function: Elementwise, whole: Wrapping, of_bool: Elementwise | None = None, *, swapped: bool = False) -> Lowering:
+    """Return the lowering to `function` of float32, `whole` of integers and `of_bool`."""
+
     def lower(builder: Builder, node: torch.fx.Node) -> Value:
-        dtype = require_dtype(node, *allowed)
+        dtype = require_dtype(node, "float32", *INTEGERS, *(("bool",) if of_bool else ()))
+        made = function if dtype == "float32" else of_bool if dtype == "bool" and of_bool is not None else whole(dtype)
         given = arguments(node)
-        if given.get("rounding_mode") is not None:
-            raise refuse(node, f"rounding mode {given['rounding_mode']} of {node.target}", "none")
         operands = operands_in(builder, node, dtype, node.args[:2])
         if given.get("alpha", 1) != 1:
             operands[1] = _times(builder, node, operands[1], given["alpha"], dtype)
-        return builder.map(node, function, *(reversed(operands) if swapped else operands), dtype=dtype)
+        return builder.map(node, made, *(reversed(operands) if swapped else operands), dtype=dtype)
 
     return lower
 
 
 def _times(builder: Builder, node: torch.fx.Node, operand: Operand, alpha: object, dtype: DType) -> Operand:
     factor = builder.constant(node, alpha, layout_of(node))
+    product = MUL if dtype == "float32" else integers.MUL(dtype)
     return (
         Constant(operand.array * factor.array)
         if isinstance(operand, Constant)
-        else builder.map(node, MUL, operand, factor, dtype=dtype)
+        else builder.map(node, product, operand, factor, dtype=dtype)
     )
+
+
+def _divide(builder: Builder, node: torch.fx.Node) -> Value:
+    require_dtype(node, "float32")
+    return builder.map(node, DIV, *operands_in(builder, node, "float32", node.args[:2]))
 
 
 def _reciprocal(builder: Builder, node: torch.fx.Node) -> Value:
@@ -74,14 +83,12 @@ def _reciprocal(builder: Builder, node: torch.fx.Node) -> Value:
 
 
 OPERATORS = (
-    Operator(("aten.add.Tensor", "aten.add.Scalar"), _binary(ADD, "float32", "int64"), ("add",)),
-    Operator(("aten.sub.Tensor", "aten.sub.Scalar"), _binary(SUB, "float32", "int64"), ("sub",)),
-    Operator(("aten.rsub.Tensor", "aten.rsub.Scalar"), _binary(SUB, "float32", "int64", swapped=True)),
-    Operator(("aten.mul.Tensor", "aten.mul.Scalar"), _binary(MUL, "float32", "int64"), ("mul",)),
-    Operator(
-        ("aten.div.Tensor", "aten.div.Scalar", "aten.div.Tensor_mode", "aten.div.Scalar_mode"), _binary(DIV, "float32"), ("div",)
-    ),
-    Operator(("aten.maximum.default",), _binary(MAXIMUM, "float32"), ("maximum",)),
-    Operator(("aten.minimum.default",), _binary(MINIMUM, "float32"), ("minimum",)),
+    Operator(("aten.add.Tensor", "aten.add.Scalar"), _binary(ADD, integers.ADD, OR), ("add",)),
+    Operator(("aten.sub.Tensor", "aten.sub.Scalar"), _binary(SUB, integers.SUB), ("sub",)),
+    Operator(("aten.rsub.Tensor", "aten.rsub.Scalar"), _binary(SUB, integers.SUB, swapped=True)),
+    Operator(("aten.mul.Tensor", "aten.mul.Scalar"), _binary(MUL, integers.MUL, AND), ("mul",)),
+    Operator(("aten.div.Tensor", "aten.div.Scalar"), _divide, ("div",)),
+    Operator(("aten.maximum.default",), _binary(MAXIMUM, integers.MAXIMUM, OR), ("maximum",)),
+    Operator(("aten.minimum.default",), _binary(MINIMUM, integers.MINIMUM, AND), ("minimum",)),
     Operator(("aten.reciprocal.default",), _reciprocal, ("reciprocal",)),
 )

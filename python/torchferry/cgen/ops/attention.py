@@ -16,6 +16,7 @@ from torchferry.cgen.lowering import Operator, arguments, number, require_dtype
 from torchferry.cgen.ops.arithmetic import ADD, MUL
 from torchferry.cgen.ops.product import product
 from torchferry.cgen.ops.softmax import Softmax
+from torchferry.cgen.ops.where import WHERE
 from torchferry.cgen.refusal import module_path, refuse
 from torchferry.cgen.values import Constant, Doubles, Value
 
@@ -26,9 +27,11 @@ def _lower(builder: Builder, node: torch.fx.Node) -> Value:
     """softmax(scale q k^T + mask) v over the last two dims."""
     require_dtype(node, "float32")
     given = arguments(node)
-    if given["dropout_p"] or given["enable_gqa"]:
-        raise refuse(node, "attention with dropout or enable_gqa", "neither")
+    if given["dropout_p"]:
+        raise refuse(node, "attention with dropout", "none; call module.eval() first")
     q, k, v = (_operand(builder, node, given[name]) for name in ("query", "key", "value"))
+    if given["enable_gqa"]:
+        k, v = (_for_each_head(builder, node, *other, q[1].shape[-3]) for other in (k, v))
     scale = 1.0 / math.sqrt(q[1].shape[-1]) if given["scale"] is None else float(given["scale"])
     turned = _transposed(builder, node, *k)
     scores, layout = product(builder, node, q, turned, f"{node.name}_scores")
@@ -36,8 +39,14 @@ def _lower(builder: Builder, node: torch.fx.Node) -> Value:
     x = builder.apply(node, MUL, (scores, number(scale)), named)
     for mask in _masks(builder, node, given, layout):
         x = builder.apply(node, ADD, (x, mask), Value(f"{node.name}_masked", scores.shape, "float32"))
+    condition = _condition(builder, given["attn_mask"], layout, node)
+    if condition is not None:
+        x = builder.apply(node, WHERE, (condition, x, number(LOWEST)), Value(f"{node.name}_masked", scores.shape, "float32"))
     weights = Value(f"{node.name}_weights", scores.shape, "float32")
     builder.nodes.append(Softmax(x, layout.shape[-1], False, weights, module_path(node)))
+    if condition is not None:  # a row that is left nothing has weights of 0, as torch has it
+        kept = Value(f"{node.name}_kept", scores.shape, "float32")
+        weights = builder.apply(node, WHERE, (condition, weights, number(0.0)), kept)
     return product(builder, node, (weights, layout), v, node.name)[0]
 
 
@@ -52,6 +61,21 @@ def _transposed(builder: Builder, node: torch.fx.Node, value: Value, layout: Lay
     return builder.copy(node, "transpose", (value,), (piece_of(0, index),), turned.value_shape, "float32", name), turned
 
 
+def _for_each_head(builder: Builder, node: torch.fx.Node, value: Value, layout: Layout, heads: int) -> tuple[Value, Layout]:
+    """Return keys or values repeated, so that there is one for each head of the queries."""
+    index = np.arange(value.size, dtype=np.int64).reshape(layout.shape).repeat(heads // layout.shape[-3], axis=-3)
+    repeated = Layout(index.shape, layout.batch)
+    name = f"{value.name}_heads"
+    return builder.copy(node, "repeat", (value,), (piece_of(0, index),), repeated.value_shape, "float32", name), repeated
+
+
+def _condition(builder: Builder, argument: Any, layout: Layout, node: torch.fx.Node) -> Value | None:
+    """Return a mask of conditions that depend on an input, in the layout of the scores; None for another mask."""
+    if argument not in builder.results or builder.results[argument][0].dtype != "bool":
+        return None
+    return builder.spread(node, builder.results[argument][0], layout_of(argument), layout)
+
+
 def _masks(builder: Builder, node: torch.fx.Node, given: dict[str, Any], layout: Layout) -> list[Constant | Value]:
     masks: list[Constant | Value] = []
     if given["is_causal"]:
@@ -64,8 +88,8 @@ def _masks(builder: Builder, node: torch.fx.Node, given: dict[str, Any], layout:
     if tensor is not None:
         return [*masks, _spread(node, _finite(node, tensor), layout)]
     value = builder.value(node, argument)
-    if value.dtype != "float32":
-        raise refuse(node, f"a mask of {value.dtype} that depends on an input", "a constant mask, or numbers to add")
+    if value.dtype == "bool":
+        return masks
     return [*masks, builder.spread(node, value, layout_of(argument), layout)]
 
 

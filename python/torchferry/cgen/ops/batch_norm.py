@@ -15,8 +15,8 @@ from torchferry.cgen.refusal import refuse
 from torchferry.cgen.values import Constant, Doubles, Value
 
 
-def _lower(builder: Builder, node: torch.fx.Node) -> Value:
-    """((x - mean) * (weight / sqrt(var + eps))) + bias, over features [N, features] or channels [N, channels, ...]."""
+def by_statistics(builder: Builder, node: torch.fx.Node) -> Value:
+    """Return ((x - mean) * (weight / sqrt(var + eps))) + bias, over features [N, features] or channels [N, channels, ...]."""
     given = arguments(node)
     if given.get("training"):
         raise refuse(node, "batch norm in train mode", "eval mode (module.eval())")
@@ -35,6 +35,8 @@ def _lower(builder: Builder, node: torch.fx.Node) -> Value:
 
 OPERATORS = (
     Operator(
-        ("aten.batch_norm.default", "aten._native_batch_norm_legit_no_training.default"), _lower, ("BatchNorm in eval mode",)
+        ("aten.batch_norm.default", "aten._native_batch_norm_legit_no_training.default"),
+        by_statistics,
+        ("BatchNorm in eval mode",),
     ),
 )

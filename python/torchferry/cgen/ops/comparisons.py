@@ -6,21 +6,35 @@ import numpy as np
 import torch.fx
 
 from torchferry.cgen.builder import Builder
+from torchferry.cgen.integers import INTEGERS
 from torchferry.cgen.ir import Elementwise
+from torchferry.cgen.layout import first_result
 from torchferry.cgen.lowering import Lowering, Operator, operands_in
-from torchferry.cgen.refusal import refuse
-from torchferry.cgen.values import DType, Value
+from torchferry.cgen.values import DType, Value, dtype_of
 
 
 def _comparison(function: Elementwise) -> Lowering:
     def lower(builder: Builder, node: torch.fx.Node) -> Value:
-        values = [builder.results[argument][0] for argument in node.all_input_nodes if argument in builder.results]
-        dtype: DType = "int64" if all(value.dtype == "int64" for value in values) else "float32"
-        if any(value.dtype == "int64" for value in values) and dtype != "int64":
-            raise refuse(node, f"{node.target} between int64 and float32", "one dtype on both sides")
-        return builder.map(node, function, *operands_in(builder, node, dtype, node.args[:2]), dtype="bool")
+        given = [_wrapped(argument, node.args[0]) for argument in node.args[:2]]
+        dtype: DType = "float32" if any(_is_float(argument) for argument in given) else "int64"
+        return builder.map(node, function, *operands_in(builder, node, dtype, given), dtype="bool")
 
     return lower
+
+
+def _wrapped(argument: object, other: object) -> object:
+    """Return a number as torch compares it with integers: in their dtype, where -1 is the largest of uint8."""
+    if type(argument) is not int or not isinstance(other, torch.fx.Node):
+        return argument
+    dtype = dtype_of(str(first_result(other).dtype).removeprefix("torch."))
+    return int(np.asarray(argument).astype(dtype)) if dtype in INTEGERS else argument
+
+
+def _is_float(argument: object) -> bool:
+    """Tell whether torch compares in float32 where this is one of the two sides."""
+    if not isinstance(argument, torch.fx.Node):
+        return isinstance(argument, float)
+    return first_result(argument).is_floating_point()
 
 
 FUNCTIONS = (

@@ -8,6 +8,7 @@ import numpy as np
 import torch.fx
 
 from torchferry.cgen.builder import Builder
+from torchferry.cgen.index_map import piece_of
 from torchferry.cgen.ir import Step
 from torchferry.cgen.layout import sample_shape
 from torchferry.cgen.lowering import Operator, arguments, require_dtype
@@ -15,7 +16,7 @@ from torchferry.cgen.ops.conv2d import Conv2d
 from torchferry.cgen.ops.conv3d import Conv3d
 from torchferry.cgen.ops.conv_transpose2d import ConvTranspose2d
 from torchferry.cgen.refusal import module_path, refuse
-from torchferry.cgen.values import Doubles, Shape, Value
+from torchferry.cgen.values import Constant, Doubles, Shape, Value
 from torchferry.cgen.windows import Window, per_dim, plane
 
 
@@ -35,14 +36,16 @@ def _lower(builder: Builder, node: torch.fx.Node) -> Value:
     given, source = arguments(node), node.args[0]
     weight = builder.numbers(node, given["weight"])
     rank, transposed = weight.ndim - 2, bool(given.get("transposed", "transpose" in str(node.target)))
-    known = isinstance(source, torch.fx.Node) and 1 <= rank <= (2 if transposed else 3)
+    known = isinstance(source, torch.fx.Node) and 1 <= rank <= 3
     if not known or not isinstance(source, torch.fx.Node) or len(sample_shape(source)) != rank + 1:
-        kinds = "Conv1d, Conv2d, Conv3d, ConvTranspose1d or ConvTranspose2d"
+        kinds = "Conv1d to Conv3d, or ConvTranspose1d to ConvTranspose3d"
         raise refuse(node, f"a convolution with weights of shape {list(weight.shape)}", kinds)
     results = weight.shape[1] * int(given["groups"]) if transposed else len(weight)
     bias = np.zeros(results) if given["bias"] is None else builder.numbers(node, given["bias"])
     x = builder.as_float(node, builder.value(node, source))
     output = Value(node.name, sample_shape(node), "float32")
+    if transposed and rank == 3:
+        return _transposed_3d(builder, node, given, x, sample_shape(source), weight, bias, output)
     make = _transposed if transposed else _plain
     builder.nodes.append(make(node, given, x, sample_shape(source), weight, bias, output))
     return output
@@ -76,13 +79,51 @@ def _transposed(
     return ConvTranspose2d(x, int(given["groups"]), flat, bias, output, module_path(node), window)
 
 
+def _transposed_3d(
+    builder: Builder,
+    node: torch.fx.Node,
+    given: dict[str, Any],
+    x: Value,
+    shape: Shape,
+    weight: Doubles,
+    bias: Doubles,
+    output: Value,
+) -> Value:
+    """Add the convolution with mirrored weights of x, whose elements are `stride` apart with zeros between and around them."""
+    stride, padding, dilation, groups = (
+        *(per_dim(given[name], 3) for name in ("stride", "padding", "dilation")),
+        int(given["groups"]),
+    )
+    reach = tuple(d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True))
+    wide = tuple(size + r for size, r in zip(output.shape[1:], reach, strict=True))
+    numbers = np.arange(x.size, dtype=np.int64).reshape(shape)
+    for axis, (r, p, step) in enumerate(zip(reach, padding, stride, strict=True)):
+        at = r - p + step * np.arange(shape[axis + 1])
+        inside = np.flatnonzero((at >= 0) & (at < wide[axis]))
+        target = np.full((*numbers.shape[: axis + 1], wide[axis], *numbers.shape[axis + 2 :]), -1, np.int64)
+        np.moveaxis(target, axis + 1, 0)[at[inside]] = np.moveaxis(numbers, axis + 1, 0)[inside]
+        numbers = target
+    zeros, pieces = Constant(np.zeros(())), (piece_of(1, np.zeros_like(numbers)), piece_of(0, numbers))
+    spread = builder.copy(node, "spread", (x, zeros), pieces, numbers.shape, "float32", f"{node.name}_spread")
+    mirrored = weight.reshape(groups, -1, *weight.shape[1:])[..., ::-1, ::-1, ::-1].swapaxes(1, 2)
+    flat = mirrored.reshape(-1, *mirrored.shape[2:])
+    label, one = module_path(node), (1, 1, 1)
+    builder.nodes.append(Conv3d(spread, groups, flat, bias, output, label, numbers.shape, one, (0, 0, 0), dilation))
+    return output
+
+
 OPERATORS = (
     Operator(
         (
             *(f"aten.conv{rank}d.{kind}" for rank in (1, 2, 3) for kind in ("default", "padding")),
-            *("aten.conv_transpose1d.default", "aten.conv_transpose2d.input", "aten.convolution.default"),
+            *(
+                "aten.conv_transpose1d.default",
+                "aten.conv_transpose2d.input",
+                "aten.conv_transpose3d.input",
+                "aten.convolution.default",
+            ),
         ),
         _lower,
-        ("Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d"),
+        ("Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"),
     ),
 )

@@ -9,6 +9,7 @@ import numpy as np
 import torch.fx
 
 from torchferry.cgen.builder import Builder
+from torchferry.cgen.integers import INTEGERS
 from torchferry.cgen.ir import OneToOne
 from torchferry.cgen.layout import layout_of
 from torchferry.cgen.lowering import Operator, arguments, require_dtype
@@ -16,7 +17,7 @@ from torchferry.cgen.ops.reductions import dims_of, over_outer_inner, rows_of
 from torchferry.cgen.refusal import module_path
 from torchferry.cgen.target import Scope
 from torchferry.cgen.text import OWN
-from torchferry.cgen.values import Array, Value
+from torchferry.cgen.values import Array, DType, Value
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,15 +32,15 @@ class CumulativeSum(OneToOne):
 
     def problems(self) -> Iterator[str]:
         """Yield what is wrong with shapes and dtypes."""
-        if (self.x.dtype, self.output.dtype) != ("float32", "float32"):
-            yield f"{self.x.dtype} to {self.output.dtype}, expected float32 to float32"
+        if self.x.dtype not in ("float32", "int64") or self.x.dtype != self.output.dtype:
+            yield f"{self.x.dtype} to {self.output.dtype}, expected both float32 or int64"
         if self.x.size != self.output.size or self.x.size % (self.count * self.inner):
             yield f"{self.x.size} elements to {self.output.size}, expected as many in runs of {self.count * self.inner}"
 
     def compute(self, *inputs: Array) -> tuple[Array, ...]:
         """Return running sums [N, size] of x [N, size]."""
         x = inputs[0].reshape(-1, self.count, self.inner)
-        sums, total = np.empty_like(x), np.zeros((len(x), self.inner), np.float32)
+        sums, total = np.empty_like(x), np.zeros((len(x), self.inner), x.dtype)
         for j in range(self.count):
             total = total + x[:, j]
             sums[:, j] = total
@@ -51,21 +52,24 @@ class CumulativeSum(OneToOne):
 
     def emit(self, scope: Scope) -> list[str]:
         """Return one call per run."""
-        scope.use("cumsum")
+        name = "cumsum" if self.x.dtype == "float32" else "cumsum_int64"
+        scope.use(name)
         place = f" + i0 * {self.count * self.inner} + i1"
         x, y = (scope.pointer(value) + place for value in (self.x, self.output))
         outer = self.x.size // (self.count * self.inner)
-        return over_outer_inner(outer, self.inner, f"{OWN}cumsum({self.count}, {self.inner}, {x}, {y});")
+        return over_outer_inner(outer, self.inner, f"{OWN}{name}({self.count}, {self.inner}, {x}, {y});")
 
 
 def _lower(builder: Builder, node: torch.fx.Node) -> Value:
-    require_dtype(node, "float32")
+    result = require_dtype(node, "float32", *INTEGERS)
+    dtype: DType = "float32" if result == "float32" else "int64"
     source = node.args[0]
     assert isinstance(source, torch.fx.Node), "a sum of a tensor"
-    value, count, inner = rows_of(builder, node, source, dims_of(node, layout_of(source), arguments(node)["dim"]))
-    output = Value(node.name, layout_of(node).value_shape, "float32")
+    dims = dims_of(node, layout_of(source), arguments(node)["dim"])
+    value, count, inner = rows_of(builder, node, source, dims, dtype=dtype)
+    output = Value(node.name, layout_of(node).value_shape, dtype)
     builder.nodes.append(CumulativeSum(value, count, inner, output, module_path(node)))
-    return output
+    return builder.as_dtype(node, output, result)
 
 
 OPERATORS = (Operator(("aten.cumsum.default",), _lower, ("cumsum",)),)

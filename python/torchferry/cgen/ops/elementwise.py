@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from torchferry.cgen import elementary, transcendental
+from torchferry.cgen import elementary, integers, transcendental
 from torchferry.cgen.ir import Elementwise
 from torchferry.cgen.lowering import unary
 
@@ -52,7 +52,7 @@ LN = Elementwise("log", "model_ln({0})", transcendental.ln, ("ln",))
 LOG2_E, LOG10_E = np.float32(1.4426950408889634), np.float32(0.4342944819032518)
 
 OPERATORS = (
-    unary(RELU, "aten.relu.default", words=("ReLU",)),
+    unary(RELU, "aten.relu.default", words=("ReLU",), integers=integers.RELU),
     unary(LEAKY_RELU, "aten.leaky_relu.default", constants=("negative_slope",), words=("LeakyReLU",)),
     unary(THRESHOLD, "aten.threshold.default", constants=("threshold", "value"), words=("threshold",)),
     unary(
@@ -61,7 +61,7 @@ OPERATORS = (
     unary(Elementwise("tanh", "model_tanh({0})", elementary.tanh, ("tanh",)), "aten.tanh.default", words=("tanh",)),
     unary(Elementwise("silu", "model_silu({0})", _silu, ("silu",)), "aten.silu.default", words=("SiLU",)),
     unary(EXP, "aten.exp.default", words=("exp",)),
-    unary(ABS, "aten.abs.default", words=("abs",)),
+    unary(ABS, "aten.abs.default", words=("abs",), integers=integers.ABS),
     unary(SQRT, "aten.sqrt.default", words=("sqrt",)),
     unary(RSQRT, "aten.rsqrt.default", words=("rsqrt",)),
     unary(Elementwise("erf", "model_erf({0})", elementary.erf, ("erf",)), "aten.erf.default", words=("erf",)),
@@ -79,16 +79,34 @@ OPERATORS = (
     unary(Elementwise("log1p", "model_log1p({0})", transcendental.log1p, ("log1p",)), "aten.log1p.default", words=("log1p",)),
     unary(Elementwise("sin", "model_sin({0})", transcendental.sin, ("sin_cos",)), "aten.sin.default", words=("sin",)),
     unary(Elementwise("cos", "model_cos({0})", transcendental.cos, ("sin_cos",)), "aten.cos.default", words=("cos",)),
-    unary(Elementwise("trunc", "model_trunc({0})", np.trunc, ("whole",)), "aten.trunc.default", words=("trunc",)),
-    unary(Elementwise("floor", "model_floor({0})", np.floor, ("whole",)), "aten.floor.default", words=("floor",)),
-    unary(Elementwise("ceil", "model_ceil({0})", np.ceil, ("whole",)), "aten.ceil.default", words=("ceil",)),
-    unary(Elementwise("round", "model_round({0})", np.rint, ("whole",)), "aten.round.default", words=("round",)),
+    unary(
+        Elementwise("trunc", "model_trunc({0})", np.trunc, ("whole",)),
+        "aten.trunc.default",
+        words=("trunc",),
+        integers=integers.SAME,
+    ),
+    unary(
+        Elementwise("floor", "model_floor({0})", np.floor, ("whole",)),
+        "aten.floor.default",
+        words=("floor",),
+        integers=integers.SAME,
+    ),
+    unary(
+        Elementwise("ceil", "model_ceil({0})", np.ceil, ("whole",)), "aten.ceil.default", words=("ceil",), integers=integers.SAME
+    ),
+    unary(
+        Elementwise("round", "model_round({0})", np.rint, ("whole",)),
+        "aten.round.default",
+        words=("round",),
+        integers=integers.SAME,
+    ),
     unary(
         Elementwise(
             "sign", "(float)(({0} > 0.0f) - ({0} < 0.0f))", lambda x: (x > 0).astype(np.float32) - (x < 0).astype(np.float32)
         ),
         "aten.sign.default",
         words=("sign",),
+        integers=integers.SIGN,
     ),
-    unary(Elementwise("neg", "-{0}", np.negative), "aten.neg.default", words=("neg",)),
+    unary(Elementwise("neg", "-{0}", np.negative), "aten.neg.default", words=("neg",), integers=integers.NEG),
 )

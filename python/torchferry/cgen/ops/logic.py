@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch.fx
 
+from torchferry.cgen import integers
 from torchferry.cgen.builder import Builder
+from torchferry.cgen.integers import INTEGERS, Wrapping
 from torchferry.cgen.ir import Elementwise
-from torchferry.cgen.lowering import Lowering, Operator, require_dtype
-from torchferry.cgen.refusal import refuse
+from torchferry.cgen.lowering import Lowering, Operator, operands_in, require_dtype
 from torchferry.cgen.values import Value
 
 AND = Elementwise("and", "({0} && {1})", np.logical_and, dtype="bool")
@@ -20,13 +21,16 @@ IS_INF = Elementwise("isinf", "({0} > 0x1.fffffep+127f || {0} < -0x1.fffffep+127
 
 
 def _of_conditions(function: Elementwise) -> Lowering:
+    return lambda builder, node: builder.map(node, function, *operands_in(builder, node, "bool", node.args), dtype="bool")
+
+
+def _of_bits(function: Elementwise, bits: Wrapping) -> Lowering:
+    """Return the lowering of an operator that acts on each bit of integers: of bool there is one."""
+
     def lower(builder: Builder, node: torch.fx.Node) -> Value:
-        require_dtype(node, "bool")
-        operands = [builder.operand(node, argument) for argument in node.args]
-        for operand in operands:
-            if isinstance(operand, Value) and operand.dtype != "bool":
-                raise refuse(node, f"{node.target} of {operand.dtype}", "bool; compare with 0")
-        return builder.map(node, function, *operands, dtype="bool")
+        dtype = require_dtype(node, "bool", *INTEGERS)
+        made = function if dtype == "bool" else bits(dtype)
+        return builder.map(node, made, *operands_in(builder, node, dtype, node.args), dtype=dtype)
 
     return lower
 
@@ -38,10 +42,14 @@ def _of_number(function: Elementwise) -> Lowering:
 
 
 OPERATORS = (
-    Operator(("aten.logical_and.default", "aten.bitwise_and.Tensor"), _of_conditions(AND), ("logical operators",)),
-    Operator(("aten.logical_or.default", "aten.bitwise_or.Tensor"), _of_conditions(OR)),
-    Operator(("aten.logical_xor.default", "aten.bitwise_xor.Tensor"), _of_conditions(XOR)),
-    Operator(("aten.logical_not.default", "aten.bitwise_not.default"), _of_conditions(NOT)),
+    Operator(("aten.logical_and.default",), _of_conditions(AND), ("logical operators",)),
+    Operator(("aten.logical_or.default",), _of_conditions(OR)),
+    Operator(("aten.logical_xor.default",), _of_conditions(XOR)),
+    Operator(("aten.logical_not.default",), _of_conditions(NOT)),
+    Operator(("aten.bitwise_and.Tensor", "aten.bitwise_and.Scalar"), _of_bits(AND, integers.AND), ("bitwise operators",)),
+    Operator(("aten.bitwise_or.Tensor", "aten.bitwise_or.Scalar"), _of_bits(OR, integers.OR)),
+    Operator(("aten.bitwise_xor.Tensor", "aten.bitwise_xor.Scalar"), _of_bits(XOR, integers.XOR)),
+    Operator(("aten.bitwise_not.default",), _of_bits(NOT, integers.NOT)),
     Operator(("aten.isnan.default",), _of_number(IS_NAN), ("isnan",)),
     Operator(("aten.isinf.default",), _of_number(IS_INF), ("isinf",)),
 )

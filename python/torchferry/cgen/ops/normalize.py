@@ -13,6 +13,7 @@ from torchferry.cgen.builder import Builder
 from torchferry.cgen.layout import layout_of, sample_shape
 from torchferry.cgen.lowering import Operator, arguments, require_dtype
 from torchferry.cgen.ops.arithmetic import ADD, MUL
+from torchferry.cgen.ops.batch_norm import by_statistics
 from torchferry.cgen.ops.reductions import sum_of
 from torchferry.cgen.refusal import module_path, refuse
 from torchferry.cgen.rows import RowsToRows
@@ -102,7 +103,7 @@ def _group(builder: Builder, node: torch.fx.Node) -> Value:
 def _instance(builder: Builder, node: torch.fx.Node) -> Value:
     given, shape = arguments(node), sample_shape(node)
     if not given["use_input_stats"]:
-        raise refuse(node, "instance norm with running statistics", "track_running_stats=False, or batch norm")
+        return by_statistics(builder, node)
     x = _normalized(builder, node, math.prod(shape[1:]), float(given["eps"]))
     return _scaled(builder, node, x, given["weight"], given["bias"], (shape[0], *(1 for _ in shape[1:])))
 

@@ -82,10 +82,10 @@ class AvgPool2d(_Pool2d):
         sums = self._filled(len(x), 0.0)
         for _, to, source in self.window.taps():
             sums[..., to[0], to[1]] += x[..., source[0], source[1]]
-        counts = np.outer(*(self._counts(axis) for axis in (0, 1))).astype(np.float32)
+        counts = np.outer(*(self.counts(axis) for axis in (0, 1))).astype(np.float32)
         return ((sums / (np.float32(self.divisor) if self.divisor else counts)).reshape(len(x), -1),)
 
-    def _counts(self, axis: int) -> Array:
+    def counts(self, axis: int) -> Array:
         """Return how many positions of each window [results] count along an axis."""
         start = np.arange(self.window.results[axis]) * self.window.stride[axis] - self.window.padding[axis]
         beyond = self.window.padding[axis] if self.padded else 0

@@ -16,6 +16,7 @@ import torch
 import torch.fx
 
 from torchferry.cgen.builder import Builder
+from torchferry.cgen.complex_parts import of_parts
 from torchferry.cgen.index_map import Piece, piece_of
 from torchferry.cgen.layout import OUTER, Layout, layout_of, times_batch
 from torchferry.cgen.lowering import Operator, arguments, require_dtype
@@ -85,7 +86,8 @@ class _Numbered:
         return refuse(self._node, f"{self._node.target} over the batch", "another dim: samples must not mix")
 
 
-def _lower(builder: Builder, node: torch.fx.Node) -> Value | tuple[Value, ...]:
+def lower(builder: Builder, node: torch.fx.Node) -> Value | tuple[Value, ...]:
+    """Return copies of what the operator moves. Raises FerryError(FORMAT) where samples would mix."""
     numbered = _Numbered(builder, node)
     args, kwargs = torch.fx.node.map_arg((node.args, node.kwargs), numbered.argument)
     fill = 0.0
@@ -199,15 +201,15 @@ def _copy(builder: Builder, node: torch.fx.Node) -> Value:
 
 
 _DEFAULT = (
-    "view reshape _unsafe_view contiguous clone detach alias lift_fresh_copy unsqueeze permute t expand repeat flip roll index_select "
+    "view reshape _unsafe_view contiguous clone detach alias lift_fresh_copy unsqueeze permute t expand repeat flip roll "
     "cat stack constant_pad_nd pad reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d "
     "replication_pad3d _reshape_alias pixel_shuffle pixel_unshuffle channel_shuffle split_with_sizes unfold rot90 tile broadcast_to "
-    "gather diagonal tril triu im2col upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d "
+    "diagonal tril triu im2col upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d "
     "_upsample_nearest_exact2d _upsample_nearest_exact3d narrow"
 )
 _OVERLOADS = (
     "flatten.using_ints squeeze.default squeeze.dim squeeze.dims unflatten.int transpose.int slice.Tensor select.int split.Tensor "
-    "unbind.int index.Tensor _unsafe_index.Tensor repeat_interleave.self_int movedim.intlist swapaxes.default chunk.default "
+    "unbind.int repeat_interleave.self_int movedim.intlist swapaxes.default chunk.default "
     "upsample_nearest1d.vec upsample_nearest2d.vec upsample_nearest3d.vec _upsample_nearest_exact1d.vec "
     "_upsample_nearest_exact2d.vec _upsample_nearest_exact3d.vec"
 )
@@ -215,10 +217,10 @@ _WORDS = (
     *("Flatten", "reshape", "squeeze", "permute", "transpose", "slice", "select", "cat", "stack", "split", "chunk", "unbind"),
     *("expand", "repeat", "flip", "roll", "pad", "Upsample", "PixelShuffle", "index by constants"),
 )
+_NAMES = (*(f"aten.{name}.default" for name in _DEFAULT.split()), *(f"aten.{name}" for name in _OVERLOADS.split()))
+OF_COMPLEX = (Operator(_NAMES, of_parts(lower)),)
 OPERATORS = (
-    Operator(
-        (*(f"aten.{name}.default" for name in _DEFAULT.split()), *(f"aten.{name}" for name in _OVERLOADS.split())), _lower, _WORDS
-    ),
+    Operator(_NAMES, lower, _WORDS),
     Operator(("aten.slice_scatter.default", "aten.select_scatter.default"), _slice_scatter),
     Operator(("aten.copy.default",), _copy),
 )

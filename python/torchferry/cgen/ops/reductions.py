@@ -15,13 +15,15 @@ from torchferry.cgen.index_map import piece_of
 from torchferry.cgen.ir import OneToOne
 from torchferry.cgen.layout import Layout, layout_of
 from torchferry.cgen.lowering import Lowering, Operator, arguments, number, require_dtype
+from torchferry.cgen.ops.argmax import arg_extreme
 from torchferry.cgen.ops.arithmetic import ADD, DIV, SUB
 from torchferry.cgen.ops.elementwise import ABS, EXP, LN, SQRT
+from torchferry.cgen.ops.pow import POW
 from torchferry.cgen.pairwise import add_halves
 from torchferry.cgen.refusal import module_path, refuse
 from torchferry.cgen.target import Scope
 from torchferry.cgen.text import OWN, hex_float
-from torchferry.cgen.values import Array, Floats, Value
+from torchferry.cgen.values import DTYPES, Array, DType, Floats, Value
 
 LANES = 8
 
@@ -59,17 +61,21 @@ def _best(better: Callable[[Array, Array], Array]) -> Callable[[Floats], Floats]
 
 @dataclass(frozen=True)
 class Reduction:
-    """A number of many: `numpy` takes x [n, count, ...] and gives [n, ...]; kernel `reduce_NAME` does the same."""
+    """A number of many: `numpy` takes x [n, count, ...] and gives [n, ...]; kernel `reduce_NAME` does the same.
+
+    `integers`: the same of int64, which wraps; its kernel is in `reduce_int64`.
+    """
 
     name: str
     numpy: Callable[..., Floats]
     has_number: bool = False
+    integers: Callable[..., Array] | None = None
 
 
-SUM = Reduction("sum", sum_of)
-PROD = Reduction("prod", _product)
-MAX = Reduction("max", _best(np.greater))
-MIN = Reduction("min", _best(np.less))
+SUM = Reduction("sum", sum_of, integers=lambda x: x.sum(axis=1))
+PROD = Reduction("prod", _product, integers=lambda x: x.prod(axis=1))
+MAX = Reduction("max", _best(np.greater), integers=lambda x: x.max(axis=1))
+MIN = Reduction("min", _best(np.less), integers=lambda x: x.min(axis=1))
 VAR = Reduction("var", _variance, has_number=True)
 SQUARES = Reduction("squares", lambda x, centre: sum_of((x - centre) * (x - centre)), has_number=True)
 
@@ -93,14 +99,17 @@ class Reduce(OneToOne):
 
     def problems(self) -> Iterator[str]:
         """Yield what is wrong with shapes and dtypes."""
-        if (self.x.dtype, self.output.dtype) != ("float32", "float32"):
-            yield f"{self.x.dtype} to {self.output.dtype}, expected float32 to float32"
+        known = ("float32",) if self.reduction.integers is None else ("float32", "int64")
+        if self.x.dtype not in known or self.x.dtype != self.output.dtype:
+            yield f"{self.x.dtype} to {self.output.dtype}, expected both {' or '.join(known)}"
         if self.x.size != self.output.size * self.count or self.output.size != self.outer * self.inner:
             yield f"{self.x.size} elements to {self.output.size}, expected {self.count} times as many, by {self.inner}"
 
     def compute(self, *inputs: Array) -> tuple[Array, ...]:
         """Return the numbers [N, outer * inner] of x [N, size]."""
         x = inputs[0].reshape(-1, self.count, self.inner)
+        if x.dtype == np.int64 and self.reduction.integers is not None:
+            return (self.reduction.integers(x).reshape(len(inputs[0]), -1),)
         more = (np.float32(self.number),) if self.reduction.has_number else ()
         return (self.reduction.numpy(x, *more).reshape(len(inputs[0]), -1),)
 
@@ -110,8 +119,9 @@ class Reduce(OneToOne):
 
     def emit(self, scope: Scope) -> list[str]:
         """Return one call per number."""
-        name = f"reduce_{self.reduction.name}"
-        scope.use(name)
+        whole = self.x.dtype == "int64"
+        name = f"reduce_{self.reduction.name}{'_int64' if whole else ''}"
+        scope.use("reduce_int64" if whole else name)
         more = f", {hex_float(float(np.float32(self.number)))}" if self.reduction.has_number else ""
         start = f"{scope.pointer(self.x)} + i0 * {self.count * self.inner} + i1"
         call = f"{OWN}{name}({self.count}, {self.inner}, {start}{more})"
@@ -140,7 +150,7 @@ def dims_of(node: torch.fx.Node, layout: Layout, given: Any) -> list[int]:
 
 
 def rows_of(
-    builder: Builder, node: torch.fx.Node, source: Any, dims: Sequence[int], given: Value | None = None
+    builder: Builder, node: torch.fx.Node, source: Any, dims: Sequence[int], given: Value | None = None, dtype: DType = "float32"
 ) -> tuple[Value, int, int]:
     """Return `source` as a value [outer, count, inner], with `count` and `inner`; `count` is the product of the reduced dims.
 
@@ -148,7 +158,7 @@ def rows_of(
 
     `given`: a value in the shape of `source` instead of its own.
     """
-    value, shape = given or builder.as_float(node, builder.value(node, source)), layout_of(source).shape
+    value, shape = given or builder.as_dtype(node, builder.value(node, source), dtype), layout_of(source).shape
     count = math.prod(shape[dim] for dim in dims)
     between = [dim for dim in range(dims[0], dims[-1] + 1) if dim not in dims and shape[dim] > 1]
     if not between:
@@ -157,7 +167,7 @@ def rows_of(
     order = [*(dim for dim in range(len(shape)) if dim not in dims), *dims]
     moved = index.transpose(order)
     name = f"{value.name}_rows"
-    return builder.copy(node, "permute", (value,), (piece_of(0, moved),), moved.shape, "float32", name), count, 1
+    return builder.copy(node, "permute", (value,), (piece_of(0, moved),), moved.shape, value.dtype, name), count, 1
 
 
 def reduce(
@@ -169,11 +179,12 @@ def reduce(
     """
     source = node.args[0]
     assert isinstance(source, torch.fx.Node), "an operator reduces a tensor"
-    require_dtype(node, "float32")
-    value, count, inner = rows_of(builder, node, source, dims_of(node, layout_of(source), dims), given)
-    output = Value(node.name, layout_of(node).value_shape, "float32")
+    result = require_dtype(node, *DTYPES)
+    dtype: DType = "float32" if result == "float32" else "int64"
+    value, count, inner = rows_of(builder, node, source, dims_of(node, layout_of(source), dims), given, dtype)
+    output = Value(node.name, layout_of(node).value_shape, dtype)
     builder.nodes.append(Reduce(reduction, value, count, inner, more, output, module_path(node)))
-    return output, count
+    return builder.as_dtype(node, output, result), count
 
 
 def _plain(reduction: Reduction) -> Lowering:
@@ -190,7 +201,7 @@ def _mean_of(builder: Builder, node: torch.fx.Node) -> Value:
     return mean(builder, node, arguments(node).get("dim"))
 
 
-def _var(root: bool) -> Lowering:
+def _var(root: bool) -> Callable[[Builder, torch.fx.Node], Value]:
     def lower(builder: Builder, node: torch.fx.Node) -> Value:
         given = arguments(node)
         dims = given.get("dim")
@@ -208,26 +219,52 @@ def _var(root: bool) -> Lowering:
     return lower
 
 
+def _var_mean(builder: Builder, node: torch.fx.Node) -> tuple[Value, ...]:
+    return (_var(False)(builder, node), mean(builder, node, arguments(node).get("dim")))
+
+
+def _extreme_with_index(reduction: Reduction, *, smallest: bool) -> Lowering:
+    """Return the lowering to both results of max over a dim: the number, and the place of the first one of these."""
+
+    def lower(builder: Builder, node: torch.fx.Node) -> tuple[Value, ...]:
+        dim = arguments(node)["dim"]
+        largest = reduce(builder, node, reduction, dim)[0]
+        return largest, arg_extreme(builder, node, dim, smallest=smallest)
+
+    return lower
+
+
+def _any(reduction: Reduction) -> Lowering:
+    """Return the lowering to a reduction of conditions: the largest of 0 and 1 says whether any holds, the smallest whether all do."""
+
+    def lower(builder: Builder, node: torch.fx.Node) -> Value:
+        source = node.args[0]
+        assert isinstance(source, torch.fx.Node), "an operator reduces a tensor"
+        holds = builder.as_dtype(node, builder.value(node, source), "bool")
+        return reduce(builder, node, reduction, arguments(node).get("dim"), given=builder.as_dtype(node, holds, "int64"))[0]
+
+    return lower
+
+
 def _norm(builder: Builder, node: torch.fx.Node) -> Value:
-    """Return (sum |x|^p)^(1/p) for p of 1, 2 and infinity."""
+    """Return (sum |x|^p)^(1/p): of p infinity the largest |x|, of p 0 how many are not 0."""
     given = arguments(node)
     order = given.get("ord", given.get("p"))
     order = 2.0 if order is None else float(order)
     dims = given.get("dim")
     if order == 2:
         return builder.map(node, SQRT, reduce(builder, node, SQUARES, dims)[0])
-    if order not in (1.0, math.inf, -math.inf):
-        raise refuse(node, f"the norm of order {order}", "1, 2 or infinity")
     source = node.args[0]
     assert isinstance(source, torch.fx.Node), "an operator reduces a tensor"
     x = builder.as_float(node, builder.value(node, source))
     sizes = builder.apply(node, ABS, (x,), Value(f"{node.name}_abs", x.shape, "float32"))
-    return reduce(builder, node, SUM if order == 1 else MAX if order > 0 else MIN, dims, given=sizes)[0]
-
-
-def _extreme(reduction: Reduction) -> Lowering:
-    """Return the lowering to the first result of max over a dim; its indices are refused where they are read."""
-    return lambda builder, node: (reduce(builder, node, reduction, arguments(node)["dim"])[0],)
+    if order in (1.0, math.inf, -math.inf):
+        return reduce(builder, node, SUM if order == 1 else MAX if order > 0 else MIN, dims, given=sizes)[0]
+    if order == 0:
+        sizes = builder.as_float(node, builder.as_dtype(node, sizes, "bool"))
+        return reduce(builder, node, SUM, dims, given=sizes)[0]
+    powers = builder.apply(node, POW, (sizes, number(order)), Value(f"{node.name}_powers", x.shape, "float32"))
+    return builder.map(node, POW, reduce(builder, node, SUM, dims, given=powers)[0], number(1.0 / order))
 
 
 def _log_sum_exp(builder: Builder, node: torch.fx.Node) -> Value:
@@ -255,8 +292,11 @@ OPERATORS = (
     Operator(("aten.mean.default", "aten.mean.dim"), _mean_of, ("mean",)),
     Operator(("aten.amax.default", "aten.max.default"), _plain(MAX), ("amax",)),
     Operator(("aten.amin.default", "aten.min.default"), _plain(MIN), ("amin",)),
-    Operator(("aten.max.dim",), _extreme(MAX)),
-    Operator(("aten.min.dim",), _extreme(MIN)),
+    Operator(("aten.max.dim",), _extreme_with_index(MAX, smallest=False)),
+    Operator(("aten.min.dim",), _extreme_with_index(MIN, smallest=True)),
+    Operator(("aten.any.default", "aten.any.dim", "aten.any.dims"), _any(MAX), ("any",)),
+    Operator(("aten.all.default", "aten.all.dim", "aten.all.dims"), _any(MIN), ("all",)),
+    Operator(("aten.var_mean.correction", "aten.var_mean.dim"), _var_mean),
     Operator(("aten.prod.default", "aten.prod.dim_int"), _plain(PROD), ("prod",)),
     Operator(("aten.var.correction", "aten.var.dim", "aten.var.default"), _var(False), ("var",)),
     Operator(("aten.std.correction", "aten.std.dim", "aten.std.default"), _var(True), ("std",)),

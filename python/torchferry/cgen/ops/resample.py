@@ -123,6 +123,18 @@ def _bicubic(units: torch.Tensor, results: int, given: dict[str, Any], axis: int
     return made
 
 
+def _without_aliases(name: str) -> _Along:
+    """Return the taps of an operator that spreads over more elements where it makes an image smaller."""
+    operator = getattr(torch.ops.aten, f"_upsample_{name}2d_aa").default
+
+    def along(units: torch.Tensor, results: int, given: dict[str, Any], axis: int) -> torch.Tensor:
+        wide = units.expand(-1, -1, -1, 2).contiguous()  # of one column torch's operator takes other rows
+        made: torch.Tensor = operator(wide, [results, 2], given["align_corners"], _scale(given, axis), None)
+        return made[..., :1]
+
+    return along
+
+
 def _adaptive(units: torch.Tensor, results: int, given: dict[str, Any], axis: int) -> torch.Tensor:
     del given, axis
     return functional.adaptive_avg_pool2d(units, (results, 1))
@@ -165,6 +177,26 @@ def _average(builder: Builder, node: torch.fx.Node) -> Value | tuple[Value, ...]
     return _lowering("adaptive average", _adaptive)(builder, node)
 
 
+def _average_3d(builder: Builder, node: torch.fx.Node) -> Value:
+    """Return an adaptive average over three dims: first over rows and columns of each depth, then over depths."""
+    require_dtype(node, "float32")
+    source = node.args[0]
+    if not isinstance(source, torch.fx.Node) or len(sample_shape(source)) != 4:
+        raise refuse(node, f"{node.target} over {source}", "samples [channels, depth, height, width]")
+    (channels, *before), after = sample_shape(source), sample_shape(node)[1:]
+    if all(size == 1 for size in after):
+        return mean(builder, node, [-3, -2, -1])
+    depths, rows, columns = (_taps(_adaptive, before[axis], after[axis], {}, axis) for axis in range(3))
+    area = after[1] * after[2]
+    same = Taps(area, np.arange(area)[:, None], np.ones((area, 1)))
+    x, label, word = builder.as_float(node, builder.value(node, source)), module_path(node), "adaptive average"
+    planes = Value(f"{node.name}_planes", (channels, before[0], *after[1:]), "float32")
+    output = Value(node.name, (channels, *after), "float32")
+    builder.nodes.append(Resample2d(word, x, channels * before[0], rows, columns, planes, label))
+    builder.nodes.append(Resample2d(word, planes, channels, depths, same, output, label))
+    return output
+
+
 def _taps(along: _Along, size: int, results: int, given: dict[str, Any], axis: int) -> Taps:
     units = torch.eye(size, dtype=torch.float64).reshape(1, size, size, 1)
     return Taps.of(along(units, results, given, axis).reshape(size, results).numpy())
@@ -182,4 +214,12 @@ OPERATORS = (
         _average,
         ("AdaptiveAvgPool1d", "AdaptiveAvgPool2d"),
     ),
+    *(
+        Operator(
+            tuple(f"aten._upsample_{name}2d_aa.{kind}" for kind in ("vec", "default")),
+            _lowering(f"{name} without aliases", _without_aliases(name)),
+        )
+        for name in ("bilinear", "bicubic")
+    ),
+    Operator(("aten._adaptive_avg_pool3d.default", "aten.adaptive_avg_pool3d.default"), _average_3d, ("AdaptiveAvgPool3d",)),
 )

@@ -11,7 +11,7 @@ from torchferry.cgen import elementary
 from torchferry.cgen.builder import Builder
 from torchferry.cgen.index_map import piece_of
 from torchferry.cgen.layout import layout_of
-from torchferry.cgen.lowering import Operator, require_dtype, rows_along
+from torchferry.cgen.lowering import Operator, arguments, require_dtype, rows_along
 from torchferry.cgen.pairwise import add_halves
 from torchferry.cgen.refusal import module_path
 from torchferry.cgen.rows import RowsToRows
@@ -62,7 +62,7 @@ class Softmax(RowsToRows):
 def _lower(builder: Builder, node: torch.fx.Node, *, logarithm: bool) -> Value:
     require_dtype(node, "float32")
     x, layout = builder.as_float(node, builder.value(node, node.args[0])), layout_of(node)
-    x, index, width = rows_along(builder, node, x, layout)
+    x, index, width = rows_along(builder, node, x, layout, arguments(node)["dim"])
     name, shape = (node.name, layout.value_shape) if index is None else (f"{node.name}_rows", index.shape)
     rows = Value(name, shape, "float32")
     builder.nodes.append(Softmax(x, width, logarithm, rows, module_path(node)))
