@@ -38,6 +38,7 @@ def with_bits_that_hold(bundle: Bundle, note: Callable[[str], None]) -> Manifest
                     Session(bundle, artifact.engine, threads=threads, allow_ops=recorded_operators(artifact.requires)),
                     engine=artifact.engine,
                     device="cpu",
+                    groups=False,  # other batches are tried later, and told in other words
                 )
                 broken |= {
                     (artifact.engine, verdict.output) for verdict in result.verdicts if _differs_by_rounding(bundle, verdict)

@@ -212,7 +212,9 @@ def _contract(
     specs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...], limits: Mapping[str, SymbolRange], classes: ClassNames | None
 ) -> Contract:
     try:
-        return Contract(inputs=specs, outputs=outputs, symbols=dict(limits), classes=_classes(outputs, classes))
+        return Contract(
+            inputs=specs, outputs=outputs, symbols=dict(limits), classes=_classes(outputs, classes), samples="independent"
+        )
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         text = problem["ctx"]["error"] if problem["type"] == "value_error" else f"{problem['loc'][-1]}: {problem['msg']}"

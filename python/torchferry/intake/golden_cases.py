@@ -29,12 +29,18 @@ def golden_cases(reference: Reference, contract: Contract, inputs: Mapping[str, 
     """Make the cases of a bundle from inputs [N, ...]; the first holds every sample. Raises FerryError(BAD_INPUT)."""
     sizes = check_inputs(contract, inputs)
     require_samples(sizes)
-    batches = [sizes[BATCH], 1] if BATCH in sizes else [1]
+    batches = [sizes[BATCH], *_smallest(contract, sizes[BATCH])] if BATCH in sizes else [1]
     cases = [_case(reference, contract, f"batch-{size}", first_samples(contract, inputs, size)) for size in batches]
     other = _other_sizes(contract, sizes)
     if other != sizes:
         cases.append(_case(reference, contract, OTHER_SIZES, resize(inputs, contract.inputs, other)))
     return cases
+
+
+def _smallest(contract: Contract, count: int) -> list[int]:
+    """Return the size of the smallest batch that the contract allows, where it is another one than `count`."""
+    smallest = max(contract.symbols[BATCH].min, 1)
+    return [smallest] if smallest < count else []
 
 
 def require_samples(sizes: Mapping[str, int]) -> None:
