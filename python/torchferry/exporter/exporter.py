@@ -80,7 +80,7 @@ def export_bundle(request: BundleRequest) -> Bundle:
     rows = registry.chosen(request.formats)
     contract = _bounded(request.contract, rows)
     reference = Reference(request.module, contract)
-    cases = golden_cases(reference, contract, request.golden.arrays)
+    cases = golden_cases(reference, contract, request.golden)
     source = _source(request, _with_samples(contract, reference, request, rows), rows)
     with staging_folder(request.out, force=request.force) as folder:
         write_manifest(folder, _written(request, source, cases, rows, folder))
@@ -109,7 +109,8 @@ def _with_samples(contract: Contract, reference: Reference, request: BundleReque
 def _source(request: BundleRequest, contract: Contract, rows: Sequence[Format]) -> ExportSource:
     """Return what every format's exporter is given. Raises FerryError(BAD_INPUT) for goldens outside the contract."""
     golden = request.golden
-    check_inputs(contract, golden.arrays)
+    for inputs in (golden.arrays, *golden.more):
+        check_inputs(contract, inputs)
     return ExportSource(
         request.module,
         contract,

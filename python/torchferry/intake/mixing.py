@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from torchferry.bundle.contract import BATCH, Array, Contract, TensorSpec
 from torchferry.bundle.dtype import holds_floats
-from torchferry.intake.golden_cases import first_samples
+from torchferry.intake.golden_cases import first_samples, smallest_batch
 from torchferry.intake.outputs import symbol_sizes
 
 ROUNDING = 2.0**-30
@@ -59,7 +59,7 @@ def _arrangements(
 ) -> Iterator[tuple[str, Rows, int, Mapping[str, Array]]]:
     """Yield what is tried: its words, the samples in their order, how many of the first count, and the inputs."""
     rows = np.arange(count, dtype=np.int64)
-    smallest = max(contract.symbols[BATCH].min, 1)
+    smallest = smallest_batch(contract, inputs)
     alone = "alone" if smallest == 1 else f"in a batch of {smallest}"
     for start in range(0, count, smallest):
         group = rows[min(start, count - smallest) :][:smallest]
@@ -73,7 +73,7 @@ def _arrangements(
 
 def _affordable(contract: Contract, goldens: Mapping[str, Array], count: int) -> int:
     size = sum(goldens[spec.name].size for spec in contract.inputs if _is_batched(spec)) // count
-    return min(count, max(2, contract.symbols[BATCH].min, MOST_ELEMENTS // max(size, 1)))
+    return min(count, max(2, smallest_batch(contract, goldens), MOST_ELEMENTS // max(size, 1)))
 
 
 def _try(run: Run, inputs: Mapping[str, Array], *, tolerant: bool) -> Mapping[str, Array] | None:
