@@ -106,11 +106,12 @@ format: setup
 	$(BIN)/clang-format -i $(call c_sources)
 
 # The reference bundles that are kept in git.
+NOTICE := --metadata licence=BSD-3-Clause --metadata 'source=trained by `ferry train` on the data set of scikit-learn'
 exported: setup
 	$(BIN)/ferry train iris-adaline
-	$(BIN)/ferry export iris-adaline --to torchscript,onnx --force
+	$(BIN)/ferry export iris-adaline --to torchscript,onnx --force $(NOTICE)
 	$(BIN)/ferry train digits-mlp
-	$(BIN)/ferry export digits-mlp --to torchscript,onnx --force
+	$(BIN)/ferry export digits-mlp --to torchscript,onnx --force $(NOTICE)
 
 # The tables of tests/bench/RESULTS.md, printed: on an idle machine, some minutes.
 bench: build

@@ -134,9 +134,9 @@ void add_predict(CLI::App& app, Command& command) {
       ->type_name("NAME")
       ->check(require_format);
   verb->add_option("--select", options->select, "write this output only")->type_name("OUTPUT")->check(require_name);
-  verb->add_option("--batch", options->batch, "samples read, run and written at a time")
+  verb->add_option("--batch", options->batch,
+                   "samples read, run and written at a time (default: 256; all, where the model mixes samples)")
       ->type_name("COUNT")
-      ->capture_default_str()
       ->check(require_whole_number);
   verb->callback([&command, options] { command = [options] { return predict(*options); }; });
 }

@@ -11,7 +11,9 @@
 #include "console.hpp"
 #include "ferry/ferry.hpp"
 #include "kinds/kind.hpp"
+#include "manifest.hpp"
 #include "reference.hpp"
+#include "samples.hpp"
 #include "table.hpp"
 #include "text.hpp"
 #include "verbs.hpp"
@@ -54,7 +56,7 @@ std::string contract_text(const Contract& contract) {
     for (const auto& name : contract.classes->names) text += " " + text::printable(name);
     text += '\n';
   }
-  return text;
+  return text + "samples: " + std::string(name_of(contract.samples)) + "\n";
 }
 
 std::string artifacts_text(const Manifest& manifest) {
@@ -100,18 +102,24 @@ std::string training_text(const Training& training) {
 }
 
 std::string metadata_text(const Manifest& manifest) {
-  if (manifest.format_version == 1) return "metadata: none, as in every bundle of format version 1\n";
   std::string text = "metadata:\n";
   for (const auto& [key, value] : manifest.metadata) text += "  " + key + ": " + text::printable(value) + "\n";
   return manifest.metadata.empty() ? "" : text;
+}
+
+// What the format of an older bundle cannot say.
+std::string lacks_text(const Manifest& manifest) {
+  if (manifest.format_version == format_version) return "";
+  return "lacks: contract.samples, as every bundle of format version " + std::to_string(manifest.format_version) +
+         "; its samples are taken for independent\n";
 }
 
 std::string to_text(const Bundle& bundle) {
   const auto& manifest = bundle.manifest();
   std::string text = manifest.name + " (" + text::printable(bundle.folder().native()) + "), format " +
                      std::to_string(manifest.format_version) + ", every SHA-256 is right\n\n";
-  text += contract_text(manifest.contract) + "\n" + artifacts_text(manifest) + "\n" + golden_text(manifest.golden) + "\n" +
-          tolerances_text(manifest);
+  text += lacks_text(manifest) + contract_text(manifest.contract) + "\n" + artifacts_text(manifest) + "\n" +
+          golden_text(manifest.golden) + "\n" + tolerances_text(manifest);
   if (manifest.training) text += "\n" + training_text(*manifest.training);
   if (const std::string metadata = metadata_text(manifest); !metadata.empty()) text += "\n" + metadata;
   for (const Signature& one : bundle.signatures())

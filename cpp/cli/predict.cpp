@@ -1,8 +1,11 @@
 // ferry-run predict: input files through the model to an output file, some samples at a time.
 #include <cstdlib>
+#include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "console.hpp"
 #include "contract.hpp"
 #include "engine_choice.hpp"
 #include "input.hpp"
@@ -14,6 +17,17 @@
 namespace ferry::cli {
 
 namespace {
+
+constexpr std::int64_t call_size = 256;  // samples in one call, where the contract lets an input be cut
+
+// The samples of one call. Nothing is cut without a word where that changes the answers.
+std::int64_t samples_of_call(const Contract& contract, const std::optional<std::int64_t>& asked) {
+  if (contract.samples == Samples::independent) return asked.value_or(call_size);
+  if (!asked) return std::numeric_limits<std::int64_t>::max();
+  print_note("--batch " + std::to_string(*asked) +
+             ": an answer of this model depends on the samples in the same call, so where the input is cut changes the answers");
+  return *asked;
+}
 
 std::int64_t batch_of(const NamedTensors& tensors, const Contract& contract) {
   for (const auto& spec : contract.inputs)
@@ -38,19 +52,21 @@ void stream(const Session& session, NamedTensors tensors, InputReader& inputs, S
 }  // namespace
 
 int predict(const PredictOptions& options) {
-  if (options.batch < 1) throw Error(ErrorCode::usage, "--batch: got " + std::to_string(options.batch) + ", expected at least 1");
+  if (options.batch && *options.batch < 1)
+    throw Error(ErrorCode::usage, "--batch: got " + std::to_string(*options.batch) + ", expected at least 1");
   const auto bundle = Bundle::open(options.bundle.folder, options.bundle.trust);
   const auto& contract = bundle.contract();
   OutputRequest request{.path = options.output, .format = options.format, .select = options.select, .total = std::nullopt};
   check_output_request(request, contract);
+  const std::int64_t batch = samples_of_call(contract, options.batch);
   InputReader inputs(contract, options.inputs);
   request.total = inputs.total();
   // Bad input and a place that cannot be written are told before a runtime is loaded, which takes a hundred times as long.
-  auto first = inputs.read(options.batch);
+  auto first = inputs.read(batch);
   static_cast<void>(ContractChecker(contract).check_inputs(views_of(first)));
   const auto outputs = open_output(request, contract);
   const auto session = open_session(bundle, options.engine);
-  stream(session, std::move(first), inputs, *outputs, contract, options.batch);
+  stream(session, std::move(first), inputs, *outputs, contract, batch);
   outputs->finish();
   return EXIT_SUCCESS;
 }

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,9 +39,9 @@ struct PredictOptions {
   EngineOptions engine;
   std::vector<std::string> inputs;  // FILE or NAME=FILE
   std::string output = "-";
-  std::string format;  // empty: by the output's ending
-  std::string select;  // empty: every output
-  std::int64_t batch = 256;
+  std::string format;                 // empty: by the output's ending
+  std::string select;                 // empty: every output
+  std::optional<std::int64_t> batch;  // empty: 256 samples, or all of them where the model mixes samples
 };
 
 struct VerifyOptions {

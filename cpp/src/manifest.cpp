@@ -9,6 +9,7 @@
 #include "kinds/kind.hpp"
 #include "limits.hpp"
 #include "reference.hpp"
+#include "samples.hpp"
 
 namespace ferry {
 
@@ -167,9 +168,16 @@ std::optional<Classes> parse_classes(const Node& node) {
                  parse_items<std::string>(node["names"], 1, [](const Node& name) { return name.string(text_not_empty); })};
 }
 
-Contract parse_contract(const Node& node) {
-  node.require_keys({"inputs", "outputs", "symbols", "classes"});
+// Version 2 says nothing of samples: they were taken for independent.
+Contract parse_contract(const Node& node, std::int64_t version) {
   Contract contract;
+  if (version == oldest_version) {
+    node.require_keys({"inputs", "outputs", "symbols", "classes"});
+  } else {
+    node.require_keys({"inputs", "outputs", "symbols", "classes", "samples"});
+    contract.samples =
+        parse_enumerator(node["samples"], Samples::independent, next_samples, [](Samples samples) { return name_of(samples); });
+  }
   contract.inputs = parse_items<TensorSpec>(node["inputs"], 1, parse_spec);
   contract.outputs = parse_items<TensorSpec>(node["outputs"], 1, parse_spec);
   for (const auto& [name, range] : node["symbols"].members(&symbol)) contract.symbols.emplace(name, parse_symbol_range(range));
@@ -257,18 +265,14 @@ Manifest parse_manifest(std::string_view text, const std::string& where) {
   check_version(document, where);
   const std::int64_t version =
       document.contains("format_version") ? root["format_version"].integer(oldest_version, format_version) : format_version;
-  if (version == 1) {
-    root.require_keys({"format_version", "name", "contract", "artifacts", "golden", "tolerances", "training"});
-  } else {
-    root.require_keys({"format_version", "name", "contract", "artifacts", "golden", "tolerances", "training", "metadata"});
-  }
+  root.require_keys({"format_version", "name", "contract", "artifacts", "golden", "tolerances", "training", "metadata"});
   Manifest manifest{root["name"].string(bundle_name),
-                    parse_contract(root["contract"]),
+                    parse_contract(root["contract"], version),
                     parse_items<Artifact>(root["artifacts"], 1, parse_artifact),
                     parse_golden(root["golden"]),
                     parse_items<Tolerance>(root["tolerances"], 0, parse_tolerance),
                     parse_training(root["training"]),
-                    version == 1 ? Strings() : parse_metadata(root["metadata"]),
+                    parse_metadata(root["metadata"]),
                     version};
   check_manifest(manifest, where);
   return manifest;

@@ -9,7 +9,7 @@
 
 namespace ferry {
 
-inline constexpr std::int64_t format_version = 2;  // the newest that is read
+inline constexpr std::int64_t format_version = 3;  // the newest that is read
 inline constexpr std::int64_t oldest_version = format_version - 1;
 inline constexpr std::string_view manifest_name = "manifest.json";
 

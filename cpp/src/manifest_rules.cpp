@@ -66,6 +66,8 @@ class Rules {
     require_unique(contract.outputs, name, [](std::size_t i) { return at("contract.outputs", i, "name"); });
     check_symbols(contract);
     if (contract.classes) check_classes(contract, *contract.classes);
+    if (contract.samples == Samples::batch && !contract.symbols.contains("N"))
+      fail("contract.samples", "batch", "independent where no input has the batch N");
   }
 
   void check_symbols(const Contract& contract) const {

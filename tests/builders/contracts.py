@@ -13,7 +13,9 @@ def spec(name: str = "x", dtype: str = "float32", shape: tuple[int | str, ...] =
 
 def contract(inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...], *, classes: Classes | None = None) -> Contract:
     """A contract whose symbols have no limits."""
-    return Contract(inputs=inputs, outputs=outputs, symbols=batch_symbols(*inputs, *outputs), classes=classes)
+    return Contract(
+        inputs=inputs, outputs=outputs, symbols=batch_symbols(*inputs, *outputs), classes=classes, samples="independent"
+    )
 
 
 def doubling() -> Contract:

@@ -77,7 +77,7 @@ def _mixed_contract() -> Contract:
         spec("shifted", shape=(3,)),
     )
     symbols = {"N": SymbolRange(min=0, max=None), "T": SymbolRange(min=1, max=16)}
-    return Contract(inputs=inputs, outputs=outputs, symbols=symbols, classes=None)
+    return Contract(inputs=inputs, outputs=outputs, symbols=symbols, classes=None, samples="independent")
 
 
 def _scored(rows: int) -> dict[str, Array]:

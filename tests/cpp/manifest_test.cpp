@@ -47,20 +47,36 @@ TEST(Manifest, AValidOneIsReadWhole) {
 }
 
 TEST(Manifest, ANewerVersionIsCalledNewerWhateverElseItHolds) {
-  const Failure failure = parse_failure({{"format_version", 3}, {"surprise", true}});
+  const Failure failure = parse_failure({{"format_version", 4}, {"surprise", true}});
   EXPECT_EQ(failure.code, 3);
   EXPECT_EQ(failure.text,
-            "m.json: format_version: got 3, expected 1 or 2; this bundle is newer than this program: update torchferry");
+            "m.json: format_version: got 4, expected 2 or 3; this bundle is newer than this program: update torchferry");
 }
 
-TEST(Manifest, OneOfVersion1IsReadAndHasNoMetadata) {
+TEST(Manifest, OneOfVersion2IsReadAndSaysNothingOfSamples) {
+  json manifest = valid_manifest();
+  manifest["format_version"] = 2;
+  EXPECT_NE(parse_failure(manifest).text.find("contract.samples"), std::string::npos);
+  manifest["contract"].erase("samples");
+  const ferry::Manifest read = ferry::parse_manifest(manifest.dump(), "m.json");
+  EXPECT_EQ(read.format_version, 2);
+  EXPECT_EQ(read.contract.samples, ferry::Samples::independent);
+  manifest["format_version"] = 3;
+  EXPECT_EQ(parse_failure(manifest).code, 3);
+}
+
+TEST(Manifest, OneOfVersion1IsRefused) {
   json manifest = valid_manifest();
   manifest["format_version"] = 1;
-  EXPECT_NE(parse_failure(manifest).text.find("metadata"), std::string::npos);
-  manifest.erase("metadata");
-  EXPECT_EQ(ferry::parse_manifest(manifest.dump(), "m.json").format_version, 1);
-  manifest["format_version"] = 2;
-  EXPECT_EQ(parse_failure(manifest).code, 3);
+  EXPECT_NE(parse_failure(manifest).text.find("format_version: got 1, expected an integer from 2 to 3"), std::string::npos);
+}
+
+TEST(Manifest, SamplesAreIndependentOrDependOnTheBatch) {
+  json manifest = valid_manifest();
+  manifest["contract"]["samples"] = "batch";
+  EXPECT_EQ(ferry::parse_manifest(manifest.dump(), "m.json").contract.samples, ferry::Samples::batch);
+  manifest["contract"]["samples"] = "some";
+  EXPECT_NE(parse_failure(manifest).text.find("contract.samples: got \"some\""), std::string::npos);
 }
 
 TEST(Manifest, MetadataIsAMapOfBoundedTexts) {
@@ -149,7 +165,7 @@ INSTANTIATE_TEST_SUITE_P(
     Scalars, BrokenManifests,
     testing::Values(
         Breakage{"VersionZero", [](json& m) { m["format_version"] = 0; },
-                 "format_version: got 0, expected an integer from 1 to 2"},
+                 "format_version: got 0, expected an integer from 2 to 3"},
         Breakage{"VersionWithFraction", [](json& m) { m["format_version"] = 1.0; }, "format_version: got 1.0"},
         Breakage{"NameWithSlash", [](json& m) { m["name"] = "a/b"; }, "name: got \"a/b\""},
         Breakage{"NameTooLong", [](json& m) { m["name"] = std::string(65, 'a'); }, "name: got"},

@@ -27,7 +27,8 @@ json toy_contract() {
   return {{"inputs", json::array({spec("x", "float32", {"N", columns})})},
           {"outputs", json::array({spec("scaled", "float32", {"N", columns}), spec("label", "int64", json::array({"N"}))})},
           {"symbols", {{"N", {{"min", 0}, {"max", 1000}}}}},
-          {"classes", {{"output", "label"}, {"names", {"left", "middle", "right"}}}}};
+          {"classes", {{"output", "label"}, {"names", {"left", "middle", "right"}}}},
+          {"samples", "independent"}};
 }
 
 }  // namespace
@@ -42,7 +43,7 @@ ferry::Tensor toy_input(std::int64_t rows) {
 
 ToyBundle::ToyBundle(std::string_view model) {
   manifest = {
-      {"format_version", 2}, {"name", "toy"}, {"contract", toy_contract()}, {"training", nullptr}, {"metadata", json::object()}};
+      {"format_version", 3}, {"name", "toy"}, {"contract", toy_contract()}, {"training", nullptr}, {"metadata", json::object()}};
   manifest["artifacts"] = json::array({{{"format", "toy"},
                                         {"engine", "toy"},
                                         {"files", json::array({add_file("model.toy", model)})},

@@ -12,7 +12,7 @@ from hostile.documents import read_manifest, write_manifest
 from hostile.refusal import assert_refused
 
 MIB = 1 << 20
-NEWER = [3, 4, 2**53, 2**63, 2**64, 10**25]
+NEWER = [4, 5, 2**53, 2**63, 2**64, 10**25]
 
 
 def refuse(program: Program, bundle: Path, text: str | bytes, *named: str) -> None:
@@ -38,7 +38,7 @@ def test_a_manifest_without_its_last_brace_is_refused(form: Program, iris: Path)
 
 @pytest.mark.parametrize(
     "key",
-    ['"format_version": 2', '"na\\u006de": "iris-adaline"', '"training": null', '"contract": {}'],
+    ['"format_version": 3', '"na\\u006de": "iris-adaline"', '"training": null', '"contract": {}'],
     ids=["number", "escaped", "null", "object"],
 )
 def test_a_duplicate_key_is_refused(form: Program, iris: Path, key: str) -> None:
@@ -186,10 +186,10 @@ def test_a_newer_format_version_is_refused_as_newer(form: Program, iris: Path, v
     document = read_manifest(iris)
     document["format_version"] = version
     document["from the future"] = {}  # whatever else is new, the version is told first
-    refuse(form, iris, json.dumps(document), "format_version", "newer", "expected 1 or 2")
+    refuse(form, iris, json.dumps(document), "format_version", "newer", "expected 2 or 3")
 
 
-@pytest.mark.parametrize("version", [0, -1, 1.0, "1", None, True, [1], 1.5, "2"])
+@pytest.mark.parametrize("version", [0, 1, -1, 1.0, "1", None, True, [1], 1.5, "2"])
 def test_a_format_version_that_is_not_known_is_refused(form: Program, iris: Path, version: object) -> None:
     document = read_manifest(iris)
     document["format_version"] = version

@@ -136,7 +136,7 @@ ROWS = (
     ),
     _row(
         "verify.cpp",
-        "!session.numerics().empty() && session.numerics()",
+        "!numerics.empty() && numerics",
         "session.numerics()",
         "Verify.*",
         "two unknown machines are taken for one",

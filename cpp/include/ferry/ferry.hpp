@@ -180,11 +180,16 @@ struct Classes {
   std::vector<std::string> names;
 };
 
+// `independent`: an answer is the same whatever samples lie in the same batch, but for rounding. `batch`: it may change with
+// them, so that cutting a batch changes the answers.
+enum class Samples { independent, batch };
+
 struct Contract {
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;
   std::map<std::string, SymbolRange, std::less<>> symbols;
   std::optional<Classes> classes;
+  Samples samples = Samples::independent;
 };
 
 // ---- manifest (FORMAT.md sections 2, 4-7) -----------------------------------------------------------------------------
@@ -248,7 +253,7 @@ struct Manifest {
   Golden golden;
   std::vector<Tolerance> tolerances;
   std::optional<Training> training;
-  std::map<std::string, std::string, std::less<>> metadata;  // free texts; empty in format version 1
+  std::map<std::string, std::string, std::less<>> metadata;  // free texts
   std::int64_t format_version = 0;
 };
 
@@ -387,7 +392,7 @@ struct Verdict {
   double max_rel = 0;
   double max_ulp = 0;  // a whole number, or infinity
   std::optional<WorstElement> worst;
-  std::string problem;  // why nothing could be compared, else empty
+  std::string problem;  // why nothing could be compared, or how the engine mixes samples; else empty
   // Kind label: goldens whose two best scores are within the bound, the first of them, and the tolerated disagreements.
   std::size_t near_ties = 0;
   std::vector<Shape> near_tie_indices;
@@ -416,8 +421,9 @@ struct EngineVerdict {
 
 inline constexpr std::size_t max_verify_calls = 100;  // their outputs are all kept until they are compared
 
-// Runs every golden case in `session` first, all of them `calls` times, then compares. Throws what Session::run throws, and
-// Error(format) where a tolerance is so large that it proves nothing.
+// Runs every golden case in `session` first, all of them `calls` times, then compares. Where the contract calls its samples
+// independent, each case is also run in other groups: an output that changes then has failed. Throws what Session::run throws,
+// and Error(format) where a tolerance is so large that it proves nothing.
 [[nodiscard]] FERRY_API EngineVerdict verify(const Bundle& bundle, const Session& session, std::size_t calls = 1);
 
 }  // namespace ferry

@@ -15,7 +15,7 @@ from torchferry.bundle.golden import CaseArrays
 from torchferry.compare.telling import largest_bound
 from torchferry.compare.tolerance import Bound
 from torchferry.errors import ExitCode, FerryError
-from torchferry.intake.golden_cases import OTHER_SIZES
+from torchferry.intake.golden_cases import cases_of_their_own
 from torchferry.intake.source import ExportSource
 
 UNIT_ROUNDOFF = 2.0**-24  # of float32
@@ -28,9 +28,7 @@ def output_bounds(source: ExportSource, cases: Sequence[CaseArrays]) -> dict[str
 
     Raises FerryError(MISMATCH) where float32 eager itself breaks them: the module computes something else in float64.
     """
-    found = [
-        _case_bounds(source, case) for case in cases if case is cases[0] or case.name == OTHER_SIZES
-    ]  # a batch holds its samples
+    found = [_case_bounds(source, case) for case in cases_of_their_own(cases)]
     return {name: max((bounds[name] for bounds in found), key=lambda bound: bound.value) for name in found[0]}
 
 

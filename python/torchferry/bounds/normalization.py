@@ -93,15 +93,21 @@ def _scaled(noise: NoiseSource, x: Tensor, weight: Tensor | None, bias: Tensor |
 
 
 def batch_norm(
-    noise: NoiseSource, x: Tensor, weight: Tensor | None, bias: Tensor | None, mean: Tensor, var: Tensor, *rest: Any
+    noise: NoiseSource, x: Tensor, weight: Tensor | None, bias: Tensor | None, mean: Tensor | None, var: Tensor | None, *rest: Any
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Compute batch norm of x [N, C, ...] in eval mode as x * scale + shift, with moved intermediate values."""
+    """Compute batch norm of x [N, C, ...] as x * scale + shift, with moved intermediate values.
+
+    Without `mean` and `var`, which instance norm does not keep either, those of x itself are taken.
+    """
     eps = (
         float(rest[-1])
         if isinstance(rest[-1], float)
         else float(next(item for item in reversed(rest) if isinstance(item, float)))
     )
     shape = [1, -1] + [1] * (x.ndim - 2)
+    if mean is None or var is None:
+        plain, mean, deviation = _normalized(noise, x, [0, *range(2, x.ndim)], None, None, eps)
+        return _scaled(noise, plain, weight, bias, shape), mean.flatten(), deviation.flatten()
     scale = (var + eps).rsqrt() if weight is None else weight * (var + eps).rsqrt()
     shift = -mean * scale if bias is None else bias - mean * scale
     sizes = (mean * scale).abs() if bias is None else (mean * scale).abs() + bias.abs()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -16,12 +16,14 @@ if TYPE_CHECKING:  # numpy takes longer to import than a bundle takes to check
     import numpy as np
 
 BATCH = "N"
+CALL_SIZE = 256  # samples in one call of `predict`, where the contract lets an input be cut
 FEW_NUMBERS = 32
 
 TensorName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 Symbol = Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9_]{0,31}$")]
 Size = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
+Samples = Literal["independent", "batch"]
 Array: TypeAlias = "np.ndarray[Any, np.dtype[np.generic]]"
 
 
@@ -93,12 +95,17 @@ class Classes(Strict):
 
 
 class Contract(Strict):
-    """What a model takes and gives."""
+    """What a model takes and gives.
+
+    `samples`: `independent` promises that the answer to a sample is the same whatever samples lie beside it in the batch, but for
+    rounding; with `batch` it may change with them, so that cutting a batch changes the answers.
+    """
 
     inputs: Annotated[tuple[TensorSpec, ...], Field(min_length=1, strict=False)]
     outputs: Annotated[tuple[TensorSpec, ...], Field(min_length=1, strict=False)]
     symbols: dict[Symbol, SymbolRange]
     classes: Classes | None
+    samples: Samples
 
     @model_validator(mode="after")
     def _check(self) -> Contract:
@@ -106,6 +113,8 @@ class Contract(Strict):
             require_unique(f"{kind}[].name", [spec.name for spec in specs])
         self._check_symbols()
         self._check_classes()
+        if self.samples == "batch" and BATCH not in self.symbols:
+            raise ValueError(f"samples: got batch, expected independent where no input has the batch {BATCH}")
         return self
 
     def _check_symbols(self) -> None:
@@ -135,6 +144,10 @@ class Contract(Strict):
         if most < max(limits.min, 1):
             raise FerryError(ExitCode.USAGE, f"maximal batch: got {most}, expected at least {max(limits.min, 1)}")
         return self.model_copy(update={"symbols": {**self.symbols, BATCH: limits.model_copy(update={"max": most})}})
+
+    def calls_of(self, batch: int | None) -> int | None:
+        """Return the samples that one call may take where a caller asked for `batch`; None: a whole input, which must not be cut."""
+        return batch if batch is not None or self.samples == "batch" else CALL_SIZE
 
     def input(self, name: str) -> TensorSpec:
         """Return the input of that name. Raises KeyError if there is none."""

@@ -16,7 +16,7 @@ from torchferry.compare.kinds import KindName, kind_of
 from torchferry.errors import ExitCode, FerryError
 from torchferry.limits import MAX_METADATA_BYTES, MAX_METADATA_ENTRIES, MAX_PATH_CHARACTERS
 
-FORMAT_VERSION = 2  # what is written; a bundle of the version before is read too
+FORMAT_VERSION = 3  # what is written; a bundle of the version before is read too
 OLDEST_VERSION = FORMAT_VERSION - 1
 MANIFEST_NAME = "manifest.json"
 NATIVE_FOLDER = "native/"  # what lies in it is machine code for one kind of machine, and may be missing
@@ -125,7 +125,7 @@ class Manifest(Strict):
     golden: Golden
     tolerances: Annotated[tuple[Tolerance, ...], Field(strict=False)]
     training: Training | None
-    metadata: Metadata  # empty in version 1, which has no such key
+    metadata: Metadata
 
     @model_validator(mode="after")
     def _check(self) -> Manifest:
@@ -261,11 +261,12 @@ def _check_version(value: object, where: str) -> None:
 
 def _upgraded(value: Any, where: str) -> Any:
     """Return the object with the keys that its version does not have yet. Raises FerryError(FORMAT)."""
-    if value.get("format_version") != 1:
+    contract = value.get("contract")
+    if value.get("format_version") != OLDEST_VERSION or not isinstance(contract, dict):
         return value
-    if "metadata" in value:
+    if "samples" in contract:
         raise FerryError(
             ExitCode.FORMAT,
-            f"{where}: metadata: got a key that format_version 1 does not have; remove it or write format_version 2",
+            f"{where}: contract.samples: got a key that format_version {OLDEST_VERSION} does not have; remove it or write format_version {FORMAT_VERSION}",
         )
-    return {**value, "metadata": {}}
+    return {**value, "contract": {**contract, "samples": "independent"}}

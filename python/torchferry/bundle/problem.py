@@ -28,6 +28,7 @@ _EXPECTED = {
     "tuple_type": "an array",
     "list_type": "an array",
 }
+_VERSIONS = "2 to 3"  # of the manifests that are read; manifest.py, which has them as numbers, imports this file
 _INTEGERS = ("int_type", "int_from_float", "greater_than_equal", "less_than_equal")
 
 
@@ -91,7 +92,7 @@ def _expected(problem: Mapping[str, Any], key: str) -> str:
     if key.endswith(".bound") and kind == "greater_than_equal":
         return "0 or more"
     if kind in _INTEGERS:
-        return "an integer from 1 to 1" if key == "format_version" else f"an integer from 0 to {MAX_INTEGER}"
+        return f"an integer from {_VERSIONS}" if key == "format_version" else f"an integer from 0 to {MAX_INTEGER}"
     return _EXPECTED.get(kind, str(problem["msg"]))
 
 

@@ -44,7 +44,7 @@ def export(
         limits = [*(symbol or []), *([] if max_batch is None else [f"N=0..{max_batch}"])]
         inputs, outputs, symbols = _named("--input", input_ or []), _outputs(output or []), _named("--symbol", limits)
         names = None if classes is None else _parts(classes)
-        asked = Factory(run, weights, inputs, outputs, golden, preprocess, names, symbols, name, seed)
+        asked = Factory(run, weights, inputs, outputs, golden or [], preprocess, names, symbols, name, seed)
         say(_written(_export_factory(asked, target)))
         return
     of_factory = {"--weights": weights, "--input": input_, "--output": output, "--golden": golden, "--preprocess": preprocess}

@@ -64,9 +64,11 @@ OutputNames = Annotated[
     ),
 ]
 Golden = Annotated[
-    Path | None,
+    list[Path] | None,
     typer.Option(
-        help="Real inputs, .npz or .npy; default: random ones, called synthetic.", rich_help_panel=_FACTORY, show_default=False
+        help="Real inputs, .npz or .npy; default: random ones, called synthetic. May be repeated, for cases of other sizes.",
+        rich_help_panel=_FACTORY,
+        show_default=False,
     ),
 ]
 Preprocess = Annotated[

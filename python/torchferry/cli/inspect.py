@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from torchferry.bundle.contract import Contract, TensorSpec
-from torchferry.bundle.manifest import Manifest
+from torchferry.bundle.manifest import FORMAT_VERSION, Manifest
 from torchferry.bundle.reader import Bundle, open_bundle
 from torchferry.bundle.trust import read_signatures
 from torchferry.cli.console import say, say_json
@@ -56,8 +56,10 @@ def describe(manifest: Manifest) -> list[str]:
         lines.append(
             f"training  {manifest.training.recipe} on {manifest.training.dataset}, {manifest.training.epochs} epochs: {metrics}"
         )
-    if manifest.format_version == 1:
-        lines.append("metadata  none, as in every bundle of format version 1")
+    if manifest.format_version < FORMAT_VERSION:
+        lines.append(
+            f"lacks     contract.samples, as every bundle of format version {manifest.format_version}; its samples are taken for independent"
+        )
     return lines + [f"metadata  {key}: {value}" for key, value in sorted(manifest.metadata.items())]
 
 
@@ -94,7 +96,7 @@ def _contract_lines(contract: Contract) -> list[str]:
     lines = [_spec_line("input", spec) for spec in contract.inputs] + [_spec_line("output", spec) for spec in contract.outputs]
     if contract.classes is not None:
         lines.append(f"classes   {contract.classes.output}: {', '.join(contract.classes.names)}")
-    return lines
+    return [*lines, f"samples   {contract.samples}"]
 
 
 def _spec_line(kind: str, spec: TensorSpec) -> str:

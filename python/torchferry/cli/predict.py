@@ -14,6 +14,7 @@ from rich.progress import Progress
 
 from torchferry.bundle.contract import Array
 from torchferry.bundle.reader import Bundle, open_bundle
+from torchferry.cli.console import say
 from torchferry.cli.options import (
     AllowOp,
     BundleFolder,
@@ -29,6 +30,12 @@ from torchferry.proof.ferry_run import become_ferry_run
 from torchferry.proof.where import Where
 from torchferry.samples.sink import SampleSink, open_sink
 from torchferry.samples.source import SampleSource, open_samples
+
+Batch = Annotated[
+    int | None,
+    typer.Option(help="Samples in one call [default: 256; all, where the model mixes samples].", show_default=False),
+]
+CUT_NOTE = "an answer of this model depends on the samples in the same call, so where the input is cut changes the answers"
 
 
 def predict(
@@ -52,7 +59,7 @@ def predict(
     output: Annotated[str, typer.Option(help=".jsonl, .csv or .npy; - is stdout.")] = "-",
     format_: Annotated[str | None, typer.Option("--format", help="jsonl, csv or npy, whatever the ending.")] = None,
     select: Annotated[str | None, typer.Option(callback=require_name, help="Write this output only.")] = None,
-    batch: Annotated[int, typer.Option(help="Samples in one call.")] = 256,
+    batch: Batch = None,
     trust: TrustPaths = None,
     require_signature: RequireSignature = False,
 ) -> None:
@@ -63,11 +70,17 @@ def predict(
         where.require_isolation(engine)
         given = {"--engine": engine, "--output": output, "--format": format_, "--select": select, "--batch": batch}
         become_ferry_run(ferry_run, "--isolate", _words(opened, input_, given, where))
+    _say_where_cut(opened, batch)
     with (
-        open_samples(opened.contract, input_, batch=batch) as source,
+        open_samples(opened.contract, input_, batch=opened.contract.calls_of(batch)) as source,
         open_sink(opened.contract, output, format_name=format_, select=select, total=source.total) as sink,
     ):
         _answer(opened, engine, where, _read_ahead(source), sink)
+
+
+def _say_where_cut(bundle: Bundle, batch: int | None) -> None:
+    if batch is not None and bundle.contract.samples == "batch":
+        say(f"note: --batch {batch}: {CUT_NOTE}", err=True)
 
 
 def _answer(bundle: Bundle, engine: str | None, where: Where, source: SampleSource, sink: SampleSink) -> None:

@@ -25,7 +25,7 @@ from torchferry.intake.binding import contract_name
 from torchferry.intake.devices import check_devices
 from torchferry.intake.framing import Preprocess, framed
 from torchferry.intake.golden_cases import require_samples
-from torchferry.intake.outputs import infer_outputs, name_leaves, run_module
+from torchferry.intake.outputs import infer_outputs, name_leaves, run_module, symbol_sizes
 from torchferry.intake.refusals import (
     require_eval,
     require_no_quantized_part,
@@ -36,7 +36,8 @@ from torchferry.intake.refusals import (
 from torchferry.intake.specs import InputSpec, SymbolLimits, parse_inputs, parse_symbols
 from torchferry.intake.synthetic import default_sizes, synthetic_inputs
 
-Golden = Mapping[str, Any] | np.ndarray[Any, Any] | torch.Tensor
+OneGolden = Mapping[str, Any] | np.ndarray[Any, Any] | torch.Tensor
+Golden = OneGolden | Sequence[OneGolden]
 ClassNames = Sequence[str] | tuple[str, Sequence[str]]
 
 
@@ -94,7 +95,8 @@ def export(
     inputs: by name, in any order if all are forward's, else in its order; `batch.image` is an entry of its argument `batch`.
         Each as "uint8[N,3,32,32]:0..255" (N: batch; capitals: free dims), a TensorSpec, or an example batch.
     outputs: names in forward's order, or its dictionary's keys; default: its own. A TensorSpec is held to what the module gives.
-    golden: real inputs by name (or one array), two samples or more; default: `seed`ed random ones, "synthetic" in the manifest.
+    golden: real inputs by name (or one array), two samples or more; a list of such: cases of other sizes. Default: random ones from
+    `seed`, "synthetic" in the manifest.
     preprocess: a module put before it, exported with it; by input name where there are several. classes: (output, names) or names.
     symbols: limits of free dims, {"T": (1, 512)}. max_bytes: of the tables of format c; default: 64 MiB. force: replace `out`.
     allow_ops: operators TorchScript may use though they may do more than compute; the manifest records them.
@@ -155,7 +157,9 @@ def _plan(module: nn.Module, asked: _Interface, samples: _Samples, note: Callabl
     require_no_quantized_part(whole)
     require_eval(whole)
     require_plain_state(whole)
-    arrays = _golden_arrays(specs, limits, samples.golden, samples.seed)
+    given = [_golden_arrays(specs, limits, golden, samples.seed) for golden in _each(samples.golden)]
+    arrays = given[0]
+    require_samples(symbol_sizes(specs, arrays))
     if text := check_devices(whole, arrays):
         note(text)
     found = run_module(whole, arrays, what="the golden inputs")
@@ -165,10 +169,10 @@ def _plan(module: nn.Module, asked: _Interface, samples: _Samples, note: Callabl
         whole = framed(module, list(asked.inputs), asked.preprocess, [leaf.path for leaf in found])
     require_telling_goldens(specs, arrays)
     require_sound_behaviour(whole, arrays, names)
-    given = _contract(specs, infer_outputs(whole, names, arrays, specs, limits), limits, asked.classes)
+    contract = _contract(specs, infer_outputs(whole, names, arrays, specs, limits), limits, asked.classes)
     for item in asked.outputs or ():
-        _require_promised(item, given)
-    return _Plan(whole, given, _golden_inputs(arrays, samples))
+        _require_promised(item, contract)
+    return _Plan(whole, contract, _golden_inputs(given, samples))
 
 
 def _check_formats(to: Sequence[str]) -> None:
@@ -180,8 +184,19 @@ def _check_formats(to: Sequence[str]) -> None:
             raise FerryError(ExitCode.USAGE, f"to: got {item!r}, expected one or more of {', '.join(sorted(known))}")
 
 
+def _each(golden: Golden | None) -> Sequence[OneGolden | None]:
+    """Return the goldens of each case, at least one. Raises FerryError(USAGE)."""
+    if not isinstance(golden, list | tuple):
+        return [golden]  # type: ignore[list-item]  # any other sequence is told what an array is
+    if not golden:
+        raise FerryError(
+            ExitCode.USAGE, "golden: got an empty list, expected at least one case; give inputs by name, or leave it out"
+        )
+    return golden
+
+
 def _golden_arrays(
-    specs: tuple[TensorSpec, ...], limits: Mapping[str, SymbolRange], golden: Golden | None, seed: int
+    specs: tuple[TensorSpec, ...], limits: Mapping[str, SymbolRange], golden: OneGolden | None, seed: int
 ) -> dict[str, Array]:
     """Return the goldens [N, ...] in the order of the specs, checked against them. Raises FerryError(USAGE or BAD_INPUT)."""
     if golden is None:
@@ -195,10 +210,9 @@ def _golden_arrays(
     arrays = {contract_name(str(key)): _array(value) for key, value in golden.items()}
     inputs_only = Contract.model_construct(inputs=specs, outputs=(), symbols=dict(limits), classes=None)
     try:
-        sizes = check_inputs(inputs_only, arrays)
+        check_inputs(inputs_only, arrays)
     except FerryError as error:
         raise FerryError(error.code, f"golden: {error}") from None
-    require_samples(sizes)
     return {spec.name: arrays[spec.name] for spec in specs}
 
 
@@ -206,17 +220,20 @@ def _array(value: Any) -> Array:
     return np.ascontiguousarray(value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else np.asarray(value))
 
 
-def _golden_inputs(arrays: Mapping[str, Array], samples: _Samples) -> GoldenInputs:
+def _golden_inputs(given: Sequence[Mapping[str, Array]], samples: _Samples) -> GoldenInputs:
+    arrays, *more = given
     if samples.golden is None:
         return GoldenInputs(arrays, "synthetic", samples.description or f"random inside the contract, seed {samples.seed}")
-    return GoldenInputs(arrays, "real", samples.description or "given to the export")
+    return GoldenInputs(arrays, "real", samples.description or "given to the export", tuple(more))
 
 
 def _contract(
     specs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...], limits: Mapping[str, SymbolRange], classes: ClassNames | None
 ) -> Contract:
     try:
-        return Contract(inputs=specs, outputs=outputs, symbols=dict(limits), classes=_classes(outputs, classes))
+        return Contract(
+            inputs=specs, outputs=outputs, symbols=dict(limits), classes=_classes(outputs, classes), samples="independent"
+        )
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         text = problem["ctx"]["error"] if problem["type"] == "value_error" else f"{problem['loc'][-1]}: {problem['msg']}"

@@ -25,6 +25,7 @@ from torchferry.exporter.acceptance import check_written, with_bits_that_hold
 from torchferry.formats import registry
 from torchferry.formats.registry import Format
 from torchferry.intake.golden_cases import GoldenInputs, golden_cases
+from torchferry.intake.mixing import mixing_evidence
 from torchferry.intake.outputs import resize, symbol_sizes
 from torchferry.intake.reference import Reference
 from torchferry.intake.refusals import require_eval
@@ -77,9 +78,10 @@ def export_bundle(request: BundleRequest) -> Bundle:
     checked_metadata(request.metadata)
     require_eval(request.module)
     rows = registry.chosen(request.formats)
-    source = _source(request, _bounded(request.contract, rows), rows)
-    reference = Reference(request.module, source.contract)
-    cases = golden_cases(reference, source.contract, request.golden.arrays)
+    contract = _bounded(request.contract, rows)
+    reference = Reference(request.module, contract)
+    cases = golden_cases(reference, contract, request.golden)
+    source = _source(request, _with_samples(contract, reference, request, rows), rows)
     with staging_folder(request.out, force=request.force) as folder:
         write_manifest(folder, _written(request, source, cases, rows, folder))
         write_manifest(folder, with_bits_that_hold(open_own_bundle(folder), request.note))
@@ -87,10 +89,28 @@ def export_bundle(request: BundleRequest) -> Bundle:
     return open_own_bundle(request.out)
 
 
+def _with_samples(contract: Contract, reference: Reference, request: BundleRequest, rows: Sequence[Format]) -> Contract:
+    """Return the contract that says whether samples are independent. Raises FerryError(FORMAT) for a format that needs them to be."""
+    evidence = mixing_evidence(reference.float64, contract, request.golden.arrays)
+    if evidence is None and contract.samples == "independent":
+        return contract
+    why = evidence or "the contract says so"
+    for row in rows:
+        if row.sample_by_sample:
+            raise FerryError(
+                ExitCode.FORMAT,
+                f"format {row.name}: got a module that mixes the samples of a batch ({why}), expected one whose samples are independent: "
+                "it runs one sample after the other; give it samples of a fixed number as one input without N, or export another format",
+            )
+    request.note(f"an answer depends on the samples in the same batch ({why}): the contract says so, and predict cuts no input")
+    return contract.model_copy(update={"samples": "batch"})
+
+
 def _source(request: BundleRequest, contract: Contract, rows: Sequence[Format]) -> ExportSource:
     """Return what every format's exporter is given. Raises FerryError(BAD_INPUT) for goldens outside the contract."""
     golden = request.golden
-    check_inputs(contract, golden.arrays)
+    for inputs in (golden.arrays, *golden.more):
+        check_inputs(contract, inputs)
     return ExportSource(
         request.module,
         contract,

@@ -33,7 +33,7 @@ class Factory:
     weights: Path | None
     inputs: Mapping[str, str]
     outputs: Mapping[str, str | None]  # None: dtype and shape are what the module gives
-    golden: Path | None
+    golden: Sequence[Path]  # one a case, the first of which has two samples or more; none: random inputs
     preprocess: str | None
     classes: Sequence[str] | None
     symbols: Mapping[str, str]

@@ -42,6 +42,7 @@ class Format:
     native_code: bool = False  # the engine runs machine code of the bundle, or what its source becomes
     bits: Literal["eager", "own"] | None = None
     largest_batch: int | None = None  # it needs one in the contract: this, where the user gives none
+    sample_by_sample: bool = False  # it runs one sample after the other: a module that mixes samples is refused
     limits_size: bool = False  # --max-bytes applies to it
     excludes: frozenset[str] = frozenset()  # formats whose files have the same names
     quantizes: tuple[str, str] | None = None  # (format, scheme): what `--to FORMAT --quantize SCHEME` asks for
@@ -89,6 +90,7 @@ FORMATS: tuple[Format, ...] = (
         stand_in="torchferry.formats.c:definition_without_compiler",
         native_code=True,
         bits="own",
+        sample_by_sample=True,
         limits_size=True,
         excludes=frozenset({"c-int8"}),
     ),
@@ -101,6 +103,7 @@ FORMATS: tuple[Format, ...] = (
         stand_in="torchferry.formats.c:definition_without_compiler",
         native_code=True,
         bits="own",
+        sample_by_sample=True,
         limits_size=True,
         excludes=frozenset({"c"}),
         quantizes=("c", "int8"),

@@ -1,40 +1,65 @@
-"""From golden inputs to golden cases: all samples, the first one alone, and once with every other symbol at another size."""
+"""From golden inputs to golden cases: all samples, the first one alone, and every other symbol at another size."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from torchferry.bundle.contract import BATCH, Array, Contract, check_inputs, check_outputs
+from torchferry.bundle.contract import BATCH, Array, Contract, SymbolRange, check_inputs, check_outputs
 from torchferry.bundle.golden import CaseArrays
 from torchferry.errors import ExitCode, FerryError
-from torchferry.intake.outputs import resize
+from torchferry.intake.outputs import least_size, resize, symbol_sizes
 from torchferry.intake.reference import Reference
 from torchferry.intake.source import first_line
 
 OTHER_SIZES = "other-sizes"
+GIVEN = "given-"
 FEW = 8
 
 
 @dataclass(frozen=True)
 class GoldenInputs:
-    """Raw inputs of one batch (64 samples, say), and where they come from."""
+    """Raw inputs of one batch (64 samples, say), where they come from, and inputs of other sizes that the user gave besides."""
 
     arrays: Mapping[str, Array]
     source: str
     description: str
+    more: Sequence[Mapping[str, Array]] = ()
 
 
-def golden_cases(reference: Reference, contract: Contract, inputs: Mapping[str, Array]) -> list[CaseArrays]:
-    """Make the cases of a bundle from inputs [N, ...]; the first holds every sample. Raises FerryError(BAD_INPUT)."""
-    sizes = check_inputs(contract, inputs)
+def golden_cases(reference: Reference, contract: Contract, golden: GoldenInputs) -> list[CaseArrays]:
+    """Make the cases of a bundle from inputs [N, ...]: the first holds every sample, the second the first of them.
+
+    Then come those of other sizes: the user's, or where there are none, the same inputs cut or continued. Raises
+    FerryError(BAD_INPUT).
+    """
+    sizes = check_inputs(contract, golden.arrays)
     require_samples(sizes)
-    batches = [sizes[BATCH], 1] if BATCH in sizes else [1]
-    cases = [_case(reference, contract, f"batch-{size}", first_samples(contract, inputs, size)) for size in batches]
-    other = _other_sizes(contract, sizes)
-    if other != sizes:
-        cases.append(_case(reference, contract, OTHER_SIZES, resize(inputs, contract.inputs, other)))
+    batches = [sizes[BATCH], *_smallest(contract, golden.arrays, sizes[BATCH])] if BATCH in sizes else [1]
+    cases = [_case(reference, contract, f"batch-{size}", first_samples(contract, golden.arrays, size)) for size in batches]
+    for number, inputs in enumerate(golden.more, 2):
+        cases.append(_case(reference, contract, f"{GIVEN}{number}", inputs))
+    other = _other_sizes(contract, golden.arrays, sizes)
+    if other != sizes and not golden.more:
+        cases.append(_case(reference, contract, OTHER_SIZES, resize(golden.arrays, contract.inputs, other)))
     return cases
+
+
+def cases_of_their_own(cases: Sequence[CaseArrays]) -> list[CaseArrays]:
+    """Return the cases whose samples are not those of another one: a batch holds its samples."""
+    return [case for case in cases if case is cases[0] or case.name == OTHER_SIZES or case.name.startswith(GIVEN)]
+
+
+def smallest_batch(contract: Contract, inputs: Mapping[str, Array]) -> int:
+    """Return the smallest batch that the contract allows and that no other input indexes beyond."""
+    size = symbol_sizes(contract.inputs, inputs)[BATCH]
+    return max(contract.symbols[BATCH].min, least_size(contract.inputs, inputs, BATCH, size))
+
+
+def _smallest(contract: Contract, inputs: Mapping[str, Array], count: int) -> list[int]:
+    """Return the size of the smallest batch, where it is another one than `count`."""
+    smallest = smallest_batch(contract, inputs)
+    return [smallest] if smallest < count else []
 
 
 def require_samples(sizes: Mapping[str, int]) -> None:
@@ -68,13 +93,21 @@ def _case(reference: Reference, contract: Contract, name: str, inputs: Mapping[s
     return case
 
 
-def _other_sizes(contract: Contract, sizes: Mapping[str, int]) -> dict[str, int]:
+def _other_sizes(contract: Contract, inputs: Mapping[str, Array], sizes: Mapping[str, int]) -> dict[str, int]:
     """About half of every symbol but the batch, of which a few samples are enough; the same sizes where nothing else is free."""
     other = dict(sizes)
     for symbol, limits in contract.symbols.items():
         if symbol != BATCH:
-            half = max(limits.min, 1, sizes[symbol] // 2)
-            other[symbol] = half if half != sizes[symbol] else sizes[symbol] + (limits.max is None or limits.max > sizes[symbol])
+            other[symbol] = _other_size(sizes[symbol], limits, least_size(contract.inputs, inputs, symbol, sizes[symbol]))
     if other != dict(sizes) and BATCH in other:
-        other[BATCH] = max(contract.symbols[BATCH].min, min(other[BATCH], FEW))
+        other[BATCH] = max(smallest_batch(contract, inputs), min(other[BATCH], FEW))
     return other
+
+
+def _other_size(size: int, limits: SymbolRange, least: int) -> int:
+    """Return about half a size, or more of it where indices would then point outside or it cannot be halved."""
+    half = max(limits.min, 1, size // 2)
+    if half != size and half >= least:
+        return half
+    more = size + max(1, size // 2)
+    return more if limits.max is None else max(size, min(more, limits.max))

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from torchferry.bundle.contract import BATCH, Array, SymbolRange, TensorSpec
-from torchferry.bundle.dtype import DTYPES
+from torchferry.bundle.dtype import DTYPES, family
 from torchferry.errors import ExitCode, FerryError
 from torchferry.intake.framing import Leaf, leaves
 from torchferry.intake.origin import origin_of
@@ -82,7 +82,7 @@ def infer_outputs(
     base = run_module(module, inputs, what=_sizes_text(sizes))
     changed = {}
     for symbol, limits in symbols.items():
-        other = _other_size(symbol, sizes[symbol], limits)
+        other = _other_size(symbol, sizes[symbol], limits, least_size(specs, inputs, symbol, sizes[symbol]))
         if other != sizes[symbol]:
             resized = resize(inputs, specs, {**sizes, symbol: other})
             changed[symbol] = (other, _shapes(_run_changed(module, resized, symbol, sizes[symbol], other)))
@@ -108,6 +108,21 @@ def resize(inputs: Mapping[str, Array], specs: Sequence[TensorSpec], sizes: Mapp
                 array = np.take(array, np.arange(sizes[dim]) % max(array.shape[axis], 1), axis=axis)
         resized[spec.name] = array
     return resized
+
+
+def least_size(specs: Sequence[TensorSpec], inputs: Mapping[str, Array], symbol: str, size: int) -> int:
+    """Return the size below which a symbol must not be cut: integers of another input [...] may be indices into that dim.
+
+    Integers that reach `size` or beyond are no indices into it. A batch is indexed only by an input that has none itself.
+    """
+    largest = 0
+    for spec in specs:
+        array = inputs[spec.name]
+        if family(spec.dtype) != "integer" or not array.size or (symbol == BATCH and BATCH in spec.shape):
+            continue
+        top = int(array.max())
+        largest = max(largest, top if top < size else 0)
+    return largest + 1
 
 
 def _run_changed(module: nn.Module, inputs: Mapping[str, Array], symbol: str, size: int, other: int) -> list[Leaf]:
@@ -174,11 +189,11 @@ def _shapes(found: Sequence[Leaf]) -> Shapes:
     return [tuple(leaf.value.shape) for leaf in found]
 
 
-def _other_size(symbol: str, size: int, limits: SymbolRange) -> int:
+def _other_size(symbol: str, size: int, limits: SymbolRange, least: int) -> int:
     """One more sample; for other symbols about twice as much, so that half of one is seen to grow as well."""
     other = size + 1 if symbol == BATCH else 2 * size + 1
     if limits.max is not None and other > limits.max:
-        other = limits.max if limits.max != size else max(limits.min, 1)
+        other = limits.max if limits.max != size else max(limits.min, least)
     return other
 
 

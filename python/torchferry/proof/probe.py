@@ -146,7 +146,7 @@ def _contract(contract: Contract, inputs: Mapping[str, Array], taps: Sequence[Ta
         )
         for index, tap in enumerate(taps)
     ]
-    return Contract(inputs=tuple(fixed), outputs=(*own, *inside), symbols={}, classes=None)
+    return Contract(inputs=tuple(fixed), outputs=(*own, *inside), symbols={}, classes=None, samples="independent")
 
 
 def _manifest(

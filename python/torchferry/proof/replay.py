@@ -18,6 +18,7 @@ from torchferry.compare.status import Status, did_run, is_failure
 from torchferry.compare.telling import require_telling
 from torchferry.compare.verdict import Verdict, compare
 from torchferry.errors import ExitCode, FerryError
+from torchferry.proof.regroup import mixing_problem, regrouped
 
 
 class Runnable(Protocol):
@@ -49,8 +50,10 @@ class EngineVerdict:
 
 
 @ieee_arithmetic()
-def replay(bundle: Bundle, session: Runnable, *, engine: str, device: str, calls: int = 1) -> EngineVerdict:
+def replay(bundle: Bundle, session: Runnable, *, engine: str, device: str, calls: int = 1, groups: bool = True) -> EngineVerdict:
     """Run every golden case, all of them `calls` times, then compare each output.
+
+    Where the contract calls its samples independent, each case is also run in other `groups`: an answer that changes then has failed.
 
     Raises what the session raises, and FerryError(FORMAT) for a tolerance that is missing or so large that it proves nothing.
     """
@@ -59,14 +62,32 @@ def replay(bundle: Bundle, session: Runnable, *, engine: str, device: str, calls
     rows = [tolerance_of(bundle, name, engine=engine, device=device, numerics=session.numerics) for name in names]
     require_telling(bundle, cases)
     outputs = [[session.run(case.inputs) for case in cases] for _ in range(calls)]
+    parts = [[(part, session.run(part.inputs)) for part in regrouped(bundle.contract, case) if groups] for case in cases]
     verdicts = tuple(
-        dataclasses.replace(judge(bundle, case, actual, row), call=call)
+        _held_to_samples(bundle, dataclasses.replace(judge(bundle, case, actual, row), call=call), answered, engine, device)
         for call, answers in enumerate(outputs, 1)
-        for case, actual in zip(cases, answers, strict=True)
+        for case, actual, answered in zip(cases, answers, parts, strict=True)
         for row in rows
     )
     passed = is_whole(verdicts, cases, names, calls) and all(verdict.passed for verdict in verdicts)
     return EngineVerdict(engine, device, "passed" if passed else "failed", None, session.numerics, verdicts)
+
+
+def _held_to_samples(
+    bundle: Bundle, verdict: Verdict, parts: Sequence[tuple[CaseArrays, Mapping[str, Array]]], engine: str, device: str
+) -> Verdict:
+    """Return the verdict of a case, failed where the same samples in other groups have other answers."""
+
+    def held(part: CaseArrays, actual: Mapping[str, Array], output: str) -> Verdict:
+        row = verdict.tolerance  # unless it asks for equality: bits depend on the batch
+        if row.bound == 0:
+            row = tolerance_of(bundle, output, engine=engine, device=device, numerics="")
+        return judge(bundle, part, actual, row)
+
+    if not verdict.passed or verdict.call != 1:
+        return verdict
+    problem = mixing_problem(verdict.output, [part for part, _ in parts], [answer for _, answer in parts], held)
+    return verdict if problem is None else dataclasses.replace(verdict, passed=False, problem=problem)
 
 
 def is_whole(verdicts: Sequence[Verdict], cases: Sequence[CaseArrays], outputs: Sequence[str], calls: int) -> bool:

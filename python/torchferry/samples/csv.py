@@ -22,8 +22,8 @@ _NO_TEXT = "got bytes that are no text, expected .npy, CSV in UTF-8, PNG, BMP or
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f]")  # all but the tab
 
 
-def read_csv(stream: BinaryIO, spec: TensorSpec, *, where: str, batch: int) -> Iterator[Array]:
-    """Yield arrays of up to `batch` samples [n, ...] in the spec's dtype. Raises FerryError(BAD_INPUT) with line and column."""
+def read_csv(stream: BinaryIO, spec: TensorSpec, *, where: str, batch: int | None) -> Iterator[Array]:
+    """Yield arrays of up to `batch` samples [n, ...] (None: one array of all) in the spec's dtype. Raises FerryError(BAD_INPUT) with line and column."""
     sample = tuple(dim for dim in spec.shape[1:] if isinstance(dim, int))
     if spec.shape[:1] != ("N",) or len(sample) != len(spec.shape) - 1:
         raise FerryError(

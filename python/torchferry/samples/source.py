@@ -31,12 +31,14 @@ class SampleSource:
 
 
 @contextlib.contextmanager
-def open_samples(contract: Contract, arguments: Sequence[str], *, batch: int) -> Iterator[SampleSource]:
+def open_samples(contract: Contract, arguments: Sequence[str], *, batch: int | None) -> Iterator[SampleSource]:
     """Open `FILE` or `NAME=FILE` arguments, or one `.npz` (`-` is stdin). An empty input gives one empty batch.
+
+    `batch`: the samples of one batch; None: all that there are.
 
     Raises FerryError(USAGE, IO or BAD_INPUT).
     """
-    if batch < 1:
+    if batch is not None and batch < 1:
         raise FerryError(ExitCode.USAGE, f"--batch: got {batch}, expected at least 1")
     with contextlib.ExitStack() as stack:
         readers = _open_inputs(contract, arguments, stack, batch)
@@ -55,7 +57,9 @@ class _Input:
     batched: bool
 
 
-def _open_inputs(contract: Contract, arguments: Sequence[str], stack: contextlib.ExitStack, batch: int) -> dict[str, _Input]:
+def _open_inputs(
+    contract: Contract, arguments: Sequence[str], stack: contextlib.ExitStack, batch: int | None
+) -> dict[str, _Input]:
     lone = _lone_file(contract, arguments)
     stream = None if lone is None else _open_file(lone, stack)
     if lone is not None and stream is not None and is_zip(_peek(stream)):
@@ -96,7 +100,7 @@ def _assign(contract: Contract, arguments: Sequence[str]) -> dict[str, list[str]
     return files
 
 
-def _open_input(spec: TensorSpec, paths: list[str], first: BinaryIO, batch: int) -> _Input:
+def _open_input(spec: TensorSpec, paths: list[str], first: BinaryIO, batch: int | None) -> _Input:
     if is_image(_peek(first)):
         return _Input(len(paths), _images(spec, paths, first, batch), batched=True)
     if len(paths) > 1:
@@ -141,7 +145,7 @@ def _peek(stream: BinaryIO) -> bytes:
     return cast(bytes, stream.peek(16)[:16])  # type: ignore[attr-defined]  # every stream here is a BufferedReader
 
 
-def _images(spec: TensorSpec, paths: list[str], first: BinaryIO, batch: int) -> Iterator[Array]:
+def _images(spec: TensorSpec, paths: list[str], first: BinaryIO, batch: int | None) -> Iterator[Array]:
     """Yield the images; where height and width are symbols, the first image fixes them."""
     rows: list[Array] = []
     for index, path in enumerate(paths):
@@ -154,12 +158,12 @@ def _images(spec: TensorSpec, paths: list[str], first: BinaryIO, batch: int) -> 
             rows = []
 
 
-def _open_npz(contract: Contract, stream: BinaryIO, where: str, batch: int) -> dict[str, _Input]:
+def _open_npz(contract: Contract, stream: BinaryIO, where: str, batch: int | None) -> dict[str, _Input]:
     files = read_npz(stream, [spec.name for spec in contract.inputs], where=where)
     return {name: _open_npy(contract.input(name), file, f"{where}: {name}.npy", batch) for name, file in files.items()}
 
 
-def _open_npy(spec: TensorSpec, stream: BinaryIO, where: str, batch: int) -> _Input:
+def _open_npy(spec: TensorSpec, stream: BinaryIO, where: str, batch: int | None) -> _Input:
     header = npy.read_header(stream, where=where, code=_BAD)
     _check_header(spec, header, where)
     left = npy.bytes_left(stream)
@@ -168,7 +172,8 @@ def _open_npy(spec: TensorSpec, stream: BinaryIO, where: str, batch: int) -> _In
     if not spec.shape or spec.shape[0] != BATCH:
         return _Input(None, _npy_rows(stream, header, (header.shape[0],) if header.shape else (1,), where), batched=False)
     count = header.shape[0]
-    sizes = tuple(min(batch, count - start) for start in range(0, count, batch)) or (0,)  # no rows are a batch with a shape too
+    step = batch or max(count, 1)
+    sizes = tuple(min(step, count - start) for start in range(0, count, step)) or (0,)  # no rows are a batch with a shape too
     return _Input(count, _npy_rows(stream, header, sizes, where), batched=True)
 
 

@@ -54,10 +54,14 @@ def test_an_output_symbol_must_occur_in_an_input() -> None:
 
 def test_symbols_must_be_exactly_those_of_the_shapes() -> None:
     with pytest.raises(ValidationError, match="symbols: got no range for N"):
-        Contract(inputs=(spec("x"),), outputs=(spec("y"),), symbols={}, classes=None)
+        Contract(inputs=(spec("x"),), outputs=(spec("y"),), symbols={}, classes=None, samples="independent")
     with pytest.raises(ValidationError, match=r"symbols\.M: got a symbol"):
         Contract(
-            inputs=(spec("x"),), outputs=(spec("y"),), symbols=dict.fromkeys("NM", SymbolRange(min=0, max=None)), classes=None
+            inputs=(spec("x"),),
+            outputs=(spec("y"),),
+            symbols=dict.fromkeys("NM", SymbolRange(min=0, max=None)),
+            classes=None,
+            samples="independent",
         )
 
 
@@ -146,7 +150,9 @@ def test_nan_passes_where_the_contract_allows_it() -> None:
 
 
 def test_the_limits_of_a_symbol_hold() -> None:
-    limited = Contract(inputs=(spec("x"),), outputs=(spec("y"),), symbols={"N": SymbolRange(min=1, max=3)}, classes=None)
+    limited = Contract(
+        inputs=(spec("x"),), outputs=(spec("y"),), symbols={"N": SymbolRange(min=1, max=3)}, classes=None, samples="independent"
+    )
     for size, fits in ((0, False), (1, True), (3, True), (4, False)):
         if fits:
             assert check_inputs(limited, {"x": np.zeros((size, 2), np.float32)}) == {"N": size}

@@ -96,7 +96,9 @@ def share_a_path(value: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda v: v.update(format_version=3), "format_version: got 3, expected 1 or 2; this bundle is newer"),
+        (lambda v: v.update(format_version=4), "format_version: got 4, expected 2 or 3; this bundle is newer"),
+        (lambda v: v.update(format_version=1), "format_version: got 1, expected an integer from 2 to 3"),
+        (lambda v: v["contract"].update(samples="some"), 'contract.samples: got "some", expected one of independent, batch'),
         (lambda v: v.update(format_version=1.0), "format_version"),
         (lambda v: v.update(format_version=True), "format_version"),
         (lambda v: v.update(name="Doubling"), "name"),

@@ -49,6 +49,7 @@ class Recipe:
             outputs=tuple(outputs),
             symbols=batch_symbols(image, *outputs),
             classes=Classes(output="label", names=dataset.class_names),
+            samples="independent",
         )
 
     def golden_inputs(self, dataset: Dataset) -> Tensor:
