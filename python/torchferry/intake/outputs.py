@@ -82,10 +82,10 @@ def infer_outputs(
     base = run_module(module, inputs, what=_sizes_text(sizes))
     changed = {}
     for symbol, limits in symbols.items():
-        other = _other_size(symbol, sizes[symbol], limits, least_size(specs, inputs, symbol, sizes[symbol]))
-        if other != sizes[symbol]:
-            resized = resize(inputs, specs, {**sizes, symbol: other})
-            changed[symbol] = (other, _shapes(_run_changed(module, resized, symbol, sizes[symbol], other)))
+        least = least_size(specs, inputs, symbol, sizes[symbol])
+        others = _other_sizes(symbol, sizes[symbol], limits, least)
+        if others:
+            changed[symbol] = _run_changed(module, inputs, specs, sizes, symbol, others)
     double = any(spec.dtype == "float64" for spec in specs)
     return tuple(
         _output_spec(name, leaf.value, index, sizes, changed, double=double)
@@ -125,17 +125,28 @@ def least_size(specs: Sequence[TensorSpec], inputs: Mapping[str, Array], symbol:
     return largest + 1
 
 
-def _run_changed(module: nn.Module, inputs: Mapping[str, Array], symbol: str, size: int, other: int) -> list[Leaf]:
-    try:
-        return run_module(module, inputs, what=f"{symbol} = {other}")
-    except FerryError as error:
-        remedy = (
-            "use -1 or x.shape[0] for the batch" if symbol == BATCH else f"use the input's shape, or give {symbol} its limits"
-        )
-        raise FerryError(
-            error.code,
-            f"{error}; {symbol} = {size} works, so that size is frozen in the module: {remedy}, or write it as a number",
-        ) from None
+def _run_changed(
+    module: nn.Module,
+    inputs: Mapping[str, Array],
+    specs: Sequence[TensorSpec],
+    sizes: Mapping[str, int],
+    symbol: str,
+    others: Sequence[int],
+) -> tuple[int, Shapes]:
+    """Return the first other size of a symbol that the module takes, and the shapes that it then gives."""
+    problems = []
+    for other in others:
+        try:
+            found = run_module(module, resize(inputs, specs, {**sizes, symbol: other}), what=f"{symbol} = {other}")
+        except FerryError as error:  # values that repeat may break a rule of the module: offsets that rise, say
+            problems.append(error)
+        else:
+            return other, _shapes(found)
+    remedy = "use -1 or x.shape[0] for the batch" if symbol == BATCH else f"use the input's shape, or give {symbol} its limits"
+    raise FerryError(
+        problems[0].code,
+        f"{problems[0]}; {symbol} = {sizes[symbol]} works, so that size is frozen in the module: {remedy}, or write it as a number",
+    )
 
 
 def _output_spec(
@@ -189,12 +200,11 @@ def _shapes(found: Sequence[Leaf]) -> Shapes:
     return [tuple(leaf.value.shape) for leaf in found]
 
 
-def _other_size(symbol: str, size: int, limits: SymbolRange, least: int) -> int:
-    """One more sample; for other symbols about twice as much, so that half of one is seen to grow as well."""
-    other = size + 1 if symbol == BATCH else 2 * size + 1
-    if limits.max is not None and other > limits.max:
-        other = limits.max if limits.max != size else max(limits.min, least)
-    return other
+def _other_sizes(symbol: str, size: int, limits: SymbolRange, least: int) -> list[int]:
+    """Return sizes to try: one more sample, for other symbols about twice as much, so that half of one is seen to grow; then less."""
+    more = size + 1 if symbol == BATCH else 2 * size + 1
+    tried = [more if limits.max is None else min(more, limits.max), max(limits.min, least)]
+    return [other for other in dict.fromkeys((*tried, max(tried[1], size - 1))) if other != size]
 
 
 def _sizes_text(sizes: Mapping[str, int]) -> str:
