@@ -74,7 +74,7 @@ def press_ctrl_c(command: list[str], when: str, *, cwd: Path, env: dict[str, str
     if process == 0:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell that runs the tests in the background has it ignored
         os.chdir(cwd)
-        os.execvpe(command[0], command, env)
+        os.execvpe(command[0], command, {**env, "TERM": "xterm"})  # on a plain terminal ninja does not say what it begins
     said, pressed = b"", 0
     while data := _read(terminal):
         said += data

@@ -97,8 +97,8 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def german(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment of a machine that has de_DE.UTF-8: where this one lacks it, made by localedef."""
     folder = tmp_path_factory.mktemp("locales")
-    if shutil.which("localedef") is None:
-        pytest.skip("localedef is not here")
+    if shutil.which("localedef") is None or not Path("/usr/share/i18n/charmaps").exists():
+        pytest.skip("localedef or the sources of locales are not here; install the package locales")
     done = subprocess.run(
         ["localedef", "-i", "de_DE", "-f", "UTF-8", folder / "de_DE.UTF-8"],
         capture_output=True,
