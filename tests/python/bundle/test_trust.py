@@ -59,3 +59,31 @@ def test_a_policy_is_set_once(signed: Path) -> None:
     with pytest.raises(FerryError, match="second") as caught:
         set_policy(Trust())
     assert caught.value.code == ExitCode.USAGE
+
+
+def test_a_comment_that_nobody_signed_is_refused(signed: Path) -> None:
+    file = signed / "manifest.json.minisig"
+    file.write_bytes(file.read_bytes().replace(b"trusted comment: a test", b"trusted comment: a lie"))
+    with pytest.raises(FerryError, match="does not fit its trusted comment") as caught:
+        open_bundle(signed, trust=only(signed, "mine.pub"))
+    assert caught.value.code == ExitCode.INTEGRITY
+
+
+@pytest.mark.parametrize("more", [b"x", b"\n", b"x\n"])
+def test_a_signature_ends_after_its_fourth_line(signed: Path, more: bytes) -> None:
+    file = signed / "manifest.json.minisig"
+    file.write_bytes(file.read_bytes() + more)
+    with pytest.raises(FerryError, match="does not end after line 4"):
+        open_bundle(signed, trust=only(signed, "mine.pub"))
+
+
+def test_a_key_that_was_revoked_is_trusted_no_more(signed: Path) -> None:
+    keys = signed.parent / "keys"
+    keys.mkdir()
+    (keys / "mine.pub").write_bytes((signed.parent / "mine.pub").read_bytes())
+    trusted = Trust((str(keys),))
+    (one,) = open_bundle(signed, trust=trusted).signatures
+    (keys / "revoked").write_text(f"# lost\n{one.key_id}\n")
+    with pytest.raises(FerryError, match="is revoked") as caught:
+        open_bundle(signed, trust=trusted)
+    assert caught.value.code == ExitCode.INTEGRITY
