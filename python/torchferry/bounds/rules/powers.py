@@ -47,7 +47,7 @@ def _power(x: Any, y: Any) -> Bounded:
     if number is not None and number % 1 == 0 and 1 <= number <= 64:
         largest = base.size**number
         carried = largest - np.abs(base.real) ** number
-        relative = FUNCTIONS["pow"].relative * UNIT + gamma(number)
+        relative = FUNCTIONS["pow"].relative * UNIT + gamma(int(number))
         return Bounded(base.real**number, carried + relative * largest + number * SMALLEST * (1 + largest))
     return _corners(base, exponent)
 
