@@ -30,12 +30,22 @@ __attribute__((noreturn)) void reset(void) {
   }
 }
 
-/* The compiler may call these two for assignments of structs. */
+/* The compiler may call these three for assignments of structs and for loops that copy. */
 void* memcpy(void* restrict to, const void* restrict from, size_t bytes) {
   volatile unsigned char* target = to;
   const unsigned char* source = from;
   for (size_t i = 0; i < bytes; ++i) {
     target[i] = source[i];
+  }
+  return to;
+}
+
+void* memmove(void* to, const void* from, size_t bytes) {
+  volatile unsigned char* target = to;
+  const unsigned char* source = from;
+  for (size_t i = 0; i < bytes; ++i) {
+    const size_t at = target < source ? i : bytes - 1 - i;
+    target[at] = source[at];
   }
   return to;
 }

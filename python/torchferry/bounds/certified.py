@@ -26,11 +26,15 @@ def _words(text: str) -> frozenset[str]:
 # Operators that move values and compute none: they are applied to the values and to their errors alike.
 MOVES = _words(
     "view reshape _unsafe_view flatten unflatten permute transpose t numpy_T mT squeeze unsqueeze expand expand_as clone "
-    "contiguous slice select narrow cat concat stack alias detach lift_fresh_copy split split_with_sizes chunk unbind flip repeat"
+    "contiguous slice select narrow cat concat stack alias detach lift_fresh_copy split split_with_sizes chunk unbind flip repeat roll "
+    "tile movedim swapaxes diagonal tril triu unfold"
 )
 IDENTITIES = frozenset({"dropout", "feature_dropout", "alpha_dropout", "native_dropout"})
 CONVERSIONS = frozenset({"to", "_to_copy", "type_as"})
-DECISIONS = _words("argmax argmin gt ge lt le eq ne logical_not logical_and logical_or sign round floor ceil")
+DECISIONS = _words(
+    "argmax argmin gt ge lt le eq ne logical_not logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_not "
+    "bitwise_xor any all sign round floor ceil trunc isnan one_hot argsort"
+)
 SHAPES = frozenset({"sym_size", "sym_numel", "sym_stride"})
 
 

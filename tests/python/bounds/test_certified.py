@@ -178,7 +178,7 @@ def bound_of(function: Callable[[Tensor, Tensor], Tensor]) -> float:
         (lambda x, _: (x * 0.1 > 0).to(torch.float32), "no finite bound"),
         (lambda x, _: (x * 0.1).round(), "no finite bound"),
         (lambda x, _: x / (x - x), "no finite bound"),
-        (lambda x, _: torch.cumsum(x, 0), "cumsum has no certified rule"),
+        (lambda x, _: torch.cumprod(x, 0), "cumprod has no certified rule"),
         (lambda x, _: F.dropout(x, 0.5, training=True), "dropout has no certified rule"),
     ],
 )

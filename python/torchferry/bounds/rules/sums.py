@@ -10,7 +10,8 @@ from torchferry.bounds.error_bound import Bounded, constant, divide, linear
 from torchferry.bounds.rules import Rule
 
 
-def _sum(x: Bounded, dim: Any = None, keepdim: bool = False, **_: Any) -> Bounded:
+def sum_over(x: Bounded, dim: Any = None, keepdim: bool = False, **_: Any) -> Bounded:
+    """Bound a sum over axes, of all where `dim` names none."""
     axes = (
         tuple(range(x.value.ndim)) if not isinstance(dim, int) and not dim else tuple(np.atleast_1d(dim) % max(x.value.ndim, 1))
     )
@@ -23,8 +24,8 @@ def _sum(x: Bounded, dim: Any = None, keepdim: bool = False, **_: Any) -> Bounde
 
 
 def _mean(x: Bounded, dim: Any = None, keepdim: bool = False, **_: Any) -> Bounded:
-    total = _sum(x, dim, keepdim)
+    total = sum_over(x, dim, keepdim)
     return divide(total, constant(x.value.size / max(total.value.size, 1)))
 
 
-RULES: dict[str, Rule] = {"sum": _sum, "mean": _mean}
+RULES: dict[str, Rule] = {"sum": sum_over, "mean": _mean}

@@ -97,8 +97,8 @@ FUNCTIONS = """\
 CLASSIFY *   model_selftest       MODEL_BATCH_WORKSPACE_BYTES + MODEL_BATCH_ROWS * sizeof(model_output)
  *   model_selftest_with  0
  *
- * A freestanding program has to bring memcpy and memset, which compilers call to copy and clear memory, and to link
- * what else its compiler needs (libgcc or compiler-rt). */
+ * A freestanding program has to bring memcpy, memmove and memset, which compilers call to copy and clear memory, and to
+ * link what else its compiler needs (libgcc or compiler-rt). */
 
 /* One sample. */
 int model_run(const model_input *input, model_output *output);
