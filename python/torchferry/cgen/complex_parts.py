@@ -31,7 +31,7 @@ def parts(builder: Builder, node: torch.fx.Node, argument: object) -> Parts:
 
 
 def operands(builder: Builder, node: torch.fx.Node, argument: object) -> tuple[Operand, Operand | None]:
-    """Return an argument spread over the shape of `node`: both parts, or a real number and None."""
+    """Return an argument spread over the shape of `node`: both parts, or a real number and None. Raises FerryError(FORMAT) for a constant."""
     if not isinstance(argument, torch.fx.Node) or not is_complex(argument):
         if isinstance(argument, complex):
             raise refuse(node, f"the complex constant {argument}", "a real one")

@@ -16,7 +16,7 @@ END = 2.0**63  # the first float32 above what int64 holds
 
 
 def to_int64(x: NDArray[Any]) -> NDArray[np.int64]:
-    """Return float32 numbers without their fractions: NaN gives 0, what int64 cannot hold the nearest number that it can."""
+    """Return float32 numbers of any shape without their fractions: NaN gives 0, what int64 cannot hold the nearest number that it can."""
     inside = np.where((x > -END) & (x < END), x, np.float32(0)).astype(np.int64)
     ends = np.where(x >= END, np.iinfo(np.int64).max, np.where(x <= -END, np.iinfo(np.int64).min, inside))
     return np.asarray(ends, np.int64)

@@ -20,6 +20,7 @@ from torchferry.cgen import float_graph, reference
 from torchferry.intake.source import ExportSource
 
 INDEX = torch.tensor([2, 0, 3, 3])
+SLOPES = torch.tensor([-1.5, -0.25, 0.5, 2.0])
 EACH = torch.tensor([[0, 3, 1, 2, 2, 0], [3, 3, 1, 0, 2, 1]])
 FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "maximum": lambda x: torch.maximum(x, x.flip(1)),
@@ -64,7 +65,7 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "softsign": F.softsign,
     "softshrink": F.softshrink,
     "tanhshrink": F.tanhshrink,
-    "prelu": lambda x: F.prelu(x, torch.linspace(-1.5, 2, 4)),
+    "prelu": lambda x: F.prelu(x, SLOPES.to(x.dtype)),
 }
 X = np.random.default_rng(3).standard_normal((24, 4, 6)).astype(np.float32)
 

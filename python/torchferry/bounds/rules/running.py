@@ -18,7 +18,7 @@ Linear = Callable[[Float64], Float64]
 
 
 def added(function: Linear, value: Float64, error: Float64) -> Bounded:
-    """Bound a sum of some elements for each result: `function` adds up an array for all results, in any order."""
+    """Bound a sum of some elements for each result: `function` adds up an array of the shape of `value`, in any order."""
     carried, size, count = function(error), function(np.abs(value)), function(np.ones_like(value))
     rounding = gamma(np.maximum(count - 1, 0.0)) * (size + carried)
     return Bounded(function(value), carried + rounding + count * SMALLEST * (rounding > 0))

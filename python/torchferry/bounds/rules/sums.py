@@ -11,7 +11,7 @@ from torchferry.bounds.rules import Rule
 
 
 def sum_over(x: Bounded, dim: Any = None, keepdim: bool = False, **_: Any) -> Bounded:
-    """Bound a sum over axes, of all where `dim` names none."""
+    """Bound a sum over axes of any shape, over all where `dim` names none."""
     axes = (
         tuple(range(x.value.ndim)) if not isinstance(dim, int) and not dim else tuple(np.atleast_1d(dim) % max(x.value.ndim, 1))
     )

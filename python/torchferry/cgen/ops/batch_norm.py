@@ -16,7 +16,10 @@ from torchferry.cgen.values import Constant, Doubles, Value
 
 
 def by_statistics(builder: Builder, node: torch.fx.Node) -> Value:
-    """Return ((x - mean) * (weight / sqrt(var + eps))) + bias, over features [N, features] or channels [N, channels, ...]."""
+    """Return ((x - mean) * (weight / sqrt(var + eps))) + bias, over features [N, features] or channels [N, channels, ...].
+
+    Raises FerryError(FORMAT) in train mode.
+    """
     given = arguments(node)
     if given.get("training"):
         raise refuse(node, "batch norm in train mode", "eval mode (module.eval())")

@@ -50,7 +50,7 @@ def _whole(builder: Builder, node: torch.fx.Node, operand: Operand, dtype: DType
 
 
 def put_where(builder: Builder, node: torch.fx.Node) -> Value:
-    """Return x with a number wherever a condition holds: x[condition] = number."""
+    """Return x with a number wherever a condition holds: x[condition] = number. Raises FerryError(FORMAT) for another index."""
     given = arguments(node)
     conditions = given["indices"]
     if len(conditions) != 1 or conditions[0] not in builder.results or given.get("accumulate"):
