@@ -20,8 +20,10 @@ std::int64_t count_of(const Contract& contract, const NamedTensors& inputs) {
   return spec == contract.inputs.end() ? 0 : inputs[spec->name].shape().front();
 }
 
+// A golden that has not all these rows is refused as it is.
 Tensor rows_of(const Tensor& tensor, const std::vector<std::int64_t>& rows) {
   Shape shape = tensor.shape();
+  if (shape.empty() || shape.front() <= std::ranges::max(rows)) return tensor;
   const std::size_t size = tensor.bytes().size() / static_cast<std::size_t>(shape.front());
   shape.front() = static_cast<std::int64_t>(rows.size());
   Tensor taken(tensor.dtype(), shape);

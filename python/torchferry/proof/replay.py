@@ -64,7 +64,9 @@ def replay(bundle: Bundle, session: Runnable, *, engine: str, device: str, calls
     outputs = [[session.run(case.inputs) for case in cases] for _ in range(calls)]
     parts = [[(part, session.run(part.inputs)) for part in regrouped(bundle.contract, case) if groups] for case in cases]
     verdicts = tuple(
-        _held_to_samples(bundle, dataclasses.replace(judge(bundle, case, actual, row), call=call), answered, engine, device)
+        _held_to_samples(
+            bundle, dataclasses.replace(judge(bundle, case, actual, row), call=call), (case, actual), answered, (engine, device)
+        )
         for call, answers in enumerate(outputs, 1)
         for case, actual, answered in zip(cases, answers, parts, strict=True)
         for row in rows
@@ -74,18 +76,29 @@ def replay(bundle: Bundle, session: Runnable, *, engine: str, device: str, calls
 
 
 def _held_to_samples(
-    bundle: Bundle, verdict: Verdict, parts: Sequence[tuple[CaseArrays, Mapping[str, Array]]], engine: str, device: str
+    bundle: Bundle,
+    verdict: Verdict,
+    whole: tuple[CaseArrays, Mapping[str, Array]],
+    parts: Sequence[tuple[CaseArrays, Mapping[str, Array]]],
+    where: tuple[str, str],
 ) -> Verdict:
-    """Return the verdict of a case, failed where the same samples in other groups have other answers."""
+    """Return the verdict of a case, failed where the same samples in other groups have other answers.
+
+    Bits depend on the batch: where the verdict asks for equality, the row that holds on any machine judges. It says nothing of samples
+    where the whole batch itself is not what that row expects: then the golden is at fault.
+    """
+    if not verdict.passed or verdict.call != 1 or not parts:
+        return verdict
+    row = verdict.tolerance
+    if row.bound == 0:
+        row = tolerance_of(bundle, verdict.output, engine=where[0], device=where[1], numerics="")
+    if not judge(bundle, *whole, row).passed:
+        return verdict
 
     def held(part: CaseArrays, actual: Mapping[str, Array], output: str) -> Verdict:
-        row = verdict.tolerance  # unless it asks for equality: bits depend on the batch
-        if row.bound == 0:
-            row = tolerance_of(bundle, output, engine=engine, device=device, numerics="")
+        del output  # of the row
         return judge(bundle, part, actual, row)
 
-    if not verdict.passed or verdict.call != 1:
-        return verdict
     problem = mixing_problem(verdict.output, [part for part, _ in parts], [answer for _, answer in parts], held)
     return verdict if problem is None else dataclasses.replace(verdict, passed=False, problem=problem)
 

@@ -34,7 +34,12 @@ def _is_float(argument: object) -> bool:
     """Tell whether torch compares in float32 where this is one of the two sides."""
     if not isinstance(argument, torch.fx.Node):
         return isinstance(argument, float)
-    return first_result(argument).is_floating_point()
+    value = argument.meta["val"]
+    return (
+        isinstance(value, torch.SymFloat)
+        if isinstance(value, torch.SymInt | torch.SymFloat)
+        else first_result(argument).is_floating_point()
+    )
 
 
 FUNCTIONS = (

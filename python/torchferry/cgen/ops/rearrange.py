@@ -45,13 +45,21 @@ class _Numbered:
             return self._number(value, value.size, layout_of(argument))
         constant = self._builder.constants.get(argument.name)
         if constant is None:
-            return times_batch(argument.meta["val"]) * SAMPLES  # type: ignore[operator]
+            return self._size(argument)
         if argument.name in self._builder.batched:
             numbers = self._builder.numbers(self._node, argument)
             return self._number(Constant(numbers.ravel()), numbers.size, layout_of(argument))
         if constant.dtype in (torch.int64, torch.int32, torch.bool):
             return constant
         raise refuse(self._node, f"{argument} as a constant in {self._node.target}", "a value that depends on an input")
+
+    def _size(self, argument: torch.fx.Node) -> int:
+        """Return a size that the batch decides, for the samples that are numbered. Raises FerryError(FORMAT) for anything else."""
+        value = argument.meta["val"]
+        times = times_batch(value) if isinstance(value, torch.SymInt) else None
+        if times is None:
+            raise refuse(self._node, f"{argument} in {self._node.target}", "no values that are made of the batch's size")
+        return times * SAMPLES
 
     def _number(self, operand: Operand, size: int, layout: Layout) -> torch.Tensor:
         labels = np.arange(SAMPLES * size, dtype=np.float64).reshape(SAMPLES, size) + self._next
