@@ -118,6 +118,21 @@ void hold_to_samples(const Bundle& bundle, const Session& session, const Replaye
   }
 }
 
+// Which golden case, which call of it.
+struct Place {
+  std::size_t golden_case;
+  std::size_t call;
+};
+
+Verdict judge_call(const Bundle& bundle, const Session& session, const Replayed& item, const TensorSpec& spec, Place place) {
+  const Tolerance& row = tolerance_for(bundle, session, session.numerics(), spec.name);
+  Verdict verdict = judge(bundle, item, item.outputs[place.call], spec, row);
+  verdict.golden_case = bundle.manifest().golden.cases[place.golden_case].name;
+  verdict.call = place.call + 1;
+  if (place.call == 0) hold_to_samples(bundle, session, item, spec, verdict);
+  return verdict;
+}
+
 // Everything runs before anything is compared.
 std::vector<Replayed> replay(const Bundle& bundle, const Session& session, std::size_t calls) {
   const std::vector<GoldenCase>& cases = bundle.manifest().golden.cases;
@@ -142,19 +157,12 @@ EngineVerdict verify(const Bundle& bundle, const Session& session, std::size_t c
   const IeeeArithmetic arithmetic;
   const std::vector<Replayed> replayed = replay(bundle, session, calls);
   EngineVerdict result{session.engine(), session.device(), EngineVerdict::Status::passed, {}, session.numerics(), {}};
-  for (std::size_t call = 0; call < calls; ++call) {
-    for (std::size_t i = 0; i < replayed.size(); ++i) {
-      for (const TensorSpec& spec : bundle.contract().outputs) {
-        const Tolerance& row = tolerance_for(bundle, session, session.numerics(), spec.name);
-        Verdict& verdict = result.verdicts.emplace_back(judge(bundle, replayed[i], replayed[i].outputs[call], spec, row));
-        verdict.golden_case = bundle.manifest().golden.cases[i].name;
-        verdict.call = call + 1;
-        if (call == 0) hold_to_samples(bundle, session, replayed[i], spec, verdict);
-        if (!verdict.passed || verdict.compared == 0) result.status = EngineVerdict::Status::failed;
-      }
-    }
-  }
-  if (result.verdicts.empty()) result.status = EngineVerdict::Status::failed;
+  for (std::size_t call = 0; call < calls; ++call)
+    for (std::size_t i = 0; i < replayed.size(); ++i)
+      for (const TensorSpec& spec : bundle.contract().outputs)
+        result.verdicts.push_back(judge_call(bundle, session, replayed[i], spec, {i, call}));
+  const bool passed = std::ranges::all_of(result.verdicts, [](const Verdict& one) { return one.passed && one.compared > 0; });
+  if (result.verdicts.empty() || !passed) result.status = EngineVerdict::Status::failed;
   return result;
 } catch (const std::bad_alloc&) {
   throw_lack_of_memory();
