@@ -14,7 +14,6 @@ REFUSED = {
     "bf16_inside": "got bfloat16, expected float32",
     "dyn_quant": "a quantized layer has no float64 reference",
     "ssdlite320": "Couldn't load custom C++ ops",
-    "embag_offsets": "i < index_size",
 }
 LARGE = ("squeezenet1_1", "resnet18", "efficientnet_b0", "densenet121", "swin_t", "r3d_18", "vit_b_16", "ssdlite320", "unet")
 NAMES = sorted(load_cases()) if (CASES / "real_modules.py").exists() else []
