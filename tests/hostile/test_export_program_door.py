@@ -30,10 +30,10 @@ from torchferry.errors import ExitCode, FerryError
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = "model.export.pt2"
-PROGRAM = "model.export/models/model.json"
-WEIGHTS = "model.export/data/weights/model_weights_config.json"
-CONSTANTS = "model.export/data/constants/model_constants_config.json"
-SAMPLES = "model.export/data/sample_inputs/model.pt"
+PROGRAM = "archive/models/model.json"
+WEIGHTS = "archive/data/weights/model_weights_config.json"
+CONSTANTS = "archive/data/constants/model_constants_config.json"
+SAMPLES = "archive/data/sample_inputs/model.pt"
 MARKER = "marker"
 CODE = f"__import__('os').system('touch {MARKER}')"  # the working folder is the test's own
 Change = Callable[[Any], object]
@@ -57,9 +57,15 @@ def edited(name: str, change: Change) -> Make:
     """The archive with one JSON entry changed."""
 
     def make(parts: list[Part]) -> list[Part]:
+        require_entry(parts, name)
         return [Part(part.name, change_json(part.data, change)) if part.name == name else part for part in parts]
 
     return make
+
+
+def require_entry(parts: list[Part], name: str) -> None:
+    """Refuse to attack an entry that the archive does not have: nothing would be changed."""
+    assert name in [part.name for part in parts], f"no entry {name}"
 
 
 def change_json(data: bytes, change: Change) -> bytes:
@@ -69,7 +75,11 @@ def change_json(data: bytes, change: Change) -> bytes:
 
 
 def replaced(name: str, data: bytes) -> Make:
-    return lambda parts: [Part(part.name, data) if part.name == name else part for part in parts]
+    def make(parts: list[Part]) -> list[Part]:
+        require_entry(parts, name)
+        return [Part(part.name, data) if part.name == name else part for part in parts]
+
+    return make
 
 
 def added(name: str, data: bytes = b"x") -> Make:
@@ -107,7 +117,7 @@ def with_weight(**fields: Any) -> Make:
 
 def with_constant(path_name: str, data: bytes, *, use_pickle: bool) -> Make:
     entry = {"path_name": path_name, "is_param": False, "use_pickle": use_pickle, "tensor_meta": None}
-    return both(edited(CONSTANTS, set_at("config", to={"c": entry})), added(f"model.export/data/constants/{path_name}", data))
+    return both(edited(CONSTANTS, set_at("config", to={"c": entry})), added(f"archive/data/constants/{path_name}", data))
 
 
 GRAPH = ("graph_module", "graph")
@@ -129,14 +139,14 @@ HOSTILE: dict[str, tuple[Make, str]] = {
     "pickled sample inputs": (replaced(SAMPLES, pickled()), "sample_inputs"),
     "a plain pickle as sample inputs": (replaced(SAMPLES, pickle.dumps(Evil())), "sample_inputs"),
     "a pickled weight": (
-        both(with_weight(use_pickle=True), replaced("model.export/data/weights/weight_0", pickled())),
+        both(with_weight(use_pickle=True), replaced("archive/data/weights/weight_0", pickled())),
         "use_pickle",
     ),
     "a pickled constant": (with_constant("tensor_0", pickled(), use_pickle=True), "use_pickle"),
     "a custom object": (with_constant("custom_obj_0", pickled(), use_pickle=True), "custom_obj_0"),
     "an opaque object": (with_constant("opaque_obj_0", pickle.dumps(Evil()), use_pickle=True), "opaque_obj_0"),
-    "weights of the older format": (added("model.export/data/weights/model.pt", pickled()), "weights/model.pt"),
-    "constants of the older format": (added("model.export/data/constants/model.pt", pickled()), "constants/model.pt"),
+    "weights of the older format": (added("archive/data/weights/model.pt", pickled()), "weights/model.pt"),
+    "constants of the older format": (added("archive/data/constants/model.pt", pickled()), "constants/model.pt"),
     "code as a size": (
         edited(PROGRAM, lambda value: graph(value)["tensor_values"]["inputs_0"]["sizes"].__setitem__(0, EXPRESSION)),
         "expression",
@@ -231,16 +241,16 @@ HOSTILE: dict[str, tuple[Make, str]] = {
     "deep JSON": (replaced(PROGRAM, b'{"graph_module":' + b"[" * 100_000), "nested"),
     "no JSON": (replaced(PROGRAM, b"\x80\x02"), PROGRAM.partition("/")[2]),
     "a key twice": (replaced(PROGRAM, b'{"a":1,"a":2}'), "twice"),
-    "a weight of too few bytes": (replaced("model.export/data/weights/weight_0", b"\0\0\0\0"), "bytes"),
+    "a weight of too few bytes": (replaced("archive/data/weights/weight_0", b"\0\0\0\0"), "bytes"),
     "a weight of an entry that is not there": (with_weight(path_name="../../x"), "path"),
-    "an extra entry": (added("model.export/extra/run.py"), "extra/run.py"),
-    "an entry above the archive": (added("model.export/../../evil"), "evil"),
+    "an extra entry": (added("archive/extra/run.py"), "extra/run.py"),
+    "an entry above the archive": (added("archive/../../evil"), "evil"),
     "an entry that climbs from the root": (added("../evil"), "../evil"),
-    "a compiled model": (added("model.export/data/aotinductor/model/x.so"), "aotinductor"),
-    "a second model": (added("model.export/models/other.json", b"{}"), "models/other.json"),
+    "a compiled model": (added("archive/data/aotinductor/model/x.so"), "aotinductor"),
+    "a second model": (added("archive/models/other.json", b"{}"), "models/other.json"),
     "an entry twice": (lambda parts: [*parts, parts[0]], "twice"),
     "another root": (lambda parts: [renamed(parts[0], "other/data/weights/weight_0"), *parts[1:]], "no known kind"),
-    "another byte order": (replaced("model.export/byteorder", b"big"), "byteorder"),
+    "another byte order": (replaced("archive/byteorder", b"big"), "byteorder"),
     "no archive": (lambda _: [], "got 0 entries"),
 }
 
