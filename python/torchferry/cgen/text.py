@@ -32,6 +32,7 @@ def hex_float(value: float) -> str:
     return f"({text})" if text.startswith("-") else text
 
 
+LEAST = -(2**63)
 INFINITE = {np.inf: f"{OWN}from_bits(0x7f800000u)", -np.inf: f"{OWN}from_bits(0xff800000u)"}  # kernel from_bits
 
 
@@ -41,6 +42,7 @@ def literal(value: float, dtype: DType) -> str:
         case "float32":
             return INFINITE.get(value) or hex_float(float(np.float32(value)))
         case "int64" | "int32" | "int16" | "int8" | "uint8" | "bool":
-            return str(int(value))
+            whole = int(value)
+            return str(whole) if whole != LEAST else f"({LEAST + 1} - 1)"  # C has no literal for it, only minus a larger one
         case _:
             assert_never(dtype)

@@ -45,8 +45,8 @@ def recurrent():
     return Recurrent().eval()
 
 
-def pooling():
-    return nn.Sequential(nn.AdaptiveMaxPool2d(2), nn.Flatten()).eval()
+def folding():
+    return nn.Sequential(nn.Fold((4, 4), 3), nn.Flatten()).eval()
 
 
 def nan():
@@ -122,9 +122,9 @@ def test_without_a_compiler_the_c_is_written_with_a_note_and_no_object(
 
 REFUSED: dict[str, tuple[tuple[str, ...], int, str]] = {
     "an unknown operator": (
-        ("netcode:pooling", "--input", "x=float32[N,1,6,6]", *OUTPUT),
+        ("netcode:folding", "--input", "x=float32[N,9,4]", *OUTPUT),
         ExitCode.FORMAT,
-        r"c: 0 \(AdaptiveMaxPool2d\): got operator aten\.adaptive_max_pool2d",
+        r"c: 0 \(Fold\): got operator aten\.col2im",
     ),
     "an operator inside a module of torch": (
         ("netcode:recurrent", *INPUT, *OUTPUT),

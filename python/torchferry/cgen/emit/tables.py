@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from torchferry.cgen.text import OWN, literal
@@ -43,9 +44,19 @@ def _broken(line: str) -> str:
 def initializer(array: NDArray[Any]) -> str:
     """Return the elements of an array of any shape in C order, comma separated and wrapped."""
     dtype: DType = "float32" if array.dtype.kind == "f" else "int64"
-    return wrap(literal(value, dtype).strip("()") for value in array.ravel().tolist())
+    return wrap(literal(value, dtype).removeprefix("(").removesuffix(")") for value in array.ravel().tolist())
 
 
 def print_table(ctype: str, name: str, array: NDArray[Any], comment: str) -> str:
-    """Return a static table of an array of any shape in C order, aligned to a cache line."""
+    """Return a static table of an array of any shape in C order, aligned to a cache line.
+
+    C99 has no constant for infinity: a table that has one is written as bits and read as numbers.
+    """
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        bits = wrap(f"0x{value:08x}u" for value in array.astype(np.float32).view(np.uint32).ravel().tolist())
+        union = f"union {{ uint32_t bits[{array.size}]; float numbers[{array.size}]; }}"
+        return (
+            f"/* {comment} */\nstatic const {union} {name}_bits {OWN}{OWN}ALIGNED = {{{{\n{bits}}}}};\n"
+            f"static const float *const {name} = {name}_bits.numbers;\n"
+        )
     return f"/* {comment} */\nstatic const {ctype} {name}[{array.size}] {OWN}{OWN}ALIGNED = {{\n{initializer(array)}}};\n"
