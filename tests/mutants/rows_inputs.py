@@ -86,8 +86,8 @@ ROWS = (
     ),
     Mutant(
         f"{_INTAKE}/outputs.py",
-        "        if other != sizes[symbol]:",
-        "        if other < 0:",
+        "        if others:",
+        "        if not others:",
         "tests/python/exporter/test_api.py " + _REFUSALS,
         "a batch that is frozen in the module",
     ),

@@ -51,7 +51,7 @@ def cases_of_their_own(cases: Sequence[CaseArrays]) -> list[CaseArrays]:
 
 
 def smallest_batch(contract: Contract, inputs: Mapping[str, Array]) -> int:
-    """Return the smallest batch that the contract allows and that no other input indexes beyond."""
+    """Return the smallest batch that the contract allows and that no other input [...] indexes beyond."""
     size = symbol_sizes(contract.inputs, inputs)[BATCH]
     return max(contract.symbols[BATCH].min, least_size(contract.inputs, inputs, BATCH, size))
 
