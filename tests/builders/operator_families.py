@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from builders.contracts import spec
+from builders.functions import First
 from builders.generated_c import Array, Subject, subject_of
 from builders.networks import normal
 
@@ -29,18 +30,6 @@ class On(nn.Module):
 
     def forward(self, x: Tensor) -> Any:
         return self.module(self.view(x))
-
-
-class First(nn.Module):
-    """All tensors of a recurrent layer, the batch first."""
-
-    def __init__(self, layer: nn.Module) -> None:
-        super().__init__()
-        self.layer = layer
-
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        y, state = self.layer(x)
-        return (y, *(part.transpose(0, 1) for part in (state if isinstance(state, tuple) else (state,))))
 
 
 class Cell(nn.Module):

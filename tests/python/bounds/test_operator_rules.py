@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from builders.contracts import contract, spec
+from builders.functions import Of
 from torchferry.bounds import certified
 from torchferry.bounds.certified import certified_bounds
 from torchferry.bounds.error_bound import INFLATION, Bounded, NotCertifiedError, exact
@@ -68,17 +69,6 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "prelu": lambda x: F.prelu(x, SLOPES.to(x.dtype)),
 }
 X = np.random.default_rng(3).standard_normal((24, 4, 6)).astype(np.float32)
-
-
-class Of(nn.Module):
-    """A function as a module."""
-
-    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
-        super().__init__()
-        self.function = function
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.function(x)
 
 
 @cache

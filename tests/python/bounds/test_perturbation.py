@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from builders.contracts import contract, spec
+from builders.functions import Of
 from torchferry.bounds.normalization import batch_norm, group_norm, layer_norm, log_softmax, softmax
 from torchferry.bounds.perturbation import FACTOR, Noise, estimated_bounds
 from torchferry.bounds.rounding import UNIT
@@ -130,17 +131,6 @@ def test_noise_fills_its_range_on_both_sides() -> None:
 
 
 # ---- whole modules ----------------------------------------------------------------------------------------------------
-
-
-class Of(nn.Module):
-    """A module made from a function."""
-
-    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
-        super().__init__()
-        self.function = function
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.function(x)
 
 
 def bound_of(function: Callable[[Tensor], Tensor], x: np.ndarray) -> float:  # type: ignore[type-arg]

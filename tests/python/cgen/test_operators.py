@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from builders.contracts import spec
+from builders.functions import First, Of
 from builders.generated_c import Array, Subject, load, same_bits, subject_of
 from builders.networks import normal
 from torchferry.cgen import reference
@@ -19,30 +20,6 @@ from torchferry.errors import FerryError
 
 FLAGS = [("-O0",), ("-O2",)]
 Shape = tuple[int, ...]
-
-
-class Of(nn.Module):
-    """A function as a module."""
-
-    def __init__(self, function: Callable[..., Tensor]) -> None:
-        super().__init__()
-        self.function = function
-
-    def forward(self, *x: Tensor) -> Tensor:
-        return self.function(*x)
-
-
-class First(nn.Module):
-    """All tensors that a recurrent layer gives, with the batch first."""
-
-    def __init__(self, layer: nn.Module) -> None:
-        super().__init__()
-        self.layer = layer
-
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        y, state = self.layer(x)
-        states = state if isinstance(state, tuple) else (state,)
-        return (y, *(part.transpose(0, 1) for part in states))
 
 
 class TimeFirst(nn.Module):
