@@ -6,6 +6,7 @@ import random
 import re
 import struct
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,25 @@ def test_a_cut_program_is_refused(program: bytes, tmp_path: Path, size: int) -> 
 def test_both_languages_read_the_same_schema() -> None:
     texts = re.findall(r'R"\((.*?)\)"', (ROOT / "cpp" / "engines" / "pte_schema.hpp").read_text(), re.DOTALL)
     assert texts == [pte_schema.PROGRAM, pte_schema.XNNPACK]
+
+
+MEMORY = 6 * 2**30  # of addresses: what torch's libraries map is most of it
+
+JUDGE = f"""
+import resource, sys
+resource.setrlimit(resource.RLIMIT_AS, ({MEMORY}, {MEMORY}))
+from torchferry.engines.pte_door import check_program
+from torchferry.errors import FerryError
+try:
+    check_program("model.pte", open(sys.argv[1], "rb").read())
+except FerryError as error:
+    print(error)
+"""
+
+
+def test_a_number_of_tensors_takes_no_memory() -> None:
+    """A mutant that the fuzzer found: a delegate that claims four billion tensors, of which it has three."""
+    mutant = ROOT / "tests" / "fuzz" / "corpus" / "pte" / "tensors-beyond-memory"
+    done = subprocess.run([sys.executable, "-c", JUDGE, mutant], capture_output=True, text=True, check=False, timeout=120)
+    assert done.stderr == ""
+    assert "got a delegate whose tensors are not numbered one by one" in done.stdout

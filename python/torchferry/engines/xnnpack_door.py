@@ -55,7 +55,10 @@ def _values(graph: Table) -> dict[int, Table]:
         _require(value["id_out"] not in found and value["id_out"] < _MAX_VALUES, "got a delegate's value twice")
         found[value["id_out"]] = value
     externs = sorted(value["external_id"] for value in found.values() if value["external_id"] != _NONE)
-    _require(externs == list(range(graph["num_externs"])), "got a delegate whose tensors are not numbered one by one")
+    _require(
+        len(externs) == graph["num_externs"] and externs == list(range(len(externs))),
+        "got a delegate whose tensors are not numbered one by one",
+    )
     return found
 
 
