@@ -106,7 +106,7 @@ def main(seconds: float) -> int:
     code = 0
     for name in PARSERS:
         start, end = random.SystemRandom().randrange(2**40), time.monotonic() + seconds
-        seed = start
+        seed, found = start, "no crash"
         while time.monotonic() < end:
             crash = crash_of(name, seed)
             if crash is not None:
@@ -114,10 +114,10 @@ def main(seconds: float) -> int:
                 path = CRASHES / f"python-{name}-{seed}"
                 path.write_bytes(crash[0])
                 print(f"python {name}: {path}: {crash[1]!r}")
-                code = 1
+                code, found = 1, "a crash"
                 break
             seed += 1
-        print(f"python {name}: {seed - start} mutants, {'a crash' if code else 'no crash'}")
+        print(f"python {name}: {seed - start} mutants, {found}")
     return code
 
 

@@ -93,7 +93,7 @@ def _check_node(kind: str, node: Table, values: Mapping[int, Table]) -> None:
         elif name in ("padding_top", "padding_right", "padding_bottom", "padding_left"):
             _require(number <= _MAX_WINDOW, "got a delegate's padding that is too large")
     if kind == "Full":
-        _check_weights(node, values, values[node["filter_id"]]["dims"][0 if not node["flags"] & _TRANSPOSED else -1 :][:1])
+        _check_weights(node, values)
     elif kind == "Conv":
         _check_convolution(node, values)
     elif kind in ("Reshape", "Transpose", "Slice", "Pad"):
@@ -109,10 +109,12 @@ def _is_unused(kind: str, name: str, node: Table) -> bool:
     return kind == "Cat" and name in ("input3_id", "input4_id", "input5_id") and node[name] in (0, _NONE)
 
 
-def _check_weights(node: Table, values: Mapping[int, Table], outputs: list[int]) -> None:
-    _require(len(values[node["filter_id"]]["dims"] or []) == 2, "got a delegate's layer whose weights are no matrix")
+def _check_weights(node: Table, values: Mapping[int, Table]) -> None:
+    filter_dims = values[node["filter_id"]]["dims"] or []
+    _require(len(filter_dims) == 2, "got a delegate's layer whose weights are no matrix")
+    outputs = filter_dims[-1 if node["flags"] & _TRANSPOSED else 0]
     if node["bias_id"] != _NONE:
-        _require((values[node["bias_id"]]["dims"] or []) == outputs, "got a delegate's bias of another size")
+        _require(list(values[node["bias_id"]]["dims"] or []) == [outputs], "got a delegate's bias of another size")
 
 
 def _check_convolution(node: Table, values: Mapping[int, Table]) -> None:
