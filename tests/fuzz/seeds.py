@@ -1,4 +1,4 @@
-"""Writes the first inputs of the fuzzers into tests/fuzz/corpus: small, honest files of each form.
+"""Writes the first inputs of the fuzzers into tests/fuzz/corpus: small, honest files of each form. (found/ keeps the mutants that were faults.)
 
 python tests/fuzz/seeds.py
 """

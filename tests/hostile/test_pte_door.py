@@ -122,7 +122,7 @@ FOUND = {  # by the fuzzer: a delegate that claims four billion tensors, of whic
 
 @pytest.mark.parametrize("name", FOUND)
 def test_a_mutant_that_the_fuzzer_found_is_refused_and_takes_no_memory(name: str) -> None:
-    mutant_file = ROOT / "tests" / "fuzz" / "corpus" / "pte" / name
+    mutant_file = ROOT / "tests" / "fuzz" / "found" / "pte" / name
     done = subprocess.run([sys.executable, "-c", JUDGE, mutant_file], capture_output=True, text=True, check=False, timeout=120)
     assert done.stderr == ""
     assert FOUND[name] in done.stdout
