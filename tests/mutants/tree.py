@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,9 +51,10 @@ def changed(mutant: Mutant) -> Iterator[None]:
     """The copy with one mutant in it; afterwards the file is as it was."""
     path = COPY / mutant.file
     before, status = path.read_text(encoding="utf-8"), path.stat()
-    # Each text has a time of its own: Python and ninja tell by it that a file was changed, Python to the second.
-    later = status.st_mtime + 10 * next(_marks)
+    # Each text has a time of its own: by it Python, to the second, and ninja tell that a file was changed, also where the file
+    # was copied long before the last build.
     path.write_text(mutant.apply(before), encoding="utf-8")
+    later = max(status.st_mtime, time.time()) + 10 * next(_marks)
     os.utime(path, (later, later))
     try:
         yield
