@@ -10,6 +10,7 @@ _OPS = f"{_CGEN}/ops"
 _PASSES = f"{_CGEN}/passes"
 _KERNELS = "tests/python/cgen/test_kernels.py"
 _REDUCED = f"{_KERNELS}::test_a_row_is_reduced_as_in_float64"
+_FIRST = f"{_KERNELS}::test_the_first_of_equal_scores_is_chosen_and_nan_before_any_number"
 _WINDOWS = f"{_KERNELS}::test_a_window_slides_as_in_torch"
 _FUNCTION = f"{_KERNELS}::test_a_function_is_as_near_to_the_exact_value_as_it_says"
 _COMPOSED = f"{_KERNELS}::test_a_composed_function_is_near_the_exact_value"
@@ -22,10 +23,8 @@ _INT8 = "tests/python/cgen/test_int8.py"
 _REFUSALS = "tests/python/cgen/test_refusals.py"
 
 ROWS = (
-    Mutant(
-        f"{_C}/argmax.c", "if (x[j] > x[best] ||", "if (x[j] >= x[best] ||", _REDUCED + " " + _NAN, "the last of equal scores"
-    ),
-    Mutant(f"{_C}/argmax.c", " || (x[j] != x[j] && x[best] == x[best])", "", _REDUCED + " " + _NAN, "NaN is never the largest"),
+    Mutant(f"{_C}/argmax.c", "if (x[j] > x[best] ||", "if (x[j] >= x[best] ||", _FIRST, "the last of equal scores"),
+    Mutant(f"{_C}/argmax.c", " || (x[j] != x[j] && x[best] == x[best])", "", _FIRST, "NaN is never the largest"),
     Mutant(
         f"{_C}/largest.c",
         "for (size_t j = 1; j < width; ++j) {",
@@ -102,7 +101,7 @@ ROWS = (
         f"{_C}/threshold.c",
         "x <= at ? value : x",
         "x < at ? value : x",
-        _COMPOSED + " " + _SPECIAL,
+        _FUNCTION,
         "the threshold itself passes",
     ),
     Mutant(f"{_C}/elu.c", "model_expm1(below) * negative", "model_expm1(below)", _COMPOSED, "elu without its factor"),
@@ -124,7 +123,7 @@ ROWS = (
         f"{_C}/log.c",
         "return x > 0x1.fffffep+127f ? x : (x == x ? value : x);",
         "return x == x ? value : x;",
-        _FUNCTION + " " + _NAN + " " + _REDUCED,
+        f"{_KERNELS}::test_the_logarithm_of_infinity_is_infinity_and_that_of_nan_is_nan",
         "the logarithm of infinity",
     ),
     Mutant(f"{_C}/sigmoid.c", "(x < 0.0f ? power : 1.0f)", "(x <= 0.0f ? 1.0f : power)", _FUNCTION, "sigmoid upside down"),
@@ -161,7 +160,7 @@ ROWS = (
         f"{_OPS}/linear.py",
         "sums[i % self.sums] += rows[:, i, None] * weight[None, :, i]",
         "sums[i // self.sums % self.sums] += rows[:, i, None] * weight[None, :, i]",
-        "tests/python/cgen/test_pinned_bits.py",
+        "tests/python/cgen/test_networks.py",
         "the definition sums in another order than C",
     ),
     Mutant(
@@ -203,7 +202,7 @@ ROWS = (
         f"{_OPS}/comparisons.py",
         'Elementwise("ge", "{0} >= {1}"',
         'Elementwise("ge", "{0} > {1}"',
-        "tests/python/cgen/test_pinned_bits.py",
+        "tests/python/cgen/test_operators.py",
         "C compares otherwise than the definition",
     ),
     Mutant(

@@ -20,7 +20,9 @@ NAMES = sorted(path.stem for path in FOLDER.glob("*.c"))
 # Macros and types that other files use, and the pairs of floats that pow is made of.
 DECLARATIONS = {"strict", "compiler", "vectors", "rows", "panel", "float_bits", "byte_paths", "window", "pair"}
 RNG = np.random.default_rng(5)
-X = np.concatenate([RNG.standard_normal(400) * 4, [0.0, -0.0, 1e-40, -1e-40, 87.5, -100.0, 1e30, -1e30]]).astype(np.float32)
+X = np.concatenate([RNG.standard_normal(400) * 4, [0.0, -0.0, 0.5, -0.5, 1.5, 1e-40, -1e-40, 87.5, -100.0, 1e30, -1e30]]).astype(
+    np.float32
+)
 WIDE = X.astype(np.float64)
 
 
@@ -182,6 +184,30 @@ def test_a_row_is_reduced_as_in_float64(name: str, width: int, tmp_path: Path) -
     assert np.allclose(y if name in ("softmax", "log_softmax") else y[0], exact[name], rtol=1e-6, atol=2e-6)
 
 
+@pytest.mark.parametrize(
+    ("row", "best"),
+    [
+        ([1, 3, 3, 2], 1),
+        ([-np.inf, -np.inf], 0),
+        ([1, np.nan, 5, np.nan], 1),
+        ([5, 1, np.nan], 2),
+        ([np.nan, 9], 0),
+        ([np.inf, np.nan], 1),
+    ],
+)
+def test_the_first_of_equal_scores_is_chosen_and_nan_before_any_number(row: list[float], best: int, tmp_path: Path) -> None:
+    signature = "int64_t apply(size_t n, const float *x)"
+    library = build("argmax", f"{signature};\n{signature} {{ return (int64_t)model_argmax(n, x); }}\n", tmp_path)
+    assert library.apply(ctypes.c_size_t(len(row)), address(np.array(row, np.float32))) == best
+
+
+def test_the_logarithm_of_infinity_is_infinity_and_that_of_nan_is_nan(tmp_path: Path) -> None:
+    library = build("log", loop("model_log(x[i])"), tmp_path)
+    x, y = np.float32([np.inf, np.nan, 1.0]), np.zeros(3, np.float32)
+    library.apply(ctypes.c_size_t(3), address(x), address(y))
+    assert np.array_equal(y, [np.inf, np.nan, 0.0], equal_nan=True)
+
+
 PRODUCT = """
 void apply(size_t inputs, size_t outputs, int sums, const float *x, const float *wide, const float *narrow, const float *bias, float *y);
 void apply(size_t inputs, size_t outputs, int sums, const float *x, const float *wide, const float *narrow, const float *bias, float *y) {
@@ -282,32 +308,41 @@ def test_this_machines_arithmetic_is_strict(tmp_path: Path) -> None:
     assert build("arithmetic", body, tmp_path).apply() == 1
 
 
-WINDOW = Window(2, (5, 6), (3, 3), (3, 2), (2, 2), (1, 0), (1, 1))
+# Sizes, strides and paddings of two dims that differ; the second window has padding on every side.
+WINDOWS = [Window(2, (5, 6), (3, 3), (3, 2), (2, 2), (1, 0), (1, 1)), Window(4, (5, 6), (4, 6), (4, 3), (1, 1), (1, 1), (1, 1))]
 
 
-@pytest.mark.parametrize("name", ["conv2d", "max_pool2d", "avg_pool2d"])
-def test_a_window_slides_as_in_torch(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("window", WINDOWS, ids=["strided", "padded"])
+@pytest.mark.parametrize("name", ["conv2d", "conv2d in groups", "max_pool2d", "avg_pool2d", "avg_pool2d of the inside"])
+def test_a_window_slides_as_in_torch(name: str, window: Window, tmp_path: Path) -> None:
     import torch
     from torch.nn import functional
 
-    window = WINDOW.expression().replace("§", "model_")
+    groups, counts = (2 if "groups" in name else 1), "inside" not in name
+    struct = window.expression().replace("§", "model_")
+    kernel = name.split()[0]
     calls = {
-        "conv2d": f"model_conv2d({window}, 4, 1, x, w, b, y)",
-        "max_pool2d": f"(void)w; (void)b; model_max_pool2d({window}, x, y)",
-        "avg_pool2d": f"(void)w; (void)b; model_avg_pool2d({window}, 1, 0, x, y)",
+        "conv2d": f"model_conv2d({struct}, 4, {groups}, x, w, b, y)",
+        "max_pool2d": f"(void)w; (void)b; model_max_pool2d({struct}, x, y)",
+        "avg_pool2d": f"(void)w; (void)b; model_avg_pool2d({struct}, {int(counts)}, 0, x, y)",
     }
     signature = "void apply(const float *x, const float *w, const float *b, float *y)"
-    library = build(name, f"{signature};\n{signature} {{ {calls[name]}; }}\n", tmp_path)
-    x, w, b = (RNG.standard_normal(shape).astype(np.float32) for shape in ((2, 5, 6), (4, 2, 3, 2), (4,)))
-    y = np.zeros((4 if name == "conv2d" else 2, 3, 3), np.float32)
+    library = build(kernel, f"{signature};\n{signature} {{ {calls[kernel]}; }}\n", tmp_path)
+    shapes = ((window.channels, *window.sample), (4, window.channels // groups, *window.size), (4,))
+    x, w, b = (RNG.standard_normal(shape).astype(np.float32) for shape in shapes)
+    if kernel == "max_pool2d":
+        x[0, 2, 3] = np.nan
+    y = np.zeros((4 if kernel == "conv2d" else window.channels, *window.results), np.float32)
     library.apply(address(x), address(w), address(b), address(y))
     wide = [torch.from_numpy(array.astype(np.float64)) for array in (x[None], w, b)]
+    size, stride, padding = window.size, window.stride, window.padding
     exact = {
-        "conv2d": lambda: functional.conv2d(*wide, stride=2, padding=(1, 0)),
-        "max_pool2d": lambda: functional.max_pool2d(wide[0], (3, 2), 2, (1, 0)),
-        "avg_pool2d": lambda: functional.avg_pool2d(wide[0], (3, 2), 2, (1, 0)),
-    }[name]()[0].numpy()
-    assert np.abs(y - exact).max() <= 1e-5
+        "conv2d": lambda: functional.conv2d(*wide, stride=stride, padding=padding, groups=groups),
+        "max_pool2d": lambda: functional.max_pool2d(wide[0], size, stride, padding),
+        "avg_pool2d": lambda: functional.avg_pool2d(wide[0], size, stride, padding, count_include_pad=counts),
+    }[kernel]()[0].numpy()
+    assert exact.shape == y.shape
+    assert np.allclose(y, exact, rtol=0, atol=1e-5, equal_nan=True)
 
 
 def test_the_reach_of_a_window_is_what_slicing_gives(tmp_path: Path) -> None:
