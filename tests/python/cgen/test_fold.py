@@ -94,6 +94,31 @@ def test_a_scale_that_would_leave_float32_is_not_folded() -> None:
     assert close(subject)
 
 
+def test_weights_that_would_leave_float32_are_not_folded() -> None:
+    layer = nn.Linear(5, 4, bias=False)
+    layer.weight.data *= 1e3
+    subject = chain(nn.Sequential(layer, Times(1e38, 0.0)), normal(10, 5) * np.float32(1e-20))
+    assert operators(subject) == ["Linear", "mul", "add"]
+    assert close(subject)
+
+
+def test_a_value_that_is_an_output_is_not_folded_away() -> None:
+    class Both(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(5, 4)
+
+        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            h = x * 2.0 + 1.0
+            return h, self.linear(h)
+
+    torch.manual_seed(0)
+    subject = subject_of(Both(), (spec("x", shape=("N", 5)),), ("h", "y"), {"x": normal(10, 5)})
+    assert operators(subject) == ["mul", "add", "Linear"]
+    for actual, expected in zip(reference.run(subject.generated.graph, subject.samples), subject.float64().values(), strict=True):
+        assert np.allclose(actual, expected, rtol=2e-5, atol=2e-6)
+
+
 def test_a_zero_scale_is_not_folded_into_a_division_by_zero() -> None:
     subject = chain(nn.Sequential(Times(0.0, 3.0), nn.Linear(5, 4)), normal(10, 5))
     assert close(subject)

@@ -28,7 +28,8 @@ from builders.networks import QUANTIZED_SUBJECTS, dense, image_net, normal, resi
 from torchferry.cgen import generate_int8, reference
 from torchferry.cgen.ops.integer_linear import IntegerLinear
 from torchferry.cgen.ops.quantize import Quantize
-from torchferry.cgen.scales import ToBytes, ToFloats
+from torchferry.cgen.passes.calibrate import CHUNK, calibrate
+from torchferry.cgen.scales import Range, ToBytes, ToFloats
 from torchferry.errors import ExitCode, FerryError
 from torchferry.intake.source import ExportSource
 from torchferry.preprocess import Standardize, UnitScale
@@ -278,3 +279,11 @@ def refusal(module: nn.Module, calibration: dict[str, Array]) -> FerryError:
         generate_int8(program, kinds, name="net", goldens={"x": normal(4, width)}, calibration=calibration)
     assert "\n" not in str(caught.value)
     return caught.value
+
+
+def test_the_ranges_of_calibration_are_those_of_all_its_samples() -> None:
+    samples = normal(CHUNK + 10, 5)
+    samples[0, 0], samples[1, 0] = 100.0, -200.0  # in the first chunk only
+    subject = subject_of(nn.Linear(5, 4), (spec("x", shape=("N", 5)),), ("y",), {"x": samples})
+    graph = subject.generated.graph
+    assert calibrate(graph, subject.contract, {"x": samples})[graph.inputs[0]] == Range(-200.0, 100.0)

@@ -156,7 +156,7 @@ FUNCTIONS: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], float]] = {
     "var": (lambda x, y: x.var(1) + y.var(1, unbiased=False), 16),
     "std": (lambda x, y: x.std((1, 2), keepdim=True) / (y.std(2, keepdim=True) + 1), 16),
     "norm": (lambda x, y: x.norm(dim=2) + y.norm(p=1, dim=2) + x.norm(p=float("inf"), dim=2), 16),
-    "cumsum": (lambda x, y: x.cumsum(1) + y.cumsum(2), 8),
+    "cumsum": (lambda x, y: x.cumsum(1) + y.cumsum(2) + x.view(-1, 2, 2, 5).cumsum(2).view(-1, 4, 5), 8),
     "normalize": (lambda x, y: F.normalize(x, dim=1) + F.normalize(y, dim=2), 8),
     "logsumexp": (lambda x, y: x.logsumexp(2) + y.logsumexp(2), 8),
     "pow": (lambda x, y: x**2 + y**3 + x.abs() ** 0.5 + (y.abs() + 1) ** -1.5, 8),
@@ -166,6 +166,17 @@ FUNCTIONS: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], float]] = {
     "whole numbers": (lambda x, y: x.floor() + (y * 2).ceil() * 4 + (x * 3).round() * 16 + (y * 5).trunc() * 64, 0),
     "sign": (lambda x, y: x.sign() + y.sign() * 3, 0),
     "minimum and maximum": (lambda x, y: torch.minimum(x, y) * 3 + torch.maximum(x, y), 2),
+    "comparisons, of equal numbers too": (
+        lambda x, y: (
+            (x.round() >= y.round()).float()
+            + (x.round() <= y.round()) * 2.0
+            + (x.round() > y.round()) * 4.0
+            + (x.round() < y.round()) * 8.0
+            + (x.round() == y.round()) * 16.0
+            + (x.round() != y.round()) * 32.0
+        ),
+        0,
+    ),
     "logic": (lambda x, y: torch.where((x > 0) & ~(y > 0) | (x < y) ^ (y < -1), x, y), 0),
     "written where": (lambda x, y: x.clone().masked_fill_(y > 0, 2.0) + y.clone().index_put_((x < 0,), torch.tensor(3.0)), 1),
     "softplus": (lambda x, y: F.softplus(x) + F.softplus(y * 9, beta=2.0), 8),

@@ -92,6 +92,12 @@ def test_a_module_that_writes_into_its_input_is_named_by_its_own_path() -> None:
         (lambda x: x[x.argmax(1)], "samples must not mix"),
         (lambda x: torch.fft.fft(x).angle(), "aten.angle"),
         (lambda x: x.scatter(0, x.to(torch.int64), 1.0), "aten.scatter.value over the batch"),
+        (lambda x: torch.addmm(torch.ones(6), x, torch.eye(6), beta=2), "alpha 1 and beta 2"),
+        (lambda x: torch.addmm(torch.ones(6), x, torch.eye(6), alpha=3), "alpha 3 and beta 1"),
+        (
+            lambda x: torch.batch_norm(x, None, None, None, None, True, 0.1, 1e-5, False),
+            "operator aten._native_batch_norm_legit.no_stats",
+        ),
     ],
 )
 def test_other_graphs_are_refused(function: Callable[[Tensor], Tensor], words: str) -> None:

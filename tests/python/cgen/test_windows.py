@@ -173,3 +173,15 @@ def test_the_layers_are_listed_with_their_windows() -> None:
     comment = net().generated.files["model.c"].partition("*/\n")[0]
     for words in ("Conv2d 3 -> 8, 3x3, stride 2x2, padding 1x1, relu", "8 groups", "MaxPool2d 2x2", "AvgPool2d 2x2"):
         assert words in comment
+
+
+@pytest.mark.parametrize("layer", [nn.MaxPool2d(2), nn.MaxPool2d(3, stride=2, padding=1), nn.AvgPool2d(2)])
+def test_the_definition_of_a_pool_keeps_nan_and_infinity(layer: nn.Module) -> None:
+    subject = subject_of(layer, (spec("x", shape=("N", 2, 6, 6)),), ("y",), {"x": normal(3, 2, 6, 6)})
+    samples = normal(3, 2, 6, 6, seed=1)
+    samples[0, 0, 2, 3], samples[1, 1, 0, 0], samples[2, 0, 5, 5] = np.nan, np.inf, -np.inf
+    (made,) = reference.run(subject.generated.graph, {"x": samples})
+    with torch.no_grad():
+        eager = layer(torch.from_numpy(samples)).numpy()
+    assert np.isnan(eager).any()
+    assert np.allclose(made.reshape(eager.shape), eager, rtol=1e-6, atol=1e-6, equal_nan=True)

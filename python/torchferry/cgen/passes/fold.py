@@ -66,14 +66,14 @@ def fold_before(graph: Graph) -> Graph:
     uses, producer = graph.uses(), graph.producer()
     nodes: list[Node] = []
     for node in graph.nodes:
-        nodes += _pulled(node, uses, producer, graph) if isinstance(node, Step) and node.inputs else [node]
+        nodes += _pulled(node, uses, producer) if isinstance(node, Step) and node.inputs else [node]
     return drop_dead(replace(graph, nodes=tuple(nodes)))
 
 
-def _pulled(step: Step, uses: dict[Value, int], producer: dict[Value, Node], graph: Graph) -> list[Node]:
+def _pulled(step: Step, uses: dict[Value, int], producer: dict[Value, Node]) -> list[Node]:
     chain: list[Map] = []
     value = step.inputs[0]
-    while uses[value] == 1 and value not in graph.outputs:
+    while uses[value] == 1:  # by what follows alone, since an output counts as read
         node = producer.get(value)
         if not isinstance(node, Map) or node.continues(IDENTITY) is None or node.inputs[0].size != value.size:
             break
