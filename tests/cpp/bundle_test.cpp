@@ -135,7 +135,10 @@ TEST_P(SpecialFiles, InPlaceOfTheManifestAreRefused) {
 TEST_P(SpecialFiles, BesideTheListedFilesAreRefused) {
   const ToyBundle toy;
   make_special(toy.folder() / "more", GetParam());
-  EXPECT_EQ(open_failure(toy.folder()).code, GetParam() == Special::folder ? 0 : 4);  // an empty folder holds no file
+  const Failure failure = open_failure(toy.folder());
+  EXPECT_EQ(failure.code, GetParam() == Special::folder ? 0 : 4);  // an empty folder holds no file
+  const bool is_file = GetParam() == Special::link || GetParam() == Special::folder;
+  EXPECT_EQ(failure.text.find("special file") != std::string::npos, !is_file) << failure.text;
 }
 
 TEST(Bundle, ALinkInPlaceOfASubfolderIsRefused) {
@@ -144,6 +147,17 @@ TEST(Bundle, ALinkInPlaceOfASubfolderIsRefused) {
   fs::rename(toy.folder() / "golden", other.path() / "golden");
   fs::create_directory_symlink(other.path() / "golden", toy.folder() / "golden");
   EXPECT_EQ(open_failure(toy.folder()).code, 4);
+}
+
+TEST(Bundle, ASubfolderThatBecomesALinkLaterIsNotFollowed) {
+  const ToyBundle toy;
+  const TemporaryFolder other;
+  const ferry::Bundle bundle = toy.open();
+  const auto read = [&] { static_cast<void>(bundle.read(bundle.manifest().golden.cases.front().inputs.begin()->second)); };
+  EXPECT_EQ(failure_of(read).code, 0);
+  fs::rename(toy.folder() / "golden", other.path() / "golden");
+  fs::create_directory_symlink(other.path() / "golden", toy.folder() / "golden");
+  EXPECT_EQ(failure_of(read).code, 4);
 }
 
 TEST(Bundle, AnUnlistedFileIsNamed) {

@@ -89,6 +89,16 @@ TEST(Packed, EntriesAreHeldToTheManifestAsFilesAre) {
             "phone/model.toy: got no such file, expected it as listed in the manifest; copy the bundle whole");
 }
 
+TEST(Packed, AListedEntryWithTheNameOfASidecarIsCheckedAsAnyFile) {
+  ToyBundle toy;
+  fs::rename(toy.folder() / "model.toy", toy.folder() / "LICENSE");
+  toy.manifest["artifacts"][0]["files"][0]["path"] = "LICENSE";
+  toy.write_manifest();
+  EXPECT_EQ(from_memory(toy.packed()).ignored(), std::vector<std::string>{});
+  fs::remove(toy.folder() / "LICENSE");
+  EXPECT_EQ(memory_failure(toy.packed()).code, 4);
+}
+
 TEST(Packed, AFileThatIsNoArchiveIsAnIoError) {
   const TemporaryFolder folder;
   const fs::path file = folder.path() / "toy.ferry";

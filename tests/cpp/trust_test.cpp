@@ -136,6 +136,18 @@ TEST_F(SignedBundle, WhoseManifestChangedIsRefusedBeforeItIsParsed) {
   EXPECT_EQ(failure({}).code, 3);
 }
 
+TEST_F(SignedBundle, WhoseSignatureGoesOnAfterItsFourthLineIsRefused) {
+  sign_with(mine);
+  const fs::path file = toy.folder() / "manifest.json.minisig";
+  const std::string whole = read_file(file);
+  for (const std::string more : {"x", "\n", "x\n"}) {
+    write_file(file, whole + more);
+    const Failure refused = failure({.keys = {key_file(mine)}});
+    EXPECT_EQ(refused.code, 4);
+    EXPECT_NE(refused.text.find("does not end after line 4"), std::string::npos) << refused.text;
+  }
+}
+
 TEST_F(SignedBundle, OfARevokedKeyIsRefused) {
   sign_with(mine);
   static_cast<void>(key_file(mine));

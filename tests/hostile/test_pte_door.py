@@ -80,8 +80,6 @@ def test_every_number_made_larger_gets_one_answer(program: bytes, tmp_path: Path
             value = (struct.unpack_from("<I", program, at)[0] + step) % (1 << 32)
             data = program[:at] + struct.pack("<I", value) + program[at + 4 :]
             answer = in_python(data)
-            if not answer or answer in reasons:
-                continue
             reasons.add(answer)
             (tmp_path / FILE).write_bytes(data)
             assert in_cpp(tmp_path / FILE) == answer, f"{step} more at {at}"

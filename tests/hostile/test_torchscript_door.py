@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import struct
 import warnings
+import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -180,6 +181,14 @@ def deflated(data: bytes) -> bytes:
     return packer.compress(data) + packer.flush()
 
 
+def many_zeros(name: str, count: int) -> bytes:
+    """An archive in which that file of code has `count` bytes, deflated."""
+    stream = io.BytesIO(write_zip(parts(net())))
+    with zipfile.ZipFile(stream, "a") as file:
+        file.writestr(zipfile.ZipInfo(name), bytes(count), zipfile.ZIP_DEFLATED, 1)
+    return stream.getvalue()
+
+
 ZIPS: dict[str, tuple[bytes, str]] = {
     "no zip": (b"not a zip archive at all, but long enough", "end of zip"),
     "bytes behind the end": (write_zip(parts(net()), after=b"more"), "end of zip"),
@@ -196,6 +205,11 @@ ZIPS: dict[str, tuple[bytes, str]] = {
         write_zip([*parts(net()), Part("model/code/__TORCH__.py", b"")]),
         "in another case",
     ),
+    "code in two mixed cases": (
+        write_zip([*parts(net()), Part("model/code/__torch__/Ab.py", b""), Part("model/code/__torch__/aB.py", b"")]),
+        "in another case",
+    ),
+    "more code than anybody writes": (many_zeros("model/code/__torch__/zeros.py", 257 << 20), "bytes of code and pickles"),
     "two folders": (write_zip([*parts(net()), Part("other/version", b"3\n")]), "other/version"),
     "a model of an older format": (write_zip([*parts(net()), Part("model/model.json", b"{}")]), "model/model.json"),
     "bytecode": (write_zip([*parts(net()), Part("model/bytecode.pkl", b"")]), "model/bytecode.pkl"),

@@ -15,7 +15,7 @@ ROWS = (
     Mutant(
         f"{_ENGINES}/base.py",
         "if row.native_code and not allow_native:",
-        "if row.native_code and not allow_native and device != 'cpu':",
+        "if row.native_code and not allow_native and not artifact.files:",
         _BASE,
         "machine code runs unasked",
     ),

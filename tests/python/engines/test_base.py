@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -57,6 +58,17 @@ def bundle(tmp_path: Path) -> Bundle:
 
 
 X = np.arange(4, dtype=np.float32).reshape(2, 2)
+
+
+def test_machine_code_of_a_bundle_runs_only_where_it_is_allowed(
+    toy: Toy, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "FORMATS", tuple(replace(row, native_code=True) for row in registry.FORMATS))
+    with pytest.raises(FerryError, match="got machine code, .* expected permission") as caught:
+        Session(bundle, "toy")
+    assert (caught.value.code, toy.requests) == (ExitCode.UNAVAILABLE, [])
+    Session(bundle, "toy", allow_native=True)
+    assert len(toy.requests) == 1
 
 
 def refusal(bundle: Bundle, engine: str = "toy", **options: object) -> tuple[ExitCode, str]:

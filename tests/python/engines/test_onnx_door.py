@@ -66,6 +66,7 @@ BAD = {
     "a number in the place of a message": (model(part(1, b"\x28\x01")), "field 5 in a node"),
     "a double in the place of a whole number": (b"\x09" + bytes(8) + part(7, b""), "field 1 in a model"),
     "a field longer than its message": (b"\x3a\x7f\x00", "no ONNX model"),
+    "a name longer than its tensor": (model(part(5, varint(8 << 3 | 2) + b"\x02w")), "no ONNX model"),
     "a group": (b"\x3b\x00", "no ONNX model"),
     "endless branches": (nested(18), "nested too deep"),
 }  # fmt: skip
