@@ -98,9 +98,14 @@ def _baseline(chosen: Sequence[Mutant]) -> list[str]:
 
 
 def _commit() -> str:
-    """The commit of the tree, and whether the tree differs from it."""
-    asked = ["git", "describe", "--always", "--dirty", "--exclude=*"]
-    return subprocess.run(asked, cwd=tree.ROOT, check=True, capture_output=True, text=True).stdout.strip()
+    """The commit of the tree, and whether the tree differs from it; the results that a run writes do not count."""
+    results = f":(exclude){RESULTS.relative_to(tree.ROOT)}"
+    head = _git("rev-parse", "--short", "HEAD")
+    return f"{head} with changes" if _git("status", "--porcelain", "--untracked-files=no", "--", ".", results) else head
+
+
+def _git(*words: str) -> str:
+    return subprocess.run(["git", *words], cwd=tree.ROOT, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def _run(mutant: Mutant, ran: str) -> Result:

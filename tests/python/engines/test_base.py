@@ -64,7 +64,7 @@ def test_machine_code_of_a_bundle_runs_only_where_it_is_allowed(
     toy: Toy, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(registry, "FORMATS", tuple(replace(row, native_code=True) for row in registry.FORMATS))
-    with pytest.raises(FerryError, match="got machine code, .* expected permission") as caught:
+    with pytest.raises(FerryError, match=r"got machine code, .* expected permission") as caught:
         Session(bundle, "toy")
     assert (caught.value.code, toy.requests) == (ExitCode.UNAVAILABLE, [])
     Session(bundle, "toy", allow_native=True)
