@@ -140,7 +140,7 @@ class Entries {
     std::uint64_t total = 0;
     for (const auto& [name, member] : members_) total += is_text(name) ? std::min(member.size, max_text + 1) : 0;
     if (total > max_text)
-      refuse("got " + std::to_string(total) + " bytes of code and pickles, expected at most " + std::to_string(max_text));
+      refuse("got more than " + std::to_string(max_text) + " bytes of code and pickles, expected at most that");
     std::optional<caffe2::serialize::PyTorchStreamReader> reader;
     for (const auto& [name, member] : members_) {
       if (!is_text(name)) continue;

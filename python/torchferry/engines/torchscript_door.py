@@ -172,7 +172,7 @@ class _Entries:
         }
         total = sum(member.size for member in texts.values())
         if total > _MAX_TEXT:
-            raise self._refusal(f"got {total} bytes of code and pickles, expected at most {_MAX_TEXT}")
+            raise self._refusal(f"got more than {_MAX_TEXT} bytes of code and pickles, expected at most that")
         return {name: self._inflate(name, member) if member.is_deflated else bytes(member.data) for name, member in texts.items()}
 
     def _inflate(self, name: str, member: Member) -> bytes:
