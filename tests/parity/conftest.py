@@ -28,6 +28,8 @@ def verify(request: pytest.FixtureRequest, programs: dict[str, Program]) -> Veri
     def run(bundle: Path) -> dict[str, int]:
         program = programs[request.param]
         engines = runnable_engines(bundle, request.param)
+        if not engines:
+            pytest.skip(f"{request.param} has no engine of this bundle here")
         return {engine: program("verify", bundle, "--engine", engine, ALLOW).code for engine in engines}
 
     return run
