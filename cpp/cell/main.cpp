@@ -50,9 +50,10 @@ class Cell {
 
   [[noreturn]] void serve() {
     introduce();
+    isolation::Rhythm rhythm;
     while (true) {
       isolation::hand_over(*control_, Party::host);
-      static_cast<void>(isolation::await_turn(*control_, Party::cell, [] { return false; }));
+      static_cast<void>(isolation::await_turn(*control_, Party::cell, rhythm, [] { return false; }));
       answer();
     }
   }
@@ -163,7 +164,8 @@ class Cell {
       control_->bytes = outputs_start_ + bytes;
       control_->reply = Reply::grow;
       isolation::hand_over(*control_, Party::host);
-      static_cast<void>(isolation::await_turn(*control_, Party::cell, [] { return false; }));
+      isolation::Rhythm once;
+      static_cast<void>(isolation::await_turn(*control_, Party::cell, once, [] { return false; }));
       map_arena();
     }
     isolation::write_tensors(outputs, arena_.bytes().subspan(outputs_start_, bytes));
@@ -194,7 +196,8 @@ std::uint64_t number_of(const char* text) {
   control.code = static_cast<std::int32_t>(problem.code());
   isolation::set_text(control.error, problem.what());
   isolation::hand_over(control, Party::host);
-  static_cast<void>(isolation::await_turn(control, Party::cell, [] { return ::getppid() == 1; }));
+  isolation::Rhythm once;
+  static_cast<void>(isolation::await_turn(control, Party::cell, once, [] { return ::getppid() == 1; }));
   ::_exit(EXIT_FAILURE);
 }
 

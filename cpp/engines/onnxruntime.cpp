@@ -3,6 +3,9 @@
 // The model is loaded from the verified bytes; its own description of inputs and outputs is held to the contract before it is
 // run. ONNX Runtime's library is opened when the plugin is (onnxruntime_library.hpp); nothing is linked to it.
 #include <algorithm>
+#include <cstdlib>
+#include <new>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -21,9 +24,27 @@ constexpr auto runtime_name = "ONNX Runtime";
 
 // ---- open -------------------------------------------------------------------------------------------------------------
 
+// From 1.29 on ONNX Runtime sends its maker which models run, and keeps an identifier of the machine in the user's home. It asks
+// this variable once, when it starts; the program's own value is put back.
+class NoTelemetry {
+ public:
+  NoTelemetry() {
+    if (const char* value = std::getenv(name)) before_ = value;  // NOLINT(concurrency-mt-unsafe)
+    if (::setenv(name, "1", 1) != 0) throw std::bad_alloc();     // NOLINT(concurrency-mt-unsafe)
+  }
+  NoTelemetry(const NoTelemetry&) = delete;
+  NoTelemetry& operator=(const NoTelemetry&) = delete;
+  ~NoTelemetry() { before_ ? ::setenv(name, before_->c_str(), 1) : ::unsetenv(name); }  // NOLINT(concurrency-mt-unsafe)
+
+ private:
+  static constexpr auto name = "ORT_DISABLE_TELEMETRY";
+  std::optional<std::string> before_;
+};
+
 // One for the process; ONNX Runtime keeps its logging and global state in it.
 const OrtEnv* environment() {
   static const Environment kept = [] {
+    const NoTelemetry quiet;
     OrtEnv* made = nullptr;
     require(api().CreateEnv(LogLevel::fatal, "ferry", &made), FERRY_UNAVAILABLE, "ONNX Runtime does not start");
     return Environment(made);

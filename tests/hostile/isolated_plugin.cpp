@@ -35,7 +35,8 @@ std::int32_t refuse(ferry_engine_error* error, const char* text) {
 // FERRY_OK where the attack worked.
 std::int32_t attack(const std::string& mode, ferry_engine_error* error) {
   const auto target = mode.substr(mode.find(' ') + 1);
-  if (mode.starts_with("loop")) {
+  if (mode.starts_with("deaf loop")) std::signal(SIGXCPU, SIG_IGN);
+  if (mode.starts_with("loop") || mode.starts_with("deaf loop")) {
     for (volatile bool on = true; on;) {
     }
   }

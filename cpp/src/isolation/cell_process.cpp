@@ -13,6 +13,7 @@
 #include <cstring>
 #include <ctime>
 #include <ferry/ferry.hpp>
+#include <optional>
 
 extern "C" char** environ;  // NOLINT(*-redundant-declaration): POSIX has it in no header, glibc in one
 
@@ -55,6 +56,13 @@ File moved_up(const File& file) {
   const int copy = ::fcntl(file.descriptor(), F_DUPFD_CLOEXEC, first_free);
   if (copy < 0) throw_io("isolation", "a free descriptor");
   return {copy, "isolation"};
+}
+
+std::optional<::rlim_t> used_processor_seconds(::pid_t process) noexcept {
+  clockid_t clock{};
+  timespec used{};
+  if (::clock_getcpuclockid(process, &clock) != 0 || ::clock_gettime(clock, &used) != 0) return std::nullopt;
+  return static_cast<::rlim_t>(used.tv_sec);
 }
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
@@ -118,18 +126,24 @@ std::string CellProcess::ending() const {
   if (!WIFSIGNALED(status_)) return "got its end with code " + std::to_string(WEXITSTATUS(status_));
   const int signal = WTERMSIG(status_);
   if (signal == SIGSYS) return "got a forbidden wish of the model (a new file, a program, a process or a socket)";
-  if (signal == SIGXCPU || signal == SIGKILL) return "got more processor time than the model may use, or too little memory";
+  if (signal == SIGXCPU) return overrun;
+  if (signal == SIGKILL) return "got a kill from outside, perhaps for lack of memory";
   const char* name = ::sigabbrev_np(signal);
   return std::string("got a crash (SIG") + (name == nullptr ? "?" : name) + ")";
 }
 
 void CellProcess::allow_processor_seconds(std::uint64_t seconds) const noexcept {
-  clockid_t clock{};
-  timespec used{};
-  if (::clock_getcpuclockid(process_, &clock) != 0 || ::clock_gettime(clock, &used) != 0) return;
-  const rlim_t limit = static_cast<rlim_t>(used.tv_sec) + seconds + 1;
-  const rlimit both{limit, RLIM_INFINITY};
+  const auto used = used_processor_seconds(process_);
+  if (!used) return;
+  const rlimit both{*used + seconds + 2, RLIM_INFINITY};
   ::prlimit(process_, RLIMIT_CPU, &both, nullptr);
+}
+
+bool CellProcess::has_overrun() const noexcept {
+  // Whoever ignores the kernel's signal gets a limit that is one second higher, again and again.
+  const auto used = used_processor_seconds(process_);
+  rlimit limit{};
+  return used && ::prlimit(process_, RLIMIT_CPU, nullptr, &limit) == 0 && *used + 1 >= limit.rlim_cur;
 }
 
 }  // namespace ferry::isolation

@@ -16,6 +16,8 @@ namespace ferry::isolation {
 inline constexpr int socket_descriptor = 3;
 inline constexpr int page_descriptor = 4;
 
+inline constexpr auto overrun = "got more processor time than the model may use";
+
 class CellProcess {
  public:
   // `arguments` follow the program's name. Throws Error(io | unavailable).
@@ -32,6 +34,8 @@ class CellProcess {
 
   // Lets it use that much more processor time than it has used so far.
   void allow_processor_seconds(std::uint64_t seconds) const noexcept;
+  // Has it come within the last second of that time, or behind it because it is deaf to the kernel's signal?
+  [[nodiscard]] bool has_overrun() const noexcept;
 
  private:
   bool reap(int options) noexcept;

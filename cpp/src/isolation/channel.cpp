@@ -17,8 +17,18 @@ namespace ferry::isolation {
 namespace {
 
 constexpr auto expected = "memory that two processes share";
-constexpr std::chrono::microseconds awake{200};  // being woken takes 30 to 50 where the processor had gone to sleep
-constexpr std::chrono::nanoseconds slice{20'000'000};
+using Clock = std::chrono::steady_clock;
+using std::chrono::nanoseconds;
+using namespace std::chrono_literals;
+
+// A sleeping processor takes 30 to 50 us to wake, and the kernel may ring 50 us late.
+constexpr nanoseconds early = 120us;      // so long before the turn is expected a party wakes
+constexpr nanoseconds late = 80us;        // and so long after that it stays awake
+constexpr nanoseconds patience = 60us;    // with a party that has to be woken on another processor
+constexpr nanoseconds impatience = 3us;   // with one that may need this processor
+constexpr nanoseconds most_jitter = 1ms;  // on either side, where calls are long
+constexpr nanoseconds slice = 20ms;
+constexpr std::uint32_t untaken = 1U << 31U;  // in Control::place: the party has not yet seen that it is its turn
 
 // Waiting awake steals the other party's time where both have one processor.
 bool has_two_processors() noexcept {
@@ -29,6 +39,8 @@ bool has_two_processors() noexcept {
   return two;
 }
 
+std::uint32_t this_processor() noexcept { return static_cast<std::uint32_t>(::sched_getcpu()) & ~untaken; }
+
 void rest() noexcept {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();
@@ -37,21 +49,49 @@ void rest() noexcept {
 #endif
 }
 
-bool spin(const Control& control, std::uint32_t me) noexcept {
+bool sees_turn(const Control& control, std::uint32_t me) noexcept {
   constexpr int turns_a_look = 32;
-  const auto stop = std::chrono::steady_clock::now() + awake;
-  do {
-    for (int i = 0; i < turns_a_look; ++i) {
-      if (control.turn.load(std::memory_order_acquire) == me) return true;
-      rest();
-    }
-  } while (std::chrono::steady_clock::now() < stop);
+  for (int i = 0; i < turns_a_look; ++i) {
+    if (control.turn.load(std::memory_order_acquire) == me) return true;
+    rest();
+  }
   return false;
 }
 
-void sleep_until_changed(std::atomic<std::uint32_t>& word, std::uint32_t old) noexcept {
-  const timespec limit{0, slice.count()};
-  ::syscall(SYS_futex, &word, FUTEX_WAIT, old, &limit, nullptr, 0);
+// Does the other party run while this one stays awake? Asked this long after its turn began.
+bool runs_beside(const Control& control, std::uint32_t me, nanoseconds since) noexcept {
+  const auto place = control.place[1 - me].load(std::memory_order_relaxed);
+  const bool is_here = (place & ~untaken) == this_processor();
+  if ((place & untaken) != 0) return since < (is_here ? impatience : patience);
+  return !is_here;
+}
+
+bool spin(const Control& control, std::uint32_t me, Clock::time_point start, nanoseconds until) noexcept {
+  while (!sees_turn(control, me)) {
+    const nanoseconds since = Clock::now() - start;
+    if (since > until || !runs_beside(control, me, since)) return false;
+  }
+  return true;
+}
+
+void sleep_until_changed(std::atomic<std::uint32_t>& word, std::uint32_t old, nanoseconds limit) noexcept {
+  const timespec time{0, limit.count()};
+  ::syscall(SYS_futex, &word, FUTEX_WAIT, old, &time, nullptr, 0);
+}
+
+// Sleeps until it is the turn of `me`, `limit` has passed, or `give_up` says so.
+template <typename GiveUp>
+bool sleep(Control& control, std::uint32_t me, Clock::time_point limit, const GiveUp& give_up) {
+  control.sleeping[me].store(1);
+  bool ours = false;
+  for (std::uint32_t now = control.turn.load(); !(ours = now == me); now = control.turn.load()) {
+    const auto left = limit - Clock::now();
+    if (left <= 0ns) break;
+    sleep_until_changed(control.turn, now, std::min<nanoseconds>(left, slice));
+    if (control.turn.load() != me && give_up()) break;
+  }
+  control.sleeping[me].store(0);
+  return ours;
 }
 
 union Ancillary {
@@ -97,22 +137,32 @@ File shared_memory(std::size_t bytes) {
   return file;
 }
 
+void Rhythm::learn(nanoseconds waited) noexcept {
+  constexpr int memory = 8;  // waits: it follows the shorter ones at once, the longer ones slowly
+  expected_ = waited < expected_ ? waited : expected_ + (waited - expected_) / memory;
+}
+
 void hand_over(Control& control, Party to) noexcept {
   const auto party = static_cast<std::uint32_t>(to);
+  control.place[party].fetch_or(untaken, std::memory_order_relaxed);
   control.turn.store(party);
   if (control.sleeping[party].load() != 0) ::syscall(SYS_futex, &control.turn, FUTEX_WAKE, 1, nullptr, nullptr, 0);
 }
 
-bool await_turn(Control& control, Party me, const std::function<bool()>& give_up) {
+bool await_turn(Control& control, Party me, Rhythm& rhythm, const std::function<bool()>& give_up) {
   const auto party = static_cast<std::uint32_t>(me);
-  if (has_two_processors() && spin(control, party)) return true;
-  control.sleeping[party].store(1);
+  const auto start = Clock::now();
+  const auto jitter = std::min(rhythm.expected() / 32, most_jitter);
+  const auto wake = rhythm.expected() - jitter - early;
+  const auto until = std::max(rhythm.expected() + jitter + late, early + late);
   bool ours = false;
-  for (std::uint32_t now = control.turn.load(); !(ours = now == party); now = control.turn.load()) {
-    sleep_until_changed(control.turn, now);
-    if (control.turn.load() != party && give_up()) break;
+  if (has_two_processors()) {
+    if (wake > late && runs_beside(control, party, 0ns)) ours = sleep(control, party, start + wake, give_up);
+    ours = ours || spin(control, party, start, until);
   }
-  control.sleeping[party].store(0);
+  ours = ours || sleep(control, party, Clock::time_point::max(), give_up);
+  control.place[party].store(this_processor(), std::memory_order_relaxed);
+  if (ours) rhythm.learn(Clock::now() - start);
   return ours;
 }
 

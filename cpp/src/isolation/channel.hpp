@@ -24,6 +24,7 @@ enum class Reply : std::uint32_t { done, grow };
 struct Control {
   std::atomic<std::uint32_t> turn;                     // a Party
   std::array<std::atomic<std::uint32_t>, 2> sleeping;  // is that party in the kernel, to be woken?
+  std::array<std::atomic<std::uint32_t>, 2> place;     // that party's processor when it last took its turn, and `untaken`
   Command command;
   Reply reply;
   std::int32_t code;
@@ -66,12 +67,23 @@ class Mapping {
 // A nameless file in memory whose size can never change: a cell that cut it would crash the host. Throws Error(io).
 [[nodiscard]] File shared_memory(std::size_t bytes);
 
+// Learns how long a party waits for its turn, so that it is awake when the turn comes.
+class Rhythm {
+ public:
+  void learn(std::chrono::nanoseconds waited) noexcept;
+  [[nodiscard]] std::chrono::nanoseconds expected() const noexcept { return expected_; }
+
+ private:
+  std::chrono::nanoseconds expected_{0};
+};
+
 // Gives the other party its turn.
 void hand_over(Control& control, Party to) noexcept;
 
-// Waits for the turn of `me`: 200 microseconds awake, then in the kernel. False as soon as `give_up`, which is asked about
-// every 20 milliseconds, says so.
-[[nodiscard]] bool await_turn(Control& control, Party me, const std::function<bool()>& give_up);
+// Waits for the turn of `me`: awake, for at most 200 microseconds and a sixteenth of the expected time, around the moment when
+// `rhythm` expects the turn; before and after that in the kernel. It stays awake only while the other party runs on another
+// processor. False as soon as `give_up`, which is asked about every 20 milliseconds, says so.
+[[nodiscard]] bool await_turn(Control& control, Party me, Rhythm& rhythm, const std::function<bool()>& give_up);
 
 // Passes a descriptor through a socket. `receive` throws Error(io) where none comes.
 [[nodiscard]] bool send_descriptor(int socket, int descriptor) noexcept;

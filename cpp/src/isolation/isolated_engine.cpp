@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdlib>
 #include <filesystem>
 #include <limits>
@@ -99,7 +100,8 @@ class IsolatedEngine final : public EngineHost {
                                              theirs, page_);
     theirs.close();
     ferry_engine_error error{};
-    const auto code = finish_step(error);
+    Rhythm once;
+    const auto code = finish_step(error, once);
     if (code != FERRY_OK) throw Error(ErrorCode::unavailable, "engine " + engine + ": " + text_of(error.text));
     flags_ = control_->flags;
     runtime_ = text_of(control_->runtime);
@@ -127,7 +129,7 @@ class IsolatedEngine final : public EngineHost {
                                  ferry_engine_error& error) override {
     const std::scoped_lock lock(mutex_);
     auto code = send_inputs(Command::run, inputs, 0, error);
-    if (code == FERRY_OK) code = step(error);
+    if (code == FERRY_OK) code = step(error, rhythms_[std::bit_width(inputs_stop_)]);
     return code == FERRY_OK ? receive_outputs(sink, context, error) : code;
   }
 
@@ -146,22 +148,29 @@ class IsolatedEngine final : public EngineHost {
  private:
   bool send(const File& memory) noexcept { return !is_gone_ && send_descriptor(socket_.descriptor(), memory.descriptor()); }
 
-  // Gives the cell its turn and waits for the answer.
   std::int32_t step(ferry_engine_error& error) {
+    Rhythm once;
+    return step(error, once);
+  }
+
+  // Gives the cell its turn and waits for the answer.
+  std::int32_t step(ferry_engine_error& error, Rhythm& rhythm) {
     if (is_gone_) return fail_gone(error);
     control_->reply = Reply::done;
     hand_over(*control_, Party::cell);
-    return finish_step(error);
+    return finish_step(error, rhythm);
   }
 
   // Answers the cell's wishes for a larger arena until it is done, crashed or late.
-  std::int32_t finish_step(ferry_engine_error& error) {
+  std::int32_t finish_step(ferry_engine_error& error, Rhythm& rhythm) {
     renew_processor_time();
     const auto start = Clock::now();
-    const auto must_stop = [&] { return process_->has_ended() || is_late(start); };
+    const auto must_stop = [&] { return process_->has_ended() || is_late(start) || process_->has_overrun(); };
     while (true) {
-      if (!await_turn(*control_, Party::host, must_stop))
-        return process_->has_ended() ? fail(process_->ending(), error) : fail_late(error);
+      if (!await_turn(*control_, Party::host, rhythm, must_stop)) {
+        if (process_->has_ended()) return fail(process_->ending(), error);
+        return is_late(start) ? fail_late(error) : fail(overrun, error);
+      }
       if (control_->reply != Reply::grow) break;
       if (is_late(start)) return fail_late(error);
       if (const auto code = answer_wish(error); code != FERRY_OK) return code;
@@ -263,6 +272,7 @@ class IsolatedEngine final : public EngineHost {
   Mapping arena_;
   std::vector<std::byte> outputs_;
   std::size_t inputs_stop_ = 0;
+  std::array<Rhythm, std::numeric_limits<std::size_t>::digits + 1> rhythms_;  // of calls, by the bits of their inputs' size
   Clock::time_point renewed_;
   bool is_gone_ = false;
   std::uint32_t flags_ = 0;

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 import numpy as np
+
+# From 1.29 on it sends its maker which models run, and keeps an identifier of the machine in the user's home. It asks once.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime
 
 from torchferry.bundle.contract import Array
