@@ -101,13 +101,6 @@ def test_the_cpp_example_has_at_most_15_lines_and_runs(project: Path, tmp_path: 
     assert run(str(program), project) == blocks("text")[2]
 
 
-def test_every_file_of_the_tree_exists() -> None:
-    tree = next(block for block in blocks("text") if block.startswith("python/torchferry/"))
-    for line in tree.splitlines():
-        path = line.split()[0]
-        assert (ROOT / path).exists(), path
-
-
 def test_every_link_leads_somewhere() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert target.startswith("https://") or (ROOT / target).exists(), target
