@@ -26,6 +26,11 @@ std::string case_of(const Verdict& verdict) {
   return verdict.golden_case + (verdict.call > 1 ? " #" + std::to_string(verdict.call) : "");
 }
 
+std::string kernels(const Verdict& verdict) {
+  if (!verdict.other_kernels_ulp) return {};
+  return ", other kernels (" + text::short_number(*verdict.other_kernels_ulp, 17) + " ulp)";
+}
+
 std::vector<std::string> row_of(const EngineVerdict& engine, const Verdict& verdict) {
   const auto& tolerance = verdict.tolerance;
   return {engine.engine,
@@ -37,7 +42,7 @@ std::vector<std::string> row_of(const EngineVerdict& engine, const Verdict& verd
           text::short_number(verdict.max_ulp, 17),
           kind_of(tolerance.kind).cell(tolerance),
           std::to_string(verdict.compared - verdict.mismatches - verdict.within_margin) + "/" + std::to_string(verdict.compared),
-          verdict.passed ? "PASS" : "FAIL"};
+          (verdict.passed ? "PASS" : "FAIL") + kernels(verdict)};
 }
 
 std::string table_text(std::span<const EngineVerdict> engines) {
@@ -104,7 +109,8 @@ Json to_json(const Verdict& verdict) {
           {"problem", text_or_null(verdict.problem)},
           {"near_ties", verdict.near_ties},
           {"near_tie_indices", verdict.near_tie_indices},
-          {"within_margin", verdict.within_margin}};
+          {"within_margin", verdict.within_margin},
+          {"other_kernels_ulp", verdict.other_kernels_ulp ? number(*verdict.other_kernels_ulp) : Json(nullptr)}};
 }
 
 Json to_json(const EngineVerdict& engine) {

@@ -26,6 +26,7 @@
 #include "libtorch_host.hpp"
 #include "libtorch_values.hpp"
 #include "torchscript_door.hpp"
+#include "torchscript_probe.hpp"
 
 // A model that was opened: what the host holds between open and close. Nothing in it changes during run.
 struct ferry_engine_model {
@@ -187,7 +188,7 @@ std::string processor() {
 const char* numerics() noexcept {
   try {
     static const std::string text = std::string("torch " TORCH_VERSION ", ") + (at::hasMKL() ? "mkl" : "no mkl") + ", " +
-                                    at::get_cpu_capability() + ", " + processor();
+                                    at::get_cpu_capability() + ", " + processor() + ", kernels " + kernel_probe();
     return text.c_str();
   } catch (...) {
     return "";

@@ -397,6 +397,7 @@ struct Verdict {
   std::size_t near_ties = 0;
   std::vector<Shape> near_tie_indices;
   std::size_t within_margin = 0;
+  std::optional<double> other_kernels_ulp;  // float steps from the float32 golden, where the session's numerics differ
 };
 
 // The golden float64 scores of a label, and their axis of classes, which the label does not have.

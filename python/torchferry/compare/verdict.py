@@ -47,6 +47,9 @@ class Verdict:
     near_tie_indices: tuple[tuple[int, ...], ...] = ()
     within_margin: int = 0
     call: int = 1  # of the session with that case, from 1
+    other_kernels_ulp: float | None = (
+        None  # float steps from the float32 golden, where other kernels than its own spare it equal bits
+    )
 
     @property
     def where(self) -> str:

@@ -65,7 +65,7 @@ def replay(bundle: Bundle, session: Runnable, *, engine: str, device: str, calls
     parts = [[(part, session.run(part.inputs)) for part in regrouped(bundle.contract, case) if groups] for case in cases]
     verdicts = tuple(
         _held_to_samples(
-            bundle, dataclasses.replace(judge(bundle, case, actual, row), call=call), (case, actual), answered, (engine, device)
+            bundle, _first_verdict(bundle, case, actual, row, call, session.numerics), (case, actual), answered, (engine, device)
         )
         for call, answers in enumerate(outputs, 1)
         for case, actual, answered in zip(cases, answers, parts, strict=True)
@@ -73,6 +73,18 @@ def replay(bundle: Bundle, session: Runnable, *, engine: str, device: str, calls
     )
     passed = is_whole(verdicts, cases, names, calls) and all(verdict.passed for verdict in verdicts)
     return EngineVerdict(engine, device, "passed" if passed else "failed", None, session.numerics, verdicts)
+
+
+def _first_verdict(
+    bundle: Bundle, case: CaseArrays, actual: Mapping[str, Array], row: Tolerance, call: int, numerics: str
+) -> Verdict:
+    """Judge one output of one call, and say how far other kernels are from the golden's."""
+    verdict = dataclasses.replace(judge(bundle, case, actual, row), call=call)
+    golden = bundle.manifest.golden.numerics
+    promised = bundle.manifest.tolerance(engine=row.engine, device=row.device, output=row.output, numerics=golden)
+    if row.numerics == "golden" or not numerics or promised is None or promised.numerics == "any" or not verdict.compared:
+        return verdict
+    return dataclasses.replace(verdict, other_kernels_ulp=judge(bundle, case, actual, promised).max_ulp)
 
 
 def _held_to_samples(
@@ -220,6 +232,7 @@ def _verdict_json(verdict: Verdict) -> dict[str, object]:
         "near_ties": verdict.near_ties,
         "near_tie_indices": [list(index) for index in verdict.near_tie_indices],
         "within_margin": verdict.within_margin,
+        "other_kernels_ulp": None if verdict.other_kernels_ulp is None else json_number(verdict.other_kernels_ulp),
     }
 
 

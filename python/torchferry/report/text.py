@@ -47,8 +47,12 @@ def _row(engine: EngineVerdict, verdict: Verdict) -> tuple[str, ...]:
         f"{verdict.max_ulp:.0f}",
         kind_of(row.kind).cell(row),
         f"{verdict.compared - verdict.mismatches - verdict.within_margin}/{verdict.compared}",
-        "PASS" if verdict.passed else "FAIL",
+        ("PASS" if verdict.passed else "FAIL") + _kernels(verdict),
     )
+
+
+def _kernels(verdict: Verdict) -> str:
+    return "" if verdict.other_kernels_ulp is None else f", other kernels ({verdict.other_kernels_ulp:.0f} ulp)"
 
 
 def _margin(engine: EngineVerdict, verdict: Verdict) -> str:

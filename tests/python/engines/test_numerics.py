@@ -6,15 +6,17 @@ import pytest
 import torch
 
 from torchferry.engines import numerics
+from torchferry.engines.kernel_probe import kernel_probe
 from torchferry.engines.numerics import torch_numerics
 
 
 def test_the_string_names_what_decides_the_bits() -> None:
-    version, blas, isa, processor = torch_numerics().split(", ", 3)
+    version, blas, isa, processor = torch_numerics().rpartition(", kernels ")[0].split(", ", 3)
     assert version == f"torch {torch.__version__.partition('+')[0]}"
     assert blas in ("mkl", "no mkl")
     assert isa == torch.backends.cpu.get_cpu_capability()
     assert processor
+    assert torch_numerics().endswith(f", kernels {kernel_probe()}")
 
 
 def test_a_processor_without_a_name_is_its_architecture(
@@ -22,8 +24,8 @@ def test_a_processor_without_a_name_is_its_architecture(
 ) -> None:
     nothing = tmp_path_factory.mktemp("proc") / "cpuinfo"
     monkeypatch.setattr(numerics, "Path", lambda _: nothing)
-    assert torch_numerics().endswith(f", {platform.machine()}")
+    assert torch_numerics().endswith(f", {platform.machine()}, kernels {kernel_probe()}")
     nothing.write_text("processor : 0\nCPU part : 0xd0c\n")
-    assert torch_numerics().endswith(f", {platform.machine()}")
+    assert torch_numerics().endswith(f", {platform.machine()}, kernels {kernel_probe()}")
     nothing.write_text("processor : 0\nmodel name : Fast One\nmodel name : Other\n")
-    assert torch_numerics().endswith(", Fast One")
+    assert torch_numerics().endswith(f", Fast One, kernels {kernel_probe()}")

@@ -131,7 +131,7 @@ def test_the_json_has_the_keys_of_the_format(bundle: Bundle) -> None:
     assert (absent["status"], absent["reason"], absent["verdicts"]) == ("unavailable", "not here", [])
     verdict = ran["verdicts"][0]
     keys = "case call output passed kind reference bound reason compared mismatches max_abs max_rel max_ulp worst problem"
-    assert set(verdict) == {*keys.split(), "near_ties", "near_tie_indices", "within_margin"}
+    assert set(verdict) == {*keys.split(), "near_ties", "near_tie_indices", "within_margin", "other_kernels_ulp"}
     assert verdict["max_abs"] == "inf"
     assert verdict["worst"] == {"index": [0, 0], "actual": "nan", "expected": 0}
 
