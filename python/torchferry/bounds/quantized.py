@@ -2,21 +2,58 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from torchferry.bounds.confidence import CONFIDENCE, COVERAGE, agreement, needed_samples, uncovered
 from torchferry.bundle.contract import Array
 from torchferry.bundle.golden import CaseArrays
-from torchferry.cgen import float_graph, int8_graph, reference
+from torchferry.cgen import float_graph, int8_graph, measured_headroom, reference
 from torchferry.cgen.ir import Graph
 from torchferry.compare.telling import largest_bound
 from torchferry.compare.tolerance import Bound
 from torchferry.errors import ExitCode, FerryError
-from torchferry.intake.source import ExportSource
+from torchferry.intake.source import ExportSource, Quantization
 
-SAFETY = 2.0  # samples that were not measured may be further off
+SAFETY = 2.0  # where too few samples were tested to say anything of a sample in a hundred
 CHUNK = 512
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The largest difference between int8 and float32, of any test sample and golden, and what the reason says of it."""
+
+    largest: float
+    tested: int  # samples that were not calibrated on
+    remarks: str
+
+    def bound(self, float32: Bound) -> Bound:
+        """Return a tolerance limit (S. S. Wilks, Determination of sample sizes for setting tolerance limits, 1941)."""
+        needed = needed_samples()
+        is_enough = self.tested >= needed
+        statement = (
+            f"with a confidence of {100 * CONFIDENCE:.0f} % at most {100 * uncovered(self.tested):.2g} % of such samples differ by more (Wilks 1941)"
+            if self.tested
+            else "of other samples nothing is known"
+        )
+        allowed = "that" if is_enough else f"twice that, for {needed} test samples would say it of {100 * (1 - COVERAGE):.0f} %,"
+        reason = (
+            f"int8 and float32 differ by at most {self.largest:.3g} on the goldens and {self.tested} test samples that it was not calibrated on: "
+            f"{statement}; allowed is {allowed} and the bound of float32, {float32.value:.3g}{self.remarks}"
+        )
+        return Bound((1.0 if is_enough else SAFETY) * self.largest + float32.value, reason)
+
+
+def with_headroom(source: ExportSource) -> ExportSource:
+    """Return the source with as much headroom in the bytes of int8 as its calibration data need."""
+    quantization = source.quantization
+    if quantization is None:
+        return source
+    headroom = measured_headroom(source.functional_program, source.contract, quantization.calibration)
+    return source.with_quantization(replace(quantization, headroom=headroom))
 
 
 def quantized_bounds(source: ExportSource, cases: Sequence[CaseArrays], bounds: Mapping[str, Bound]) -> dict[str, Bound]:
@@ -24,44 +61,51 @@ def quantized_bounds(source: ExportSource, cases: Sequence[CaseArrays], bounds: 
 
     Raises FerryError(MISMATCH) where int8 loses so much that a bound would pass any model.
     """
-    if source.quantization is None:
+    quantization = source.quantization
+    if quantization is None:
         raise ValueError("a bundle with an int8 artifact was exported without calibration data")
-    calibration = source.quantization.calibration
+    test = fresh_samples(quantization)
     before = float_graph(source.functional_program, source.contract)
-    after = int8_graph(source.functional_program, source.contract, calibration)
-    measured = [(after, calibration), *((after, case.inputs) for case in cases), *_unseen(source, after)]
-    samples = sum(_count(inputs) for _, inputs in measured)
-    accuracy = _accuracy(source, before, after)
-    off = np.max([_distances(before, graph, inputs) for graph, inputs in measured], axis=0)
+    after = int8_graph(source.functional_program, source.contract, quantization.calibration, quantization.headroom)
+    answers = [
+        (_run(after, inputs), _run(before, inputs)) for inputs in (*((test,) if test else ()), *(case.inputs for case in cases))
+    ]
+    remarks = _saturation(quantization) + (_labels(source, test, answers[0]) if test else "")
+    largest = np.max([_distances(*pair) for pair in answers], axis=0)
     found = {}
-    for name, seen in zip((spec.name for spec in source.contract.outputs), off.tolist(), strict=True):
-        if name in bounds:
-            found[name] = _bound(seen, samples, bounds[name], accuracy)
-            _require_telling(cases, name, found[name], seen)
+    for spec, seen in zip(source.contract.outputs, largest.tolist(), strict=True):
+        if spec.name in bounds:
+            found[spec.name] = _Seen(seen, _count(test) if test else 0, remarks).bound(bounds[spec.name])
+            _require_telling(cases, spec.name, found[spec.name], seen)
     return found
 
 
-def _unseen(source: ExportSource, after: Graph) -> list[tuple[Graph, Mapping[str, Array]]]:
-    """Return what int8 does on samples that it was not calibrated on: the run's test set, else one half with the ranges of the other."""
-    quantization = source.quantization
-    assert quantization is not None
-    if quantization.test is not None:
-        return [(after, quantization.test[0])]
-    if _count(quantization.calibration) < 2:
-        return []
-    halves = [{name: array[start::2] for name, array in quantization.calibration.items()} for start in (0, 1)]
-    try:
-        return [(int8_graph(source.functional_program, source.contract, halves[0]), halves[1])]
-    except FerryError:  # half of a few samples may be constant
-        return []
+def fresh_samples(quantization: Quantization) -> dict[str, Array] | None:
+    """Return the test samples [N, ...] by input that are not in the calibration data; None without a test.
+
+    Raises FerryError(BAD_INPUT) where all of them are: a model is not judged on what it was fitted to.
+    """
+    if quantization.test is None:
+        return None
+    known = {_bytes_of(quantization.calibration, i) for i in range(_count(quantization.calibration))}
+    fresh = [i for i in range(_count(quantization.test)) if _bytes_of(quantization.test, i) not in known]
+    if not fresh:
+        raise FerryError(
+            ExitCode.BAD_INPUT,
+            f"c-int8: calibration: got all {_count(quantization.test)} test samples among the calibration data, expected others: "
+            "int8 cannot be judged on what it was fitted to; calibrate on other samples",
+        )
+    return {name: array[fresh] for name, array in quantization.test.items()}
 
 
-def _bound(seen: float, samples: int, float32: Bound, accuracy: str) -> Bound:
-    reason = (
-        f"int8 and float32 differ by at most {seen:.3g} on {samples} samples: those of the calibration, the goldens, and others that it was not "
-        f"calibrated on; allowed is twice that and the bound of float32, {float32.value:.3g}; beyond the calibrated ranges values saturate{accuracy}"
-    )
-    return Bound(SAFETY * seen + float32.value, reason)
+def _bytes_of(inputs: Mapping[str, Array], index: int) -> bytes:
+    return b"".join(inputs[name][index].tobytes() for name in sorted(inputs))
+
+
+def _saturation(quantization: Quantization) -> str:
+    if quantization.headroom == 1:
+        return "; beyond the calibrated ranges values saturate"
+    return f"; beyond {quantization.headroom:g} times the calibrated ranges values saturate"
 
 
 def _require_telling(cases: Sequence[CaseArrays], name: str, bound: Bound, seen: float) -> None:
@@ -85,18 +129,22 @@ def _run(graph: Graph, inputs: Mapping[str, Array]) -> list[Array]:
     return [np.concatenate(outputs) for outputs in zip(*parts, strict=True)]
 
 
-def _distances(before: Graph, after: Graph, inputs: Mapping[str, Array]) -> list[float]:
-    """Return the largest difference of each output."""
-    pairs = zip(_run(after, inputs), _run(before, inputs), strict=True)
-    return [float(np.abs(a.astype(np.float64) - b.astype(np.float64)).max(initial=0.0)) for a, b in pairs]
+def _distances(after: Sequence[Array], before: Sequence[Array]) -> list[float]:
+    """Return the largest difference of each output; infinite where a number meets none."""
+    differences = (np.abs(a.astype(np.float64) - b.astype(np.float64)) for a, b in zip(after, before, strict=True))
+    return [float(np.nan_to_num(found, nan=math.inf).max(initial=0.0)) for found in differences]
 
 
-def _accuracy(source: ExportSource, before: Graph, after: Graph) -> str:
-    """Return how many test labels both get right, where the run knows them."""
-    quantization, classes = source.quantization, source.contract.classes
-    if quantization is None or quantization.test is None or classes is None:
+def _labels(source: ExportSource, test: Mapping[str, Array], answers: tuple[Sequence[Array], Sequence[Array]]) -> str:
+    """Say how often int8 gives the label of float32 and, where they are known, how many labels both get right."""
+    classes, quantization = source.contract.classes, source.quantization
+    if classes is None or quantization is None:
         return ""
-    inputs, labels = quantization.test
     index = [spec.name for spec in source.contract.outputs].index(classes.output)
-    right = [float(100 * (_run(graph, inputs)[index] == labels).mean()) for graph in (before, after)]
-    return f"; of {len(labels)} test samples float32 classifies {right[0]:.2f} % and int8 {right[1]:.2f} % as labelled"
+    after, before = (outputs[index] for outputs in answers)
+    low, high = agreement(int((after == before).sum()), after.size)
+    text = f"; int8 gives the label of float32 on {100 * (after == before).mean():.2f} % of the test samples ({low:.2f} to {high:.2f} % of all)"
+    if quantization.labels is None or len(quantization.labels) != _count(test):
+        return text
+    right = [100 * float((answer == quantization.labels).mean()) for answer in (before, after)]
+    return f"{text}; float32 classifies {right[0]:.2f} % of them as labelled and int8 {right[1]:.2f} %"

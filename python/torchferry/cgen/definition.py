@@ -28,7 +28,8 @@ class Definition:
         outputs = tuple(spec.name for spec in contract.outputs)
         row = registry.of_engine(engine)
         if row is not None and row.quantizes is not None and quantization is not None:
-            return cls(engine, int8_graph(program, contract, quantization.calibration), outputs)
+            graph = int8_graph(program, contract, quantization.calibration, quantization.headroom)
+            return cls(engine, graph, outputs)
         return cls(engine, float_graph(program, contract), outputs)
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:

@@ -25,8 +25,9 @@ from torchferry.cgen.passes import pipeline
 from torchferry.cgen.passes.calibrate import calibrate
 from torchferry.cgen.passes.quantize import quantize
 from torchferry.cgen.pattern import pattern_of
+from torchferry.cgen.scales import Range
 from torchferry.cgen.text import named
-from torchferry.cgen.values import Array, Constant
+from torchferry.cgen.values import Array, Constant, Value
 from torchferry.cgen.verify import verify
 from torchferry.compare.tolerance import Bound
 from torchferry.errors import ExitCode, FerryError
@@ -73,17 +74,18 @@ def generate_int8(
     name: str,
     goldens: Mapping[str, Array],
     calibration: Mapping[str, Array],
+    headroom: float = 1.0,
     provenance: str = "",
     bounds: Mapping[str, Bound] | None = None,
     max_bytes: int = DEFAULT_MAX_BYTES,
 ) -> Generated:
     """Print the C of a model with int8 weights and bytes as activations.
 
-    `calibration` are raw inputs [N, ...] by name from the training data, which tell how large each activation becomes.
-    Raises FerryError as `generate` does, and: BAD_INPUT for calibration data that are missing, constant or outside the
+    `calibration` are raw inputs [N, ...] by name from the training data, which tell how large each activation becomes; bytes hold
+    `headroom` times that. Raises FerryError as `generate` does, and: BAD_INPUT for calibration data that are missing, constant or outside the
     contract, FORMAT for a model without matrix products and for products whose sums could leave 32 bits.
     """
-    graph = int8_graph(program, contract, calibration)
+    graph = int8_graph(program, contract, calibration, headroom)
     return _generated(graph, contract, name=name, goldens=goldens, provenance=provenance, bounds=bounds, max_bytes=max_bytes)
 
 
@@ -92,11 +94,16 @@ def float_graph(program: ExportedProgram, contract: Contract) -> Graph:
     return pipeline.run(verify(capture(program, contract), "capture"))
 
 
-def int8_graph(program: ExportedProgram, contract: Contract, calibration: Mapping[str, Array]) -> Graph:
+def int8_graph(program: ExportedProgram, contract: Contract, calibration: Mapping[str, Array], headroom: float = 1.0) -> Graph:
     """Return the graph that `generate_int8` prints, calibrated on raw inputs [N, ...]. Raises what `generate_int8` raises."""
     graph = float_graph(program, contract)
-    ranges = calibrate(graph, contract, calibration)
-    return verify(quantize(graph, ranges), "quantize")
+    return quantized_graph(graph, calibrate(graph, contract, calibration), headroom)
+
+
+def quantized_graph(graph: Graph, ranges: Mapping[Value, Range], headroom: float) -> Graph:
+    """Return the int8 form of a folded graph whose bytes hold `headroom` times the calibrated ranges. Raises what `generate_int8` raises."""
+    wider = {value: Range(headroom * found.low, headroom * found.high) for value, found in ranges.items()}
+    return verify(quantize(graph, wider), "quantize")
 
 
 def _generated(

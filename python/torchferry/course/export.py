@@ -76,5 +76,5 @@ def _quantization(run: Run, name: str) -> Quantization:
     """Training samples spread over the whole data set, which may be sorted by class, and the test samples with their labels."""
     train = run.dataset.train_inputs
     step = max(1, len(train) // CALIBRATION_SAMPLES)
-    test = {name: run.dataset.test_inputs.numpy()}, run.dataset.test_targets.numpy()
-    return Quantization({name: train[::step][:CALIBRATION_SAMPLES].numpy()}, test)
+    calibration = {name: train[::step][:CALIBRATION_SAMPLES].numpy()}
+    return Quantization(calibration, {name: run.dataset.test_inputs.numpy()}, run.dataset.test_targets.numpy())

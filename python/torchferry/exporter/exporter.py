@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from torchferry.bounds.choice import output_bounds
+from torchferry.bounds.quantized import with_headroom
 from torchferry.bundle.contract import BATCH, Array, Contract, check_inputs
 from torchferry.bundle.golden import CaseArrays, write_case
 from torchferry.bundle.manifest import FORMAT_VERSION, Artifact, Golden, Manifest, Training, checked_metadata
@@ -48,7 +49,7 @@ class BundleRequest:
     """What is to be exported, and to where.
 
     `formats`: besides these, `export` (which engine `eager` runs) is written where torch.export takes the module. `max_bytes`: largest
-    size of the tables of format `c`. `quantization`: what format `c-int8` is calibrated on; default: real goldens. `allow_ops`:
+    size of the tables of format `c`. `quantization`: what format `c-int8` is calibrated on; default: half of the real goldens. `allow_ops`:
     operators that TorchScript may use besides those that need no permission; the manifest records them. `metadata`: free texts of the
     manifest.
     """
@@ -82,6 +83,8 @@ def export_bundle(request: BundleRequest) -> Bundle:
     reference = Reference(request.module, contract)
     cases = golden_cases(reference, contract, request.golden)
     source = _source(request, _with_samples(contract, reference, request, rows), rows)
+    if any(row.quantizes for row in rows):
+        source = with_headroom(source)
     with staging_folder(request.out, force=request.force) as folder:
         write_manifest(folder, _written(request, source, cases, rows, folder))
         write_manifest(folder, with_bits_that_hold(open_own_bundle(folder), request.note))
@@ -118,7 +121,7 @@ def _source(request: BundleRequest, contract: Contract, rows: Sequence[Format]) 
         request.name,
         _provenance(request.name, golden, request.training),
         _size_limit(request.max_bytes, rows),
-        request.quantization or (Quantization(golden.arrays) if golden.source == "real" else None),
+        request.quantization or (Quantization.of_samples(golden.arrays) if golden.source == "real" else None),
         checked_permissions(request.allow_ops),
     )
 

@@ -50,6 +50,7 @@ def export_int8(source: ExportSource, folder: Path) -> Written:
         name=source.name,
         goldens=source.examples,
         calibration=source.quantization.calibration,
+        headroom=source.quantization.headroom,
         provenance=source.provenance,
         bounds=source.bounds,
         max_bytes=_max_bytes(source),

@@ -43,10 +43,24 @@ class TupleOutputs(torch.nn.Module):
 
 @dataclass(frozen=True)
 class Quantization:
-    """Raw inputs of the training data by name, and where they are known test inputs with the labels of the contract's classes."""
+    """What int8 is calibrated and judged on.
+
+    `calibration`: raw inputs [N, ...] of the training data by name. `test`: inputs that are not among them, and `labels` [N] their classes,
+    where they are known. `headroom`: the ranges of the calibration times this are what a byte can hold.
+    """
 
     calibration: Mapping[str, Array]
-    test: tuple[Mapping[str, Array], Array] | None = None
+    test: Mapping[str, Array] | None = None
+    labels: Array | None = None
+    headroom: float = 1.0
+
+    @classmethod
+    def of_samples(cls, samples: Mapping[str, Array]) -> Quantization:
+        """Return every second of samples [N, ...] by input for the calibration and the others as a test; a single sample calibrates."""
+        if len(next(iter(samples.values()), ())) < 2:
+            return cls(samples)
+        calibration, test = ({name: array[start::2] for name, array in samples.items()} for start in (0, 1))
+        return cls(calibration, test)
 
 
 @dataclass(frozen=True)
@@ -67,6 +81,12 @@ class ExportSource:
         """Copy the source with other bounds, and keep the programs that it has made (which `replace` would make again)."""
         other = copy(self)
         vars(other)["bounds"] = bounds
+        return other
+
+    def with_quantization(self, quantization: Quantization) -> ExportSource:
+        """Copy the source with another quantization, and keep the programs that it has made."""
+        other = copy(self)
+        vars(other)["quantization"] = quantization
         return other
 
     @property

@@ -1,4 +1,4 @@
-"""The bounds of int8: at least twice what was seen, and refused where they would pass any model."""
+"""The bounds of int8: a tolerance limit of samples that it was not calibrated on, refused where they would pass any model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from builders.contracts import contract, spec
-from torchferry.bounds.quantized import quantized_bounds
+from torchferry.bounds.quantized import fresh_samples, quantized_bounds, with_headroom
+from torchferry.bundle.contract import Array
 from torchferry.bundle.golden import CaseArrays
 from torchferry.cgen import int8_graph, reference
 from torchferry.compare.tolerance import Bound
@@ -32,19 +33,92 @@ def case_of(net: nn.Module, share: float = 1.0) -> CaseArrays:
     return CaseArrays("c", {"x": X}, {"y": y}, {"y": y.astype(np.float64)})
 
 
-def test_a_bound_is_twice_what_was_seen_and_what_float32_may_be_off() -> None:
-    net = network()
-    source = ExportSource(net, CONTRACT, {"x": X}, quantization=Quantization({"x": X}))
-    (answer,) = reference.run(int8_graph(source.functional_program, CONTRACT, {"x": X}), {"x": X})
-    seen = np.abs(answer.astype(np.float64) - case_of(net).float64["y"]).max()
-    assert seen > 100 * FLOAT32.value
-    found = quantized_bounds(source, [case_of(net)], {"y": FLOAT32})["y"]
-    assert 2 * seen <= found.value <= 10 * seen
+def fresh(count: int, seed: int) -> dict[str, Array]:
+    return {"x": np.random.default_rng(seed).normal(size=(count, 8)).astype(np.float32)}
+
+
+def quantized(calibration: dict[str, Array], test: dict[str, Array] | None, labels: Array | None = None) -> ExportSource:
+    return ExportSource(network(), CONTRACT, {"x": X}, quantization=Quantization(calibration, test, labels))
+
+
+def differences(source: ExportSource, samples: dict[str, Array]) -> Array:
+    """The largest difference between int8 and eager in float32, by sample."""
+    assert source.quantization is not None
+    graph = int8_graph(source.functional_program, CONTRACT, source.quantization.calibration, source.quantization.headroom)
+    (answer,) = reference.run(graph, samples)
+    with torch.no_grad():
+        return np.abs(answer.astype(np.float64) - source.module(torch.from_numpy(samples["x"])).double().numpy()).max(1)
+
+
+def test_a_bound_is_the_largest_difference_of_enough_test_samples_and_what_float32_may_be_off() -> None:
+    source = quantized({"x": X}, fresh(459, 1))
+    assert source.quantization is not None
+    assert source.quantization.test is not None
+    seen = differences(source, source.quantization.test).max()
+    found = quantized_bounds(source, [], {"y": FLOAT32})["y"]
+    assert found.value == pytest.approx(seen + FLOAT32.value, abs=1e-6)
+    assert "459 test samples" in found.reason
+    assert "with a confidence of 99 % at most 1 % of such samples differ by more" in found.reason
+
+
+def test_a_bound_of_too_few_test_samples_is_twice_that_and_says_what_they_tell() -> None:
+    source = quantized({"x": X}, fresh(458, 1))
+    assert source.quantization is not None
+    assert source.quantization.test is not None
+    found = quantized_bounds(source, [], {"y": FLOAT32})["y"]
+    assert found.value == pytest.approx(2 * differences(source, source.quantization.test).max() + FLOAT32.value, abs=2e-6)
+    assert "allowed is twice that, for 459 test samples would say it of 1 %" in found.reason
+
+
+def test_without_a_test_sample_the_reason_says_that_nothing_is_known_of_others() -> None:
+    found = quantized_bounds(quantized({"x": X}, None), [case_of(network())], {"y": FLOAT32})["y"]
+    assert "on the goldens and 0 test samples that it was not calibrated on: of other samples nothing is known" in found.reason
+
+
+def test_what_is_not_in_the_calibration_is_a_test_sample_and_nothing_else() -> None:
+    test = {"x": np.concatenate([X[:10], fresh(3, 2)["x"]])}
+    found = fresh_samples(Quantization({"x": X}, test))
+    assert found is not None
+    np.testing.assert_array_equal(found["x"], fresh(3, 2)["x"])
+
+
+def test_a_test_on_the_calibration_data_is_refused() -> None:
+    with pytest.raises(FerryError, match="got all 64 test samples among the calibration data, expected others") as caught:
+        quantized_bounds(quantized({"x": X}, {"x": X[::-1].copy()}), [], {"y": FLOAT32})
+    assert caught.value.code == ExitCode.BAD_INPUT
+
+
+def test_goldens_are_divided_between_calibration_and_test() -> None:
+    found = Quantization.of_samples({"x": X})
+    assert found.test is not None
+    assert len(found.calibration["x"]) == len(found.test["x"]) == 32
+    assert len(np.unique(np.concatenate([found.calibration["x"], found.test["x"]]), axis=0)) == 64
+    assert Quantization.of_samples({"x": X[:1]}).test is None
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_at_most_one_fresh_sample_in_a_hundred_exceeds(seed: int) -> None:
+    source = with_headroom(quantized(fresh(512, 10 + seed), fresh(600, 20 + seed)))
+    bound = quantized_bounds(source, [], {"y": FLOAT32})["y"].value
+    assert (differences(source, fresh(5000, 30 + seed)) > bound).mean() <= 0.01
+
+
+def test_few_samples_get_headroom_and_come_nearer_on_fresh_ones() -> None:
+    plain = quantized({"x": X[:16]}, None)
+    source = with_headroom(plain)
+    assert source.quantization is not None
+    assert source.quantization.headroom > 1
+    assert differences(source, fresh(2000, 3)).max() < differences(plain, fresh(2000, 3)).max()
+
+
+def test_calibration_data_of_one_sample_get_the_headroom_of_what_is_not_known() -> None:
+    source = with_headroom(quantized({"x": X[:1]}, None))
+    assert source.quantization is not None
+    assert source.quantization.headroom == 1.25
 
 
 def test_a_bound_that_would_pass_any_model_is_refused() -> None:
-    net = network()
-    source = ExportSource(net, CONTRACT, {"x": X}, quantization=Quantization({"x": X}))
+    source = quantized({"x": X}, None)
     with pytest.raises(FerryError, match="a larger one would pass any model") as caught:
-        quantized_bounds(source, [case_of(net, share=0.02)], {"y": FLOAT32})
+        quantized_bounds(source, [case_of(network(), share=0.02)], {"y": FLOAT32})
     assert caught.value.code == ExitCode.MISMATCH
