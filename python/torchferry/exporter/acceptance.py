@@ -7,7 +7,7 @@ from typing import Protocol
 
 from torchferry.bundle.contract import BATCH, Array, Contract
 from torchferry.bundle.golden import CaseArrays, read_case
-from torchferry.bundle.manifest import Artifact, Manifest, Tolerance
+from torchferry.bundle.manifest import NOT_RUN, PASSED, Accepted, Artifact, Manifest, Tolerance
 from torchferry.bundle.reader import Bundle
 from torchferry.compare.kinds import kind_of
 from torchferry.compare.verdict import Verdict
@@ -63,11 +63,12 @@ def _differs_by_rounding(bundle: Bundle, verdict: Verdict) -> bool:
 
 def check_written(
     bundle: Bundle, source: ExportSource, reference: Reference, inputs: Mapping[str, Array], note: Callable[[str], None]
-) -> None:
+) -> dict[str, str]:
     """Run every artifact that Python can run, or what stands in for it, on the goldens [N, ...] and at other batch sizes.
 
-    Raises FerryError(MISMATCH).
+    Returns what the manifest says of each engine. Raises FerryError(MISMATCH).
     """
+    found = {}
     goldens = [read_case(bundle, case) for case in bundle.manifest.golden.cases]
     for artifact in bundle.manifest.artifacts:
         if artifact.producer.endswith(TRACED):
@@ -76,6 +77,7 @@ def check_written(
                 f"the goldens; held to eager on {len(goldens)} cases and at batches of {OTHER_BATCHES[0]} and {OTHER_BATCHES[1]}"
             )
         session = _open(bundle, artifact, source, note)
+        found[artifact.engine] = _said(session)
         if session is None:
             continue
         for case in goldens:
@@ -84,6 +86,23 @@ def check_written(
         for size in _other_batches(bundle.contract, inputs):
             case = reference.case(f"batch-{size}", first_samples(bundle.contract, inputs, size))
             _require_agreement(bundle, session, artifact.format, case, "")
+    return found
+
+
+def with_acceptance(manifest: Manifest, in_python: Mapping[str, str], in_cpp: Mapping[str, str]) -> Manifest:
+    """Return the manifest that says of each artifact where it ran; both mappings are by engine."""
+    artifacts = tuple(
+        artifact.model_copy(update={"accepted": Accepted.of(cpp=in_cpp[artifact.engine], python=in_python[artifact.engine])})
+        for artifact in manifest.artifacts
+    )
+    return manifest.model_copy(update={"artifacts": artifacts})
+
+
+def _said(session: _Session | None) -> str:
+    """Return what the manifest says of an engine that has been tried in Python."""
+    if session is None:
+        return f"{NOT_RUN}Python has no such engine"
+    return PASSED if isinstance(session, Session) else f"{NOT_RUN}no C compiler was found; the definition of its bits agreed"
 
 
 def _other_batches(contract: Contract, inputs: Mapping[str, Array]) -> list[int]:

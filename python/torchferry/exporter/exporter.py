@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ import torch
 from torchferry.bounds.choice import output_bounds
 from torchferry.bundle.contract import BATCH, Array, Contract, check_inputs
 from torchferry.bundle.golden import CaseArrays, write_case
-from torchferry.bundle.manifest import FORMAT_VERSION, Artifact, Golden, Manifest, Training, checked_metadata
+from torchferry.bundle.manifest import FORMAT_VERSION, NOT_RUN, Accepted, Artifact, Golden, Manifest, Training, checked_metadata
 from torchferry.bundle.printable import printable
 from torchferry.bundle.reader import Bundle, open_own_bundle
 from torchferry.bundle.writer import file_entry, staging_folder, write_manifest
@@ -21,7 +21,8 @@ from torchferry.compare.tolerance import Bound, tolerances
 from torchferry.engines.numerics import torch_numerics
 from torchferry.engines.torchscript_operators import checked_permissions
 from torchferry.errors import ExitCode, FerryError
-from torchferry.exporter.acceptance import check_written, with_bits_that_hold
+from torchferry.exporter.acceptance import check_written, with_acceptance, with_bits_that_hold
+from torchferry.exporter.both_languages import check_in_cpp
 from torchferry.formats import registry
 from torchferry.formats.registry import Format
 from torchferry.intake.golden_cases import GoldenInputs, golden_cases
@@ -30,12 +31,14 @@ from torchferry.intake.outputs import resize, symbol_sizes
 from torchferry.intake.reference import Reference
 from torchferry.intake.refusals import require_eval
 from torchferry.intake.source import Exporter, ExportSource, Quantization
+from torchferry.intake.stress import STRESS, stress_inputs
 from torchferry.intake.synthetic import clipped
 from torchferry.version import VERSION
 
 __all__ = ["BundleRequest", "GoldenInputs", "Note", "export_bundle", "print_note"]
 
 Note = Callable[[str], None]
+UNDER_WAY = f"{NOT_RUN}the export has not ended"
 
 
 def print_note(text: str) -> None:
@@ -50,7 +53,7 @@ class BundleRequest:
     `formats`: besides these, `export` (which engine `eager` runs) is written where torch.export takes the module. `max_bytes`: largest
     size of the tables of format `c`. `quantization`: what format `c-int8` is calibrated on; default: real goldens. `allow_ops`:
     operators that TorchScript may use besides those that need no permission; the manifest records them. `metadata`: free texts of the
-    manifest.
+    manifest. `stress`: add a case of inputs that hurt (intake/stress.py).
     """
 
     module: torch.nn.Module
@@ -65,6 +68,7 @@ class BundleRequest:
     quantization: Quantization | None = None
     allow_ops: Collection[str] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
+    stress: bool = True
     note: Note = print_note
 
 
@@ -82,11 +86,22 @@ def export_bundle(request: BundleRequest) -> Bundle:
     reference = Reference(request.module, contract)
     cases = golden_cases(reference, contract, request.golden)
     source = _source(request, _with_samples(contract, reference, request, rows), rows)
+    cases += _stress_cases(request, source.contract, reference, rows)
     with staging_folder(request.out, force=request.force) as folder:
         write_manifest(folder, _written(request, source, cases, rows, folder))
         write_manifest(folder, with_bits_that_hold(open_own_bundle(folder), request.note))
-        check_written(open_own_bundle(folder), source, reference, request.golden.arrays, request.note)
+        written = open_own_bundle(folder)
+        in_python = check_written(written, source, reference, request.golden.arrays, request.note)
+        write_manifest(folder, with_acceptance(written.manifest, in_python, check_in_cpp(written)))
     return open_own_bundle(request.out)
+
+
+def _stress_cases(request: BundleRequest, contract: Contract, reference: Reference, rows: Sequence[Format]) -> list[CaseArrays]:
+    """Return the case of inputs that hurt. None for int8, whose ranges are those of its calibration data."""
+    if not request.stress or any(row.quantizes for row in rows):
+        return []
+    inputs = stress_inputs(reference, contract, request.golden.arrays)
+    return [] if inputs is None else [replace(reference.case(STRESS, inputs), origin="stress")]
 
 
 def _with_samples(contract: Contract, reference: Reference, request: BundleRequest, rows: Sequence[Format]) -> Contract:
@@ -128,7 +143,7 @@ def _written(
 ) -> Manifest:
     """Write artifacts and goldens into `folder`, and return the manifest that lists them."""
     with np.errstate(all="ignore"):  # of weights that are no numbers, which the exporters refuse in words
-        bounds = output_bounds(source, cases)
+        cases, bounds = _with_bounds(source, cases, request.note)
     own = _own_bounds(source, cases, bounds, rows)
     of_engines = {**dict.fromkeys((row.engine for row in rows), bounds), **own}
     artifacts = _write_artifacts(rows, source, of_engines, folder, request.note)
@@ -147,6 +162,19 @@ def _written(
         training=request.training,
         metadata=checked_metadata(request.metadata),
     )
+
+
+def _with_bounds(source: ExportSource, cases: Sequence[CaseArrays], note: Note) -> tuple[Sequence[CaseArrays], dict[str, Bound]]:
+    """Return the cases with the bounds that hold for them, without the stress case where it has none. Raises FerryError(MISMATCH)."""
+    given = [case for case in cases if case.origin == "given"]
+    try:
+        return cases, output_bounds(source, cases)
+    except FerryError as error:
+        if len(given) == len(cases):
+            raise
+        bounds = output_bounds(source, given)
+        note(f"the bundle has no stress case: {error}")
+        return given, bounds
 
 
 def _bounded(contract: Contract, rows: Sequence[Format]) -> Contract:
@@ -208,6 +236,7 @@ def write_artifact(row: Format, source: ExportSource, folder: Path) -> Artifact:
         files=tuple(file_entry(folder, name) for name in written.files),
         producer=written.producer,
         requires=dict(written.requires),
+        accepted=Accepted.of(cpp=UNDER_WAY, python=UNDER_WAY),
     )
 
 
