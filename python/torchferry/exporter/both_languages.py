@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from torchferry.bundle.manifest import NOT_RUN, PASSED
 from torchferry.bundle.reader import Bundle
 from torchferry.engines.torchscript_operators import recorded_operators
 from torchferry.errors import ExitCode, FerryError
 from torchferry.formats import registry
-from torchferry.proof.ferry_run import call_ferry_run, own_ferry_run
+from torchferry.proof.ferry_run import call_ferry_run, find_ferry_run
 from torchferry.version import VERSION
 
+NOT_FOUND = f"{NOT_RUN}no ferry-run was found with this package or on PATH"
 _WITH_VERDICTS = (ExitCode.OK, ExitCode.MISMATCH, ExitCode.UNAVAILABLE)
 
 
@@ -22,50 +25,62 @@ def check_in_cpp(bundle: Bundle) -> dict[str, str]:
     Raises FerryError with ferry-run's own exit code and line where it refuses the bundle, and MISMATCH where an answer is wrong.
     """
     engines = [artifact.engine for artifact in bundle.manifest.artifacts]
-    program = own_ferry_run()
+    program = find_ferry_run(None)
     if program is None:
-        return dict.fromkeys(engines, f"{NOT_RUN}no ferry-run was found with this package or on PATH")
-    if (other := _version(program)) != VERSION:
-        return dict.fromkeys(engines, f"{NOT_RUN}ferry-run has version {other}, this package {VERSION}")
-    return {artifact.engine: _run(bundle, program, artifact.engine, artifact.requires) for artifact in bundle.manifest.artifacts}
+        return dict.fromkeys(engines, NOT_FOUND)
+    version = call_ferry_run(program, "--version").split()[-1]
+    if version != VERSION:
+        return dict.fromkeys(engines, f"{NOT_RUN}ferry-run has version {version}, this package {VERSION}")
+    in_cpp = [engine for engine in engines if (row := registry.of_engine(engine)) is None or row.in_cpp]
+    found = dict.fromkeys(engines, f"{NOT_RUN}C++ has no such engine")
+    return found | (_every(bundle, program, in_cpp) if in_cpp else {})
 
 
-def _run(bundle: Bundle, program: Path, engine: str, requires: dict[str, str]) -> str:
-    row = registry.of_engine(engine)
-    if row is not None and not row.in_cpp:
-        return f"{NOT_RUN}C++ has no such engine"
-    permissions = [text for name in sorted(recorded_operators(requires)) for text in ("--allow-op", name)]
-    # It was written a moment ago, by this process, with what the user allowed.
-    options = ("--engine", engine, "--allow-native", *permissions, "--json")
+def _every(bundle: Bundle, program: Path, engines: Sequence[str]) -> dict[str, str]:
+    """Run these engines in one process; where that ends with a refusal, one after the other, to name the one that is refused."""
     try:
-        printed = call_ferry_run(program, "verify", bundle.folder, *options, allowed=_WITH_VERDICTS)
+        results = _verify(bundle, program)
+    except FerryError:
+        results = [result for engine in engines for result in _named(bundle, program, engine)]
+    return {result["engine"]: _judged(result) for result in results if result["engine"] in engines}
+
+
+def _named(bundle: Bundle, program: Path, engine: str) -> list[dict[str, Any]]:
+    try:
+        return _verify(bundle, program, "--engine", engine)
     except FerryError as error:
         if error.code == ExitCode.UNAVAILABLE:
-            return f"{NOT_RUN}{error}"
+            return [{"engine": engine, "status": "unavailable", "reason": str(error)}]
         raise FerryError(error.code, f"{engine} in C++: {error}; nothing was written") from None
-    return _judged(engine, json.loads(printed)["engines"][0])
 
 
-def _judged(engine: str, result: dict[str, object]) -> str:
-    if result["status"] == "passed":
-        return PASSED
-    if result["status"] == "unavailable":
-        return f"{NOT_RUN}{result['reason']}"
-    verdicts = result["verdicts"]
-    assert isinstance(verdicts, list)
-    failed = next((verdict for verdict in verdicts if not verdict["passed"]), None)
-    raise FerryError(ExitCode.MISMATCH, f"{engine} in C++: {_failure(failed, result['reason'])}; nothing was written")
+def _verify(bundle: Bundle, program: Path, *options: str) -> list[dict[str, Any]]:
+    """Return what `ferry-run verify` says of each engine. Raises FerryError where it ends without verdicts."""
+    operators = {name for artifact in bundle.manifest.artifacts for name in recorded_operators(artifact.requires)}
+    # They were written a moment ago, by this process, with what the user allowed.
+    allowed = ("--allow-native", *(text for name in sorted(operators) for text in ("--allow-op", name)))
+    found: list[dict[str, Any]] = json.loads(
+        call_ferry_run(program, "verify", bundle.folder, *options, *allowed, "--json", allowed=_WITH_VERDICTS)
+    )["engines"]
+    return found
 
 
-def _failure(verdict: dict[str, object] | None, reason: object) -> str:
-    if verdict is None:
-        return str(reason)
+def _judged(result: dict[str, Any]) -> str:
+    match result["status"]:
+        case "passed":
+            return PASSED
+        case "unavailable":
+            return f"{NOT_RUN}{result['reason']}"
+    failed = next((verdict for verdict in result["verdicts"] if not verdict["passed"]), None)
+    why = result["reason"] if failed is None else _failure(failed)
+    raise FerryError(ExitCode.MISMATCH, f"{result['engine']} in C++: {why}; nothing was written")
+
+
+def _failure(verdict: dict[str, Any]) -> str:
     what = f"{verdict['case']}: output {verdict['output']}"
     if verdict["problem"]:
         return f"{what}: {verdict['problem']}"
-    return f"{what}: got a difference of {verdict['max_abs']} from eager, expected at most {verdict['bound']}"
-
-
-def _version(program: Path) -> str:
-    """Return what `ferry-run --version` says, its last word. Raises FerryError where the program does not run."""
-    return call_ferry_run(program, "--version").split()[-1]
+    return (
+        f"{what}: got a difference of {verdict['max_abs']} from {verdict['reference']} eager, expected {verdict['kind']} "
+        f"within {verdict['bound']}"
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from torchferry.engines.torchscript_operators import checked_permissions
 from torchferry.errors import ExitCode, FerryError
 from torchferry.exporter.acceptance import check_written, with_acceptance, with_bits_that_hold
 from torchferry.exporter.both_languages import check_in_cpp
+from torchferry.exporter.stressed import stress_case
 from torchferry.formats import registry
 from torchferry.formats.registry import Format
 from torchferry.intake.golden_cases import GoldenInputs, golden_cases
@@ -31,7 +32,7 @@ from torchferry.intake.outputs import resize, symbol_sizes
 from torchferry.intake.reference import Reference
 from torchferry.intake.refusals import require_eval
 from torchferry.intake.source import Exporter, ExportSource, Quantization
-from torchferry.intake.stress import STRESS, stress_inputs
+from torchferry.intake.stress import NotStressedError
 from torchferry.intake.synthetic import clipped
 from torchferry.version import VERSION
 
@@ -86,9 +87,8 @@ def export_bundle(request: BundleRequest) -> Bundle:
     reference = Reference(request.module, contract)
     cases = golden_cases(reference, contract, request.golden)
     source = _source(request, _with_samples(contract, reference, request, rows), rows)
-    cases += _stress_cases(request, source.contract, reference, rows)
     with staging_folder(request.out, force=request.force) as folder:
-        write_manifest(folder, _written(request, source, cases, rows, folder))
+        write_manifest(folder, _written(request, source, *_with_bounds(request, source, reference, cases, rows), rows, folder))
         write_manifest(folder, with_bits_that_hold(open_own_bundle(folder), request.note))
         written = open_own_bundle(folder)
         in_python = check_written(written, source, reference, request.golden.arrays, request.note)
@@ -96,12 +96,23 @@ def export_bundle(request: BundleRequest) -> Bundle:
     return open_own_bundle(request.out)
 
 
-def _stress_cases(request: BundleRequest, contract: Contract, reference: Reference, rows: Sequence[Format]) -> list[CaseArrays]:
-    """Return the case of inputs that hurt. None for int8, whose ranges are those of its calibration data."""
-    if not request.stress or any(row.quantizes for row in rows):
-        return []
-    inputs = stress_inputs(reference, contract, request.golden.arrays)
-    return [] if inputs is None else [replace(reference.case(STRESS, inputs), origin="stress")]
+def _with_bounds(
+    request: BundleRequest, source: ExportSource, reference: Reference, cases: Sequence[CaseArrays], rows: Sequence[Format]
+) -> tuple[Sequence[CaseArrays], Mapping[str, Bound]]:
+    """Return the cases, with the stress case where there is one, and bounds that hold on each. Raises FerryError(MISMATCH).
+
+    A bundle with int8 has no stress case: it saturates beyond the ranges of its calibration data, and says so.
+    """
+    with np.errstate(all="ignore"):  # of weights that are no numbers, which the exporters refuse in words
+        bounds = output_bounds(source, cases)
+        if not request.stress or any(row.quantizes for row in rows):
+            return cases, bounds
+        try:
+            stress, bounds = stress_case(source, reference, cases, bounds)
+        except NotStressedError as error:
+            request.note(f"the bundle has no stress case: {error}")
+            return cases, bounds
+    return [*cases, stress], bounds
 
 
 def _with_samples(contract: Contract, reference: Reference, request: BundleRequest, rows: Sequence[Format]) -> Contract:
@@ -139,11 +150,14 @@ def _source(request: BundleRequest, contract: Contract, rows: Sequence[Format]) 
 
 
 def _written(
-    request: BundleRequest, source: ExportSource, cases: Sequence[CaseArrays], rows: Sequence[Format], folder: Path
+    request: BundleRequest,
+    source: ExportSource,
+    cases: Sequence[CaseArrays],
+    bounds: Mapping[str, Bound],
+    rows: Sequence[Format],
+    folder: Path,
 ) -> Manifest:
     """Write artifacts and goldens into `folder`, and return the manifest that lists them."""
-    with np.errstate(all="ignore"):  # of weights that are no numbers, which the exporters refuse in words
-        cases, bounds = _with_bounds(source, cases, request.note)
     own = _own_bounds(source, cases, bounds, rows)
     of_engines = {**dict.fromkeys((row.engine for row in rows), bounds), **own}
     artifacts = _write_artifacts(rows, source, of_engines, folder, request.note)
@@ -162,19 +176,6 @@ def _written(
         training=request.training,
         metadata=checked_metadata(request.metadata),
     )
-
-
-def _with_bounds(source: ExportSource, cases: Sequence[CaseArrays], note: Note) -> tuple[Sequence[CaseArrays], dict[str, Bound]]:
-    """Return the cases with the bounds that hold for them, without the stress case where it has none. Raises FerryError(MISMATCH)."""
-    given = [case for case in cases if case.origin == "given"]
-    try:
-        return cases, output_bounds(source, cases)
-    except FerryError as error:
-        if len(given) == len(cases):
-            raise
-        bounds = output_bounds(source, given)
-        note(f"the bundle has no stress case: {error}")
-        return given, bounds
 
 
 def _bounded(contract: Contract, rows: Sequence[Format]) -> Contract:

@@ -59,21 +59,6 @@ def require_ferry_run(chosen: Path | None, option: str) -> Path:
     return program
 
 
-def own_ferry_run() -> Path | None:
-    """Return the C++ program that belongs to this package, wherever the working folder is; None where there is none.
-
-    It is looked for in the build tree of the checkout that this package runs from, in the package itself (a wheel), beside the
-    programs of this Python (a prefix), and in the absolute folders of PATH.
-    """
-    package = Path(__file__).resolve().parents[1]
-    checkout = package.parents[1]
-    places = [package / "bin", Path(sys.prefix) / "bin"]
-    if (checkout / "CMakeLists.txt").is_file() and package == checkout / "python" / "torchferry":
-        places.insert(0, checkout / BUILT.parent)
-    places += [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if Path(folder).is_absolute()]
-    return next((place / BUILT.name for place in places if os.access(place / BUILT.name, os.X_OK)), None)
-
-
 def become_ferry_run(chosen: Path | None, option: str, arguments: Iterable[object]) -> NoReturn:
     """Replace this process by ferry-run, which does what `option` asks for.
 
