@@ -18,10 +18,14 @@ from torchferry.formats import registry
 from torchferry.intake.golden_cases import first_samples, smallest_batch
 from torchferry.intake.reference import Reference
 from torchferry.intake.source import TRACED, ExportSource
+from torchferry.intake.stress import STRESS
 from torchferry.proof.matrix import THREADS
 from torchferry.proof.replay import Runnable, compare_output, replay
 
 OTHER_BATCHES = (2, 7)
+STRESS_REMEDY = (
+    "the exporter made these inputs inside the contract: give inputs their true ranges, or leave the case out (--no-stress)"
+)
 
 
 def with_bits_that_hold(bundle: Bundle, note: Callable[[str], None]) -> Manifest:
@@ -138,10 +142,8 @@ def _require_agreement(bundle: Bundle, session: _Session, format_name: str, case
     try:
         actual = session.run(case.inputs)
     except FerryError as error:
-        raise FerryError(
-            ExitCode.MISMATCH,
-            f"{format_name}: {case.name}: {error}; the artifact depends on the sizes used at export; nothing was written",
-        ) from None
+        why = STRESS_REMEDY if case.name == STRESS else "the artifact depends on the sizes used at export"
+        raise FerryError(ExitCode.MISMATCH, f"{format_name}: {case.name}: {error}; {why}; nothing was written") from None
     for spec in bundle.contract.outputs:
         verdict = compare_output(bundle, case, actual, spec.name, engine=session.engine, device="cpu", numerics=numerics)
         if not verdict.passed:
@@ -151,10 +153,11 @@ def _require_agreement(bundle: Bundle, session: _Session, format_name: str, case
 def describe_failure(verdict: Verdict) -> str:
     """Return one line: what differs, by how much, and the bound it broke."""
     where = f"{verdict.case}: output {verdict.output}"
+    end = f"; {STRESS_REMEDY}; nothing was written" if verdict.case == STRESS else "; nothing was written"
     if verdict.problem is not None or verdict.worst is None:
-        return f"{where}: {verdict.problem}; nothing was written"
+        return f"{where}: {verdict.problem}{end}"
     worst, row = verdict.worst, verdict.tolerance
     return (
         f"{where}: {verdict.mismatches} of {verdict.compared} elements differ from eager: at {list(worst.index)} got {worst.actual:.9g}, "
-        f"expected {worst.expected:.9g} ({kind_of(row.kind).phrase(row)} of {row.reference}); nothing was written"
+        f"expected {worst.expected:.9g} ({kind_of(row.kind).phrase(row)} of {row.reference}){end}"
     )

@@ -11,7 +11,9 @@ from torchferry.bundle.manifest import NOT_RUN, PASSED
 from torchferry.bundle.reader import Bundle
 from torchferry.engines.torchscript_operators import recorded_operators
 from torchferry.errors import ExitCode, FerryError
+from torchferry.exporter.acceptance import STRESS_REMEDY
 from torchferry.formats import registry
+from torchferry.intake.stress import STRESS
 from torchferry.proof.ferry_run import call_ferry_run, find_ferry_run
 from torchferry.version import VERSION
 
@@ -42,7 +44,10 @@ def _every(bundle: Bundle, program: Path, engines: Sequence[str]) -> dict[str, s
         results = _verify(bundle, program)
     except FerryError:
         results = [result for engine in engines for result in _named(bundle, program, engine)]
-    return {result["engine"]: _judged(result) for result in results if result["engine"] in engines}
+    said = {result["engine"]: _judged(result) for result in results}
+    if missing := [engine for engine in engines if engine not in said]:
+        raise FerryError(ExitCode.INTERNAL, f"{missing[0]} in C++: ferry-run says nothing of it; nothing was written")
+    return {engine: said[engine] for engine in engines}
 
 
 def _named(bundle: Bundle, program: Path, engine: str) -> list[dict[str, Any]]:
@@ -73,14 +78,13 @@ def _judged(result: dict[str, Any]) -> str:
             return f"{NOT_RUN}{result['reason']}"
     failed = next((verdict for verdict in result["verdicts"] if not verdict["passed"]), None)
     why = result["reason"] if failed is None else _failure(failed)
-    raise FerryError(ExitCode.MISMATCH, f"{result['engine']} in C++: {why}; nothing was written")
+    remedy = f"; {STRESS_REMEDY}" if failed is not None and failed["case"] == STRESS else ""
+    raise FerryError(ExitCode.MISMATCH, f"{result['engine']} in C++: {why}{remedy}; nothing was written")
 
 
 def _failure(verdict: dict[str, Any]) -> str:
     what = f"{verdict['case']}: output {verdict['output']}"
     if verdict["problem"]:
         return f"{what}: {verdict['problem']}"
-    return (
-        f"{what}: got a difference of {verdict['max_abs']} from {verdict['reference']} eager, expected {verdict['kind']} "
-        f"within {verdict['bound']}"
-    )
+    limit = "equal bits" if verdict["kind"] == "bits" else f"at most {verdict['bound']}"
+    return f"{what}: got {verdict['max_abs']} away from {verdict['reference']}, expected {limit}"

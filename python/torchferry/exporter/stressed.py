@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from torchferry.bounds.choice import output_bounds
-from torchferry.bundle.contract import BATCH, Array
+from torchferry.bundle.contract import BATCH, Array, Contract
 from torchferry.bundle.golden import CaseArrays
 from torchferry.compare.tolerance import Bound
 from torchferry.intake.reference import Reference
@@ -15,6 +15,8 @@ from torchferry.intake.stress import STRESS, NotStressedError, batch_of, rows_of
 
 MOST_WIDENED = 4.0
 """A bound is one number for all cases. What would make it more than so many times as large would blunt it for the user's goldens."""
+MOST_ELEMENTS = 2**20
+"""Of the inputs of a batch that is filled by repetition."""
 
 
 def stress_case(
@@ -22,17 +24,19 @@ def stress_case(
 ) -> tuple[CaseArrays, dict[str, Bound]]:
     """Return the case of inputs that hurt, and bounds that hold on it and on the given cases, whose own are `bounds`.
 
-    A sample that would widen a bound more than MOST_WIDENED times, or that has none, is left out. Raises NotStressedError.
+    A sample that would widen a bound more than MOST_WIDENED times, or that has none, is left out. The others are repeated until they
+    are as many as the goldens, for which kernels divide their work in the same way: equal bits are promised for both. Raises
+    NotStressedError.
     """
     inputs = stress_inputs(reference, source.contract, given[0].inputs)
-    case = _case(reference, inputs)
-    found = _bounds(source, case, bounds)
+    found = _bounds(source, _case(reference, inputs), bounds)
     if found is None and (kept := _rows_that_hold(source, reference, inputs, bounds)):
-        case = _case(reference, rows_of(source.contract, inputs, kept))
-        found = _bounds(source, case, bounds)
+        inputs = rows_of(source.contract, inputs, kept)
+        found = _bounds(source, _case(reference, inputs), bounds)
     if found is None:
         raise NotStressedError(f"float32 would be off there by more than {MOST_WIDENED:g} times the bounds of the goldens")
-    return case, {name: max(bound, found[name], key=lambda bound: bound.value) for name, bound in bounds.items()}
+    wider = {name: max(bound, found[name], key=lambda bound: bound.value) for name, bound in bounds.items()}
+    return _case(reference, _repeated(source.contract, inputs, given[0].inputs)), wider
 
 
 def _bounds(source: ExportSource, case: CaseArrays, given: Mapping[str, Bound]) -> dict[str, Bound] | None:
@@ -52,6 +56,16 @@ def _rows_that_hold(
         return []
     alone = (_case(reference, rows_of(source.contract, inputs, [row])) for row in range(batch_of(source.contract, inputs)))
     return [row for row, case in enumerate(alone) if _bounds(source, case, bounds) is not None]
+
+
+def _repeated(contract: Contract, inputs: Mapping[str, Array], goldens: Mapping[str, Array]) -> Mapping[str, Array]:
+    """Return as many samples [n, ...] as goldens; those that there are where samples are not independent or are large."""
+    if BATCH not in contract.symbols or contract.samples != "independent":
+        return inputs
+    if sum(goldens[spec.name].size for spec in contract.inputs) > MOST_ELEMENTS:
+        return inputs
+    count = batch_of(contract, inputs)
+    return rows_of(contract, inputs, [row % count for row in range(max(count, batch_of(contract, goldens)))])
 
 
 def _case(reference: Reference, inputs: Mapping[str, Array]) -> CaseArrays:
