@@ -32,7 +32,7 @@ class NotStressedError(Exception):
 
 
 def patterns(count: int, low: float, high: float) -> dict[str, Float64]:
-    """Return `count` values in low to high for each way to hurt, by its name; what is outside is clipped. Most telling first."""
+    """Return values [count] in low to high for each way to hurt, by its name; what is outside is clipped. Most telling first."""
     place = np.arange(count)
     even = place % 2 == 0
     found = {
