@@ -1,7 +1,7 @@
 """Inputs inside a contract that hurt: ends of ranges, zeros, subnormals, ties and very unequal magnitudes, one sample each.
 
-Where a float input has no range, the goldens' own stands for it. Integers without a range and booleans may be indices, lengths or
-masks, of which only the goldens are known to be valid: they stay as they are. A sample on which the module itself is not finite, or
+Where an input has no range, the goldens' own stands for it. But integers of 32 or 64 bits without a range may be indices or lengths,
+and booleans masks, of which only the goldens are known to be valid: they stay as they are. A sample on which the module itself is not finite, or
 on which a label hangs on the last bit, says nothing of an engine and is left out.
 """
 
@@ -22,6 +22,7 @@ STRESS = "stress"
 SUBNORMAL = 2.0**-140
 OCTAVES = 24  # between the largest and the smallest of very unequal magnitudes: all that a float32 has digits for
 NUDGE = 2.0**-20  # of an input, by which no label that is compared may change
+INDICES = frozenset({"int32", "int64"})  # dtypes that torch takes for indices
 LARGEST_INTEGER = 2.0**53  # beyond it not every integer is a float64: such a range is not gone to the ends of
 
 Float64: TypeAlias = NDArray[np.float64]
@@ -101,7 +102,7 @@ def _samples(contract: Contract, goldens: Mapping[str, Array]) -> list[dict[str,
         if (_is_batched(spec) or not has_batch) and _may_move(spec, goldens[spec.name])
     }
     if not moved:
-        raise NotStressedError("no input is a float or has a range, to whose ends it could go")
+        raise NotStressedError("every input is a mask, or may be an index: an integer without a range")
     found: dict[bytes, dict[str, Array]] = {}
     count = batch_of(contract, goldens) if has_batch else 1
     for row, pattern in enumerate(patterns(0, 0, 0)):
@@ -117,8 +118,16 @@ def _sample(spec: TensorSpec, golden: Array, row: int) -> Array:
 
 def _may_move(spec: TensorSpec, golden: Array) -> bool:
     """Say whether other values than the goldens' are known to be valid."""
-    low, high = _range(spec, golden) if spec.is_float or spec.range is not None else (0.0, np.inf)
-    return spec.is_float or (family(spec.dtype) == "integer" and max(abs(low), abs(high)) <= LARGEST_INTEGER)
+    kind = family(spec.dtype)
+    match kind:
+        case "float":
+            return True
+        case "bool":
+            return False
+        case "integer":
+            is_known = spec.range is not None or spec.dtype not in INDICES
+            return is_known and max(map(abs, _range(spec, golden))) <= LARGEST_INTEGER
+    assert_never(kind)
 
 
 def _values(spec: TensorSpec, golden: Array) -> dict[str, Array]:

@@ -80,7 +80,7 @@ def test_without_a_range_the_goldens_have_the_ends() -> None:
     assert (found.min(), found.max()) == (GOLDEN.min(), GOLDEN.max())
 
 
-def test_integers_without_a_range_and_booleans_stay_goldens() -> None:
+def test_what_may_be_an_index_or_a_mask_stays_as_in_the_goldens() -> None:
     inputs = (spec("x", shape=("N", 5)), spec("lengths", "int64", ("N",)), spec("mask", "bool", ("N", 5)))
     lengths = np.array([3, 1, 4, 1, 5, 2, 2, 5])
     mask = np.arange(40).reshape(8, 5) % 3 > 0
@@ -88,6 +88,13 @@ def test_integers_without_a_range_and_booleans_stay_goldens() -> None:
     assert np.array_equal(found["lengths"], lengths[: len(found["lengths"])])
     assert np.array_equal(found["mask"], mask[: len(found["mask"])])
     assert not np.array_equal(found["x"], GOLDEN)
+
+
+def test_grey_levels_without_a_range_go_to_the_ends_of_the_goldens() -> None:
+    levels = np.random.default_rng(0).integers(3, 201, (8, 5), dtype=np.uint8)
+    found = stressed(total, of_one(spec("x", "uint8", ("N", 5))), x=levels)["x"]
+    assert (found.min(), found.max()) == (levels.min(), levels.max())
+    assert any(np.array_equal(row, np.full(5, levels.max())) for row in found)
 
 
 def test_an_index_stays_inside_its_range() -> None:
@@ -98,7 +105,7 @@ def test_an_index_stays_inside_its_range() -> None:
 
 
 def test_indices_without_a_range_are_no_stress() -> None:
-    with pytest.raises(NotStressedError, match="no input is a float or has a range"):
+    with pytest.raises(NotStressedError, match="may be an index: an integer without a range"):
         stressed(total, of_one(spec("ids", "int64", ("N", 5))), ids=np.arange(40).reshape(8, 5))
 
 
