@@ -65,7 +65,11 @@ std::string artifacts_text(const Manifest& manifest) {
     for (const auto& file : artifact.files)
       rows.push_back(
           {artifact.format, artifact.engine, file.path, std::to_string(file.bytes), text::printable(artifact.producer)});
-  return align(rows);
+  auto text = align(rows);
+  for (const auto& artifact : manifest.artifacts)
+    for (const auto& [language, result] : artifact.accepted)
+      text += "accepted: " + artifact.format + " in " + language + ": " + text::printable(result) + "\n";
+  return text;
 }
 
 std::string golden_text(const Golden& golden) {
@@ -110,8 +114,8 @@ std::string metadata_text(const Manifest& manifest) {
 // What the format of an older bundle cannot say.
 std::string lacks_text(const Manifest& manifest) {
   if (manifest.format_version == format_version) return "";
-  return "lacks: contract.samples, as every bundle of format version " + std::to_string(manifest.format_version) +
-         "; its samples are taken for independent\n";
+  return "lacks: artifacts.accepted, contract.samples and golden.cases.origin, as every bundle of format version " +
+         std::to_string(manifest.format_version) + "; its samples are taken for independent\n";
 }
 
 std::string to_text(const Bundle& bundle) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <utility>
 
 #include "dtype.hpp"
 #include "json.hpp"
@@ -67,6 +68,9 @@ constexpr Pattern metadata_key{"a key matching [A-Za-z][A-Za-z0-9._-]{0,63}",
                                [](std::string_view t) { return is_name(t, 64, {lower, upper}, {lower, upper, digits, "._-"}); }};
 constexpr Pattern metadata_value{"a text of 1 to 4096 bytes",
                                  [](std::string_view t) { return !t.empty() && t.size() <= limits::max_metadata_bytes; }};
+constexpr Pattern acceptance{"passed, or a text that begins with \"not run: \"",
+                             [](std::string_view t) { return t == "passed" || (t.starts_with("not run: ") && t.size() > 9); }};
+constexpr const char* unknown_acceptance = "not run: format version 2 does not say where it ran";
 constexpr Pattern text_not_empty{"a string that is not empty", [](std::string_view t) { return !t.empty(); }};
 
 // ---- sections 3 to 7 ----------------------------------------------------------------------------------------------------
@@ -185,22 +189,41 @@ Contract parse_contract(const Node& node, std::int64_t version) {
   return contract;
 }
 
-Artifact parse_artifact(const Node& node) {
-  node.require_keys({"format", "engine", "files", "producer", "requires"});
-  return {node["format"].string(word), node["engine"].string(word), parse_items<FileEntry>(node["files"], 1, parse_file),
-          node["producer"].string(), parse_strings(node["requires"])};
+Strings parse_accepted(const Node& node) {
+  node.require_keys({"c++", "python"});
+  return {{"c++", node["c++"].string(acceptance)}, {"python", node["python"].string(acceptance)}};
 }
 
-GoldenCase parse_case(const Node& node) {
-  node.require_keys({"name", "inputs", "float32", "float64"});
-  return {node["name"].string(case_name), parse_files(node["inputs"]), parse_files(node["float32"]),
+// Version 2 does not say where an artifact ran.
+Artifact parse_artifact(const Node& node, std::int64_t version) {
+  Strings accepted{{"c++", unknown_acceptance}, {"python", unknown_acceptance}};
+  if (version == oldest_version) {
+    node.require_keys({"format", "engine", "files", "producer", "requires"});
+  } else {
+    node.require_keys({"format", "engine", "files", "producer", "requires", "accepted"});
+    accepted = parse_accepted(node["accepted"]);
+  }
+  return {node["format"].string(word), node["engine"].string(word),     parse_items<FileEntry>(node["files"], 1, parse_file),
+          node["producer"].string(),   parse_strings(node["requires"]), std::move(accepted)};
+}
+
+// Version 2 has no cases that the exporter made.
+GoldenCase parse_case(const Node& node, std::int64_t version) {
+  std::string origin = "given";
+  if (version == oldest_version) {
+    node.require_keys({"name", "inputs", "float32", "float64"});
+  } else {
+    node.require_keys({"name", "origin", "inputs", "float32", "float64"});
+    origin = node["origin"].one_of({"given", "stress"});
+  }
+  return {node["name"].string(case_name), std::move(origin), parse_files(node["inputs"]), parse_files(node["float32"]),
           parse_files(node["float64"])};
 }
 
-Golden parse_golden(const Node& node) {
+Golden parse_golden(const Node& node, std::int64_t version) {
   node.require_keys({"source", "description", "numerics", "cases"});
   return {node["source"].one_of({"real", "synthetic"}), node["description"].string(), node["numerics"].string(),
-          parse_items<GoldenCase>(node["cases"], 1, parse_case)};
+          parse_items<GoldenCase>(node["cases"], 1, [version](const Node& item) { return parse_case(item, version); })};
 }
 
 ToleranceKind parse_kind(const Node& node) {
@@ -266,14 +289,15 @@ Manifest parse_manifest(std::string_view text, const std::string& where) {
   const std::int64_t version =
       document.contains("format_version") ? root["format_version"].integer(oldest_version, format_version) : format_version;
   root.require_keys({"format_version", "name", "contract", "artifacts", "golden", "tolerances", "training", "metadata"});
-  Manifest manifest{root["name"].string(bundle_name),
-                    parse_contract(root["contract"], version),
-                    parse_items<Artifact>(root["artifacts"], 1, parse_artifact),
-                    parse_golden(root["golden"]),
-                    parse_items<Tolerance>(root["tolerances"], 0, parse_tolerance),
-                    parse_training(root["training"]),
-                    parse_metadata(root["metadata"]),
-                    version};
+  Manifest manifest{
+      root["name"].string(bundle_name),
+      parse_contract(root["contract"], version),
+      parse_items<Artifact>(root["artifacts"], 1, [version](const Node& item) { return parse_artifact(item, version); }),
+      parse_golden(root["golden"], version),
+      parse_items<Tolerance>(root["tolerances"], 0, parse_tolerance),
+      parse_training(root["training"]),
+      parse_metadata(root["metadata"]),
+      version};
   check_manifest(manifest, where);
   return manifest;
 }

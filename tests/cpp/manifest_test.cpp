@@ -58,10 +58,27 @@ TEST(Manifest, OneOfVersion2IsReadAndSaysNothingOfSamples) {
   manifest["format_version"] = 2;
   EXPECT_NE(parse_failure(manifest).text.find("contract.samples"), std::string::npos);
   manifest["contract"].erase("samples");
+  EXPECT_NE(parse_failure(manifest).text.find("artifacts[0].accepted"), std::string::npos);
+  for (json& artifact : manifest["artifacts"]) artifact.erase("accepted");
+  EXPECT_NE(parse_failure(manifest).text.find("golden.cases[0].origin"), std::string::npos);
+  for (json& item : manifest["golden"]["cases"]) item.erase("origin");
   const ferry::Manifest read = ferry::parse_manifest(manifest.dump(), "m.json");
   EXPECT_EQ(read.format_version, 2);
   EXPECT_EQ(read.contract.samples, ferry::Samples::independent);
+  EXPECT_EQ(read.artifacts.at(0).accepted.at("c++"), "not run: format version 2 does not say where it ran");
   manifest["format_version"] = 3;
+  EXPECT_EQ(parse_failure(manifest).code, 3);
+}
+
+TEST(Manifest, AnArtifactSaysWhereItRan) {
+  json manifest = valid_manifest();
+  json& accepted = manifest["artifacts"][0]["accepted"];
+  EXPECT_EQ(ferry::parse_manifest(manifest.dump(), "m.json").artifacts.at(0).accepted.at("c++"), "passed");
+  for (const char* text : {"failed", "", "not run: ", "not run"}) {
+    accepted["c++"] = text;
+    EXPECT_NE(parse_failure(manifest).text.find("artifacts[0].accepted.c++"), std::string::npos) << text;
+  }
+  accepted.erase("c++");
   EXPECT_EQ(parse_failure(manifest).code, 3);
 }
 

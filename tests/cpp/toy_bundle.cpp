@@ -48,7 +48,8 @@ ToyBundle::ToyBundle(std::string_view model) {
                                         {"engine", "toy"},
                                         {"files", json::array({add_file("model.toy", model)})},
                                         {"producer", "the tests"},
-                                        {"requires", json::object()}}});
+                                        {"requires", json::object()},
+                                        {"accepted", {{"c++", "passed"}, {"python", "not run: it has no engine toy"}}}}});
   manifest["golden"] = {{"source", "synthetic"}, {"description", "counted numbers"}, {"numerics", "another machine"}};
   manifest["golden"]["cases"] = json::array({add_case("batch-4", 4), add_case("batch-1", 1)});
   manifest["tolerances"] =
@@ -78,6 +79,7 @@ json ToyBundle::add_case(const std::string& name, std::int64_t rows) const {
   for (std::size_t row = 0; row < label.size(); ++row) label.as<std::int64_t>()[row] = static_cast<std::int64_t>(row % 3);
   const std::string prefix = "golden/" + name;
   return {{"name", name},
+          {"origin", "given"},
           {"inputs", {{"x", add_tensor(prefix + ".input.x.npy", input)}}},
           {"float32",
            {{"scaled", add_tensor(prefix + ".float32.scaled.npy", scaled)},

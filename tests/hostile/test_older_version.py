@@ -26,19 +26,29 @@ def test_a_bundle_of_version_2_opens_and_inspect_says_what_it_lacks(quick_progra
     lines = done.stdout.decode().splitlines()
     assert "format 2" in lines[0]
     (lacks,) = (line for line in lines if line.startswith("lacks"))
-    assert "contract.samples" in lacks
+    assert all(key in lacks for key in ("artifacts.accepted", "contract.samples", "golden.cases.origin"))
 
 
 def test_a_bundle_of_version_2_is_verified(program: Program, engine: str) -> None:
     assert program("verify", VERSION_2, "--engine", engine).code == 0
 
 
-def test_version_2_has_no_samples_and_version_3_must_have_it(quick_program: Program, old: Path) -> None:
-    document = read_manifest(old)
-    write_manifest(old, replaced(document, ("contract", "samples"), "independent"))
-    assert_refused(quick_program, "inspect", old, code=3, named=("manifest.json", "contract.samples"), under=old)
-    write_manifest(old, {**document, "format_version": 3})
-    assert_refused(quick_program, "inspect", old, code=3, named=("manifest.json", "contract.samples"), under=old)
+ADDED = {
+    "contract.samples": ("contract", "samples"),
+    "artifacts[0].accepted": ("artifacts", 0, "accepted"),
+    "golden.cases[0].origin": ("golden", "cases", 0, "origin"),
+}
+
+
+@pytest.mark.parametrize("key", ADDED)
+def test_version_2_does_not_have_what_version_3_added(quick_program: Program, old: Path, key: str) -> None:
+    write_manifest(old, replaced(read_manifest(old), ADDED[key], "independent"))
+    assert_refused(quick_program, "inspect", old, code=3, named=("manifest.json", key), under=old)
+
+
+def test_version_3_must_have_it(quick_program: Program, old: Path) -> None:
+    write_manifest(old, {**read_manifest(old), "format_version": 3})
+    assert_refused(quick_program, "inspect", old, code=3, named="manifest.json", under=old)
 
 
 def test_a_bundle_of_version_1_is_refused(quick_program: Program, old: Path) -> None:

@@ -105,7 +105,7 @@ def test_goldens_of_an_older_model_are_found(verify: Verify, trained: Trained, t
 def with_goldens_of(bundle: Path, module: Any) -> None:
     import torch
 
-    for case in ("batch-64", "batch-1"):
+    for case in ("batch-64", "batch-1", "stress"):
         image = torch.from_numpy(np.load(bundle / "golden" / f"{case}.input.image.npy"))
         with torch.inference_mode():
             for reference, outputs in (("float32", module(image)), ("float64", copy.deepcopy(module).double()(image))):

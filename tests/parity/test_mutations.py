@@ -100,7 +100,7 @@ def test_a_part_left_in_train_mode_is_found(verify: Verify, normalized: Path, tm
 def test_a_model_of_nan_fails_even_against_goldens_of_nan(verify: Verify, made: Callable[[str], Path], tmp_path: Path) -> None:
     mutant = Path(shutil.copytree(made("one NaN"), tmp_path / "mutant"))
     for reference in ("float32", "float64"):
-        for case in ("batch-64", "batch-1"):
+        for case in ("batch-64", "batch-1", "stress"):
             path = mutant / "golden" / f"{case}.{reference}.logits.npy"
             logits = np.load(path)
             logits[-1, -1] = np.nan

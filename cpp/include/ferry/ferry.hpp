@@ -206,10 +206,13 @@ struct Artifact {
   std::vector<FileEntry> files;
   std::string producer;
   std::map<std::string, std::string, std::less<>> requirements;  // the manifest's `requires`
+  // "python" and "c++" to "passed", or "not run: why": where it ran before it was published.
+  std::map<std::string, std::string, std::less<>> accepted;
 };
 
 struct GoldenCase {
   std::string name;
+  std::string origin;  // "given", or "stress": made by the exporter
   std::map<std::string, FileEntry, std::less<>> inputs;
   std::map<std::string, FileEntry, std::less<>> float32;
   std::map<std::string, FileEntry, std::less<>> float64;

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing_extensions import assert_never
 
 from torchferry.bundle.contract import Array, Contract, check_inputs
-from torchferry.bundle.manifest import FileEntry, GoldenCase, Reference
+from torchferry.bundle.manifest import FileEntry, GoldenCase, Origin, Reference
 from torchferry.bundle.npy import array_bytes
 from torchferry.bundle.reader import Bundle
 from torchferry.bundle.writer import file_entry
@@ -24,6 +24,7 @@ class CaseArrays:
     inputs: Mapping[str, Array]
     float32: Mapping[str, Array]
     float64: Mapping[str, Array]
+    origin: Origin = "given"
 
     def expected(self, reference: Reference) -> Mapping[str, Array]:
         """Return the expected outputs [N, ...] by name, of the float32 or the float64 reference."""
@@ -59,6 +60,7 @@ def write_case(folder: Path, contract: Contract, case: CaseArrays) -> GoldenCase
 
     outputs = [spec.name for spec in contract.outputs]
     return GoldenCase(
+        origin=case.origin,
         name=case.name,
         inputs=write("input", case.inputs, [spec.name for spec in contract.inputs]),
         float32=write("float32", case.float32, outputs),

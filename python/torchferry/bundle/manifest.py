@@ -22,6 +22,10 @@ MANIFEST_NAME = "manifest.json"
 NATIVE_FOLDER = "native/"  # what lies in it is machine code for one kind of machine, and may be missing
 
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+Origin = Literal["given", "stress"]
+PASSED = "passed"
+NOT_RUN = "not run: "
+Acceptance = Annotated[str, Field(pattern=rf"^({PASSED}|{NOT_RUN}[\s\S]+)$")]
 Reference = Literal["float32", "float64"]
 _COMPONENT = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 
@@ -51,6 +55,18 @@ class FileEntry(Strict):
         return self.path.startswith(NATIVE_FOLDER)
 
 
+class Accepted(Strict):
+    """Where an artifact ran before it was published: `passed`, or `not run: ` and why, for each language."""
+
+    cpp: Acceptance = Field(alias="c++")
+    python: Acceptance
+
+    @classmethod
+    def of(cls, *, cpp: str, python: str) -> Accepted:
+        """Return what is said of both languages."""
+        return cls.model_validate({"c++": cpp, "python": python})
+
+
 class Artifact(Strict):
     """One exported file set of one format, and the engine that runs it."""
 
@@ -59,11 +75,13 @@ class Artifact(Strict):
     files: Annotated[tuple[FileEntry, ...], Field(min_length=1, strict=False)]
     producer: str
     requires: dict[str, str]
+    accepted: Accepted
 
 
 class GoldenCase(Strict):
-    """Raw inputs with the float32 and float64 outputs that belong to them."""
+    """Raw inputs with the float32 and float64 outputs that belong to them; `stress`: inputs that the exporter made."""
 
+    origin: Origin
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
     inputs: dict[TensorName, FileEntry]
     float32: dict[TensorName, FileEntry]
@@ -242,7 +260,7 @@ def checked_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
 
 def dump_manifest(manifest: Manifest) -> bytes:
     """Return the bytes of manifest.json in the newest version: UTF-8, sorted keys, a newline at the end."""
-    value = {**manifest.model_dump(mode="json"), "format_version": FORMAT_VERSION}
+    value = {**manifest.model_dump(mode="json", by_alias=True), "format_version": FORMAT_VERSION}
     text = json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
     return text.encode() + b"\n"
 
@@ -261,12 +279,31 @@ def _check_version(value: object, where: str) -> None:
 
 def _upgraded(value: Any, where: str) -> Any:
     """Return the object with the keys that its version does not have yet. Raises FerryError(FORMAT)."""
-    contract = value.get("contract")
-    if value.get("format_version") != OLDEST_VERSION or not isinstance(contract, dict):
+    if value.get("format_version") != OLDEST_VERSION:
         return value
-    if "samples" in contract:
+    unknown = f"{NOT_RUN}format version {OLDEST_VERSION} does not say where it ran"
+    golden = value.get("golden")
+    found = dict(value)
+    if "contract" in value:
+        found["contract"] = _added(value["contract"], "samples", "independent", f"{where}: contract")
+    if isinstance(value.get("artifacts"), list):
+        found["artifacts"] = [
+            _added(item, "accepted", {"c++": unknown, "python": unknown}, f"{where}: artifacts[{index}]")
+            for index, item in enumerate(value["artifacts"])
+        ]
+    if isinstance(golden, dict) and isinstance(golden.get("cases"), list):
+        cases = [_added(item, "origin", "given", f"{where}: golden.cases[{i}]") for i, item in enumerate(golden["cases"])]
+        found["golden"] = {**golden, "cases": cases}
+    return found
+
+
+def _added(value: Any, key: str, default: object, where: str) -> Any:
+    """Return an object with a key more; what is no object is refused later, in the words for that."""
+    if not isinstance(value, dict):
+        return value
+    if key in value:
         raise FerryError(
             ExitCode.FORMAT,
-            f"{where}: contract.samples: got a key that format_version {OLDEST_VERSION} does not have; remove it or write format_version {FORMAT_VERSION}",
+            f"{where}.{key}: got a key that format_version {OLDEST_VERSION} does not have; remove it or write format_version {FORMAT_VERSION}",
         )
-    return {**value, "contract": {**contract, "samples": "independent"}}
+    return {**value, key: default}

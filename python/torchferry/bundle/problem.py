@@ -100,6 +100,8 @@ def _match(pattern: str) -> str:
     pattern = pattern.removeprefix("^").removesuffix("$")
     if pattern == "[0-9a-f]{64}":
         return "64 lower-case hex digits"
+    if pattern.startswith("(passed|"):
+        return 'passed, or a text that begins with "not run: "'
     if pattern == _SYMBOL:
         return _DIM
     return _PATH if "/" in pattern else f"a name matching {pattern}"

@@ -28,6 +28,7 @@ def export(
     allow_op: AllowOp = None,
     metadata: of.MetadataTexts = None,
     force: of.Force = False,
+    stress: of.Stress = True,
     weights: of.Weights = None,
     input_: of.Inputs = None,
     output: of.OutputNames = None,
@@ -39,7 +40,7 @@ def export(
     seed: of.Seed = 0,
 ) -> None:
     """Export a trained run, or any module, to a bundle, which is written only if every artifact agrees with eager."""
-    target = Target(_formats(to, quantize), out, force, max_bytes, allow_op or [], _named("--metadata", metadata or []))
+    target = Target(_formats(to, quantize), out, force, max_bytes, allow_op or [], _named("--metadata", metadata or []), stress)
     if ":" in run:
         limits = [*(symbol or []), *([] if max_batch is None else [f"N=0..{max_batch}"])]
         inputs, outputs, symbols = _named("--input", input_ or []), _outputs(output or []), _named("--symbol", limits)

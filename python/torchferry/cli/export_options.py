@@ -42,6 +42,9 @@ MetadataTexts = Annotated[
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing bundle.")]
+Stress = Annotated[
+    bool, typer.Option("--stress/--no-stress", help="Add a case of inputs that hurt: ends of ranges, zeros, subnormals, ties.")
+]
 Weights = Annotated[
     Path | None, typer.Option(help="A state_dict; default: what the factory gives.", rich_help_panel=_FACTORY, show_default=False)
 ]

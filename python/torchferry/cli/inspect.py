@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from torchferry.bundle.contract import Contract, TensorSpec
-from torchferry.bundle.manifest import FORMAT_VERSION, Manifest
+from torchferry.bundle.manifest import FORMAT_VERSION, Artifact, Manifest
 from torchferry.bundle.reader import Bundle, open_bundle
 from torchferry.bundle.trust import read_signatures
 from torchferry.cli.console import say, say_json
@@ -46,6 +46,7 @@ def describe(manifest: Manifest) -> list[str]:
         lines.append(
             f"artifact  {artifact.format:<14}{artifact.files[0].path} ({size} bytes), engine {artifact.engine}, by {artifact.producer}{needs}"
         )
+        lines += [f"accepted  {artifact.format} in {name}: {text}" for name, text in _accepted(artifact)]
     golden = manifest.golden
     lines.append(
         f"golden    {golden.source}: {golden.description}; cases {', '.join(case.name for case in golden.cases)}; {golden.numerics}"
@@ -58,9 +59,14 @@ def describe(manifest: Manifest) -> list[str]:
         )
     if manifest.format_version < FORMAT_VERSION:
         lines.append(
-            f"lacks     contract.samples, as every bundle of format version {manifest.format_version}; its samples are taken for independent"
+            "lacks     artifacts.accepted, contract.samples and golden.cases.origin, as every bundle of format version "
+            f"{manifest.format_version}; its samples are taken for independent"
         )
     return lines + [f"metadata  {key}: {value}" for key, value in sorted(manifest.metadata.items())]
+
+
+def _accepted(artifact: Artifact) -> list[tuple[str, str]]:
+    return [("c++", artifact.accepted.cpp), ("python", artifact.accepted.python)]
 
 
 def signatures_json(bundle: Bundle) -> list[dict[str, object]]:

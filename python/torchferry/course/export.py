@@ -34,6 +34,7 @@ def export_run_folder(run: str, target: Target, *, data_root: Path | None, max_b
         max_batch=max_batch,
         max_bytes=target.max_bytes,
         metadata=target.metadata,
+        stress=target.stress,
     )
 
 
@@ -47,6 +48,7 @@ def export_run(
     max_batch: int | None = None,
     max_bytes: int | None = None,
     metadata: Mapping[str, str] = MappingProxyType({}),
+    stress: bool = True,
 ) -> Bundle:
     """Export a trained run with 64 real samples of its data set as goldens. Raises what export_bundle raises."""
     contract = run.recipe.contract(run.dataset)
@@ -65,6 +67,7 @@ def export_run(
             force=force,
             max_bytes=max_bytes,
             metadata=metadata,
+            stress=stress,
             quantization=_quantization(run, contract.inputs[0].name)
             if any(row.quantizes for row in registry.chosen(formats))
             else None,

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from torchferry.bundle.contract import BATCH, Array, Contract
 from torchferry.bundle.golden import CaseArrays, read_case
-from torchferry.bundle.manifest import Artifact, Manifest, Tolerance
+from torchferry.bundle.manifest import NOT_RUN, PASSED, Accepted, Artifact, Manifest, Tolerance
 from torchferry.bundle.reader import Bundle
 from torchferry.compare.kinds import kind_of
 from torchferry.compare.verdict import Verdict
@@ -18,10 +18,14 @@ from torchferry.formats import registry
 from torchferry.intake.golden_cases import first_samples, smallest_batch
 from torchferry.intake.reference import Reference
 from torchferry.intake.source import TRACED, ExportSource
+from torchferry.intake.stress import STRESS
 from torchferry.proof.matrix import THREADS
 from torchferry.proof.replay import Runnable, compare_output, replay
 
 OTHER_BATCHES = (2, 7)
+STRESS_REMEDY = (
+    "the exporter made these inputs inside the contract: give inputs their true ranges, or leave the case out (--no-stress)"
+)
 
 
 def with_bits_that_hold(bundle: Bundle, note: Callable[[str], None]) -> Manifest:
@@ -63,11 +67,12 @@ def _differs_by_rounding(bundle: Bundle, verdict: Verdict) -> bool:
 
 def check_written(
     bundle: Bundle, source: ExportSource, reference: Reference, inputs: Mapping[str, Array], note: Callable[[str], None]
-) -> None:
+) -> dict[str, str]:
     """Run every artifact that Python can run, or what stands in for it, on the goldens [N, ...] and at other batch sizes.
 
-    Raises FerryError(MISMATCH).
+    Returns what the manifest says of each engine. Raises FerryError(MISMATCH).
     """
+    found = {}
     goldens = [read_case(bundle, case) for case in bundle.manifest.golden.cases]
     for artifact in bundle.manifest.artifacts:
         if artifact.producer.endswith(TRACED):
@@ -76,6 +81,7 @@ def check_written(
                 f"the goldens; held to eager on {len(goldens)} cases and at batches of {OTHER_BATCHES[0]} and {OTHER_BATCHES[1]}"
             )
         session = _open(bundle, artifact, source, note)
+        found[artifact.engine] = _said(session)
         if session is None:
             continue
         for case in goldens:
@@ -84,6 +90,23 @@ def check_written(
         for size in _other_batches(bundle.contract, inputs):
             case = reference.case(f"batch-{size}", first_samples(bundle.contract, inputs, size))
             _require_agreement(bundle, session, artifact.format, case, "")
+    return found
+
+
+def with_acceptance(manifest: Manifest, in_python: Mapping[str, str], in_cpp: Mapping[str, str]) -> Manifest:
+    """Return the manifest that says of each artifact where it ran; both mappings are by engine."""
+    artifacts = tuple(
+        artifact.model_copy(update={"accepted": Accepted.of(cpp=in_cpp[artifact.engine], python=in_python[artifact.engine])})
+        for artifact in manifest.artifacts
+    )
+    return manifest.model_copy(update={"artifacts": artifacts})
+
+
+def _said(session: _Session | None) -> str:
+    """Return what the manifest says of an engine that has been tried in Python."""
+    if session is None:
+        return f"{NOT_RUN}Python has no such engine"
+    return PASSED if isinstance(session, Session) else f"{NOT_RUN}no C compiler was found; the definition of its bits agreed"
 
 
 def _other_batches(contract: Contract, inputs: Mapping[str, Array]) -> list[int]:
@@ -119,10 +142,8 @@ def _require_agreement(bundle: Bundle, session: _Session, format_name: str, case
     try:
         actual = session.run(case.inputs)
     except FerryError as error:
-        raise FerryError(
-            ExitCode.MISMATCH,
-            f"{format_name}: {case.name}: {error}; the artifact depends on the sizes used at export; nothing was written",
-        ) from None
+        why = STRESS_REMEDY if case.name == STRESS else "the artifact depends on the sizes used at export"
+        raise FerryError(ExitCode.MISMATCH, f"{format_name}: {case.name}: {error}; {why}; nothing was written") from None
     for spec in bundle.contract.outputs:
         verdict = compare_output(bundle, case, actual, spec.name, engine=session.engine, device="cpu", numerics=numerics)
         if not verdict.passed:
@@ -132,10 +153,11 @@ def _require_agreement(bundle: Bundle, session: _Session, format_name: str, case
 def describe_failure(verdict: Verdict) -> str:
     """Return one line: what differs, by how much, and the bound it broke."""
     where = f"{verdict.case}: output {verdict.output}"
+    end = f"; {STRESS_REMEDY}; nothing was written" if verdict.case == STRESS else "; nothing was written"
     if verdict.problem is not None or verdict.worst is None:
-        return f"{where}: {verdict.problem}; nothing was written"
+        return f"{where}: {verdict.problem}{end}"
     worst, row = verdict.worst, verdict.tolerance
     return (
         f"{where}: {verdict.mismatches} of {verdict.compared} elements differ from eager: at {list(worst.index)} got {worst.actual:.9g}, "
-        f"expected {worst.expected:.9g} ({kind_of(row.kind).phrase(row)} of {row.reference}); nothing was written"
+        f"expected {worst.expected:.9g} ({kind_of(row.kind).phrase(row)} of {row.reference}){end}"
     )

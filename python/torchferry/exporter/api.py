@@ -88,6 +88,7 @@ def export(
     max_bytes: int | None = None,
     allow_ops: Collection[str] = (),
     metadata: Mapping[str, str] = MappingProxyType({}),
+    stress: bool = True,
     note: Callable[[str], None] = print_note,
 ) -> Bundle:
     """Export a module in eval mode, with float32 weights, to the bundle `out`, and prove every artifact against eager.
@@ -100,12 +101,13 @@ def export(
     preprocess: a module put before it, exported with it; by input name where there are several. classes: (output, names) or names.
     symbols: limits of free dims, {"T": (1, 512)}. max_bytes: of the tables of format c; default: 64 MiB. force: replace `out`.
     allow_ops: operators TorchScript may use though they may do more than compute; the manifest records them.
+    stress: add a case of inputs inside the contract that hurt (ends of ranges, zeros, subnormals, ties), where the module is finite.
     metadata: texts that the manifest carries and `inspect` shows, e.g. {"licence": "MIT", "commit": "4f2a91c"}.
 
     Raises FerryError: USAGE (arguments), BAD_INPUT (a module or goldens that are refused), FORMAT (a format cannot express it), MISMATCH, IO.
     """
     interface = _Interface(inputs, outputs, symbols or {}, classes, preprocess)
-    writing = _Writing(Path(out), name, to, force, max_bytes, allow_ops, metadata, note)
+    writing = _Writing(Path(out), name, to, force, max_bytes, allow_ops, metadata, stress, note)
     return _export(module, interface, _Samples(golden, description, seed), writing)
 
 
@@ -120,6 +122,7 @@ class _Writing:
     max_bytes: int | None
     allow_ops: Collection[str]
     metadata: Mapping[str, str]
+    stress: bool
     note: Callable[[str], None]
 
 
@@ -144,6 +147,7 @@ def _export(module: nn.Module, interface: _Interface, samples: _Samples, writing
             max_bytes=writing.max_bytes,
             allow_ops=writing.allow_ops,
             metadata=writing.metadata,
+            stress=writing.stress,
             note=writing.note,
         )
     )

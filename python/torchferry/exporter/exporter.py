@@ -14,7 +14,7 @@ from torchferry.bounds.choice import output_bounds
 from torchferry.bounds.quantized import with_headroom
 from torchferry.bundle.contract import BATCH, Array, Contract, check_inputs
 from torchferry.bundle.golden import CaseArrays, write_case
-from torchferry.bundle.manifest import FORMAT_VERSION, Artifact, Golden, Manifest, Training, checked_metadata
+from torchferry.bundle.manifest import FORMAT_VERSION, NOT_RUN, Accepted, Artifact, Golden, Manifest, Training, checked_metadata
 from torchferry.bundle.printable import printable
 from torchferry.bundle.reader import Bundle, open_own_bundle
 from torchferry.bundle.writer import file_entry, staging_folder, write_manifest
@@ -22,7 +22,9 @@ from torchferry.compare.tolerance import Bound, tolerances
 from torchferry.engines.numerics import torch_numerics
 from torchferry.engines.torchscript_operators import checked_permissions
 from torchferry.errors import ExitCode, FerryError
-from torchferry.exporter.acceptance import check_written, with_bits_that_hold
+from torchferry.exporter.acceptance import check_written, with_acceptance, with_bits_that_hold
+from torchferry.exporter.both_languages import check_in_cpp
+from torchferry.exporter.stressed import stress_case
 from torchferry.formats import registry
 from torchferry.formats.registry import Format
 from torchferry.intake.golden_cases import GoldenInputs, golden_cases
@@ -31,12 +33,14 @@ from torchferry.intake.outputs import resize, symbol_sizes
 from torchferry.intake.reference import Reference
 from torchferry.intake.refusals import require_eval
 from torchferry.intake.source import Exporter, ExportSource, Quantization
+from torchferry.intake.stress import NotStressedError
 from torchferry.intake.synthetic import clipped
 from torchferry.version import VERSION
 
 __all__ = ["BundleRequest", "GoldenInputs", "Note", "export_bundle", "print_note"]
 
 Note = Callable[[str], None]
+UNDER_WAY = f"{NOT_RUN}the export has not ended"
 
 
 def print_note(text: str) -> None:
@@ -51,7 +55,7 @@ class BundleRequest:
     `formats`: besides these, `export` (which engine `eager` runs) is written where torch.export takes the module. `max_bytes`: largest
     size of the tables of format `c`. `quantization`: what format `c-int8` is calibrated on; default: half of the real goldens. `allow_ops`:
     operators that TorchScript may use besides those that need no permission; the manifest records them. `metadata`: free texts of the
-    manifest.
+    manifest. `stress`: add a case of inputs that hurt (intake/stress.py).
     """
 
     module: torch.nn.Module
@@ -66,6 +70,7 @@ class BundleRequest:
     quantization: Quantization | None = None
     allow_ops: Collection[str] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
+    stress: bool = True
     note: Note = print_note
 
 
@@ -86,10 +91,31 @@ def export_bundle(request: BundleRequest) -> Bundle:
     if any(row.quantizes for row in rows):
         source = with_headroom(source)
     with staging_folder(request.out, force=request.force) as folder:
-        write_manifest(folder, _written(request, source, cases, rows, folder))
+        write_manifest(folder, _written(request, source, *_with_bounds(request, source, reference, cases, rows), rows, folder))
         write_manifest(folder, with_bits_that_hold(open_own_bundle(folder), request.note))
-        check_written(open_own_bundle(folder), source, reference, request.golden.arrays, request.note)
+        written = open_own_bundle(folder)
+        in_python = check_written(written, source, reference, request.golden.arrays, request.note)
+        write_manifest(folder, with_acceptance(written.manifest, in_python, check_in_cpp(written)))
     return open_own_bundle(request.out)
+
+
+def _with_bounds(
+    request: BundleRequest, source: ExportSource, reference: Reference, cases: Sequence[CaseArrays], rows: Sequence[Format]
+) -> tuple[Sequence[CaseArrays], Mapping[str, Bound]]:
+    """Return the cases, with the stress case where there is one, and bounds that hold on each. Raises FerryError(MISMATCH).
+
+    A bundle with int8 has no stress case: it saturates beyond the ranges of its calibration data, and says so.
+    """
+    with np.errstate(all="ignore"):  # of weights that are no numbers, which the exporters refuse in words
+        bounds = output_bounds(source, cases)
+        if not request.stress or any(row.quantizes for row in rows):
+            return cases, bounds
+        try:
+            stress, bounds = stress_case(source, reference, cases, bounds)
+        except NotStressedError as error:
+            request.note(f"the bundle has no stress case: {error}")
+            return cases, bounds
+    return [*cases, stress], bounds
 
 
 def _with_samples(contract: Contract, reference: Reference, request: BundleRequest, rows: Sequence[Format]) -> Contract:
@@ -127,11 +153,14 @@ def _source(request: BundleRequest, contract: Contract, rows: Sequence[Format]) 
 
 
 def _written(
-    request: BundleRequest, source: ExportSource, cases: Sequence[CaseArrays], rows: Sequence[Format], folder: Path
+    request: BundleRequest,
+    source: ExportSource,
+    cases: Sequence[CaseArrays],
+    bounds: Mapping[str, Bound],
+    rows: Sequence[Format],
+    folder: Path,
 ) -> Manifest:
     """Write artifacts and goldens into `folder`, and return the manifest that lists them."""
-    with np.errstate(all="ignore"):  # of weights that are no numbers, which the exporters refuse in words
-        bounds = output_bounds(source, cases)
     own = _own_bounds(source, cases, bounds, rows)
     of_engines = {**dict.fromkeys((row.engine for row in rows), bounds), **own}
     artifacts = _write_artifacts(rows, source, of_engines, folder, request.note)
@@ -211,6 +240,7 @@ def write_artifact(row: Format, source: ExportSource, folder: Path) -> Artifact:
         files=tuple(file_entry(folder, name) for name in written.files),
         producer=written.producer,
         requires=dict(written.requires),
+        accepted=Accepted.of(cpp=UNDER_WAY, python=UNDER_WAY),
     )
 
 

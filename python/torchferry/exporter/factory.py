@@ -34,4 +34,5 @@ def export_factory(asked: Factory, target: Target) -> Bundle:
         max_bytes=target.max_bytes,
         allow_ops=target.allow_ops,
         metadata=target.metadata,
+        stress=target.stress,
     )

@@ -19,6 +19,7 @@ class Target:
     max_bytes: int | None = None
     allow_ops: Sequence[str] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
+    stress: bool = True
 
     def folder(self, name: str) -> Path:
         """Return the folder of a bundle of that name."""

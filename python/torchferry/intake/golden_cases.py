@@ -47,7 +47,8 @@ def golden_cases(reference: Reference, contract: Contract, golden: GoldenInputs)
 
 def cases_of_their_own(cases: Sequence[CaseArrays]) -> list[CaseArrays]:
     """Return the cases whose samples are not those of another one: a batch holds its samples."""
-    return [case for case in cases if case is cases[0] or case.name == OTHER_SIZES or case.name.startswith(GIVEN)]
+    own = (OTHER_SIZES, GIVEN)
+    return [case for case in cases if case is cases[0] or case.origin == "stress" or case.name.startswith(own)]
 
 
 def smallest_batch(contract: Contract, inputs: Mapping[str, Array]) -> int:

@@ -98,6 +98,15 @@ def share_a_path(value: dict[str, Any]) -> None:
     [
         (lambda v: v.update(format_version=4), "format_version: got 4, expected 2 or 3; this bundle is newer"),
         (lambda v: v.update(format_version=1), "format_version: got 1, expected an integer from 2 to 3"),
+        (
+            lambda v: v["artifacts"][0]["accepted"].update({"c++": "failed"}),
+            'artifacts[0].accepted.c++: got "failed", expected passed, or a text that begins with "not run: "',
+        ),
+        (lambda v: v["artifacts"][0]["accepted"].update(python="not run: "), "artifacts[0].accepted.python: got"),
+        (
+            lambda v: v["golden"]["cases"][0].update(origin="made"),
+            'golden.cases[0].origin: got "made", expected one of given, stress',
+        ),
         (lambda v: v["contract"].update(samples="some"), 'contract.samples: got "some", expected one of independent, batch'),
         (lambda v: v.update(format_version=1.0), "format_version"),
         (lambda v: v.update(format_version=True), "format_version"),

@@ -28,7 +28,7 @@ def test_a_run_becomes_a_bundle_with_its_origin(ferry_here: Program, run: Path, 
     assert manifest.training is not None
     assert (manifest.training.recipe, manifest.training.epochs) == ("iris-adaline", 1)
     assert manifest.golden.source == "real"
-    assert [case.name for case in manifest.golden.cases] == ["batch-64", "batch-1"]
+    assert [case.name for case in manifest.golden.cases] == ["batch-64", "batch-1", "stress"]
 
 
 def test_an_existing_bundle_wants_force(ferry_here: Program, run: Path, tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_dtypes_and_symbolic_shapes_are_found(out: Path) -> None:
         "counts": "int64[N]",
     }
     assert bundle.contract.symbols["T"].min == 1
-    assert [case.name for case in bundle.manifest.golden.cases] == ["batch-64", "batch-1", "other-sizes"]
+    assert [case.name for case in bundle.manifest.golden.cases] == ["batch-64", "batch-1", "other-sizes", "stress"]
 
 
 class Nested(nn.Module):

@@ -61,7 +61,7 @@ def test_a_bundle_holds_every_format_goldens_and_a_tolerance_for_each_output(out
     bundle = export(Doubling().eval(), out, formats=("torchscript", "onnx"))
     manifest = bundle.manifest
     assert [artifact.format for artifact in manifest.artifacts] == ["export", "onnx", "torchscript"]
-    assert [case.name for case in manifest.golden.cases] == ["batch-8", "batch-1"]
+    assert [case.name for case in manifest.golden.cases] == ["batch-8", "batch-1", "stress"]
     case = read_case(bundle, manifest.golden.cases[0])
     for name, expected in doubled(case.inputs["x"]).items():
         assert np.array_equal(case.float32[name], expected)

@@ -54,17 +54,17 @@ def sizes(bundle: Bundle) -> dict[str, tuple[int, int]]:
 
 
 def test_a_dim_that_another_input_indexes_is_made_longer_and_not_cut(tmp_path: Path) -> None:
-    assert sizes(exported(graph(20, 50), tmp_path / "g")) == {"batch-1": (20, 50), "other-sizes": (30, 25)}
+    assert sizes(exported(graph(20, 50), tmp_path / "g")) == {"batch-1": (20, 50), "other-sizes": (30, 25), "stress": (20, 50)}
 
 
 def test_one_that_cannot_grow_stays_as_it_is(tmp_path: Path) -> None:
     found = sizes(exported(graph(20, 50), tmp_path / "g", symbols={"V": (1, 20)}))
-    assert found == {"batch-1": (20, 50), "other-sizes": (20, 25)}
+    assert found == {"batch-1": (20, 50), "other-sizes": (20, 25), "stress": (20, 50)}
 
 
 def test_several_goldens_are_several_cases_in_their_own_sizes(tmp_path: Path) -> None:
     bundle = exported([graph(20, 50), graph(5, 7), graph(33, 4)], tmp_path / "g")
-    assert sizes(bundle) == {"batch-1": (20, 50), "given-2": (5, 7), "given-3": (33, 4)}
+    assert sizes(bundle) == {"batch-1": (20, 50), "given-2": (5, 7), "given-3": (33, 4), "stress": (20, 50)}
     assert bundle.manifest.golden.source == "real"
 
 
