@@ -363,13 +363,6 @@ ROWS = (
         "any rank",
     ),
     _row(
-        "digest.cpp",
-        "bytes.data()), bytes.size());",
-        "bytes.data()), bytes.size() - (bytes.empty() ? 0 : 1));",
-        "Digest.*",
-        "the last byte is not hashed",
-    ),
-    _row(
         "bundle.cpp",
         "if (const std::string hex = digest.hex(); hex != entry.sha256)",
         "if (const std::string hex = digest.hex(); hex.size() != entry.sha256.size())",
