@@ -33,7 +33,7 @@ def matrix(program: Program, bundle: Path, *options: object, code: int = ExitCod
 def test_there_is_a_cell_for_every_combination_and_it_passed_or_says_why(ferry_here: Program, bundle_copy: Path) -> None:
     cells = matrix(ferry_here, bundle_copy, "--ferry-run", FERRY_RUN)
     places = [tuple(cell[key] for key in ("engine", "language", "device", "threads", "case", "call")) for cell in cells]
-    assert len(set(places)) == len(places) == 3 * 2 * 2 * 2 * 2 * 5
+    assert len(set(places)) == len(places) == 3 * 2 * 2 * 2 * 3 * 5
     here = {cell["language"] for cell in cells if cell["status"] == "passed" and cell["engine"] == "torchscript"}
     assert here == {"Python", "C++"}
     assert all((cell["status"] == "passed") == bool(cell["outputs"]) for cell in cells)
@@ -46,7 +46,7 @@ def test_the_table_names_each_reason_once(ferry_here: Program, bundle_copy: Path
     done = ferry_here("verify", bundle_copy, "--all", *SHORT)
     lines = done.stdout.decode().splitlines()
     assert done.code == ExitCode.OK
-    assert sum(line.endswith("PASS") for line in lines) == 2 * 2 * 2
+    assert sum(line.endswith("PASS") for line in lines) == 2 * 2 * 3
     assert sum("not here (" in line for line in lines) == 2
     assert sum(line.startswith("(") for line in lines) == len({line.split()[-1] for line in lines if "not here" in line})
     assert lines[-1] == "PASSED 60 of 120 cells passed, 60 could not run here; ran: torchscript (Python, C++)"
@@ -101,7 +101,7 @@ def test_calls_are_verdicts_of_their_own_in_both_programs(programs: dict[str, Pr
     ]
     assert found[0] == found[1]
     verdicts = found[0]["engines"][0]["verdicts"]
-    assert [verdict["call"] for verdict in verdicts] == [call for call in (1, 2, 3) for _ in range(6)]
+    assert [verdict["call"] for verdict in verdicts] == [call for call in (1, 2, 3) for _ in range(9)]
     for program in programs.values():
         assert program("verify", bundle_copy, "--calls", 0).code == program("verify", bundle_copy, "--calls", 101).code == 2
 
