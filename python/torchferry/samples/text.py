@@ -39,7 +39,7 @@ def csv_rows(contract: Contract, samples: Mapping[str, Array]) -> Iterator[str]:
     """Yield one line for each sample of [count, ...], in the header's order."""
     texts = {name: _texts(array, quote="") for name, array in samples.items()}
     if contract.classes is not None and contract.classes.output in samples:
-        texts["class"] = _each(_class_names(contract.classes, samples[contract.classes.output]), _csv_text)
+        texts["class"] = _each(_class_names(contract.classes, samples[contract.classes.output]), csv_text)
     for index in range(_count(samples)):
         yield ",".join(cell for text in texts.values() for cell in np.ravel(text[index]).tolist())
 
@@ -91,6 +91,7 @@ def _each(texts: Texts, change: Any) -> Texts:
     return np.array([change(text) for text in texts.ravel()], dtype=object).reshape(texts.shape)
 
 
-def _csv_text(name: str) -> str:
+def csv_text(name: str) -> str:
+    """Return a cell, quoted where RFC 4180 asks for it."""
     text = printable(name)
     return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in ',"\n\r') else text
