@@ -86,7 +86,7 @@ class _ArrowTable:
     def how(self) -> list[str]:
         """Return what was found out about the file."""
         by_place = ["columns taken in their order"] if self._columns.header == "places" else []
-        return by_place + ([f"{self._columns.ignored} ignored"] if self._columns.ignored else [])
+        return by_place + ([self._columns.ignored_text] if self._columns.ignored else [])
 
     def batches(self, batch: int | None) -> Iterator[dict[str, Array]]:
         """Yield the inputs of up to `batch` samples, however the file is cut."""

@@ -124,6 +124,11 @@ class Columns:
         """Return how many columns are read and not used."""
         return self.cells - len(self.taken) - (self.id is not None)
 
+    @property
+    def ignored_text(self) -> str:
+        """Return that for the user."""
+        return f"{self.ignored} column{'' if self.ignored == 1 else 's'} ignored"
+
 
 def find_columns(names: Sequence[str], following: Sequence[Sequence[str]], elements: Elements, options: TableOptions) -> Columns:
     """Decide by the first line's cells `names` and the rows that follow it. Raises ColumnError."""

@@ -61,7 +61,7 @@ class CsvTable:
         if self._columns.header == "places":
             found.append(f"line {self._first} is a header, columns taken in their order")
         if self._columns.ignored:
-            found.append(f"{self._columns.ignored} ignored")
+            found.append(self._columns.ignored_text)
         if self._lines.last_is_open:
             found.append(f"line {self._last} has no line end: is the file whole?")
         return found
