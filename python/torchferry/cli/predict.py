@@ -29,7 +29,7 @@ from torchferry.cli.table_options import Delimiter, HeaderLine, IdColumn, Ignore
 from torchferry.errors import ExitCode, FerryError
 from torchferry.proof.ferry_run import become_ferry_run
 from torchferry.proof.where import Where
-from torchferry.samples.sink import SampleSink, open_sink
+from torchferry.samples.sink import SampleSink, check_output, open_sink
 from torchferry.samples.source import SampleSource, open_samples
 
 Batch = Annotated[
@@ -78,6 +78,7 @@ def predict(
         flags = ["--ignore-columns"] if ignore_columns else []
         become_ferry_run(ferry_run, "--isolate", [*_words(opened, input_, given, where), *flags])
     options = table_options(delimiter, header, ignore_columns, id_)
+    check_output(opened.contract, output, format_name=format_, select=select, id_column=id_)
     _say_where_cut(opened, batch)
     with (
         open_samples(opened.contract, input_, batch=opened.contract.calls_of(batch), options=options) as source,

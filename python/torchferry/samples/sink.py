@@ -53,10 +53,7 @@ def open_sink(
     `select` names the only output to write; `total` is the number of samples if known; `id_column` names the identities that
     come with each batch. Raises FerryError(USAGE or IO).
     """
-    kind = _format(output, format_name)
-    names = _names(contract, select)
-    _check_batch(contract, names)
-    _check_id(contract, kind, id_column)
+    kind, names = check_output(contract, output, format_name=format_name, select=select, id_column=id_column)
     try:
         with contextlib.ExitStack() as stack:
             sink = _open_kind(kind, contract, output, names, total, stack, id_column)
@@ -66,6 +63,17 @@ def open_sink(
         raise FerryError(
             ExitCode.IO, f"{_name_of(output)}: got {error.strerror or error}, expected to write to it; check the disk's space"
         ) from None
+
+
+def check_output(
+    contract: Contract, output: str, *, format_name: str | None, select: str | None, id_column: str | None
+) -> tuple[str, list[str]]:
+    """Return the kind of file and the outputs to write; nothing is opened. Raises FerryError(USAGE)."""
+    kind = _format(output, format_name)
+    names = _names(contract, select)
+    _check_batch(contract, names)
+    _check_id(contract, kind, id_column)
+    return kind, names
 
 
 def _format(output: str, format_name: str | None) -> str:
