@@ -32,6 +32,14 @@ from torchferry.proof.where import Where
 from torchferry.samples.sink import SampleSink, check_output, open_sink
 from torchferry.samples.source import SampleSource, open_samples
 
+Inputs = Annotated[
+    list[str],
+    typer.Option(
+        "--input",
+        help=".npy, .csv, .parquet, Arrow, PNG, BMP or PGM; NAME=FILE with several inputs, or one .npz or table of all; - is stdin.",
+        show_default=False,
+    ),
+]
 Batch = Annotated[
     int | None,
     typer.Option(help="Samples in one call [default: 256; all, where the model mixes samples].", show_default=False),
@@ -41,14 +49,7 @@ CUT_NOTE = "an answer of this model depends on the samples in the same call, so 
 
 def predict(
     bundle: BundleFolder,
-    input_: Annotated[
-        list[str],
-        typer.Option(
-            "--input",
-            help=".npy, .csv, .parquet, Arrow, PNG, BMP or PGM; NAME=FILE with several inputs, or one .npz or table of all; - is stdin.",
-            show_default=False,
-        ),
-    ],
+    input_: Inputs,
     engine: OneEngine = None,
     device: Device = "cpu",
     threads: Threads = 1,

@@ -49,7 +49,7 @@ class SampleSource:
 
     @property
     def batches(self) -> Iterator[dict[str, Array]]:
-        """The batches that are left."""
+        """The batches that are left: arrays [n, ...] by the names of the inputs."""
         return chain(self._ahead, self._batches)
 
     def read_ahead(self) -> None:

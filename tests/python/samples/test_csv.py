@@ -130,7 +130,9 @@ def test_integer_dtypes_take_integers_in_range_only(dtype: str, good: list[str],
     assert batch.dtype == dtype
     assert [int(value) for value in batch] == [int(text) if text[-1:].isdigit() else text == "True" for text in good]
     for text in bad:
-        assert ("expected 0, 1, false or true" if dtype == "bool" else "expected an integer from") in refusal(f"1\n{text}\n", wanted)
+        assert ("expected 0, 1, false or true" if dtype == "bool" else "expected an integer from") in refusal(
+            f"1\n{text}\n", wanted
+        )
 
 
 def test_floats_are_rounded_once_from_the_nearest_float64() -> None:
