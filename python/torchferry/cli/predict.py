@@ -29,6 +29,7 @@ from torchferry.cli.table_options import Delimiter, HeaderLine, IdColumn, Ignore
 from torchferry.errors import ExitCode, FerryError
 from torchferry.proof.ferry_run import become_ferry_run
 from torchferry.proof.where import Where
+from torchferry.samples.columns import TableOptions
 from torchferry.samples.sink import SampleSink, check_output, open_sink
 from torchferry.samples.source import SampleSource, open_samples
 
@@ -72,13 +73,11 @@ def predict(
     """Run samples from files and write named outputs."""
     opened = open_bundle(bundle, trust=trust_of(trust, require_signature))
     where = replace(where_of(device, threads, allow_native, allow_op), isolate=isolate, timeout=timeout)
+    options = table_options(delimiter, header, ignore_columns, id_)
     if isolate:
         where.require_isolation(engine)
         given = {"--engine": engine, "--output": output, "--format": format_, "--select": select, "--batch": batch}
-        given |= {"--delimiter": delimiter, "--header": header, "--id": id_}
-        flags = ["--ignore-columns"] if ignore_columns else []
-        become_ferry_run(ferry_run, "--isolate", [*_words(opened, input_, given, where), *flags])
-    options = table_options(delimiter, header, ignore_columns, id_)
+        become_ferry_run(ferry_run, "--isolate", _words(opened, input_, given, options, where))
     check_output(opened.contract, output, format_name=format_, select=select, id_column=id_)
     _say_where_cut(opened, batch)
     with (
@@ -87,7 +86,11 @@ def predict(
     ):
         source.read_ahead()
         used = _answer(opened, engine, where, source, sink)
-    say(f"predict: {source.describe()}, {sink.count} answer{'' if sink.count == 1 else 's'}, engine {used}", err=True)
+    _say_done(source, sink, used)
+
+
+def _say_done(source: SampleSource, sink: SampleSink, engine: str) -> None:
+    say(f"predict: {source.describe()}, {sink.count} answer{'' if sink.count == 1 else 's'}, engine {engine}", err=True)
 
 
 def _say_where_cut(bundle: Bundle, batch: int | None) -> None:
@@ -109,11 +112,13 @@ def _answer(bundle: Bundle, engine: str | None, where: Where, source: SampleSour
     return session.engine
 
 
-def _words(bundle: Bundle, inputs: list[str], given: Mapping[str, object], where: Where) -> list[object]:
+def _words(bundle: Bundle, inputs: list[str], given: Mapping[str, object], table: TableOptions, where: Where) -> list[object]:
     """Return the same command line for ferry-run."""
+    given = {**given, "--delimiter": table.delimiter, "--header": table.header, "--id": table.id_column}
+    ignore = ["--ignore-columns"] if table.ignore_columns else []
     samples = [part for value in inputs for part in ("--input", value)]
     options = [part for name, value in given.items() if value is not None for part in (name, value)]
-    return ["predict", bundle.folder, *samples, *options, *where.options, *bundle.trust_options]
+    return ["predict", bundle.folder, *samples, *options, *ignore, *where.options, *bundle.trust_options]
 
 
 def _with_progress(source: SampleSource) -> Iterator[dict[str, Array]]:
