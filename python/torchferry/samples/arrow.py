@@ -20,6 +20,7 @@ from torchferry.samples.table import Table
 _PARQUET = b"PAR1"
 _ARROW_FILE = b"ARROW1\0\0"
 _ARROW_STREAM = b"\xff\xff\xff\xff"  # the continuation mark of its first message
+_END = b"\xff\xff\xff\xff\0\0\0\0"
 _ROWS = 8192  # read at a time
 
 
@@ -60,10 +61,32 @@ def _open(stream: BinaryIO, kind: str) -> tuple[list[str], Iterator[Any]]:
         file = parquet.ParquetFile(pa.BufferReader(stream.read()) if not stream.seekable() else stream)
         return list(file.schema_arrow.names), file.iter_batches(batch_size=_ROWS)
     if stream.peek(8)[:8] != _ARROW_FILE:  # type: ignore[attr-defined]  # a BufferedReader
-        reader = ipc.open_stream(stream)
-        return list(reader.schema.names), iter(reader)
+        tail = _Tail(stream)
+        reader = ipc.open_stream(pa.PythonFile(tail, mode="r"))
+        return list(reader.schema.names), tail.require_end(iter(reader))
     whole = ipc.open_file(pa.BufferReader(stream.read()) if not stream.seekable() else stream)
     return list(whole.schema.names), (whole.get_batch(index) for index in range(whole.num_record_batches))
+
+
+class _Tail:
+    """A stream that knows the last bytes that were read: a stream of Arrow that is cut between two messages is no whole one."""
+
+    closed = False
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream, self._last = stream, b""
+
+    def read(self, size: int = -1) -> bytes:
+        """Read as the stream does."""
+        data = self._stream.read(size)
+        self._last = (self._last + data[-len(_END) :])[-len(_END) :]
+        return data
+
+    def require_end(self, pieces: Iterator[Any]) -> Iterator[Any]:
+        """Yield the pieces. Raises OSError where no mark of the end follows the last one."""
+        yield from pieces
+        if self._last != _END:
+            raise OSError("no mark of the end of the stream")
 
 
 def _refuse(where: str, kind: str, error: Exception) -> NoReturn:
