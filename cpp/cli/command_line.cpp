@@ -180,6 +180,9 @@ void add_predict(CLI::App& app, Command& command) {
       ->type_name("COUNT")
       ->check(require_whole_number);
   add_table(*verb, options->table);
+  verb->add_option("--top", options->top, "add the K classes with the highest scores")
+      ->type_name("K")
+      ->check(require_whole_number);
   verb->callback([&command, options] { command = [options] { return predict(*options); }; });
 }
 

@@ -19,6 +19,7 @@ struct OutputRequest {
   std::string select;                 // an output's name, or empty
   std::optional<std::int64_t> total;  // samples that will come, where known
   std::string id;                     // the column of identities that come with each batch, or empty
+  std::optional<std::int64_t> top;    // classes with the highest scores, to add
 };
 
 // Takes outputs in pieces. Nothing stands at the path before `finish` has returned, and nothing ever does where it has not been

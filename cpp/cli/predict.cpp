@@ -70,8 +70,12 @@ int predict(const PredictOptions& options) {
     throw Error(ErrorCode::usage, "--batch: got " + std::to_string(*options.batch) + ", expected at least 1");
   const auto bundle = Bundle::open(options.bundle.folder, options.bundle.trust);
   const auto& contract = bundle.contract();
-  OutputRequest request{
-      .path = options.output, .format = options.format, .select = options.select, .total = std::nullopt, .id = options.table.id};
+  OutputRequest request{.path = options.output,
+                        .format = options.format,
+                        .select = options.select,
+                        .total = std::nullopt,
+                        .id = options.table.id,
+                        .top = options.top};
   check_table(options.table);
   check_output_request(request, contract);
   const std::int64_t batch = samples_of_call(contract, options.batch);

@@ -52,6 +52,7 @@ struct PredictOptions {
   std::string output = "-";
   std::string format;                 // empty: by the output's ending
   std::string select;                 // empty: every output
+  std::optional<std::int64_t> top;    // classes with the highest scores, to add
   std::optional<std::int64_t> batch;  // empty: 256 samples, or all of them where the model mixes samples
 };
 

@@ -45,6 +45,7 @@ Batch = Annotated[
     int | None,
     typer.Option(help="Samples in one call [default: 256; all, where the model mixes samples].", show_default=False),
 ]
+Top = Annotated[int | None, typer.Option(metavar="K", help="Add the K classes with the highest scores.", show_default=False)]
 CUT_NOTE = "an answer of this model depends on the samples in the same call, so where the input is cut changes the answers"
 
 
@@ -67,6 +68,7 @@ def predict(
     header: HeaderLine = "auto",
     ignore_columns: IgnoreColumns = False,
     id_: IdColumn = None,
+    top: Top = None,
     trust: TrustPaths = None,
     require_signature: RequireSignature = False,
 ) -> None:
@@ -77,12 +79,15 @@ def predict(
     if isolate:
         where.require_isolation(engine)
         given = {"--engine": engine, "--output": output, "--format": format_, "--select": select, "--batch": batch}
+        given["--top"] = top
         become_ferry_run(ferry_run, "--isolate", _words(opened, input_, given, options, where))
-    check_output(opened.contract, output, format_name=format_, select=select, id_column=id_)
+    check_output(opened.contract, output, format_name=format_, select=select, id_column=id_, top=top)
     _say_where_cut(opened, batch)
     with (
         open_samples(opened.contract, input_, batch=opened.contract.calls_of(batch), options=options) as source,
-        open_sink(opened.contract, output, format_name=format_, select=select, total=source.total, id_column=id_) as sink,
+        open_sink(
+            opened.contract, output, format_name=format_, select=select, total=source.total, id_column=id_, top=top
+        ) as sink,
     ):
         source.read_ahead()
         used = _answer(opened, engine, where, source, sink)
