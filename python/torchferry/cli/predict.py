@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -83,12 +84,9 @@ def predict(
         become_ferry_run(ferry_run, "--isolate", _words(opened, input_, given, options, where))
     check_output(opened.contract, output, format_name=format_, select=select, id_column=id_, top=top)
     _say_where_cut(opened, batch)
-    with (
-        open_samples(opened.contract, input_, batch=opened.contract.calls_of(batch), options=options) as source,
-        open_sink(
-            opened.contract, output, format_name=format_, select=select, total=source.total, id_column=id_, top=top
-        ) as sink,
-    ):
+    samples = open_samples(opened.contract, input_, batch=opened.contract.calls_of(batch), options=options)
+    answers = partial(open_sink, opened.contract, output, format_name=format_, select=select, id_column=id_, top=top)
+    with samples as source, answers(total=source.total) as sink:
         source.read_ahead()
         used = _answer(opened, engine, where, source, sink)
     _say_done(source, sink, used)
