@@ -79,6 +79,7 @@ bool ByteStream::read_line(std::string& line, std::size_t limit) {
   line.assign(reinterpret_cast<const char*>(buffer_.data()) + position_, size);
   position_ += size + (has_newline ? 1 : 0);
   if (!line.empty() && line.back() == '\r') line.pop_back();
+  if (has_newline || size != 0) last_line_is_open_ = !has_newline;
   return has_newline || size != 0;
 }
 

@@ -30,6 +30,8 @@ class ByteStream {
   [[nodiscard]] std::size_t read(std::span<std::byte> buffer);
   // The next line without its "\n" or "\r\n"; false at the end. Throws Error(bad_input) where it is longer than `limit`.
   [[nodiscard]] bool read_line(std::string& line, std::size_t limit);
+  // Had the last line that was read no line end?
+  [[nodiscard]] bool last_line_is_open() const noexcept { return last_line_is_open_; }
   // The rest, which is then gone from here. Throws Error(bad_input) where it is longer than `limit`.
   [[nodiscard]] std::vector<std::byte> read_all(std::size_t limit);
 
@@ -48,6 +50,7 @@ class ByteStream {
   std::optional<File> file_;  // none: everything is in buffer_
   std::vector<std::byte> buffer_;
   std::size_t position_ = 0;  // of the next byte in buffer_
+  bool last_line_is_open_ = false;
 };
 
 }  // namespace ferry::cli

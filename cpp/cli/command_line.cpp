@@ -5,6 +5,7 @@
 #include <CLI/Formatter.hpp>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdint>
 #include <cstdlib>
@@ -12,9 +13,11 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "console.hpp"
+#include "csv_delimiter.hpp"
 #include "ferry/ferry.hpp"
 #include "limits.hpp"
 #include "text.hpp"
@@ -47,6 +50,23 @@ std::string require_name(const std::string& text) { return text.empty() ? "got n
 std::string require_format(const std::string& text) {
   const bool known = text == "jsonl" || text == "csv" || text == "npy";
   return known ? std::string() : "got " + text::quoted(text) + ", expected jsonl, csv or npy";
+}
+
+std::string require_delimiter(const std::string& text) {
+  try {
+    static_cast<void>(delimiter_of(text));
+    return {};
+  } catch (const Error& error) {
+    return std::string(error.what()).substr(std::string_view("--delimiter: ").size());
+  }
+}
+
+constexpr std::array<std::pair<std::string_view, HeaderChoice>, 3> header_words = {
+    {{"auto", HeaderChoice::automatic}, {"yes", HeaderChoice::yes}, {"no", HeaderChoice::no}}};
+
+std::string require_header(const std::string& text) {
+  const bool known = std::ranges::any_of(header_words, [&](const auto& word) { return word.first == text; });
+  return known ? std::string() : "got " + text::quoted(text) + ", expected auto, yes or no";
 }
 
 std::string require_whole_number(const std::string& text) {
@@ -114,6 +134,27 @@ void add_inspect(CLI::App& app, Command& command) {
   verb->callback([&command, options] { command = [options] { return inspect(*options); }; });
 }
 
+void add_table(CLI::App& verb, TableOptions& table) {
+  verb.add_option("--delimiter", table.delimiter,
+                  "between the cells of a table: , ; tab or space (default: the first lines show it)")
+      ->type_name("MARK")
+      ->check(require_delimiter);
+  verb.add_option_function<std::string>(
+          "--header",
+          [&table](const std::string& text) {
+            for (const auto& [word, choice] : header_words)
+              if (word == text) table.header = choice;
+          },
+          "does the first line name the columns: auto, yes or no? (default: auto)")
+      ->type_name("WORD")
+      ->check(require_header);
+  verb.add_flag("--ignore-columns", table.ignore_columns, "leave out columns of a table that the contract does not name")
+      ->disable_flag_override();
+  verb.add_option("--id", table.id, "write this column of the table in front of each answer")
+      ->type_name("COLUMN")
+      ->check(require_name);
+}
+
 void add_predict(CLI::App& app, Command& command) {
   auto* verb = app.add_subcommand("predict", "Run the model on files and write its named outputs");
   const auto options = std::make_shared<PredictOptions>();
@@ -122,8 +163,8 @@ void add_predict(CLI::App& app, Command& command) {
   add_isolation(*verb, options->engine);
   verb->add_option(
           "--input", options->inputs,
-          "a .npy, .csv, PNG, BMP or PGM file, or - for stdin; NAME=FILE where there are several inputs, or one .npz with all of "
-          "them")
+          "a .npy, .csv, PNG, BMP or PGM file, or - for stdin; NAME=FILE where there are several inputs, or one .npz or table of "
+          "all")
       ->required()
       ->type_name("FILE")
       ->allow_extra_args(false);
@@ -137,6 +178,10 @@ void add_predict(CLI::App& app, Command& command) {
   verb->add_option("--batch", options->batch,
                    "samples read, run and written at a time (default: 256; all, where the model mixes samples)")
       ->type_name("COUNT")
+      ->check(require_whole_number);
+  add_table(*verb, options->table);
+  verb->add_option("--top", options->top, "add the K classes with the highest scores")
+      ->type_name("K")
       ->check(require_whole_number);
   verb->callback([&command, options] { command = [options] { return predict(*options); }; });
 }

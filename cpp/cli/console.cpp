@@ -43,4 +43,6 @@ void print_error(std::string_view text, std::string_view detail, std::string_vie
 
 void print_note(std::string_view text) noexcept { print_line("note: ", text); }
 
+void print_done(std::string_view text) noexcept { print_line("predict: ", text); }
+
 }  // namespace ferry::cli

@@ -18,4 +18,7 @@ void print_error(std::string_view text, std::string_view detail = {}, std::strin
 // Writes `note: <text>` to stderr as one line: something that does not stop the command.
 void print_note(std::string_view text) noexcept;
 
+// Writes `predict: <text>` to stderr as one line: what was done.
+void print_done(std::string_view text) noexcept;
+
 }  // namespace ferry::cli

@@ -1,7 +1,9 @@
 #include "csv_cell.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -9,18 +11,16 @@
 #include <system_error>
 #include <utility>
 
+#include "text.hpp"
+
 namespace ferry::cli {
 
 namespace {
 
+constexpr std::size_t shown_characters = 40;  // of a cell or a name, in a message
+
 constexpr char to_lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
-
-std::string_view without_spaces(std::string_view text) noexcept {
-  const auto first = text.find_first_not_of(' ');
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(' ') - first + 1);
-}
 
 std::string_view without_sign(std::string_view text) noexcept {
   if (!text.empty() && (text.front() == '+' || text.front() == '-')) text.remove_prefix(1);
@@ -96,9 +96,11 @@ void store(T value, std::byte* element) noexcept {
 }
 
 template <typename T>
-std::string_view parse_float(std::string_view cell, std::byte* element) {
+std::string_view parse_float(std::string_view cell, bool allow_nonfinite, std::byte* element) {
   if (!is_number(cell)) return "a number";
-  store(static_cast<T>(to_double(cell)), element);
+  const auto value = static_cast<T>(to_double(cell));
+  if (!allow_nonfinite && !std::isfinite(value)) return std::is_same_v<T, float> ? "a finite float32" : "a finite float64";
+  store(value, element);
   return {};
 }
 
@@ -111,9 +113,9 @@ constexpr std::string_view expected_integer() {
   else if constexpr (std::is_same_v<T, std::int16_t>)
     return "an integer from -32768 to 32767";
   else if constexpr (std::is_same_v<T, std::int32_t>)
-    return "an integer of 32 bits";
+    return "an integer from -2147483648 to 2147483647";
   else
-    return "an integer of 64 bits";
+    return "an integer from -9223372036854775808 to 9223372036854775807";
 }
 
 template <typename T>
@@ -130,32 +132,33 @@ std::string_view parse_integer(std::string_view cell, std::byte* element) noexce
 }
 
 std::string_view parse_bool(std::string_view cell, std::byte* element) noexcept {
-  if (cell != "0" && cell != "1") return "0 or 1";
-  store(static_cast<std::uint8_t>(cell == "1"), element);
+  const bool yes = cell == "1" || equal_ignoring_case(cell, "true");
+  if (!yes && cell != "0" && !equal_ignoring_case(cell, "false")) return "0, 1, false or true";
+  store(static_cast<std::uint8_t>(yes), element);
   return {};
 }
 
-}  // namespace
-
-void split_cells(std::string_view line, std::vector<std::string_view>& cells) {
-  cells.clear();
-  for (bool more = true; more;) {
-    const auto comma = line.find(',');
-    auto cell = without_spaces(line.substr(0, comma));
-    if (cell.size() >= 2 && cell.front() == '"' && cell.back() == '"') cell = cell.substr(1, cell.size() - 2);
-    cells.push_back(cell);
-    more = comma != std::string_view::npos;
-    if (more) line.remove_prefix(comma + 1);
+// A number with a comma in it: digits, points and at least one comma, then an exponent.
+bool has_comma(std::string_view cell) noexcept {
+  auto text = without_sign(cell);
+  const auto exponent = std::min(text.find_first_of("eE"), text.size());
+  if (exponent < text.size()) {
+    const auto digits = without_sign(text.substr(exponent + 1));
+    if (digits.empty() || !without_digits(digits).empty()) return false;
+    text = text.substr(0, exponent);
   }
+  return text.find(',') != std::string_view::npos && text.find_first_not_of("0123456789.,") == std::string_view::npos;
 }
+
+}  // namespace
 
 bool is_number(std::string_view cell) noexcept {
   const auto text = without_sign(cell);
   return is_decimal(text) || is_infinity(text) || equal_ignoring_case(text, "nan");
 }
 
-std::string_view parse_cell(std::string_view cell, DType dtype, std::byte* element) noexcept {
-  switch (dtype) {
+std::string_view parse_cell(std::string_view cell, const TensorSpec& spec, std::byte* element) noexcept {
+  switch (spec.dtype) {
     case DType::boolean:
       return parse_bool(cell, element);
     case DType::uint8:
@@ -169,11 +172,43 @@ std::string_view parse_cell(std::string_view cell, DType dtype, std::byte* eleme
     case DType::int64:
       return parse_integer<std::int64_t>(cell, element);
     case DType::float32:
-      return parse_float<float>(cell, element);
+      return parse_float<float>(cell, spec.allow_nonfinite, element);
     case DType::float64:
-      return parse_float<double>(cell, element);
+      return parse_float<double>(cell, spec.allow_nonfinite, element);
   }
   return "a dtype that a contract can name";
+}
+
+bool is_missing(std::string_view cell) noexcept {
+  constexpr std::array<std::string_view, 14> words = {"",     "na",  "n/a",     "#n/a", "<na>", "nan", "null",
+                                                      "none", "nil", "missing", "-",    "?",    "."};
+  return std::ranges::any_of(words, [cell](std::string_view word) { return equal_ignoring_case(cell, word); });
+}
+
+bool has_point(std::string_view cell) noexcept {
+  return cell.find('.') != std::string_view::npos && is_decimal(without_sign(cell));
+}
+
+bool is_pointed_whole(std::string_view cell) noexcept {
+  const auto digits = without_sign(cell);
+  const auto fraction = without_digits(digits);
+  return fraction.size() != digits.size() && fraction.starts_with('.') &&
+         fraction.find_first_not_of('0', 1) == std::string_view::npos;
+}
+
+std::string shown(std::string_view text) {
+  std::size_t size = 0;
+  for (std::size_t characters = 0; size < text.size(); ++size)
+    if ((static_cast<unsigned char>(text[size]) & 0xC0U) != 0x80U && characters++ == shown_characters) break;
+  return text::quoted(text.substr(0, size));
+}
+
+std::string cell_problem(std::string_view cell, std::string_view expected) {
+  const auto got = "got " + shown(cell);
+  const auto wanted = ", expected " + std::string(expected);
+  if (is_missing(cell)) return got + " (a missing value)" + wanted + "; fill it in or leave the row out";
+  if (has_comma(cell)) return got + " (a comma in a number)" + wanted + "; write decimal points, and no marks of thousands";
+  return got + wanted + "; correct the file";
 }
 
 }  // namespace ferry::cli

@@ -11,6 +11,9 @@
 
 #include "contract.hpp"
 #include "csv_cell.hpp"
+#include "csv_columns.hpp"
+#include "csv_delimiter.hpp"
+#include "csv_lines.hpp"
 #include "limits.hpp"
 #include "text.hpp"
 
@@ -18,102 +21,198 @@ namespace ferry::cli {
 
 namespace {
 
-constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+// The first line as a header: numpy.savetxt writes `# ` in front of one.
+std::string header_text(const std::string& text) {
+  if (!text.starts_with('#')) return text;
+  const auto start = std::min(text.find_first_not_of('#'), text.size());
+  return text.substr(std::min(text.find_first_not_of(' ', start), text.size()));
+}
 
-// The rows of a file as cells: without the byte order mark, blank lines and the header.
+// The rows of a file: the lines by which it is judged, then those that follow.
 class CsvRows {
  public:
-  explicit CsvRows(ByteStream stream) : stream_(std::move(stream)) {}
-
-  // The next row's cells, which live until the next call; null at the end.
-  const std::vector<std::string_view>* next() {
-    while (stream_.read_line(line_, limits::max_csv_line_bytes)) {
-      ++number_;
-      std::string_view line = line_;
-      if (number_ == 1 && line.starts_with(byte_order_mark)) line.remove_prefix(byte_order_mark.size());
-      if (line.find_first_not_of(' ') == std::string_view::npos) continue;
-      require_text(line);
-      split_cells(line, cells_);
-      if (!std::exchange(first_, false) || std::ranges::any_of(cells_, is_number)) return &cells_;
+  explicit CsvRows(ByteStream stream) : lines_(std::move(stream)) {
+    std::size_t bytes = 0;
+    CsvLine line;
+    while (first_.size() < limits::max_csv_sniffed_lines && bytes < limits::max_csv_sniffed_bytes && lines_.next(line)) {
+      bytes += line.text.size();
+      first_.push_back(line);
     }
-    return nullptr;
   }
 
-  [[noreturn]] void fail(std::string_view what) const {
-    throw Error(ErrorCode::bad_input,
-                stream_.name() + ": line " + std::to_string(number_) + std::string(what) + "; correct the file");
+  [[nodiscard]] const std::vector<CsvLine>& first() const noexcept { return first_; }
+  [[nodiscard]] const CsvLines& lines() const noexcept { return lines_; }
+  void skip_header() noexcept { next_ = 1; }
+
+  // The next row, which lives until the next call; null at the end.
+  const CsvLine* next() {
+    if (next_ < first_.size()) return &first_[next_++];
+    return lines_.next(line_) ? &line_ : nullptr;
   }
 
  private:
-  // Without this a binary file could pass for a header.
-  void require_text(std::string_view line) const {
-    const bool control = std::ranges::any_of(line, [](char c) { return static_cast<unsigned char>(c) < 0x20 && c != '\t'; });
-    if (control || !text::is_utf8(line)) fail(": got bytes that are no text, expected .npy, CSV in UTF-8, PNG, BMP or PGM");
-  }
-
-  ByteStream stream_;
-  std::string line_;
-  std::vector<std::string_view> cells_;
-  std::size_t number_ = 0;
-  bool first_ = true;
+  CsvLines lines_;
+  std::vector<CsvLine> first_;
+  std::size_t next_ = 0;
+  CsvLine line_;
 };
 
 class CsvReader final : public SampleReader {
  public:
-  CsvReader(const TensorSpec& spec, Shape sample, ByteStream stream)
-      : shown_(spec.name + " " + describe(spec)),
-        dtype_(spec.dtype),
-        sample_(std::move(sample)),
-        columns_(element_count(sample_)),
-        rows_(std::move(stream)) {}
+  CsvReader(std::span<const TensorSpec> specs, ByteStream stream, const TableOptions& options)
+      : elements_(specs), rows_(std::move(stream)), may_be_header_(options.header == HeaderChoice::automatic) {
+    delimiter_ = choose_delimiter(options);
+    columns_ = choose_columns(options);
+    if (columns_.header != HeaderKind::none) rows_.skip_header();
+  }
 
-  Tensor read(std::int64_t count) override {
-    std::vector<std::byte> elements;
+  std::vector<Tensor> read(std::int64_t count) override {
+    std::vector<std::vector<std::byte>> elements(elements_.parts().size());
+    ids_.clear();
     std::int64_t samples = 0;
     for (; samples < count; ++samples) {
-      const auto* cells = rows_.next();
-      if (cells == nullptr) break;
-      append(*cells, elements);
+      const auto* line = rows_.next();
+      if (line == nullptr) break;
+      append(*line, elements);
     }
-    Shape shape = sample_;
-    shape.insert(shape.begin(), samples);
-    return Tensor::copy(dtype_, std::move(shape), elements);
+    return tensors_of(elements, samples);
   }
 
   [[nodiscard]] std::optional<std::int64_t> total() const override { return std::nullopt; }
+  [[nodiscard]] bool is_table() const noexcept override { return true; }
+  [[nodiscard]] const std::vector<std::string>& ids() const noexcept override { return ids_; }
+
+  [[nodiscard]] std::string how() const override {
+    std::string text;
+    const auto add = [&text](const std::string& what) { text += (text.empty() ? "" : "; ") + what; };
+    const auto first = std::to_string(first_number());
+    if (delimiter_ != ',' && columns_.cells > 1) add("cells between " + std::string(delimiter_name(delimiter_)));
+    if (columns_.header == HeaderKind::names) add("line " + first + " names the columns");
+    if (columns_.header == HeaderKind::places) add("line " + first + " is a header, columns taken in their order");
+    if (const auto ignored = columns_.ignored(); ignored != 0)
+      add(std::to_string(ignored) + (ignored == 1 ? " column ignored" : " columns ignored"));
+    if (rows_.lines().last_is_open()) add("line " + std::to_string(last_) + " has no line end: is the file whole?");
+    return text;
+  }
 
  private:
-  void append(const std::vector<std::string_view>& cells, std::vector<std::byte>& elements) {
-    if (cells.size() != columns_)
-      rows_.fail(": got " + std::to_string(cells.size()) + " cells, expected " + std::to_string(columns_) + " for " + shown_);
-    const auto size = size_of(dtype_);
-    auto offset = elements.size();
-    elements.resize(offset + columns_ * size);
-    for (std::size_t i = 0; i < columns_; ++i, offset += size) {
-      const auto wanted = parse_cell(cells[i], dtype_, elements.data() + offset);
-      if (!wanted.empty())
-        rows_.fail(", column " + std::to_string(i + 1) + ": got " + text::quoted(cells[i].substr(0, 40)) + ", expected " +
-                   std::string(wanted));
+  [[nodiscard]] std::size_t first_number() const { return rows_.first().empty() ? 0 : rows_.first().front().number; }
+
+  [[nodiscard]] char choose_delimiter(const TableOptions& options) const {
+    if (!options.delimiter.empty()) return delimiter_of(options.delimiter);
+    std::vector<std::string> texts;
+    for (const auto& line : rows_.first()) texts.push_back(texts.empty() ? header_text(line.text) : line.text);
+    return sniff(texts, [this](std::string_view name) { return elements_.place_of(name).has_value(); }, elements_.count());
+  }
+
+  [[nodiscard]] Columns choose_columns(const TableOptions& options) const {
+    if (rows_.first().empty()) return plain_columns(elements_);
+    const auto& first = rows_.first().front();
+    std::vector<Cells> following;
+    for (const auto& line : std::span(rows_.first()).subspan(1)) {
+      auto& cells = following.emplace_back();
+      try {
+        split_cells(line.text, delimiter_, cells);
+      } catch (const QuoteError&) {
+        cells.clear();
+      }
+    }
+    Cells names;
+    split(first.number, header_text(first.text), names);
+    try {
+      return find_columns(names, following, elements_, options);
+    } catch (const ColumnError& error) {
+      rows_.lines().refuse(first.number, error.what());
     }
   }
 
-  std::string shown_;  // name, dtype and shape, for messages
-  DType dtype_;
-  Shape sample_;
-  std::size_t columns_;
+  void split(std::size_t number, std::string_view text, Cells& cells) const {
+    try {
+      split_cells(text, delimiter_, cells);
+    } catch (const QuoteError& error) {
+      rows_.lines().refuse(number, error.what(), error.column());
+    }
+  }
+
+  void append(const CsvLine& line, std::vector<std::vector<std::byte>>& elements) {
+    split(line.number, line.text, cells_);
+    require_fit(line);
+    last_ = line.number;
+    if (columns_.id) ids_.push_back(cells_[*columns_.id]);
+    std::size_t place = 0;
+    for (std::size_t i = 0; i < elements_.parts().size(); ++i) {
+      const auto& part = elements_.parts()[i];
+      const auto size = size_of(part.spec.dtype);
+      auto offset = elements[i].size();
+      elements[i].resize(offset + part.count * size);
+      for (std::size_t end = place + part.count; place < end; ++place, offset += size) {
+        const auto column = columns_.taken[place];
+        const auto wanted = parse_cell(cells_[column], part.spec, elements[i].data() + offset);
+        if (!wanted.empty()) refuse_cell(line, column, wanted);
+      }
+    }
+  }
+
+  void require_fit(const CsvLine& line) const {
+    if (line.blank != 0 && columns_.cells == 1)
+      rows_.lines().refuse(line.blank, "got a blank line between rows, expected a number; fill it in or leave it out");
+    if (cells_.size() == columns_.cells) return;
+    const bool doubled = delimiter_ == ',' && cells_.size() == 2 * columns_.cells;
+    rows_.lines().refuse(line.number,
+                         "got " + std::to_string(cells_.size()) + " cells, expected " + expected_cells() +
+                             (doubled ? "; write decimal points if these are decimal commas" : "; correct the file"));
+  }
+
+  [[nodiscard]] std::string expected_cells() const {
+    std::string text = std::to_string(columns_.cells) + " for ";
+    for (const auto& part : elements_.parts())
+      text += (&part == &elements_.parts().front() ? "" : ", ") + part.spec.name + " " + describe(part.spec);
+    const auto others = columns_.cells - columns_.taken.size();
+    if (others != 0) text += " and " + std::to_string(others) + (others > 1 ? " others" : " other");
+    return text;
+  }
+
+  [[noreturn]] void refuse_cell(const CsvLine& line, std::size_t column, std::string_view expected) const {
+    auto problem = cell_problem(cells_[column], expected);
+    if (line.number == first_number() && may_be_header_ && problem.ends_with("; correct the file"))
+      problem += ", or add --header yes if this line names the columns";
+    rows_.lines().refuse(line.number, problem, column + 1);
+  }
+
+  [[nodiscard]] std::vector<Tensor> tensors_of(const std::vector<std::vector<std::byte>>& elements, std::int64_t samples) const {
+    std::vector<Tensor> tensors;
+    for (std::size_t i = 0; i < elements.size(); ++i) {
+      Shape shape = elements_.parts()[i].sample;
+      shape.insert(shape.begin(), samples);
+      tensors.push_back(Tensor::copy(elements_.parts()[i].spec.dtype, std::move(shape), elements[i]));
+    }
+    return tensors;
+  }
+
+  Elements elements_;
   CsvRows rows_;
+  bool may_be_header_;
+  char delimiter_ = ',';
+  Columns columns_;
+  Cells cells_;
+  std::vector<std::string> ids_;
+  std::size_t last_ = 0;  // the number of the last line that was read
 };
+
+bool fills_rows(const TensorSpec& spec) {
+  const auto numbers =
+      std::ranges::count_if(spec.shape, [](const Dim& dim) { return std::holds_alternative<std::int64_t>(dim); });
+  return is_batched(spec) && static_cast<std::size_t>(numbers) + 1 == spec.shape.size();
+}
 
 }  // namespace
 
-std::unique_ptr<SampleReader> open_csv(const TensorSpec& spec, ByteStream stream) {
-  Shape sample;
-  for (std::size_t i = 1; i < spec.shape.size(); ++i)
-    if (const auto* number = std::get_if<std::int64_t>(&spec.shape[i])) sample.push_back(*number);
-  if (!is_batched(spec) || sample.size() + 1 != spec.shape.size())
-    throw Error(ErrorCode::bad_input, stream.name() + ": got CSV, expected .npy, PNG, BMP or PGM: a row says no shape, and " +
-                                          spec.name + " is " + describe(spec));
-  return std::make_unique<CsvReader>(spec, std::move(sample), std::move(stream));
+std::unique_ptr<SampleReader> open_csv(std::span<const TensorSpec> specs, ByteStream stream, const TableOptions& options) {
+  for (const auto& spec : specs)
+    if (!fills_rows(spec))
+      throw Error(ErrorCode::bad_input, stream.name() + ": got CSV, expected .npy, PNG, BMP or PGM: a row says no shape, and " +
+                                            spec.name + " is " + describe(spec));
+  return std::make_unique<CsvReader>(specs, std::move(stream), options);
 }
 
 }  // namespace ferry::cli

@@ -1,14 +1,17 @@
-// Samples from CSV text, one row a sample.
+// Samples from CSV text, one row a sample, of one input or of several. The Python twin is python/torchferry/samples/csv.py.
 #pragma once
 
 #include <memory>
+#include <span>
 
 #include "byte_stream.hpp"
 #include "input.hpp"
+#include "verbs.hpp"
 
 namespace ferry::cli {
 
-// Throws Error(bad_input) where the spec's shape is not N and then numbers.
-[[nodiscard]] std::unique_ptr<SampleReader> open_csv(const TensorSpec& spec, ByteStream stream);
+// Throws Error(bad_input) where a spec's shape is not N and then numbers, or where the first lines are no table of these inputs.
+[[nodiscard]] std::unique_ptr<SampleReader> open_csv(std::span<const TensorSpec> specs, ByteStream stream,
+                                                     const TableOptions& options);
 
 }  // namespace ferry::cli

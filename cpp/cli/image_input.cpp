@@ -21,7 +21,7 @@ class ImageReader final : public SampleReader {
   ImageReader(const TensorSpec& spec, std::vector<std::string> paths, ByteStream first)
       : paths_(std::move(paths)), first_(std::move(first)), size_{number_of(spec.shape[1]), number_of(spec.shape[2])} {}
 
-  Tensor read(std::int64_t count) override {
+  std::vector<Tensor> read(std::int64_t count) override {
     const auto left = static_cast<std::int64_t>(paths_.size() - next_);
     const auto samples = std::min(count, left);
     std::vector<std::uint8_t> levels;
@@ -30,7 +30,7 @@ class ImageReader final : public SampleReader {
       size_ = {image.height, image.width};  // where H and W are free, the first image fixes them
       levels.insert(levels.end(), image.levels.begin(), image.levels.end());
     }
-    return Tensor::from<std::uint8_t>({samples, size_.height.value_or(0), size_.width.value_or(0)}, levels);
+    return {Tensor::from<std::uint8_t>({samples, size_.height.value_or(0), size_.width.value_or(0)}, levels)};
   }
 
   [[nodiscard]] std::optional<std::int64_t> total() const override { return static_cast<std::int64_t>(paths_.size()); }

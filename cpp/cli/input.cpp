@@ -36,7 +36,7 @@ std::pair<std::string, std::string> split_argument(const Contract& contract, con
   if (equals != std::string::npos && known) return {name, argument.substr(equals + 1)};
   if (contract.inputs.size() == 1) return {contract.inputs.front().name, argument};
   throw Error(ErrorCode::usage, "--input: got " + text::quoted(argument) + ", expected NAME=FILE with NAME one of " +
-                                    names_of(contract) + ", or one .npz alone");
+                                    names_of(contract) + ", or one .npz or table of all alone");
 }
 
 std::map<std::string, std::vector<std::string>> group_by_input(const Contract& contract,
@@ -64,9 +64,20 @@ std::optional<ByteStream> open_lone(const Contract& contract, const std::vector<
   return ByteStream::open(argument);
 }
 
-std::unique_ptr<SampleReader> open_stream(const TensorSpec& spec, ByteStream stream) {
-  if (npy::is_npy(stream.peek(magic_size))) return open_npy(spec, std::move(stream));
-  return open_csv(spec, std::move(stream));
+// Kinds of tables that Python alone reads.
+void refuse_arrow(ByteStream& stream) {
+  const auto bytes = stream.peek(magic_size);
+  const std::string_view head(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const bool parquet = head.starts_with("PAR1");
+  if (!parquet && !head.starts_with(std::string_view("ARROW1\0\0", 8)) && !head.starts_with("\xFF\xFF\xFF\xFF")) return;
+  throw Error(ErrorCode::unavailable, stream.name() + ": got " + (parquet ? "Parquet" : "Arrow IPC") +
+                                          ", which ferry-run does not read, expected CSV or .npy; use ferry predict, or save the "
+                                          "table as CSV");
+}
+
+std::unique_ptr<SampleReader> open_table(std::span<const TensorSpec> specs, ByteStream stream, const TableOptions& options) {
+  refuse_arrow(stream);
+  return open_csv(specs, std::move(stream), options);
 }
 
 [[noreturn]] void throw_other_count() {
@@ -88,29 +99,53 @@ ByteStream open_one(const std::string& path) {
   return stream;
 }
 
-std::unique_ptr<SampleReader> open_samples(const TensorSpec& spec, const std::vector<std::string>& paths, ByteStream first) {
+std::unique_ptr<SampleReader> open_samples(const TensorSpec& spec, const std::vector<std::string>& paths, ByteStream first,
+                                           const TableOptions& options) {
   if (is_image(first.peek(magic_size))) return open_images(spec, paths, std::move(first));
   if (paths.size() > 1)
     throw Error(ErrorCode::usage, "--input: got " + std::to_string(paths.size()) + " files for " + spec.name +
                                       ", expected one; only images are put together to a batch");
-  return open_stream(spec, std::move(first));
+  if (npy::is_npy(first.peek(magic_size))) return open_npy(spec, std::move(first));
+  return open_table(std::span(&spec, 1), std::move(first), options);
 }
 
-InputReader::InputReader(const Contract& contract, const std::vector<std::string>& arguments) {
+InputReader::InputReader(const Contract& contract, const std::vector<std::string>& arguments, const TableOptions& options) {
+  for (const auto& spec : contract.inputs) order_.push_back(spec.name);
+  open(contract, arguments, options);
+  require_ids(options);
+  require_equal_totals();
+}
+
+void InputReader::open(const Contract& contract, const std::vector<std::string>& arguments, const TableOptions& options) {
   auto lone = open_lone(contract, arguments);
   if (lone && archive::is_zip(lone->peek(magic_size))) {
+    const auto name = lone->name();
     auto files = open_npz(contract, std::move(*lone));
     for (const auto& spec : contract.inputs)
-      inputs_.push_back({spec.name, is_batched(spec), open_npy(spec, std::move(files.at(spec.name)))});
-  } else {
-    const auto paths = group_by_input(contract, arguments);
-    for (const auto& spec : contract.inputs) {
-      const auto& own = paths.at(spec.name);
-      auto first = lone ? std::move(*lone) : open_one(own.front());
-      inputs_.push_back({spec.name, is_batched(spec), open_samples(spec, own, std::move(first))});
-    }
+      inputs_.push_back({{spec.name}, is_batched(spec), name, open_npy(spec, std::move(files.at(spec.name)))});
+    return;
   }
-  require_equal_totals();
+  if (lone && contract.inputs.size() > 1 && !npy::is_npy(lone->peek(magic_size)) && !is_image(lone->peek(magic_size))) {
+    std::vector<std::string> names;
+    for (const auto& spec : contract.inputs) names.push_back(spec.name);
+    const auto name = lone->name();
+    inputs_.push_back({std::move(names), true, name, open_table(contract.inputs, std::move(*lone), options)});
+    return;
+  }
+  const auto paths = group_by_input(contract, arguments);
+  for (const auto& spec : contract.inputs) {
+    const auto& own = paths.at(spec.name);
+    auto first = lone ? std::move(*lone) : open_one(own.front());
+    const auto name = first.name() + (own.size() > 1 ? " and " + std::to_string(own.size() - 1) + " more" : "");
+    inputs_.push_back({{spec.name}, is_batched(spec), name, open_samples(spec, own, std::move(first), options)});
+  }
+}
+
+void InputReader::require_ids(const TableOptions& options) const {
+  const auto tables = std::ranges::count_if(inputs_, [](const Input& input) { return input.samples->is_table(); });
+  if (!options.id.empty() && tables != 1)
+    throw Error(ErrorCode::usage,
+                "--id: got " + text::quoted(options.id) + ", expected one table that has this column; leave --id out");
 }
 
 // Before anything is computed; what says no number is found out when it ends.
@@ -125,23 +160,51 @@ void InputReader::require_equal_totals() const {
 }
 
 NamedTensors InputReader::read(std::int64_t count) {
-  NamedTensors tensors;
-  tensors.reserve(inputs_.size());
-  at_end_ = true;
-  const Input* first = nullptr;
-  std::int64_t samples = 0;
-  for (const auto& input : inputs_) {
-    auto tensor = input.samples->read(count);
-    if (input.batched && first == nullptr) {
-      first = &input;
-      samples = tensor.shape().front();
-      at_end_ = samples < count;
-    } else if (input.batched && tensor.shape().front() != samples) {
-      throw_other_count();
-    }
-    tensors.add(input.name, std::move(tensor));
+  std::map<std::string, Tensor> found;
+  const auto samples = read_all(count, found);
+  at_end_ = !samples || *samples < count;
+  count_ += samples.value_or(1);
+  if (count_ == 0) {
+    const auto first = std::ranges::find_if(inputs_, &Input::batched);
+    throw Error(ErrorCode::bad_input, first->origin + ": got no samples, expected at least one; is this the right file?");
   }
+  NamedTensors tensors;
+  tensors.reserve(order_.size());
+  for (const auto& name : order_) tensors.add(name, std::move(found.at(name)));
   return tensors;
+}
+
+// Gives the next samples of every input, and returns how many these are; nothing where no input has a batch.
+std::optional<std::int64_t> InputReader::read_all(std::int64_t count, std::map<std::string, Tensor>& tensors) {
+  std::optional<std::int64_t> samples;
+  for (const auto& input : inputs_) {
+    auto read = input.samples->read(count);
+    if (input.batched) {
+      const auto own = read.front().shape().front();
+      if (samples.value_or(own) != own) throw_other_count();
+      samples = own;
+    }
+    for (std::size_t i = 0; i < read.size(); ++i) tensors.insert_or_assign(input.names[i], std::move(read[i]));
+  }
+  return samples;
+}
+
+const std::vector<std::string>& InputReader::ids() const {
+  for (const auto& input : inputs_)
+    if (input.samples->is_table()) return input.samples->ids();
+  return inputs_.front().samples->ids();
+}
+
+std::string InputReader::describe() const {
+  std::vector<std::string> origins;  // each once
+  for (const auto& input : inputs_) {
+    const auto how = input.samples->how();
+    auto origin = input.origin + (how.empty() ? "" : " (" + how + ")");
+    if (std::ranges::find(origins, origin) == origins.end()) origins.push_back(std::move(origin));
+  }
+  std::string text = std::to_string(count_) + (count_ == 1 ? " sample from " : " samples from ");
+  for (const auto& origin : origins) text += (&origin == &origins.front() ? "" : ", ") + origin;
+  return text;
 }
 
 std::optional<std::int64_t> InputReader::total() const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,13 +10,14 @@
 
 #include "byte_stream.hpp"
 #include "ferry/ferry.hpp"
+#include "verbs.hpp"
 
 namespace ferry::cli {
 
 // Has the tensor a batch: is its first dim the symbol N?
 [[nodiscard]] bool is_batched(const TensorSpec& spec) noexcept;
 
-// The samples of one input, in order.
+// The samples of one input in order, or of all inputs out of one table.
 class SampleReader {
  public:
   SampleReader() = default;
@@ -23,11 +25,20 @@ class SampleReader {
   SampleReader& operator=(const SampleReader&) = delete;
   virtual ~SampleReader() = default;
 
-  // The next `count` samples [n, ...] or those that are left; n = 0 at the end. An input without a batch is given whole,
-  // each time. Throws Error(bad_input | io) that names the file.
-  [[nodiscard]] virtual Tensor read(std::int64_t count) = 0;
+  // The next `count` samples [n, ...] of each of its inputs, or those that are left; n = 0 at the end. An input without a batch
+  // is given whole, each time. Throws Error(bad_input | io) that names the file.
+  [[nodiscard]] virtual std::vector<Tensor> read(std::int64_t count) = 0;
   // How many there are in all, where the file says so.
   [[nodiscard]] virtual std::optional<std::int64_t> total() const = 0;
+
+  // Of a table: the identities of the samples that were read last, where the user named their column; and what was found out
+  // about the file, whole after the last read.
+  [[nodiscard]] virtual bool is_table() const noexcept { return false; }
+  [[nodiscard]] virtual const std::vector<std::string>& ids() const noexcept {
+    static const std::vector<std::string> none;
+    return none;
+  }
+  [[nodiscard]] virtual std::string how() const { return {}; }
 };
 
 // Opens a file of one input. Throws Error(usage) for a .npz, which holds all of them; Error(io).
@@ -35,30 +46,44 @@ class SampleReader {
 
 // Opens the files of one input, of which `first` is open already; several must be images. Throws Error(usage | bad_input | io).
 [[nodiscard]] std::unique_ptr<SampleReader> open_samples(const TensorSpec& spec, const std::vector<std::string>& paths,
-                                                         ByteStream first);
+                                                         ByteStream first, const TableOptions& options);
 
 // All inputs of a contract, read in step.
 class InputReader {
  public:
-  // `arguments` are FILE or NAME=FILE, or one .npz. Throws Error(usage | bad_input | io).
-  InputReader(const Contract& contract, const std::vector<std::string>& arguments);
+  // `arguments` are FILE or NAME=FILE, or one .npz or table of all inputs. Throws Error(usage | bad_input | io).
+  InputReader(const Contract& contract, const std::vector<std::string>& arguments, const TableOptions& options = {});
 
-  // The next `count` samples of every input. Throws Error(bad_input) where one input ends before another.
+  // The next `count` samples of every input. Throws Error(bad_input) where one input ends before another, or where there is none.
   [[nodiscard]] NamedTensors read(std::int64_t count);
   // Were there fewer samples than asked for at the last read? Then nothing is left.
   [[nodiscard]] bool at_end() const noexcept { return at_end_; }
   [[nodiscard]] std::optional<std::int64_t> total() const;
 
- private:
-  void require_equal_totals() const;
+  // How many samples were read, without a batch one.
+  [[nodiscard]] std::int64_t count() const noexcept { return count_; }
+  // The identities of the samples of the last read, where the user named a column of them.
+  [[nodiscard]] const std::vector<std::string>& ids() const;
+  // How many samples came from which files, and how these were understood.
+  [[nodiscard]] std::string describe() const;
 
+ private:
   struct Input {
-    std::string name;
+    std::vector<std::string> names;
     bool batched;
+    std::string origin;  // the file's name
     std::unique_ptr<SampleReader> samples;
   };
+
+  void open(const Contract& contract, const std::vector<std::string>& arguments, const TableOptions& options);
+  void require_equal_totals() const;
+  void require_ids(const TableOptions& options) const;
+  [[nodiscard]] std::optional<std::int64_t> read_all(std::int64_t count, std::map<std::string, Tensor>& tensors);
+
+  std::vector<std::string> order_;  // of the inputs' names in the contract
   std::vector<Input> inputs_;
   bool at_end_ = false;
+  std::int64_t count_ = 0;
 };
 
 }  // namespace ferry::cli

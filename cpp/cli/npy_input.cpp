@@ -46,7 +46,7 @@ class NpyReader final : public SampleReader {
     require_size(stream_, reader_.header());
   }
 
-  Tensor read(std::int64_t count) override { return reader_.read(count); }
+  std::vector<Tensor> read(std::int64_t count) override { return {reader_.read(count)}; }
   [[nodiscard]] std::optional<std::int64_t> total() const override { return reader_.rows(); }
 
  private:
@@ -62,7 +62,7 @@ class WholeNpy final : public SampleReader {
     require_match(spec, {tensor_.dtype(), tensor_.shape()}, stream.name());
   }
 
-  Tensor read(std::int64_t /*count*/) override { return tensor_; }
+  std::vector<Tensor> read(std::int64_t /*count*/) override { return {tensor_}; }
   [[nodiscard]] std::optional<std::int64_t> total() const override { return std::nullopt; }
 
  private:

@@ -2,9 +2,11 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdio>
+#include <limits>
 #include <span>
 #include <utility>
 
@@ -56,6 +58,7 @@ class NpyFile {
 
   void write(const NamedTensors& outputs, bool batched) {
     const auto& tensor = outputs[output_];
+    count_ += batched ? tensor.shape().front() : 1;
     if (!batched) return target_.file().write(npy::serialize(tensor));
     if (!writer_) writer_.emplace(choose_file(), tensor.dtype(), Shape(tensor.shape().begin() + 1, tensor.shape().end()), total_);
     writer_->write(tensor);
@@ -67,6 +70,7 @@ class NpyFile {
   }
 
   void commit() { target_.commit(); }
+  [[nodiscard]] std::int64_t count() const noexcept { return count_; }
 
  private:
   File& choose_file() {
@@ -79,6 +83,7 @@ class NpyFile {
   std::optional<std::int64_t> total_;
   std::optional<Spool> spool_;
   std::optional<npy::Writer> writer_;
+  std::int64_t count_ = 0;
 };
 
 class NpyOutput final : public SampleWriter {
@@ -87,8 +92,13 @@ class NpyOutput final : public SampleWriter {
     for (auto& target : targets) files_.push_back(std::make_unique<NpyFile>(std::move(target), total));
   }
 
-  void write(const NamedTensors& outputs) override {
+  void write(const NamedTensors& outputs, std::span<const std::string> /*ids*/) override {
     for (auto& file : files_) file->write(outputs, batched_);
+  }
+  [[nodiscard]] std::int64_t count() const noexcept override {
+    std::int64_t least = std::numeric_limits<std::int64_t>::max();
+    for (const auto& file : files_) least = std::min(least, file->count());
+    return least;
   }
 
   // All files are whole before the first appears.

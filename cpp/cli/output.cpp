@@ -72,6 +72,19 @@ void check_batches(const OutputRequest& request, const Contract& contract) {
   }
 }
 
+Beside beside_of(const OutputRequest& request, const Contract& contract) {
+  return {.id = request.id, .top = request.top ? std::optional<TopClasses>(TopClasses(contract, *request.top)) : std::nullopt};
+}
+
+// Identities need a kind of file that holds words, and a name that no other column of the answers has.
+void check_id(const OutputRequest& request, OutputFormat format, const Contract& contract) {
+  if (request.id.empty()) return;
+  const auto got = "--id: got " + text::quoted(request.id);
+  if (format == OutputFormat::npy) throw Error(ErrorCode::usage, got + " for .npy, which holds numbers, expected .jsonl or .csv");
+  if (request.id == "class" || std::ranges::any_of(contract.outputs, [&](const auto& spec) { return spec.name == request.id; }))
+    throw Error(ErrorCode::usage, got + ", the name of an output, expected another; rename the column");
+}
+
 }  // namespace
 
 OutputFormat choose_format(const OutputRequest& request) {
@@ -88,6 +101,10 @@ void check_output_request(const OutputRequest& request, const Contract& contract
   const auto format = choose_format(request);
   check_select(request, contract);
   check_batches(request, contract);
+  check_id(request, format, contract);
+  if (beside_of(request, contract).top && format == OutputFormat::npy)
+    throw Error(ErrorCode::usage,
+                "--top: got " + std::to_string(*request.top) + " for .npy, which holds numbers, expected .jsonl or .csv");
   const auto outputs = selected_outputs(request, contract).size();
   if (format == OutputFormat::npy && outputs > 1) check_one_target(request, outputs);
 }
@@ -95,8 +112,10 @@ void check_output_request(const OutputRequest& request, const Contract& contract
 std::unique_ptr<SampleWriter> open_output(const OutputRequest& request, const Contract& contract) {
   const auto format = choose_format(request);
   auto names = selected_outputs(request, contract);
-  if (format == OutputFormat::jsonl) return open_json_lines(OutputFile::open(request.path), contract, std::move(names));
-  if (format == OutputFormat::csv) return open_csv_rows(OutputFile::open(request.path), contract, std::move(names));
+  if (format == OutputFormat::jsonl)
+    return open_json_lines(OutputFile::open(request.path), contract, std::move(names), beside_of(request, contract));
+  if (format == OutputFormat::csv)
+    return open_csv_rows(OutputFile::open(request.path), contract, std::move(names), beside_of(request, contract));
   std::vector<NpyTarget> targets;
   targets.reserve(names.size());
   for (const auto& name : names)

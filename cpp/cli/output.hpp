@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "ferry/ferry.hpp"
@@ -17,6 +18,8 @@ struct OutputRequest {
   std::string format;                 // "jsonl", "csv", "npy", or empty: by the path's ending
   std::string select;                 // an output's name, or empty
   std::optional<std::int64_t> total;  // samples that will come, where known
+  std::string id;                     // the column of identities that come with each batch, or empty
+  std::optional<std::int64_t> top;    // classes with the highest scores, to add
 };
 
 // Takes outputs in pieces. Nothing stands at the path before `finish` has returned, and nothing ever does where it has not been
@@ -28,9 +31,11 @@ class SampleWriter {
   SampleWriter& operator=(const SampleWriter&) = delete;
   virtual ~SampleWriter() = default;
 
-  // The outputs of one call, in contract order. Throws Error(io | format).
-  virtual void write(const NamedTensors& outputs) = 0;
+  // The outputs of one call, in contract order, and the identities of its samples, or none. Throws Error(io | format).
+  virtual void write(const NamedTensors& outputs, std::span<const std::string> ids) = 0;
   virtual void finish() = 0;
+  // How many answers were written.
+  [[nodiscard]] virtual std::int64_t count() const noexcept = 0;
 };
 
 // By `format`, else by the path's ending; JSON lines for stdout and devices. Throws Error(usage) for another ending.

@@ -12,6 +12,7 @@
 #include "output.hpp"
 #include "progress.hpp"
 #include "runner.hpp"
+#include "text.hpp"
 #include "verbs.hpp"
 
 namespace ferry::cli {
@@ -35,18 +36,31 @@ std::int64_t batch_of(const NamedTensors& tensors, const Contract& contract) {
   return 1;
 }
 
-// Runs and writes `tensors` and what follows them until the inputs end. No samples at all still make one run, which gives
-// empty outputs their shapes.
+// Runs and writes `tensors` and what follows them until the inputs end.
 void stream(const Session& session, NamedTensors tensors, InputReader& inputs, SampleWriter& outputs, const Contract& contract,
             std::int64_t batch) {
   Progress progress(inputs.total());
   while (true) {
-    outputs.write(session.run(tensors));
+    outputs.write(session.run(tensors), inputs.ids());
     progress.advance(batch_of(tensors, contract));
     if (inputs.at_end()) return;
     tensors = inputs.read(batch);
     if (batch_of(tensors, contract) == 0) return;
   }
+}
+
+// Throws Error(usage): an identity is the cell of a column that has a name.
+void check_table(const TableOptions& table) {
+  if (table.header == HeaderChoice::no && !table.id.empty())
+    throw Error(ErrorCode::usage,
+                "--id: got " + text::quoted(table.id) + " with --header no, expected a header; leave one of them out");
+}
+
+// Throws Error(internal): a sample must not vanish.
+void require_all_answered(const InputReader& inputs, const SampleWriter& outputs) {
+  if (outputs.count() != inputs.count())
+    throw Error(ErrorCode::internal, "got " + std::to_string(outputs.count()) + " answers for " + std::to_string(inputs.count()) +
+                                         " samples, expected one each; please report this");
 }
 
 }  // namespace
@@ -56,10 +70,16 @@ int predict(const PredictOptions& options) {
     throw Error(ErrorCode::usage, "--batch: got " + std::to_string(*options.batch) + ", expected at least 1");
   const auto bundle = Bundle::open(options.bundle.folder, options.bundle.trust);
   const auto& contract = bundle.contract();
-  OutputRequest request{.path = options.output, .format = options.format, .select = options.select, .total = std::nullopt};
+  OutputRequest request{.path = options.output,
+                        .format = options.format,
+                        .select = options.select,
+                        .total = std::nullopt,
+                        .id = options.table.id,
+                        .top = options.top};
+  check_table(options.table);
   check_output_request(request, contract);
   const std::int64_t batch = samples_of_call(contract, options.batch);
-  InputReader inputs(contract, options.inputs);
+  InputReader inputs(contract, options.inputs, options.table);
   request.total = inputs.total();
   // Bad input and a place that cannot be written are told before a runtime is loaded, which takes a hundred times as long.
   auto first = inputs.read(batch);
@@ -67,7 +87,10 @@ int predict(const PredictOptions& options) {
   const auto outputs = open_output(request, contract);
   const auto session = open_session(bundle, options.engine);
   stream(session, std::move(first), inputs, *outputs, contract, batch);
+  require_all_answered(inputs, *outputs);
   outputs->finish();
+  print_done(inputs.describe() + ", " + std::to_string(outputs->count()) + (outputs->count() == 1 ? " answer" : " answers") +
+             ", engine " + session.engine());
   return EXIT_SUCCESS;
 }
 

@@ -118,37 +118,46 @@ class ClassNames {
 // One line a sample; what a line holds is said by the two classes below.
 class RowWriter : public SampleWriter {
  public:
-  RowWriter(OutputFile file, const Contract& contract, std::vector<std::string> names)
+  RowWriter(OutputFile file, const Contract& contract, std::vector<std::string> names, Beside beside)
       : names_(std::move(names)),
+        beside_(std::move(beside)),
         classes_(contract, names_),
         file_(std::move(file)),
         batched_(std::ranges::any_of(contract.inputs, is_batched)) {}
 
-  void write(const NamedTensors& outputs) override {
+  void write(const NamedTensors& outputs, std::span<const std::string> ids) override {
     std::string lines;
     if (std::exchange(first_, false)) append_header(lines, outputs);
     const auto count = Samples(outputs[names_.front()], batched_).count;
-    for (std::size_t sample = 0; sample < count; ++sample) append_row(lines, outputs, sample);
+    for (std::size_t sample = 0; sample < count; ++sample)
+      append_row(lines, outputs, sample, id().empty() ? nullptr : &ids[sample]);
     file_.write(lines);
+    count_ += static_cast<std::int64_t>(count);
   }
 
   void finish() override { file_.commit(); }
+  [[nodiscard]] std::int64_t count() const noexcept override { return count_; }
 
  protected:
   virtual void append_header(std::string& out, const NamedTensors& outputs) const = 0;
-  virtual void append_row(std::string& out, const NamedTensors& outputs, std::size_t sample) const = 0;
+  // `id` is null where there are no identities.
+  virtual void append_row(std::string& out, const NamedTensors& outputs, std::size_t sample, const std::string* id) const = 0;
 
   [[nodiscard]] Samples samples_of(const Tensor& tensor) const { return {tensor, batched_}; }
   [[nodiscard]] const ClassNames& classes() const noexcept { return classes_; }
 
   [[nodiscard]] const std::vector<std::string>& names() const noexcept { return names_; }
+  [[nodiscard]] const std::string& id() const noexcept { return beside_.id; }
+  [[nodiscard]] const std::optional<TopClasses>& top() const noexcept { return beside_.top; }
 
  private:
   std::vector<std::string> names_;  // of the outputs that are written
+  Beside beside_;
   ClassNames classes_;
   OutputFile file_;
   bool batched_;
   bool first_ = true;
+  std::int64_t count_ = 0;
 };
 
 class JsonLines final : public RowWriter {
@@ -158,8 +167,12 @@ class JsonLines final : public RowWriter {
  protected:
   void append_header(std::string& /*out*/, const NamedTensors& /*outputs*/) const override {}
 
-  void append_row(std::string& out, const NamedTensors& outputs, std::size_t sample) const override {
+  void append_row(std::string& out, const NamedTensors& outputs, std::size_t sample, const std::string* identity) const override {
     out += '{';
+    if (identity != nullptr) {
+      append_key(out, id());
+      text::append_json_string(out, *identity);
+    }
     for (const auto& name : names()) {
       append_key(out, name);
       append_sample(out, outputs[name], sample);
@@ -168,7 +181,18 @@ class JsonLines final : public RowWriter {
       append_key(out, "class");
       append_classes(out, outputs[classes().output()], sample);
     }
+    if (top()) append_top(out, top()->of(outputs, sample));
     out += "}\n";
+  }
+
+  static void append_top(std::string& out, const std::vector<TopClasses::Entry>& entries) {
+    append_key(out, "top");
+    for (const auto& entry : entries) {
+      out += &entry == &entries.front() ? "[{\"class\": " : ", {\"class\": ";
+      text::append_json_string(out, entry.name);
+      out += ", \"score\": " + entry.score + "}";
+    }
+    out += ']';
   }
 
   static void append_key(std::string& out, std::string_view name) {
@@ -198,12 +222,16 @@ class CsvLines final : public RowWriter {
 
  protected:
   void append_header(std::string& out, const NamedTensors& outputs) const override {
+    if (!id().empty()) append_text(out, id()), out += ',';
     for (const auto& name : names()) append_columns(out, name, samples_of(outputs[name]).dims);
     if (classes().exist()) append_columns(out, "class", samples_of(outputs[classes().output()]).dims);
+    for (std::size_t i = 0; top() && i < top()->count(); ++i)
+      for (const auto* part : {".class,", ".score,"}) out += "top[" + std::to_string(i) + "]" + part;
     end_row(out);
   }
 
-  void append_row(std::string& out, const NamedTensors& outputs, std::size_t sample) const override {
+  void append_row(std::string& out, const NamedTensors& outputs, std::size_t sample, const std::string* identity) const override {
+    if (identity != nullptr) append_text(out, *identity), out += ',';
     for (const auto& name : names()) {
       const auto& tensor = outputs[name];
       const auto count = element_count(samples_of(tensor).dims);
@@ -212,7 +240,16 @@ class CsvLines final : public RowWriter {
       });
     }
     if (classes().exist()) append_classes(out, outputs[classes().output()], sample);
+    if (top()) append_top(out, top()->of(outputs, sample));
     end_row(out);
+  }
+
+  static void append_top(std::string& out, const std::vector<TopClasses::Entry>& entries) {
+    for (const auto& entry : entries) {
+      append_text(out, entry.name);
+      const bool is_word = entry.score.front() == '"';
+      out += "," + (is_word ? entry.score.substr(1, entry.score.size() - 2) : entry.score) + ",";
+    }
   }
 
   // Every cell is followed by a comma until the row ends.
@@ -257,12 +294,14 @@ class CsvLines final : public RowWriter {
 
 }  // namespace
 
-std::unique_ptr<SampleWriter> open_json_lines(OutputFile file, const Contract& contract, std::vector<std::string> names) {
-  return std::make_unique<JsonLines>(std::move(file), contract, std::move(names));
+std::unique_ptr<SampleWriter> open_json_lines(OutputFile file, const Contract& contract, std::vector<std::string> names,
+                                              Beside beside) {
+  return std::make_unique<JsonLines>(std::move(file), contract, std::move(names), std::move(beside));
 }
 
-std::unique_ptr<SampleWriter> open_csv_rows(OutputFile file, const Contract& contract, std::vector<std::string> names) {
-  return std::make_unique<CsvLines>(std::move(file), contract, std::move(names));
+std::unique_ptr<SampleWriter> open_csv_rows(OutputFile file, const Contract& contract, std::vector<std::string> names,
+                                            Beside beside) {
+  return std::make_unique<CsvLines>(std::move(file), contract, std::move(names), std::move(beside));
 }
 
 }  // namespace ferry::cli

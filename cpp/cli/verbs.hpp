@@ -34,13 +34,25 @@ struct InspectOptions {
   bool json = false;
 };
 
+enum class HeaderChoice { automatic, yes, no };
+
+// How the user says a table is to be read.
+struct TableOptions {
+  std::string delimiter;  // a word of `delimiter_of`; empty: sniffed
+  HeaderChoice header = HeaderChoice::automatic;
+  bool ignore_columns = false;
+  std::string id;  // a column that is carried to the answers; empty: none
+};
+
 struct PredictOptions {
   BundleOptions bundle;
   EngineOptions engine;
   std::vector<std::string> inputs;  // FILE or NAME=FILE
+  TableOptions table;
   std::string output = "-";
   std::string format;                 // empty: by the output's ending
   std::string select;                 // empty: every output
+  std::optional<std::int64_t> top;    // classes with the highest scores, to add
   std::optional<std::int64_t> batch;  // empty: 256 samples, or all of them where the model mixes samples
 };
 

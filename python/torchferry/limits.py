@@ -20,6 +20,8 @@ MAX_IMAGE_FILE_BYTES = 268_435_456
 MAX_IMAGE_SIDE = 16_384  # pixels
 MAX_IMAGE_PIXELS = 67_108_864
 MAX_CSV_LINE_BYTES = 67_108_864  # a row of a million long numbers has 20 MB
+MAX_CSV_SNIFFED_LINES = 16  # by which delimiter and header are told, or fewer:
+MAX_CSV_SNIFFED_BYTES = 1_048_576
 # It is read whole: its directory lies at its end, and each CRC-32 is held before the first sample is used.
 MAX_NPZ_BYTES = 4_294_967_296
 

@@ -53,3 +53,12 @@ def run_here(*arguments: object, stdin: bytes = b"") -> Finished:
     stderr = err.getvalue()
     assert "Traceback" not in stderr, stderr
     return Finished(code, out.buffer.getvalue(), stderr)  # type: ignore[attr-defined]
+
+
+def assert_answered(done: Finished, *named: str) -> None:
+    """`predict` ended with its one line on stderr, which names each of `named`."""
+    assert done.code == 0, done.stderr
+    assert done.stderr.startswith("predict: "), done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
+    for word in named:
+        assert word in done.stderr, done.stderr

@@ -12,8 +12,8 @@ def _unit(file: str, old: str, new: str, tests: str, why: str, *, survives: str 
 ROWS = (
     _unit(
         "cli/csv_cell.cpp",
-        'if (cell != "0" && cell != "1") return "0 or 1";',
-        'if (cell.empty()) return "0 or 1";',
+        'if (!yes && cell != "0" && !equal_ignoring_case(cell, "false"))',
+        "if (!yes && cell.empty())",
         "*Csv*",
         "2 for a bool",
     ),
@@ -46,13 +46,17 @@ ROWS = (
         "a long number below 1 is infinite",
     ),
     _unit(
-        "cli/csv_input.cpp", "    if (cells.size() != columns_)", "    if (cells.size() < columns_)", "*Csv*", "cells too many"
-    ),
-    _unit("cli/csv_input.cpp", "if (control || !text::is_utf8(line))", "if (control)", "*Csv*", "bytes that are no text"),
-    _unit(
         "cli/csv_input.cpp",
-        "std::ranges::any_of(cells_, is_number)) return &cells_;",
-        "std::ranges::all_of(cells_, is_number)) return &cells_;",
+        "if (cells_.size() == columns_.cells) return;",
+        "if (cells_.size() >= columns_.cells) return;",
+        "*Csv*",
+        "cells too many",
+    ),
+    _unit("cli/csv_lines.cpp", "if (control || !text::is_utf8(line))", "if (control)", "*Csv*", "bytes that are no text"),
+    _unit(
+        "cli/csv_columns.cpp",
+        "words = words && is_word(name);",
+        "words = words || is_word(name);",
         "*Csv*",
         "a bad first row is taken for a header",
     ),
@@ -130,8 +134,8 @@ ROWS = (
     ),
     _unit(
         "cli/input.cpp",
-        "tensor.shape().front() != samples) {",
-        "tensor.shape().front() > samples) {",
+        "if (samples.value_or(own) != own) throw_other_count();",
+        "if (samples.value_or(own) < own) throw_other_count();",
         "*Inputs*",
         "inputs of different lengths",
     ),

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from builders.programs import Program
+from builders.programs import Program, assert_answered
 from builders.sides import ALLOW
 from builders.trained import Trained
 from builders.zoo import Zoo
@@ -33,7 +33,7 @@ def reference_outputs(trained: Trained, name: str, bundle: Bundle, rows: Array) 
 def predicted(program: Program, bundle: Path, rows: Path, batch: int, folder: Path) -> dict[str, Array]:
     arguments = ["--engine", "c", ALLOW, "--input", rows, "--output", folder / "out.npy", "--batch", batch]
     done = program("predict", bundle, *arguments)
-    assert (done.code, done.stderr) == (0, "")
+    assert_answered(done)
     return {spec.name: np.load(folder / f"out.{spec.name}.npy") for spec in open_bundle(bundle).contract.outputs}
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from builders.programs import Program
+from builders.programs import Program, assert_answered
 from builders.sides import ALLOW, REFERENCE_BUNDLES
 
 DIGITS = REFERENCE_BUNDLES[1]
@@ -84,7 +84,7 @@ KINDS: dict[str, tuple[Write, bool]] = {
 def answers(program: Program, sources: list[Path]) -> bytes:
     inputs = [word for path in sources for word in ("--input", path)]
     done = program("predict", DIGITS, "--engine", "torchscript", ALLOW, *inputs, "--select", "logits", "--format", "npy")
-    assert (done.code, done.stderr) == (0, "")
+    assert_answered(done)
     return done.stdout
 
 

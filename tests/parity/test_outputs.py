@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from builders.programs import Program
+from builders.programs import Program, assert_answered
 from builders.sides import ALLOW, REFERENCE_BUNDLES, crossings, shared_engines
 from torchferry.bundle.contract import Array
 from torchferry.bundle.manifest import Manifest
@@ -44,7 +44,7 @@ def eager(bundle: Path, batch: int) -> dict[str, Array]:
 def predict(program: Program, bundle: Path, engine: str, output: Path, *options: object, source: object = None) -> None:
     arguments = ["--engine", engine, ALLOW, "--input", source or input_of(bundle), "--output", output, *options]
     done = program("predict", bundle, *arguments)
-    assert (done.code, done.stderr) == (0, "")
+    assert_answered(done)
 
 
 def arrays(bundle: Path, output: Path) -> dict[str, Array]:
@@ -147,16 +147,14 @@ def test_a_table_gives_the_answers_of_the_array(programs: Programs, tmp_path: Pa
 
 
 @pytest.mark.parametrize(("bundle", "engine"), SHARED, ids=name_of)
-def test_no_samples_give_no_rows_on_both_sides(programs: Programs, tmp_path: Path, bundle: Path, engine: str) -> None:
+def test_no_samples_are_refused_on_both_sides(programs: Programs, tmp_path: Path, bundle: Path, engine: str) -> None:
     np.save(tmp_path / "none.npy", np.load(input_of(bundle))[:0])
-    for language, program in programs.items():
-        predict(program, bundle, engine, tmp_path / f"{language}.npy", source=tmp_path / "none.npy")
-    shapes = [
-        {name: (array.dtype, array.shape) for name, array in arrays(bundle, tmp_path / f"{language}.npy").items()}
-        for language in programs
-    ]
-    assert shapes[0] == shapes[1]
-    assert all(shape[0] == 0 for _, shape in shapes[0].values())
+    options = ["--engine", engine, ALLOW, "--input", tmp_path / "none.npy", "--output", tmp_path / "y.npy"]
+    done = [program("predict", bundle, *options) for program in programs.values()]
+    assert done[0] == done[1]
+    words = f"error: {tmp_path}/none.npy: got no samples, expected at least one; is this the right file?\n"
+    assert (done[0].code, done[0].stderr) == (7, words)
+    assert [path.name for path in tmp_path.iterdir()] == ["none.npy"]
 
 
 def test_pipes_carry_the_same_arrays(programs: Programs, tmp_path: Path) -> None:
@@ -179,7 +177,7 @@ def test_pipes_carry_the_same_arrays(programs: Programs, tmp_path: Path) -> None
         for program in programs.values()
     ]
     for language, finished in zip(programs, done, strict=True):
-        assert (finished.code, finished.stderr) == (0, "")
+        assert_answered(finished)
         (tmp_path / f"{language}.npy").write_bytes(finished.stdout)
     ours, theirs = (np.load(tmp_path / f"{language}.npy") for language in programs)
     assert ours.shape == (64, 10)

@@ -12,7 +12,7 @@ from torch import nn
 
 import torchferry
 from builders.bundles import edit_manifest
-from builders.programs import Program
+from builders.programs import Program, assert_answered
 from torchferry.errors import ExitCode, FerryError
 
 ENGINES = ("torchscript", "onnxruntime")
@@ -65,7 +65,7 @@ def test_predict_takes_the_whole_input_in_one_call(
     assert np.abs(whole - in_parts).max() > 0.1  # a cut would be seen
     for name in ("x.npy", "x.csv"):
         done = program("predict", relative, "--engine", engine, "--input", tmp_path / name, "--output", tmp_path / "y.npy")
-        assert (done.code, done.stderr) == (0, "")
+        assert_answered(done)
         np.testing.assert_allclose(np.load(tmp_path / "y.npy"), whole, atol=1e-6)
 
 
@@ -76,10 +76,12 @@ def test_a_cut_that_was_asked_for_is_said(
     arguments = ("--engine", "onnxruntime", "--input", tmp_path / "x.npy", "--output", tmp_path / "y.npy", "--batch", 256)
     done = program("predict", relative, *arguments)
     assert done.code == 0
-    assert done.stderr == (
+    note, answered = done.stderr.splitlines()
+    assert note == (
         "note: --batch 256: an answer of this model depends on the samples in the same call, so where the input is cut changes the "
-        "answers\n"
+        "answers"
     )
+    assert answered == f"predict: 300 samples from {tmp_path}/x.npy, 300 answers, engine onnxruntime"
     with torch.inference_mode():
         first = Relative().eval()(torch.from_numpy(rows[:256])).numpy()
     np.testing.assert_allclose(np.load(tmp_path / "y.npy")[:256], first, atol=1e-6)

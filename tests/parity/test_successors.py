@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from builders.programs import Program
+from builders.programs import Program, assert_answered
 from builders.sides import ALLOW, engines_here
 from builders.trained import Trained
 from torchferry.bundle.golden import read_case
@@ -42,7 +42,7 @@ def test_outputs_of_both_languages_are_within_the_bound_of_float64(
     for language, program in programs.items():
         options = ["--engine", engine, ALLOW, "--batch", batch, "--input", tmp_path / "inputs.npy"]
         done = program("predict", bundle, *options, "--output", tmp_path / f"{language}.npy")
-        assert (done.code, done.stderr) == (0, "")
+        assert_answered(done)
         for name in ("logits", "probabilities"):
             (row,) = (r for r in opened.manifest.tolerances if (r.engine, r.output, r.device) == (engine, name, "cpu"))
             found = np.load(tmp_path / f"{language}.{name}.npy")

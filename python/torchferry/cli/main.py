@@ -147,8 +147,8 @@ def _require_stdout() -> None:
 
 def _one_line(message: str) -> str:
     """Return printable characters only: names out of a hostile bundle cannot reach the terminal as control sequences."""
-    text = " ".join(message.split())
-    return printable(text)
+    lines = (line.strip() for line in message.split("\n"))
+    return printable(" ".join(line for line in lines if line))
 
 
 def _describe(error: BaseException) -> tuple[int, str]:

@@ -16,7 +16,7 @@ from torchferry.errors import ExitCode, FerryError
 def require_name(param: typer.CallbackParam, text: str | None) -> str | None:
     """Refuse an empty name: it is a script's unset variable, not a wish for the default. Raises FerryError(USAGE)."""
     if text == "":
-        raise FerryError(ExitCode.USAGE, f"--{param.name}: got nothing, expected a name")
+        raise FerryError(ExitCode.USAGE, f"{param.opts[-1]}: got nothing, expected a name")
     return text
 
 

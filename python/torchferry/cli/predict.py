@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from itertools import chain
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -26,28 +26,33 @@ from torchferry.cli.options import (
     trust_of,
 )
 from torchferry.cli.session_options import AllowNative, Device, Isolate, Threads, Timeout, where_of
+from torchferry.cli.table_options import Delimiter, HeaderLine, IdColumn, IgnoreColumns, table_options
+from torchferry.errors import ExitCode, FerryError
 from torchferry.proof.ferry_run import become_ferry_run
 from torchferry.proof.where import Where
-from torchferry.samples.sink import SampleSink, open_sink
+from torchferry.samples.columns import TableOptions
+from torchferry.samples.sink import SampleSink, check_output, open_sink
 from torchferry.samples.source import SampleSource, open_samples
 
+Inputs = Annotated[
+    list[str],
+    typer.Option(
+        "--input",
+        help=".npy, .csv, .parquet, Arrow, PNG, BMP or PGM; NAME=FILE with several inputs, or one .npz or table of all; - is stdin.",
+        show_default=False,
+    ),
+]
 Batch = Annotated[
     int | None,
     typer.Option(help="Samples in one call [default: 256; all, where the model mixes samples].", show_default=False),
 ]
+Top = Annotated[int | None, typer.Option(metavar="K", help="Add the K classes with the highest scores.", show_default=False)]
 CUT_NOTE = "an answer of this model depends on the samples in the same call, so where the input is cut changes the answers"
 
 
 def predict(
     bundle: BundleFolder,
-    input_: Annotated[
-        list[str],
-        typer.Option(
-            "--input",
-            help=".npy, .csv, PNG, BMP or PGM; NAME=FILE with several inputs, or one .npz with all of them; - is stdin.",
-            show_default=False,
-        ),
-    ],
+    input_: Inputs,
     engine: OneEngine = None,
     device: Device = "cpu",
     threads: Threads = 1,
@@ -60,22 +65,35 @@ def predict(
     format_: Annotated[str | None, typer.Option("--format", help="jsonl, csv or npy, whatever the ending.")] = None,
     select: Annotated[str | None, typer.Option(callback=require_name, help="Write this output only.")] = None,
     batch: Batch = None,
+    delimiter: Delimiter = None,
+    header: HeaderLine = "auto",
+    ignore_columns: IgnoreColumns = False,
+    id_: IdColumn = None,
+    top: Top = None,
     trust: TrustPaths = None,
     require_signature: RequireSignature = False,
 ) -> None:
     """Run samples from files and write named outputs."""
     opened = open_bundle(bundle, trust=trust_of(trust, require_signature))
     where = replace(where_of(device, threads, allow_native, allow_op), isolate=isolate, timeout=timeout)
+    options = table_options(delimiter, header, ignore_columns, id_)
     if isolate:
         where.require_isolation(engine)
         given = {"--engine": engine, "--output": output, "--format": format_, "--select": select, "--batch": batch}
-        become_ferry_run(ferry_run, "--isolate", _words(opened, input_, given, where))
+        given["--top"] = top
+        become_ferry_run(ferry_run, "--isolate", _words(opened, input_, given, options, where))
+    check_output(opened.contract, output, format_name=format_, select=select, id_column=id_, top=top)
     _say_where_cut(opened, batch)
-    with (
-        open_samples(opened.contract, input_, batch=opened.contract.calls_of(batch)) as source,
-        open_sink(opened.contract, output, format_name=format_, select=select, total=source.total) as sink,
-    ):
-        _answer(opened, engine, where, _read_ahead(source), sink)
+    samples = open_samples(opened.contract, input_, batch=opened.contract.calls_of(batch), options=options)
+    answers = partial(open_sink, opened.contract, output, format_name=format_, select=select, id_column=id_, top=top)
+    with samples as source, answers(total=source.total) as sink:
+        source.read_ahead()
+        used = _answer(opened, engine, where, source, sink)
+    _say_done(source, sink, used)
+
+
+def _say_done(source: SampleSource, sink: SampleSink, engine: str) -> None:
+    say(f"predict: {source.describe()}, {sink.count} answer{'' if sink.count == 1 else 's'}, engine {engine}", err=True)
 
 
 def _say_where_cut(bundle: Bundle, batch: int | None) -> None:
@@ -83,25 +101,27 @@ def _say_where_cut(bundle: Bundle, batch: int | None) -> None:
         say(f"note: --batch {batch}: {CUT_NOTE}", err=True)
 
 
-def _answer(bundle: Bundle, engine: str | None, where: Where, source: SampleSource, sink: SampleSink) -> None:
+def _answer(bundle: Bundle, engine: str | None, where: Where, source: SampleSource, sink: SampleSink) -> str:
+    """Return the engine that answered."""
     # Here, so that the parent that watches the deadline removes what the sink has begun.
     where = where.with_deadline()
     session = where.open_first(bundle) if engine is None else where.open(bundle, engine)
     for inputs in _with_progress(source):
-        sink.write(session.run(inputs))
+        sink.write(session.run(inputs), source.ids)
+    if sink.count != source.count:
+        raise FerryError(
+            ExitCode.INTERNAL, f"got {sink.count} answers for {source.count} samples, expected one each; please report this"
+        )
+    return session.engine
 
 
-def _words(bundle: Bundle, inputs: list[str], given: Mapping[str, object], where: Where) -> list[object]:
+def _words(bundle: Bundle, inputs: list[str], given: Mapping[str, object], table: TableOptions, where: Where) -> list[object]:
     """Return the same command line for ferry-run."""
+    given = {**given, "--delimiter": table.delimiter, "--header": table.header, "--id": table.id_column}
+    ignore = ["--ignore-columns"] if table.ignore_columns else []
     samples = [part for value in inputs for part in ("--input", value)]
     options = [part for name, value in given.items() if value is not None for part in (name, value)]
-    return ["predict", bundle.folder, *samples, *options, *where.options, *bundle.trust_options]
-
-
-def _read_ahead(source: SampleSource) -> SampleSource:
-    """Read the first batch now: bad input is told before a runtime is loaded, which takes a hundred times as long."""
-    first = next(source.batches)  # there is one, be it empty
-    return SampleSource(source.total, chain([first], source.batches))
+    return ["predict", bundle.folder, *samples, *options, *ignore, *where.options, *bundle.trust_options]
 
 
 def _with_progress(source: SampleSource) -> Iterator[dict[str, Array]]:

@@ -1,132 +1,161 @@
-"""CSV: one row a sample, the elements in C order; the header is optional (FORMAT.md section 10)."""
+"""CSV: one row a sample, of one input or of several. The C++ twin is cpp/cli/csv_input.cpp (FORMAT.md section 10)."""
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import chain, islice
+from typing import BinaryIO, NoReturn
 
 import numpy as np
-from typing_extensions import assert_never
 
 from torchferry.bundle.contract import Array, TensorSpec
-from torchferry.bundle.dtype import DTypeName, family
-from torchferry.bundle.printable import quoted
 from torchferry.errors import ExitCode, FerryError
-from torchferry.limits import MAX_CSV_LINE_BYTES
+from torchferry.limits import MAX_CSV_SNIFFED_BYTES, MAX_CSV_SNIFFED_LINES
+from torchferry.samples.cells import Parser, cell_parser, cell_problem
+from torchferry.samples.columns import ColumnError, Columns, Elements, TableOptions, fills_rows, find_columns
+from torchferry.samples.delimiter import DELIMITERS, QuoteError, delimiter_of, sniff, split_cells
+from torchferry.samples.lines import Line, Lines
 
-_NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|nan|inf|infinity)", re.ASCII | re.IGNORECASE)
-_INTEGER = re.compile(r"([+-]?)0*(\d{1,20})", re.ASCII)  # no integer dtype has more digits; int() has a limit of its own
-_NO_TEXT = "got bytes that are no text, expected .npy, CSV in UTF-8, PNG, BMP or PGM"
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f]")  # all but the tab
-
-
-def read_csv(stream: BinaryIO, spec: TensorSpec, *, where: str, batch: int | None) -> Iterator[Array]:
-    """Yield arrays of up to `batch` samples [n, ...] (None: one array of all) in the spec's dtype. Raises FerryError(BAD_INPUT) with line and column."""
-    sample = tuple(dim for dim in spec.shape[1:] if isinstance(dim, int))
-    if spec.shape[:1] != ("N",) or len(sample) != len(spec.shape) - 1:
-        raise FerryError(
-            ExitCode.BAD_INPUT,
-            f"{where}: got CSV, expected .npy, PNG, BMP or PGM: a row says no shape, and {spec.name} is {spec.describe()}",
-        )
-    columns = math.prod(sample)
-    parse = _cell_parser(spec.dtype)
-    rows: list[list[float | int]] = []
-    for line, cells in _data_rows(stream, where):
-        if len(cells) != columns:
-            raise _error(where, line, None, f"got {len(cells)} cells, expected {columns} for {spec.name} {spec.describe()}")
-        rows.append([_parse_cell(parse, cell, where, line, column) for column, cell in enumerate(cells, 1)])
-        if len(rows) == batch:
-            yield _array(rows, spec.dtype, sample)
-            rows = []
-    if rows:
-        yield _array(rows, spec.dtype, sample)
+Rows = list[list[float | int]]
+_CORRECT = "; correct the file"
 
 
-def _array(rows: list[list[float | int]], dtype: str, sample: tuple[int, ...]) -> Array:
-    with np.errstate(over="ignore"):  # a number beyond the dtype is infinite, which the contract refuses or allows
-        return np.array(rows, dtype=dtype).reshape(len(rows), *sample)
+class CsvTable:
+    """A table of one or several inputs. Raises FerryError(BAD_INPUT) with line and column, when it is opened or read."""
+
+    def __init__(self, stream: BinaryIO, specs: Sequence[TensorSpec], *, where: str, options: TableOptions) -> None:
+        for spec in specs:
+            if not fills_rows(spec):
+                raise FerryError(
+                    ExitCode.BAD_INPUT,
+                    f"{where}: got CSV, expected .npy, PNG, BMP or PGM: a row says no shape, and {spec.name} is {spec.describe()}",
+                )
+        self.ids: list[str] | None = None if options.id_column is None else []
+        self._lines = Lines(stream, where)
+        self._elements = Elements(specs)
+        self._parsers = [cell_parser(spec) for spec, sample in self._parts() for _ in range(math.prod(sample))]
+        reader = iter(self._lines)
+        first = list(_first_lines(reader))
+        self._delimiter = self._choose_delimiter(first, options)
+        self._first = first[0].number if first else 0
+        self._may_be_header = options.header == "auto"
+        self._columns = self._choose_columns(first, options)
+        self._rows = chain(first[self._columns.header != "no" :], reader)
+        self._last = 0  # the number of the last line that was read
+
+    def batches(self, batch: int | None) -> Iterator[dict[str, Array]]:
+        """Yield the inputs of up to `batch` samples [n, ...]; None: of all."""
+        while rows := self._read(batch):
+            yield self._arrays(rows)
+
+    @property
+    def how(self) -> list[str]:
+        """Return what was found out about the file, for the user."""
+        found = []
+        if self._delimiter != "," and self._columns.cells > 1:
+            found.append(f"cells between {DELIMITERS[self._delimiter]}")
+        if self._columns.header == "names":
+            found.append(f"line {self._first} names the columns")
+        if self._columns.header == "places":
+            found.append(f"line {self._first} is a header, columns taken in their order")
+        if self._columns.ignored:
+            found.append(self._columns.ignored_text)
+        if self._lines.last_is_open:
+            found.append(f"line {self._last} has no line end: is the file whole?")
+        return found
+
+    def _parts(self) -> Iterator[tuple[TensorSpec, tuple[int, ...]]]:
+        return zip(self._elements.specs, self._elements.samples, strict=True)
+
+    def _choose_delimiter(self, first: Sequence[Line], options: TableOptions) -> str:
+        if options.delimiter is not None:
+            return delimiter_of(options.delimiter)
+        texts = [_header_text(line.text) if index == 0 else line.text for index, line in enumerate(first)]
+        return sniff(texts, lambda name: self._elements.place_of(name) is not None, self._elements.count)
+
+    def _choose_columns(self, first: Sequence[Line], options: TableOptions) -> Columns:
+        if not first:
+            return Columns(self._elements.count, range(self._elements.count))
+        following = []
+        for line in first[1:]:
+            try:
+                following.append(split_cells(line.text, self._delimiter))
+            except QuoteError:
+                following.append([])
+        try:
+            header = replace(first[0], text=_header_text(first[0].text))
+            return find_columns(self._split(header), following, self._elements, options)
+        except ColumnError as error:
+            self._lines.refuse(first[0].number, str(error))
+
+    def _read(self, batch: int | None) -> Rows:
+        self.ids = None if self.ids is None else []
+        return [self._row(line) for line in islice(self._rows, batch)]
+
+    def _row(self, line: Line) -> list[float | int]:
+        cells = self._split(line)
+        self._require_fit(line, cells)
+        self._last = line.number
+        if self.ids is not None and self._columns.id is not None:
+            self.ids.append(cells[self._columns.id])
+        return [self._parse(line, cells, column, parse) for column, parse in zip(self._columns.taken, self._parsers, strict=True)]
+
+    def _split(self, line: Line) -> list[str]:
+        try:
+            return split_cells(line.text, self._delimiter)
+        except QuoteError as error:
+            self._lines.refuse(line.number, str(error), column=error.column)
+
+    def _require_fit(self, line: Line, cells: Sequence[str]) -> None:
+        if line.blank and self._columns.cells == 1:
+            self._lines.refuse(line.blank, "got a blank line between rows, expected a number; fill it in or leave it out")
+        if len(cells) == self._columns.cells:
+            return
+        advice = "correct the file"
+        if self._delimiter == "," and len(cells) == 2 * self._columns.cells:
+            advice = "write decimal points if these are decimal commas"
+        self._lines.refuse(line.number, f"got {len(cells)} cells, expected {self._expected()}; {advice}")
+
+    def _expected(self) -> str:
+        for_what = ", ".join(f"{spec.name} {spec.describe()}" for spec in self._elements.specs)
+        others = self._columns.cells - len(self._columns.taken)
+        return f"{self._columns.cells} for {for_what}" + (f" and {others} other{'s' if others > 1 else ''}" if others else "")
+
+    def _parse(self, line: Line, cells: Sequence[str], column: int, parse: Parser) -> float | int:
+        try:
+            return parse(cells[column])
+        except ValueError as problem:
+            self._refuse_cell(line, cells[column], column, str(problem))
+
+    def _refuse_cell(self, line: Line, cell: str, column: int, expected: str) -> NoReturn:
+        problem = cell_problem(cell, expected)
+        if line.number == self._first and self._may_be_header and problem.endswith(_CORRECT):
+            problem += ", or add --header yes if this line names the columns"
+        self._lines.refuse(line.number, problem, column=column + 1)
+
+    def _arrays(self, rows: Rows) -> dict[str, Array]:
+        arrays, start = {}, 0
+        for spec, sample in self._parts():
+            end = start + math.prod(sample)
+            part = [row[start:end] for row in rows]
+            with np.errstate(over="ignore"):  # a number beyond the dtype is infinite, which this contract allows
+                arrays[spec.name] = np.array(part, dtype=spec.dtype).reshape(len(rows), *sample)
+            start = end
+        return arrays
 
 
-def _data_rows(stream: BinaryIO, where: str) -> Iterator[tuple[int, list[str]]]:
-    first = True
-    for number, raw in enumerate(iter(lambda: stream.readline(MAX_CSV_LINE_BYTES + 1), b""), 1):
-        text = _line_text(raw, number, where)
-        if not text.strip(" "):
-            continue
-        cells = [_unquote(cell) for cell in text.split(",")]
-        is_header = first and not any(_NUMBER.fullmatch(cell) for cell in cells)
-        first = False
-        if not is_header:
-            yield number, cells
+def _header_text(text: str) -> str:
+    """Return the first line as a header: numpy.savetxt writes `# ` in front of one."""
+    return text.lstrip("#").lstrip(" ") if text.startswith("#") else text
 
 
-def _line_text(raw: bytes, number: int, where: str) -> str:
-    """Return the line without its end and the byte order mark. Without these checks a binary file could pass for a header."""
-    if len(raw) > MAX_CSV_LINE_BYTES and not raw.endswith(b"\n"):
-        raise FerryError(
-            ExitCode.BAD_INPUT,
-            f"{where}: line: got more than {MAX_CSV_LINE_BYTES} bytes, expected fewer; is this the right file?",
-        )
-    try:
-        text = raw.decode("utf-8-sig" if number == 1 else "utf-8").removesuffix("\n").removesuffix("\r")
-    except UnicodeDecodeError:
-        raise _error(where, number, None, _NO_TEXT) from None
-    if _CONTROL.search(text):
-        raise _error(where, number, None, _NO_TEXT)
-    return text
-
-
-def _unquote(cell: str) -> str:
-    cell = cell.strip(" ")
-    return cell[1:-1] if len(cell) >= 2 and cell[0] == cell[-1] == '"' else cell
-
-
-def _parse_cell(parse: Callable[[str], float | int], cell: str, where: str, line: int, column: int) -> float | int:
-    try:
-        return parse(cell)
-    except ValueError as problem:
-        raise _error(where, line, column, f"got {quoted(cell[:40])}, expected {problem}") from None
-
-
-def _cell_parser(dtype: DTypeName) -> Callable[[str], float | int]:
-    found = family(dtype)
-    match found:
-        case "float":
-            return _parse_float
-        case "bool":
-            return _parse_bool
-        case "integer":
-            return _integer_parser(dtype)
-    assert_never(found)
-
-
-def _integer_parser(dtype: DTypeName) -> Callable[[str], int]:
-    low, high = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
-
-    def parse(cell: str) -> int:
-        match = _INTEGER.fullmatch(cell)
-        value = int(match[1] + match[2]) if match else None
-        if value is None or not low <= value <= high:
-            raise ValueError(f"an integer from {low} to {high}")
-        return value
-
-    return parse
-
-
-def _parse_bool(cell: str) -> int:
-    if cell not in ("0", "1"):
-        raise ValueError("0 or 1")
-    return int(cell)
-
-
-def _parse_float(cell: str) -> float:
-    if not _NUMBER.fullmatch(cell):
-        raise ValueError("a number")
-    return float(cell)
-
-
-def _error(where: str, line: int, column: int | None, problem: str) -> FerryError:
-    place = f"line {line}" if column is None else f"line {line}, column {column}"
-    return FerryError(ExitCode.BAD_INPUT, f"{where}: {place}: {problem}; correct the file")
+def _first_lines(lines: Iterator[Line]) -> Iterator[Line]:
+    """Yield the lines by which a table is judged."""
+    taken = 0
+    for count, line in enumerate(lines, 1):
+        yield line
+        taken += len(line.text.encode())
+        if count == MAX_CSV_SNIFFED_LINES or taken >= MAX_CSV_SNIFFED_BYTES:
+            return

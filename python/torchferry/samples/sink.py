@@ -8,7 +8,8 @@ import os
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -16,10 +17,12 @@ import numpy as np
 
 from torchferry.bundle import npy
 from torchferry.bundle.contract import BATCH, Array, Contract
-from torchferry.bundle.printable import quoted
+from torchferry.bundle.printable import json_text, quoted
 from torchferry.errors import ExitCode, FerryError
-from torchferry.samples.text import csv_header, csv_rows, json_rows
+from torchferry.samples.text import csv_header, csv_ranked, csv_rows, csv_text, json_ranked, json_rows
+from torchferry.samples.top import TopClasses, top_classes
 
+Ranked = Iterator[tuple[list[str], Array]]
 FORMATS = ("jsonl", "csv", "npy")
 _WRITABLE = "expected a file that can be written; check the path and its permissions"
 
@@ -27,8 +30,12 @@ _WRITABLE = "expected a file that can be written; check the path and its permiss
 class SampleSink(Protocol):
     """Takes batches of contract outputs."""
 
-    def write(self, outputs: Mapping[str, Array]) -> None:
-        """Append one batch of outputs [N, ...] by name."""
+    @property
+    def count(self) -> int:
+        """How many answers were written."""
+
+    def write(self, outputs: Mapping[str, Array], ids: Sequence[str] | None = None) -> None:
+        """Append one batch of outputs [N, ...] by name, and the identities of its samples."""
 
     def finish(self) -> None:
         """Finish after the last batch; `open_sink` calls it once."""
@@ -36,24 +43,51 @@ class SampleSink(Protocol):
 
 @contextlib.contextmanager
 def open_sink(
-    contract: Contract, output: str, *, format_name: str | None, select: str | None, total: int | None
+    contract: Contract,
+    output: str,
+    *,
+    format_name: str | None,
+    select: str | None,
+    total: int | None,
+    id_column: str | None = None,
+    top: int | None = None,
 ) -> Iterator[SampleSink]:
     """Open `--output` (`-` is stdout); the files appear when the block ends without an error.
 
-    `select` names the only output to write; `total` is the number of samples if known. Raises FerryError(USAGE or IO).
+    `select` names the only output to write; `total` is the number of samples if known; `id_column` names the identities that
+    come with each batch; `top` is how many classes to rank. Raises FerryError(USAGE or IO).
     """
-    kind = _format(output, format_name)
-    names = _names(contract, select)
-    _check_batch(contract, names)
+    kind, names = check_output(contract, output, format_name=format_name, select=select, id_column=id_column, top=top)
     try:
         with contextlib.ExitStack() as stack:
-            sink = _open_kind(kind, contract, output, names, total, stack)
+            sink = _open_kind(kind, contract, output, names, total, stack, _Beside(id_column, top_classes(contract, top)))
             yield sink
             sink.finish()
     except OSError as error:
         raise FerryError(
             ExitCode.IO, f"{_name_of(output)}: got {error.strerror or error}, expected to write to it; check the disk's space"
         ) from None
+
+
+def check_output(
+    contract: Contract, output: str, *, format_name: str | None, select: str | None, id_column: str | None, top: int | None
+) -> tuple[str, list[str]]:
+    """Return the kind of file and the outputs to write; nothing is opened. Raises FerryError(USAGE)."""
+    kind = _format(output, format_name)
+    names = _names(contract, select)
+    _check_batch(contract, names)
+    _check_id(contract, kind, id_column)
+    if top_classes(contract, top) is not None and kind == "npy":
+        raise FerryError(ExitCode.USAGE, f"--top: got {top} for .npy, which holds numbers, expected .jsonl or .csv")
+    return kind, names
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """What stands beside the outputs of a sample: the column of its identity in front, the best classes behind."""
+
+    id_column: str | None
+    top: TopClasses | None
 
 
 def _format(output: str, format_name: str | None) -> str:
@@ -94,6 +128,18 @@ def _check_batch(contract: Contract, names: list[str]) -> None:
             )
 
 
+def _check_id(contract: Contract, kind: str, id_column: str | None) -> None:
+    """Require a kind of file that holds words, and a name that no other column of the answers has."""
+    if id_column is None:
+        return
+    if kind == "npy":
+        raise FerryError(ExitCode.USAGE, f"--id: got {quoted(id_column)} for .npy, which holds numbers, expected .jsonl or .csv")
+    if id_column in [*(spec.name for spec in contract.outputs), "class"]:
+        raise FerryError(
+            ExitCode.USAGE, f"--id: got {quoted(id_column)}, the name of an output, expected another; rename the column"
+        )
+
+
 def _open_kind(
     kind: str,
     contract: Contract,
@@ -101,6 +147,7 @@ def _open_kind(
     names: list[str],
     total: int | None,
     stack: contextlib.ExitStack,
+    beside: _Beside,
 ) -> SampleSink:
     if kind == "npy":
         if len(names) > 1 and (output == "-" or _is_special(Path(output))):
@@ -116,53 +163,81 @@ def _open_kind(
         }
         return _NpySink(files)
     stream = stack.enter_context(_open_target(output))
-    return _JsonSink(stream, contract, names) if kind == "jsonl" else _CsvSink(stream, contract, names)
+    sink = _JsonSink if kind == "jsonl" else _CsvSink
+    return sink(stream, contract, names, beside)
 
 
 class _RowSink:
     """One line a sample."""
 
-    def __init__(self, stream: BinaryIO, contract: Contract, names: list[str]) -> None:
-        self._stream, self._contract, self._names = stream, contract, names
+    def __init__(self, stream: BinaryIO, contract: Contract, names: list[str], beside: _Beside) -> None:
+        self.count = 0
+        self._stream, self._contract, self._names, self._beside = stream, contract, names, beside
 
-    def write(self, outputs: Mapping[str, Array]) -> None:
+    def write(self, outputs: Mapping[str, Array], ids: Sequence[str] | None = None) -> None:
         samples = {name: outputs[name] for name in self._names}
         if not _is_batched(self._contract):
             samples = {name: array[np.newaxis] for name, array in samples.items()}
-        self._write_samples(samples)
+        top = self._beside.top
+        self._write_samples(samples, ids, None if top is None else top.of(outputs))
 
     def finish(self) -> None:
         self._stream.flush()
 
-    def _write_samples(self, samples: Mapping[str, Array]) -> None:
+    def _write_samples(self, samples: Mapping[str, Array], ids: Sequence[str] | None, top: Ranked | None) -> None:
         raise NotImplementedError
 
     def _write_line(self, line: str) -> None:
         self._stream.write(line.encode() + b"\n")
 
+    def _write_row(self, line: str) -> None:
+        self._write_line(line)
+        self.count += 1
+
 
 class _JsonSink(_RowSink):
-    def _write_samples(self, samples: Mapping[str, Array]) -> None:
-        for row in json_rows(self._contract, samples):
-            self._write_line(row)
+    def _write_samples(self, samples: Mapping[str, Array], ids: Sequence[str] | None, top: Ranked | None) -> None:
+        rows = json_rows(self._contract, samples)
+        if top is not None:
+            rows = (f'{row[:-1]}, "top": {json_ranked(*ranked)}}}' for row, ranked in zip(rows, top, strict=True))
+        if ids is not None:
+            key = json_text(self._beside.id_column)
+            rows = (f"{{{key}: {json_text(name)}, {row[1:]}" for name, row in zip(ids, rows, strict=True))
+        for row in rows:
+            self._write_row(row)
 
 
 class _CsvSink(_RowSink):
     _needs_header = True
 
-    def _write_samples(self, samples: Mapping[str, Array]) -> None:
+    def _write_samples(self, samples: Mapping[str, Array], ids: Sequence[str] | None, top: Ranked | None) -> None:
         if self._needs_header:
-            self._write_line(csv_header(self._contract, samples))
+            self._write_line(self._header(samples))
             self._needs_header = False
-        for row in csv_rows(self._contract, samples):
-            self._write_line(row)
+        rows = csv_rows(self._contract, samples)
+        if top is not None:
+            rows = (f"{row},{csv_ranked(*ranked)}" for row, ranked in zip(rows, top, strict=True))
+        if ids is not None:
+            rows = (f"{csv_text(name)},{row}" for name, row in zip(ids, rows, strict=True))
+        for row in rows:
+            self._write_row(row)
+
+    def _header(self, samples: Mapping[str, Array]) -> str:
+        first = [] if self._beside.id_column is None else [csv_text(self._beside.id_column)]
+        count = 0 if self._beside.top is None else self._beside.top.count
+        last = [f"top[{i}].{part}" for i in range(count) for part in ("class", "score")]
+        return ",".join([*first, csv_header(self._contract, samples), *last])
 
 
 class _NpySink:
     def __init__(self, files: Mapping[str, _NpyFile]) -> None:
         self._files = files
 
-    def write(self, outputs: Mapping[str, Array]) -> None:
+    @property
+    def count(self) -> int:
+        return min(file.count for file in self._files.values())
+
+    def write(self, outputs: Mapping[str, Array], ids: Sequence[str] | None = None) -> None:  # noqa: ARG002 (refused before)
         for name, file in self._files.items():
             file.append(outputs[name])
 
@@ -183,6 +258,10 @@ class _NpyFile:
             )
         self._first: Array | None = None
         self._rows = 0
+
+    @property
+    def count(self) -> int:
+        return self._rows if self._batched else int(self._first is not None)
 
     def append(self, rows: Array) -> None:
         if self._first is None:

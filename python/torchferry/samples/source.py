@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import BinaryIO, cast
 
 import numpy as np
@@ -15,24 +16,86 @@ from torchferry.bundle.contract import BATCH, Array, Contract, TensorSpec, check
 from torchferry.bundle.printable import quoted
 from torchferry.bundle.stored_zip import is_zip
 from torchferry.errors import ExitCode, FerryError
-from torchferry.samples.csv import read_csv
+from torchferry.samples.arrow import is_arrow, open_arrow
+from torchferry.samples.columns import TableOptions
+from torchferry.samples.csv import CsvTable
 from torchferry.samples.image import is_image, read_image
 from torchferry.samples.npz import read_npz
+from torchferry.samples.table import Table
 
 _BAD = ExitCode.BAD_INPUT
 
 
 @dataclass(frozen=True)
+class Reader:
+    """Some inputs out of one file, or out of several images. `total`: their samples, where the file says it."""
+
+    origin: str  # the file's name
+    total: int | None
+    arrays: Iterator[dict[str, Array]]
+    batched: bool = True
+    table: Table | None = None
+
+
 class SampleSource:
     """Batches of contract inputs; `total` is the number of samples where the files say it."""
 
-    total: int | None
-    batches: Iterator[dict[str, Array]]
+    def __init__(self, contract: Contract, readers: Sequence[Reader]) -> None:
+        self.total = min({reader.total for reader in readers if reader.total is not None}, default=None)
+        self.count = 0  # samples that were given out
+        self._contract, self._readers = contract, readers
+        self._batches = self._read()
+        self._ahead: list[dict[str, Array]] = []
+
+    @property
+    def batches(self) -> Iterator[dict[str, Array]]:
+        """The batches that are left: arrays [n, ...] by the names of the inputs."""
+        return chain(self._ahead, self._batches)
+
+    def read_ahead(self) -> None:
+        """Read the first batch now: bad input is told before a runtime is loaded, which takes a hundred times as long."""
+        self._ahead = [next(self._batches)]
+
+    @property
+    def ids(self) -> list[str] | None:
+        """The identities of the samples of the last batch, where the user named a column of them."""
+        return next((reader.table.ids for reader in self._readers if reader.table is not None), None)
+
+    def describe(self) -> str:
+        """Say how many samples came from which files, and how these were understood."""
+        origins: dict[str, None] = {}  # each once
+        for reader in self._readers:
+            how = reader.table.how if reader.table is not None else []
+            origins[reader.origin + (f" ({'; '.join(how)})" if how else "")] = None
+        return f"{self.count} sample{'' if self.count == 1 else 's'} from {', '.join(origins)}"
+
+    def _read(self) -> Iterator[dict[str, Array]]:
+        """Raise FerryError(BAD_INPUT) where there is no sample, or not as many in each file."""
+        fixed = [next(reader.arrays) for reader in self._readers if not reader.batched]
+        batched = [reader for reader in self._readers if reader.batched]
+        while True:
+            parts = [next(reader.arrays, {}) for reader in batched]
+            sizes = {max(map(len, part.values()), default=0) for part in parts} or {1}
+            if len(sizes) > 1:
+                raise _other_count()
+            samples = sizes.pop()
+            if samples == 0:
+                break
+            batch = {name: array for part in (*fixed, *parts) for name, array in part.items()}
+            check_inputs(self._contract, batch)
+            self.count += samples
+            yield batch
+            if not batched:
+                return
+        if self.count == 0:
+            raise FerryError(_BAD, f"{batched[0].origin}: got no samples, expected at least one; is this the right file?")
 
 
 @contextlib.contextmanager
-def open_samples(contract: Contract, arguments: Sequence[str], *, batch: int | None) -> Iterator[SampleSource]:
-    """Open `FILE` or `NAME=FILE` arguments, or one `.npz` (`-` is stdin). An empty input gives one empty batch.
+def open_samples(
+    contract: Contract, arguments: Sequence[str], *, batch: int | None, options: TableOptions | None = None
+) -> Iterator[SampleSource]:
+    """Open `FILE` or `NAME=FILE` arguments, or one file of all inputs (`-` is stdin).
 
     `batch`: the samples of one batch; None: all that there are.
 
@@ -41,33 +104,79 @@ def open_samples(contract: Contract, arguments: Sequence[str], *, batch: int | N
     if batch is not None and batch < 1:
         raise FerryError(ExitCode.USAGE, f"--batch: got {batch}, expected at least 1")
     with contextlib.ExitStack() as stack:
-        readers = _open_inputs(contract, arguments, stack, batch)
-        totals = {reader.total for reader in readers.values() if reader.total is not None}
-        if len(totals) > 1:
-            raise FerryError(
-                _BAD, "--input: got inputs of different numbers of samples, expected as many in each; cut the longer ones"
-            )
-        yield SampleSource(min(totals, default=None), _zip(contract, readers))
+        opener = _Opener(contract, stack, batch, options or TableOptions())
+        readers = opener.open(arguments)
+        if len({reader.total for reader in readers if reader.total is not None}) > 1:
+            raise _other_count()
+        yield SampleSource(contract, readers)
+
+
+def _other_count() -> FerryError:
+    return FerryError(_BAD, "--input: got inputs of different numbers of samples, expected as many in each; cut the longer ones")
 
 
 @dataclass(frozen=True)
-class _Input:
-    total: int | None
-    arrays: Iterator[Array]
-    batched: bool
+class _Opener:
+    contract: Contract
+    stack: contextlib.ExitStack
+    batch: int | None
+    options: TableOptions
+
+    def open(self, arguments: Sequence[str]) -> list[Reader]:
+        """Open the readers of all inputs, in contract order."""
+        readers = self._open(arguments)
+        if self.options.id_column is not None and sum(reader.table is not None for reader in readers) != 1:
+            raise FerryError(
+                ExitCode.USAGE,
+                f"--id: got {quoted(self.options.id_column)}, expected one table that has this column; leave --id out",
+            )
+        return readers
+
+    def _open(self, arguments: Sequence[str]) -> list[Reader]:
+        lone = _lone_file(self.contract, arguments)
+        stream = None if lone is None else _open_file(lone, self.stack)
+        if lone is not None and stream is not None:
+            if is_zip(_peek(stream)):
+                return self._open_npz(stream, _name_of(lone))
+            if len(self.contract.inputs) > 1 and not _is_array(_peek(stream)) and not is_image(_peek(stream)):
+                return [self._open_table(self.contract.inputs, stream, _name_of(lone))]
+        files = _assign(self.contract, arguments)
+        return [
+            self._open_input(spec, files[spec.name], stream or _open_one(files[spec.name][0], self.stack))
+            for spec in self.contract.inputs
+        ]
+
+    def _open_input(self, spec: TensorSpec, paths: list[str], first: BinaryIO) -> Reader:
+        if is_image(_peek(first)):
+            images = ({spec.name: image} for image in _images(spec, paths, first, self.batch))
+            return Reader(_name_of(paths[0]) + (f" and {len(paths) - 1} more" if paths[1:] else ""), len(paths), images)
+        if len(paths) > 1:
+            raise FerryError(
+                ExitCode.USAGE,
+                f"--input: got {len(paths)} files for {spec.name}, expected one; only images are put together to a batch",
+            )
+        if _is_array(_peek(first)):
+            return _open_npy(spec, first, _name_of(paths[0]), self.batch)
+        return self._open_table([spec], first, _name_of(paths[0]))
+
+    def _open_table(self, specs: Sequence[TensorSpec], stream: BinaryIO, where: str) -> Reader:
+        table: Table
+        if is_arrow(_peek(stream)):
+            table = open_arrow(stream, specs, where=where, options=self.options)
+        else:
+            table = CsvTable(stream, specs, where=where, options=self.options)
+        return Reader(where, None, table.batches(self.batch), table=table)
+
+    def _open_npz(self, stream: BinaryIO, where: str) -> list[Reader]:
+        files = read_npz(stream, [spec.name for spec in self.contract.inputs], where=where)
+        return [
+            replace(_open_npy(self.contract.input(name), file, f"{where}: {name}.npy", self.batch), origin=where)
+            for name, file in files.items()
+        ]
 
 
-def _open_inputs(
-    contract: Contract, arguments: Sequence[str], stack: contextlib.ExitStack, batch: int | None
-) -> dict[str, _Input]:
-    lone = _lone_file(contract, arguments)
-    stream = None if lone is None else _open_file(lone, stack)
-    if lone is not None and stream is not None and is_zip(_peek(stream)):
-        return _open_npz(contract, stream, _name_of(lone), batch)
-    return {
-        name: _open_input(contract.input(name), paths, stream or _open_one(paths[0], stack), batch)
-        for name, paths in _assign(contract, arguments).items()
-    }
+def _is_array(head: bytes) -> bool:
+    return head.startswith(npy.MAGIC)
 
 
 def _lone_file(contract: Contract, arguments: Sequence[str]) -> str | None:
@@ -88,7 +197,7 @@ def _assign(contract: Contract, arguments: Sequence[str]) -> dict[str, list[str]
             if len(names) != 1:
                 raise FerryError(
                     ExitCode.USAGE,
-                    f"--input: got {quoted(argument)}, expected NAME=FILE with NAME one of {', '.join(names)}, or one .npz alone",
+                    f"--input: got {quoted(argument)}, expected NAME=FILE with NAME one of {', '.join(names)}, or one .npz or table of all alone",
                 )
             name, path = names[0], argument
         files.setdefault(name, []).append(path)
@@ -98,19 +207,6 @@ def _assign(contract: Contract, arguments: Sequence[str]) -> dict[str, list[str]
     if missing:
         raise FerryError(ExitCode.USAGE, f"--input: got no file for {missing[0]}, expected one for each of {', '.join(names)}")
     return files
-
-
-def _open_input(spec: TensorSpec, paths: list[str], first: BinaryIO, batch: int | None) -> _Input:
-    if is_image(_peek(first)):
-        return _Input(len(paths), _images(spec, paths, first, batch), batched=True)
-    if len(paths) > 1:
-        raise FerryError(
-            ExitCode.USAGE,
-            f"--input: got {len(paths)} files for {spec.name}, expected one; only images are put together to a batch",
-        )
-    if _peek(first).startswith(npy.MAGIC):
-        return _open_npy(spec, first, _name_of(paths[0]), batch)
-    return _Input(None, read_csv(first, spec, where=_name_of(paths[0]), batch=batch), batched=True)
 
 
 def _open_file(path: str, stack: contextlib.ExitStack) -> BinaryIO:
@@ -158,23 +254,19 @@ def _images(spec: TensorSpec, paths: list[str], first: BinaryIO, batch: int | No
             rows = []
 
 
-def _open_npz(contract: Contract, stream: BinaryIO, where: str, batch: int | None) -> dict[str, _Input]:
-    files = read_npz(stream, [spec.name for spec in contract.inputs], where=where)
-    return {name: _open_npy(contract.input(name), file, f"{where}: {name}.npy", batch) for name, file in files.items()}
-
-
-def _open_npy(spec: TensorSpec, stream: BinaryIO, where: str, batch: int | None) -> _Input:
+def _open_npy(spec: TensorSpec, stream: BinaryIO, where: str, batch: int | None) -> Reader:
     header = npy.read_header(stream, where=where, code=_BAD)
     _check_header(spec, header, where)
     left = npy.bytes_left(stream)
     if left is not None:
         npy.check_size(header, left, where=where, code=_BAD)
     if not spec.shape or spec.shape[0] != BATCH:
-        return _Input(None, _npy_rows(stream, header, (header.shape[0],) if header.shape else (1,), where), batched=False)
+        rows = _npy_rows(stream, header, (header.shape[0],) if header.shape else (1,), where)
+        return Reader(where, None, ({spec.name: row} for row in rows), batched=False)
     count = header.shape[0]
     step = batch or max(count, 1)
     sizes = tuple(min(step, count - start) for start in range(0, count, step)) or (0,)  # no rows are a batch with a shape too
-    return _Input(count, _npy_rows(stream, header, sizes, where), batched=True)
+    return Reader(where, count, ({spec.name: row} for row in _npy_rows(stream, header, sizes, where)))
 
 
 def _check_header(spec: TensorSpec, header: npy.Header, where: str) -> None:
@@ -198,23 +290,3 @@ def _npy_rows(stream: BinaryIO, header: npy.Header, sizes: Sequence[int], where:
         if left == 0 and stream.read(1):  # before the last batch is given away
             raise FerryError(_BAD, f"{where}: data: got bytes after the last row, expected the end for shape {header.shape_text}")
         yield np.frombuffer(data, header.dtype).reshape((size, *header.shape[1:]) if header.shape else ())
-
-
-def _zip(contract: Contract, readers: Mapping[str, _Input]) -> Iterator[dict[str, Array]]:
-    fixed = {name: next(reader.arrays) for name, reader in readers.items() if not reader.batched}
-    streams = {name: reader.arrays for name, reader in readers.items() if reader.batched}
-    empty = True
-    while streams or empty:
-        rows = {name: next(stream, None) for name, stream in streams.items()}
-        if all(row is None for row in rows.values()):
-            break
-        batch = {**fixed, **{name: row for name, row in rows.items() if row is not None}}
-        check_inputs(contract, batch)
-        yield batch
-        empty = False
-    if empty:
-        yield {**fixed, **{name: _no_rows(contract.input(name)) for name in streams}}
-
-
-def _no_rows(spec: TensorSpec) -> Array:
-    return np.empty([0 if isinstance(dim, str) else dim for dim in spec.shape], dtype=spec.dtype)

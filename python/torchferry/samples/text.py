@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,9 +39,20 @@ def csv_rows(contract: Contract, samples: Mapping[str, Array]) -> Iterator[str]:
     """Yield one line for each sample of [count, ...], in the header's order."""
     texts = {name: _texts(array, quote="") for name, array in samples.items()}
     if contract.classes is not None and contract.classes.output in samples:
-        texts["class"] = _each(_class_names(contract.classes, samples[contract.classes.output]), _csv_text)
+        texts["class"] = _each(_class_names(contract.classes, samples[contract.classes.output]), csv_text)
     for index in range(_count(samples)):
         yield ",".join(cell for text in texts.values() for cell in np.ravel(text[index]).tolist())
+
+
+def json_ranked(names: Sequence[str], scores: Array) -> str:
+    """Return the best classes of one sample and their scores [count] as a JSON list."""
+    pairs = zip(names, _texts(scores).tolist(), strict=True)
+    return "[" + ", ".join(f'{{"class": {json_text(name)}, "score": {score}}}' for name, score in pairs) + "]"
+
+
+def csv_ranked(names: Sequence[str], scores: Array) -> str:
+    """Return the best classes of one sample and their scores [count] as cells."""
+    return ",".join(f"{csv_text(name)},{score}" for name, score in zip(names, _texts(scores, quote="").tolist(), strict=True))
 
 
 def _columns(name: str, shape: tuple[int, ...]) -> list[str]:
@@ -91,6 +102,7 @@ def _each(texts: Texts, change: Any) -> Texts:
     return np.array([change(text) for text in texts.ravel()], dtype=object).reshape(texts.shape)
 
 
-def _csv_text(name: str) -> str:
+def csv_text(name: str) -> str:
+    """Return a cell, quoted where RFC 4180 asks for it."""
     text = printable(name)
     return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in ',"\n\r') else text

@@ -13,31 +13,28 @@
 namespace {
 
 using ferry::DType;
+using ferry::cli::cell_problem;
 using ferry::cli::is_number;
 using ferry::cli::parse_cell;
+
+ferry::TensorSpec spec_of(DType dtype) {
+  ferry::TensorSpec spec;
+  spec.name = "x";
+  spec.dtype = dtype;
+  spec.allow_nonfinite = true;
+  return spec;
+}
 
 template <typename T>
 T parsed(std::string_view cell) {
   T value{};
-  EXPECT_EQ(parse_cell(cell, ferry::dtype_of<T>(), reinterpret_cast<std::byte*>(&value)), "") << cell;
+  EXPECT_EQ(parse_cell(cell, spec_of(ferry::dtype_of<T>()), reinterpret_cast<std::byte*>(&value)), "") << cell;
   return value;
 }
 
 std::string refusal(std::string_view cell, DType dtype) {
   std::byte element[8];
-  return std::string(parse_cell(cell, dtype, element));
-}
-
-std::vector<std::string> cells_of(std::string_view line) {
-  std::vector<std::string_view> cells;
-  ferry::cli::split_cells(line, cells);
-  return {cells.begin(), cells.end()};
-}
-
-TEST(CsvCells, LoseSpacesAndOnePairOfQuotes) {
-  EXPECT_EQ(cells_of(R"(1, 2 ,"3", " 4 ",""5"",")"), (std::vector<std::string>{"1", "2", "3", " 4 ", "\"5\"", "\""}));
-  EXPECT_EQ(cells_of(""), std::vector<std::string>{""});
-  EXPECT_EQ(cells_of(",\t,"), (std::vector<std::string>{"", "\t", ""}));
+  return std::string(parse_cell(cell, spec_of(dtype), element));
 }
 
 TEST(CsvNumbers, FollowTheGrammar) {
@@ -90,21 +87,44 @@ TEST(CsvIntegers, TakeTheirRangeOnly) {
   EXPECT_EQ(refusal("-1", DType::uint8), "an integer from 0 to 255");
   EXPECT_EQ(refusal("128", DType::int8), "an integer from -128 to 127");
   EXPECT_EQ(refusal("32768", DType::int16), "an integer from -32768 to 32767");
-  EXPECT_EQ(refusal("2147483648", DType::int32), "an integer of 32 bits");
-  EXPECT_EQ(refusal("9223372036854775808", DType::int64), "an integer of 64 bits");
+  EXPECT_EQ(refusal("2147483648", DType::int32), "an integer from -2147483648 to 2147483647");
+  EXPECT_EQ(refusal("9223372036854775808", DType::int64), "an integer from -9223372036854775808 to 9223372036854775807");
   for (const auto* cell : {"", "1.0", "1e2", "nan", "0x1", "+", "1 "}) EXPECT_NE(refusal(cell, DType::int64), "") << cell;
 }
 
-TEST(CsvBooleans, AreZeroAndOne) {
+TEST(CsvBooleans, AreZeroAndOneAndTheirWords) {
   EXPECT_TRUE(parsed<bool>("1"));
   EXPECT_FALSE(parsed<bool>("0"));
-  EXPECT_EQ(refusal("true", DType::boolean), "0 or 1");
-  EXPECT_EQ(refusal("2", DType::boolean), "0 or 1");
+  EXPECT_TRUE(parsed<bool>("True"));
+  EXPECT_FALSE(parsed<bool>("FALSE"));
+  EXPECT_EQ(refusal("yes", DType::boolean), "0, 1, false or true");
+  EXPECT_EQ(refusal("2", DType::boolean), "0, 1, false or true");
 }
 
 TEST(CsvFloats, RefuseWhatIsNoNumber) {
   EXPECT_EQ(refusal("x7", DType::float32), "a number");
   EXPECT_EQ(refusal("", DType::float64), "a number");
+}
+
+TEST(CsvFloats, AreFiniteUnlessTheContractAllowsMore) {
+  auto spec = spec_of(DType::float32);
+  spec.allow_nonfinite = false;
+  std::byte element[8];
+  for (const auto* cell : {"nan", "-inf", "1e39", "3.4028235677973366e38"})
+    EXPECT_EQ(parse_cell(cell, spec, element), "a finite float32") << cell;
+  EXPECT_EQ(parse_cell("3.4028235677973362e38", spec, element), "");
+  spec.dtype = DType::float64;
+  EXPECT_EQ(parse_cell("1e39", spec, element), "");
+  EXPECT_EQ(parse_cell("1e309", spec, element), "a finite float64");
+}
+
+TEST(CsvProblems, SayWhatTheCellIs) {
+  EXPECT_EQ(cell_problem("N/A", "a number"), "got 'N/A' (a missing value), expected a number; fill it in or leave the row out");
+  EXPECT_EQ(cell_problem("-1.000,5", "a number"),
+            "got '-1.000,5' (a comma in a number), expected a number; write decimal points, and no marks of thousands");
+  EXPECT_EQ(cell_problem("1e,5", "a number"), "got '1e,5', expected a number; correct the file");
+  const std::string umlauts = "\xC3\xBC\xC3\xBC\xC3\xBC\xC3\xBC\xC3\xBC\xC3\xBC\xC3\xBC\xC3\xBC\xC3\xBC\xC3\xBC";
+  EXPECT_EQ(ferry::cli::shown(umlauts + umlauts + umlauts + umlauts + "x"), "'" + umlauts + umlauts + umlauts + umlauts + "'");
 }
 
 }  // namespace

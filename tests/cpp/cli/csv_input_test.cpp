@@ -19,19 +19,22 @@ const TensorSpec pair_spec{.name = "x", .dtype = DType::float32, .shape = {"N", 
 
 class CsvInput : public ::testing::Test {
  protected:
-  [[nodiscard]] std::unique_ptr<SampleReader> open(std::string_view content, const TensorSpec& spec = pair_spec) const {
+  [[nodiscard]] std::unique_ptr<SampleReader> open(std::string_view content, const TensorSpec& spec = pair_spec,
+                                                   const ferry::cli::TableOptions& options = {}) const {
     write_file(folder_.path() / "in.csv", content);
-    return ferry::cli::open_csv(spec, ByteStream::open(folder_.path() / "in.csv"));
+    return ferry::cli::open_csv(std::span(&spec, 1), ByteStream::open(folder_.path() / "in.csv"), options);
   }
 
-  [[nodiscard]] std::vector<float> values(std::string_view content) const {
-    const auto tensor = open(content)->read(1000);
+  [[nodiscard]] static Tensor read(SampleReader& reader, std::int64_t count) { return reader.read(count).front(); }
+
+  [[nodiscard]] std::vector<float> values(std::string_view content, const ferry::cli::TableOptions& options = {}) const {
+    const auto tensor = read(*open(content, pair_spec, options), 1000);
     const auto elements = tensor.as<float>();
     return {elements.begin(), elements.end()};
   }
 
   [[nodiscard]] std::string error(std::string_view content) const {
-    const auto failure = failure_of([&] { static_cast<void>(open(content)->read(1000)); });
+    const auto failure = failure_of([&] { static_cast<void>(read(*open(content), 1000)); });
     EXPECT_EQ(failure.code, 7) << content;
     const auto colon = failure.text.find(": ");
     return failure.text.substr(std::min(failure.text.size(), colon + 2));
@@ -50,13 +53,16 @@ TEST_F(CsvInput, ReadsRowsWithAndWithoutAHeader) {
 }
 
 TEST_F(CsvInput, TakesALineWithOneNumberForData) {
-  EXPECT_EQ(error("a,2\n1,2\n"), "line 1, column 1: got 'a', expected a number; correct the file");
-  EXPECT_EQ(error("nan,b\n"), "line 1, column 2: got 'b', expected a number; correct the file");
+  EXPECT_EQ(error("a,2\n1,2\n"),
+            "line 1, column 1: got 'a', expected a number; correct the file, or add --header yes if this line names the columns");
+  EXPECT_EQ(error("nan,b\n"),
+            "line 1, column 1: got 'nan' (a missing value), expected a finite float32; fill it in or leave the row out");
 }
 
 TEST_F(CsvInput, NamesLineAndColumnOfABadCell) {
   EXPECT_EQ(error("a,b\n\n1,2\n3,x\n"), "line 4, column 2: got 'x', expected a number; correct the file");
-  EXPECT_EQ(error("1,2\n3,\n"), "line 2, column 2: got nothing, expected a number; correct the file");
+  EXPECT_EQ(error("1,2\n3,\n"),
+            "line 2, column 2: got nothing (a missing value), expected a number; fill it in or leave the row out");
 }
 
 TEST_F(CsvInput, NamesTheLineOfAWrongNumberOfCells) {
@@ -79,28 +85,59 @@ TEST_F(CsvInput, RefusesWhatIsNoText) {
 TEST_F(CsvInput, GivesSomeSamplesAtATime) {
   const auto reader = open("1,2\n3,4\n5,6\n");
   EXPECT_EQ(reader->total(), std::nullopt);
-  EXPECT_EQ(reader->read(2).shape(), (Shape{2, 2}));
-  const auto rest = reader->read(2);
+  EXPECT_EQ(read(*reader, 2).shape(), (Shape{2, 2}));
+  const auto rest = read(*reader, 2);
   EXPECT_EQ(rest.shape(), (Shape{1, 2}));
   EXPECT_EQ(rest.as<float>()[1], 6);
-  EXPECT_EQ(reader->read(2).shape(), (Shape{0, 2}));
+  EXPECT_EQ(read(*reader, 2).shape(), (Shape{0, 2}));
 }
 
 TEST_F(CsvInput, IsEmptyWithoutRows) {
-  EXPECT_EQ(open("")->read(5).shape(), (Shape{0, 2}));
-  EXPECT_EQ(open("a,b\n")->read(5).shape(), (Shape{0, 2}));
+  EXPECT_EQ(read(*open(""), 5).shape(), (Shape{0, 2}));
+  EXPECT_EQ(read(*open("a,b\n"), 5).shape(), (Shape{0, 2}));
 }
 
 TEST_F(CsvInput, FillsSamplesInCOrder) {
   const TensorSpec grid{.name = "x", .dtype = DType::uint8, .shape = {"N", 2, 3}, .range = {}, .unit = {}};
-  const auto tensor = open("1,2,3,4,5,6\n", grid)->read(5);
+  const auto tensor = read(*open("1,2,3,4,5,6\n", grid), 5);
   EXPECT_EQ(tensor.shape(), (Shape{1, 2, 3}));
   EXPECT_EQ(tensor.as<std::uint8_t>()[4], 5);
 }
 
+TEST_F(CsvInput, CutsLinesAtTheirDelimiter) {
+  const std::vector<float> expected = {1, 2, 3, 4.5F};
+  EXPECT_EQ(values("1;2\n3;4.5\n"), expected);
+  EXPECT_EQ(values("1\t2\n3\t4.5\n"), expected);
+  EXPECT_EQ(values("  1 2\n3 \t 4.5 \n"), expected);
+  EXPECT_EQ(values("# a b\n1 2\n3 4.5\n"), expected);
+}
+
+TEST_F(CsvInput, FindsColumnsByName) {
+  const std::vector<float> expected = {1, 2, 3, 4.5F};
+  EXPECT_EQ(values("x[1];x[0]\n2;1\n4.5;3\n"), expected);
+  const ferry::cli::TableOptions ignore{.delimiter = {}, .ignore_columns = true, .id = {}};
+  EXPECT_EQ(values("x[1],n,x[0]\n2,?,1\n4.5,?,3\n", ignore), expected);
+  EXPECT_EQ(values(",0,1\n7,1,2\n8,3,4.5\n", ignore), expected);
+}
+
+TEST_F(CsvInput, CarriesTheIdentityOfEachSample) {
+  const ferry::cli::TableOptions options{.delimiter = {}, .id = "n"};
+  const auto reader = open("x[1],n,x[0]\n2,\"a, b\",1\n4.5,\"\"\"\",3\n", pair_spec, options);
+  EXPECT_EQ(read(*reader, 5).shape(), (Shape{2, 2}));
+  EXPECT_EQ(reader->ids(), (std::vector<std::string>{"a, b", "\""}));
+  EXPECT_EQ(reader->how(), "line 1 names the columns");
+}
+
+TEST_F(CsvInput, TakesCountingColumnsForAHeaderOnlyWhereTheRowsShowIt) {
+  const std::vector<float> expected = {3, 4.5F};
+  EXPECT_EQ(values("0,1\n3.0,4.5\n"), expected);
+  EXPECT_EQ(error("0,1\n3,4.5\n").substr(0, 56), "line 1: got 0,1, which is a sample or a header that coun");
+  EXPECT_EQ(error("0,1\n3.5,4.5\n").substr(0, 15), "line 1: got 0,1");
+}
+
 TEST_F(CsvInput, TakesOneCellForAScalarSample) {
   const TensorSpec scalar{.name = "x", .dtype = DType::int64, .shape = {"N"}, .range = {}, .unit = {}};
-  EXPECT_EQ(open("7\n8\n", scalar)->read(5).as<std::int64_t>()[1], 8);
+  EXPECT_EQ(read(*open("7\n8\n", scalar), 5).as<std::int64_t>()[1], 8);
 }
 
 TEST_F(CsvInput, RefusesShapesThatARowDoesNotSay) {

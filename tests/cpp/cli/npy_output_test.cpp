@@ -28,7 +28,7 @@ class NpyOutput : public ::testing::Test {
     std::vector<NpyTarget> targets;
     targets.push_back({"y", std::move(file)});
     const auto writer = ferry::cli::open_npy_files(std::move(targets), total, batched);
-    for (const auto& batch : batches) writer->write(batch);
+    for (const auto& batch : batches) writer->write(batch, {});
     writer->finish();
   }
 

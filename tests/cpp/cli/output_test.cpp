@@ -59,7 +59,7 @@ TEST(OutputRequests, OutputWithoutABatchCannotBeCutIntoSamples) {
 TEST(Outputs, SeveralNpyFilesHaveTheOutputsNames) {
   const TemporaryFolder folder;
   const auto writer = open_output(request(folder.path() / "out.npy"), contract);
-  writer->write(outputs);
+  writer->write(outputs, {});
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "out.a.npy"));
   writer->finish();
   EXPECT_TRUE(std::filesystem::exists(folder.path() / "out.a.npy"));
@@ -69,7 +69,7 @@ TEST(Outputs, SeveralNpyFilesHaveTheOutputsNames) {
 TEST(Outputs, SelectedNpyFileHasTheNameItself) {
   const TemporaryFolder folder;
   const auto writer = open_output(request(folder.path() / "out.npy", "", "b"), contract);
-  writer->write(outputs);
+  writer->write(outputs, {});
   writer->finish();
   EXPECT_TRUE(std::filesystem::exists(folder.path() / "out.npy"));
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);

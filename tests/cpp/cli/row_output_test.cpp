@@ -42,7 +42,7 @@ class RowOutput : public ::testing::Test {
   [[nodiscard]] std::string path() const { return folder_.path() / "out"; }
   [[nodiscard]] std::string written(std::unique_ptr<ferry::cli::SampleWriter> writer,
                                     const std::vector<NamedTensors>& batches) const {
-    for (const auto& batch : batches) writer->write(batch);
+    for (const auto& batch : batches) writer->write(batch, {});
     writer->finish();
     return read_file(path());
   }

@@ -11,12 +11,15 @@ import pytest
 from builders.contracts import spec
 from torchferry.bundle.contract import Array, TensorSpec
 from torchferry.errors import ExitCode, FerryError
-from torchferry.samples.csv import read_csv
+from torchferry.samples.columns import TableOptions
+from torchferry.samples.csv import CsvTable
 
 
 def read(text: str | bytes, wanted: TensorSpec | None = None, batch: int = 100) -> list[Array]:
     data = text if isinstance(text, bytes) else text.encode()
-    return list(read_csv(io.BytesIO(data), wanted or spec(), where="x.csv", batch=batch))
+    wanted = wanted or spec()
+    table = CsvTable(io.BytesIO(data), [wanted], where="x.csv", options=TableOptions())
+    return [arrays[wanted.name] for arrays in table.batches(batch)]
 
 
 def refusal(text: str | bytes, wanted: TensorSpec | None = None) -> str:
@@ -39,8 +42,30 @@ def refusal(text: str | bytes, wanted: TensorSpec | None = None) -> str:
         '\ufeff"width","length"\n1,2\n3,4\n',
         '"1", "2"\n 3 ,4 \n',
         "+1,2.\n3e0,.4e1\n",
+        "1;2\n3;4\n",
+        "1\t2\n3\t4\n",
+        " 1  2\n3 \t4 \n",
+        "x[1];x[0]\n2;1\n4;3\n",
+        "0,1\n1.0,2.0\n3.0,4.0\n",
+        "# width length\n1 2\n3 4\n",
     ],
-    ids=["plain", "crlf", "no end", "bom", "blank lines", "header", "bom and header", "quotes", "forms"],
+    ids=[
+        "plain",
+        "crlf",
+        "no end",
+        "bom",
+        "blank lines",
+        "header",
+        "bom and header",
+        "quotes",
+        "forms",
+        "semicolons",
+        "tabs",
+        "spaces",
+        "names",
+        "counting",
+        "numpy's header",
+    ],
 )
 def test_all_forms_of_a_table_give_the_same_values(text: str) -> None:
     (batch,) = read(text)
@@ -71,7 +96,7 @@ def test_a_column_of_one_number_a_sample() -> None:
         ("a,b\n1,2\n\nc,d\n", "line 4, column 1: got 'c'"),
         ("1,2\n3\n", "line 2: got 1 cells, expected 2"),
         ("1,2,3\n", "line 1: got 3 cells, expected 2"),
-        ("1;2\n3;4\n", "line 2: got 1 cells"),
+        ("1|2\n3|4\n", "line 1: got 1 cells"),
         ("1,\n", "line 1, column 2: got nothing"),
         ("1,0x10\n", "column 2: got '0x10'"),
         ("1,1_000\n", "column 2: got '1_000'"),
@@ -93,19 +118,21 @@ def test_a_header_with_a_number_in_it_is_data_with_an_error() -> None:
 @pytest.mark.parametrize(
     ("dtype", "good", "bad"),
     [
-        ("uint8", ["0", "255", "+7"], ["256", "-1", "1.0", "1e2", "nan", "9" * 50]),
+        ("uint8", ["255", "0", "+7"], ["256", "-1", "1.0", "1e2", "nan", "9" * 50]),
         ("int8", ["-128", "127"], ["-129", "128"]),
         ("int64", ["-9223372036854775808", "9223372036854775807"], ["9223372036854775808"]),
-        ("bool", ["0", "1"], ["2", "true"]),
+        ("bool", ["1", "0", "false", "True"], ["2", "yes"]),
     ],
 )
 def test_integer_dtypes_take_integers_in_range_only(dtype: str, good: list[str], bad: list[str]) -> None:
     wanted = spec(dtype=dtype, shape=("N",))
     (batch,) = read("\n".join(good), wanted)
     assert batch.dtype == dtype
-    assert [int(value) for value in batch] == [int(text) for text in good]
+    assert [int(value) for value in batch] == [int(text) if text[-1:].isdigit() else text == "True" for text in good]
     for text in bad:
-        assert ("expected 0 or 1" if dtype == "bool" else "expected an integer from") in refusal(f"1\n{text}\n", wanted)
+        assert ("expected 0, 1, false or true" if dtype == "bool" else "expected an integer from") in refusal(
+            f"1\n{text}\n", wanted
+        )
 
 
 def test_floats_are_rounded_once_from_the_nearest_float64() -> None:
@@ -116,10 +143,24 @@ def test_floats_are_rounded_once_from_the_nearest_float64() -> None:
     assert wide[0] == 0.1
 
 
+@pytest.mark.parametrize(
+    ("text", "got"), [("1e39", "'1e39'"), ("-1e400", "'-1e400'"), ("inf", "'inf'"), ("nan", "'nan' (a missing value)")]
+)
+def test_what_is_not_finite_is_named_by_line_and_column(text: str, got: str) -> None:
+    assert f"line 2, column 2: got {got}, expected a finite float32" in refusal(f"1,2\n3,{text}\n")
+    assert f"got {got}, expected a finite float32" in refusal(f"2\n{text}\n", spec(shape=("N",)))
+
+
+def test_the_largest_float32_is_the_last_that_is_finite() -> None:
+    (batch,) = read("3.4028235677973362e38\n", spec(shape=("N",)))
+    assert batch[0] == np.finfo(np.float32).max
+    assert "expected a finite float32" in refusal("3.4028235677973366e38\n", spec(shape=("N",)))
+
+
 def test_a_number_beyond_float32_becomes_infinite_without_a_warning() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        (batch,) = read("1e39\n-1e400\nInfinity\n-inf\nNaN\n", spec(shape=("N",)))
+        (batch,) = read("1e39\n-1e400\nInfinity\n-inf\nNaN\n", spec(shape=("N",), allow_nonfinite=True))
     assert [str(value) for value in batch] == ["inf", "-inf", "inf", "-inf", "nan"]
 
 

@@ -48,13 +48,22 @@ def test_batches_cut_the_samples_in_order(x: Path) -> None:
     assert np.concatenate(batches).tobytes() == np.load(x).tobytes()
 
 
-def test_no_samples_are_one_empty_batch(tmp_path: Path) -> None:
+def test_no_samples_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "none.npy", np.zeros((0, 2), np.float32))
     (tmp_path / "none.csv").write_text("width,length\n")
-    for name in ("none.npy", "none.csv"):
-        (batch,) = read(doubling(), tmp_path / name)
-        assert batch["x"].shape == (0, 2)
-        assert batch["x"].dtype == np.float32
+    (tmp_path / "empty").write_text("")
+    for name in ("none.npy", "none.csv", "empty"):
+        code, text = refusal(doubling(), tmp_path / name)
+        assert code == ExitCode.BAD_INPUT
+        assert text == f"{tmp_path / name}: got no samples, expected at least one; is this the right file?"
+
+
+def test_one_table_holds_every_input(tmp_path: Path) -> None:
+    (tmp_path / "all.csv").write_text("b;a[1];a[0]\n1;3;2\n4;6;5\n")
+    with open_samples(TWO, [str(tmp_path / "all.csv")], batch=1) as source:
+        batches = list(source.batches)
+        assert source.describe() == f"2 samples from {tmp_path / 'all.csv'} (cells between semicolons; line 1 names the columns)"
+    assert [(batch["a"].tolist(), batch["b"].tolist()) for batch in batches] == [([[2, 3]], [1]), ([[5, 6]], [4])]
 
 
 def test_several_inputs_go_by_name_in_any_order(x: Path, tmp_path: Path) -> None:

@@ -1,0 +1,261 @@
+#include "csv_columns.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <numeric>
+#include <set>
+
+#include "csv_cell.hpp"
+#include "shape.hpp"
+
+namespace ferry::cli {
+
+namespace {
+
+constexpr std::size_t most_names = 3;  // in a message
+
+// The indices of `[1][2]`; nothing where the text is anything else.
+std::optional<Shape> indices_of(std::string_view text) {
+  Shape indices;
+  while (!text.empty()) {
+    const auto end = text.find(']');
+    if (text.front() != '[' || end == std::string_view::npos) return std::nullopt;
+    const auto digits = text.substr(1, end - 1);
+    std::int64_t index = 0;
+    const bool plain = !digits.empty() && digits.size() <= 18 && (digits.size() == 1 || digits.front() != '0') &&
+                       digits.find_first_not_of("0123456789") == std::string_view::npos;
+    if (!plain) return std::nullopt;
+    std::from_chars(digits.data(), digits.data() + digits.size(), index);
+    indices.push_back(index);
+    text.remove_prefix(end + 1);
+  }
+  return indices;
+}
+
+std::optional<std::size_t> place_in(const Elements::Part& part, std::string_view indices_text) {
+  const auto indices = indices_of(indices_text);
+  if (!indices) return std::nullopt;
+  if (part.count == 1 && indices->empty()) return 0;
+  if (indices->size() != part.sample.size() || indices->empty()) return std::nullopt;
+  std::size_t place = 0;
+  for (std::size_t axis = 0; axis < indices->size(); ++axis) {
+    if ((*indices)[axis] >= part.sample[axis]) return std::nullopt;
+    place = place * static_cast<std::size_t>(part.sample[axis]) + static_cast<std::size_t>((*indices)[axis]);
+  }
+  return place;
+}
+
+bool is_value(std::string_view cell) noexcept { return is_number(cell) || is_missing(cell); }
+
+// Does it begin as a word that may name a column?
+bool is_word(std::string_view cell) noexcept {
+  if (cell.empty() || is_value(cell)) return false;
+  const auto first = static_cast<unsigned char>(cell.front());
+  return first >= 0x80 || first == '_' || (first >= 'A' && first <= 'Z') || (first >= 'a' && first <= 'z');
+}
+
+std::string and_more(std::size_t count) {
+  return count > most_names ? " and " + std::to_string(count - most_names) + " more" : std::string();
+}
+
+std::string listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (std::size_t i = 0; i < std::min(names.size(), most_names); ++i) text += (i == 0 ? "" : ", ") + names[i];
+  return text + and_more(names.size());
+}
+
+std::string shown_column(const std::string& name) {
+  return name.empty() ? "'' (the row numbers of pandas; index=False leaves them out)" : shown(name);
+}
+
+// What a first line says that was judged to be a header.
+class HeaderReader {
+ public:
+  HeaderReader(const Cells& names, const Elements& elements, const TableOptions& options)
+      : names_(names), elements_(elements), options_(options) {}
+
+  [[nodiscard]] Columns by_name() const {
+    std::vector<std::optional<std::size_t>> taken(elements_.count());
+    std::vector<std::size_t> extra;
+    for (std::size_t column = 0; column < names_.size(); ++column) {
+      const auto place = elements_.place_of(names_[column]);
+      if (!place || names_[column] == options_.id)
+        extra.push_back(column);
+      else if (std::exchange(taken[*place], column))
+        throw ColumnError("got the column " + shown(names_[column]) + " twice, expected it once; take one out");
+    }
+    require_all(taken);
+    std::vector<std::size_t> order(taken.size());
+    std::ranges::transform(taken, order.begin(), [](const auto& column) { return *column; });
+    return with_id(extra, std::move(order), HeaderKind::names);
+  }
+
+  [[nodiscard]] Columns by_place(const std::vector<std::size_t>& others) const {
+    if (others.size() != elements_.count())
+      throw ColumnError("got " + std::to_string(others.size()) + " columns that the contract does not name, expected " +
+                        elements_.described() + "; name them so in the first line");
+    if (elements_.parts().size() > 1)
+      throw ColumnError("got none of the columns " + elements_.described() +
+                        ", expected all of them; name them so in the first line");
+    const std::set<std::size_t> known(others.begin(), others.end());
+    std::vector<std::size_t> extra;
+    for (std::size_t column = 0; column < names_.size(); ++column)
+      if (!known.contains(column)) extra.push_back(column);
+    return with_id(extra, others, HeaderKind::places);
+  }
+
+ private:
+  void require_all(const std::vector<std::optional<std::size_t>>& taken) const {
+    std::vector<std::string> missing;
+    for (std::size_t place = 0; place < taken.size(); ++place)
+      if (!taken[place]) missing.push_back(elements_.name_of(place));
+    if (!missing.empty())
+      throw ColumnError("got no column " + listed(missing) + ", expected " + elements_.described() + "; add what is missing");
+  }
+
+  // Tells the identity from the columns that nobody asked for.
+  [[nodiscard]] Columns with_id(const std::vector<std::size_t>& extra, std::vector<std::size_t> taken, HeaderKind header) const {
+    std::optional<std::size_t> id;
+    std::vector<std::string> unknown;
+    for (const auto column : extra) {
+      if (options_.id.empty() || names_[column] != options_.id)
+        unknown.push_back(shown_column(names_[column]));
+      else if (std::exchange(id, column))
+        throw ColumnError("got the column " + shown(names_[column]) + " twice, expected it once; take one out");
+    }
+    if (!options_.id.empty() && !id)
+      throw ColumnError("got no column " + shown(options_.id) + ", expected the one of --id; name it in the first line");
+    if (!unknown.empty() && !options_.ignore_columns)
+      throw ColumnError("got the extra column" + std::string(unknown.size() > 1 ? "s " : " ") + listed(unknown) + ", expected " +
+                        elements_.described() + "; take out what is extra, or add --ignore-columns");
+    return {names_.size(), std::move(taken), id, header};
+  }
+
+  const Cells& names_;
+  const Elements& elements_;
+  const TableOptions& options_;
+};
+
+// Do the rows show that their writer gives each number a point, as in 5.0? Then a line of 0,1,2 is none of them.
+bool writes_points(std::span<const Cells> following, const std::vector<std::size_t>& columns) {
+  bool whole = false;
+  for (const auto& row : following) {
+    for (const auto column : columns) {
+      if (column >= row.size() || !has_point(row[column])) return false;
+      whole = whole || is_pointed_whole(row[column]);
+    }
+  }
+  return whole;
+}
+
+std::string counted(std::size_t count) {
+  if (count > 4) return "0,1,2,...," + std::to_string(count - 1);
+  std::string text;
+  for (std::size_t i = 0; i < count; ++i) text += (i == 0 ? "" : ",") + std::to_string(i);
+  return text;
+}
+
+// Is a line a header that no option calls one, and that names nothing of the contract? `columns` are those that may be elements.
+bool is_header(const Cells& names, const std::vector<std::size_t>& columns, std::span<const Cells> following,
+               const Elements& elements, bool has_index) {
+  if (columns.size() != elements.count() || elements.parts().size() > 1) return false;
+  std::set<std::string> different;
+  bool numbered = true;
+  bool words = true;
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    const auto& name = names[columns[i]];
+    different.insert(name);
+    numbered = numbered && name == std::to_string(i);
+    words = words && is_word(name);
+  }
+  if (different.size() != columns.size()) return false;
+  if (!numbered) return words && (has_index || columns.size() > 1);  // one word alone may be a broken sample
+  if (has_index || writes_points(following, columns)) return true;
+  throw ColumnError(
+      "got " + counted(columns.size()) +
+      ", which is a sample or a header that counts the columns, expected to be told; add --header yes or --header no");
+}
+
+std::string way_out(const Elements& elements) {
+  return std::string("name the columns in the first line") +
+         (elements.parts().size() > 1 ? ", or add --header no where the columns have the contract's order" : "");
+}
+
+}  // namespace
+
+Elements::Elements(std::span<const TensorSpec> specs) {
+  for (const auto& spec : specs) {
+    Shape sample;
+    for (std::size_t i = 1; i < spec.shape.size(); ++i)
+      if (const auto* number = std::get_if<std::int64_t>(&spec.shape[i])) sample.push_back(*number);
+    const auto count = element_count(sample);
+    parts_.push_back({spec, std::move(sample), count});
+    count_ += count;
+  }
+}
+
+std::optional<std::size_t> Elements::place_of(std::string_view name) const {
+  std::size_t start = 0;
+  const auto base = name.substr(0, name.find('['));
+  for (const auto& part : parts_) {
+    if (base == part.spec.name) {
+      const auto place = place_in(part, name.substr(base.size()));
+      return place ? std::optional(start + *place) : std::nullopt;
+    }
+    start += part.count;
+  }
+  return std::nullopt;
+}
+
+std::string Elements::name_of(std::size_t place) const {
+  for (const auto& part : parts_) {
+    if (place < part.count) {
+      std::string name = part.spec.name;
+      if (part.count > 1)
+        for (const auto index : index_of(place, part.sample)) name += "[" + std::to_string(index) + "]";
+      return name;
+    }
+    place -= part.count;
+  }
+  return {};
+}
+
+std::string Elements::described() const {
+  std::string text;
+  std::size_t start = 0;
+  for (const auto& part : parts_) {
+    if (part.count == 0) continue;
+    text += (text.empty() ? "" : ", ") + name_of(start) + (part.count > 1 ? " to " + name_of(start + part.count - 1) : "");
+    start += part.count;
+  }
+  return text;
+}
+
+Columns plain_columns(const Elements& elements) {
+  Columns columns{.cells = elements.count(), .taken = std::vector<std::size_t>(elements.count()), .id = {}};
+  std::iota(columns.taken.begin(), columns.taken.end(), std::size_t{0});
+  return columns;
+}
+
+Columns find_columns(const Cells& names, std::span<const Cells> following, const Elements& elements,
+                     const TableOptions& options) {
+  if (options.header == HeaderChoice::no) return plain_columns(elements);
+  const bool has_id = !options.id.empty() && std::ranges::find(names, options.id) != names.end();
+  const bool sure = options.header == HeaderChoice::yes || has_id;
+  const HeaderReader reader(names, elements, options);
+  if (std::ranges::any_of(names, [&](const auto& name) { return elements.place_of(name) && (sure || !is_value(name)); }))
+    return reader.by_name();
+  const bool has_index = names.size() > 1 && (names.front().empty() || names.front() == "Unnamed: 0");
+  std::vector<std::size_t> others;
+  for (std::size_t i = has_index ? 1 : 0; i < names.size(); ++i)
+    if (options.id.empty() || names[i] != options.id) others.push_back(i);
+  if (sure || is_header(names, others, following, elements, has_index)) return reader.by_place(others);
+  if (!options.id.empty())
+    throw ColumnError("got no column " + shown(options.id) + ", expected the one of --id; " + way_out(elements));
+  if (elements.parts().size() > 1)
+    throw ColumnError("got no names of columns, expected " + elements.described() + "; " + way_out(elements));
+  return plain_columns(elements);
+}
+
+}  // namespace ferry::cli

@@ -1,0 +1,64 @@
+"""The lines of a table as text (FORMAT.md section 10). The C++ twin is cpp/cli/csv_lines.cpp."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, NoReturn
+
+from torchferry.errors import ExitCode, FerryError
+from torchferry.limits import MAX_CSV_LINE_BYTES
+
+_NO_TEXT = "got bytes that are no text, expected .npy, CSV in UTF-8, PNG, BMP or PGM; correct the file"
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f]")  # all but the tab
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line that is not blank. `blank`: the number of a blank line between it and the one before; 0: there is none."""
+
+    number: int
+    text: str
+    blank: int
+
+
+class Lines:
+    """The lines of a stream, without their ends, the byte order mark and those that hold nothing but spaces."""
+
+    def __init__(self, stream: BinaryIO, where: str) -> None:
+        self.where = where
+        self.last_is_open = False  # has the last line that was read no line end?
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[Line]:
+        """Yield each line. Raises FerryError(BAD_INPUT) with its number."""
+        blank, seen = 0, False
+        for number, raw in enumerate(iter(lambda: self._stream.readline(MAX_CSV_LINE_BYTES + 1), b""), 1):
+            text = self._text(raw, number)
+            self.last_is_open = not raw.endswith(b"\n")
+            if text.strip(" "):
+                yield Line(number, text, blank)
+                blank, seen = 0, True
+            elif seen and not blank:
+                blank = number
+
+    def _text(self, raw: bytes, number: int) -> str:
+        """Return the line as text. Without these checks a binary file could pass for a table."""
+        if len(raw) > MAX_CSV_LINE_BYTES and not raw.endswith(b"\n"):
+            raise FerryError(
+                ExitCode.BAD_INPUT,
+                f"{self.where}: line: got more than {MAX_CSV_LINE_BYTES} bytes, expected fewer; is this the right file?",
+            )
+        try:
+            text = raw.decode("utf-8-sig" if number == 1 else "utf-8").removesuffix("\n").removesuffix("\r")
+        except UnicodeDecodeError:
+            self.refuse(number, _NO_TEXT)
+        if _CONTROL.search(text):
+            self.refuse(number, _NO_TEXT)
+        return text
+
+    def refuse(self, line: int, problem: str, *, column: int | None = None) -> NoReturn:
+        """Raise FerryError(BAD_INPUT) that names the place."""
+        place = f"line {line}" if column is None else f"line {line}, column {column}"
+        raise FerryError(ExitCode.BAD_INPUT, f"{self.where}: {place}: {problem}")
