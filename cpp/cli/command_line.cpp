@@ -151,6 +151,12 @@ void add_verify(CLI::App& app, Command& command) {
       ->type_name("COUNT")
       ->capture_default_str()
       ->check(require_whole_number);
+  verb->add_option("--require", options->required,
+                   "engines, and the language cpp, that must have run: else exit code 5; may be repeated, or a list with commas")
+      ->type_name("NAMES")
+      ->delimiter(',')
+      ->check(require_name)
+      ->allow_extra_args(false);
   verb->add_flag("--json", options->json, "print the verdicts as JSON")->disable_flag_override();
   verb->callback([&command, options] { command = [options] { return verify_bundle(*options); }; });
 }
