@@ -48,7 +48,7 @@ struct VerifyOptions {
   BundleOptions bundle;
   EngineOptions engine;
   std::int64_t calls = 1;
-  std::vector<std::string> required;  // engines and languages that must have run
+  std::vector<std::string> required;  // lists with commas: engines and languages that must have run
   bool json = false;
 };
 

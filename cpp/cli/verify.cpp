@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <numeric>
 #include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -70,6 +71,15 @@ Results verify_chosen(const Bundle& bundle, const VerifyOptions& options) {
 
 std::string joined(const std::string& list, const std::string& item) { return list + (list.empty() ? "" : ", ") + item; }
 
+std::vector<std::string> names_of(const std::vector<std::string>& lists) {
+  std::vector<std::string> names;
+  for (const auto& list : lists) {
+    std::istringstream stream(list);
+    for (std::string name; std::getline(stream, name, ',');) names.push_back(name);
+  }
+  return names;
+}
+
 // Each name must be that of an engine that ran, or of this language where one did.
 void require_these_ran(const std::vector<std::string>& names, const std::vector<EngineVerdict>& verdicts) {
   std::set<std::string> ran;
@@ -102,7 +112,7 @@ int verify_bundle(const VerifyOptions& options) {
     throw Error(ErrorCode::unavailable,
                 text::printable(bundle.folder().native()) + ": no engine of this bundle can run here, expected at least one");
   if (!all_passed(verdicts)) return static_cast<int>(ErrorCode::mismatch);
-  require_these_ran(options.required, verdicts);
+  require_these_ran(names_of(options.required), verdicts);
   return EXIT_SUCCESS;
 }
 
