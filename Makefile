@@ -26,9 +26,9 @@ packages_of    = $$(grep -v '^\#' $(1))
 # Steps that write .venv, build or runs: one `make` of this folder at a time.
 ALONE         := @.ci/alone
 
-.PHONY: help setup setup-edge compiler configure programs build demo test test-tools test-python test-cpp test-quick test-slow test-fresh mutants matrix fuzz lint format exported bench clean
+.PHONY: wheel help setup setup-edge compiler configure programs build demo test test-tools test-python test-cpp test-quick test-slow test-fresh mutants matrix fuzz lint format exported bench clean
 help:
-	@echo "make demo | test | test-slow | mutants | setup-edge | matrix | fuzz | lint | format | exported | bench | clean"
+	@echo "make demo | test | test-slow | mutants | setup-edge | matrix | fuzz | lint | format | exported | wheel | bench | clean"
 
 setup:
 	$(ALONE) .ci/python-environment
@@ -105,6 +105,10 @@ format: setup
 	$(BIN)/ruff format .
 	$(BIN)/clang-format -i $(call c_sources)
 
+# What `pip install` takes, in dist/: the sources, and a wheel with every plugin whose runtime is in .venv.
+wheel: setup
+	$(ALONE) .ci/wheel $(BIN)/python dist
+
 # The reference bundles that are kept in git.
 NOTICE := --metadata licence=BSD-3-Clause --metadata 'source=trained by `ferry train` on the data set of scikit-learn'
 exported: setup
@@ -120,4 +124,4 @@ bench: build
 	$(BIN)/python tests/bench/train_speed.py --data-root $(DATA_ROOT)
 
 clean:
-	$(ALONE) rm -rf build build-* runs
+	$(ALONE) rm -rf build build-* dist runs

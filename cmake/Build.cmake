@@ -53,7 +53,7 @@ if(FERRY_BUILD_FUZZERS)
 endif()
 
 # ferry_add_engine(NAME SOURCES... [LIBRARIES...] [RUN_PATH...]): one engine plugin, libferry_engine_NAME.so, opened on demand.
-# RUN_PATH: the absolute folders of its runtime's libraries, where the plugin finds them from an install tree too.
+# RUN_PATH: the folders of its runtime's libraries, where the plugin finds them from an install tree too: absolute, or relative to $ORIGIN.
 function(ferry_add_engine name)
   cmake_parse_arguments(PARSE_ARGV 1 engine "" "" "SOURCES;LIBRARIES;RUN_PATH")
   set(target ferry_engine_${name})

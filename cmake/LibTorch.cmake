@@ -2,12 +2,13 @@
 #
 # LibTorch's own CMake package is not used: that of a CUDA build stops where no CUDA toolkit is, which only those need who compile CUDA
 # code. Our plugins include no CUDA header; linked with torch_cuda they use a GPU where driver and device are there.
-# It is looked for in CMAKE_PREFIX_PATH (the folder itself, or what torch.utils.cmake_prefix_path names), then in the wheel in .venv.
-# Sets FERRY_LIBTORCH_FOUND, and FERRY_LIBTORCH_RUN_PATH to the folder of its libraries.
+# It is looked for in CMAKE_PREFIX_PATH (the folder itself, or what torch.utils.cmake_prefix_path names), then among FERRY_PACKAGES.
+# Sets FERRY_LIBTORCH_FOUND, and FERRY_LIBTORCH_RUN_PATH to the folder of its libraries, where a plugin looks for them.
 include_guard(GLOBAL)
 set(FERRY_LIBTORCH_FOUND OFF)
 
-file(GLOB ferry_torch_wheels "${PROJECT_SOURCE_DIR}/.venv/lib/python3*/site-packages/torch")
+include(${PROJECT_SOURCE_DIR}/cmake/Wheels.cmake)
+list(TRANSFORM FERRY_PACKAGES APPEND "/torch" OUTPUT_VARIABLE ferry_torch_wheels)
 find_path(FERRY_LIBTORCH_INCLUDE_DIR torch/script.h HINTS ${ferry_torch_wheels} PATH_SUFFIXES include ../../include)
 if(NOT FERRY_LIBTORCH_INCLUDE_DIR)
   return()
@@ -59,6 +60,10 @@ if(EXISTS "${ferry_libtorch_config}")
     target_compile_definitions(ferry_libtorch INTERFACE "_GLIBCXX_USE_CXX11_ABI=${CMAKE_MATCH_1}")
   endif()
 endif()
-set(FERRY_LIBTORCH_RUN_PATH "${ferry_libtorch_root}/lib")
+if(FERRY_WHEEL)
+  set(FERRY_LIBTORCH_RUN_PATH "${FERRY_SITE}/torch/lib")
+else()
+  set(FERRY_LIBTORCH_RUN_PATH "${ferry_libtorch_root}/lib")
+endif()
 set(FERRY_LIBTORCH_FOUND ON)
 message(STATUS "LibTorch: ${ferry_libtorch_version} in ${ferry_libtorch_root}")

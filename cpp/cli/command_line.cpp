@@ -47,6 +47,12 @@ void add_bundle(CLI::App& verb, BundleOptions& bundle) {
 // The checks of words return a problem, or nothing. An empty name is a script's unset variable, not a wish for the default.
 std::string require_name(const std::string& text) { return text.empty() ? "got nothing, expected a name" : std::string(); }
 
+// A list with commas. CLI11's own delimiter drops an empty name at the end.
+std::string require_names(const std::string& text) {
+  const bool has_empty = text.empty() || text.front() == ',' || text.back() == ',' || text.find(",,") != std::string::npos;
+  return has_empty ? "got an empty name, expected names, e.g. torchscript,cpp" : std::string();
+}
+
 std::string require_format(const std::string& text) {
   const bool known = text == "jsonl" || text == "csv" || text == "npy";
   return known ? std::string() : "got " + text::quoted(text) + ", expected jsonl, csv or npy";
@@ -196,6 +202,11 @@ void add_verify(CLI::App& app, Command& command) {
       ->type_name("COUNT")
       ->capture_default_str()
       ->check(require_whole_number);
+  verb->add_option("--require", options->required,
+                   "engines, and the language cpp, that must have run: else exit code 5; may be repeated, or a list with commas")
+      ->type_name("NAMES")
+      ->check(require_names)
+      ->allow_extra_args(false);
   verb->add_flag("--json", options->json, "print the verdicts as JSON")->disable_flag_override();
   verb->callback([&command, options] { command = [options] { return verify_bundle(*options); }; });
 }

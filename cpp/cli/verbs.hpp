@@ -60,6 +60,7 @@ struct VerifyOptions {
   BundleOptions bundle;
   EngineOptions engine;
   std::int64_t calls = 1;
+  std::vector<std::string> required;  // lists with commas: engines and languages that must have run
   bool json = false;
 };
 

@@ -2,6 +2,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <numeric>
+#include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -66,6 +69,35 @@ Results verify_chosen(const Bundle& bundle, const VerifyOptions& options) {
   return results;
 }
 
+std::string joined(const std::string& list, const std::string& item) { return list + (list.empty() ? "" : ", ") + item; }
+
+std::vector<std::string> names_of(const std::vector<std::string>& lists) {
+  std::vector<std::string> names;
+  for (const auto& list : lists) {
+    std::istringstream stream(list);
+    for (std::string name; std::getline(stream, name, ',');) names.push_back(name);
+  }
+  return names;
+}
+
+// Each name must be that of an engine that ran, or of this language where one did.
+void require_these_ran(const std::vector<std::string>& names, const std::vector<EngineVerdict>& verdicts) {
+  std::set<std::string> ran;
+  for (const auto& verdict : verdicts)
+    if (did_run(verdict.status)) ran.insert(verdict.engine);
+  std::vector<std::string> missing;
+  for (const auto& name : names) {
+    const bool did = name == "cpp" ? !ran.empty() : ran.contains(name);
+    if (!did && std::ranges::find(missing, name) == missing.end()) missing.push_back(name);
+  }
+  if (missing.empty()) return;
+  std::string did;
+  for (const auto& engine : ran) did = joined(did, engine + " (cpp)");
+  throw Error(ErrorCode::unavailable,
+              "--require: " + text::printable(std::accumulate(missing.begin(), missing.end(), std::string(), joined)) +
+                  " did not run here, expected to; ran: " + (did.empty() ? "none" : did) + "; see why above");
+}
+
 }  // namespace
 
 int verify_bundle(const VerifyOptions& options) {
@@ -79,7 +111,9 @@ int verify_bundle(const VerifyOptions& options) {
   if (std::ranges::none_of(verdicts, did_run, &EngineVerdict::status))
     throw Error(ErrorCode::unavailable,
                 text::printable(bundle.folder().native()) + ": no engine of this bundle can run here, expected at least one");
-  return all_passed(verdicts) ? EXIT_SUCCESS : static_cast<int>(ErrorCode::mismatch);
+  if (!all_passed(verdicts)) return static_cast<int>(ErrorCode::mismatch);
+  require_these_ran(names_of(options.required), verdicts);
+  return EXIT_SUCCESS;
 }
 
 }  // namespace ferry::cli

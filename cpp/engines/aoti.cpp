@@ -19,6 +19,7 @@
 #include "ferry/engine.hpp"
 #include "libtorch_host.hpp"
 #include "libtorch_values.hpp"
+#include "libtorch_version.hpp"
 #include "private_folder.hpp"
 
 namespace {
@@ -87,6 +88,7 @@ AOTIModelContainerRunner& load_once(const ferry_artifact_file& file, at::Device 
 std::int32_t open_model(const ferry_open_request* request, ferry_engine_model** model, ferry_engine_error* error) noexcept {
   const auto task = std::string(request->files[0].path) + ": LibTorch cannot load it";
   return guarded(error, FERRY_FORMAT, task, [&] {
+    require_version();
     if (const auto shortcoming = ferry::aoti::find_shortcoming(*request, TORCH_VERSION))
       throw Refusal{shortcoming->code, shortcoming->text};
     const c10::InferenceMode inference;

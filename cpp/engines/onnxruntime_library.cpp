@@ -2,7 +2,10 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <string_view>
+#include <system_error>
 
 #include "ferry/engine.hpp"
 
@@ -13,7 +16,8 @@ namespace {
 namespace fs = std::filesystem;
 using engines::Refusal;
 
-constexpr auto recorded_path = FERRY_ONNXRUNTIME_LIBRARY;
+constexpr std::string_view recorded_path = FERRY_ONNXRUNTIME_LIBRARY;
+constexpr std::string_view origin = "$ORIGIN/";  // the plugin's own folder, in the loader's words
 constexpr auto name_beside = "libonnxruntime.so.1";
 
 // What loading came to: the table, or the line that says why there is none.
@@ -31,12 +35,34 @@ fs::path own_folder() {
   return path.is_absolute() ? path.parent_path() : fs::path();
 }
 
+// The last file, by name, that begins with `path`: the name in a wheel ends in the version. Empty where there is none.
+fs::path find_beginning_with(const fs::path& path) {
+  fs::path found;
+  std::error_code error;
+  for (fs::directory_iterator it(path.parent_path(), error), end; !error && it != end; it.increment(error))
+    if (it->path().filename().native().starts_with(path.filename().native())) found = std::max(found, it->path());
+  return found;
+}
+
+// The path that the build recorded, from the root; empty where the plugin's folder is not known.
+fs::path recorded_from_root(const fs::path& folder) {
+  if (!recorded_path.starts_with(origin)) return recorded_path;
+  return folder.empty() ? folder : (folder / recorded_path.substr(origin.size())).lexically_normal();
+}
+
 // The library's path; empty where there is none.
 fs::path find_library(const fs::path& folder) {
   std::error_code error;
   if (!folder.empty() && fs::exists(folder / name_beside, error)) return folder / name_beside;
-  const auto recorded = fs::path(recorded_path);
-  return recorded.is_absolute() && fs::exists(recorded, error) ? recorded : fs::path();
+  const auto recorded = recorded_from_root(folder);
+  if (!recorded.is_absolute()) return {};
+  if (recorded_path.starts_with(origin)) return find_beginning_with(recorded);
+  return fs::exists(recorded, error) ? recorded : fs::path();
+}
+
+std::string advice() {
+  return recorded_path.starts_with(origin) ? "pip install 'torchferry[onnxruntime]', or copy it beside the plugin"
+                                           : "install onnxruntime and build again, or copy it beside the plugin";
 }
 
 const OrtApiBase* open_base(const fs::path& path, Library& library) {
@@ -56,8 +82,9 @@ Library load() {
   const auto folder = own_folder();
   const auto path = find_library(folder);
   if (path.empty()) {
-    library.problem = "got no ONNX Runtime at " + (folder / name_beside).string() + " or " + recorded_path +
-                      ", expected its library there; install onnxruntime and build again, or copy it beside the plugin";
+    const auto recorded = recorded_path.starts_with(origin) ? recorded_from_root(folder).string() : std::string(recorded_path);
+    library.problem = "got no ONNX Runtime at " + (folder / name_beside).string() + " or " + recorded +
+                      ", expected its library there; " + advice();
     return library;
   }
   const auto* base = open_base(path, library);

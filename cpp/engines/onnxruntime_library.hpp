@@ -2,7 +2,8 @@
 //
 // The library is opened by a path that begins at the root, so that none is ever taken from the current folder or from a variable
 // of the environment: `libonnxruntime.so.1` beside the plugin, for a tree that is moved to another machine, else the one that the
-// build found. A wheel's library could not be linked to: no file in the wheel has the name that its SONAME asks for.
+// build recorded: that which it found, or in a wheel of ferry that of the package onnxruntime beside the package torchferry.
+// A wheel's library could not be linked to: no file in the wheel has the name that its SONAME asks for.
 #pragma once
 
 #include <string>

@@ -25,6 +25,7 @@
 #include "ferry/engine.hpp"
 #include "libtorch_host.hpp"
 #include "libtorch_values.hpp"
+#include "libtorch_version.hpp"
 #include "torchscript_door.hpp"
 #include "torchscript_probe.hpp"
 
@@ -106,6 +107,7 @@ std::vector<bool> find_written_inputs(const torch::jit::Method& forward, const f
 std::int32_t open_model(const ferry_open_request* request, ferry_engine_model** model, ferry_engine_error* error) noexcept {
   const auto task = std::string(request->files[0].path) + ": LibTorch cannot load it";
   return guarded(error, FERRY_FORMAT, task, [&] {
+    require_version();
     const c10::InferenceMode inference;
     const auto device = find_device(request->device);
     set_process();

@@ -142,7 +142,7 @@ const ferry_engine& open_plugin(std::string_view name, const fs::path& path) {
   void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr && errno == ENOMEM) throw std::bad_alloc();
   if (library == nullptr)
-    fail(name, plugin + ": got " + last_dl_error() + ", expected a plugin that loads; install what it needs");
+    fail(name, plugin + ": got " + last_dl_error() + ", expected a plugin that loads; " + FERRY_MISSING_LIBRARY_ADVICE);
   const auto entry = reinterpret_cast<ferry_engine_entry_function>(::dlsym(library, "ferry_engine_entry"));
   if (entry == nullptr)
     fail(name, plugin + ": got " + last_dl_error() + ", expected an engine plugin that exports ferry_engine_entry");

@@ -36,12 +36,16 @@ else:
     }
 
     def __getattr__(name: str) -> object:
-        """Import a public name when it is first used. Raises AttributeError for any other name."""
+        """Import a public name when it is first used. Raises AttributeError for any other name, FerryError without its extra."""
         from importlib import import_module
 
         if name not in _MODULES:
             raise AttributeError(f"module 'torchferry' has no attribute {name!r}; it has {', '.join(__all__)}")
-        value = globals()[name] = getattr(import_module(f"torchferry.{_MODULES[name]}"), name)
+        from torchferry.extras import named_extras
+
+        with named_extras(f"torchferry.{name}"):
+            module = import_module(f"torchferry.{_MODULES[name]}")
+        value = globals()[name] = getattr(module, name)
         return value
 
     def __dir__() -> list[str]:

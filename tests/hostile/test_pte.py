@@ -30,7 +30,7 @@ def bundle(zoo: Zoo, tmp_path: Path) -> Path:
     """A copy of an honest bundle with a .pte program."""
     found = zoo.bundle("classifier", "executorch")
     if found is None:
-        pytest.skip("ExecuTorch is not installed: pip install -e .[executorch]")
+        pytest.skip("ExecuTorch is not installed: pip install 'torchferry[executorch]'")
     return Path(shutil.copytree(found, tmp_path / "bundle"))
 
 

@@ -27,7 +27,7 @@ DOOR = BUILD / "tests" / "bin" / "ferry-door"
 def program(request: pytest.FixtureRequest, zoo: Zoo) -> bytes:
     found = zoo.bundle(request.param, "executorch")
     if found is None:
-        pytest.skip("ExecuTorch is not installed: pip install -e .[executorch]")
+        pytest.skip("ExecuTorch is not installed: pip install 'torchferry[executorch]'")
     return (found / FILE).read_bytes()
 
 

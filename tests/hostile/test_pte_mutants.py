@@ -93,7 +93,7 @@ def outcomes(bundle: Path, folder: Path, start: Start, seeds: range) -> Iterator
 def bundle(request: pytest.FixtureRequest, zoo: Zoo) -> Path:
     found = zoo.bundle(request.param, "executorch")
     if found is None:
-        pytest.skip("ExecuTorch is not installed: pip install -e .[executorch]")
+        pytest.skip("ExecuTorch is not installed: pip install 'torchferry[executorch]'")
     return found
 
 

@@ -95,7 +95,7 @@ UNSUPPORTED: dict[str, tuple[Make, str]] = {
 def honest(zoo: Zoo) -> Path:
     found = zoo.bundle("classifier", "executorch")
     if found is None:
-        pytest.skip("ExecuTorch is not installed: pip install -e .[executorch]")
+        pytest.skip("ExecuTorch is not installed: pip install 'torchferry[executorch]'")
     return found
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from builders.binaries import binaries, is_safe, run_path
 from builders.programs import BUILD, ROOT
 from builders.trained import Trained
 from torchferry.errors import ExitCode, FerryError
@@ -27,23 +28,6 @@ def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ["cmake", "--install", BUILD, "--prefix", folder / "made", "--component", "ferry"], check=True, capture_output=True
     )
     return Path(shutil.move(folder / "made", folder / "moved here"))
-
-
-def binaries(folder: Path) -> list[Path]:
-    """The programs and shared libraries below that folder."""
-    files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink() and "CMakeFiles" not in path.parts]
-    return [path for path in files if path.read_bytes()[:4] == b"\x7fELF" and path.suffix not in {".o", ".a"}]
-
-
-def run_path(binary: Path) -> list[str]:
-    """The folders in which the loader looks for what that binary needs."""
-    shown = subprocess.run(["readelf", "--dynamic", "--wide", binary], check=True, capture_output=True, text=True).stdout
-    return [element for path in re.findall(r"\((?:RUNPATH|RPATH)\).*\[(.*)\]", shown) for element in path.split(":")]
-
-
-def is_safe(element: str) -> bool:
-    """Is that folder the same from wherever the program is started?"""
-    return element.startswith(("/", "$ORIGIN/")) or element == "$ORIGIN"
 
 
 @pytest.mark.skipif(shutil.which("readelf") is None, reason="readelf is not installed")

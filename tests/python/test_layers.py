@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "python" / "torchferry"
 CPP = ROOT / "cpp"
 
-EVERYWHERE = {"errors", "limits", "mixed_builds", "version"}
+EVERYWHERE = {"errors", "extras", "installed", "limits", "mixed_builds", "version"}
 MAY_IMPORT: dict[str, set[str]] = {
     "formats.registry": set(),  # names only: what a row names is imported when it is needed
     "bundle.dtype": set(),
@@ -83,6 +83,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "course",
     },
     "__main__": {"cli"},
+    "programs": set(),  # the scripts of the wheel
     "__init__": {"bundle", "compare", "engines", "proof", "exporter"},  # the public API, imported when it is used
 }
 WITHOUT_TORCH = {"formats.registry", "bundle", "compare", "samples", "report"}

@@ -14,11 +14,15 @@ from typer.core import TyperGroup
 from torchferry.bundle.printable import printable
 from torchferry.cli.command_line import Verb, describe_usage
 from torchferry.errors import ExitCode, FerryError
+from torchferry.extras import missing_package
 from torchferry.version import VERSION
 
 # UsageError and its base; typer carries its own copy of click, so that they have no public name in every version.
 _UsageError, _ClickException = typer.BadParameter.__mro__[1:3]
 _INTERRUPTED = 130
+
+# The verbs whose missing packages another extra than the smallest brings: all of what they need.
+_EXTRA_OF_VERB = {"train": "course", "trace": "course", "course": "course", "demo": "course"}
 
 # In the order of the flow; the file and the function of a verb have its name.
 VERBS = (
@@ -118,7 +122,7 @@ def run(arguments: list[str]) -> int:
     except _Ended:
         raise
     except BaseException as error:
-        code, message = _describe(error)
+        code, message = _describe(error, next((word for word in arguments if word in VERBS), ""))
     if message:
         print(f"error: {_one_line(message)}", file=sys.stderr)
     if code == ExitCode.IO:
@@ -151,11 +155,14 @@ def _one_line(message: str) -> str:
     return printable(" ".join(line for line in lines if line))
 
 
-def _describe(error: BaseException) -> tuple[int, str]:
+def _describe(error: BaseException, verb: str) -> tuple[int, str]:
+    """Return the exit code and the line of what ended `verb`; "" for the program without one."""
     if isinstance(error, SystemExit) and isinstance(error.__context__, OSError):
         error = error.__context__  # click answers a closed pipe with exit code 1, which is that of a mismatch
     if isinstance(error, FerryError):
         return error.code, str(error)
+    if isinstance(error, ModuleNotFoundError) and (missing := missing_package(error, _EXTRA_OF_VERB.get(verb))):
+        return missing.code, f"{f'ferry {verb}'.strip()}: {missing}"
     if isinstance(error, _UsageError):
         return ExitCode.USAGE, describe_usage(error)
     if isinstance(error, _ClickException):

@@ -44,6 +44,15 @@ AllowOp = Annotated[
         show_default=False,
     ),
 ]
+Require = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--require",
+        metavar="NAMES",
+        help="Engines and languages (python, cpp) that must have run: else exit code 5. May be repeated, or a list with commas.",
+        show_default=False,
+    ),
+]
 FerryRun = Annotated[
     Path | None, typer.Option(help="The C++ program; default: this checkout's build, else the one on PATH.", show_default=False)
 ]
@@ -60,6 +69,14 @@ RequireSignature = Annotated[
     bool, typer.Option("--require-signature", help="Open no bundle that no key of --trust or FERRY_TRUST signed.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def names_of(option: str, texts: list[str] | None) -> list[str]:
+    """Return the names of an option that may be repeated and takes lists with commas. Raises FerryError(USAGE) for an empty name."""
+    names = [name.strip() for text in texts or () for name in text.split(",")]
+    if not all(names):
+        raise FerryError(ExitCode.USAGE, f"{option}: got an empty name, expected names, e.g. torchscript,cpp")
+    return names
 
 
 def trust_of(paths: list[str] | None, required: bool) -> Trust:

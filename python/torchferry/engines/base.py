@@ -22,6 +22,7 @@ from torchferry.bundle.reader import Bundle
 from torchferry.engines.deadline import Deadline
 from torchferry.engines.torchscript_operators import checked_permissions
 from torchferry.errors import ExitCode, FerryError
+from torchferry.extras import named_extras
 from torchferry.formats import registry
 from torchferry.limits import MAX_THREADS
 
@@ -92,7 +93,7 @@ class Session:
         _check_options(device, threads)
         permissions = checked_permissions(allow_ops)
         artifact = bundle.artifact(engine)
-        opener = _opener_of(engine, artifact, allow_native)
+        opener, extra = _opener_of(engine, artifact, allow_native)
         request = OpenRequest(
             files={entry.path: bundle.read(entry) for entry in bundle.present(artifact.files)},
             requires=artifact.requires,
@@ -106,7 +107,9 @@ class Session:
         self.device = device
         self._deadline = deadline
         with self._step():
-            self._model = cast(Model, registry.load(opener)(request))
+            with named_extras(f"engine {engine}", extra):
+                open_model = registry.load(opener)
+            self._model = cast(Model, open_model(request))
 
     @contextlib.contextmanager
     def _step(self) -> Iterator[None]:
@@ -140,8 +143,8 @@ class Session:
         return {spec.name: np.asarray(outputs[spec.name], order="C") for spec in self.contract.outputs}
 
 
-def _opener_of(engine: str, artifact: Artifact, allow_native: bool) -> str:
-    """Return where the engine's code is. The one place that decides whether machine code from a bundle may run."""
+def _opener_of(engine: str, artifact: Artifact, allow_native: bool) -> tuple[str, str | None]:
+    """Return where the engine's code is, and the extra that brings what it needs. The one place that decides whether machine code from a bundle may run."""
     row = registry.of_engine(engine)
     if row is None or row.opener is None:
         raise FerryError(
@@ -150,7 +153,7 @@ def _opener_of(engine: str, artifact: Artifact, allow_native: bool) -> str:
         )
     if row.native_code and not allow_native:
         raise FerryError(ExitCode.UNAVAILABLE, _native_code_refusal(engine, artifact))
-    return row.opener
+    return row.opener, row.extra
 
 
 def _native_code_refusal(engine: str, artifact: Artifact) -> str:

@@ -1,4 +1,4 @@
-"""Engine `executorch`: the .pte artifact on ExecuTorch's runtime, which is optional: `pip install -e .[executorch]`."""
+"""Engine `executorch`: the .pte artifact on ExecuTorch's runtime, which is optional: `torchferry[executorch]`."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def _import_runtime() -> Any:
     except ImportError as error:
         raise FerryError(
             ExitCode.UNAVAILABLE,
-            f"engine executorch: got no ExecuTorch in this Python ({error}), expected it; run `pip install -c constraints.txt -e .[executorch]`",
+            f"engine executorch: got no ExecuTorch in this Python ({error}), expected it; type: pip install 'torchferry[executorch]'",
         ) from None
 
 

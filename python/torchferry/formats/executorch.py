@@ -51,7 +51,7 @@ def _require_executorch() -> None:
     except ImportError:
         raise FerryError(
             ExitCode.UNAVAILABLE,
-            "--to executorch: got no ExecuTorch in this Python, expected it; run `pip install -c constraints.txt -e .[executorch]`",
+            "--to executorch: got no ExecuTorch in this Python, expected it; type: pip install 'torchferry[executorch]'",
         ) from None
 
 

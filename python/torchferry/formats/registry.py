@@ -32,6 +32,7 @@ class Format:
     exporter: str  # (ExportSource, Path) -> Written
     help: str = ""  # one line for `ferry export --help`; empty: not shown there
     opener: str | None = None  # (OpenRequest) -> Model; None: C++ only
+    extra: str | None = None  # of torchferry, which brings what the opener needs
     in_cpp: bool = True  # has a plugin; False: Python only, which cmake/Engines.cmake tells ferry-run
     probe: str | None = (
         None  # (Artifact, bytes, taps, contract, allow_ops) -> (bytes, taps that it shows); None: its layers cannot be shown
@@ -58,6 +59,7 @@ FORMATS: tuple[Format, ...] = (
         help="TorchScript, deprecated by PyTorch",
         exporter="torchferry.formats.torchscript:export",
         opener="torchferry.engines.torchscript:open_model",
+        extra="export",
         probe="torchferry.formats.torchscript_probe:probe_torchscript",
         weights="torchferry.formats.torchscript:weights",
         bits="eager",
@@ -69,6 +71,7 @@ FORMATS: tuple[Format, ...] = (
         help="ONNX",
         exporter="torchferry.formats.onnx:export",
         opener="torchferry.engines.onnxruntime:open_model",
+        extra="onnxruntime",
         probe="torchferry.formats.onnx_probe:probe_onnx",
         weights="torchferry.formats.onnx:weights",
         is_default=True,
@@ -79,6 +82,7 @@ FORMATS: tuple[Format, ...] = (
         help="AOTInductor, compiled for one kind of machine",
         exporter="torchferry.formats.aoti:export",
         opener="torchferry.engines.aoti:open_model",
+        extra="export",
         native_code=True,
     ),
     Format(
@@ -114,6 +118,7 @@ FORMATS: tuple[Format, ...] = (
         help="ExecuTorch, for phones and small devices",
         exporter="torchferry.formats.executorch:export",
         opener="torchferry.engines.executorch:open_model",
+        extra="executorch",
         largest_batch=1024,
     ),
     Format(
@@ -121,6 +126,7 @@ FORMATS: tuple[Format, ...] = (
         engine="eager",
         exporter="torchferry.formats.program:export",
         opener="torchferry.engines.eager:open_model",
+        extra="export",
         in_cpp=False,
         weights="torchferry.formats.program:weights",
         bits="eager",

@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from torchferry.bundle.trust import VARIABLE
 from torchferry.errors import ExitCode, FerryError
+from torchferry.installed import own_ferry_run
 
 _NAME = "ferry-run"
 MISSING = (
@@ -31,24 +32,21 @@ def find_ferry_run(chosen: Path | None) -> Path | None:
         if not chosen.is_file():
             raise FerryError(ExitCode.UNAVAILABLE, f"--ferry-run: got {chosen}, expected the C++ program; run `make build`")
         return chosen.resolve()
-    for folder in (*_own_folders(), *_path_folders()):
+    if (own := own_ferry_run()) is not None:
+        return own
+    for folder in _path_folders():
         if found := shutil.which(_NAME, path=str(folder)):
             return Path(found)
     return None
 
 
-def _own_folders() -> Iterator[Path]:
-    """Yield the build of the checkout that this package lies in, and the folder of the installed package's programs."""
-    checkout = Path(__file__).resolve().parents[3]
-    if (checkout / "python" / "torchferry").is_dir() and (checkout / "CMakeLists.txt").is_file():
-        yield checkout / "build" / "bin"
-    yield Path(sysconfig.get_path("scripts"))
-
-
 def _path_folders() -> Iterator[Path]:
-    """Yield the absolute folders of PATH: an empty or a relative one means the working folder."""
+    """Yield the absolute folders of PATH: an empty or a relative one means the working folder.
+
+    The script `ferry-run` of this Python is left out: it would look for the same program.
+    """
     folders = map(Path, os.environ.get("PATH", "").split(os.pathsep))
-    return (folder for folder in folders if folder.is_absolute())
+    return (folder for folder in folders if folder.is_absolute() and folder != Path(sysconfig.get_path("scripts")))
 
 
 def require_ferry_run(chosen: Path | None, option: str) -> Path:

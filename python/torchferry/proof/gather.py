@@ -16,6 +16,7 @@ from torchferry.compare.status import did_run
 from torchferry.compare.verdict import differences
 from torchferry.engines.base import Session
 from torchferry.errors import ExitCode, FerryError
+from torchferry.extras import named_extras
 from torchferry.formats import registry
 from torchferry.proof.diff_layers import bisect
 from torchferry.proof.evidence import Evidence, Float64
@@ -89,17 +90,22 @@ def _errors(cases: list[CaseArrays], answers: dict[str, list[dict[str, Array]]],
 
 def _layers(bundle: Bundle, engines: list[str], case: CaseArrays, where: Where) -> tuple[str, Bisection] | str:
     """Return the layers of the first engine that shows them, against the program in the bundle."""
-    from torchferry.intake.golden_cases import first_samples
-    from torchferry.proof.layer_reference import program_reference
-
     reasons = ["no engine that shows its layers ran in Python"]
     for engine in [row.engine for row in registry.formats().values() if row.engine in engines and row.probe is not None]:
         try:
-            inputs = first_samples(bundle.contract, case.inputs, LAYER_SAMPLES)
-            return engine, bisect(bundle, engine, where, program_reference(bundle), case.name, inputs)
+            with named_extras():
+                return engine, _first_layers(bundle, engine, case, where)
         except FerryError as error:
             reasons.append(str(error))
     return reasons[-1]
+
+
+def _first_layers(bundle: Bundle, engine: str, case: CaseArrays, where: Where) -> Bisection:
+    from torchferry.intake.golden_cases import first_samples
+    from torchferry.proof.layer_reference import program_reference
+
+    inputs = first_samples(bundle.contract, case.inputs, LAYER_SAMPLES)
+    return bisect(bundle, engine, where, program_reference(bundle), case.name, inputs)
 
 
 def _images(contract: Contract, case: CaseArrays) -> Array | None:

@@ -12,6 +12,7 @@ from torchferry.compare.status import Status, did_run, is_failure
 
 Language = Literal["Python", "C++"]
 LANGUAGES: tuple[Language, ...] = ("Python", "C++")
+LANGUAGE_WORDS: dict[Language, str] = {"Python": "python", "C++": "cpp"}
 DEVICES = ("cpu", "cuda:0")
 THREADS = (1, 2)
 CALLS = 5
@@ -86,3 +87,8 @@ def _status(bundle: Bundle, run: Run, verdicts: Sequence[dict[str, Any]]) -> Sta
         return run.status
     outputs = sorted(verdict["output"] for verdict in verdicts if verdict["passed"] and verdict["compared"] > 0)
     return "passed" if outputs == sorted(spec.name for spec in bundle.contract.outputs) else "failed"
+
+
+def ran_of(runs: Sequence[Run]) -> list[tuple[str, str]]:
+    """Return engine and language of each run that took place, the language as `--language` has it: `python` or `cpp`."""
+    return [(run.engine, LANGUAGE_WORDS[run.language]) for run in runs if did_run(run.status)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from torchferry.bundle.reader import Bundle
 from torchferry.compare.status import Status, did_run
@@ -55,3 +55,17 @@ def require_one_ran(bundle: Bundle, statuses: Sequence[Status]) -> None:
     """Require one engine that ran. Raises FerryError(UNAVAILABLE) where none could: nothing was compared."""
     if not any(map(did_run, statuses)):
         raise FerryError(ExitCode.UNAVAILABLE, f"{bundle.folder}: no engine of this bundle can run here, expected at least one")
+
+
+def require_these_ran(names: Sequence[str], ran: Iterable[tuple[str, str]]) -> None:
+    """Require that each name, of an engine or of a language (`python`, `cpp`), ran; `ran` has engine and language of what did.
+
+    Raises FerryError(UNAVAILABLE), also for a name that no engine of the bundle has: nothing was compared there.
+    """
+    found = sorted(set(ran))
+    missing = [name for name in dict.fromkeys(names) if not any(name in pair for pair in found)]
+    if missing:
+        did = ", ".join(f"{engine} ({language})" for engine, language in found) or "none"
+        raise FerryError(
+            ExitCode.UNAVAILABLE, f"--require: {', '.join(missing)} did not run here, expected to; ran: {did}; see why above"
+        )

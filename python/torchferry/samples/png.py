@@ -12,7 +12,6 @@ import zlib
 from collections.abc import Callable
 
 import numpy as np
-from PIL import Image
 
 from torchferry.bundle.contract import Array
 
@@ -94,6 +93,8 @@ def _exact_rows(chunks: list[Chunk], expected: int) -> bytes:
 
 
 def _pixels(header: bytes | bytearray, rows: bytes) -> Array:
+    from PIL import Image  # of an extra: the other formats need none
+
     chunks = ((b"IHDR", bytes(header)), (b"IDAT", zlib.compress(rows, 1)), (b"IEND", b""))
     try:
         with Image.open(io.BytesIO(MAGIC + b"".join(_framed(*chunk) for chunk in chunks)), formats=["PNG"]) as image:

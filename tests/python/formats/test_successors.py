@@ -52,7 +52,7 @@ def test_without_executorch_its_format_is_unavailable(monkeypatch: pytest.Monkey
     monkeypatch.setattr("torchferry.formats.executorch.version", missing)
     error = refusal(nn.Linear(3, 2), "executorch", tmp_path / "out")
     assert error.code == ExitCode.UNAVAILABLE
-    assert ".[executorch]" in str(error)
+    assert "torchferry[executorch]" in str(error)
 
 
 def test_without_executorch_the_other_engines_go_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,0 +1,53 @@
+"""The extras of torchferry: which one brings a package that this Python lacks. The core has no torch.
+
+pyproject.toml declares them; tests/package/test_extras.py holds the two together.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from torchferry.errors import ExitCode, FerryError
+
+# A module's first name -> the extra that brings its package. What several extras bring stands with the smallest.
+EXTRAS: dict[str, str] = {
+    "torch": "export",
+    "onnx": "export",
+    "onnxscript": "export",
+    "torchvision": "course",
+    "sklearn": "course",
+    "matplotlib": "report",
+    "jinja2": "report",
+    "markupsafe": "report",
+    "PIL": "images",
+    "onnxruntime": "onnxruntime",
+    "executorch": "executorch",
+}
+
+
+def missing_package(error: ModuleNotFoundError, extra: str | None = None) -> FerryError | None:
+    """Return the one line that names the missing package and its extra; None for a module of no extra.
+
+    `extra`: the extra of whoever needs the package, where that brings more of what it needs.
+    """
+    package = (error.name or "").partition(".")[0]
+    if package not in EXTRAS:
+        return None
+    wanted = extra or EXTRAS[package]
+    return FerryError(
+        ExitCode.UNAVAILABLE,
+        f"this Python has no package {package}; type: pip install 'torchferry[{wanted}]'",
+    )
+
+
+@contextlib.contextmanager
+def named_extras(what: str = "", extra: str | None = None) -> Iterator[None]:
+    """Turn a missing package of an extra into one line, which begins with `what`. Raises FerryError(UNAVAILABLE)."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        found = missing_package(error, extra)
+        if found is None:
+            raise
+        raise FerryError(found.code, f"{what}: {found}" if what else str(found)) from None
