@@ -1,4 +1,4 @@
-"""Parquet and Arrow IPC through pyarrow, which is optional: `pip install -e .[tables]`. C++ refuses both by name."""
+"""Parquet and Arrow IPC through pyarrow, the extra `tables`. C++ refuses both by name."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def open_arrow(stream: BinaryIO, specs: Sequence[TensorSpec], *, where: str, opt
     except ImportError:
         raise FerryError(
             ExitCode.UNAVAILABLE,
-            f"{where}: got {kind} and no pyarrow in this Python, expected it; run `pip install pyarrow`, or save the table as CSV",
+            f"{where}: got {kind} and no pyarrow in this Python, expected it; type: pip install 'torchferry[tables]', or save the table as CSV",
         ) from None
     for spec in specs:
         if not fills_rows(spec):
