@@ -119,4 +119,6 @@ def test_without_pyarrow_one_line_says_how_to_get_it(monkeypatch: pytest.MonkeyP
     with pytest.raises(FerryError) as caught:
         read(magic + bytes(40))
     assert caught.value.code == ExitCode.UNAVAILABLE
-    assert str(caught.value).startswith(f"x: got {kind} and no pyarrow in this Python, expected it; type: pip install 'torchferry[tables]'")
+    assert str(caught.value).startswith(
+        f"x: got {kind} and no pyarrow in this Python, expected it; type: pip install 'torchferry[tables]'"
+    )
