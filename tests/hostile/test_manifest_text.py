@@ -216,9 +216,10 @@ def many_tolerances(document: dict[str, object]) -> None:
 
 
 def many_artifacts(document: dict[str, object]) -> None:
-    entry = document["artifacts"][0]["files"][0]  # type: ignore[index]
+    first = document["artifacts"][0]  # type: ignore[index]
+    entry, rest = first["files"][0], {"producer": "", "requires": {}, "accepted": first["accepted"]}
     document["artifacts"] = [
-        {"format": f"f{i:04}", "engine": f"e{i:04}", "files": [{**entry, "path": f"m{i}"}], "producer": "", "requires": {}}
+        {"format": f"f{i:04}", "engine": f"e{i:04}", "files": [{**entry, "path": f"m{i}"}], **rest}
         for i in range(1_900)
     ]
     row = {"device": "cpu", "numerics": "any", "reference": "float32", "kind": "bits", "bound": 0, "scores": None, "reason": "r"}
