@@ -219,8 +219,7 @@ def many_artifacts(document: dict[str, object]) -> None:
     first = document["artifacts"][0]  # type: ignore[index]
     entry, rest = first["files"][0], {"producer": "", "requires": {}, "accepted": first["accepted"]}
     document["artifacts"] = [
-        {"format": f"f{i:04}", "engine": f"e{i:04}", "files": [{**entry, "path": f"m{i}"}], **rest}
-        for i in range(1_900)
+        {"format": f"f{i:04}", "engine": f"e{i:04}", "files": [{**entry, "path": f"m{i}"}], **rest} for i in range(1_900)
     ]
     row = {"device": "cpu", "numerics": "any", "reference": "float32", "kind": "bits", "bound": 0, "scores": None, "reason": "r"}
     document["tolerances"] = [

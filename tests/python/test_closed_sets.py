@@ -29,7 +29,7 @@ PYTHON = {
         "bundle/dtype.py",
         '["bool", "integer", "float"]',
         '["bool", "integer", "float", "complex"]',
-        {"samples/csv.py": 1, "samples/text.py": 1},
+        {"samples/arrow.py": 2, "samples/cells.py": 1, "samples/text.py": 1},
     ),
     "status": (
         "compare/status.py",

@@ -33,6 +33,7 @@ def export(
     input_: of.Inputs = None,
     output: of.OutputNames = None,
     golden: of.Golden = None,
+    calibration: of.Calibration = None,
     preprocess: of.Preprocess = None,
     classes: of.ClassNames = None,
     symbol: of.Symbols = None,
@@ -40,16 +41,18 @@ def export(
     seed: of.Seed = 0,
 ) -> None:
     """Export a trained run, or any module, to a bundle, which is written only if every artifact agrees with eager."""
-    target = Target(_formats(to, quantize), out, force, max_bytes, allow_op or [], _named("--metadata", metadata or []), stress)
+    formats, texts = registry.quantized(_formats(to), quantize, option="--quantize"), _named("--metadata", metadata or [])
+    target = Target(formats, out, force, max_bytes, allow_op or [], texts, stress)
     if ":" in run:
         limits = [*(symbol or []), *([] if max_batch is None else [f"N=0..{max_batch}"])]
         inputs, outputs, symbols = _named("--input", input_ or []), _outputs(output or []), _named("--symbol", limits)
         names = None if classes is None else _parts(classes)
-        asked = Factory(run, weights, inputs, outputs, golden or [], preprocess, names, symbols, name, seed)
+        asked = Factory(run, weights, inputs, outputs, golden or [], calibration, preprocess, names, symbols, name, seed)
         say(_written(_export_factory(asked, target)))
         return
-    of_factory = {"--weights": weights, "--input": input_, "--output": output, "--golden": golden, "--preprocess": preprocess}
-    _refuse_options(run, {**of_factory, "--classes": classes, "--symbol": symbol, "--name": name, "--allow-op": allow_op})
+    words = ["weights", "input", "output", "golden", "calibration", "preprocess", "classes", "symbol", "name", "allow-op"]
+    values = (weights, input_, output, golden, calibration, preprocess, classes, symbol, name, allow_op)
+    _refuse_options(run, dict(zip((f"--{word}" for word in words), values, strict=True)))
     from torchferry.course.export import export_run_folder  # imports torch
 
     say(_written(export_run_folder(run, target, data_root=data_root, max_batch=max_batch)))
@@ -72,21 +75,12 @@ def _parts(text: str) -> list[str]:
     return [part.strip() for part in text.split(",")]
 
 
-def _formats(to: str, quantize: str | None) -> list[str]:
-    """Return the formats, with the quantised one (`c-int8`) for the whole one (`c`). Raises FerryError(USAGE)."""
+def _formats(to: str) -> list[str]:
+    """Return the formats. Raises FerryError(USAGE)."""
     formats = [part for part in _parts(to) if part]
     if not formats:
         raise FerryError(ExitCode.USAGE, f"--to: got no format, expected one or more of {','.join(registry.shown())}")
-    if quantize is None:
-        return formats
-    schemes = {row.quantizes: row.name for row in registry.formats().values() if row.quantizes}
-    if quantize not in {scheme for _, scheme in schemes}:
-        raise FerryError(ExitCode.USAGE, f"--quantize: got {quantize!r}, expected {' or '.join(sorted(s for _, s in schemes))}")
-    whole = [form for form, scheme in schemes if scheme == quantize]
-    if not set(whole) & set(formats):
-        expected = " or ".join(whole)
-        raise FerryError(ExitCode.USAGE, f"--quantize: got {quantize} with --to {','.join(formats)}, expected it with {expected}")
-    return [schemes.get((item, quantize), item) for item in formats]
+    return formats
 
 
 def _outputs(items: Sequence[str]) -> dict[str, str | None]:

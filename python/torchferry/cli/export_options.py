@@ -29,7 +29,7 @@ MaxBytes = Annotated[
 Quantize = Annotated[
     str | None,
     typer.Option(
-        metavar="int8", help="Format c with int8 weights, calibrated on training data (or --golden).", show_default=False
+        metavar="int8", help="Format c with int8 weights, calibrated on training data (or --calibration).", show_default=False
     ),
 ]
 MetadataTexts = Annotated[
@@ -70,6 +70,14 @@ Golden = Annotated[
     list[Path] | None,
     typer.Option(
         help="Real inputs, .npz or .npy; default: random ones, called synthetic. May be repeated, for cases of other sizes.",
+        rich_help_panel=_FACTORY,
+        show_default=False,
+    ),
+]
+Calibration = Annotated[
+    Path | None,
+    typer.Option(
+        help="Training inputs for --quantize int8, .npz or .npy; --golden is its test; default: half of --golden.",
         rich_help_panel=_FACTORY,
         show_default=False,
     ),

@@ -33,6 +33,7 @@ from torchferry.intake.refusals import (
     require_sound_behaviour,
     require_telling_goldens,
 )
+from torchferry.intake.source import Quantization
 from torchferry.intake.specs import InputSpec, SymbolLimits, parse_inputs, parse_symbols
 from torchferry.intake.synthetic import default_sizes, synthetic_inputs
 
@@ -57,6 +58,7 @@ class _Samples:
     """The goldens that the user gave, or the seed of random ones."""
 
     golden: Golden | None
+    calibration: OneGolden | None
     description: str | None
     seed: int
 
@@ -68,6 +70,7 @@ class _Plan:
     module: nn.Module
     contract: Contract
     golden: GoldenInputs
+    quantization: Quantization | None  # None: half of real goldens
 
 
 def export(
@@ -77,7 +80,9 @@ def export(
     out: str | Path,
     outputs: Sequence[str | TensorSpec] | None = None,
     to: Sequence[str] = registry.default_formats(),
+    quantize: str | None = None,
     golden: Golden | None = None,
+    calibration: OneGolden | None = None,
     description: str | None = None,
     preprocess: Preprocess | None = None,
     classes: ClassNames | None = None,
@@ -96,24 +101,23 @@ def export(
     inputs: by name, in any order if all are forward's, else in its order; `batch.image` is an entry of its argument `batch`.
         Each as "uint8[N,3,32,32]:0..255" (N: batch; capitals: free dims), a TensorSpec, or an example batch.
     outputs: names in forward's order, or its dictionary's keys; default: its own. A TensorSpec is held to what the module gives.
-    golden: real inputs by name (or one array), two samples or more; a list of such: cases of other sizes. Default: random ones from
-    `seed`, "synthetic" in the manifest.
+    golden: real inputs by name (or an array), two samples or more; a list: cases of other sizes. Default: random, "synthetic", from `seed`.
+    quantize: "int8", for format c. calibration: training inputs for it, by name, tested on the other goldens; default: half of the goldens.
     preprocess: a module put before it, exported with it; by input name where there are several. classes: (output, names) or names.
     symbols: limits of free dims, {"T": (1, 512)}. max_bytes: of the tables of format c; default: 64 MiB. force: replace `out`.
-    allow_ops: operators TorchScript may use though they may do more than compute; the manifest records them.
-    stress: add a case of inputs inside the contract that hurt (ends of ranges, zeros, subnormals, ties), where the module is finite.
+    allow_ops: operators TorchScript may use though they do more than compute. stress: add a case of inputs in the contract that hurt.
     metadata: texts that the manifest carries and `inspect` shows, e.g. {"licence": "MIT", "commit": "4f2a91c"}.
 
     Raises FerryError: USAGE (arguments), BAD_INPUT (a module or goldens that are refused), FORMAT (a format cannot express it), MISMATCH, IO.
     """
+    writing = _Writing(Path(out), name, _formats(to, quantize), force, max_bytes, allow_ops, metadata, stress, note)
     interface = _Interface(inputs, outputs, symbols or {}, classes, preprocess)
-    writing = _Writing(Path(out), name, to, force, max_bytes, allow_ops, metadata, stress, note)
-    return _export(module, interface, _Samples(golden, description, seed), writing)
+    return _export(module, interface, _Samples(golden, calibration, description, seed), writing)
 
 
 @dataclass(frozen=True)
 class _Writing:
-    """Where and how the bundle is written; `to` is checked later: a text in place of a list is refused."""
+    """Where and how the bundle is written."""
 
     out: Path
     name: str | None
@@ -133,7 +137,8 @@ def _export(module: nn.Module, interface: _Interface, samples: _Samples, writing
         )
     checked_metadata(writing.metadata)
     check_target(writing.out, force=writing.force)
-    _check_formats(writing.to)
+    if samples.calibration is not None and not any(row.quantizes for row in registry.chosen(writing.to)):
+        raise FerryError(ExitCode.USAGE, 'calibration: got inputs and no format in int8, expected quantize="int8" with format c')
     plan = _plan(module, interface, samples, writing.note)
     return export_bundle(
         BundleRequest(
@@ -145,6 +150,7 @@ def _export(module: nn.Module, interface: _Interface, samples: _Samples, writing
             out=writing.out,
             force=writing.force,
             max_bytes=writing.max_bytes,
+            quantization=plan.quantization,
             allow_ops=writing.allow_ops,
             metadata=writing.metadata,
             stress=writing.stress,
@@ -176,16 +182,25 @@ def _plan(module: nn.Module, asked: _Interface, samples: _Samples, note: Callabl
     contract = _contract(specs, infer_outputs(whole, names, arrays, specs, limits), limits, asked.classes)
     for item in asked.outputs or ():
         _require_promised(item, contract)
-    return _Plan(whole, contract, _golden_inputs(given, samples))
+    calibration = None if samples.calibration is None else _given_arrays(specs, limits, samples.calibration, what="calibration")
+    golden = _golden_inputs(given, samples)
+    return _Plan(whole, contract, golden, None if calibration is None else _quantization(calibration, golden))
 
 
-def _check_formats(to: Sequence[str]) -> None:
+def _quantization(calibration: Mapping[str, Array], golden: GoldenInputs) -> Quantization:
+    """Return what int8 is calibrated on, judged on the real goldens."""
+    return Quantization(calibration, golden.arrays if golden.source == "real" else None)
+
+
+def _formats(to: Sequence[str], quantize: str | None) -> list[str]:
+    """Return the formats to write. Raises FerryError(USAGE), also for a text in place of a list."""
     if isinstance(to, str):
         raise FerryError(ExitCode.USAGE, f"to: got the text {to!r}, expected a list, e.g. {to.split(',')}")
     known = registry.formats()
     for item in to:
         if item not in known:
             raise FerryError(ExitCode.USAGE, f"to: got {item!r}, expected one or more of {', '.join(sorted(known))}")
+    return registry.quantized(to, quantize, option="quantize")
 
 
 def _each(golden: Golden | None) -> Sequence[OneGolden | None]:
@@ -205,18 +220,25 @@ def _golden_arrays(
     """Return the goldens [N, ...] in the order of the specs, checked against them. Raises FerryError(USAGE or BAD_INPUT)."""
     if golden is None:
         return synthetic_inputs(specs, default_sizes(limits), seed=seed)
-    if not isinstance(golden, Mapping):
+    return _given_arrays(specs, limits, golden, what="golden")
+
+
+def _given_arrays(
+    specs: tuple[TensorSpec, ...], limits: Mapping[str, SymbolRange], given: OneGolden, *, what: str
+) -> dict[str, Array]:
+    """Return inputs [N, ...] in the order of the specs, checked against them. `what` begins a refusal. Raises FerryError(USAGE or BAD_INPUT)."""
+    if not isinstance(given, Mapping):
         if len(specs) > 1:
             raise FerryError(
-                ExitCode.USAGE, f"golden: got one array, expected one for each of {[spec.name for spec in specs]} by name"
+                ExitCode.USAGE, f"{what}: got one array, expected one for each of {[spec.name for spec in specs]} by name"
             )
-        golden = {specs[0].name: golden}
-    arrays = {contract_name(str(key)): _array(value) for key, value in golden.items()}
+        given = {specs[0].name: given}
+    arrays = {contract_name(str(key)): _array(value) for key, value in given.items()}
     inputs_only = Contract.model_construct(inputs=specs, outputs=(), symbols=dict(limits), classes=None)
     try:
         check_inputs(inputs_only, arrays)
     except FerryError as error:
-        raise FerryError(error.code, f"golden: {error}") from None
+        raise FerryError(error.code, f"{what}: {error}") from None
     return {spec.name: arrays[spec.name] for spec in specs}
 
 

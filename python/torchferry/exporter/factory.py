@@ -24,6 +24,7 @@ def export_factory(asked: Factory, target: Target) -> Bundle:
         to=target.formats,
         out=out,
         golden=[read_goldens(path) for path in asked.golden] or None,
+        calibration=None if asked.calibration is None else read_goldens(asked.calibration),
         description=f"{', '.join(path.name for path in asked.golden)}, given to ferry export" if asked.golden else None,
         preprocess=None if asked.preprocess is None else build(asked.preprocess, "--preprocess").eval(),
         classes=asked.classes,

@@ -35,6 +35,7 @@ class Factory:
     inputs: Mapping[str, str]
     outputs: Mapping[str, str | None]  # None: dtype and shape are what the module gives
     golden: Sequence[Path]  # one a case, the first of which has two samples or more; none: random inputs
+    calibration: Path | None  # inputs for int8; None: half of the goldens
     preprocess: str | None
     classes: Sequence[str] | None
     symbols: Mapping[str, str]

@@ -9,7 +9,7 @@ runtime. Packages outside add rows by the entry points `torchferry.formats`, eac
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal
@@ -179,6 +179,21 @@ def default_formats() -> tuple[str, ...]:
 def shown() -> list[str]:
     """Return the project's formats that `ferry export --help` lists."""
     return [row.name for row in FORMATS if row.help]
+
+
+def quantized(names: Sequence[str], scheme: str | None, *, option: str) -> list[str]:
+    """Return the formats, with the quantised one (`c-int8`) for the whole one (`c`). Raises FerryError(USAGE), which begins with `option`."""
+    if scheme is None:
+        return list(names)
+    rows = {row.quantizes: row.name for row in formats().values() if row.quantizes}
+    if scheme not in {known for _, known in rows}:
+        raise FerryError(ExitCode.USAGE, f"{option}: got {scheme!r}, expected {' or '.join(sorted(known for _, known in rows))}")
+    whole = [form for form, known in rows if known == scheme]
+    if not set(whole) & set(names):
+        raise FerryError(
+            ExitCode.USAGE, f"{option}: got {scheme} with --to {','.join(names)}, expected it with {' or '.join(whole)}"
+        )
+    return [rows.get((item, scheme), item) for item in names]
 
 
 def chosen(names: Iterable[str]) -> list[Format]:

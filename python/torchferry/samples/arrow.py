@@ -166,7 +166,7 @@ class _ArrowTable:
                 f"{where}: row {row + first}: got nothing (a missing value), expected {spec.dtype}; fill it in or leave the row out",
             )
         values = np.asarray(column.to_numpy(zero_copy_only=False))
-        if values.dtype.kind not in _KINDS[family(spec.dtype)]:
+        if values.dtype.kind not in _kinds(spec):
             raise FerryError(ExitCode.BAD_INPUT, f"{where}: got {column.type}, expected {spec.dtype}; convert the column")
         wrong = _outside(values, spec)
         if wrong.any():
@@ -179,7 +179,18 @@ class _ArrowTable:
             return values.astype(np.float64).astype(spec.dtype) if spec.is_float else values.astype(spec.dtype)
 
 
-_KINDS = {"float": "fiu", "integer": "iu", "bool": "biu"}  # of NumPy
+def _kinds(spec: TensorSpec) -> str:
+    """Return the kinds of NumPy's dtypes that a column may have."""
+    found = family(spec.dtype)
+    match found:
+        case "float":
+            return "fiu"
+        case "integer":
+            return "iu"
+        case "bool":
+            return "biu"
+        case _:
+            assert_never(found)
 
 
 def _outside(values: Array, spec: TensorSpec) -> Array:

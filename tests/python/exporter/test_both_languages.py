@@ -196,7 +196,7 @@ def test_the_program_of_the_own_checkout_comes_before_that_of_path(
 
 def test_a_program_of_the_working_folder_is_never_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(tmp_path / "ferry-run", "exit 9")
-    monkeypatch.setattr(programs, "_own_folders", list)
+    monkeypatch.setattr(programs, "own_ferry_run", lambda: None)
     monkeypatch.chdir(tmp_path)
     for path in ("", ".", f":{tmp_path.name}"):
         monkeypatch.setenv("PATH", path)
