@@ -232,6 +232,26 @@ std::string Elements::described() const {
   return text;
 }
 
+namespace {
+
+// The columns from `first` on that are no identity.
+std::vector<std::size_t> other_columns(const Cells& names, const TableOptions& options, std::size_t first) {
+  std::vector<std::size_t> others;
+  for (std::size_t i = first; i < names.size(); ++i)
+    if (options.id.empty() || names[i] != options.id) others.push_back(i);
+  return others;
+}
+
+// A table without names has no identity, and only one input. Throws ColumnError.
+void require_no_names(const Elements& elements, const TableOptions& options) {
+  if (!options.id.empty())
+    throw ColumnError("got no column " + shown(options.id) + ", expected the one of --id; " + way_out(elements));
+  if (elements.parts().size() > 1)
+    throw ColumnError("got no names of columns, expected " + elements.described() + "; " + way_out(elements));
+}
+
+}  // namespace
+
 Columns plain_columns(const Elements& elements) {
   Columns columns{.cells = elements.count(), .taken = std::vector<std::size_t>(elements.count()), .id = {}};
   std::iota(columns.taken.begin(), columns.taken.end(), std::size_t{0});
@@ -247,14 +267,9 @@ Columns find_columns(const Cells& names, std::span<const Cells> following, const
   if (std::ranges::any_of(names, [&](const auto& name) { return elements.place_of(name) && (sure || !is_value(name)); }))
     return reader.by_name();
   const bool has_index = names.size() > 1 && (names.front().empty() || names.front() == "Unnamed: 0");
-  std::vector<std::size_t> others;
-  for (std::size_t i = has_index ? 1 : 0; i < names.size(); ++i)
-    if (options.id.empty() || names[i] != options.id) others.push_back(i);
+  const auto others = other_columns(names, options, has_index ? 1 : 0);
   if (sure || is_header(names, others, following, elements, has_index)) return reader.by_place(others);
-  if (!options.id.empty())
-    throw ColumnError("got no column " + shown(options.id) + ", expected the one of --id; " + way_out(elements));
-  if (elements.parts().size() > 1)
-    throw ColumnError("got no names of columns, expected " + elements.described() + "; " + way_out(elements));
+  require_no_names(elements, options);
   return plain_columns(elements);
 }
 

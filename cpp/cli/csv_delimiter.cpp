@@ -80,6 +80,25 @@ std::optional<Cells> cells_of(std::string_view line, char delimiter) {
   }
 }
 
+// Does the first line hold a name between these delimiters?
+bool names_elements(std::span<const std::string> lines, char delimiter, const std::function<bool(std::string_view)>& is_name,
+                    std::size_t columns) {
+  if (lines.empty()) return false;
+  const auto cells = cells_of(lines.front(), delimiter);
+  return cells && (cells->size() > 1 || columns == 1) && std::ranges::any_of(*cells, is_name);
+}
+
+// How many cells each line has between these delimiters; 0 where it cannot be cut.
+std::vector<std::size_t> counts_of(std::span<const std::string> lines, char delimiter) {
+  std::vector<std::size_t> counts;
+  counts.reserve(lines.size());
+  for (const auto& line : lines) {
+    const auto cells = cells_of(line, delimiter);
+    counts.push_back(cells ? cells->size() : 0);
+  }
+  return counts;
+}
+
 }  // namespace
 
 char delimiter_of(std::string_view word) {
@@ -115,12 +134,8 @@ void split_cells(std::string_view text, char delimiter, Cells& cells) {
 char sniff(std::span<const std::string> lines, const std::function<bool(std::string_view)>& is_name, std::size_t columns) {
   std::vector<std::vector<std::size_t>> counts;  // [delimiter][line]
   for (const char delimiter : delimiters) {
-    auto& row = counts.emplace_back();
-    for (const auto& line : lines) {
-      const auto cells = cells_of(line, delimiter);
-      if (row.empty() && cells && (cells->size() > 1 || columns == 1) && std::ranges::any_of(*cells, is_name)) return delimiter;
-      row.push_back(cells ? cells->size() : 0);
-    }
+    if (names_elements(lines, delimiter, is_name, columns)) return delimiter;
+    counts.push_back(counts_of(lines, delimiter));
   }
   const auto first = [&](const auto& fits) {
     const auto found = std::ranges::find_if(counts, [&](const auto& row) { return !row.empty() && fits(row); });

@@ -60,8 +60,10 @@ class CsvRows {
 class CsvReader final : public SampleReader {
  public:
   CsvReader(std::span<const TensorSpec> specs, ByteStream stream, const TableOptions& options)
-      : elements_(specs), rows_(std::move(stream)), may_be_header_(options.header == HeaderChoice::automatic) {
-    delimiter_ = choose_delimiter(options);
+      : elements_(specs),
+        rows_(std::move(stream)),
+        may_be_header_(options.header == HeaderChoice::automatic),
+        delimiter_(choose_delimiter(options)) {
     columns_ = choose_columns(options);
     if (columns_.header != HeaderKind::none) rows_.skip_header();
   }
@@ -145,7 +147,7 @@ class CsvReader final : public SampleReader {
       const auto size = size_of(part.spec.dtype);
       auto offset = elements[i].size();
       elements[i].resize(offset + part.count * size);
-      for (std::size_t end = place + part.count; place < end; ++place, offset += size) {
+      for (const auto end = place + part.count; place < end; ++place, offset += size) {
         const auto column = columns_.taken[place];
         const auto wanted = parse_cell(cells_[column], part.spec, elements[i].data() + offset);
         if (!wanted.empty()) refuse_cell(line, column, wanted);

@@ -126,8 +126,8 @@ void InputReader::open(const Contract& contract, const std::vector<std::string>&
     return;
   }
   if (lone && contract.inputs.size() > 1 && !npy::is_npy(lone->peek(magic_size)) && !is_image(lone->peek(magic_size))) {
-    std::vector<std::string> names;
-    for (const auto& spec : contract.inputs) names.push_back(spec.name);
+    std::vector<std::string> names(contract.inputs.size());
+    std::ranges::transform(contract.inputs, names.begin(), &TensorSpec::name);
     const auto name = lone->name();
     inputs_.push_back({std::move(names), true, name, open_table(contract.inputs, std::move(*lone), options)});
     return;

@@ -102,7 +102,7 @@ void check_output_request(const OutputRequest& request, const Contract& contract
   check_select(request, contract);
   check_batches(request, contract);
   check_id(request, format, contract);
-  if (beside_of(request, contract).top && format == OutputFormat::npy)
+  if (request.top && format == OutputFormat::npy && beside_of(request, contract).top)
     throw Error(ErrorCode::usage,
                 "--top: got " + std::to_string(*request.top) + " for .npy, which holds numbers, expected .jsonl or .csv");
   const auto outputs = selected_outputs(request, contract).size();

@@ -60,7 +60,7 @@ fs::path find_library(const fs::path& folder) {
   return fs::exists(recorded, error) ? recorded : fs::path();
 }
 
-std::string advice() {
+std::string_view advice() {
   return recorded_path.starts_with(origin) ? "pip install 'torchferry[onnxruntime]', or copy it beside the plugin"
                                            : "install onnxruntime and build again, or copy it beside the plugin";
 }
@@ -84,7 +84,7 @@ Library load() {
   if (path.empty()) {
     const auto recorded = recorded_path.starts_with(origin) ? recorded_from_root(folder).string() : std::string(recorded_path);
     library.problem = "got no ONNX Runtime at " + (folder / name_beside).string() + " or " + recorded +
-                      ", expected its library there; " + advice();
+                      ", expected its library there; " + std::string(advice());
     return library;
   }
   const auto* base = open_base(path, library);

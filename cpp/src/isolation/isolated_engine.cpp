@@ -167,10 +167,7 @@ class IsolatedEngine final : public EngineHost {
     const auto start = Clock::now();
     const auto must_stop = [&] { return process_->has_ended() || is_late(start) || process_->has_overrun(); };
     while (true) {
-      if (!await_turn(*control_, Party::host, rhythm, must_stop)) {
-        if (process_->has_ended()) return fail(process_->ending(), error);
-        return is_late(start) ? fail_late(error) : fail(overrun, error);
-      }
+      if (!await_turn(*control_, Party::host, rhythm, must_stop)) return fail_stopped(start, error);
       if (control_->reply != Reply::grow) break;
       if (is_late(start)) return fail_late(error);
       if (const auto code = answer_wish(error); code != FERRY_OK) return code;
@@ -178,6 +175,12 @@ class IsolatedEngine final : public EngineHost {
     const std::int32_t code = control_->code;
     if (code != FERRY_OK) set_text(error.text, text_of(control_->error));
     return code == contained ? static_cast<std::int32_t>(FERRY_INTERNAL) : code;
+  }
+
+  // Says why a cell that had its turn gave no answer.
+  std::int32_t fail_stopped(Clock::time_point start, ferry_engine_error& error) {
+    if (process_->has_ended()) return fail(process_->ending(), error);
+    return is_late(start) ? fail_late(error) : fail(overrun, error);
   }
 
   [[nodiscard]] bool is_late(Clock::time_point start) const {
