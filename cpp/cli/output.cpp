@@ -102,7 +102,8 @@ void check_output_request(const OutputRequest& request, const Contract& contract
   check_select(request, contract);
   check_batches(request, contract);
   check_id(request, format, contract);
-  if (request.top && format == OutputFormat::npy && beside_of(request, contract).top)
+  const Beside beside = beside_of(request, contract);  // refuses a contract that has nothing to rank
+  if (request.top && beside.top && format == OutputFormat::npy)
     throw Error(ErrorCode::usage,
                 "--top: got " + std::to_string(*request.top) + " for .npy, which holds numbers, expected .jsonl or .csv");
   const auto outputs = selected_outputs(request, contract).size();
