@@ -200,7 +200,7 @@ std::vector<Value> run_session(const ferry_engine_model& model, const ferry_tens
   std::vector<OrtValue*> results(model.outputs.texts.size());
   require(api().Run(model.session.get(), nullptr, model.inputs.pointers.data(), values.data(), values.size(),
                     model.outputs.pointers.data(), results.size(), results.data()),
-          FERRY_FORMAT, "the model failed");
+          FERRY_BAD_INPUT, "the model failed on these inputs");
   return {results.begin(), results.end()};
 }
 

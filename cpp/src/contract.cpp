@@ -75,6 +75,27 @@ void check_floats(const char* kind, ErrorCode code, const ferry_tensor_view& ten
   if (!spec.allow_nonfinite && !all_finite(tensor)) fail_not_finite<Float>(kind, code, tensor, spec);
 }
 
+std::string whole(double bound) {
+  constexpr double most = 0x1p62;
+  return std::to_string(static_cast<std::int64_t>(std::clamp(bound, -most, most)));
+}
+
+// Holds int32 and int64 to their range: as indices they would read beside a table, which some engines do without a word.
+template <typename Integer>
+void check_indices(const ferry_tensor_view& tensor, const TensorSpec& spec) {
+  if (!spec.range) return;
+  const auto [low, high] = *spec.range;
+  const std::span values(static_cast<const Integer*>(tensor.data), tensor.bytes / sizeof(Integer));
+  const auto bad = std::find_if(values.begin(), values.end(), [low = low, high = high](Integer value) {
+    return static_cast<double>(value) < low || static_cast<double>(value) > high;
+  });
+  if (bad == values.end()) return;
+  const Shape index = index_of(static_cast<std::size_t>(bad - values.begin()), shape_of(tensor));
+  throw Error(ErrorCode::bad_input, where_of("input", spec) + "element " + to_string(index) + ": got " + std::to_string(*bad) +
+                                        ", expected " + whole(std::ceil(low)) + " to " + whole(std::floor(high)) + "; " +
+                                        std::string(advice(ErrorCode::bad_input)));
+}
+
 void check_values(const char* kind, ErrorCode code, const ferry_tensor_view& tensor, const TensorSpec& spec) {
   switch (spec.dtype) {
     case DType::boolean:
@@ -82,9 +103,11 @@ void check_values(const char* kind, ErrorCode code, const ferry_tensor_view& ten
     case DType::uint8:
     case DType::int8:
     case DType::int16:
-    case DType::int32:
-    case DType::int64:
       return;
+    case DType::int32:
+      return code == ErrorCode::bad_input ? check_indices<std::int32_t>(tensor, spec) : void();
+    case DType::int64:
+      return code == ErrorCode::bad_input ? check_indices<std::int64_t>(tensor, spec) : void();
     case DType::float32:
       return check_floats<float>(kind, code, tensor, spec);
     case DType::float64:

@@ -64,7 +64,7 @@ def bounded(value: Bounded | float) -> Bounded:
 
 def to_tensor(array: Array) -> torch.Tensor:
     """Return an array of any shape as a tensor, for functions that torch has and NumPy lacks."""
-    return torch.from_numpy(np.ascontiguousarray(array))
+    return torch.from_numpy(np.require(array, requirements=["C_CONTIGUOUS", "WRITEABLE"]))
 
 
 def convert(x: Bounded) -> Bounded:

@@ -174,13 +174,14 @@ def batch_symbols(*specs: TensorSpec) -> dict[str, SymbolRange]:
 
 
 def check_inputs(contract: Contract, inputs: Mapping[str, Array]) -> dict[str, int]:
-    """Check a caller's inputs against the contract before an engine sees them: names, dtypes, shapes, finite values.
+    """Check a caller's inputs against the contract before an engine sees them: names, dtypes, shapes, finite values, ranges of indices.
 
     Returns the value of each symbol, e.g. `{"N": 64}`. Raises FerryError(BAD_INPUT).
     """
     sizes = _check_shapes("input", contract.inputs, contract.symbols, inputs, {}, ExitCode.BAD_INPUT)
     for spec in contract.inputs:
         _check_finite("input", spec, inputs[spec.name], ExitCode.BAD_INPUT)
+        _check_indices(spec, inputs[spec.name])
     return sizes
 
 
@@ -250,6 +251,24 @@ def _check_finite(kind: str, spec: TensorSpec, tensor: Array, code: ExitCode) ->
     text = "nan" if math.isnan(value) else str(value)
     advice = "clean the data" if code == ExitCode.BAD_INPUT else "the model does not keep its contract for this input"
     raise FerryError(code, f"{kind} {spec.name}: element {_shape(index)}: got {text}, expected a finite number; {advice}")
+
+
+def _check_indices(spec: TensorSpec, tensor: Array) -> None:
+    """Hold int32 and int64 to their range: as indices they would read beside a table, which some engines do without a word."""
+    if spec.range is None or spec.dtype not in ("int32", "int64") or tensor.size == 0:
+        return
+    low, high = spec.range
+    if low <= float(tensor.min()) and float(tensor.max()) <= high:
+        return
+    import numpy as np
+
+    numbers = tensor.astype(np.float64)
+    index = tuple(int(i) for i in np.argwhere((numbers < low) | (numbers > high))[0])
+    first, last = (int(max(-(2.0**62), min(2.0**62, bound))) for bound in (math.ceil(low), math.floor(high)))
+    raise FerryError(
+        ExitCode.BAD_INPUT,
+        f"input {spec.name}: element {_shape(index)}: got {int(tensor[index])}, expected {first} to {last}; clean the data",
+    )
 
 
 def _all_finite(tensor: Array) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -47,11 +48,12 @@ class OnnxRuntimeModel:
         return ""
 
     def run(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
-        """Run one forward pass: arrays [N, ...] by input name to arrays [N, ...] by output name. Raises FerryError(INTERNAL)."""
+        """Run one forward pass: arrays [N, ...] by input name to arrays [N, ...] by output name. Raises FerryError(BAD_INPUT)."""
         try:
             values = self._session.run(self._outputs, dict(inputs))
         except Exception as error:  # as above
-            raise FerryError(ExitCode.INTERNAL, f"onnxruntime: {str(error).splitlines()[0]}") from None
+            cause = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", str(error).splitlines()[0])
+            raise FerryError(ExitCode.BAD_INPUT, f"engine onnxruntime: the model failed on these inputs: {cause}") from None
         return {name: np.asarray(value) for name, value in name_outputs(self._contract, tuple(values)).items()}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -35,7 +36,7 @@ def set_threads(threads: int) -> None:
 def call_module(
     engine: str, module: Callable[..., object], request: OpenRequest, inputs: Mapping[str, Array]
 ) -> dict[str, Array]:
-    """Run one forward pass on arrays in the contract's shapes, by name. Raises FerryError(INTERNAL) where the model fails."""
+    """Run one forward pass on arrays in the contract's shapes, by name. Raises FerryError(BAD_INPUT) where the model fails on them."""
     set_threads(request.threads)
     try:
         with torch.inference_mode():
@@ -43,7 +44,8 @@ def call_module(
     except FerryError:
         raise
     except Exception as error:  # a model may fail in any way
-        raise FerryError(ExitCode.INTERNAL, f"{engine}: the model failed: {last_line(error)}; check it in Python") from None
+        cause = re.sub(r"^\w*Error: ", "", last_line(error))
+        raise FerryError(ExitCode.BAD_INPUT, f"engine {engine}: the model failed on these inputs: {cause}") from None
 
 
 def last_line(error: BaseException) -> str:

@@ -70,9 +70,9 @@ def test_a_model_that_fails_is_one_line_with_what_went_wrong() -> None:
     def fail(*_: torch.Tensor) -> torch.Tensor:
         raise RuntimeError("Traceback of TorchScript:\n  y = x\nRuntimeError: shape '[8, 2]' is invalid\n")
 
-    with pytest.raises(FerryError, match=r"the model failed: RuntimeError: shape '\[8, 2\]' is invalid") as caught:
+    with pytest.raises(FerryError, match=r"the model failed on these inputs: shape '\[8, 2\]' is invalid") as caught:
         call_module("torchscript", fail, request(doubling()), {"x": np.zeros((1, 2), np.float32)})
-    assert caught.value.code == ExitCode.INTERNAL
+    assert caught.value.code == ExitCode.BAD_INPUT
     assert "Traceback" not in str(caught.value)
 
 
