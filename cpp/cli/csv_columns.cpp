@@ -69,6 +69,39 @@ std::string shown_column(const std::string& name) {
   return name.empty() ? "'' (the row numbers of pandas; index=False leaves them out)" : shown(name);
 }
 
+// The last number of a name, and the text around it; nothing where there is none of at most nine digits.
+struct Numbered {
+  std::string_view before;
+  std::string_view after;
+  std::int64_t number = 0;
+};
+
+std::optional<Numbered> numbered(std::string_view name) {
+  constexpr std::size_t most_digits = 9;
+  constexpr std::string_view digits = "0123456789";
+  const auto last = name.find_last_of(digits);
+  if (last == std::string_view::npos) return std::nullopt;
+  const auto other = name.find_last_not_of(digits, last);
+  const auto first = other == std::string_view::npos ? 0 : other + 1;
+  if (last + 1 - first > most_digits) return std::nullopt;
+  Numbered found{name.substr(0, first), name.substr(last + 1)};
+  std::from_chars(name.data() + first, name.data() + last + 1, found.number);
+  return found;
+}
+
+// Do names differ by a number only, and are not in its order, as x1,x0? Their place is not what they say.
+bool are_out_of_order(const std::vector<std::string>& names) {
+  std::optional<Numbered> before;
+  bool ascending = true;
+  for (const auto& name : names) {
+    const auto found = numbered(name);
+    if (!found || (before && (before->before != found->before || before->after != found->after))) return false;
+    ascending = ascending && (!before || before->number < found->number);
+    before = found;
+  }
+  return !ascending;
+}
+
 // What a first line says that was judged to be a header.
 class HeaderReader {
  public:
@@ -98,6 +131,7 @@ class HeaderReader {
     if (elements_.parts().size() > 1)
       throw ColumnError("got none of the columns " + elements_.described() +
                         ", expected all of them; name them so in the first line");
+    require_ascending(others);
     const std::set<std::size_t> known(others.begin(), others.end());
     std::vector<std::size_t> extra;
     for (std::size_t column = 0; column < names_.size(); ++column)
@@ -106,6 +140,15 @@ class HeaderReader {
   }
 
  private:
+  void require_ascending(const std::vector<std::size_t>& others) const {
+    std::vector<std::string> names(others.size());
+    std::ranges::transform(others, names.begin(), [&](std::size_t column) { return names_[column]; });
+    if (!are_out_of_order(names)) return;
+    std::ranges::transform(names, names.begin(), [](const std::string& name) { return shown(name); });
+    throw ColumnError("got the columns " + listed(names) + " in another order than their numbers, expected " +
+                      elements_.described() + "; name them so in the first line");
+  }
+
   void require_all(const std::vector<std::optional<std::size_t>>& taken) const {
     std::vector<std::string> missing;
     for (std::size_t place = 0; place < taken.size(); ++place)

@@ -273,6 +273,8 @@ REFUSED = {
     "row numbers": (",0,1,2\n0,3,4,5\n", [], "line 1: got the extra column '' (the row numbers of pandas; index=False leaves them out)"),
     "an extra column": ("x[0],n,x[1],x[2]\n1,2,3,4\n", [], "line 1: got the extra column 'n', expected x[0] to x[2]; take out what is extra"),
     "five extra columns": ("x[0],a,b,c,x[1],d,e,x[2]\n", [], "got the extra columns 'a', 'b', 'c' and 2 more, expected x[0] to x[2]"),
+    "numbers in another order": ("f2,f1,f3\n1,2,3\n", [], "got the columns 'f2', 'f1', 'f3' in another order than their numbers, expected x[0] to x[2]"),
+    "nearly the names": ("X[1],X[0],X[2]\n1,2,3\n", [], "got the columns 'X[1]', 'X[0]', 'X[2]' in another order than their numbers"),
     "a missing column": ("x[0],x[2]\n1,2\n", [], "line 1: got no column x[1], expected x[0] to x[2]; add what is missing"),
     "a column twice": ("x[0],x[1],x[1],x[2]\n", [], "line 1: got the column 'x[1]' twice, expected it once; take one out"),
     "other names": ("a,b\n1,2\n", ["--header", "yes"], "line 1: got 2 columns that the contract does not name, expected x[0] to x[2]"),

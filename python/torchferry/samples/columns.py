@@ -20,6 +20,7 @@ Header = Literal["auto", "yes", "no"]
 _INDEX_NAMES = ("", "Unnamed: 0")  # of the column of row numbers, as pandas writes it
 _NAME = re.compile(r"[A-Za-z_\u0080-\U0010ffff]")  # how a word begins that may name a column
 _ELEMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)((?:\[(?:0|[1-9][0-9]{0,17})\])*)")
+_NUMBERED = re.compile(r"(|.*[^0-9])([0-9]{1,9})([^0-9]*)", re.DOTALL)  # a name with a number in it
 _SHOWN = 3  # names in a message
 
 
@@ -182,8 +183,23 @@ def _by_place(names: Sequence[str], others: Sequence[int], elements: Elements, o
         )
     if len(elements.specs) > 1:
         raise ColumnError(f"got none of the columns {elements.described}, expected all of them; name them so in the first line")
+    _require_ascending([names[column] for column in others], elements)
     extra = [column for column in range(len(names)) if column not in set(others)]
     return _with_id(names, extra, others, "places", elements, options)
+
+
+def _require_ascending(names: Sequence[str], elements: Elements) -> None:
+    """Refuse names that differ by a number only and are not in its order, as x1,x0: their place is not what they say."""
+    found = [_NUMBERED.fullmatch(name) for name in names]
+    parts = [(match[1], match[3], int(match[2])) for match in found if match]
+    if len(parts) != len(names) or len({part[:2] for part in parts}) > 1:
+        return
+    numbers = [number for *_, number in parts]
+    if numbers != sorted(set(numbers)):
+        raise ColumnError(
+            f"got the columns {_listed(list(map(shown, names)))} in another order than their numbers, expected {elements.described}; "
+            "name them so in the first line"
+        )
 
 
 def _with_id(
