@@ -12,7 +12,8 @@ mkdir -p "$logs"
 
 # A root with nothing but python3, make, g++ and git, this checkout for root and for a user without sudo.
 new_root() {
-  umount -R "$root/proc" "$root/dev" "$root/tmp" "$root/wheels" 2>/dev/null || true
+  # Lazily: a process of the last scenario may still hold one.
+  umount -R -l "$root/proc" "$root/dev" "$root/tmp" "$root/wheels" 2>/dev/null || true
   rm -rf --one-file-system "$root"
   cp -a "$folder/base" "$root"
   mkdir -p "$root/wheels" "$root/proc" "$root/dev"
