@@ -166,7 +166,7 @@ class _ArrowTable:
                 f"{where}: row {row + first}: got nothing (a missing value), expected {spec.dtype}; fill it in or leave the row out",
             )
         values = np.asarray(column.to_numpy(zero_copy_only=False))
-        if values.dtype.kind not in _kinds(spec):
+        if not set(values.dtype.kind) <= set(_kinds(spec)):
             raise FerryError(ExitCode.BAD_INPUT, f"{where}: got {column.type}, expected {spec.dtype}; convert the column")
         wrong = _outside(values, spec)
         if wrong.any():
