@@ -166,7 +166,7 @@ class _ArrowTable:
                 f"{where}: row {row + first}: got nothing (a missing value), expected {spec.dtype}; fill it in or leave the row out",
             )
         values = np.asarray(column.to_numpy(zero_copy_only=False))
-        if not set(values.dtype.kind) <= set(_kinds(spec)):
+        if not any(np.issubdtype(values.dtype, kind) for kind in _kinds(spec)):
             raise FerryError(ExitCode.BAD_INPUT, f"{where}: got {column.type}, expected {spec.dtype}; convert the column")
         wrong = _outside(values, spec)
         if wrong.any():
@@ -179,16 +179,16 @@ class _ArrowTable:
             return values.astype(np.float64).astype(spec.dtype) if spec.is_float else values.astype(spec.dtype)
 
 
-def _kinds(spec: TensorSpec) -> str:
-    """Return the kinds of NumPy's dtypes that a column may have."""
+def _kinds(spec: TensorSpec) -> tuple[type[np.generic], ...]:
+    """Return what a column may hold."""
     found = family(spec.dtype)
     match found:
         case "float":
-            return "fiu"
+            return np.floating, np.integer
         case "integer":
-            return "iu"
+            return (np.integer,)
         case "bool":
-            return "biu"
+            return np.bool_, np.integer
         case _:
             assert_never(found)
 
