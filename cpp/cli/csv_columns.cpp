@@ -225,6 +225,22 @@ std::string way_out(const Elements& elements) {
          (elements.parts().size() > 1 ? ", or add --header no where the columns have the contract's order" : "");
 }
 
+// The columns from `first` on that are no identity.
+std::vector<std::size_t> other_columns(const Cells& names, const TableOptions& options, std::size_t first) {
+  std::vector<std::size_t> others;
+  for (std::size_t i = first; i < names.size(); ++i)
+    if (options.id.empty() || names[i] != options.id) others.push_back(i);
+  return others;
+}
+
+// A table without names has no identity, and only one input. Throws ColumnError.
+void require_no_names(const Elements& elements, const TableOptions& options) {
+  if (!options.id.empty())
+    throw ColumnError("got no column " + shown(options.id) + ", expected the one of --id; " + way_out(elements));
+  if (elements.parts().size() > 1)
+    throw ColumnError("got no names of columns, expected " + elements.described() + "; " + way_out(elements));
+}
+
 }  // namespace
 
 Elements::Elements(std::span<const TensorSpec> specs) {
@@ -274,26 +290,6 @@ std::string Elements::described() const {
   }
   return text;
 }
-
-namespace {
-
-// The columns from `first` on that are no identity.
-std::vector<std::size_t> other_columns(const Cells& names, const TableOptions& options, std::size_t first) {
-  std::vector<std::size_t> others;
-  for (std::size_t i = first; i < names.size(); ++i)
-    if (options.id.empty() || names[i] != options.id) others.push_back(i);
-  return others;
-}
-
-// A table without names has no identity, and only one input. Throws ColumnError.
-void require_no_names(const Elements& elements, const TableOptions& options) {
-  if (!options.id.empty())
-    throw ColumnError("got no column " + shown(options.id) + ", expected the one of --id; " + way_out(elements));
-  if (elements.parts().size() > 1)
-    throw ColumnError("got no names of columns, expected " + elements.described() + "; " + way_out(elements));
-}
-
-}  // namespace
 
 Columns plain_columns(const Elements& elements) {
   Columns columns{.cells = elements.count(), .taken = std::vector<std::size_t>(elements.count()), .id = {}};

@@ -55,6 +55,11 @@ class TensorSpec(Strict):
         return self
 
     @property
+    def is_batched(self) -> bool:
+        """Is the first dim the batch?"""
+        return self.shape[:1] == (BATCH,)
+
+    @property
     def is_float(self) -> bool:
         """May the values have a fraction, and be NaN or infinite?"""
         return family(self.dtype) == "float"

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from torchferry.bundle.contract import BATCH, Array, TensorSpec
+from torchferry.bundle.contract import Array, TensorSpec
 from torchferry.engines.base import OpenRequest
 from torchferry.engines.c_build import OBJECT, build, digest_of, sources_of
 from torchferry.engines.machine import triples
@@ -158,7 +158,7 @@ def _struct(library: Library, name: str, specs: tuple[TensorSpec, ...], code: Ex
     offsets, sizes = places[::2], places[1::2]
     fields = [np.dtype((spec.dtype, tuple(dim for dim in spec.shape[1:] if isinstance(dim, int)))) for spec in specs]
     fits = all(o + s <= size for o, s in zip(offsets, sizes, strict=True)) and [field.itemsize for field in fields] == sizes
-    by_sample = all(spec.shape[:1] == (BATCH,) and all(isinstance(dim, int) for dim in spec.shape[1:]) for spec in specs)
+    by_sample = all(spec.is_batched and all(isinstance(dim, int) for dim in spec.shape[1:]) for spec in specs)
     if count != len(specs) or not fits or not by_sample:
         what = name.removeprefix("ferry").lower()
         raise FerryError(

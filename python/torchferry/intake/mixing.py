@@ -63,16 +63,16 @@ def _arrangements(
     alone = "alone" if smallest == 1 else f"in a batch of {smallest}"
     for start in range(0, count, smallest):
         group = rows[min(start, count - smallest) :][:smallest]
-        yield alone, group, len(group), _rows_of(contract, inputs, group)
-    yield "in another order", rows[::-1], count, _rows_of(contract, inputs, rows[::-1])
+        yield alone, group, len(group), taken_rows(contract, inputs, group)
+    yield "in another order", rows[::-1], count, taken_rows(contract, inputs, rows[::-1])
     for half in (rows[: count // 2], rows[count // 2 :]):
         order = np.resize(half, count)
-        yield "beside other samples", order, len(half), _rows_of(contract, inputs, order)
+        yield "beside other samples", order, len(half), taken_rows(contract, inputs, order)
         yield LOUD, order, len(half), _beside_louder(contract, inputs, order, len(half))
 
 
 def _affordable(contract: Contract, goldens: Mapping[str, Array], count: int) -> int:
-    size = sum(goldens[spec.name].size for spec in contract.inputs if _is_batched(spec)) // count
+    size = sum(goldens[spec.name].size for spec in contract.inputs if spec.is_batched) // count
     return min(count, max(2, smallest_batch(contract, goldens), MOST_ELEMENTS // max(size, 1)))
 
 
@@ -86,18 +86,19 @@ def _try(run: Run, inputs: Mapping[str, Array], *, tolerant: bool) -> Mapping[st
         return None
 
 
-def _rows_of(contract: Contract, inputs: Mapping[str, Array], rows: Rows) -> dict[str, Array]:
+def taken_rows(contract: Contract, inputs: Mapping[str, Array], rows: Rows) -> dict[str, Array]:
+    """Return some samples of the inputs [N, ...], in that order; inputs without a batch whole."""
     return {
-        spec.name: np.ascontiguousarray(inputs[spec.name][rows]) if _is_batched(spec) else inputs[spec.name]
+        spec.name: np.ascontiguousarray(inputs[spec.name][rows]) if spec.is_batched else inputs[spec.name]
         for spec in contract.inputs
     }
 
 
 def _beside_louder(contract: Contract, inputs: Mapping[str, Array], rows: Rows, kept: int) -> dict[str, Array]:
     """Return these samples, those after the first `kept` at the ends of their ranges or louder."""
-    found = _rows_of(contract, inputs, rows)
+    found = taken_rows(contract, inputs, rows)
     for spec in contract.inputs:
-        if not _is_batched(spec) or not spec.is_float:
+        if not spec.is_batched or not spec.is_float:
             continue
         array = found[spec.name]
         low, high = spec.range or (LOUDER * float(array.min()), LOUDER * float(array.max()))
@@ -108,14 +109,14 @@ def _beside_louder(contract: Contract, inputs: Mapping[str, Array], rows: Rows, 
 
 def _difference(spec: TensorSpec, whole: Array, found: Array, rows: Rows) -> str | None:
     """Return the first value that differs by more than rounding; `found` holds the samples `rows` first."""
-    expected, actual = (whole[rows], found[: len(rows)]) if _is_batched(spec) else (whole, found)
+    expected, actual = (whole[rows], found[: len(rows)]) if spec.is_batched else (whole, found)
     if actual.shape != expected.shape:
         return f"got the shape {list(actual.shape)} {{what}}, expected {list(expected.shape)}"
     wrong = np.argwhere(~_agrees(expected, actual, whole))
     if not len(wrong):
         return None
     index = tuple(int(i) for i in wrong[0])
-    sample = f"sample {rows[index[0]]}: " if _is_batched(spec) else ""
+    sample = f"sample {rows[index[0]]}: " if spec.is_batched else ""
     return f"{sample}got {actual[index]:.9g} {{what}}, {expected[index]:.9g} in the batch"
 
 
@@ -127,7 +128,3 @@ def _agrees(expected: Array, actual: Array, whole: Array) -> NDArray[np.bool_]:
     with np.errstate(invalid="ignore"):  # infinity minus infinity
         near = np.abs(a - b) <= ROUNDING * float(largest)
     return np.asarray(near | (a == b) | (np.isnan(a) & np.isnan(b)))
-
-
-def _is_batched(spec: TensorSpec) -> bool:
-    return spec.shape[:1] == (BATCH,)

@@ -7,6 +7,7 @@ on which a label hangs on the last bit, says nothing of an engine and is left ou
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
@@ -16,6 +17,7 @@ from typing_extensions import assert_never
 
 from torchferry.bundle.contract import BATCH, Array, Contract, TensorSpec
 from torchferry.bundle.dtype import family
+from torchferry.intake.mixing import taken_rows
 from torchferry.intake.reference import Reference
 
 STRESS = "stress"
@@ -70,18 +72,18 @@ def stress_inputs(reference: Reference, contract: Contract, goldens: Mapping[str
 def rows_of(contract: Contract, inputs: Mapping[str, Array], rows: Sequence[int]) -> dict[str, Array]:
     """Return some samples of the inputs [n, ...], repeated until they are as many as the contract wants."""
     taken = np.resize(np.asarray(rows), max(len(rows), contract.symbols[BATCH].min))
-    return {spec.name: inputs[spec.name][taken] if _is_batched(spec) else inputs[spec.name] for spec in contract.inputs}
+    return taken_rows(contract, inputs, taken)
 
 
 def batch_of(contract: Contract, inputs: Mapping[str, Array]) -> int:
     """Return how many samples inputs [n, ...] have that have a batch."""
-    return next(len(inputs[spec.name]) for spec in contract.inputs if _is_batched(spec))
+    return next(len(inputs[spec.name]) for spec in contract.inputs if spec.is_batched)
 
 
 def _sound_batch(reference: Reference, contract: Contract, samples: Sequence[Mapping[str, Array]]) -> list[dict[str, Array]]:
     """Return a batch of those samples that the module answers; an empty list where there is none."""
     whole = {
-        spec.name: np.concatenate([sample[spec.name] for sample in samples]) if _is_batched(spec) else samples[0][spec.name]
+        spec.name: np.concatenate([sample[spec.name] for sample in samples]) if spec.is_batched else samples[0][spec.name]
         for spec in contract.inputs
     }
 
@@ -99,7 +101,7 @@ def _samples(contract: Contract, goldens: Mapping[str, Array]) -> list[dict[str,
     moved = {
         spec.name: _values(spec, goldens[spec.name])
         for spec in contract.inputs
-        if (_is_batched(spec) or not has_batch) and _may_move(spec, goldens[spec.name])
+        if (spec.is_batched or not has_batch) and _may_move(spec, goldens[spec.name])
     }
     if not moved:
         raise NotStressedError("every input is a mask, or may be an index: an integer without a range")
@@ -113,7 +115,7 @@ def _samples(contract: Contract, goldens: Mapping[str, Array]) -> list[dict[str,
 
 
 def _sample(spec: TensorSpec, golden: Array, row: int) -> Array:
-    return golden[row : row + 1] if _is_batched(spec) else golden
+    return golden[row : row + 1] if spec.is_batched else golden
 
 
 def _may_move(spec: TensorSpec, golden: Array) -> bool:
@@ -132,13 +134,9 @@ def _may_move(spec: TensorSpec, golden: Array) -> bool:
 
 def _values(spec: TensorSpec, golden: Array) -> dict[str, Array]:
     """Return one sample of an input for each pattern."""
-    shape = (1, *golden.shape[1:]) if _is_batched(spec) else golden.shape
+    shape = (1, *golden.shape[1:]) if spec.is_batched else golden.shape
     low, high = _range(spec, golden)
-    return {name: _typed(spec, found, low, high).reshape(shape) for name, found in patterns(_count(shape), low, high).items()}
-
-
-def _count(shape: Sequence[int]) -> int:
-    return int(np.prod(shape, dtype=np.int64))
+    return {name: _typed(spec, found, low, high).reshape(shape) for name, found in patterns(math.prod(shape), low, high).items()}
 
 
 def _typed(spec: TensorSpec, values: Float64, low: float, high: float) -> Array:
@@ -190,7 +188,3 @@ def _nudged(contract: Contract, inputs: Mapping[str, Array], factor: float) -> d
             array = np.asarray((array.astype(np.float64) * grade).astype(array.dtype))
         found[spec.name] = array
     return found
-
-
-def _is_batched(spec: TensorSpec) -> bool:
-    return spec.shape[:1] == (BATCH,)

@@ -22,7 +22,7 @@ def regrouped(contract: Contract, case: CaseArrays) -> list[Part]:
 
     None where the contract promises nothing of samples, or the case has one of them only.
     """
-    count = next((len(case.inputs[spec.name]) for spec in contract.inputs if _is_batched(spec)), 0)
+    count = next((len(case.inputs[spec.name]) for spec in contract.inputs if spec.is_batched), 0)
     if contract.samples == "batch" or count < 2:
         return []
     rows = np.arange(count)[::-1]
@@ -69,9 +69,5 @@ def _taken(
 ) -> Iterator[tuple[str, Array]]:
     for spec in specs:
         array = arrays[spec.name]
-        fits = _is_batched(spec) and array.ndim > 0 and len(array) > rows.max()  # a golden that does not fit is refused as it is
+        fits = spec.is_batched and array.ndim > 0 and len(array) > rows.max()  # a golden that does not fit is refused as it is
         yield spec.name, np.ascontiguousarray(array[rows]) if fits else array
-
-
-def _is_batched(spec: TensorSpec) -> bool:
-    return spec.shape[:1] == (BATCH,)

@@ -65,7 +65,11 @@ def replay(bundle: Bundle, session: Runnable, *, engine: str, device: str, calls
     parts = [[(part, session.run(part.inputs)) for part in regrouped(bundle.contract, case) if groups] for case in cases]
     verdicts = tuple(
         _held_to_samples(
-            bundle, _first_verdict(bundle, case, actual, row, call, session.numerics), (case, actual), answered, (engine, device)
+            bundle,
+            _verdict_of_call(bundle, case, actual, row, call, session.numerics),
+            (case, actual),
+            answered,
+            (engine, device),
         )
         for call, answers in enumerate(outputs, 1)
         for case, actual, answered in zip(cases, answers, parts, strict=True)
@@ -75,7 +79,7 @@ def replay(bundle: Bundle, session: Runnable, *, engine: str, device: str, calls
     return EngineVerdict(engine, device, "passed" if passed else "failed", None, session.numerics, verdicts)
 
 
-def _first_verdict(
+def _verdict_of_call(
     bundle: Bundle, case: CaseArrays, actual: Mapping[str, Array], row: Tolerance, call: int, numerics: str
 ) -> Verdict:
     """Judge one output of one call, and say how far other kernels are from the golden's."""

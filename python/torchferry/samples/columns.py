@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from torchferry.bundle.contract import BATCH, TensorSpec
+from torchferry.bundle.contract import TensorSpec
 from torchferry.bundle.printable import quoted
 from torchferry.errors import ExitCode, FerryError
 from torchferry.samples.cells import has_point, is_missing, is_number, is_pointed_whole, shown
@@ -108,7 +108,7 @@ def sample_shape(spec: TensorSpec) -> tuple[int, ...]:
 
 def fills_rows(spec: TensorSpec) -> bool:
     """Say whether a row of cells can be a sample: the shape is the batch and numbers."""
-    return spec.shape[:1] == (BATCH,) and len(sample_shape(spec)) == len(spec.shape) - 1
+    return spec.is_batched and len(sample_shape(spec)) == len(spec.shape) - 1
 
 
 @dataclass(frozen=True)

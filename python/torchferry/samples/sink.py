@@ -115,7 +115,7 @@ def _names(contract: Contract, select: str | None) -> list[str]:
 
 def _is_batched(contract: Contract) -> bool:
     """Without a batch the outputs are one sample."""
-    return any(BATCH in spec.shape[:1] for spec in contract.inputs)
+    return any(spec.is_batched for spec in contract.inputs)
 
 
 def _check_batch(contract: Contract, names: list[str]) -> None:
