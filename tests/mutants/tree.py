@@ -16,8 +16,16 @@ from mutants.mutant import Mutant
 
 ROOT = Path(__file__).resolve().parents[2]
 COPY = ROOT / os.environ.get("MUTANTS_FOLDER", "build-mutants") / "tree"  # two runs at once need two folders
-UNUSED_ENGINES = ("AOTI", "EXECUTORCH", "ONNXRUNTIME")  # no mutant needs them, and they take minutes to build
-TARGETS = ("ferry_tests", "ferry_cli_tests", "ferry-door", "ferry-open-memory", "ferry-run", "ferry_engine_torchscript")
+UNUSED_ENGINES = ("AOTI", "EXECUTORCH")  # no mutant needs them, and they take minutes to build
+TARGETS = (
+    "ferry_tests",
+    "ferry_cli_tests",
+    "ferry-door",
+    "ferry-open-memory",
+    "ferry-run",
+    "ferry_engine_onnxruntime",
+    "ferry_engine_torchscript",
+)
 _marks = itertools.count(1)
 
 
