@@ -23,8 +23,7 @@ TARGETS = (
     "ferry-door",
     "ferry-open-memory",
     "ferry-run",
-    "ferry_engine_onnxruntime",
-    "ferry_engine_torchscript",
+    "ferry_engines",
 )
 _marks = itertools.count(1)
 
