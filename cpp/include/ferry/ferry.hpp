@@ -305,6 +305,8 @@ class FERRY_API Bundle {
   [[nodiscard]] const std::filesystem::path& folder() const noexcept;
   [[nodiscard]] const Manifest& manifest() const noexcept;
   [[nodiscard]] const std::string& manifest_json() const noexcept;  // the bytes of manifest.json
+  // SHA-256 of manifest.json, 64 lower-case digits. Every other file's digest is in there, so it stands for the whole bundle.
+  [[nodiscard]] std::string digest() const;
   [[nodiscard]] const Contract& contract() const noexcept { return manifest().contract; }
   [[nodiscard]] const Artifact* find_artifact(std::string_view engine) const noexcept;
 
