@@ -119,7 +119,7 @@ def test_the_core_inspects_and_verifies_in_both_languages(core: Path, bundle: Pa
 
 def test_the_core_runs_and_verifies_inside_python(core: Path, bundle: Path) -> None:
     code = "import sys; from torchferry import native; b = native.open_bundle(sys.argv[1]); b.allow_native(); print(b.verify('c').passed)"
-    assert run(core / "bin" / "python", "-c", code, bundle) == "True\n"
+    assert run(core / "python", "-c", code, bundle) == "True\n"
 
 
 def test_the_core_names_the_extra_of_each_engine_that_it_lacks(core: Path) -> None:
