@@ -90,6 +90,12 @@ int32_t ferry_session_run(const ferry_session* session, const ferry_tensor_view*
   return guarded([&] { *outputs = std::make_unique<ferry_outputs>(session->runner.run({inputs, count})).release(); });
 }
 
+int32_t ferry_session_run_into(const ferry_session* session, const ferry_tensor_view* inputs, size_t count,
+                               const ferry_tensor_buffer* outputs, size_t output_count) {
+  if (session == nullptr || inputs == nullptr || outputs == nullptr) return fail_null("ferry_session_run_into");
+  return guarded([&] { session->runner.run_into({inputs, count}, {outputs, output_count}); });
+}
+
 size_t ferry_outputs_count(const ferry_outputs* outputs) { return outputs == nullptr ? 0 : outputs->views.size(); }
 
 const ferry_tensor_view* ferry_outputs_get(const ferry_outputs* outputs, size_t index) {

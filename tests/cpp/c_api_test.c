@@ -46,6 +46,25 @@ static void check_run(const ferry_session* session) {
   ferry_outputs_close(outputs);
 }
 
+static void check_run_into(const ferry_session* session) {
+  const float values[3] = {1, 5, 3};
+  float scaled[3] = {0};
+  int64_t label[1] = {-1};
+  const int64_t matrix[2] = {1, 3};
+  const int64_t vector[1] = {1};
+  const ferry_tensor_view x = {"x", FERRY_FLOAT32, 2, matrix, values, sizeof values};
+  ferry_tensor_buffer outputs[2] = {{"scaled", FERRY_FLOAT32, 2, matrix, scaled, sizeof scaled},
+                                    {"label", FERRY_INT64, 1, vector, label, sizeof label}};
+  CHECK(ferry_session_run_into(session, &x, 1, outputs, 2) == FERRY_OK);
+  CHECK(scaled[1] == 10.0F && label[0] == 1);
+  CHECK(ferry_session_run_into(session, &x, 1, outputs, 1) == FERRY_BAD_INPUT);
+  outputs[0].bytes = 8;
+  CHECK(ferry_session_run_into(session, &x, 1, outputs, 2) == FERRY_BAD_INPUT);
+  CHECK(strcmp(ferry_last_error(), "output scaled: bytes: got 8, expected 12 for float32[1,3]") == 0);
+  CHECK(ferry_session_run_into(NULL, &x, 1, outputs, 2) == FERRY_USAGE);
+  CHECK(ferry_session_run_into(session, &x, 1, NULL, 2) == FERRY_USAGE);
+}
+
 static void check_refusals(const ferry_bundle* bundle, const ferry_session* session) {
   const float values[3] = {0};
   const int64_t shape[2] = {1, 3};
@@ -202,6 +221,7 @@ int main(int argc, char** argv) {
   CHECK(ferry_session_open(bundle, "toy", "cpu", 1, &session) == FERRY_OK);
   check_session(session);
   check_run(session);
+  check_run_into(session);
   check_verify(bundle);
   check_refusals(bundle, session);
   check_memory(argv[2]);

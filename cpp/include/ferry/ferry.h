@@ -98,6 +98,12 @@ FERRY_API const char* ferry_session_numerics(const ferry_session* session);
 FERRY_API int32_t ferry_session_run(const ferry_session* session, const ferry_tensor_view* inputs, size_t count,
                                     ferry_outputs** outputs);
 
+/* Runs into memory of the caller, given by name with the dtypes and shapes that the outputs of these inputs have. With the
+ * engines `c` and `c-int8` a call of few samples asks for no memory and calls no system: the last error's text says why a buffer
+ * was refused (FERRY_BAD_INPUT: too small, misaligned, overlapping). What the buffers hold after a failure is not defined. */
+FERRY_API int32_t ferry_session_run_into(const ferry_session* session, const ferry_tensor_view* inputs, size_t count,
+                                         const ferry_tensor_buffer* outputs, size_t output_count);
+
 /* The outputs in contract order. Valid until they are closed; NULL beyond the count or for an unknown name. */
 FERRY_API size_t ferry_outputs_count(const ferry_outputs* outputs);
 FERRY_API const ferry_tensor_view* ferry_outputs_get(const ferry_outputs* outputs, size_t index);
