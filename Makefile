@@ -21,6 +21,8 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV FERRY_ENGINE_DIR
 
 CPP_PACKAGES  := nlohmann-json3-dev libcli11-dev libgtest-dev libbenchmark-dev libsodium-dev libstb-dev libseccomp-dev
 packages_of    = $$(grep -v '^\#' $(1))
+# Of lines "program package": the packages whose program is not here.
+missing_of     = $$(grep -v '^\#' $(1) | while read -r program package; do command -v $$program >/dev/null || echo $$package; done)
 
 .NOTPARALLEL:
 # Steps that write .venv, build or runs: one `make` of this folder at a time.
@@ -38,9 +40,9 @@ setup:
 test-tools:
 	$(ALONE) .ci/system-packages "the tests that need them are skipped" $(call packages_of,tests/packages.txt)
 
-# Cross compilers, emulators and a browser for tests/edge; without them those tests are skipped.
+# Cross compilers, emulators and a browser for tests/edge, other languages for tests/bindings; without them those tests are skipped.
 setup-edge: setup test-tools
-	$(ALONE) .ci/system-packages "the tests that need them are skipped" $(call packages_of,tests/edge/packages.txt)
+	$(ALONE) .ci/system-packages "the tests that need them are skipped" $(call packages_of,tests/edge/packages.txt) $(call missing_of,tests/bindings/packages.txt)
 
 # Before minutes of pip.
 compiler:

@@ -154,6 +154,7 @@ extern "C" FERRY_ENGINE_EXPORT const ferry_engine* ferry_engine_entry() {
                                       .run = run_model,
                                       .run_direct = run_direct,
                                       .close = close_model,
-                                      .prepare = nullptr};
+                                      .prepare = nullptr,
+                                      .run_into = nullptr};
   return &engine;
 }

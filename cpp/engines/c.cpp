@@ -1,7 +1,8 @@
 // The engine `c`: generated C99, compiled (c_object.hpp). It is machine code of the bundle.
 //
 // A call runs on the caller's thread. Standard library and POSIX only.
-#include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -94,75 +95,83 @@ void close_model(ferry_engine_model* model) noexcept { delete model; }
 
 // ---- run ------------------------------------------------------------------------------------------------------------------
 
-// Uninitialised bytes, aligned for every member.
-using Buffer = std::unique_ptr<std::byte[]>;  // NOLINT(*-avoid-c-arrays)
-Buffer make_buffer(std::size_t bytes) { return Buffer(new std::byte[std::max<std::size_t>(bytes, 1)]); }
+// Uninitialised bytes, aligned for every member. A few lie in the object itself, so that a call of few samples asks for no
+// memory.
+class Scratch {
+ public:
+  Scratch() noexcept {}  // NOLINT(cppcoreguidelines-pro-type-member-init, modernize-use-equals-default): not even zeroed
+
+  std::byte* take(std::size_t bytes) {
+    if (bytes <= here_.size()) return here_.data();
+    heap_.reset(new std::byte[bytes]);
+    return heap_.get();
+  }
+
+ private:
+  static constexpr std::size_t few_bytes = 16384;  // a thread of musl has 128 KiB of stack
+
+  alignas(std::max_align_t) std::array<std::byte, few_bytes> here_;
+  std::unique_ptr<std::byte[]> heap_;  // NOLINT(*-avoid-c-arrays)
+};
+
+std::size_t rows_of(const ferry_tensor_view* inputs) { return static_cast<std::size_t>(inputs[0].shape[0]); }
 
 // The inputs of one call as an array of structs: the caller's memory where it is one already.
-class Samples {
- public:
-  Samples(const Struct& input, const ferry_tensor_view* views, std::size_t count) : data_(views[0].data) {
-    if (input.is_bare()) return;
-    packed_ = make_buffer(count * input.size);
-    for (std::size_t i = 0; i < input.members.size(); ++i) pack(input, input.members[i], views[i], count);
-    data_ = packed_.get();
+const void* packed(const Struct& input, const ferry_tensor_view* views, std::size_t rows, Scratch& scratch) {
+  if (input.is_bare()) return views[0].data;
+  std::byte* structs = scratch.take(rows * input.size);
+  for (std::size_t i = 0; i < input.members.size(); ++i) {
+    const auto& member = input.members[i];
+    const auto* from = static_cast<const std::byte*>(views[i].data);
+    for (std::size_t row = 0; row < rows; ++row)
+      std::memcpy(structs + row * input.size + member.offset, from + row * member.bytes, member.bytes);
   }
-  [[nodiscard]] const void* data() const { return data_; }
+  return structs;
+}
 
- private:
-  void pack(const Struct& input, const Member& member, const ferry_tensor_view& view, std::size_t count) const {
-    const auto* from = static_cast<const std::byte*>(view.data);
-    for (std::size_t row = 0; row < count; ++row)
-      std::memcpy(packed_.get() + row * input.size + member.offset, from + row * member.bytes, member.bytes);
-  }
+// A member of an array of structs as an array of its own.
+void unpack(const Struct& output, const Member& member, const std::byte* structs, std::size_t rows, std::byte* to) {
+  for (std::size_t row = 0; row < rows; ++row)
+    std::memcpy(to + row * member.bytes, structs + row * output.size + member.offset, member.bytes);
+}
 
-  Buffer packed_;
-  const void* data_;
-};
-
-// The outputs of one call: written as an array of structs, read as one array for each member.
-class Answers {
- public:
-  Answers(const Struct& output, std::size_t count)
-      : output_(&output), count_(count), structs_(make_buffer(count * output.size)) {}
-  [[nodiscard]] void* data() const { return structs_.get(); }
-
-  [[nodiscard]] std::int32_t send(ferry_output_sink sink, void* context) {
-    Views views(output_->members.size());
-    for (const auto& member : output_->members) {
-      auto shape = member.shape;
-      shape[0] = static_cast<std::int64_t>(count_);
-      views.add(member.name.c_str(), member.dtype, std::move(shape), output_->is_bare() ? structs_.get() : unpack(member));
-    }
-    return views.send(sink, context);
-  }
-
- private:
-  const std::byte* unpack(const Member& member) {
-    const auto& array = arrays_.emplace_back(make_buffer(count_ * member.bytes));
-    for (std::size_t row = 0; row < count_; ++row)
-      std::memcpy(array.get() + row * member.bytes, structs_.get() + row * output_->size + member.offset, member.bytes);
-    return array.get();
-  }
-
-  const Struct* output_;
-  std::size_t count_;
-  Buffer structs_;
-  std::vector<Buffer> arrays_;
-};
-
-void call(const ferry_engine_model& model, const Samples& samples, const Answers& answers, std::size_t count) {
-  const int code = model.run(samples.data(), answers.data(), count);
+void call(const ferry_engine_model& model, const void* samples, void* answers, std::size_t rows) {
+  const int code = model.run(samples, answers, rows);
   if (code != 0) throw Refusal{FERRY_INTERNAL, "got code " + std::to_string(code) + " from the model, expected 0"};
+}
+
+// `to` has memory for each output, in contract order.
+template <typename Memory>
+void compute(const ferry_engine_model& model, const ferry_tensor_view* inputs, const Memory& to) {
+  Scratch for_inputs;
+  Scratch for_outputs;
+  const auto rows = rows_of(inputs);
+  const void* samples = packed(model.input, inputs, rows, for_inputs);
+  if (model.output.is_bare()) return call(model, samples, to(0), rows);
+  std::byte* structs = for_outputs.take(rows * model.output.size);
+  call(model, samples, structs, rows);
+  for (std::size_t i = 0; i < model.output.members.size(); ++i)
+    unpack(model.output, model.output.members[i], structs, rows, static_cast<std::byte*>(to(i)));
+}
+
+std::int32_t run_into(ferry_engine_model* model, const ferry_tensor_view* inputs, std::size_t /*count*/,
+                      const ferry_tensor_buffer* outputs, std::size_t /*output_count*/, ferry_engine_error* error) noexcept {
+  return guarded(error, runtime_name, [&] { compute(*model, inputs, [&](std::size_t i) { return outputs[i].data; }); });
 }
 
 std::int32_t run_model(ferry_engine_model* model, const ferry_tensor_view* inputs, std::size_t /*count*/, ferry_output_sink sink,
                        void* context, ferry_engine_error* error) noexcept {
   return guarded(error, runtime_name, [&] {
-    const auto count = static_cast<std::size_t>(inputs[0].shape[0]);
-    Answers answers(model->output, count);
-    call(*model, Samples(model->input, inputs, count), answers, count);
-    return answers.send(sink, context);
+    const auto rows = rows_of(inputs);
+    std::vector<std::vector<std::byte>> arrays;
+    Views views(model->output.members.size());
+    for (const auto& member : model->output.members) {
+      auto shape = member.shape;
+      shape[0] = static_cast<std::int64_t>(rows);
+      views.add(member.name.c_str(), member.dtype, std::move(shape), arrays.emplace_back(rows * member.bytes).data());
+    }
+    compute(*model, inputs, [&](std::size_t i) { return arrays[i].data(); });
+    return views.send(sink, context);
   });
 }
 
@@ -170,10 +179,12 @@ std::int32_t run_model(ferry_engine_model* model, const ferry_tensor_view* input
 std::int32_t run_direct(ferry_engine_model* model, const ferry_tensor_view* inputs, std::size_t /*count*/, std::size_t calls,
                         std::int64_t* nanoseconds, ferry_engine_error* error) noexcept {
   return guarded(error, runtime_name, [&] {
-    const auto count = static_cast<std::size_t>(inputs[0].shape[0]);
-    const Samples samples(model->input, inputs, count);
-    const Answers answers(model->output, count);
-    time_calls(calls, nanoseconds, [&] { call(*model, samples, answers, count); });
+    Scratch for_inputs;
+    Scratch for_outputs;
+    const auto rows = rows_of(inputs);
+    const void* samples = packed(model->input, inputs, rows, for_inputs);
+    void* structs = for_outputs.take(rows * model->output.size);
+    time_calls(calls, nanoseconds, [&] { call(*model, samples, structs, rows); });
   });
 }
 
@@ -183,7 +194,7 @@ const char* numerics() noexcept { return ""; }  // the bits are those of no BLAS
 
 extern "C" FERRY_ENGINE_EXPORT const ferry_engine* ferry_engine_entry() {
   static const ferry_engine engine = {.abi_version = FERRY_ENGINE_ABI_VERSION,
-                                      .flags = FERRY_ENGINE_NATIVE_CODE | FERRY_ENGINE_PREPARES,
+                                      .flags = FERRY_ENGINE_NATIVE_CODE | FERRY_ENGINE_PREPARES | FERRY_ENGINE_WRITES,
                                       .name = FERRY_C_ENGINE,
                                       .runtime = "C99",
                                       .numerics = numerics,
@@ -191,6 +202,7 @@ extern "C" FERRY_ENGINE_EXPORT const ferry_engine* ferry_engine_entry() {
                                       .run = run_model,
                                       .run_direct = run_direct,
                                       .close = close_model,
-                                      .prepare = prepare};
+                                      .prepare = prepare,
+                                      .run_into = run_into};
   return &engine;
 }

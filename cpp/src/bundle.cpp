@@ -186,6 +186,12 @@ const fs::path& Bundle::folder() const noexcept { return state_->container->root
 const Manifest& Bundle::manifest() const noexcept { return state_->manifest; }
 const std::string& Bundle::manifest_json() const noexcept { return state_->manifest_json; }
 
+std::string Bundle::digest() const try {
+  return sha256_hex(std::as_bytes(std::span(state_->manifest_json)));
+} catch (const std::bad_alloc&) {
+  throw_lack_of_memory();
+}
+
 const Artifact* Bundle::find_artifact(std::string_view engine) const noexcept {
   const std::vector<Artifact>& artifacts = manifest().artifacts;
   const auto it = std::find_if(artifacts.begin(), artifacts.end(), [engine](const Artifact& a) { return a.engine == engine; });

@@ -241,6 +241,14 @@ SymbolValues ContractChecker::check_inputs(std::span<const ferry_tensor_view> in
   return symbols;
 }
 
+void ContractChecker::check_buffer(std::size_t index, const ferry_tensor_buffer& buffer, SymbolValues& symbols) const {
+  check_view({"output", ErrorCode::bad_input}, outputs_[index], view_of(buffer), symbols);
+}
+
+void ContractChecker::check_written(std::size_t index, const ferry_tensor_buffer& buffer) const {
+  check_values("output", ErrorCode::mismatch, view_of(buffer), *outputs_[index].spec);
+}
+
 void ContractChecker::check_output(std::size_t index, const ferry_tensor_view& output, SymbolValues& symbols) const {
   constexpr Side side{"output", ErrorCode::mismatch};
   check_view(side, outputs_[index], output, symbols);

@@ -9,10 +9,12 @@
 #include <string>
 #include <vector>
 
+#include "inline_vector.hpp"
+
 namespace ferry {
 
 // The values of a contract's symbols within one call; -1 where not yet known.
-using SymbolValues = std::vector<std::int64_t>;
+using SymbolValues = InlineVector<std::int64_t, 8>;
 
 // One tensor spec made ready for fast checks. A dim is a number, or -1 - i for symbol i.
 struct CompiledSpec {
@@ -25,13 +27,19 @@ class ContractChecker {
  public:
   explicit ContractChecker(const Contract& contract);
 
-  [[nodiscard]] SymbolValues unknown_symbols() const { return std::vector(symbols_.size(), std::int64_t{-1}); }
+  [[nodiscard]] SymbolValues unknown_symbols() const { return {symbols_.size(), std::int64_t{-1}}; }
 
   // Dtype and shape of input `index`; binds the symbols that the shape shows and checks their ranges. Throws Error(bad_input).
   void check_input_header(std::size_t index, DType dtype, std::span<const std::int64_t> shape, SymbolValues& symbols) const;
 
   // Every input, in contract order: header, bytes, and finite values. Returns the symbols' values. Throws Error(bad_input).
   [[nodiscard]] SymbolValues check_inputs(std::span<const ferry_tensor_view> inputs) const;
+
+  // The memory that a caller gives for output `index` of a call with `symbols`. Throws Error(bad_input).
+  void check_buffer(std::size_t index, const ferry_tensor_buffer& buffer, SymbolValues& symbols) const;
+
+  // What an engine wrote into such memory: finite values. Throws Error(mismatch).
+  void check_written(std::size_t index, const ferry_tensor_buffer& buffer) const;
 
   // An engine's output `index` after a run with `symbols`, which are all known: header, bytes, and finite values. Throws
   // Error(mismatch).
@@ -70,6 +78,10 @@ class ContractChecker {
   std::vector<CompiledSpec> outputs_;
   int batch_ = -1;
 };
+
+[[nodiscard]] inline ferry_tensor_view view_of(const ferry_tensor_buffer& buffer) noexcept {
+  return {buffer.name, buffer.dtype, buffer.rank, buffer.shape, buffer.data, buffer.bytes};
+}
 
 // `uint8[N,8,8]`
 [[nodiscard]] std::string describe(const TensorSpec& spec);

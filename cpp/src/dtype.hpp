@@ -62,8 +62,9 @@ template <typename Predicate>
 }
 
 // A number of the C ABI as a dtype; empty where it is none.
-[[nodiscard]] inline std::optional<DType> find_dtype(std::int32_t number) {
-  return find_dtype([number](DType dtype) { return static_cast<std::int32_t>(dtype) == number; });
+[[nodiscard]] inline std::optional<DType> find_dtype(std::int32_t number) noexcept {
+  const auto dtype = static_cast<DType>(number);
+  return size_of(dtype) == 0 ? std::nullopt : std::optional(dtype);
 }
 
 }  // namespace ferry

@@ -27,6 +27,11 @@ class EngineHere final : public EngineHost {
                                  ferry_engine_error& error) override {
     return table_->run(model_.get(), inputs.data(), inputs.size(), sink, context, &error);
   }
+  [[nodiscard]] bool writes() const noexcept override { return (table_->flags & FERRY_ENGINE_WRITES) != 0; }
+  [[nodiscard]] std::int32_t run_into(std::span<const ferry_tensor_view> inputs, std::span<const ferry_tensor_buffer> outputs,
+                                      ferry_engine_error& error) override {
+    return table_->run_into(model_.get(), inputs.data(), inputs.size(), outputs.data(), outputs.size(), &error);
+  }
   [[nodiscard]] bool has_direct() const noexcept override { return table_->run_direct != nullptr; }
   [[nodiscard]] std::int32_t run_direct(std::span<const ferry_tensor_view> inputs, std::span<std::int64_t> nanoseconds,
                                         ferry_engine_error& error) override {

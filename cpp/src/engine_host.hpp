@@ -25,6 +25,12 @@ class EngineHost {
   [[nodiscard]] virtual std::int32_t open(const ferry_open_request& request, ferry_engine_error& error) = 0;
   [[nodiscard]] virtual std::int32_t run(std::span<const ferry_tensor_view> inputs, ferry_output_sink sink, void* context,
                                          ferry_engine_error& error) = 0;
+  // Whether `run_into` may be called.
+  [[nodiscard]] virtual bool writes() const noexcept { return false; }
+  [[nodiscard]] virtual std::int32_t run_into(std::span<const ferry_tensor_view> /*inputs*/,
+                                              std::span<const ferry_tensor_buffer> /*outputs*/, ferry_engine_error& /*error*/) {
+    return FERRY_INTERNAL;
+  }
   [[nodiscard]] virtual bool has_direct() const noexcept = 0;
   [[nodiscard]] virtual std::int32_t run_direct(std::span<const ferry_tensor_view> inputs, std::span<std::int64_t> nanoseconds,
                                                 ferry_engine_error& error) = 0;

@@ -127,8 +127,13 @@ void check_table(std::string_view name, const std::string& plugin, const ferry_e
                    std::to_string(FERRY_ENGINE_ABI_VERSION) + "; build the plugin with this libferry's engine.h");
   }
   const bool complete = engine->name != nullptr && engine->runtime != nullptr && engine->numerics != nullptr &&
-                        engine->open != nullptr && engine->run != nullptr && engine->close != nullptr;
-  if (!complete) fail(name, plugin + ": table: got a null entry, expected all but run_direct; build the plugin again");
+                        engine->open != nullptr && engine->run != nullptr && engine->close != nullptr &&
+                        ((engine->flags & FERRY_ENGINE_PREPARES) == 0 || engine->prepare != nullptr) &&
+                        ((engine->flags & FERRY_ENGINE_WRITES) == 0 || engine->run_into != nullptr);
+  if (!complete)
+    fail(
+        name,
+        plugin + ": table: got a null entry, expected all but run_direct and what its flags do not name; build the plugin again");
   if (name != engine->name)
     fail(name, plugin + ": name: got " + text::printable(engine->name) + ", expected " + std::string(name));
 }

@@ -1,5 +1,6 @@
 #include "output_sink.hpp"
 
+#include <cstring>
 #include <string>
 
 namespace ferry {
@@ -23,10 +24,14 @@ void OutputSink::copy(std::span<const ferry_tensor_view> outputs) {
                                          " once; the artifact does not keep the contract: export it again");
   }
   received_ = true;
-  tensors_.reserve(specs.size());
+  if (buffers_.empty()) tensors_.reserve(specs.size());
   for (std::size_t i = 0; i < specs.size(); ++i) {
     const ferry_tensor_view& output = find(outputs, i);
     checker_->check_output(i, output, *symbols_);
+    if (!buffers_.empty()) {
+      if (output.bytes > 0) std::memcpy(buffers_[i].data, output.data, output.bytes);
+      continue;
+    }
     const auto shape = shape_of(output);
     const std::span bytes(static_cast<const std::byte*>(output.data), output.bytes);
     tensors_.add(specs[i].spec->name, Tensor::copy(specs[i].spec->dtype, Shape(shape.begin(), shape.end()), bytes));
@@ -43,8 +48,12 @@ const ferry_tensor_view& OutputSink::find(std::span<const ferry_tensor_view> out
               "outputs: got none named " + wanted + ", expected it; the artifact does not keep the contract: export it again");
 }
 
-NamedTensors OutputSink::take() {
+void OutputSink::require_received() const {
   if (!received_) throw Error(ErrorCode::internal, "outputs: got none from the engine, expected them before it returned success");
+}
+
+NamedTensors OutputSink::take() {
+  require_received();
   return std::move(tensors_);
 }
 

@@ -7,7 +7,6 @@
 #include "float_mode.hpp"
 #include "isolation/isolation.hpp"
 #include "limits.hpp"
-#include "output_sink.hpp"
 #include "text.hpp"
 
 namespace ferry {
@@ -215,50 +214,100 @@ void Runner::run_golden(const GoldenCase& golden_case) const {
 
 namespace {
 
-[[noreturn]] void refuse_names(std::span<const ferry_tensor_view> inputs, std::span<const CompiledSpec> specs) {
+constexpr std::size_t few_tensors = 8;
+
+template <typename Tensor>
+[[noreturn]] void refuse_names(std::string_view what, std::span<const Tensor> given, std::span<const CompiledSpec> specs) {
   std::string got;
-  for (const ferry_tensor_view& input : inputs)
-    got += (got.empty() ? "" : ", ") + text::printable(input.name == nullptr ? "NULL" : input.name);
+  for (const Tensor& tensor : given)
+    got += (got.empty() ? "" : ", ") + text::printable(tensor.name == nullptr ? "NULL" : tensor.name);
   std::string expected;
   for (const CompiledSpec& compiled : specs) expected += (expected.empty() ? "" : ", ") + compiled.spec->name;
-  throw Error(ErrorCode::bad_input, "inputs: got [" + got + "], expected [" + expected + "]; give each input by its name once");
+  throw Error(ErrorCode::bad_input, std::string(what) + "s: got [" + got + "], expected [" + expected + "]; give each " +
+                                        std::string(what) + " by its name once");
+}
+
+// `what`: "input" or "output". Throws Error(bad_input) unless each name of the contract is given once.
+template <typename Tensor>
+InlineVector<Tensor, few_tensors> in_contract_order(std::string_view what, std::span<const Tensor> given,
+                                                    std::span<const CompiledSpec> specs) {
+  InlineVector<Tensor, few_tensors> ordered;
+  if (given.size() != specs.size()) refuse_names(what, given, specs);
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    const auto is_named = [&](const Tensor& tensor) { return tensor.name != nullptr && specs[i].spec->name == tensor.name; };
+    const auto found =
+        is_named(given[i]) ? given.begin() + static_cast<std::ptrdiff_t>(i) : std::ranges::find_if(given, is_named);
+    if (found == given.end()) refuse_names(what, given, specs);
+    ordered.push_back(*found);
+  }
+  return ordered;  // as many as there are names, so that none was given twice
+}
+
+bool overlap(const ferry_tensor_view& one, const ferry_tensor_view& other) noexcept {
+  const auto begin = reinterpret_cast<std::uintptr_t>(one.data);
+  const auto other_begin = reinterpret_cast<std::uintptr_t>(other.data);
+  return one.bytes > 0 && other.bytes > 0 && begin < other_begin + other.bytes && other_begin < begin + one.bytes;
+}
+
+// An engine may write an output before it has read every input. Throws Error(bad_input).
+void refuse_overlap(std::span<const ferry_tensor_view> inputs, std::span<const ferry_tensor_buffer> outputs) {
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const ferry_tensor_view output = view_of(outputs[i]);
+    bool overlaps = std::ranges::any_of(inputs, [&](const ferry_tensor_view& input) { return overlap(output, input); });
+    for (std::size_t j = 0; j < i; ++j) overlaps |= overlap(output, view_of(outputs[j]));
+    if (overlaps)
+      throw Error(ErrorCode::bad_input, "output " + std::string(output.name) +
+                                            ": data: got memory that overlaps another tensor's, expected memory of its own");
+  }
 }
 
 }  // namespace
 
-std::vector<ferry_tensor_view> Runner::in_contract_order(std::span<const ferry_tensor_view> inputs) const {
-  const auto specs = checker_.inputs();
-  std::vector<ferry_tensor_view> ordered;
-  ordered.reserve(specs.size());
-  for (const CompiledSpec& compiled : specs) {
-    for (const ferry_tensor_view& input : inputs) {
-      if (input.name != nullptr && compiled.spec->name == input.name) ordered.push_back(input);
-    }
-  }
-  bool complete = ordered.size() == specs.size() && inputs.size() == specs.size();
-  for (std::size_t i = 0; complete && i < specs.size(); ++i) complete = specs[i].spec->name == ordered[i].name;
-  if (!complete) refuse_names(inputs, specs);
-  return ordered;
-}
-
-NamedTensors Runner::run(std::span<const ferry_tensor_view> inputs) const {
-  const std::vector<ferry_tensor_view> ordered = in_contract_order(inputs);
-  SymbolValues symbols = checker_.check_inputs(ordered);
-  if (checker_.batch(symbols) == 0) return empty_outputs(symbols);
+void Runner::run_to(OutputSink& sink, std::span<const ferry_tensor_view> inputs) const {
   const IeeeArithmetic arithmetic;
-  OutputSink sink(checker_, symbols);
   ferry_engine_error error;
   error.text[0] = '\0';
   const auto watch = isolation::watch(watchdog_.get());
-  const std::int32_t code = engine_->run(ordered, &OutputSink::receive, &sink, error);
+  const std::int32_t code = engine_->run(inputs, &OutputSink::receive, &sink, error);
   sink.rethrow();
   if (code != FERRY_OK) fail(code, error);
+}
+
+NamedTensors Runner::run(std::span<const ferry_tensor_view> inputs) const {
+  const auto ordered = in_contract_order("input", inputs, checker_.inputs());
+  SymbolValues symbols = checker_.check_inputs(ordered);
+  if (checker_.batch(symbols) == 0) return empty_outputs(symbols);
+  OutputSink sink(checker_, symbols);
+  run_to(sink, ordered);
   return sink.take();
+}
+
+void Runner::run_into(std::span<const ferry_tensor_view> inputs, std::span<const ferry_tensor_buffer> outputs) const {
+  const auto ordered = in_contract_order("input", inputs, checker_.inputs());
+  const auto buffers = in_contract_order("output", outputs, checker_.outputs());
+  SymbolValues symbols = checker_.check_inputs(ordered);
+  for (std::size_t i = 0; i < buffers.size(); ++i) checker_.check_buffer(i, buffers[i], symbols);
+  refuse_overlap(ordered, buffers);
+  if (checker_.batch(symbols) == 0) return;
+  if (engine_->writes()) return write_into(ordered, buffers);
+  OutputSink sink(checker_, symbols, buffers);
+  run_to(sink, ordered);
+  sink.require_received();
+}
+
+void Runner::write_into(std::span<const ferry_tensor_view> inputs, std::span<const ferry_tensor_buffer> outputs) const {
+  const IeeeArithmetic arithmetic;
+  ferry_engine_error error;
+  error.text[0] = '\0';
+  const auto watch = isolation::watch(watchdog_.get());
+  const std::int32_t code = engine_->run_into(inputs, outputs, error);
+  if (code != FERRY_OK) fail(code, error);
+  for (std::size_t i = 0; i < outputs.size(); ++i) checker_.check_written(i, outputs[i]);
 }
 
 std::vector<std::int64_t> Runner::run_direct(std::span<const ferry_tensor_view> inputs, std::size_t calls) const {
   if (!engine_->has_direct()) return {};
-  const std::vector<ferry_tensor_view> ordered = in_contract_order(inputs);
+  const auto ordered = in_contract_order("input", inputs, checker_.inputs());
   static_cast<void>(checker_.check_inputs(ordered));
   std::vector<std::int64_t> nanoseconds(calls);
   const IeeeArithmetic arithmetic;

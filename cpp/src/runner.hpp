@@ -13,6 +13,7 @@
 #include "contract.hpp"
 #include "engine_host.hpp"
 #include "isolation/watchdog.hpp"
+#include "output_sink.hpp"
 
 namespace ferry {
 
@@ -27,6 +28,8 @@ class Runner {
 
   // Named inputs in any order; outputs in contract order. May be called from many threads at once.
   [[nodiscard]] NamedTensors run(std::span<const ferry_tensor_view> inputs) const;
+  // The same into memory of the caller, by name in any order. With an engine that writes it asks for no memory.
+  void run_into(std::span<const ferry_tensor_view> inputs, std::span<const ferry_tensor_buffer> outputs) const;
   [[nodiscard]] std::vector<std::int64_t> run_direct(std::span<const ferry_tensor_view> inputs, std::size_t calls) const;
 
   [[nodiscard]] const std::string& engine() const noexcept { return options_.engine; }
@@ -38,7 +41,9 @@ class Runner {
   void open_model() const;
   void warm_up() const;
   void run_golden(const GoldenCase& golden_case) const;
-  [[nodiscard]] std::vector<ferry_tensor_view> in_contract_order(std::span<const ferry_tensor_view> inputs) const;
+  // Runs the engine, which gives its outputs to `sink`.
+  void run_to(OutputSink& sink, std::span<const ferry_tensor_view> inputs) const;
+  void write_into(std::span<const ferry_tensor_view> inputs, std::span<const ferry_tensor_buffer> outputs) const;
   [[nodiscard]] NamedTensors empty_outputs(const SymbolValues& symbols) const;
   [[noreturn]] void fail(std::int32_t code, const ferry_engine_error& error) const;
 

@@ -2,6 +2,7 @@
 
 #include <new>
 
+#include "inline_vector.hpp"
 #include "memory.hpp"
 #include "runner.hpp"
 
@@ -38,6 +39,21 @@ const std::string& empty_text() noexcept {
 
 NamedTensors Session::run(const NamedTensors& inputs) const try {
   return runner_of(state_).run(views_of(inputs));
+} catch (const std::bad_alloc&) {
+  throw_lack_of_memory();
+}
+
+void Session::run_into(std::span<const TensorView> inputs, std::span<const TensorBuffer> outputs) const try {
+  constexpr std::size_t few_tensors = 8;
+  InlineVector<ferry_tensor_view, few_tensors> views;
+  for (const auto& [name, dtype, shape, bytes] : inputs)
+    views.push_back({name, static_cast<std::int32_t>(dtype), static_cast<std::int32_t>(shape.size()), shape.data(), bytes.data(),
+                     bytes.size()});
+  InlineVector<ferry_tensor_buffer, few_tensors> buffers;
+  for (const auto& [name, dtype, shape, bytes] : outputs)
+    buffers.push_back({name, static_cast<std::int32_t>(dtype), static_cast<std::int32_t>(shape.size()), shape.data(),
+                       bytes.data(), bytes.size()});
+  runner_of(state_).run_into(views, buffers);
 } catch (const std::bad_alloc&) {
   throw_lack_of_memory();
 }

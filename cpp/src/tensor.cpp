@@ -91,15 +91,17 @@ std::size_t element_count(std::span<const std::int64_t> shape) {
 }
 
 std::optional<std::size_t> byte_count(DType dtype, std::span<const std::int64_t> shape) noexcept {
-  constexpr auto most = static_cast<std::size_t>(std::numeric_limits<std::ptrdiff_t>::max());
-  if (size_of(dtype) == 0 || std::ranges::any_of(shape, [](std::int64_t dim) { return dim < 0; })) return std::nullopt;
-  if (std::ranges::find(shape, 0) != shape.end()) return 0;
-  std::size_t bytes = size_of(dtype);
+  auto bytes = static_cast<std::int64_t>(size_of(dtype));
+  if (bytes == 0) return std::nullopt;
+  bool is_empty = false;
+  bool is_too_large = false;
   for (const std::int64_t dim : shape) {
-    if (bytes > most / static_cast<std::size_t>(dim)) return std::nullopt;
-    bytes *= static_cast<std::size_t>(dim);
+    if (dim < 0) return std::nullopt;
+    is_empty |= dim == 0;
+    is_too_large |= __builtin_mul_overflow(bytes, dim, &bytes);
   }
-  return bytes;
+  if (is_empty) return 0;
+  return is_too_large ? std::nullopt : std::optional(static_cast<std::size_t>(bytes));
 }
 
 Tensor::Tensor(DType dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape)), data_(require_bytes(dtype_, shape_)) {}

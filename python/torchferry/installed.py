@@ -12,7 +12,16 @@ FOLDER = Path(__file__).resolve().parent
 
 def own_ferry_run() -> Path | None:
     """Return the C++ program of this checkout or of this wheel; None where it has not been built."""
+    return _own("bin/ferry-run")
+
+
+def own_library() -> Path | None:
+    """Return libferry of this checkout or of this wheel; None where it has not been built."""
+    return _own("lib/libferry.so")
+
+
+def _own(place: str) -> Path | None:
     checkout = FOLDER.parents[1]
     is_checkout = FOLDER.parent.name == "python" and (checkout / "CMakeLists.txt").is_file()
-    program = (checkout / "build" if is_checkout else FOLDER) / "bin" / "ferry-run"
-    return program if program.is_file() else None
+    path = (checkout / "build" if is_checkout else FOLDER) / place
+    return path if path.is_file() else None

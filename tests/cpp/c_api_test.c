@@ -46,6 +46,25 @@ static void check_run(const ferry_session* session) {
   ferry_outputs_close(outputs);
 }
 
+static void check_run_into(const ferry_session* session) {
+  const float values[3] = {1, 5, 3};
+  float scaled[3] = {0};
+  int64_t label[1] = {-1};
+  const int64_t matrix[2] = {1, 3};
+  const int64_t vector[1] = {1};
+  const ferry_tensor_view x = {"x", FERRY_FLOAT32, 2, matrix, values, sizeof values};
+  ferry_tensor_buffer outputs[2] = {{"scaled", FERRY_FLOAT32, 2, matrix, scaled, sizeof scaled},
+                                    {"label", FERRY_INT64, 1, vector, label, sizeof label}};
+  CHECK(ferry_session_run_into(session, &x, 1, outputs, 2) == FERRY_OK);
+  CHECK(scaled[1] == 10.0F && label[0] == 1);
+  CHECK(ferry_session_run_into(session, &x, 1, outputs, 1) == FERRY_BAD_INPUT);
+  outputs[0].bytes = 8;
+  CHECK(ferry_session_run_into(session, &x, 1, outputs, 2) == FERRY_BAD_INPUT);
+  CHECK(strcmp(ferry_last_error(), "output scaled: bytes: got 8, expected 12 for float32[1,3]") == 0);
+  CHECK(ferry_session_run_into(NULL, &x, 1, outputs, 2) == FERRY_USAGE);
+  CHECK(ferry_session_run_into(session, &x, 1, NULL, 2) == FERRY_USAGE);
+}
+
 static void check_refusals(const ferry_bundle* bundle, const ferry_session* session) {
   const float values[3] = {0};
   const int64_t shape[2] = {1, 3};
@@ -79,6 +98,46 @@ static void check_refusals(const ferry_bundle* bundle, const ferry_session* sess
   CHECK(ferry_bundle_open(NULL, &nothing) == FERRY_USAGE);
   CHECK(ferry_bundle_open("/nowhere", NULL) == FERRY_USAGE);
   CHECK(nothing == NULL);
+}
+
+static void check_manifest(const ferry_bundle* bundle) {
+  CHECK(strcmp(ferry_bundle_name(bundle), "toy") == 0);
+  CHECK(strlen(ferry_bundle_digest(bundle)) == 64);
+  CHECK(strstr(ferry_bundle_manifest(bundle), "\"tolerances\"") != NULL);
+  CHECK(ferry_bundle_class_count(bundle) == 3);
+  CHECK(strcmp(ferry_bundle_class(bundle, 2), "right") == 0 && ferry_bundle_class(bundle, 3) == NULL);
+  CHECK(strcmp(ferry_bundle_class_output(bundle), "label") == 0);
+  CHECK(ferry_bundle_name(NULL) == NULL && ferry_bundle_digest(NULL) == NULL && ferry_bundle_manifest(NULL) == NULL);
+  CHECK(ferry_bundle_class_count(NULL) == 0 && ferry_bundle_class(NULL, 0) == NULL && ferry_bundle_class_output(NULL) == NULL);
+}
+
+static void check_session(const ferry_session* session) {
+  CHECK(strcmp(ferry_session_engine(session), "toy") == 0);
+  CHECK(strcmp(ferry_session_device(session), "cpu") == 0);
+  CHECK(strlen(ferry_session_runtime(session)) > 0);
+  CHECK(strcmp(ferry_session_numerics(session), "toy numerics") == 0);
+  CHECK(ferry_session_engine(NULL) == NULL && ferry_session_device(NULL) == NULL);
+  CHECK(ferry_session_runtime(NULL) == NULL && ferry_session_numerics(NULL) == NULL);
+}
+
+static void check_verify(const ferry_bundle* bundle) {
+  ferry_text* report = NULL;
+  CHECK(ferry_verify(bundle, NULL, "cpu", 1, 2, &report) == FERRY_OK);
+  CHECK(strstr(ferry_text_get(report), "\"status\":\"passed\"") != NULL);
+  CHECK(strstr(ferry_text_get(report), "\"call\":2") != NULL);
+  ferry_text_close(report);
+  CHECK(ferry_verify(bundle, "toy", "cpu", 1, 0, &report) == FERRY_USAGE);
+  CHECK(report == NULL && strcmp(ferry_last_error(), "calls: got 0, expected 1 to 100") == 0);
+  CHECK(ferry_verify(bundle, "toy", "cpu", 1, 101, &report) == FERRY_USAGE);
+  CHECK(ferry_verify(bundle, "absent", "cpu", 1, 1, &report) == FERRY_UNAVAILABLE && report == NULL);
+  CHECK(ferry_verify(bundle, NULL, "cuda:0", 1, 1, &report) == FERRY_UNAVAILABLE);
+  CHECK(strstr(ferry_text_get(report), "\"status\":\"unavailable\"") != NULL);
+  ferry_text_close(report);
+  CHECK(ferry_verify(NULL, "toy", "cpu", 1, 1, &report) == FERRY_USAGE && report == NULL);
+  CHECK(ferry_verify(bundle, "toy", NULL, 1, 1, &report) == FERRY_USAGE);
+  CHECK(ferry_verify(bundle, "toy", "cpu", 1, 1, NULL) == FERRY_USAGE);
+  CHECK(ferry_text_get(NULL) == NULL);
+  ferry_text_close(NULL);
 }
 
 /* The bytes of a file, which the caller frees. */
@@ -158,8 +217,12 @@ int main(int argc, char** argv) {
   CHECK(ferry_element_size(-1) == 0 && ferry_element_size(8) == 0);
   CHECK(ferry_bundle_open(argv[1], &bundle) == FERRY_OK);
   check_contract(bundle);
+  check_manifest(bundle);
   CHECK(ferry_session_open(bundle, "toy", "cpu", 1, &session) == FERRY_OK);
+  check_session(session);
   check_run(session);
+  check_run_into(session);
+  check_verify(bundle);
   check_refusals(bundle, session);
   check_memory(argv[2]);
   check_memory_refusals(argv[2]);

@@ -243,6 +243,85 @@ TEST_P(BrokenEngines, DoNotReachTheCaller) {
   EXPECT_NE(failure.text.find(GetParam().reason), std::string::npos) << failure.text;
 }
 
+// The memory of a call of the toy with `rows` rows.
+struct Memory {
+  explicit Memory(std::int64_t rows)
+      : x(toy_input(rows)),
+        scaled(static_cast<std::size_t>(rows) * 3),
+        label(static_cast<std::size_t>(rows)),
+        matrix{rows, 3},
+        vector{rows},
+        inputs{{"x", x.dtype(), x.shape(), x.bytes()}},
+        outputs{ferry::TensorBuffer::of("label", vector, std::span(label)),
+                ferry::TensorBuffer::of("scaled", matrix, std::span(scaled))} {}
+
+  Tensor x;
+  std::vector<float> scaled;
+  std::vector<std::int64_t> label;
+  ferry::Shape matrix;
+  ferry::Shape vector;
+  std::vector<ferry::TensorView> inputs;
+  std::vector<ferry::TensorBuffer> outputs;
+};
+
+TEST(Session, RunsIntoTheMemoryOfTheCaller) {
+  const ToyBundle toy;
+  const Session session = open_session(toy);
+  for (const std::int64_t rows : {1, 4}) {
+    Memory memory(rows);
+    session.run_into(memory.inputs, memory.outputs);
+    const NamedTensors expected = session.run({{"x", toy_input(rows)}});
+    EXPECT_TRUE(std::ranges::equal(memory.scaled, expected["scaled"].as<float>()));
+    EXPECT_TRUE(std::ranges::equal(memory.label, expected["label"].as<std::int64_t>()));
+  }
+}
+
+// What running into that memory is refused with.
+Failure refusal_of(const Memory& memory) {
+  const ToyBundle toy;
+  const Session session = open_session(toy);
+  return failure_of([&] { session.run_into(memory.inputs, memory.outputs); });
+}
+
+TEST(Session, RefusesMemoryThatDoesNotFit) {
+  const auto expect = [](const Memory& memory, const std::string& text) {
+    const Failure failure = refusal_of(memory);
+    EXPECT_EQ(failure.code, 7);
+    EXPECT_EQ(failure.text, text);
+  };
+  Memory memory(2);
+  memory.outputs[0].bytes = memory.outputs[0].bytes.first(8);
+  expect(memory, "output label: bytes: got 8, expected 16 for int64[2]");
+  memory = Memory(2);
+  memory.outputs[1].dtype = ferry::DType::float64;
+  expect(memory, "output scaled: dtype: got float64, expected float32; convert the values before the call");
+  memory = Memory(2);
+  const ferry::Shape other{3, 3};
+  memory.outputs[1].shape = other;
+  expect(memory, "output scaled: shape [3,3]: dim 0: got 3, expected N = 2 as in the other tensors of this call");
+  memory = Memory(2);
+  std::vector<std::byte> odd(25);
+  memory.outputs[1].bytes = std::span(odd).subspan(1);
+  expect(memory, "output scaled: data: got a null or misaligned pointer, expected one aligned to 4 bytes");
+  memory = Memory(2);
+  memory.outputs.pop_back();
+  expect(memory, "outputs: got [label], expected [scaled, label]; give each output by its name once");
+}
+
+TEST(Session, RefusesMemoryThatOverlaps) {
+  Memory memory(2);
+  memory.outputs[1].bytes = memory.x.bytes();
+  EXPECT_EQ(refusal_of(memory).text,
+            "output scaled: data: got memory that overlaps another tensor's, expected memory of its own");
+  Memory both(2);
+  std::vector<float> shared(12);
+  both.outputs[1].bytes = std::as_writable_bytes(std::span(shared).first(6));
+  both.outputs[0].bytes = std::as_writable_bytes(std::span(shared).subspan(4, 4));
+  EXPECT_EQ(refusal_of(both).text, "output label: data: got memory that overlaps another tensor's, expected memory of its own");
+  both.outputs[0].bytes = std::as_writable_bytes(std::span(shared).subspan(6, 4));
+  EXPECT_EQ(refusal_of(both).code, 0);
+}
+
 TEST(Session, NamedOutputsAreBroughtIntoContractOrder) {
   const ToyBundle toy("reversed");
   EXPECT_EQ(open_session(toy).run({{"x", toy_input(2)}}).begin()->first, "scaled");

@@ -117,6 +117,11 @@ def test_the_core_inspects_and_verifies_in_both_languages(core: Path, bundle: Pa
     assert closing.endswith("ran: c (Python, C++)"), closing
 
 
+def test_the_core_runs_and_verifies_inside_python(core: Path, bundle: Path) -> None:
+    code = "import sys; from torchferry import native; b = native.open_bundle(sys.argv[1]); b.allow_native(); print(b.verify('c').passed)"
+    assert run(core / "python", "-c", code, bundle) == "True\n"
+
+
 def test_the_core_names_the_extra_of_each_engine_that_it_lacks(core: Path) -> None:
     for program in ("ferry", "ferry-run"):
         printed = run(core / program, "verify", BUNDLE, code=ExitCode.UNAVAILABLE)

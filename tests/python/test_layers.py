@@ -22,6 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "formats.registry": set(),  # names only: what a row names is imported when it is needed
     "bundle.dtype": set(),
     "bundle.contract": {"bundle.dtype"},
+    "native": {"bundle.dtype"},  # the rest is libferry's
     "compare.kinds": {"bundle.dtype", "bundle.contract"},  # no more of bundle, which imports it
     "bundle": {"compare.kinds"},  # a row of the tolerances keeps its kind's rules
     "compare": {"formats.registry", "bundle"},  # the goldens and tolerances that it compares with
@@ -86,7 +87,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "programs": set(),  # the scripts of the wheel
     "__init__": {"bundle", "compare", "engines", "proof", "exporter"},  # the public API, imported when it is used
 }
-WITHOUT_TORCH = {"formats.registry", "bundle", "compare", "samples", "report"}
+WITHOUT_TORCH = {"formats.registry", "native", "bundle", "compare", "samples", "report"}
 RUNTIME_MODULES = {
     "onnxruntime": {"engines/onnxruntime.py"},
     "executorch": {"engines/executorch.py", "formats/executorch.py"},
@@ -102,6 +103,7 @@ CPP_MAY_INCLUDE: dict[str, set[str]] = {
     "cli": {"archive", "include", "src"},
     "cell": {"include", "src"},
     "examples": {"include"},
+    "bindings": {"include"},
 }
 GENERATED_HEADERS = {
     "model.h": {"examples"},

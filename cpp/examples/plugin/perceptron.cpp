@@ -171,6 +171,7 @@ extern "C" FERRY_ENGINE_EXPORT const ferry_engine* ferry_engine_entry() {
                                       .run = run_model,
                                       .run_direct = nullptr,  // nothing to compare `run` with
                                       .close = close_model,
-                                      .prepare = nullptr};  // it needs no program before it opens a model
+                                      .prepare = nullptr,    // it needs no program before it opens a model
+                                      .run_into = nullptr};  // the host copies its outputs
   return &engine;
 }

@@ -51,7 +51,9 @@ enum {
    * (SessionOptions::allow_native, ferry-run --allow-native). */
   FERRY_ENGINE_NATIVE_CODE = 1,
   /* Its table has `prepare`. */
-  FERRY_ENGINE_PREPARES = 2
+  FERRY_ENGINE_PREPARES = 2,
+  /* Its table has `run_into`. */
+  FERRY_ENGINE_WRITES = 4
 };
 
 /* A borrowed, contiguous, C-order tensor in host memory, little-endian. */
@@ -63,6 +65,16 @@ typedef struct ferry_tensor_view {
   const void* data;     /* aligned to the element; may be NULL when bytes is 0 */
   size_t bytes;         /* elements x element size */
 } ferry_tensor_view;
+
+/* Memory of the caller for one output: as ferry_tensor_view, but to be written. */
+typedef struct ferry_tensor_buffer {
+  const char* name;
+  int32_t dtype;
+  int32_t rank;
+  const int64_t* shape;
+  void* data;
+  size_t bytes;
+} ferry_tensor_buffer;
 
 /* One line of text for the user, cut at the size: what was got, what was expected, what to do. */
 typedef struct ferry_engine_error {
@@ -139,6 +151,11 @@ typedef struct ferry_engine {
   /* Only with FERRY_ENGINE_PREPARES. Called before `open` where that will run in isolation, which allows no programs: does what
    * needs one, a compiler for instance, and runs nothing of the bundle. */
   int32_t (*prepare)(const ferry_open_request* request, ferry_engine_error* error);
+
+  /* Only with FERRY_ENGINE_WRITES. As `run`, into the caller's memory and without asking for any: the outputs come in contract
+   * order, with the shapes that the contract gives for these inputs, and overlap nothing. */
+  int32_t (*run_into)(ferry_engine_model* model, const ferry_tensor_view* inputs, size_t count,
+                      const ferry_tensor_buffer* outputs, size_t output_count, ferry_engine_error* error);
 } ferry_engine;
 
 /* The one exported symbol: a table with static storage. */

@@ -22,6 +22,7 @@ extern "C" {
 typedef struct ferry_bundle ferry_bundle;
 typedef struct ferry_session ferry_session;
 typedef struct ferry_outputs ferry_outputs;
+typedef struct ferry_text ferry_text;
 
 FERRY_API const char* ferry_version(void);
 
@@ -53,6 +54,18 @@ FERRY_API const ferry_tensor_spec* ferry_bundle_input(const ferry_bundle* bundle
 FERRY_API const ferry_tensor_spec* ferry_bundle_output(const ferry_bundle* bundle, size_t index);
 FERRY_API const char* ferry_bundle_engine(const ferry_bundle* bundle, size_t index);
 
+/* What the manifest says, and the SHA-256 of its bytes, 64 lower-case hex digits, which stands for the whole bundle. `manifest`
+ * is its JSON (FORMAT.md section 2): symbols, ranges, goldens, tolerances and all else are in there. Valid until the bundle is
+ * closed. */
+FERRY_API const char* ferry_bundle_name(const ferry_bundle* bundle);
+FERRY_API const char* ferry_bundle_digest(const ferry_bundle* bundle);
+FERRY_API const char* ferry_bundle_manifest(const ferry_bundle* bundle);
+
+/* The names of the classes, and the output that counts them; 0 and NULL where the contract has none. */
+FERRY_API size_t ferry_bundle_class_count(const ferry_bundle* bundle);
+FERRY_API const char* ferry_bundle_class(const ferry_bundle* bundle, size_t index);
+FERRY_API const char* ferry_bundle_class_output(const ferry_bundle* bundle);
+
 /* Lets sessions opened after this call run machine code that lies in the bundle (engine.h, FERRY_ENGINE_NATIVE_CODE). It has all
  * rights of the process: call this only for a bundle that you built or trust as you trust a program. */
 FERRY_API void ferry_bundle_allow_native(ferry_bundle* bundle);
@@ -74,15 +87,38 @@ FERRY_API int32_t ferry_session_open(const ferry_bundle* bundle, const char* eng
                                      ferry_session** session);
 FERRY_API void ferry_session_close(ferry_session* session);
 
+/* What the session is: "torchscript", "cpu", "LibTorch 2.13.0", and what decides the bits of its results (FORMAT.md section 5).
+ * Valid until the session is closed. */
+FERRY_API const char* ferry_session_engine(const ferry_session* session);
+FERRY_API const char* ferry_session_device(const ferry_session* session);
+FERRY_API const char* ferry_session_runtime(const ferry_session* session);
+FERRY_API const char* ferry_session_numerics(const ferry_session* session);
+
 /* Runs inputs that are given by name, in any order. May be called from many threads at once. */
 FERRY_API int32_t ferry_session_run(const ferry_session* session, const ferry_tensor_view* inputs, size_t count,
                                     ferry_outputs** outputs);
+
+/* Runs into memory of the caller, given by name with the dtypes and shapes that the outputs of these inputs have. With the
+ * engines `c` and `c-int8` a call of few samples asks for no memory and calls no system: the last error's text says why a buffer
+ * was refused (FERRY_BAD_INPUT: too small, misaligned, overlapping). What the buffers hold after a failure is not defined. */
+FERRY_API int32_t ferry_session_run_into(const ferry_session* session, const ferry_tensor_view* inputs, size_t count,
+                                         const ferry_tensor_buffer* outputs, size_t output_count);
 
 /* The outputs in contract order. Valid until they are closed; NULL beyond the count or for an unknown name. */
 FERRY_API size_t ferry_outputs_count(const ferry_outputs* outputs);
 FERRY_API const ferry_tensor_view* ferry_outputs_get(const ferry_outputs* outputs, size_t index);
 FERRY_API const ferry_tensor_view* ferry_outputs_find(const ferry_outputs* outputs, const char* name);
 FERRY_API void ferry_outputs_close(ferry_outputs* outputs);
+
+/* Replays the goldens `calls` times (1 to 100) on one engine; with NULL on every engine of the bundle that can run here. FERRY_OK
+ * means that every one that ran passed, and that one ran. `report` gets the verdicts as JSON (FORMAT.md section 9), also where
+ * the code is FERRY_MISMATCH, an engine failed, or FERRY_UNAVAILABLE, none could run or a model had to be contained. */
+FERRY_API int32_t ferry_verify(const ferry_bundle* bundle, const char* engine, const char* device, int32_t threads, int32_t calls,
+                               ferry_text** report);
+
+/* UTF-8, valid until the text is closed; NULL of NULL. */
+FERRY_API const char* ferry_text_get(const ferry_text* text);
+FERRY_API void ferry_text_close(ferry_text* text);
 
 #ifdef __cplusplus
 }

@@ -137,6 +137,32 @@ class FERRY_API Tensor {
   std::vector<std::byte> data_;
 };
 
+// A tensor in memory of the caller, contiguous and in C order, that a call reads. It lives as long as what it refers to.
+struct TensorView {
+  const char* name = nullptr;
+  DType dtype = DType::float32;
+  std::span<const std::int64_t> shape;
+  std::span<const std::byte> bytes;
+
+  template <typename T>
+  [[nodiscard]] static TensorView of(const char* name, std::span<const std::int64_t> shape, std::span<const T> values) {
+    return {name, dtype_of<T>(), shape, std::as_bytes(values)};
+  }
+};
+
+// Memory of the caller that a call writes an output into.
+struct TensorBuffer {
+  const char* name = nullptr;
+  DType dtype = DType::float32;
+  std::span<const std::int64_t> shape;
+  std::span<std::byte> bytes;
+
+  template <typename T>
+  [[nodiscard]] static TensorBuffer of(const char* name, std::span<const std::int64_t> shape, std::span<T> values) {
+    return {name, dtype_of<T>(), shape, std::as_writable_bytes(values)};
+  }
+};
+
 // Tensors by name, in a fixed order (the contract's, for outputs).
 class FERRY_API NamedTensors {
  public:
@@ -305,6 +331,8 @@ class FERRY_API Bundle {
   [[nodiscard]] const std::filesystem::path& folder() const noexcept;
   [[nodiscard]] const Manifest& manifest() const noexcept;
   [[nodiscard]] const std::string& manifest_json() const noexcept;  // the bytes of manifest.json
+  // SHA-256 of manifest.json, 64 lower-case digits. Every other file's digest is in there, so it stands for the whole bundle.
+  [[nodiscard]] std::string digest() const;
   [[nodiscard]] const Contract& contract() const noexcept { return manifest().contract; }
   [[nodiscard]] const Artifact* find_artifact(std::string_view engine) const noexcept;
 
@@ -361,6 +389,12 @@ class FERRY_API Session {
   // Throws Error(bad_input) before the engine sees anything that breaks the contract, and Error(mismatch) for outputs that do:
   // other names, dtypes or shapes, or a number that is not finite where `allow_nonfinite` is false.
   [[nodiscard]] NamedTensors run(const NamedTensors& inputs) const;
+
+  // The same into memory of the caller: one buffer for each output, with the shape that it has for these inputs. With the engines
+  // `c` and `c-int8` a call whose samples take at most 16 KiB asks for no memory and calls no system. Throws also
+  // Error(bad_input) for a buffer that is too small, misaligned or overlaps another tensor; what buffers hold after an error is
+  // not defined.
+  void run_into(std::span<const TensorView> inputs, std::span<const TensorBuffer> outputs) const;
 
   // Nanoseconds of `calls` calls written directly against the runtime; empty where the engine has no such loop.
   [[nodiscard]] std::vector<std::int64_t> run_direct(const NamedTensors& inputs, std::size_t calls) const;

@@ -5,7 +5,9 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "replay.hpp"
 #include "toy_bundle.hpp"
+#include "verdict_json.hpp"
 
 namespace {
 
@@ -36,7 +38,7 @@ EngineVerdict engine(Status status) {
   return item;
 }
 
-bool passed(const std::vector<EngineVerdict>& engines) { return ferry::cli::all_passed(engines); }
+bool passed(const std::vector<EngineVerdict>& engines) { return ferry::all_passed(engines); }
 
 TEST(Verdicts, PassOnlyWhereAnEngineRanAndNoneFailed) {
   EXPECT_TRUE(passed({engine(Status::passed), engine(Status::unavailable)}));
@@ -57,7 +59,7 @@ TEST(VerdictText, ShowsTheEvidenceOfAFailure) {
 }
 
 TEST(VerdictJson, WritesWhatIsNotFiniteAsText) {
-  const auto json = nlohmann::json::parse(ferry::cli::verdicts_json(ToyBundle().open(), std::vector{engine(Status::failed)}));
+  const auto json = nlohmann::json::parse(ferry::verdicts_json(ToyBundle().open(), std::vector{engine(Status::failed)}));
   const auto& item = json["engines"][0]["verdicts"][0];
   EXPECT_FALSE(json["passed"]);
   EXPECT_EQ(json["source"], "synthetic");
@@ -69,8 +71,7 @@ TEST(VerdictJson, WritesWhatIsNotFiniteAsText) {
 }
 
 TEST(VerdictJson, GivesTheReasonOfAnEngineThatCouldNotRun) {
-  const auto json =
-      nlohmann::json::parse(ferry::cli::verdicts_json(ToyBundle().open(), std::vector{engine(Status::unavailable)}));
+  const auto json = nlohmann::json::parse(ferry::verdicts_json(ToyBundle().open(), std::vector{engine(Status::unavailable)}));
   EXPECT_FALSE(json["passed"]);
   EXPECT_EQ(json["engines"][0]["status"], "unavailable");
   EXPECT_EQ(json["engines"][0]["reason"], "not installed");

@@ -1,0 +1,3 @@
+module torchferry
+
+go 1.19

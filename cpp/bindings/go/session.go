@@ -1,0 +1,188 @@
+package ferry
+
+/*
+#include <ferry/ferry.h>
+#include <stdlib.h>
+#include <string.h>
+*/
+import "C"
+
+import (
+	"fmt"
+	"runtime"
+	"unsafe"
+)
+
+// DType is an element type of a contract.
+type DType int32
+
+// The numbers of ferry/engine.h.
+const (
+	Bool    DType = 0
+	UInt8   DType = 1
+	Int8    DType = 2
+	Int16   DType = 3
+	Int32   DType = 4
+	Int64   DType = 5
+	Float32 DType = 6
+	Float64 DType = 7
+)
+
+// Size is the number of bytes of one element.
+func (d DType) Size() int { return int(C.ferry_element_size(C.int32_t(d))) }
+
+// Element is a Go type that a tensor can hold.
+type Element interface {
+	bool | uint8 | int8 | int16 | int32 | int64 | float32 | float64
+}
+
+func dtypeOf[T Element]() DType {
+	var zero T
+	switch any(zero).(type) {
+	case bool:
+		return Bool
+	case uint8:
+		return UInt8
+	case int8:
+		return Int8
+	case int16:
+		return Int16
+	case int32:
+		return Int32
+	case int64:
+		return Int64
+	case float32:
+		return Float32
+	default:
+		return Float64
+	}
+}
+
+// Tensor is a named tensor: little-endian bytes in C order.
+type Tensor struct {
+	Name  string
+	DType DType
+	Shape []int64
+	Bytes []byte
+}
+
+// Input makes a tensor of values, which it does not copy.
+func Input[T Element](name string, shape []int64, values []T) Tensor {
+	dtype := dtypeOf[T]()
+	var bytes []byte
+	if len(values) > 0 {
+		bytes = unsafe.Slice((*byte)(unsafe.Pointer(&values[0])), len(values)*dtype.Size())
+	}
+	return Tensor{name, dtype, shape, bytes}
+}
+
+// Values are a copy of the tensor's elements. It fails where T is not the tensor's dtype; `err` is handed on.
+func Values[T Element](tensor Tensor, err error) ([]T, error) {
+	if err != nil {
+		return nil, err
+	}
+	dtype := dtypeOf[T]()
+	if dtype != tensor.DType {
+		return nil, &Error{BadInput, fmt.Sprintf("output %s: got dtype %d, expected %d", tensor.Name, tensor.DType, dtype)}
+	}
+	values := make([]T, len(tensor.Bytes)/dtype.Size())
+	if len(values) > 0 {
+		copy(unsafe.Slice((*byte)(unsafe.Pointer(&values[0])), len(tensor.Bytes)), tensor.Bytes)
+	}
+	return values, nil
+}
+
+// Tensors are the outputs of a call, in the contract's order.
+type Tensors []Tensor
+
+// Find gives the output of that name.
+func (t Tensors) Find(name string) (Tensor, error) {
+	names := []string{}
+	for _, tensor := range t {
+		if tensor.Name == name {
+			return tensor, nil
+		}
+		names = append(names, tensor.Name)
+	}
+	return Tensor{}, &Error{BadInput, fmt.Sprintf("output %s: not there, expected one of %v", name, names)}
+}
+
+// Session is a bundle on one engine and device. Many goroutines may use it at once.
+type Session struct{ handle *C.ferry_session }
+
+// Close frees the model, which may then no longer be used. No call may be running.
+func (s *Session) Close() {
+	C.ferry_session_close(s.handle)
+	s.handle = nil
+	runtime.SetFinalizer(s, nil)
+}
+
+// Runtime is, for instance, "LibTorch 2.13.0".
+func (s *Session) Runtime() string {
+	defer runtime.KeepAlive(s)
+	return C.GoString(C.ferry_session_runtime(s.handle))
+}
+
+// Numerics is what decides the bits of the results (FORMAT.md section 5).
+func (s *Session) Numerics() string {
+	defer runtime.KeepAlive(s)
+	return C.GoString(C.ferry_session_numerics(s.handle))
+}
+
+// Run computes the outputs of inputs given by name, in any order. Inputs and outputs are copied: cgo lends C no memory that holds
+// pointers, and Go owns what it gives.
+func (s *Session) Run(inputs ...Tensor) (Tensors, error) {
+	views := newViews(len(inputs))
+	defer views.free()
+	for i, input := range inputs {
+		views.set(i, input)
+	}
+	defer runtime.KeepAlive(s)
+	var outputs *C.ferry_outputs
+	if err := call(func() C.int32_t {
+		return C.ferry_session_run(s.handle, views.first, C.size_t(len(inputs)), &outputs)
+	}); err != nil {
+		return nil, err
+	}
+	defer C.ferry_outputs_close(outputs)
+	var all Tensors
+	for i := C.size_t(0); i < C.ferry_outputs_count(outputs); i++ {
+		view := C.ferry_outputs_get(outputs, i)
+		bytes := append([]byte{}, unsafe.Slice((*byte)(view.data), view.bytes)...)
+		all = append(all, Tensor{C.GoString(view.name), DType(view.dtype), shapeOf(view.shape, view.rank), bytes})
+	}
+	return all, nil
+}
+
+// views is an array of ferry_tensor_view in C's memory, with everything it points to.
+type views struct {
+	first *C.ferry_tensor_view
+	owned []unsafe.Pointer
+}
+
+func newViews(count int) *views {
+	memory := C.calloc(C.size_t(count+1), C.sizeof_ferry_tensor_view) // at least one: NULL is FERRY_USAGE
+	return &views{(*C.ferry_tensor_view)(memory), []unsafe.Pointer{memory}}
+}
+
+func (v *views) set(index int, tensor Tensor) {
+	view := &unsafe.Slice(v.first, index+1)[index]
+	view.name = (*C.char)(v.own(unsafe.Pointer(C.CString(tensor.Name))))
+	view.dtype, view.rank = C.int32_t(tensor.DType), C.int32_t(len(tensor.Shape))
+	view.shape = (*C.int64_t)(v.own(C.calloc(C.size_t(len(tensor.Shape)+1), C.sizeof_int64_t)))
+	for i, dim := range tensor.Shape {
+		unsafe.Slice(view.shape, i+1)[i] = C.int64_t(dim)
+	}
+	view.data, view.bytes = v.own(C.CBytes(tensor.Bytes)), C.size_t(len(tensor.Bytes))
+}
+
+func (v *views) own(memory unsafe.Pointer) unsafe.Pointer {
+	v.owned = append(v.owned, memory)
+	return memory
+}
+
+func (v *views) free() {
+	for _, memory := range v.owned {
+		C.free(memory)
+	}
+}

@@ -1,0 +1,136 @@
+package io.torchferry;
+
+import java.lang.ref.Reference;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.IntFunction;
+
+/**
+ * An opened bundle, whose files have been checked.
+ *
+ * <pre>{@code
+ * try (Bundle bundle = Bundle.open(Path.of("exported/digits-mlp"));
+ *     Session session = bundle.session("onnxruntime")) {
+ *   Tensor image = Tensor.of("image", DType.UINT8, new long[] {1, 8, 8}, pixels);
+ *   long label = session.run(image).get("label").longs()[0];
+ *   boolean same = bundle.verify().passed;
+ * }
+ * }</pre>
+ */
+public final class Bundle implements AutoCloseable {
+  private final Handle handle;
+
+  private Bundle(long pointer) {
+    handle = new Handle(this, pointer, "bundle", Native::closeBundle);
+  }
+
+  /** Opens a folder, or the one file that `ferry pack` wrote; every file's SHA-256 is checked here. */
+  public static Bundle open(Path path) {
+    return new Bundle(Native.openBundle(Native.bytes(path.toString()), null));
+  }
+
+  /** The same, only if a key of `keys`, a file or a folder, signed it. */
+  public static Bundle openTrusted(Path path, Path keys) {
+    return new Bundle(Native.openBundle(Native.bytes(path.toString()), Native.bytes(keys.toString())));
+  }
+
+  /** Opens a copy of the bytes of a file that `ferry pack` wrote, an asset of an application for instance. */
+  public static Bundle fromMemory(byte[] content) {
+    return new Bundle(Native.openMemory(content));
+  }
+
+  public String name() {
+    return kept(Native.text(Native.name(handle.get())));
+  }
+
+  /** SHA-256 of the manifest, which stands for the whole bundle. */
+  public String digest() {
+    return kept(Native.text(Native.digest(handle.get())));
+  }
+
+  /** The JSON of FORMAT.md section 2. */
+  public String manifest() {
+    return kept(Native.text(Native.manifest(handle.get())));
+  }
+
+  /** The engines that the bundle has artifacts for. */
+  public List<String> engines() {
+    return all(i -> Native.text(Native.engine(handle.get(), i)));
+  }
+
+  /** The names of the classes; empty where the contract has none. */
+  public List<String> classes() {
+    return all(i -> Native.text(Native.className(handle.get(), i)));
+  }
+
+  public List<TensorSpec> inputs() {
+    return all(i -> Native.input(handle.get(), i));
+  }
+
+  public List<TensorSpec> outputs() {
+    return all(i -> Native.output(handle.get(), i));
+  }
+
+  /** Lets later sessions run machine code of the bundle, which has all rights of this process. */
+  public Bundle allowNative() {
+    Native.allowNative(handle.get());
+    return kept(this);
+  }
+
+  /** Lets TorchScript use an operator, as `aten::as_strided`, that may do more than compute. */
+  public Bundle allowOperator(String name) {
+    Native.allowOperator(handle.get(), Native.bytes(name));
+    return kept(this);
+  }
+
+  /** Lets later sessions run their model in a child process that can do nothing but compute. */
+  public Bundle isolate() {
+    Native.isolate(handle.get());
+    return kept(this);
+  }
+
+  /** Seconds for opening and for each call of later sessions; 0: no limit. */
+  public Bundle setTimeout(double seconds) {
+    Native.setTimeout(handle.get(), seconds);
+    return kept(this);
+  }
+
+  /** One engine of the bundle on the CPU with one thread, warmed up. */
+  public Session session(String engine) {
+    return session(engine, "cpu", 1);
+  }
+
+  /** One engine of the bundle on a device, `cpu` or `cuda:N`, warmed up. */
+  public Session session(String engine, String device, int threads) {
+    return kept(new Session(Native.openSession(handle.get(), Native.bytes(engine), Native.bytes(device), threads)));
+  }
+
+  /** Replays the goldens on every engine that can run here. Throws where there is nothing to report. */
+  public Report verify() {
+    return verify(null, "cpu", 1, 1);
+  }
+
+  /** The same on one engine, or with null on all, `calls` times. */
+  public Report verify(String engine, String device, int threads, int calls) {
+    return kept(Native.verify(handle.get(), Native.bytes(engine), Native.bytes(device), threads, calls));
+  }
+
+  /** Frees the bundle; its sessions live on. */
+  @Override
+  public void close() {
+    handle.close();
+  }
+
+  // Until here the bundle was in use.
+  private <T> T kept(T value) {
+    Reference.reachabilityFence(this);
+    return value;
+  }
+
+  private <T> List<T> all(IntFunction<T> at) {
+    List<T> found = new ArrayList<>();
+    for (T one = at.apply(0); one != null; one = at.apply(found.size())) found.add(one);
+    return kept(found);
+  }
+}

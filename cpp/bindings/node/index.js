@@ -1,0 +1,107 @@
+'use strict'
+// torchferry for Node: opens a bundle, runs it, and replays its goldens. libferry, the C++ half of torchferry, does the work.
+//
+//   const ferry = require('torchferry')
+//   const bundle = ferry.openBundle('exported/digits-mlp')
+//   const session = bundle.session('onnxruntime')
+//   const { label } = session.run({ image: { shape: [1, 8, 8], data: pixels } })
+//   console.log(label.data[0], bundle.verify().passed)
+//
+// Every failure is an Error whose `code` is the exit code of FORMAT.md section 11.
+
+const native = require(process.env.FERRY_NODE || './build/ferry.node')
+
+const DTYPES = ['bool', 'uint8', 'int8', 'int16', 'int32', 'int64', 'float32', 'float64']
+const ARRAYS = [Uint8Array, Uint8Array, Int8Array, Int16Array, Int32Array, BigInt64Array, Float32Array, Float64Array]
+
+const spec = ({ name, dtype, shape }) => ({ name, dtype: DTYPES[dtype], shape })
+
+function refuse(code, message) {
+  throw Object.assign(new Error(message), { code })
+}
+
+function text(name, value) {
+  if (typeof value !== 'string' || value.includes('\0')) refuse(2, `${name}: got ${JSON.stringify(value)}, expected a text`)
+  return value
+}
+
+class Bundle {
+  #handle
+
+  constructor(handle) {
+    const { name, digest, manifest, engines, classes, inputs, outputs } = native.describeBundle(handle)
+    this.#handle = handle
+    Object.assign(this, { name, digest, manifest: JSON.parse(manifest), engines, classes })
+    Object.assign(this, { inputs: inputs.map(spec), outputs: outputs.map(spec) })
+  }
+
+  // Lets later sessions run machine code of the bundle, which has all rights of this process.
+  allowNative() { native.allowNative(this.#handle) }
+
+  // Lets TorchScript use an operator, as `aten::as_strided`, that may do more than compute.
+  allowOperator(name) { native.allowOperator(this.#handle, text('operator', name)) }
+
+  // Lets later sessions run their model in a child process that can do nothing but compute.
+  isolate() { native.isolate(this.#handle) }
+
+  // Seconds for opening and for each call of later sessions; 0: no limit.
+  setTimeout(seconds) { native.setTimeout(this.#handle, seconds) }
+
+  // One engine of the bundle, warmed up.
+  session(engine, { device = 'cpu', threads = 1 } = {}) {
+    return new Session(native.openSession(this.#handle, text('engine', engine), text('device', device), threads), this.inputs)
+  }
+
+  // Replays the goldens on one engine, or on all that can run here: { passed, verdicts, problem }.
+  verify({ engine = null, device = 'cpu', threads = 1, calls = 1 } = {}) {
+    const name = engine === null ? null : text('engine', engine)
+    const { passed, json, problem } = native.verify(this.#handle, name, text('device', device), threads, calls)
+    return { passed, verdicts: JSON.parse(json), problem }
+  }
+}
+
+class Session {
+  #handle
+  #dtypes
+
+  constructor(handle, inputs) {
+    this.#handle = handle
+    this.#dtypes = Object.fromEntries(inputs.map(({ name, dtype }) => [name, DTYPES.indexOf(dtype)]))
+    Object.assign(this, native.describeSession(handle))
+  }
+
+  // Computes the outputs { name: { dtype, shape, data } } of inputs { name: { shape, data } }; data are typed arrays in C order,
+  // which are lent, not copied.
+  run(inputs) {
+    const views = Object.entries(inputs).map(([name, { shape, data }]) => [name, this.#dtype(name, data), shape, data])
+    return Object.fromEntries(
+      native.run(this.#handle, views).map(({ name, dtype, shape, data }) => [name, { dtype: DTYPES[dtype], shape, data }])
+    )
+  }
+
+  // Frees the model.
+  close() { native.closeSession(this.#handle) }
+
+  // A bool and a uint8 both come as bytes: the contract says which of them is meant.
+  #dtype(name, data) {
+    const asked = this.#dtypes[name]
+    if (asked !== undefined && data instanceof ARRAYS[asked]) return asked
+    const given = ARRAYS.findIndex((array, dtype) => dtype > 0 && data instanceof array)
+    if (given < 0) refuse(7, `input ${name}: data: got no typed array, expected one of ${DTYPES[asked] ?? 'the contract'}`)
+    return given
+  }
+}
+
+// Opens a folder, or the one file that `ferry pack` wrote; every file's SHA-256 is checked. With `trust`, a key or a folder of
+// keys, only if one of them signed it.
+function openBundle(path, { trust = null } = {}) {
+  return new Bundle(native.openBundle(text('path', path), trust === null ? null : text('trust', trust)))
+}
+
+// Opens a copy of the bytes of a file that `ferry pack` wrote.
+function openMemory(bytes) {
+  if (!(bytes instanceof Uint8Array)) refuse(2, 'bytes: got something else, expected a Uint8Array')
+  return new Bundle(native.openMemory(bytes))
+}
+
+module.exports = { openBundle, openMemory, Bundle, Session }

@@ -1,0 +1,69 @@
+#include "replay.hpp"
+
+#include <algorithm>
+
+#include "isolation/isolation.hpp"
+#include "status.hpp"
+#include "text.hpp"
+
+namespace ferry {
+
+namespace {
+
+EngineVerdict without_verdicts(const ReplayOptions& options, const std::string& engine, EngineVerdict::Status status,
+                               const std::string& reason) {
+  return {.engine = engine, .device = options.device, .status = status, .reason = reason, .numerics = {}, .verdicts = {}};
+}
+
+// An artifact whose outputs are not those of the contract has failed before there is anything to compare.
+void replay_engine(const Bundle& bundle, const ReplayOptions& options, const std::string& engine, const EngineOpener& open,
+                   Replay& result) {
+  const auto failed = [&](const Error& error) {
+    result.verdicts.push_back(without_verdicts(options, engine, EngineVerdict::Status::failed, error.what()));
+  };
+  try {
+    result.verdicts.push_back(verify(bundle, open(engine), options.calls));
+  } catch (const isolation::Contained& error) {
+    failed(error);
+    result.contained = error.what();
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::mismatch) throw;
+    failed(error);
+  }
+}
+
+Replay replay_every_engine(const Bundle& bundle, const ReplayOptions& options, const EngineOpener& open) {
+  Replay result;
+  for (const auto& artifact : bundle.manifest().artifacts) {
+    try {
+      replay_engine(bundle, options, artifact.engine, open, result);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::unavailable) throw;
+      result.verdicts.push_back(without_verdicts(options, artifact.engine, EngineVerdict::Status::unavailable, error.what()));
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+Replay replay(const Bundle& bundle, const ReplayOptions& options, const EngineOpener& open) {
+  if (options.engine.empty()) return replay_every_engine(bundle, options, open);
+  Replay result;
+  replay_engine(bundle, options, options.engine, open, result);
+  return result;
+}
+
+bool all_passed(std::span<const EngineVerdict> engines) noexcept {
+  return std::ranges::any_of(engines, did_run, &EngineVerdict::status) &&
+         std::ranges::none_of(engines, is_failure, &EngineVerdict::status);
+}
+
+void require_a_run(const Bundle& bundle, const Replay& replay) {
+  if (!replay.contained.empty()) throw Error(ErrorCode::unavailable, replay.contained);
+  if (std::ranges::none_of(replay.verdicts, did_run, &EngineVerdict::status))
+    throw Error(ErrorCode::unavailable,
+                text::printable(bundle.folder().native()) + ": no engine of this bundle can run here, expected at least one");
+}
+
+}  // namespace ferry

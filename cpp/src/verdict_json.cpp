@@ -1,0 +1,82 @@
+#include "verdict_json.hpp"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "kinds/kind.hpp"
+#include "reference.hpp"
+#include "replay.hpp"
+#include "status.hpp"
+
+namespace ferry {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr double exact_integers = 0x1p53;  // float64 holds every whole number below
+
+// Whole numbers as integers; what is not finite as a string.
+Json number(double value) {
+  if (std::isnan(value)) return "nan";
+  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
+  if (value == std::trunc(value) && std::abs(value) < exact_integers) return static_cast<std::int64_t>(value);
+  return value;
+}
+
+Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
+
+Json to_json(const std::optional<WorstElement>& worst) {
+  if (!worst) return nullptr;
+  return {{"index", worst->index}, {"actual", number(worst->actual)}, {"expected", number(worst->expected)}};
+}
+
+Json to_json(const Verdict& verdict) {
+  const auto& tolerance = verdict.tolerance;
+  return {{"case", verdict.golden_case},
+          {"call", verdict.call},
+          {"output", verdict.output},
+          {"passed", verdict.passed},
+          {"kind", kind_of(tolerance.kind).name()},
+          {"reference", name_of(tolerance.reference)},
+          {"bound", tolerance.bound},
+          {"reason", tolerance.reason},
+          {"compared", verdict.compared},
+          {"mismatches", verdict.mismatches},
+          {"max_abs", number(verdict.max_abs)},
+          {"max_rel", number(verdict.max_rel)},
+          {"max_ulp", number(verdict.max_ulp)},
+          {"worst", to_json(verdict.worst)},
+          {"problem", text_or_null(verdict.problem)},
+          {"near_ties", verdict.near_ties},
+          {"near_tie_indices", verdict.near_tie_indices},
+          {"within_margin", verdict.within_margin},
+          {"other_kernels_ulp", verdict.other_kernels_ulp ? number(*verdict.other_kernels_ulp) : Json(nullptr)}};
+}
+
+Json to_json(const EngineVerdict& engine) {
+  auto verdicts = Json::array();
+  for (const auto& verdict : engine.verdicts) verdicts.push_back(to_json(verdict));
+  return {{"engine", engine.engine},
+          {"device", engine.device},
+          {"status", name_of(engine.status)},
+          {"reason", text_or_null(engine.reason)},
+          {"numerics", text_or_null(engine.numerics)},
+          {"verdicts", std::move(verdicts)}};
+}
+
+}  // namespace
+
+std::string verdicts_json(const Bundle& bundle, std::span<const EngineVerdict> engines) {
+  auto list = Json::array();
+  for (const auto& engine : engines) list.push_back(to_json(engine));
+  const Json object = {{"bundle", bundle.folder().string()},
+                       {"name", bundle.manifest().name},
+                       {"source", bundle.manifest().golden.source},
+                       {"passed", all_passed(engines)},
+                       {"engines", std::move(list)}};
+  return object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace ferry

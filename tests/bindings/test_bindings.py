@@ -1,0 +1,104 @@
+"""Rust, Go, Java and Node over the C ABI: the same bits, verdicts, words and exit codes as everywhere."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from bindings.languages import LANGUAGES, example_of
+from builders.programs import BUILD, ROOT, run_program
+from torchferry.bundle.golden import read_case
+from torchferry.bundle.reader import open_bundle
+from torchferry.engines.base import Session
+
+FERRY_RUN = [str(BUILD / "bin" / "ferry-run")]
+REFERENCES = ["digits-mlp", "iris-adaline"]
+ENGINES = ["onnxruntime", "torchscript"]
+
+
+@pytest.fixture(scope="module", params=list(LANGUAGES))
+def example(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    language: str = request.param
+    return example_of(language, tmp_path_factory.mktemp("bindings") / language)
+
+
+def goldens(name: str) -> NDArray[Any]:
+    """The one input of the largest golden case: 64 samples."""
+    bundle = open_bundle(ROOT / "exported" / name)
+    cases = [read_case(bundle, case) for case in bundle.manifest.golden.cases]
+    (largest,) = max(cases, key=lambda case: len(next(iter(case.inputs.values())))).inputs.values()
+    return largest
+
+
+def hash_in_python(name: str, engine: str) -> str:
+    """The hash of what Python's own engine, which knows nothing of libferry, answers to the goldens."""
+    bundle = open_bundle(ROOT / "exported" / name)
+    outputs = Session(bundle, engine).run({bundle.contract.inputs[0].name: goldens(name)})
+    return hashlib.sha256(b"".join(outputs[spec.name].tobytes() for spec in bundle.contract.outputs)).hexdigest()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", REFERENCES)
+def test_64_goldens_give_one_hash(example: list[str], name: str, engine: str) -> None:
+    assert len(goldens(name)) == 64
+    done = run_program(example, "run", ROOT / "exported" / name, engine, stdin=goldens(name).tobytes())
+    assert done.code == 0, done.stderr
+    assert hashlib.sha256(done.stdout).hexdigest() == hash_in_python(name, engine)
+
+
+@pytest.mark.parametrize("name", REFERENCES)
+def test_the_verdict_is_that_of_ferry_run(example: list[str], name: str) -> None:
+    done = run_program(example, "verify", ROOT / "exported" / name)
+    assert done.code == 0, done.stderr
+    told = run_program(FERRY_RUN, "verify", ROOT / "exported" / name, "--json", "--no-isolate")
+    assert json.loads(done.stdout) == json.loads(told.stdout)
+    assert json.loads(done.stdout)["passed"]
+
+
+def test_a_flipped_bit_is_refused(example: list[str], tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle"
+    shutil.copytree(ROOT / "exported" / "digits-mlp", bundle)
+    content = bytearray((bundle / "model.onnx").read_bytes())
+    content[len(content) // 2] ^= 1
+    (bundle / "model.onnx").write_bytes(content)
+    done = run_program(example, "verify", bundle)
+    assert done.code == 4
+    assert done.stdout == b""
+    assert done.stderr == run_program(FERRY_RUN, "verify", bundle).stderr
+
+
+def test_a_wrong_weight_is_a_mismatch_with_a_report(example: list[str], tmp_path: Path) -> None:
+    """A golden that says something else, with the digest that fits: the check of the digests cannot see it."""
+    bundle = tmp_path / "bundle"
+    shutil.copytree(ROOT / "exported" / "iris-adaline", bundle)
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    entry = manifest["golden"]["cases"][0]["float64"]["net_input"]
+    values = np.load(bundle / entry["path"])
+    values[0] += 0.01
+    np.save(bundle / entry["path"], values)
+    entry["sha256"] = hashlib.sha256((bundle / entry["path"]).read_bytes()).hexdigest()
+    (bundle / "manifest.json").write_text(json.dumps(manifest, sort_keys=True))
+    done = run_program(example, "verify", bundle)
+    assert done.code == 1, done.stderr
+    assert not json.loads(done.stdout)["passed"]
+    assert done.stderr.startswith("error: iris-adaline: "), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("verb", "code", "word"), [("bundle", 6, "no such folder"), ("engine", 5, "engine 'absent'"), ("input", 7, "got 63")]
+)
+def test_bad_input_gives_the_code_and_one_line(example: list[str], verb: str, code: int, word: str) -> None:
+    bundle = "/nowhere" if verb == "bundle" else ROOT / "exported" / "digits-mlp"
+    done = run_program(example, "run", bundle, "absent" if verb == "engine" else "onnxruntime", stdin=bytes(63))
+    assert done.code == code, done.stderr
+    assert done.stdout == b""
+    assert word in done.stderr
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
