@@ -10,6 +10,7 @@ _WALK = f"{_BOUNDS}/certified.py"
 _RULE_FILES = f"{_BOUNDS}/rules"
 _ERROR_BOUND = "tests/python/bounds/test_error_bound.py"
 _CERTIFIED = "tests/python/bounds/test_certified.py"
+_ESTIMATE = "tests/python/bounds/test_estimate.py"
 _PERTURBATION = "tests/python/bounds/test_perturbation.py"
 
 ROWS = (
@@ -363,6 +364,41 @@ ROWS = (
         "    if centre.ndim != moved.ndim:",
         _PERTURBATION,
         "another shape under rounding errors",
+    ),
+    Mutant(
+        f"{_BOUNDS}/perturbation.py",
+        "        return self._noise.add(result, find(result) * wider, in_place=size is not None)",
+        "        return self._noise.add(result, find(result), in_place=size is not None)",
+        _PERTURBATION,
+        "an operator that is less exact moves as its rule says",
+    ),
+    Mutant(
+        f"{_BOUNDS}/estimate.py",
+        "        outside = [name for name in why if not distance(subject.case, name) <= values[name]]",
+        "        outside = [name for name in why if not distance(subject.case, name) <= 1e9 * values[name]]",
+        _ESTIMATE,
+        "an estimate that eager itself leaves is a bound",
+    ),
+    Mutant(
+        f"{_BOUNDS}/leaving.py",
+        "    if last.plain != exact.plain and off > EXPLAINED * last.largest:",
+        "    if last.plain != exact.plain and off > 1e9 * last.largest:",
+        _ESTIMATE,
+        "a module with other numbers in float64 is measured",
+    ),
+    Mutant(
+        f"{_BOUNDS}/drawn_samples.py",
+        'rows = np.sort(np.argsort(_off(contract, case, count), kind="stable")[-affordable:])',
+        'rows = np.sort(np.argsort(_off(contract, case, count), kind="stable")[:affordable])',
+        _ESTIMATE,
+        "draws are made where eager is least off",
+    ),
+    Mutant(
+        "python/torchferry/intake/golden_cases.py",
+        "        wrong = np.argwhere(np.isfinite(a.astype(np.float64)) != np.isfinite(b))",
+        "        wrong = np.argwhere(np.isfinite(a.astype(np.float64)) & ~np.isfinite(a.astype(np.float64)))",
+        _ESTIMATE,
+        "a module that is finite in float32 only is carried",
     ),
     Mutant(
         f"{_BOUNDS}/choice.py",

@@ -17,6 +17,7 @@ from torch.export import ExportedProgram
 from torchferry.bounds.error_bound import INFLATION, Bounded, NotCertifiedError, convert, exact, to_tensor
 from torchferry.bounds.rules import rules
 from torchferry.bundle.contract import Array, Contract
+from torchferry.intake.source import first_line
 
 
 def _words(text: str) -> frozenset[str]:
@@ -26,7 +27,7 @@ def _words(text: str) -> frozenset[str]:
 # Operators that move values and compute none: they are applied to the values and to their errors alike.
 MOVES = _words(
     "view reshape _unsafe_view flatten unflatten permute transpose t numpy_T mT squeeze unsqueeze expand expand_as clone "
-    "contiguous slice select narrow cat concat stack alias detach lift_fresh_copy split split_with_sizes chunk unbind flip repeat roll "
+    "contiguous slice select narrow cat concat stack alias detach detach_ lift_fresh lift_fresh_copy split split_with_sizes chunk unbind flip repeat roll "
     "tile movedim swapaxes diagonal tril triu unfold"
 )
 IDENTITIES = frozenset({"dropout", "feature_dropout", "alpha_dropout", "native_dropout"})
@@ -71,7 +72,7 @@ class _Walk:
             elif node.op == "call_function":
                 args = torch.fx.map_arg(node.args, values.__getitem__)
                 kwargs = torch.fx.map_arg(node.kwargs, values.__getitem__)
-                values[node] = _apply(node.target, args, kwargs)
+                values[node] = _applied(node.target, args, kwargs)
             elif node.op == "output":
                 return [values[result] for result in node.args[0]]
             else:
@@ -82,6 +83,17 @@ class _Walk:
 def _stored(tensor: torch.Tensor) -> Bounded:
     array = tensor.detach().cpu().numpy()
     return exact(array.astype(np.float64) if array.dtype.kind == "f" else array)
+
+
+def _applied(target: Any, args: Any, kwargs: Any) -> Any:
+    """Apply a rule. Raises NotCertifiedError, also where the rule itself fails on arguments that it was not written for."""
+    try:
+        return _apply(target, args, kwargs)
+    except NotCertifiedError:
+        raise
+    except Exception as error:  # of NumPy, torch or the rule: an operator that no rule can bound has no certificate
+        name = getattr(target, "__name__", str(target)).removesuffix(".default")
+        raise NotCertifiedError(f"the rule of {name} ended with {type(error).__name__}: {first_line(error)}") from None
 
 
 def _apply(target: Any, args: Any, kwargs: Any) -> Any:

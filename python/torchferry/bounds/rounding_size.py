@@ -50,6 +50,7 @@ _ARITHMETIC = {
 _REDUCTIONS = _words("sum mean avg_pool1d avg_pool2d avg_pool3d _adaptive_avg_pool2d _adaptive_avg_pool3d cumsum logcumsumexp")
 _PRODUCTS = _words("mm bmm addmm baddbmm mv dot addmv convolution _convolution _embedding_bag")
 _UNKNOWN = 4  # roundings of the largest magnitude, for an operator without a rule
+ELEMENT = 32.0  # multiply-adds in the time that it takes to draw and add the noise of one element
 
 
 def is_exact(func: Any, name: str) -> bool:
@@ -57,10 +58,20 @@ def is_exact(func: Any, name: str) -> bool:
     return name in _EXACT or func.is_view or name.startswith(("sym_", "_assert"))
 
 
+def is_sum(name: str) -> bool:
+    """Say whether the operator adds up terms, whose magnitudes must be added up too."""
+    return name in _PRODUCTS or name in _REDUCTIONS
+
+
+def multiply_adds(name: str, args: tuple[Any, ...], result: Tensor) -> float:
+    """Return the multiply-adds of an operator, and those that moving its result, of any shape, takes as long as."""
+    return result.numel() * (ELEMENT + (_terms(name, args, result) if name in _PRODUCTS else 0.0))
+
+
 def rounding_size(func: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Size:
     """Return a function from the operator's result to the size of its error, in the result's shape; read the arguments before they change."""
     plain = name.rstrip("_")
-    if name in _PRODUCTS or name in _REDUCTIONS:
+    if is_sum(name):
         size = func(*map(_absolute, args), **{key: _absolute(value) for key, value in kwargs.items()})
         terms = _terms(name, args, size[0] if isinstance(size, tuple) else size)
         factor = UNIT * max(1.0, math.sqrt(terms / 3))
@@ -71,7 +82,12 @@ def rounding_size(func: Any, name: str, args: tuple[Any, ...], kwargs: dict[str,
         return _of_function(plain, args[0])
     if plain in _ARITHMETIC:
         return lambda result: _ARITHMETIC[plain] * UNIT * result.abs() + SMALLEST
-    return lambda result: torch.full_like(result, _UNKNOWN * UNIT * _largest(result) + SMALLEST)
+    return largest_size
+
+
+def largest_size(result: Tensor) -> Tensor:
+    """Return a few roundings of the largest magnitude, for an operator without a rule, in the result's shape."""
+    return torch.full_like(result, _UNKNOWN * UNIT * _largest(result) + SMALLEST)
 
 
 def _of_function(name: str, x: Any) -> Size:

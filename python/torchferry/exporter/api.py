@@ -35,7 +35,7 @@ from torchferry.intake.refusals import (
 )
 from torchferry.intake.source import Quantization
 from torchferry.intake.specs import InputSpec, SymbolLimits, parse_inputs, parse_symbols
-from torchferry.intake.synthetic import default_sizes, synthetic_inputs
+from torchferry.intake.synthetic import BATCH_SIZE, MOST_NUMBERS, default_sizes, few_samples, synthetic_inputs
 
 OneGolden = Mapping[str, Any] | np.ndarray[Any, Any] | torch.Tensor
 Golden = OneGolden | Sequence[OneGolden]
@@ -101,7 +101,7 @@ def export(
     inputs: by name, in any order if all are forward's, else in its order; `batch.image` is an entry of its argument `batch`.
         Each as "uint8[N,3,32,32]:0..255" (N: batch; capitals: free dims), a TensorSpec, or an example batch.
     outputs: names in forward's order, or its dictionary's keys; default: its own. A TensorSpec is held to what the module gives.
-    golden: real inputs by name (or an array), two samples or more; a list: cases of other sizes. Default: random, "synthetic", from `seed`.
+    golden: real inputs by name (or an array), two samples or more; a list: cases of other sizes. Default: random, from `seed`: 64, or fewer large ones.
     quantize: "int8", for format c. calibration: training inputs for it, by name, tested on the other goldens; default: half of the goldens.
     preprocess: a module put before it, exported with it; by input name where there are several. classes: (output, names) or names.
     symbols: limits of free dims, {"T": (1, 512)}. max_bytes: of the tables of format c; default: 64 MiB. force: replace `out`.
@@ -183,7 +183,7 @@ def _plan(module: nn.Module, asked: _Interface, samples: _Samples, note: Callabl
     for item in asked.outputs or ():
         _require_promised(item, contract)
     calibration = None if samples.calibration is None else _given_arrays(specs, limits, samples.calibration, what="calibration")
-    golden = _golden_inputs(given, samples)
+    golden = _golden_inputs(given, samples, few_samples(specs, limits))
     return _Plan(whole, contract, golden, None if calibration is None else _quantization(calibration, golden))
 
 
@@ -219,7 +219,7 @@ def _golden_arrays(
 ) -> dict[str, Array]:
     """Return the goldens [N, ...] in the order of the specs, checked against them. Raises FerryError(USAGE or BAD_INPUT)."""
     if golden is None:
-        return synthetic_inputs(specs, default_sizes(limits), seed=seed)
+        return synthetic_inputs(specs, default_sizes(limits, batch=few_samples(specs, limits)), seed=seed)
     return _given_arrays(specs, limits, golden, what="golden")
 
 
@@ -246,10 +246,15 @@ def _array(value: Any) -> Array:
     return np.ascontiguousarray(value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else np.asarray(value))
 
 
-def _golden_inputs(given: Sequence[Mapping[str, Array]], samples: _Samples) -> GoldenInputs:
+def _golden_inputs(given: Sequence[Mapping[str, Array]], samples: _Samples, drawn: int) -> GoldenInputs:
     arrays, *more = given
     if samples.golden is None:
-        return GoldenInputs(arrays, "synthetic", samples.description or f"random inside the contract, seed {samples.seed}")
+        few = (
+            f"; {drawn} samples and not {BATCH_SIZE}, which would be more than {MOST_NUMBERS} numbers"
+            if drawn < BATCH_SIZE
+            else ""
+        )
+        return GoldenInputs(arrays, "synthetic", samples.description or f"random inside the contract, seed {samples.seed}{few}")
     return GoldenInputs(arrays, "real", samples.description or "given to the export", tuple(more))
 
 

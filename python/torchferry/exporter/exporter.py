@@ -86,12 +86,14 @@ def export_bundle(request: BundleRequest) -> Bundle:
     rows = registry.chosen(request.formats)
     contract = _bounded(request.contract, rows)
     reference = Reference(request.module, contract)
-    cases = golden_cases(reference, contract, request.golden)
+    given = golden_cases(reference, contract, request.golden)
     source = _source(request, _with_samples(contract, reference, request, rows), rows)
     if any(row.quantizes for row in rows):
         source = with_headroom(source)
     with staging_folder(request.out, force=request.force) as folder:
-        write_manifest(folder, _written(request, source, *_with_bounds(request, source, reference, cases, rows), rows, folder))
+        artifacts = _write_artifacts(rows, source, folder, request.note)
+        cases, bounds = _with_bounds(request, source, reference, given, rows)
+        write_manifest(folder, _written(request, source, cases, bounds, rows, artifacts, folder))
         write_manifest(folder, with_bits_that_hold(open_own_bundle(folder), request.note))
         written = open_own_bundle(folder)
         in_python = check_written(written, source, reference, request.golden.arrays, request.note)
@@ -107,7 +109,7 @@ def _with_bounds(
     A bundle with int8 has no stress case: it saturates beyond the ranges of its calibration data, and says so.
     """
     with np.errstate(all="ignore"):  # of weights that are no numbers, which the exporters refuse in words
-        bounds = output_bounds(source, cases)
+        bounds = output_bounds(source, cases, request.note)
         if not request.stress or any(row.quantizes for row in rows):
             return cases, bounds
         try:
@@ -158,12 +160,13 @@ def _written(
     cases: Sequence[CaseArrays],
     bounds: Mapping[str, Bound],
     rows: Sequence[Format],
+    written: Sequence[Artifact],
     folder: Path,
 ) -> Manifest:
-    """Write artifacts and goldens into `folder`, and return the manifest that lists them."""
+    """Write goldens into `folder`, and the artifacts that hold bounds, and return the manifest that lists all."""
     own = _own_bounds(source, cases, bounds, rows)
-    of_engines = {**dict.fromkeys((row.engine for row in rows), bounds), **own}
-    artifacts = _write_artifacts(rows, source, of_engines, folder, request.note)
+    late = [write_artifact(row, source.with_bounds(own.get(row.engine, bounds)), folder) for row in rows if row.check is not None]
+    artifacts = sorted([*written, *late], key=lambda artifact: artifact.format)
     return Manifest(
         format_version=FORMAT_VERSION,
         name=request.name,
@@ -214,15 +217,19 @@ def _size_limit(max_bytes: int | None, rows: Sequence[Format]) -> int | None:
     return max_bytes
 
 
-def _write_artifacts(
-    rows: Sequence[Format], source: ExportSource, bounds: Mapping[str, Mapping[str, Bound]], folder: Path, note: Note
-) -> list[Artifact]:
-    """Write every format in order, and the program, which may be missing if nobody asked for it. Raises FerryError(FORMAT)."""
+def _write_artifacts(rows: Sequence[Format], source: ExportSource, folder: Path, note: Note) -> list[Artifact]:
+    """Write the formats that hold no bounds, and check the others, before bounds are computed, which takes longest.
+
+    The program may be missing if nobody asked for it. Raises FerryError(FORMAT).
+    """
     program = registry.program_format()
     artifacts = []
     for row in sorted({*rows, program}, key=lambda row: row.name):
         try:
-            artifacts.append(write_artifact(row, source.with_bounds(bounds.get(row.engine, {})), folder))
+            if row.check is not None:
+                registry.load(row.check)(source)
+            else:
+                artifacts.append(write_artifact(row, source, folder))
         except FerryError as error:
             if error.code != ExitCode.FORMAT or row in rows or not rows:  # without it the bundle would hold nothing
                 raise

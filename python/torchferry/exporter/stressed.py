@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from torchferry.bounds.choice import output_bounds
+from torchferry.bounds.drawn_samples import affordable_samples
 from torchferry.bundle.contract import BATCH, Array, Contract
 from torchferry.bundle.golden import CaseArrays
 from torchferry.compare.tolerance import Bound
@@ -28,7 +29,7 @@ def stress_case(
     are as many as the goldens, for which kernels divide their work in the same way: equal bits are promised for both. Raises
     NotStressedError.
     """
-    inputs = stress_inputs(reference, source.contract, given[0].inputs)
+    inputs = _affordable(source, stress_inputs(reference, source.contract, given[0].inputs))
     found = _bounds(source, _case(reference, inputs), bounds)
     if found is None and (kept := _rows_that_hold(source, reference, inputs, bounds)):
         inputs = rows_of(source.contract, inputs, kept)
@@ -37,6 +38,18 @@ def stress_case(
         raise NotStressedError(f"float32 would be off there by more than {MOST_WIDENED:g} times the bounds of the goldens")
     wider = {name: max(bound, found[name], key=lambda bound: bound.value) for name, bound in bounds.items()}
     return _case(reference, _repeated(source.contract, inputs, given[0].inputs)), wider
+
+
+def _affordable(source: ExportSource, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
+    """Return the samples [n, ...] that draws can be made on: of a large module the first one or two, which tell most."""
+    if BATCH not in source.contract.symbols or source.contract.samples != "independent":
+        return inputs
+    try:
+        affordable, _ = affordable_samples(source.module, source.contract, inputs)
+    except Exception:  # of the user's code, under the draws: all are tried
+        return inputs
+    count = batch_of(source.contract, inputs)
+    return inputs if affordable >= count else rows_of(source.contract, inputs, range(affordable))
 
 
 def _bounds(source: ExportSource, case: CaseArrays, given: Mapping[str, Bound]) -> dict[str, Bound] | None:

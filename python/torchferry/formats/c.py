@@ -8,7 +8,7 @@ import torch
 
 from torchferry.bundle.contract import TensorSpec
 from torchferry.bundle.manifest import NATIVE_FOLDER
-from torchferry.cgen import Generated, generate, generate_int8
+from torchferry.cgen import Generated, float_graph, generate, generate_int8
 from torchferry.cgen.definition import Definition
 from torchferry.cgen.generate import DEFAULT_MAX_BYTES
 from torchferry.engines.c_build import OBJECT, build, find_compiler, sources_of
@@ -18,6 +18,11 @@ from torchferry.intake.source import ExportSource, Written
 from torchferry.version import VERSION
 
 ENTRY = "engine.c"
+
+
+def require_expressible(source: ExportSource) -> None:
+    """Refuse a module that C cannot express, before anything dear is computed. Raises FerryError(FORMAT)."""
+    float_graph(source.functional_program, source.contract)
 
 
 def export(source: ExportSource, folder: Path) -> Written:

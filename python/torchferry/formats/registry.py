@@ -38,6 +38,7 @@ class Format:
         None  # (Artifact, bytes, taps, contract, allow_ops) -> (bytes, taps that it shows); None: its layers cannot be shown
     )
     weights: str | None = None  # (Artifact, bytes, allow_ops) -> arrays by name; None: it hides them
+    check: str | None = None  # (ExportSource) -> None, refuses what the exporter would, which writes bounds; None: it writes none
     own_bounds: str | None = None  # (ExportSource, cases, float32 bounds) -> bounds, where it computes in another way
     stand_in: str | None = None  # (ExportSource, engine) -> what is run in its place where it cannot be run, or None
     native_code: bool = False  # the engine runs machine code of the bundle, or what its source becomes
@@ -90,6 +91,7 @@ FORMATS: tuple[Format, ...] = (
         engine="c",
         help="C99 source without dependencies",
         exporter="torchferry.formats.c:export",
+        check="torchferry.formats.c:require_expressible",
         opener="torchferry.engines.c:open_model",
         stand_in="torchferry.formats.c:definition_without_compiler",
         native_code=True,
@@ -102,6 +104,7 @@ FORMATS: tuple[Format, ...] = (
         name="c-int8",
         engine="c-int8",
         exporter="torchferry.formats.c:export_int8",
+        check="torchferry.formats.c:require_expressible",
         opener="torchferry.engines.c:open_model",
         own_bounds="torchferry.bounds.quantized:quantized_bounds",
         stand_in="torchferry.formats.c:definition_without_compiler",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from torchferry.bundle.contract import BATCH, Array, Contract, SymbolRange, check_inputs, check_outputs
 from torchferry.bundle.golden import CaseArrays
 from torchferry.errors import ExitCode, FerryError
@@ -84,6 +86,7 @@ def _case(reference: Reference, contract: Contract, name: str, inputs: Mapping[s
     try:
         case = reference.case(name, inputs)
         check_outputs(contract, case.float32, check_inputs(contract, inputs))
+        _require_both_finite(contract, case)
     except FerryError as error:
         raise FerryError(ExitCode.BAD_INPUT, f"module: {error}; correct the module or its contract") from None
     except Exception as error:  # whatever the user's code raises for a batch of one
@@ -92,6 +95,22 @@ def _case(reference: Reference, contract: Contract, name: str, inputs: Mapping[s
             f"module: {name}: got {type(error).__name__}: {first_line(error)}, expected an answer; that of a sample must not need others beside it",
         ) from None
     return case
+
+
+def _require_both_finite(contract: Contract, case: CaseArrays) -> None:
+    """Require that float32 and float64 are finite in the same places: no bound joins a number to none. Raises FerryError(BAD_INPUT)."""
+    for spec in contract.outputs:
+        a, b = case.float32[spec.name], case.float64[spec.name]
+        if not spec.is_float or a.shape != b.shape:
+            continue
+        wrong = np.argwhere(np.isfinite(a.astype(np.float64)) != np.isfinite(b))
+        if len(wrong):
+            at = tuple(int(i) for i in wrong[0])
+            raise FerryError(
+                ExitCode.BAD_INPUT,
+                f"output {spec.name}: element {list(at)}: got {a[at]:.6g} in float32 and {b[at]:.6g} in float64, expected a finite number in both "
+                "or in neither",
+            )
 
 
 def _other_sizes(contract: Contract, inputs: Mapping[str, Array], sizes: Mapping[str, int]) -> dict[str, int]:

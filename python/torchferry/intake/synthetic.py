@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -11,8 +12,20 @@ from torchferry.bundle.contract import BATCH, Array, SymbolRange, TensorSpec
 from torchferry.bundle.dtype import family
 
 BATCH_SIZE = 64
+LEAST = 4
+MOST_NUMBERS = 2**20
+"""Of the inputs of a batch: 64 images of 224 x 224 would make an export ten times as slow, and prove little that six do not."""
 _SIZES = (11, 13, 17, 19, 23)  # of symbols other than the batch: all different, so that an output's dims can be told apart
 _INTEGER_RANGE = (0, 9)  # where a contract gives no range: small enough to be an index into most things
+
+
+def few_samples(specs: tuple[TensorSpec, ...], symbols: Mapping[str, SymbolRange]) -> int:
+    """Return how many samples are drawn: 64, or of large inputs as many as have MOST_NUMBERS, at least 4."""
+    sizes = default_sizes(symbols, batch=1)
+    numbers = sum(
+        math.prod(dim if isinstance(dim, int) else sizes[dim] for dim in spec.shape[1:]) for spec in specs if spec.is_batched
+    )
+    return max(LEAST, min(BATCH_SIZE, MOST_NUMBERS // max(numbers, 1)))
 
 
 def default_sizes(symbols: Mapping[str, SymbolRange], *, batch: int = BATCH_SIZE) -> dict[str, int]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from torchferry.bounds.choice import layer_bounds
+from torchferry.bounds.estimate import layer_bounds
 from torchferry.bundle.contract import Array, Contract, TensorSpec, check_inputs, check_outputs
 from torchferry.bundle.dtype import DTYPES
 from torchferry.bundle.golden import CaseArrays, write_case

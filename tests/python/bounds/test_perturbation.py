@@ -13,10 +13,9 @@ from torch import Tensor, nn
 from builders.contracts import contract, spec
 from builders.functions import Of
 from torchferry.bounds.normalization import batch_norm, group_norm, layer_norm, log_softmax, softmax
-from torchferry.bounds.perturbation import FACTOR, Noise, estimated_bounds
+from torchferry.bounds.perturbation import DRAWS, FACTOR, Moves, Noise, NotDrawnError, estimated_bounds
 from torchferry.bounds.rounding import UNIT
 from torchferry.bounds.rounding_size import is_exact, rounding_size
-from torchferry.errors import ExitCode, FerryError
 
 ATEN = torch.ops.aten
 
@@ -146,15 +145,39 @@ def test_the_bound_is_a_multiple_of_the_largest_of_many_deviations() -> None:
 
 def test_a_value_that_may_become_infinite_has_no_bound() -> None:
     x = np.full(4, 1.0, np.float32)
-    with pytest.raises(FerryError, match="a value that is not finite under rounding errors") as caught:
+    with pytest.raises(NotDrawnError, match="output y is not finite under rounding errors"):
         bound_of(lambda x: torch.where(x + 0.5 == 1.5, 1.0, torch.inf), x)
-    assert caught.value.code == ExitCode.BAD_INPUT
 
 
 def test_a_shape_that_depends_on_rounding_has_no_bound() -> None:
     def longer(x: Tensor) -> Tensor:
         return x if bool((x + 0.5 == 1.5).all()) else x[:2]
 
-    with pytest.raises(FerryError, match="under rounding errors of float32") as caught:
+    with pytest.raises(NotDrawnError, match="under rounding errors of float32"):
         bound_of(longer, np.full(4, 1.0, np.float32))
-    assert caught.value.code == ExitCode.BAD_INPUT
+
+
+def test_an_operator_that_is_less_exact_moves_by_its_factor() -> None:
+    x = np.ones(1000, np.float32)
+    given = contract((spec("x", shape=x.shape),), (spec("y", shape=x.shape),))
+    found = estimated_bounds(Of(lambda x: x + 0).eval(), given, {"x": x}, wider={"add": 7.0})["y"]
+    assert 0.9 * 7 * FACTOR * UNIT < found <= 7 * FACTOR * UNIT * 1.001
+
+
+def test_the_magnitudes_of_a_sum_are_added_up_once_for_all_draws() -> None:
+    calls, moves, a = [], Moves(), drawn(3, 4)
+
+    def product(*args: Tensor) -> Tensor:
+        calls.append(args)
+        return ATEN.mm.default(*args)
+
+    for _ in range(DRAWS):
+        moves.size(1, product, "mm", (a, a.T), {})(a @ a.T)
+    assert len(calls) == 1
+
+
+def test_the_spectrum_of_a_signal_moves() -> None:
+    assert (
+        bound_of(lambda x: torch.fft.rfft(x).abs()[:, :4], np.random.default_rng(0).normal(size=(4, 4)).astype(np.float32)[:, :4])
+        > 0
+    )
