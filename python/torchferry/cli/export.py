@@ -41,8 +41,9 @@ def export(
     seed: of.Seed = 0,
 ) -> None:
     """Export a trained run, or any module, to a bundle, which is written only if every artifact agrees with eager."""
-    formats, texts = registry.quantized(_formats(to), quantize, option="--quantize"), _named("--metadata", metadata or [])
-    target = Target(formats, out, force, max_bytes, allow_op or [], texts, stress)
+    formats, texts = _formats(to), _named("--metadata", metadata or [])
+    registry.asked(formats, quantize, option="--quantize")  # refused before torch is imported
+    target = Target(formats, quantize, out, force, max_bytes, allow_op or [], texts, stress)
     if ":" in run:
         limits = [*(symbol or []), *([] if max_batch is None else [f"N=0..{max_batch}"])]
         inputs, outputs, symbols = _named("--input", input_ or []), _outputs(output or []), _named("--symbol", limits)
@@ -79,7 +80,9 @@ def _formats(to: str) -> list[str]:
     """Return the formats. Raises FerryError(USAGE)."""
     formats = [part for part in _parts(to) if part]
     if not formats:
-        raise FerryError(ExitCode.USAGE, f"--to: got no format, expected one or more of {','.join(registry.shown())}")
+        raise FerryError(
+            ExitCode.USAGE, f"--to: got no format, expected one or more of {','.join(registry.shown())}, or {registry.ALL}"
+        )
     return formats
 
 

@@ -17,7 +17,10 @@ Run = Annotated[
         metavar="RUN", help="A recipe's name (then runs/NAME), a run folder, or package.module:factory.", show_default=False
     ),
 ]
-Formats = Annotated[str, typer.Option(help=f"Formats, separated by commas: {', '.join(registry.shown())}.")]
+Formats = Annotated[
+    str,
+    typer.Option(help=f"Formats, separated by commas: {', '.join(registry.shown())}; or all: every one that takes the module."),
+]
 Out = Annotated[Path | None, typer.Option(help="Folder of the bundle; default: exported/NAME.", show_default=False)]
 DataRoot = Annotated[Path | None, typer.Option(help="Folder of MNIST; default: where the training read it.", show_default=False)]
 MaxBatch = Annotated[

@@ -29,6 +29,7 @@ def export_run_folder(run: str, target: Target, *, data_root: Path | None, max_b
         load_run(run, data_root),
         name=name,
         formats=target.formats,
+        quantize=target.quantize,
         out=out,
         force=target.force,
         max_batch=max_batch,
@@ -45,12 +46,14 @@ def export_run(
     formats: Sequence[str],
     out: Path,
     force: bool,
+    quantize: str | None = None,
     max_batch: int | None = None,
     max_bytes: int | None = None,
     metadata: Mapping[str, str] = MappingProxyType({}),
     stress: bool = True,
 ) -> Bundle:
     """Export a trained run with 64 real samples of its data set as goldens. Raises what export_bundle raises."""
+    formats, may_skip = registry.asked(formats, quantize, option="--quantize")
     contract = run.recipe.contract(run.dataset)
     if max_batch is not None:
         contract = contract.with_max_batch(max_batch)
@@ -68,6 +71,7 @@ def export_run(
             max_bytes=max_bytes,
             metadata=metadata,
             stress=stress,
+            may_skip=may_skip,
             quantization=_quantization(run, contract.inputs[0].name)
             if any(row.quantizes for row in registry.chosen(formats))
             else None,

@@ -102,15 +102,15 @@ def export(
         Each as "uint8[N,3,32,32]:0..255" (N: batch; capitals: free dims), a TensorSpec, or an example batch.
     outputs: names in forward's order, or its dictionary's keys; default: its own. A TensorSpec is held to what the module gives.
     golden: real inputs by name (or an array), two samples or more; a list: cases of other sizes. Default: random, from `seed`: 64, or fewer large ones.
-    quantize: "int8", for format c. calibration: training inputs for it, by name, tested on the other goldens; default: half of the goldens.
+    to: formats, or ["all"]: every one that takes the module, and `note` is told of the rest. quantize: "int8", for format c.
+    calibration: training inputs for it, by name, tested on the other goldens; default: half of the goldens.
     preprocess: a module put before it, exported with it; by input name where there are several. classes: (output, names) or names.
-    symbols: limits of free dims, {"T": (1, 512)}. max_bytes: of the tables of format c; default: 64 MiB. force: replace `out`.
-    allow_ops: operators TorchScript may use though they do more than compute. stress: add a case of inputs in the contract that hurt.
-    metadata: texts that the manifest carries and `inspect` shows, e.g. {"licence": "MIT", "commit": "4f2a91c"}.
+    symbols: limits of free dims, {"T": (1, 512)}. max_bytes: of the tables of format c; default: 64 MiB. force: replace `out`. stress: add a case that hurts.
+    allow_ops: operators TorchScript may use though they do more than compute. metadata: texts that `inspect` shows, {"licence": "MIT"}.
 
     Raises FerryError: USAGE (arguments), BAD_INPUT (a module or goldens that are refused), FORMAT (a format cannot express it), MISMATCH, IO.
     """
-    writing = _Writing(Path(out), name, _formats(to, quantize), force, max_bytes, allow_ops, metadata, stress, note)
+    writing = _Writing(Path(out), name, *_formats(to, quantize), force, max_bytes, allow_ops, metadata, stress, note)
     interface = _Interface(inputs, outputs, symbols or {}, classes, preprocess)
     return _export(module, interface, _Samples(golden, calibration, description, seed), writing)
 
@@ -122,6 +122,7 @@ class _Writing:
     out: Path
     name: str | None
     to: Sequence[str]
+    may_skip: bool
     force: bool
     max_bytes: int | None
     allow_ops: Collection[str]
@@ -154,6 +155,7 @@ def _export(module: nn.Module, interface: _Interface, samples: _Samples, writing
             allow_ops=writing.allow_ops,
             metadata=writing.metadata,
             stress=writing.stress,
+            may_skip=writing.may_skip,
             note=writing.note,
         )
     )
@@ -192,15 +194,17 @@ def _quantization(calibration: Mapping[str, Array], golden: GoldenInputs) -> Qua
     return Quantization(calibration, golden.arrays if golden.source == "real" else None)
 
 
-def _formats(to: Sequence[str], quantize: str | None) -> list[str]:
-    """Return the formats to write. Raises FerryError(USAGE), also for a text in place of a list."""
+def _formats(to: Sequence[str], quantize: str | None) -> tuple[list[str], bool]:
+    """Return the formats to write, and whether one that refuses may be left out. Raises FerryError(USAGE), also for a text in place of a list."""
     if isinstance(to, str):
         raise FerryError(ExitCode.USAGE, f"to: got the text {to!r}, expected a list, e.g. {to.split(',')}")
     known = registry.formats()
     for item in to:
-        if item not in known:
-            raise FerryError(ExitCode.USAGE, f"to: got {item!r}, expected one or more of {', '.join(sorted(known))}")
-    return registry.quantized(to, quantize, option="quantize")
+        if item not in known and item != registry.ALL:
+            raise FerryError(
+                ExitCode.USAGE, f"to: got {item!r}, expected one or more of {', '.join(sorted(known))}, or {registry.ALL}"
+            )
+    return registry.asked(to, quantize, option="quantize")
 
 
 def _each(golden: Golden | None) -> Sequence[OneGolden | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from torchferry.engines.torchscript_operators import checked_permissions
 from torchferry.errors import ExitCode, FerryError
 from torchferry.exporter.acceptance import check_written, with_acceptance, with_bits_that_hold
 from torchferry.exporter.both_languages import check_in_cpp
+from torchferry.exporter.refused import RefusedFormatError, named_format
 from torchferry.exporter.stressed import stress_case
 from torchferry.formats import registry
 from torchferry.formats.registry import Format
@@ -55,7 +56,7 @@ class BundleRequest:
     `formats`: besides these, `export` (which engine `eager` runs) is written where torch.export takes the module. `max_bytes`: largest
     size of the tables of format `c`. `quantization`: what format `c-int8` is calibrated on; default: half of the real goldens. `allow_ops`:
     operators that TorchScript may use besides those that need no permission; the manifest records them. `metadata`: free texts of the
-    manifest. `stress`: add a case of inputs that hurt (intake/stress.py).
+    manifest. `stress`: add a case of inputs that hurt (intake/stress.py). `may_skip`: leave out a format that refuses the module, and say so.
     """
 
     module: torch.nn.Module
@@ -71,6 +72,7 @@ class BundleRequest:
     allow_ops: Collection[str] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
     stress: bool = True
+    may_skip: bool = False
     note: Note = print_note
 
 
@@ -83,6 +85,24 @@ def export_bundle(request: BundleRequest) -> Bundle:
     """
     checked_metadata(request.metadata)
     require_eval(request.module)
+    while True:
+        try:
+            return _export(request)
+        except RefusedFormatError as refusal:
+            request = _without(request, refusal)
+
+
+def _without(request: BundleRequest, refusal: RefusedFormatError) -> BundleRequest:
+    """Return the request without the format that refused. Raises the refusal where nothing may be left out, or nothing would be left."""
+    left = [name for name in request.formats if name != refusal.row.name]
+    if not request.may_skip or not left or len(left) == len(request.formats):
+        raise refusal
+    request.note(f"the bundle has no {refusal.row.name} artifact: {refusal}")
+    limits_size = any(row.limits_size for row in registry.chosen(left))
+    return replace(request, formats=left, max_bytes=request.max_bytes if limits_size else None)
+
+
+def _export(request: BundleRequest) -> Bundle:
     rows = registry.chosen(request.formats)
     contract = _bounded(request.contract, rows)
     reference = Reference(request.module, contract)
@@ -128,11 +148,12 @@ def _with_samples(contract: Contract, reference: Reference, request: BundleReque
     why = evidence or "the contract says so"
     for row in rows:
         if row.sample_by_sample:
-            raise FerryError(
+            error = FerryError(
                 ExitCode.FORMAT,
                 f"format {row.name}: got a module that mixes the samples of a batch ({why}), expected one whose samples are independent: "
                 "it runs one sample after the other; give it samples of a fixed number as one input without N, or export another format",
             )
+            raise RefusedFormatError(row, error)
     request.note(f"an answer depends on the samples in the same batch ({why}): the contract says so, and predict cuts no input")
     return contract.model_copy(update={"samples": "batch"})
 
@@ -224,12 +245,13 @@ def _write_artifacts(rows: Sequence[Format], source: ExportSource, folder: Path,
     """
     program = registry.program_format()
     artifacts = []
-    for row in sorted({*rows, program}, key=lambda row: row.name):
+    for row in sorted({*rows, program}, key=lambda row: (row.native_code and row.check is None, row.name)):  # a compiler last
         try:
-            if row.check is not None:
-                registry.load(row.check)(source)
-            else:
-                artifacts.append(write_artifact(row, source, folder))
+            with named_format(row):
+                if row.check is not None:
+                    registry.load(row.check)(source)
+                else:
+                    artifacts.append(write_artifact(row, source, folder))
         except FerryError as error:
             if error.code != ExitCode.FORMAT or row in rows or not rows:  # without it the bundle would hold nothing
                 raise

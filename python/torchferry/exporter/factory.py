@@ -22,6 +22,7 @@ def export_factory(asked: Factory, target: Target) -> Bundle:
         inputs=asked.inputs,
         outputs=outputs or None,
         to=target.formats,
+        quantize=target.quantize,
         out=out,
         golden=[read_goldens(path) for path in asked.golden] or None,
         calibration=None if asked.calibration is None else read_goldens(asked.calibration),

@@ -11,9 +11,10 @@ EXPORTED = Path("exported")
 
 @dataclass(frozen=True)
 class Target:
-    """What is written and where; `out` None: a folder of `exported/` with the bundle's name."""
+    """What is written and where; `out` None: a folder of `exported/` with the bundle's name. `formats` may be `all`."""
 
     formats: Sequence[str]
+    quantize: str | None = None
     out: Path | None = None
     force: bool = False
     max_bytes: int | None = None

@@ -17,6 +17,7 @@ from typing import Any, Literal
 from torchferry.errors import ExitCode, FerryError
 
 ENTRY_POINTS = "torchferry.formats"
+ALL = "all"  # after --to: every format that takes the module
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,6 +198,17 @@ def quantized(names: Sequence[str], scheme: str | None, *, option: str) -> list[
             ExitCode.USAGE, f"{option}: got {scheme} with --to {','.join(names)}, expected it with {' or '.join(whole)}"
         )
     return [rows.get((item, scheme), item) for item in names]
+
+
+def asked(names: Sequence[str], scheme: str | None, *, option: str) -> tuple[list[str], bool]:
+    """Return the formats that `--to NAMES --quantize SCHEME` asks for, and whether one that refuses the module may be left out.
+
+    `all` stands for every format. Raises FerryError(USAGE) for `all` beside others, and what `quantized` raises.
+    """
+    if ALL in names and len(names) > 1:
+        raise FerryError(ExitCode.USAGE, f"--to: got {','.join(names)}, expected {ALL} alone: it stands for every format")
+    is_all = ALL in names
+    return quantized(shown() if is_all else names, scheme, option=option), is_all
 
 
 def chosen(names: Iterable[str]) -> list[Format]:

@@ -1,0 +1,124 @@
+"""`to=["all"]`: what can be exported is, and the formats that refuse the module are named with their reasons."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import torchferry
+from builders.programs import run_here
+from torchferry.errors import ExitCode, FerryError
+from torchferry.formats import registry
+from torchferry.formats.registry import asked
+
+
+class Bessel(nn.Module):
+    """An operator that only LibTorch has."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.special.bessel_j0(x)
+
+
+class Centred(nn.Module):
+    """Mixes the samples of a batch."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x - x.mean(0, keepdim=True)
+
+
+@pytest.fixture
+def without_aoti(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the format that needs a minute of a compiler."""
+    monkeypatch.setattr(registry, "shown", lambda: ["torchscript", "onnx", "c"])
+
+
+def export(module: nn.Module, out: Path, *formats: str, **options: object) -> tuple[list[str], list[str]]:
+    """The formats of the bundle, and the notes about those that it does not have."""
+    notes: list[str] = []
+    bundle = torchferry.export(
+        module.eval(),
+        inputs={"x": "float32[N,4]"},
+        out=out,
+        to=formats,
+        note=notes.append,
+        **options,  # type: ignore[arg-type]
+    )
+    return [artifact.format for artifact in bundle.manifest.artifacts], [note for note in notes if " artifact: " in note]
+
+
+@pytest.mark.usefixtures("without_aoti")
+def test_a_module_that_all_take_is_in_all_formats(tmp_path: Path) -> None:
+    assert export(nn.Linear(4, 2), tmp_path / "out", "all") == (["c", "export", "onnx", "torchscript"], [])
+
+
+@pytest.mark.usefixtures("without_aoti")
+def test_formats_that_lack_an_operator_are_left_out_and_named(tmp_path: Path) -> None:
+    formats, notes = export(Bessel(), tmp_path / "out", "all", max_bytes=1_000_000)
+    assert formats == ["export", "torchscript"]
+    assert [note.partition(" artifact: ")[0] for note in notes] == ["the bundle has no c", "the bundle has no onnx"]
+    assert all("bessel_j0" in note for note in notes)
+
+
+@pytest.mark.usefixtures("without_aoti")
+def test_a_format_for_single_samples_is_left_out_of_a_module_that_mixes_them(tmp_path: Path) -> None:
+    formats, notes = export(Centred(), tmp_path / "out", "all")
+    assert formats == ["export", "onnx", "torchscript"]
+    assert len(notes) == 1
+    assert "mixes the samples" in notes[0]
+
+
+def test_formats_by_name_are_all_or_nothing(tmp_path: Path) -> None:
+    with pytest.raises(FerryError, match="bessel_j0") as caught:
+        export(Bessel(), tmp_path / "out", "torchscript", "onnx")
+    assert caught.value.code == ExitCode.FORMAT
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_every_format_refuses_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "shown", lambda: ["onnx", "c"])
+    with pytest.raises(FerryError, match="bessel_j0"):
+        export(Bessel(), tmp_path / "out", "all")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_format_whose_package_is_not_here_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "shown", lambda: ["torchscript", "executorch"])
+    for name in [name for name in sys.modules if name.partition(".")[0] == "executorch" or name.endswith("formats.executorch")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "executorch", None)
+    formats, notes = export(nn.Linear(4, 2), tmp_path / "out", "all")
+    assert formats == ["export", "torchscript"]
+    assert notes == [
+        "the bundle has no executorch artifact: format executorch: this Python has no package executorch; type: pip install 'torchferry[executorch]'"
+    ]
+
+
+def test_a_mismatch_is_never_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An artifact that answers wrongly is a fault to see, not a format to pass over."""
+    from torchferry.formats import torchscript
+
+    honest = torchscript.export
+    monkeypatch.setattr(registry, "shown", lambda: ["torchscript", "onnx"])
+
+    def doubled(source: object, folder: Path) -> object:
+        import dataclasses
+
+        wrong = nn.Sequential(source.module, nn.Hardtanh(-0.01, 0.01)).eval()  # type: ignore[attr-defined]
+        return honest(dataclasses.replace(source, module=wrong), folder)  # type: ignore[type-var]
+
+    monkeypatch.setattr(torchscript, "export", doubled)
+    with pytest.raises(FerryError) as caught:
+        export(nn.Linear(4, 2), tmp_path / "out", "all")
+    assert caught.value.code == ExitCode.MISMATCH
+
+
+def test_all_stands_alone_and_takes_int8_too() -> None:
+    assert asked(["all"], "int8", option="--quantize") == (["torchscript", "onnx", "aoti", "c-int8", "executorch"], True)
+    assert asked(["onnx"], None, option="--quantize") == (["onnx"], False)
+    done = run_here("export", "builders.models:anything", "--to", "all,onnx", "--input", "x=float32[N,4]")
+    assert done.code == ExitCode.USAGE
+    assert done.stderr == "error: --to: got all,onnx, expected all alone: it stands for every format\n"
