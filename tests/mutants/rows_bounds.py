@@ -123,7 +123,7 @@ ROWS = (
         _RULES,
         "above, below, count = above + np.maximum(bias, 0.0), below + np.maximum(-bias, 0.0), count + (bias != 0)",
         "above, below, count = above, below, count",
-        _CERTIFIED,
+        _ERROR_BOUND,
         "a bias is added without rounding",
     ),
     Mutant(

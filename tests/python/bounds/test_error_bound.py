@@ -93,6 +93,13 @@ def test_a_quotient_rounds_twice_where_it_is_a_product_with_the_reciprocal() -> 
     assert (by_reciprocal / bounded).max() > 0.6, "nor is the bound much wider than what happens"
 
 
+@pytest.mark.parametrize("numerator", [0.0, 1.0])
+def test_a_quotient_by_what_may_be_zero_has_no_bound(numerator: float) -> None:
+    """Nor where the numerator is zero: 0 / 0 is no number."""
+    doubtful = Bounded(np.array([1.0, -2.0, 0.5]), np.array([1.0, 2.0, 3.0]))
+    assert np.isposinf(rules.divide(exact(np.full(3, numerator, np.float32)), doubtful).error).all()
+
+
 def test_terms_that_are_zero_do_not_round() -> None:
     x = np.zeros((1, 1000), np.float32)
     x[0, :2] = 3.0, 5.0
