@@ -91,6 +91,27 @@ def test_a_bound_of_zero_has_no_number_in_its_reason(quick_program: Program, iri
     assert_refused(quick_program, "inspect", iris, code=3, named="reason", under=iris)
 
 
+@pytest.mark.parametrize(
+    "stated",
+    ["", "1 - 0: ", "1 - 1e-8: ", "1 - 1.1e-9: ", "1 - 1: ", "1-1e-9: ", "1 - 1e-9 ", "1 - 1e-9; ", "1 - -1e-9: ", "1 - 1e-999: ", "1 - nan: "],
+)  # fmt: skip
+def test_a_certificate_that_is_less_sure_is_refused(quick_program: Program, iris: Path, stated: str) -> None:
+    manifest = read_manifest(iris)
+    reason = f"at most 0.125: certified with probability {stated}because"
+    write_manifest(iris, with_bound(manifest, absolute_row(manifest), 0.125, reason=reason))
+    assert_refused(quick_program, "inspect", iris, code=3, named="reason", under=iris)
+
+
+@pytest.mark.parametrize("stated", ["1 - 1e-09: ", "1 - 1e-9: ", "1 - 1.0e-12: ", "1 - 0.000000001: "])
+def test_a_certificate_states_its_probability_in_any_way_to_write_the_number(
+    quick_program: Program, iris: Path, stated: str
+) -> None:
+    manifest = read_manifest(iris)
+    reason = f"at most 0.125: certified with probability {stated}because"
+    write_manifest(iris, with_bound(manifest, absolute_row(manifest), 0.125, reason=reason))
+    assert quick_program("inspect", iris).code == 0
+
+
 def test_a_label_names_its_margin_too(quick_program: Program, digits: Path) -> None:
     manifest = read_manifest(digits)
     index = next(i for i, row in enumerate(manifest["tolerances"]) if row["kind"] == "label")

@@ -11,6 +11,7 @@ _RULE_FILES = f"{_BOUNDS}/rules"
 _ERROR_BOUND = "tests/python/bounds/test_error_bound.py"
 _CERTIFIED = "tests/python/bounds/test_certified.py"
 _ESTIMATE = "tests/python/bounds/test_estimate.py"
+_PROBABLE = "tests/python/bounds/test_probable.py"
 _PERTURBATION = "tests/python/bounds/test_perturbation.py"
 
 ROWS = (
@@ -283,7 +284,7 @@ ROWS = (
     ),
     Mutant(
         f"{_BOUNDS}/rounding_size.py",
-        "        factor = UNIT * max(1.0, math.sqrt(terms / 3))",
+        "        factor = UNIT * math.sqrt(terms / 3 + 1)",
         "        factor = UNIT",
         _PERTURBATION,
         "a sum of many terms is rounded once",
@@ -304,8 +305,8 @@ ROWS = (
     ),
     Mutant(
         f"{_BOUNDS}/rounding_size.py",
-        "        return lambda result: _ARITHMETIC[plain] * UNIT * result.abs() + SMALLEST",
-        "        return lambda result: 0 * UNIT * result.abs()",
+        "return lambda result: _ARITHMETIC[plain] * UNIT * result.abs() + SMALLEST",
+        "return lambda result: 0 * UNIT * result.abs()",
         _PERTURBATION,
         "arithmetic is exact",
     ),
@@ -318,15 +319,15 @@ ROWS = (
     ),
     Mutant(
         f"{_BOUNDS}/normalization.py",
-        "variance = noise.add(variance, unit * x.square().mean(dims, keepdim=True)).clamp_min(0)",
+        "variance = noise.add(variance, unit * squares).clamp_min(0)",
         "variance = noise.add(variance, unit * variance).clamp_min(0)",
         _PERTURBATION,
         "a variance by way of squares loses nothing",
     ),
     Mutant(
         f"{_BOUNDS}/normalization.py",
-        "UNIT * (6 * (x * scale).abs() + 6 * sizes + result.abs())",
-        "UNIT * result.abs()",
+        "noise.add(shift, 4 * UNIT * sizes)",
+        "noise.add(shift, 4 * UNIT * shift.abs())",
         _PERTURBATION,
         "batch norm folded to scale and shift cancels nothing",
     ),
@@ -338,6 +339,62 @@ ROWS = (
         "the sum of a softmax is exact",
     ),
     Mutant(
+        f"{_BOUNDS}/probable.py",
+        "    deviations = math.sqrt(2 * math.log(4 * elements / probability))",
+        "    deviations = math.sqrt(2 * math.log(4 / probability))",
+        _PROBABLE,
+        "a probability holds for one element only",
+    ),
+    Mutant(
+        f"{_BOUNDS}/probable.py",
+        "    least = draws * least_share(draws, probability / (2 * elements))",
+        "    least = draws",
+        _PROBABLE,
+        "what some draws tell is certain",
+    ),
+    Mutant(
+        f"{_BOUNDS}/probable.py",
+        "    wanted = 2 * math.log(delta) / draws",
+        "    wanted = math.log(delta) / draws",
+        _PROBABLE,
+        "a chi-squared sum is less spread than it is",
+    ),
+    Mutant(
+        f"{_BOUNDS}/probable.py",
+        "<= CURVED * double.max(initial=0.0))",
+        "<= 1e9 * CURVED * double.max(initial=0.0))",
+        _PROBABLE,
+        "what bends at the size of roundings is of first order",
+    ),
+    Mutant(
+        f"{_BOUNDS}/probable.py",
+        "        if is_real and not has_rule(func, name, args, kwargs or {}):",
+        "        if is_real and False:",
+        _PROBABLE,
+        "an operator without a rule is certified",
+    ),
+    Mutant(
+        f"{_BOUNDS}/decided.py",
+        "        elif by_rounded and (name in _JUMPS or _is_integer(node)):",
+        "        elif by_rounded and name in _JUMPS:",
+        _PROBABLE,
+        "places that rounded numbers tell are exact",
+    ),
+    Mutant(
+        f"{_BOUNDS}/decided.py",
+        "            decided[node] = decided[before[0]]",
+        "            pass",
+        _PROBABLE,
+        "what follows from a decision is not decided",
+    ),
+    Mutant(
+        "python/torchferry/compare/kinds/kind.py",
+        "    if stated is not None and 0 < float(stated[1]) <= LEAST_SURE:",
+        "    if stated is not None and 0 < float(stated[1]):",
+        "tests/hostile/test_edited_bounds.py",
+        "a certificate of any probability",
+    ),
+    Mutant(
         f"{_BOUNDS}/perturbation.py",
         "largest[name] = max(largest[name], _deviation(name, centre[name], moved[name]))",
         "largest[name] = min(largest[name], _deviation(name, centre[name], moved[name]))",
@@ -346,8 +403,8 @@ ROWS = (
     ),
     Mutant(
         f"{_BOUNDS}/perturbation.py",
-        ".mul_(2).sub_(1).mul_(size)",
-        ".mul_(2).sub_(1).mul_(size * 0.1)",
+        "noise = self._drawn(result.shape) * size",
+        "noise = self._drawn(result.shape) * (size * 0.1)",
         _PERTURBATION,
         "values move by less than their rounding error",
     ),

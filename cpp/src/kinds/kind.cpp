@@ -10,6 +10,8 @@ namespace ferry {
 namespace {
 
 constexpr std::string_view opening = "at most ";
+constexpr std::string_view probable = "certified with probability ";
+constexpr double least_sure = 1e-9;  // the Python twin is python/torchferry/compare/kinds/kind.py
 
 std::size_t count_digits(std::string_view text) noexcept { return std::min(text.find_first_not_of("0123456789"), text.size()); }
 
@@ -29,23 +31,37 @@ std::size_t count_number(std::string_view text) noexcept {
   return exponent == 0 ? end : start + exponent;
 }
 
-// The number of `at most NUMBER: ` at the start of a reason; NaN where float64 cannot hold it.
-std::optional<double> named_bound(std::string_view reason) noexcept {
-  if (!reason.starts_with(opening)) return std::nullopt;
-  reason.remove_prefix(opening.size());
-  const std::size_t length = count_number(reason);
-  if (length == 0 || !reason.substr(length).starts_with(": ")) return std::nullopt;
+// Takes `BEFORE NUMBER: ` off the start of `text` and gives the number; NaN where float64 cannot hold it.
+std::optional<double> take_number(std::string_view& text, std::string_view before) noexcept {
+  if (!text.starts_with(before)) return std::nullopt;
+  const std::string_view rest = text.substr(before.size());
+  const std::size_t length = count_number(rest);
+  if (length == 0 || !rest.substr(length).starts_with(": ")) return std::nullopt;
   double value = 0;
-  const std::string_view number = reason.substr(0, length);
+  const std::string_view number = rest.substr(0, length);
   const auto result = std::from_chars(number.data(), number.data() + number.size(), value);
+  text = rest.substr(length + 2);
   return result.ec == std::errc() ? value : std::numeric_limits<double>::quiet_NaN();
+}
+
+// A certificate that holds but for a probability states one that is small.
+bool is_sure(std::string_view reason) noexcept {
+  if (!reason.starts_with(probable)) return true;
+  reason.remove_prefix(probable.size());
+  const std::optional<double> contrary = take_number(reason, "1 - ");
+  return contrary && *contrary > 0 && *contrary <= least_sure;
 }
 
 }  // namespace
 
 std::optional<RowProblem> kinds::naming_problem(const Tolerance& row) {
-  const std::optional<double> named = named_bound(row.reason);
-  if (named ? row.bound > 0 && *named == row.bound : row.bound == 0) return std::nullopt;
+  std::string_view why = row.reason;
+  const std::optional<double> named = take_number(why, opening);
+  if (named ? row.bound > 0 && *named == row.bound : row.bound == 0) {
+    if (is_sure(why)) return std::nullopt;
+    return RowProblem{"reason", "a certificate that is not as sure",
+                      "one 'with probability 1 - P: ', P above 0 and at most 1e-09"};
+  }
   if (row.bound == 0) return RowProblem{"reason", "one for another bound", "one that names no bound"};
   return RowProblem{"reason", "one for another bound",
                     "one that begins '" + std::string(opening) + text::exact_number(row.bound) + ":'"};

@@ -74,7 +74,8 @@ def _normalized(
     mean = x.mean(dims, keepdim=True)
     mean = noise.add(mean, unit * x.abs().mean(dims, keepdim=True))
     variance = x.var(dims, correction=0, keepdim=True)
-    variance = noise.add(variance, unit * x.square().mean(dims, keepdim=True)).clamp_min(0)
+    squares = x.square().mean(dims, keepdim=True) + 2 * mean.abs() * x.abs().mean(dims, keepdim=True)
+    variance = noise.add(variance, unit * squares).clamp_min(0)
     inverse = (variance + eps).rsqrt()
     inverse = noise.add(inverse, FUNCTIONS["rsqrt"].relative * UNIT * inverse)
     result = (x - mean) * inverse
@@ -111,15 +112,21 @@ def batch_norm(
     scale = (var + eps).rsqrt() if weight is None else weight * (var + eps).rsqrt()
     shift = -mean * scale if bias is None else bias - mean * scale
     sizes = (mean * scale).abs() if bias is None else (mean * scale).abs() + bias.abs()
-    scale, sizes = scale.reshape(shape), sizes.reshape(shape)
-    result = x * scale + shift.reshape(shape)
-    moved = noise.add(result, UNIT * (6 * (x * scale).abs() + 6 * sizes + result.abs()))
+    scale, shift = noise.add(scale, 4 * UNIT * scale.abs()).reshape(shape), noise.add(shift, 4 * UNIT * sizes).reshape(shape)
+    result = x * scale + shift
+    moved = noise.add(result, UNIT * ((x * scale).abs() + result.abs()))
     empty = x.new_empty(0)
     return moved, empty, empty
 
 
+def safe_softmax(noise: NoiseSource, x: Tensor, dim: int, *_rest: Any) -> Tensor:
+    """Compute `_safe_softmax` along `dim`: rows of minus infinity only give 0, and are moved to nothing else; the shape stays."""
+    return torch.where((x == -torch.inf).all(dim, keepdim=True), 0.0, softmax(noise, x, dim))
+
+
 NORMALIZATIONS: dict[str, Callable[..., Any]] = {
     "_softmax": softmax,
+    "_safe_softmax": safe_softmax,
     "_log_softmax": log_softmax,
     "native_layer_norm": layer_norm,
     "native_group_norm": group_norm,

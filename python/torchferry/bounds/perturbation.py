@@ -21,6 +21,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from torchferry.bounds.normalization import NORMALIZATIONS
 from torchferry.bounds.progress import Say, with_time_left
+from torchferry.bounds.rounding import UNIT
 from torchferry.bounds.rounding_size import Size, is_exact, is_sum, largest_size, multiply_adds, rounding_size
 from torchferry.bundle.contract import Array, Contract
 from torchferry.engines.torch_device import set_threads, to_arrays, to_tensors
@@ -28,6 +29,9 @@ from torchferry.intake.widen import double_of, float64_everywhere, widen
 
 DRAWS = 16
 FACTOR = 4
+
+MUCH = 1e9  # multiply-adds
+CALL = 1e6  # multiply-adds in the time that it takes to come here
 
 NO_WIDER: Mapping[str, float] = MappingProxyType({})
 
@@ -44,16 +48,21 @@ class Noise:
 
     def add(self, result: torch.Tensor, size: torch.Tensor, *, in_place: bool = False) -> torch.Tensor:
         """Return the result, in its shape, moved by at most `size`; what is not finite stays."""
-        noise = torch.rand(result.shape, generator=self._generator, dtype=torch.float64).mul_(2).sub_(1).mul_(size)
-        noise = torch.where(torch.isfinite(result) & torch.isfinite(noise), noise, 0.0)
+        noise = self._drawn(result.shape) * size
+        if not bool(torch.isfinite(result + noise).all()):
+            noise = torch.where(torch.isfinite(result) & torch.isfinite(noise), noise, 0.0)
         return result.add_(noise) if in_place else result + noise
+
+    def _drawn(self, shape: torch.Size) -> torch.Tensor:
+        """Draw from -1 to 1; in float32, which takes half the time and is fine enough for noise."""
+        return torch.rand(shape, generator=self._generator, dtype=torch.float32).mul_(2).sub_(1)
 
 
 class Moves:
     """What the draws of one module have in common: how far each operator moves, and what the first draw found out about it.
 
     `wider`: factors by operator name, for kernels that are less exact than the rule says. A sum's error is the same in every draw to
-    some 2^-20 of it, so that the sum of magnitudes, as dear as the operator itself, is made once. `work`: multiply-adds of a draw.
+    some 2^-20 of it, so that the sum of magnitudes, as dear as the operator itself, is made once. `work`: multiply-adds of the draws.
     """
 
     def __init__(self, wider: Mapping[str, float] = NO_WIDER) -> None:
@@ -88,12 +97,15 @@ class Perturb(TorchDispatchMode):
         named = dict(kwargs or {})
         name = func.overloadpacket.__name__
         self._calls += 1
+        self._moves.work += CALL
         if name in NORMALIZATIONS:
             return NORMALIZATIONS[name](self._noise, *args, **named)
         if is_exact(func, name):
             return func(*args, **named)
         in_place = name.endswith("_") and not name.startswith("_")
         size = self._moves.size(self._calls, func, name, args, named) if in_place else None
+        if name == "convolution":  # an engine may fold a batch norm into the weights, which rounds each of them once
+            args = (args[0], self._noise.add(args[1], UNIT * args[1].abs()), *args[2:])
         result = func(*args, **named)
         return self._moved(func, name, args, named, result, size)
 
@@ -125,12 +137,19 @@ def estimated_bounds(
     names = [spec.name for spec in contract.outputs if spec.is_float]
     centre = run_under(double, contract, inputs, _Plain())  # type: ignore[no-untyped-call]  # torch has no annotation there
     largest = dict.fromkeys(names, 0.0)
-    moves = Moves(wider)
+    moves, threads = Moves(wider), 1
     for draw in with_time_left(range(DRAWS), "bounds: draw", say):
-        moved = run_under(double, contract, inputs, Perturb(Noise(seed + draw), moves))
+        moved = run_under(double, contract, inputs, Perturb(Noise(seed + draw), moves), threads)
+        threads = threads_for(moves.work / (draw + 1))
         for name in names:
             largest[name] = max(largest[name], _deviation(name, centre[name], moved[name]))
     return {name: FACTOR * deviation for name, deviation in largest.items()}
+
+
+def threads_for(work: float) -> int:
+    """Return one for multiply-adds that are done sooner than threads are woken, else every core that this process may use."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores if work >= MUCH else 1
 
 
 def work_of(module: torch.nn.Module, contract: Contract, inputs: Mapping[str, Array]) -> float:
@@ -151,25 +170,15 @@ class _Plain(TorchDispatchMode):
 
 
 def run_under(
-    double: torch.nn.Module, contract: Contract, inputs: Mapping[str, Array], mode: TorchDispatchMode
+    double: torch.nn.Module, contract: Contract, inputs: Mapping[str, Array], mode: TorchDispatchMode, threads: int = 1
 ) -> dict[str, Array]:
     """Run a module made by `double_of` on arrays [N, ...] under a dispatch mode that sees the simple operators."""
     ordered = {spec.name: widen(inputs[spec.name]) for spec in contract.inputs}
-    with all_cores(), torch.no_grad(), simple_operators(), float64_everywhere(), mode:
+    set_threads(threads)  # a draw's last bits need not be the same everywhere
+    with torch.no_grad(), simple_operators(), float64_everywhere(), mode:
         # no_grad and not inference_mode: only then composite operators arrive here as the simple ones that they are made of.
         values = double(*to_tensors(ordered, torch.device("cpu")))
     return to_arrays(contract, values)
-
-
-@contextmanager
-def all_cores() -> Iterator[None]:
-    """Let torch use every core that this process may use; a draw's bits need not be the same everywhere."""
-    before = torch.get_num_threads()
-    set_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-    try:
-        yield
-    finally:
-        set_threads(before)
 
 
 @contextmanager

@@ -2,19 +2,20 @@
 
 Elementwise arithmetic rounds by u |y|, functions by their measured error (rounding.py). A sum y of k terms rounds k times,
 each time by some +-u s of its partial sum s. Partial sums that grow evenly to M, the largest that any order can meet, have the
-mean square M^2 / 3, so that independent roundings add up to what is uniform in +-u M sqrt(k / 3). For a product of matrices M is
-(|A| |B| + |y|) / 2, |A| |B| being the same operator applied to absolute values.
+mean square M^2 / 3, so that k independent roundings of at most u times them, and those of the products, add up to a deviation of at
+most u M sqrt(k / 3 + 1). For a product of matrices M is (|A| |B| + |y|) / 2, |A| |B| being the same operator applied to absolute values.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from torchferry.bounds.normalization import NORMALIZATIONS
 from torchferry.bounds.rounding import FUNCTIONS, SMALLEST, UNIT
 
 Size = Callable[[Tensor], Tensor]
@@ -33,7 +34,8 @@ _EXACT = _words(
     "repeat_interleave tril triu tril_ triu_ fill fill_ zero_ zeros ones full arange eye scalar_tensor linspace empty new_zeros "
     "new_ones new_full new_empty zeros_like ones_like full_like empty_like lift_fresh lift_fresh_copy _to_copy one_hot sign floor "
     "ceil round trunc pixel_shuffle pixel_unshuffle channel_shuffle upsample_nearest1d upsample_nearest2d nonzero dropout "
-    "_unsafe_view _reshape_alias set_ resize_ detach cummax cummin tensor _pack_padded_sequence unbind split"
+    "_unsafe_view _reshape_alias set_ resize_ detach cummax cummin tensor _pack_padded_sequence unbind split "
+    "transpose_ t_ squeeze_ unsqueeze_ detach_ unsafe_split unsafe_chunk"
 )
 _ARITHMETIC = {
     "add": 1,
@@ -46,11 +48,16 @@ _ARITHMETIC = {
     "addcdiv": 3,
     "lerp": 3,
     "leaky_relu": 2,
+    "_prelu_kernel": 2,
 }
 _REDUCTIONS = _words("sum mean avg_pool1d avg_pool2d avg_pool3d _adaptive_avg_pool2d _adaptive_avg_pool3d cumsum logcumsumexp")
 _PRODUCTS = _words("mm bmm addmm baddbmm mv dot addmv convolution _convolution _embedding_bag")
+_SUMS_OF_TWO = _words("add sub rsub")  # a number of the program is rounded too, however small the sum is
+_AVERAGED = _words("_embedding_bag logcumsumexp")  # how many terms each element sums is not known
+_COARSE = (torch.float16, torch.bfloat16)
+MOST_EXACT = 2**24  # integers up to it are float32 numbers
 _UNKNOWN = 4  # roundings of the largest magnitude, for an operator without a rule
-ELEMENT = 32.0  # multiply-adds in the time that it takes to draw and add the noise of one element
+ELEMENT = 80.0  # multiply-adds in the time that it takes to draw and add the noise of one element
 
 
 def is_exact(func: Any, name: str) -> bool:
@@ -68,19 +75,40 @@ def multiply_adds(name: str, args: tuple[Any, ...], result: Tensor) -> float:
     return result.numel() * (ELEMENT + (_terms(name, args, result) if name in _PRODUCTS else 0.0))
 
 
+def has_rule(func: Any, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+    """Say whether `rounding_size` is as large as any rounding of the operator on these arguments of any shape."""
+    plain = name.rstrip("_")
+    if any(isinstance(item, torch.dtype) and item in _COARSE for item in (*args, *kwargs.values())):
+        return False
+    if plain in ("add", "sub", "rsub"):
+        return bool(kwargs.get("alpha", 1) == 1)
+    if plain == "div":
+        return kwargs.get("rounding_mode") is None
+    if plain == "pow":
+        return len(args) > 1 and args[1] in (2, 3, 4)
+    if plain in ("elu", "softplus"):
+        return len(args) == 1
+    if name == "_to_copy" and not args[0].is_floating_point() and not args[0].is_complex():
+        return args[0].numel() == 0 or -MOST_EXACT <= int(args[0].min()) <= int(args[0].max()) <= MOST_EXACT
+    ruled = plain in FUNCTIONS or plain in ("mul", "reciprocal", "leaky_relu", "_prelu_kernel") or name in NORMALIZATIONS
+    return ruled or is_exact(func, name) or (is_sum(name) and name not in _AVERAGED)
+
+
 def rounding_size(func: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Size:
     """Return a function from the operator's result to the size of its error, in the result's shape; read the arguments before they change."""
     plain = name.rstrip("_")
     if is_sum(name):
         size = func(*map(_absolute, args), **{key: _absolute(value) for key, value in kwargs.items()})
         terms = _terms(name, args, size[0] if isinstance(size, tuple) else size)
-        factor = UNIT * max(1.0, math.sqrt(terms / 3))
+        factor = UNIT * math.sqrt(terms / 3 + 1)
         return lambda result: (_same_shape(size, result) + result.abs()) / 2 * factor + SMALLEST
     if plain == "gelu" and kwargs.get("approximate") == "tanh":
         plain = "gelu_tanh"
     if plain in FUNCTIONS:
         return _of_function(plain, args[0])
     if plain in _ARITHMETIC:
+        if plain in _SUMS_OF_TWO:
+            return _of_sum(sum(abs(item) for item in args if isinstance(item, float)))
         return lambda result: _ARITHMETIC[plain] * UNIT * result.abs() + SMALLEST
     return largest_size
 
@@ -88,6 +116,11 @@ def rounding_size(func: Any, name: str, args: tuple[Any, ...], kwargs: dict[str,
 def largest_size(result: Tensor) -> Tensor:
     """Return a few roundings of the largest magnitude, for an operator without a rule, in the result's shape."""
     return torch.full_like(result, _UNKNOWN * UNIT * _largest(result) + SMALLEST)
+
+
+def _of_sum(numbers: float) -> Size:
+    """Return the size for a sum or difference of two, of which `numbers` in the program are rounded too: where it is 0, it is exact."""
+    return lambda result: UNIT * (result.abs() + numbers) + SMALLEST * (result != 0)
 
 
 def _of_function(name: str, x: Any) -> Size:

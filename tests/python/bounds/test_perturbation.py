@@ -31,10 +31,10 @@ def size_of(operator: torch._ops.OpOverload, *args: object) -> Tensor:
 
 
 def test_a_matrix_product_moves_by_its_partial_sums() -> None:
-    """(|A| |B| + |y|) / 2 u sqrt(k / 3), computed here in NumPy."""
+    """(|A| |B| + |y|) / 2 u sqrt(k / 3 + 1), computed here in NumPy."""
     a, b = drawn(5, 300), drawn(300, 4, seed=1)
     x, w = a.numpy(), b.numpy()
-    expected = (np.abs(x) @ np.abs(w) + np.abs(x @ w)) / 2 * UNIT * math.sqrt(300 / 3)
+    expected = (np.abs(x) @ np.abs(w) + np.abs(x @ w)) / 2 * UNIT * math.sqrt(300 / 3 + 1)
     np.testing.assert_allclose(size_of(ATEN.mm.default, a, b).numpy(), expected, rtol=1e-12)
 
 
@@ -46,7 +46,7 @@ def test_a_sum_whose_terms_cancel_still_moves() -> None:
 def test_a_convolution_counts_each_tap_of_each_channel() -> None:
     x, weight = torch.ones(1, 8, 9, 9, dtype=torch.float64), torch.ones(2, 8, 3, 3, dtype=torch.float64)
     found = size_of(ATEN.convolution.default, x, weight, None, [1, 1], [0, 0], [1, 1], False, [0, 0], 1)
-    np.testing.assert_allclose(found.numpy(), 72 * UNIT * math.sqrt(73 / 3), rtol=1e-12)
+    np.testing.assert_allclose(found.numpy(), 72 * UNIT * math.sqrt(73 / 3 + 1), rtol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -61,6 +61,17 @@ def test_arithmetic_moves_by_its_roundings(operator: torch._ops.OpOverload, roun
 def test_a_function_moves_by_at_least_one_rounding(operator: torch._ops.OpOverload) -> None:
     x = drawn(50)
     assert (size_of(operator, x) >= UNIT * operator(x).abs()).all()
+
+
+def test_a_number_of_the_program_is_rounded_however_small_the_sum_is() -> None:
+    x = torch.full((3,), 1000.1, dtype=torch.float64)
+    assert (size_of(ATEN.sub.Scalar, x, 1000.1) >= UNIT * 1000).all()
+
+
+def test_a_difference_of_equal_numbers_is_exact() -> None:
+    """A mask is made by comparing differences with 0: whatever moves them moves the mask."""
+    x = torch.tensor([3.0, 4.0], dtype=torch.float64)
+    assert size_of(ATEN.sub.Tensor, x, torch.tensor([3.0, 1.0], dtype=torch.float64)).tolist()[0] == 0
 
 
 def test_an_operator_without_a_rule_moves_by_its_largest_result() -> None:
@@ -99,7 +110,11 @@ def test_a_batch_norm_moves_by_its_scale_and_shift_which_may_cancel() -> None:
     mean, var = torch.full((3,), 1000.0, dtype=torch.float64), torch.ones(3, dtype=torch.float64)
     result = batch_norm(recorder, x, None, None, mean, var, False, 0.1, 1e-5)[0]
     np.testing.assert_allclose(result.numpy(), ((x - mean) / torch.sqrt(var + 1e-5)).numpy(), atol=1e-9)
-    assert (recorder.sizes[0] >= 6 * UNIT * 1000.0).all()
+    scale, shift, each = recorder.sizes
+    assert scale.numel() == shift.numel() == 3, "each is one number for all samples of a channel"
+    assert (scale >= 4 * UNIT * 0.9).all()
+    assert (shift >= 4 * UNIT * 900.0).all()
+    assert (each >= UNIT * 900.0).all()
 
 
 def test_a_group_norm_is_the_layer_norm_of_its_groups() -> None:

@@ -20,6 +20,12 @@ BoundOf = Callable[[str], float | None]
 _NAMED = re.compile(r"at most ([0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?): ", re.ASCII)
 
 
+_PROBABLE = "certified with probability "
+_PROBABILITY = re.compile(r"1 - ([0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?): ", re.ASCII)
+LEAST_SURE = 1e-9
+"""The largest probability of the contrary that a certificate may have. The C++ twin is cpp/src/kinds/kind.cpp."""
+
+
 class Row(Protocol):
     """What a kind needs of a row of the manifest."""
 
@@ -83,10 +89,27 @@ def name_bound(bound: float, reason: str) -> str:
     return f"at most {float(bound)!r}: {reason}" if bound else reason
 
 
+def name_probability(contrary: float) -> str:
+    """Begin the reason of a certificate that holds but for a probability."""
+    return f"{_PROBABLE}1 - {contrary!r}: "
+
+
 def naming_problem(row: Row) -> str | None:
-    """Return why the reason is one for another bound: it must begin `at most BOUND: `, to the last digit."""
+    """Return why the reason is one for another bound: it must begin `at most BOUND: `, to the last digit.
+
+    What follows and begins `certified with probability ` must state one of 1 - LEAST_SURE or more.
+    """
     named = _NAMED.match(row.reason)
     if row.bound == 0 if named is None else 0 < row.bound == float(named[1]):
-        return None
+        return _probability_problem(row.reason[0 if named is None else named.end() :])
     opening = f"begins {name_bound(row.bound, '').rstrip()!r}" if row.bound else "names no bound"
     return f"reason: got one for another bound, expected one that {opening}"
+
+
+def _probability_problem(text: str) -> str | None:
+    if not text.startswith(_PROBABLE):
+        return None
+    stated = _PROBABILITY.match(text, len(_PROBABLE))
+    if stated is not None and 0 < float(stated[1]) <= LEAST_SURE:
+        return None
+    return "reason: got a certificate that is not as sure, expected one 'with probability 1 - P: ', P above 0 and at most 1e-09"

@@ -1,0 +1,144 @@
+"""Certificates with a probability: how far float32 can be off if roundings are independent of each other and have mean 0.
+
+Worst cases add up as if every rounding of every sum went the same way. Where each is random with mean 0, n of them add up to
+lambda sqrt(n) u and not n u, but with probability 2 exp(-lambda^2 / 2) at most (N. Higham and T. Mary, A new approach to
+probabilistic rounding error analysis, 2019, from Hoeffding's inequality). That holds for each operator, and so for the outputs:
+to first order, an output's error is a sum over all roundings of the network, each times its derivative, and is off by more than
+lambda sqrt(V) with that probability only, V being the sum of the squares of the largest value of each term. Of a sum, partial sums
+are taken to grow evenly to the largest that any order can meet.
+
+V is not computed but measured: with each rounding replaced by a normal number of its largest size as its deviation, an output is off
+by a normal number of variance V, so that D draws z give sum z^2 / V of a chi-squared distribution. With probability 1 - delta it is at
+least D x, where x e^(1 - x) = delta^(2 / D) (Chernoff's bound). The error of that is part of the probability which is stated.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from torchferry.bounds.decided import decided_outputs
+from torchferry.bounds.eager_distance import difference
+from torchferry.bounds.error_bound import INFLATION, NotCertifiedError
+from torchferry.bounds.perturbation import Moves, Noise, NotDrawnError, Perturb, run_under, threads_for, work_of
+from torchferry.bounds.progress import Say, with_time_left
+from torchferry.bounds.rounding import Float64
+from torchferry.bounds.rounding_size import has_rule
+from torchferry.bundle.contract import Array
+from torchferry.intake.source import ExportSource
+from torchferry.intake.widen import double_of
+
+PROBABILITY = 1e-9  # that any element of an output is off by more, over all cases of a bundle
+MOST_CASES = 8
+DRAWS = (256, 128, 64, 32)
+MOST_WORK = 1.2e10
+"""Multiply-adds of all draws: some two seconds. What takes more is estimated, by fewer draws on fewer samples."""
+CURVED = 0.1
+"""Roundings of twice the size move an output twice as far, to this share: else it is not first order that counts."""
+
+
+@dataclass(frozen=True)
+class Probable:
+    """A bound of one output, and how it came about: so many deviations, and draws that tell how large one is at most."""
+
+    value: float
+    deviations: float
+    draws: int
+
+
+class NormalNoise(Noise):
+    """Seeded normal noise, whose deviation is `scale` times the size."""
+
+    def __init__(self, seed: int, scale: float = 1.0) -> None:
+        super().__init__(seed)
+        self._scale = scale
+
+    def _drawn(self, shape: torch.Size) -> torch.Tensor:
+        return torch.randn(shape, generator=self._generator, dtype=torch.float32).mul_(self._scale)
+
+
+class _Ruled(Perturb):
+    """Moves results by their roundings. Raises NotCertifiedError for an operator without a rule."""
+
+    def __torch_dispatch__(
+        self, func: Any, types: object, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Call `func` and move what it gives; what it gives in integers is decided or exact."""
+        name = func.overloadpacket.__name__
+        result = super().__torch_dispatch__(func, types, args, kwargs)
+        parts = result if isinstance(result, tuple | list) else (result,)
+        is_real = any(isinstance(part, torch.Tensor) and (part.is_floating_point() or part.is_complex()) for part in parts)
+        if is_real and not has_rule(func, name, args, kwargs or {}):
+            raise NotCertifiedError(f"operator {name} has no rule for independent roundings")
+        return result
+
+
+def probable_bounds(source: ExportSource, inputs: Mapping[str, Array], say: Say | None = None) -> dict[str, Probable]:
+    """Return what each float output is off by at most, on inputs [N, ...], but for a probability of PROBABILITY.
+
+    Raises NotCertifiedError, also for a module that takes too long, or that decides something by rounded numbers.
+    """
+    module, contract = source.module, source.contract
+    decided = decided_outputs(source.program, contract)
+    names = [spec.name for spec in contract.outputs if spec.is_float]
+    if not set(names) - set(decided):
+        raise NotCertifiedError(next(iter(decided.values()), "no output is a float"))
+    work = work_of(module, contract, inputs)
+    draws, threads = _affordable_draws(work), threads_for(work)
+    double = double_of(module)
+    moves = Moves()
+
+    def run(seed: int, scale: float) -> dict[str, Float64]:
+        moved = run_under(double, contract, inputs, _Ruled(NormalNoise(seed, scale), moves), threads)
+        return {name: np.asarray(moved[name], dtype=np.float64) for name in names}
+
+    centre, first, twice = run(0, 0.0), run(1, 1.0), run(1, 2.0)
+    squares = {name: np.zeros(centre[name].shape) for name in names}
+    for seed in with_time_left(range(draws), "certificate: draw", say):
+        moved = run(seed + 2, 1.0)
+        for name in names:
+            squares[name] += _moved(name, moved, centre) ** 2
+    return {
+        name: _bound(squares[name], draws) for name in names if name not in decided and _is_linear(name, centre, first, twice)
+    }
+
+
+def _affordable_draws(work: float) -> int:
+    """Return how many draws can be made. Raises NotCertifiedError where they are too few to tell anything."""
+    for draws in DRAWS:
+        if (draws + 3) * work <= MOST_WORK:
+            return draws
+    raise NotCertifiedError(f"{DRAWS[-1]} draws of {work:.2g} multiply-adds are not waited for")
+
+
+def _moved(name: str, moved: Mapping[str, Float64], centre: Mapping[str, Float64]) -> Float64:
+    if moved[name].shape != centre[name].shape:
+        raise NotDrawnError(f"output {name} has another shape under rounding errors of float32")
+    return difference(moved[name], centre[name])
+
+
+def _is_linear(name: str, centre: Mapping[str, Float64], first: Mapping[str, Float64], twice: Mapping[str, Float64]) -> bool:
+    once, double = _moved(name, first, centre), _moved(name, twice, centre)
+    return bool(np.abs(double - 2 * once).max(initial=0.0) <= CURVED * double.max(initial=0.0))
+
+
+def _bound(squares: Float64, draws: int) -> Probable:
+    elements, probability = max(squares.size, 1), PROBABILITY / MOST_CASES
+    deviations = math.sqrt(2 * math.log(4 * elements / probability))
+    least = draws * least_share(draws, probability / (2 * elements))
+    return Probable(INFLATION * deviations * math.sqrt(float(squares.max(initial=0.0)) / least), deviations, draws)
+
+
+def least_share(draws: int, delta: float) -> float:
+    """Return the x in 0 to 1 with x e^(1 - x) = delta^(2 / draws): a chi-squared sum of D squares is below D x with probability delta at most."""
+    wanted = 2 * math.log(delta) / draws
+    low, high = 0.0, 1.0
+    for _ in range(100):
+        middle = (low + high) / 2
+        low, high = (middle, high) if middle == 0 or math.log(middle) + 1 - middle <= wanted else (low, middle)
+    return low
