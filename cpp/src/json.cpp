@@ -114,7 +114,12 @@ void Node::fail(const std::string& got, const std::string& expected) const {
 
 void Node::fail(const std::string& expected) const {
   if (value_->is_structured()) fail(value_->is_object() ? "an object" : "an array", expected);
-  fail(text::printable(value_->dump().substr(0, 80)), expected);
+  std::string got;
+  if (value_->is_number_float())
+    text::append_json_number(got, value_->get<double>());
+  else
+    got = text::printable(value_->dump().substr(0, 80));
+  fail(got, expected);
 }
 
 Node Node::child(const nlohmann::json& value, const std::string& key) const { return {value, where_, key}; }

@@ -55,8 +55,8 @@ ROWS = (
     _unit("cli/csv_lines.cpp", "if (control || !text::is_utf8(line))", "if (control)", "*Csv*", "bytes that are no text"),
     _unit(
         "cli/csv_columns.cpp",
-        "words = words && is_word(name);",
-        "words = words || is_word(name);",
+        "return std::ranges::all_of(others, is_word) &&",
+        "return std::ranges::any_of(others, is_word) &&",
         "*Csv*",
         "a bad first row is taken for a header",
     ),

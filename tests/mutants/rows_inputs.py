@@ -156,8 +156,8 @@ ROWS = (
     ),
     Mutant(
         f"{_SAMPLES}/columns.py",
-        "are_words = all(_NAME.match(name) and not _is_value(name) for name in names)",
-        "are_words = any(_NAME.match(name) and not _is_value(name) for name in names)",
+        "are_words = all(_is_word(name) for name in names)",
+        "are_words = any(_is_word(name) for name in names)",
         _CSV,
         "a bad first row is taken for a header",
     ),
@@ -170,10 +170,24 @@ ROWS = (
     ),
     Mutant(
         f"{_SAMPLES}/columns.py",
-        "return all(map(has_point, cells)) and any(map(is_pointed_whole, cells))",
-        "return all(map(has_point, cells))",
+        "sure = written and any(map(is_pointed_whole, pointed))",
+        "sure = written",
         "tests/hostile/test_tables.py",
         "a row 0,1,2 in front of fractions is taken for a header",
+    ),
+    Mutant(
+        f"{_SAMPLES}/columns.py",
+        "if set(names) == set(counted) or (written and len(names) > 1):",
+        "if list(names) == counted:",
+        "tests/hostile/test_tables.py",
+        "a header 2,0,1 is taken for a sample",
+    ),
+    Mutant(
+        f"{_SAMPLES}/text.py",
+        "if _LEAST_POWER <= int(power) <= _MOST_POWER:",
+        "if _LEAST_POWER < int(power) < _MOST_POWER:",
+        "tests/hostile/test_tables.py",
+        "the programs write a number in different ways",
     ),
     Mutant(
         f"{_SAMPLES}/source.py",

@@ -22,6 +22,7 @@ from torchferry.samples.csv import CsvTable
 from torchferry.samples.image import is_image, read_image
 from torchferry.samples.npz import read_npz
 from torchferry.samples.table import Table
+from torchferry.samples.workbook import HEAD_BYTES, refuse_workbook
 
 _BAD = ExitCode.BAD_INPUT
 
@@ -136,6 +137,7 @@ class _Opener:
         lone = _lone_file(self.contract, arguments)
         stream = None if lone is None else _open_file(lone, self.stack)
         if lone is not None and stream is not None:
+            refuse_workbook(_peek(stream), _name_of(lone))
             if is_zip(_peek(stream)):
                 return self._open_npz(stream, _name_of(lone))
             if len(self.contract.inputs) > 1 and not _is_array(_peek(stream)) and not is_image(_peek(stream)):
@@ -228,6 +230,7 @@ def _name_of(path: str) -> str:
 def _open_one(path: str, stack: contextlib.ExitStack) -> BinaryIO:
     """Return a file of one input."""
     stream = _open_file(path, stack)
+    refuse_workbook(_peek(stream), _name_of(path))
     if is_zip(_peek(stream)):
         raise FerryError(
             ExitCode.USAGE,
@@ -238,7 +241,7 @@ def _open_one(path: str, stack: contextlib.ExitStack) -> BinaryIO:
 
 
 def _peek(stream: BinaryIO) -> bytes:
-    return cast(bytes, stream.peek(16)[:16])  # type: ignore[attr-defined]  # every stream here is a BufferedReader
+    return cast(bytes, stream.peek(HEAD_BYTES)[:HEAD_BYTES])  # type: ignore[attr-defined]  # every stream here is a BufferedReader
 
 
 def _images(spec: TensorSpec, paths: list[str], first: BinaryIO, batch: int | None) -> Iterator[Array]:
