@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <iterator>
 #include <map>
 #include <span>
 #include <string_view>
@@ -10,6 +11,7 @@
 
 #include "byte_stream.hpp"
 #include "csv_input.hpp"
+#include "image_files.hpp"
 #include "image_input.hpp"
 #include "npy.hpp"
 #include "npy_input.hpp"
@@ -45,7 +47,7 @@ std::map<std::string, std::vector<std::string>> group_by_input(const Contract& c
   std::map<std::string, std::vector<std::string>> paths;
   for (const auto& argument : arguments) {
     auto [name, path] = split_argument(contract, argument);
-    paths[name].push_back(std::move(path));
+    std::ranges::move(expand(path), std::back_inserter(paths[name]));
   }
   if (std::ranges::count_if(arguments, [](const auto& argument) { return argument == "-" || argument.ends_with("=-"); }) > 1)
     throw Error(ErrorCode::usage, "--input: got - (stdin) more than once, expected it once");
@@ -61,7 +63,7 @@ std::optional<ByteStream> open_lone(const Contract& contract, const std::vector<
   const auto& argument = arguments.front();
   const auto equals = argument.find('=');
   const bool named = contract.inputs.size() > 1 || contract.inputs.front().name == argument.substr(0, equals);
-  if (equals != std::string::npos && named) return std::nullopt;
+  if (holds_files(argument) || (equals != std::string::npos && named)) return std::nullopt;
   return ByteStream::open(argument);
 }
 

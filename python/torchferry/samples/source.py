@@ -20,6 +20,7 @@ from torchferry.samples.arrow import is_arrow, open_arrow
 from torchferry.samples.columns import TableOptions
 from torchferry.samples.csv import CsvTable
 from torchferry.samples.image import is_image, read_image
+from torchferry.samples.image_files import expand, holds_files
 from torchferry.samples.npz import read_npz
 from torchferry.samples.table import Table
 from torchferry.samples.workbook import HEAD_BYTES, refuse_workbook
@@ -187,7 +188,7 @@ def _lone_file(contract: Contract, arguments: Sequence[str]) -> str | None:
         return None
     name, equals, _ = arguments[0].partition("=")
     names = [spec.name for spec in contract.inputs]
-    return None if equals and (len(names) > 1 or name in names) else arguments[0]
+    return None if holds_files(arguments[0]) or (equals and (len(names) > 1 or name in names)) else arguments[0]
 
 
 def _assign(contract: Contract, arguments: Sequence[str]) -> dict[str, list[str]]:
@@ -202,7 +203,7 @@ def _assign(contract: Contract, arguments: Sequence[str]) -> dict[str, list[str]
                     f"--input: got {quoted(argument)}, expected NAME=FILE with NAME one of {', '.join(names)}, or one .npz or table of all alone",
                 )
             name, path = names[0], argument
-        files.setdefault(name, []).append(path)
+        files.setdefault(name, []).extend(expand(path))
     if sum(path == "-" for paths in files.values() for path in paths) > 1:
         raise FerryError(ExitCode.USAGE, "--input: got - (stdin) more than once, expected it once")
     missing = [name for name in names if name not in files]
