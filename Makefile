@@ -19,7 +19,7 @@ export FERRY_DATA_ROOT := $(if $(filter /%,$(DATA_ROOT)),$(DATA_ROOT),$(CURDIR)/
 # What the caller's shell has for other projects.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV FERRY_ENGINE_DIR
 
-CPP_PACKAGES  := nlohmann-json3-dev libcli11-dev libgtest-dev libbenchmark-dev libsodium-dev libstb-dev libseccomp-dev
+CPP_PACKAGES  := nlohmann-json3-dev libcli11-dev libgtest-dev libbenchmark-dev libsodium-dev libstb-dev libjpeg-dev libseccomp-dev
 packages_of    = $$(grep -v '^\#' $(1))
 # Of lines "program package": the packages whose program is not here.
 missing_of     = $$(grep -v '^\#' $(1) | while read -r program package; do command -v $$program >/dev/null || echo $$package; done)

@@ -43,7 +43,10 @@ if(FERRY_BUILD_CLI)
   FetchContent_MakeAvailable(CLI11)
   ferry_use_headers(CLI11::CLI11 "${cli11_SOURCE_DIR}/include")
 
-  # stb_image: image files as inputs
+  # libjpeg-turbo: JPEG files as inputs
+  include(cmake/Jpeg.cmake)
+
+  # stb_image: PNG files as inputs
   find_path(FERRY_STB_INCLUDE_DIR stb_image.h PATH_SUFFIXES stb)
   if(NOT FERRY_STB_INCLUDE_DIR OR FETCHCONTENT_TRY_FIND_PACKAGE_MODE STREQUAL "NEVER")
     FetchContent_Declare(stb

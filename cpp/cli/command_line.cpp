@@ -169,8 +169,8 @@ void add_predict(CLI::App& app, Command& command) {
   add_isolation(*verb, options->engine);
   verb->add_option(
           "--input", options->inputs,
-          "a .npy, .csv, PNG, BMP or PGM file, or - for stdin; NAME=FILE where there are several inputs, or one .npz or table of "
-          "all")
+          "a .npy, .csv, PNG, JPEG, BMP, PGM or PPM file, a folder of images or @LIST, or - for stdin; NAME=FILE where there are "
+          "several inputs, or one .npz or table of all")
       ->required()
       ->type_name("FILE")
       ->allow_extra_args(false);

@@ -185,6 +185,11 @@ bool is_missing(std::string_view cell) noexcept {
   return std::ranges::any_of(words, [cell](std::string_view word) { return equal_ignoring_case(cell, word); });
 }
 
+bool is_answer(std::string_view cell) noexcept {
+  constexpr std::array<std::string_view, 6> words = {"true", "false", "yes", "no", "on", "off"};
+  return std::ranges::any_of(words, [cell](std::string_view word) { return equal_ignoring_case(cell, word); });
+}
+
 bool has_point(std::string_view cell) noexcept {
   return cell.find('.') != std::string_view::npos && is_decimal(without_sign(cell));
 }

@@ -15,6 +15,9 @@ namespace ferry::cli {
 // Is the cell empty or a word that programs write for a value that is not there?
 [[nodiscard]] bool is_missing(std::string_view cell) noexcept;
 
+// Is it a word that programs write for true or false?
+[[nodiscard]] bool is_answer(std::string_view cell) noexcept;
+
 // Is it a number that is written with a decimal point; and a whole one, as 5.0?
 [[nodiscard]] bool has_point(std::string_view cell) noexcept;
 [[nodiscard]] bool is_pointed_whole(std::string_view cell) noexcept;

@@ -28,6 +28,15 @@ std::string header_text(const std::string& text) {
   return text.substr(std::min(text.find_first_not_of(' ', start), text.size()));
 }
 
+// `sep=;`, also in quotes: any one character may follow.
+bool is_excel_mark(std::string_view line) {
+  if (line.starts_with('"')) line.remove_prefix(1);
+  if (line.size() > 4 && line.ends_with('"')) line.remove_suffix(1);
+  const auto is = [line](std::size_t at, char lower) { return line[at] == lower || line[at] == lower - 'a' + 'A'; };
+  if (line.size() < 4 || !is(0, 's') || !is(1, 'e') || !is(2, 'p') || line[3] != '=') return false;
+  return std::ranges::count_if(line.substr(4), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }) <= 1;
+}
+
 // The rows of a file: the lines by which it is judged, then those that follow.
 class CsvRows {
  public:
@@ -64,6 +73,7 @@ class CsvReader final : public SampleReader {
         rows_(std::move(stream)),
         may_be_header_(options.header == HeaderChoice::automatic),
         delimiter_(choose_delimiter(options)) {
+    refuse_mark();
     columns_ = choose_columns(options);
     if (columns_.header != HeaderKind::none) rows_.skip_header();
   }
@@ -99,6 +109,13 @@ class CsvReader final : public SampleReader {
 
  private:
   [[nodiscard]] std::size_t first_number() const { return rows_.first().empty() ? 0 : rows_.first().front().number; }
+
+  void refuse_mark() const {
+    if (rows_.first().empty() || !is_excel_mark(rows_.first().front().text)) return;
+    const auto& [number, text, blank] = rows_.first().front();
+    rows_.lines().refuse(
+        number, "got " + shown(text) + " (it tells Excel the delimiter), expected a header or numbers; take the line out");
+  }
 
   [[nodiscard]] char choose_delimiter(const TableOptions& options) const {
     if (!options.delimiter.empty()) return delimiter_of(options.delimiter);
@@ -212,7 +229,8 @@ bool fills_rows(const TensorSpec& spec) {
 std::unique_ptr<SampleReader> open_csv(std::span<const TensorSpec> specs, ByteStream stream, const TableOptions& options) {
   for (const auto& spec : specs)
     if (!fills_rows(spec))
-      throw Error(ErrorCode::bad_input, stream.name() + ": got CSV, expected .npy, PNG, BMP or PGM: a row says no shape, and " +
+      throw Error(ErrorCode::bad_input, stream.name() +
+                                            ": got CSV, expected .npy, PNG, JPEG, BMP, PGM or PPM: a row says no shape, and " +
                                             spec.name + " is " + describe(spec));
   return std::make_unique<CsvReader>(specs, std::move(stream), options);
 }

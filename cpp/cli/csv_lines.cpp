@@ -37,9 +37,16 @@ void CsvLines::refuse(std::size_t line, std::string_view problem, std::optional<
 
 // Without this a binary file could pass for a table.
 void CsvLines::require_text(std::string_view line) const {
-  const bool control = std::ranges::any_of(line, [](char c) { return static_cast<unsigned char>(c) < 0x20 && c != '\t'; });
+  if (number_ == 1 && (line.starts_with("\xFF\xFE") || line.starts_with("\xFE\xFF")))
+    refuse(number_, "got UTF-16, expected CSV in UTF-8; save it again as UTF-8");
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\r'; };
+  const bool control = std::ranges::any_of(line, is_control);
   if (control || !text::is_utf8(line))
-    refuse(number_, "got bytes that are no text, expected .npy, CSV in UTF-8, PNG, BMP or PGM; correct the file");
+    refuse(number_, "got bytes that are no text, expected .npy, CSV in UTF-8, PNG, JPEG, BMP, PGM or PPM; correct the file");
+  if (line.find('\r') != std::string_view::npos)
+    refuse(number_,
+           "got a carriage return inside the line, expected \\n or \\r\\n at its end; save it again with line ends of Unix or "
+           "Windows");
 }
 
 }  // namespace ferry::cli

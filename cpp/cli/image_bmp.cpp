@@ -30,13 +30,13 @@ struct Layout {
 };
 
 Layout read_header(std::string_view file, const ImageRules& rules) {
-  if (file.size() < file_header + info_header) rules.refuse("a BMP that is cut short", "a whole file");
+  if (file.size() < file_header + info_header) rules.refuse("a BMP that is cut short", whole_file);
   const std::uint32_t info = little_endian(file, 14, 4);
   const auto width = static_cast<std::int32_t>(little_endian(file, 18, 4));
   const auto height = static_cast<std::int32_t>(little_endian(file, 22, 4));  // negative: top row first
   const bool windows = info == info_header || info == 108 || info == 124;
   if (!windows || little_endian(file, 26, 2) != 1 || width <= 0 || height == 0)
-    rules.refuse("a BMP without a Windows header", "an undamaged file");
+    rules.refuse("a BMP without a Windows header", undamaged_file);
   const std::uint32_t bits = little_endian(file, 28, 2);
   const std::uint32_t compression = little_endian(file, 30, 4);
   if ((bits != 8 && bits != 24 && bits != 32) || compression != 0)
@@ -58,34 +58,29 @@ void require_whole(std::string_view file, const Layout& layout, const ImageRules
   const bool palette_fits = layout.entries <= 256 && layout.start >= layout.palette + 4 * layout.entries;
   const bool rows_fit =
       layout.start <= file.size() && (file.size() - layout.start) / layout.row_bytes >= static_cast<std::size_t>(layout.height);
-  if (!palette_fits || !rows_fit) rules.refuse("a BMP that is cut short", "a whole file");
-}
-
-// Blue, green and red.
-std::uint8_t grey_of_colour(std::string_view colour) {
-  return grey_of(level_of(colour[2]), level_of(colour[1]), level_of(colour[0]));
+  if (!palette_fits || !rows_fit) rules.refuse("a BMP that is cut short", whole_file);
 }
 
 }  // namespace
 
-GreyImage decode_bmp(std::string_view file, const ImageRules& rules) {
+Picture decode_bmp(std::string_view file, const ImageRules& rules) {
   const Layout layout = read_header(file, rules);
   rules.require_size(layout.width, layout.height);
   require_whole(file, layout, rules);
-  GreyImage image{layout.height, layout.width, {}};
-  image.levels.reserve(static_cast<std::size_t>(layout.width * layout.height));
+  Picture picture{.height = layout.height, .width = layout.width, .channels = 3};
+  picture.levels.reserve(3 * static_cast<std::size_t>(layout.width * layout.height));
   for (std::int64_t y = 0; y < layout.height; ++y) {
     const auto row = static_cast<std::size_t>(layout.top_row_first ? y : layout.height - 1 - y);
     for (std::size_t x = 0; x < static_cast<std::size_t>(layout.width); ++x) {
       const auto pixel = file.substr(layout.start + row * layout.row_bytes + x * layout.pixel_bytes);
       if (layout.entries != 0 && level_of(pixel.front()) >= layout.entries)
-        rules.refuse("a BMP whose palette does not fit its pixels", "an undamaged file");
+        rules.refuse("a BMP whose palette does not fit its pixels", undamaged_file);
       const bool indexed = layout.entries != 0;
-      image.levels.push_back(
-          grey_of_colour(indexed ? file.substr(layout.palette + std::size_t{4} * level_of(pixel.front())) : pixel));
+      const auto colour = indexed ? file.substr(layout.palette + std::size_t{4} * level_of(pixel.front())) : pixel;
+      for (const std::size_t i : {2, 1, 0}) picture.levels.push_back(level_of(colour[i]));  // blue comes first
     }
   }
-  return image;
+  return picture;
 }
 
 }  // namespace ferry::cli

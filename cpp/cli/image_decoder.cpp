@@ -2,14 +2,12 @@
 #include <string_view>
 
 #include "image_format.hpp"
-
+#include "image_input.hpp"
 #include "limits.hpp"
 
 namespace ferry::cli {
 
 namespace {
-
-constexpr std::string_view jpeg_magic = "\xff\xd8\xff";
 
 constexpr bool is_white(char c) noexcept { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
@@ -30,19 +28,23 @@ std::string size_text(std::int64_t width, std::int64_t height) { return std::to_
 
 }  // namespace
 
-void ImageRules::refuse(const std::string& got, const std::string& expected) const {
-  throw Error(ErrorCode::bad_input, name_ + ": image: got " + got + ", expected " + expected);
+void ImageRules::refuse(const std::string& got, const std::string& expected, const std::string& advice) const {
+  throw Error(ErrorCode::bad_input, name_ + ": image: got " + got + ", expected " + expected + "; " + advice);
 }
 
-void ImageRules::require_size(std::int64_t width, std::int64_t height) const {
+void ImageRules::require_size(std::int64_t width, std::int64_t height, int orientation) const {
+  constexpr auto advice = "resize it before";
+  if (lies_on_side(orientation)) std::swap(width, height);
   const auto wanted_width = expected_.width.value_or(width);
   const auto wanted_height = expected_.height.value_or(height);
   if (width != wanted_width || height != wanted_height)
-    refuse(size_text(width, height) + " pixels", size_text(wanted_width, wanted_height) + "; resize it before");
+    refuse(size_text(width, height) + " pixels", size_text(wanted_width, wanted_height), advice);
   if (width < 1 || width > limits::max_image_side || height < 1 || height > limits::max_image_side ||
       width * height > limits::max_image_pixels)
-    refuse(size_text(width, height) + " pixels", "at most " + std::to_string(limits::max_image_side) + " a side and " +
-                                                     std::to_string(limits::max_image_pixels) + " in all");
+    refuse(size_text(width, height) + " pixels",
+           "at most " + std::to_string(limits::max_image_side) + " a side and " + std::to_string(limits::max_image_pixels) +
+               " in all",
+           advice);
 }
 
 bool is_image(std::span<const std::byte> first_bytes) noexcept {
@@ -50,15 +52,14 @@ bool is_image(std::span<const std::byte> first_bytes) noexcept {
   return view.starts_with(png_magic) || view.starts_with(jpeg_magic) || is_bmp(view) || is_pnm(view);
 }
 
-GreyImage decode_image(std::span<const std::byte> file, const std::string& name, const ExpectedSize& expected) {
+Picture decode_image(std::span<const std::byte> file, const std::string& name, const ExpectedSize& expected) {
   const ImageRules rules(name, expected);
   const auto view = to_view(file);
   if (view.starts_with(png_magic)) return decode_png(view, rules);
+  if (view.starts_with(jpeg_magic)) return decode_jpeg(view, rules);
   if (is_bmp(view)) return decode_bmp(view, rules);
-  if (is_pnm(view)) return decode_pgm(view, rules);
-  if (view.starts_with(jpeg_magic))
-    rules.refuse("JPEG", "PNG, BMP or PGM: JPEG decoders differ, and so would the answers; convert it once");
-  rules.refuse("a file of another kind than the first", "PNG, BMP or PGM");
+  if (is_pnm(view)) return decode_pnm(view, rules);
+  rules.refuse("a file of another kind than the first", "PNG, JPEG, BMP, PGM or PPM", "take it out");
 }
 
 }  // namespace ferry::cli

@@ -1,11 +1,12 @@
-// What the decoders of PNG, BMP and PGM share: bytes as numbers, and what a picture may be.
+// What the decoders of PNG, JPEG, BMP, PGM and PPM share: bytes as numbers, and what a picture may be.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 
-#include "image_input.hpp"
+#include "image_layout.hpp"
+#include "image_picture.hpp"
 
 namespace ferry::cli {
 
@@ -14,10 +15,12 @@ class ImageRules {
  public:
   ImageRules(std::string name, const ExpectedSize& expected) : name_(std::move(name)), expected_(expected) {}
 
-  // "<name>: image: got <got>, expected <expected>". Throws Error(bad_input).
-  [[noreturn]] void refuse(const std::string& got, const std::string& expected) const;
-  // Called before a picture's pixels are decoded.
-  void require_size(std::int64_t width, std::int64_t height) const;
+  // "<name>: image: got <got>, expected <expected>; <advice>". Throws Error(bad_input).
+  [[noreturn]] void refuse(const std::string& got, const std::string& expected,
+                           const std::string& advice = "save it again as PNG") const;
+  // Called before a picture's pixels are decoded; it is stored with this size and turned by this orientation.
+  void require_size(std::int64_t width, std::int64_t height, int orientation = 1) const;
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
  private:
   std::string name_;
@@ -25,16 +28,18 @@ class ImageRules {
 };
 
 constexpr std::string_view png_magic = "\x89PNG\r\n\x1a\n";
+constexpr std::string_view jpeg_magic = "\xff\xd8\xff";
+constexpr auto whole_file = "a whole file";
+constexpr auto undamaged_file = "an undamaged file";
 
-[[nodiscard]] GreyImage decode_png(std::string_view file, const ImageRules& rules);
-[[nodiscard]] GreyImage decode_bmp(std::string_view file, const ImageRules& rules);
-[[nodiscard]] GreyImage decode_pgm(std::string_view file, const ImageRules& rules);
+[[nodiscard]] Picture decode_png(std::string_view file, const ImageRules& rules);
+[[nodiscard]] Picture decode_jpeg(std::string_view file, const ImageRules& rules);
+[[nodiscard]] Picture decode_bmp(std::string_view file, const ImageRules& rules);
+[[nodiscard]] Picture decode_pnm(std::string_view file, const ImageRules& rules);
+
+// 1 to 8 of an EXIF block (a TIFF header and its first folder), which is 1 where that does not say. Throws Error(bad_input).
+[[nodiscard]] int orientation_of(std::string_view block, const ImageRules& rules);
 
 [[nodiscard]] constexpr std::uint8_t level_of(char c) noexcept { return static_cast<std::uint8_t>(c); }
-
-// Grey of a colour in fixed point, ITU-R BT.601: the weights sum to 65536, so grey pixels keep their level.
-[[nodiscard]] constexpr std::uint8_t grey_of(std::uint8_t red, std::uint8_t green, std::uint8_t blue) noexcept {
-  return static_cast<std::uint8_t>((19595U * red + 38470U * green + 7471U * blue + 32768U) >> 16U);
-}
 
 }  // namespace ferry::cli

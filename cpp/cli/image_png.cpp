@@ -1,7 +1,8 @@
-// PNG of 8 bits: the chunks are checked here, and only the critical ones are given to stb_image, so that nothing else decides.
-// stb_image by itself checks no CRC, and looks up indexes beyond a short palette. The Python twin is samples/png.py.
+// PNG of 1 to 16 bits: chunks, sizes, checksums and filters are held here, so that no decoder decides what a damaged file is;
+// only the data are inflated by stb_image. The Python twin is samples/png.py.
+#include <algorithm>
 #include <array>
-#include <memory>
+#include <cstdlib>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,13 +16,18 @@ namespace ferry::cli {
 namespace {
 
 constexpr std::size_t frame = 12;  // bytes around a chunk's body: length, type and CRC
-constexpr char grey_type = 0;
 constexpr char palette_type = 3;
 
 struct Chunk {
   std::string_view type;
   std::string_view body;
   std::string_view whole;  // with its frame
+};
+
+struct Chunks {
+  std::vector<Chunk> critical;  // header, palette, data and end, in this order
+  int orientation = 1;
+  bool is_keyed = false;
 };
 
 std::uint32_t big_endian(std::string_view bytes) {
@@ -31,46 +37,91 @@ std::uint32_t big_endian(std::string_view bytes) {
 }
 
 Chunk next_chunk(std::string_view rest, const ImageRules& rules) {
-  if (rest.size() < frame || rest.size() - frame < big_endian(rest)) rules.refuse("a PNG that is cut short", "a whole file");
+  if (rest.size() < frame || rest.size() - frame < big_endian(rest)) rules.refuse("a PNG that is cut short", whole_file);
   const std::size_t length = big_endian(rest);
   if (archive::crc32(std::as_bytes(std::span(rest.substr(4, length + 4)))) != big_endian(rest.substr(8 + length)))
-    rules.refuse("a PNG chunk with a wrong CRC", "an undamaged file");
+    rules.refuse("a PNG chunk with a wrong CRC", undamaged_file);
   return {rest.substr(4, 4), rest.substr(8, length), rest.substr(0, length + frame)};
 }
 
-// Header, palette, data and end, in this order; a chunk that may be left out (small first letter) is left out.
-std::vector<Chunk> critical_chunks(std::string_view file, const ImageRules& rules) {
-  std::vector<Chunk> chunks;
+// A chunk that may be left out (small first letter) is left out.
+Chunks read_chunks(std::string_view file, const ImageRules& rules) {
+  Chunks chunks;
   std::string order;
   auto rest = file.substr(png_magic.size());
-  while (chunks.empty() || chunks.back().type != "IEND") {
+  while (chunks.critical.empty() || chunks.critical.back().type != "IEND") {
     const Chunk chunk = next_chunk(rest, rules);
     rest.remove_prefix(chunk.whole.size());
+    if (chunk.type == "eXIf") chunks.orientation = orientation_of(chunk.body, rules);
+    chunks.is_keyed = chunks.is_keyed || chunk.type == "tRNS";
     if ((level_of(chunk.type.front()) & 0x20U) != 0) continue;
-    chunks.push_back(chunk);
+    chunks.critical.push_back(chunk);
     if (chunk.type != "IDAT" || !order.ends_with("IDAT")) order += chunk.type;
   }
-  if ((order != "IHDRIDATIEND" && order != "IHDRPLTEIDATIEND") || chunks.front().body.size() != 13)
-    rules.refuse("a PNG with other chunks than IHDR, PLTE, IDAT and IEND in this order", "an undamaged file");
+  if ((order != "IHDRIDATIEND" && order != "IHDRPLTEIDATIEND") || chunks.critical.front().body.size() != 13)
+    rules.refuse("a PNG with other chunks than IHDR, PLTE, IDAT and IEND in this order", undamaged_file);
   return chunks;
 }
 
-struct Pass {  // of Adam7: first column and row, and their steps
-  std::uint32_t x, y, right, down;
-};
-constexpr std::array<Pass, 7> interlaced_passes = {
-    {{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4}, {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2}}};
-constexpr std::array<Pass, 1> one_pass = {{{0, 0, 1, 1}}};
+// What the header says, where its values are known.
+struct Header {
+  std::int64_t width;
+  std::int64_t height;
+  std::size_t depth;
+  char type;
+  std::size_t channels;  // of a pixel; a palette's index is one
+  bool interlaced;
 
-// Bytes of all rows, each after its filter type.
-std::size_t row_bytes(const GreyImage& image, std::size_t channels, std::span<const Pass> passes) {
-  std::size_t bytes = 0;
-  for (const Pass& pass : passes) {
-    const std::int64_t columns = (image.width - pass.x + pass.right - 1) / pass.right;
-    const std::int64_t rows = (image.height - pass.y + pass.down - 1) / pass.down;
-    if (columns > 0 && rows > 0) bytes += (static_cast<std::size_t>(columns) * channels + 1) * static_cast<std::size_t>(rows);
+  [[nodiscard]] std::size_t bits() const noexcept { return depth * channels; }
+};
+
+std::size_t channels_of(char type) {
+  switch (type) {
+    case 2:
+      return 3;
+    case 4:
+      return 2;
+    case 6:
+      return 4;
+    default:
+      return 1;
   }
-  return bytes;
+}
+
+Header read_header(std::string_view body, const ImageRules& rules) {
+  const char type = body[9];
+  const std::size_t depth = level_of(body[8]);
+  const bool small = depth == 1 || depth == 2 || depth == 4;
+  const bool plain = depth == 8 || depth == 16;
+  const bool fits = type == 0 ? small || plain : type == 3 ? small || depth == 8 : (type == 2 || type == 4 || type == 6) && plain;
+  if (!fits || body[10] != 0 || body[11] != 0 || level_of(body[12]) > 1)
+    rules.refuse("a PNG header with unknown values", undamaged_file);
+  return {big_endian(body), big_endian(body.substr(4)), depth, type, channels_of(type), body[12] == 1};
+}
+
+// The pixels of one pass: every `right`th column from `x`, every `down`th row from `y`.
+struct Pass {
+  std::size_t x, y, right, down;
+  std::size_t columns = 0;
+  std::size_t rows = 0;
+  std::size_t row_bytes = 0;  // without the filter's byte
+
+  [[nodiscard]] std::size_t bytes() const noexcept { return (row_bytes + 1) * rows; }
+};
+
+// Those that have pixels.
+std::vector<Pass> passes_of(const Header& header) {
+  constexpr std::array<Pass, 7> interlaced = {
+      {{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4}, {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2}}};
+  constexpr std::array<Pass, 1> one = {{{0, 0, 1, 1}}};
+  std::vector<Pass> passes;
+  for (Pass pass : header.interlaced ? std::span<const Pass>(interlaced) : std::span<const Pass>(one)) {
+    pass.columns = (static_cast<std::size_t>(header.width) + pass.right - 1 - pass.x) / pass.right;
+    pass.rows = (static_cast<std::size_t>(header.height) + pass.down - 1 - pass.y) / pass.down;
+    pass.row_bytes = (pass.columns * header.bits() + 7) / 8;
+    if (pass.columns > 0 && pass.rows > 0) passes.push_back(pass);
+  }
+  return passes;
 }
 
 // The checksum of RFC 1950.
@@ -86,7 +137,7 @@ std::uint32_t adler32(std::string_view bytes) {
 }
 
 // The rows and nothing else: decoders differ in what they make of less, and more may be a gigabyte.
-void require_exact_data(const std::vector<Chunk>& chunks, std::size_t expected, const ImageRules& rules) {
+std::string exact_rows(const std::vector<Chunk>& chunks, std::size_t expected, const ImageRules& rules) {
   std::string stream;
   for (const Chunk& chunk : chunks)
     if (chunk.type == "IDAT") stream += chunk.body;
@@ -96,82 +147,111 @@ void require_exact_data(const std::vector<Chunk>& chunks, std::size_t expected, 
   if (stream.size() > 6 && level_of(stream.front()) <= 0x78U)
     got = stbi_zlib_decode_buffer(rows.data(), static_cast<int>(expected), stream.data(), static_cast<int>(stream.size()));
   if (got < 0 || static_cast<std::size_t>(got) != expected || big_endian(stream.substr(stream.size() - 4)) != adler32(rows))
-    rules.refuse("a PNG whose data are not its rows", "an undamaged file");
+    rules.refuse("a PNG whose data are not its rows", undamaged_file);
+  return rows;
 }
 
-struct Pixels {
-  std::unique_ptr<stbi_uc, void (*)(void*)> values;
-  std::size_t channels;
-};
-
-// A palette's indexes are decoded as if they were grey levels.
-Pixels decode_pixels(const std::vector<Chunk>& chunks, const ImageRules& rules) {
-  constexpr std::size_t type_at = png_magic.size() + 8 + 9;
-  std::string file(png_magic);
-  for (const Chunk& chunk : chunks)
-    if (chunk.type != "PLTE") file += chunk.whole;
-  if (file[type_at] == palette_type) file[type_at] = grey_type;  // stb_image does not see that the CRC is another now
-  int width = 0;
-  int height = 0;
-  int channels = 0;
-  const auto* bytes = reinterpret_cast<const stbi_uc*>(file.data());
-  Pixels pixels{{stbi_load_from_memory(bytes, static_cast<int>(file.size()), &width, &height, &channels, 0), stbi_image_free}, 0};
-  if (pixels.values == nullptr)
-    rules.refuse(std::string("a PNG that cannot be decoded (") + stbi_failure_reason() + ")", "an undamaged file");
-  pixels.channels = static_cast<std::size_t>(channels);
-  return pixels;
+// What the filter of that kind (0 none, 1 left, 2 above, 3 average, 4 Paeth) took from a byte.
+int predicted(int kind, int left, int above, int corner) {
+  switch (kind) {
+    case 0:
+      return 0;
+    case 1:
+      return left;
+    case 2:
+      return above;
+    case 3:
+      return (left + above) / 2;
+    default:
+      break;
+  }
+  const int guess = left + above - corner;
+  const int by_left = std::abs(guess - left);
+  const int by_above = std::abs(guess - above);
+  const int by_corner = std::abs(guess - corner);
+  if (by_left <= by_above && by_left <= by_corner) return left;
+  return by_above <= by_corner ? above : corner;
 }
 
-std::uint8_t grey_of_pixel(const stbi_uc* pixel, std::size_t channels) {
-  return channels < 3 ? pixel[0] : grey_of(pixel[0], pixel[1], pixel[2]);  // alpha is ignored
+// Undoes the filters of a pass in place; a pixel has `step` bytes, at least one.
+void undo_filters(std::span<char> data, const Pass& pass, std::size_t step, const ImageRules& rules) {
+  const std::size_t stride = pass.row_bytes + 1;
+  int most = 0;
+  for (std::size_t row = 0; row < pass.rows; ++row) most = std::max<int>(most, level_of(data[row * stride]));
+  if (most > 4) rules.refuse("a PNG with a filter of kind " + std::to_string(most), undamaged_file);
+  for (std::size_t row = 0; row < pass.rows; ++row) {
+    char* bytes = &data[row * stride + 1];
+    const char* above = row == 0 ? nullptr : &data[(row - 1) * stride + 1];
+    const int kind = bytes[-1];
+    for (std::size_t i = 0; kind != 0 && i < pass.row_bytes; ++i) {
+      const int left = i < step ? 0 : level_of(bytes[i - step]);
+      const int up = above == nullptr ? 0 : level_of(above[i]);
+      const int corner = above == nullptr || i < step ? 0 : level_of(above[i - step]);
+      bytes[i] = static_cast<char>(level_of(bytes[i]) + predicted(kind, left, up, corner));
+    }
+  }
 }
 
-void look_up(std::vector<std::uint8_t>& levels, const Chunk& palette, const ImageRules& rules) {
+// Puts the levels of a pass, whose filters are undone, where they belong.
+void unpack(std::string_view data, const Pass& pass, const Header& header, std::vector<std::uint16_t>& levels) {
+  for (std::size_t row = 0; row < pass.rows; ++row) {
+    const auto bytes = data.substr(row * (pass.row_bytes + 1) + 1, pass.row_bytes);
+    const std::size_t start = (pass.y + row * pass.down) * static_cast<std::size_t>(header.width);
+    for (std::size_t i = 0; i < pass.columns * header.channels; ++i) {
+      const std::size_t column = pass.x + i / header.channels * pass.right;
+      auto& level = levels[(start + column) * header.channels + i % header.channels];
+      if (header.depth == 16) {
+        level = static_cast<std::uint16_t>(level_of(bytes[2 * i]) << 8U | level_of(bytes[2 * i + 1]));
+      } else {
+        const std::size_t bit = i * header.depth;
+        const unsigned byte = level_of(bytes[bit / 8]);
+        level = static_cast<std::uint16_t>(byte >> (8 - header.depth - bit % 8) & ((1U << header.depth) - 1));
+      }
+    }
+  }
+}
+
+std::vector<std::uint16_t> look_up(const std::vector<std::uint16_t>& indexes, const Chunk& palette, const ImageRules& rules) {
   const std::string_view colours = palette.body;
   const std::size_t count = palette.type == "PLTE" && colours.size() % 3 == 0 ? colours.size() / 3 : 0;
-  for (auto& level : levels) {
-    if (level >= count) rules.refuse("a PNG whose palette does not fit its pixels", "an undamaged file");
-    const std::size_t at = std::size_t{3} * level;
-    level = grey_of(level_of(colours[at]), level_of(colours[at + 1]), level_of(colours[at + 2]));
-  }
-}
-
-// Samples of a pixel by the header's colour type; a palette's index is one.
-std::size_t channels_of(char type) {
-  switch (type) {
-    case 2:
-      return 3;
-    case 4:
-      return 2;
-    case 6:
-      return 4;
-    default:
-      return 1;
-  }
+  if (*std::ranges::max_element(indexes) >= count) rules.refuse("a PNG whose palette does not fit its pixels", undamaged_file);
+  std::vector<std::uint16_t> levels;
+  levels.reserve(3 * indexes.size());
+  for (const auto index : indexes)
+    for (const char level : colours.substr(std::size_t{3} * index, 3)) levels.push_back(level_of(level));
+  return levels;
 }
 
 }  // namespace
 
-GreyImage decode_png(std::string_view file, const ImageRules& rules) {
-  const auto chunks = critical_chunks(file, rules);
-  const std::string_view header = chunks.front().body;
-  const int depth = level_of(header[8]);
-  const char type = header[9];
-  if (depth != 8) rules.refuse("a PNG of " + std::to_string(depth) + " bits", "8 bits");
-  const bool known = type == 0 || type == 2 || type == 3 || type == 4 || type == 6;
-  if (!known || header[10] != 0 || header[11] != 0 || level_of(header[12]) > 1)
-    rules.refuse("a PNG header with unknown values", "an undamaged file");
-  GreyImage image{big_endian(header.substr(4)), big_endian(header), {}};
-  rules.require_size(image.width, image.height);
-  const std::size_t channels = channels_of(type);
-  require_exact_data(chunks, row_bytes(image, channels, header[12] == 1 ? std::span<const Pass>(interlaced_passes) : one_pass),
-                     rules);
-  const Pixels pixels = decode_pixels(chunks, rules);
-  image.levels.resize(static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.height));
-  for (std::size_t i = 0; i < image.levels.size(); ++i)
-    image.levels[i] = grey_of_pixel(pixels.values.get() + i * pixels.channels, pixels.channels);
-  if (type == palette_type) look_up(image.levels, chunks[1], rules);
-  return image;
+Picture decode_png(std::string_view file, const ImageRules& rules) {
+  const auto chunks = read_chunks(file, rules);
+  const auto header = read_header(chunks.critical.front().body, rules);
+  rules.require_size(header.width, header.height, chunks.orientation);
+  const auto passes = passes_of(header);
+  std::size_t bytes = 0;
+  for (const Pass& pass : passes) bytes += pass.bytes();
+  auto data = exact_rows(chunks.critical, bytes, rules);
+  Picture picture{.height = header.height,
+                  .width = header.width,
+                  .channels = header.channels,
+                  .maximum = (1U << header.depth) - 1,
+                  .orientation = chunks.orientation,
+                  .is_keyed = chunks.is_keyed};
+  picture.levels.resize(static_cast<std::size_t>(header.width) * static_cast<std::size_t>(header.height) * header.channels);
+  std::size_t start = 0;
+  for (const Pass& pass : passes) {
+    const auto part = std::span(data).subspan(start, pass.bytes());
+    undo_filters(part, pass, std::max<std::size_t>(header.bits() / 8, 1), rules);
+    unpack({part.data(), part.size()}, pass, header, picture.levels);
+    start += pass.bytes();
+  }
+  if (header.type == palette_type) {
+    picture.levels = look_up(picture.levels, chunks.critical[1], rules);
+    picture.channels = 3;
+    picture.maximum = 255;
+  }
+  return picture;
 }
 
 }  // namespace ferry::cli

@@ -1,7 +1,9 @@
 #include "input.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
+#include <iterator>
 #include <map>
 #include <span>
 #include <string_view>
@@ -9,6 +11,7 @@
 
 #include "byte_stream.hpp"
 #include "csv_input.hpp"
+#include "image_files.hpp"
 #include "image_input.hpp"
 #include "npy.hpp"
 #include "npy_input.hpp"
@@ -44,7 +47,7 @@ std::map<std::string, std::vector<std::string>> group_by_input(const Contract& c
   std::map<std::string, std::vector<std::string>> paths;
   for (const auto& argument : arguments) {
     auto [name, path] = split_argument(contract, argument);
-    paths[name].push_back(std::move(path));
+    std::ranges::move(expand(path), std::back_inserter(paths[name]));
   }
   if (std::ranges::count_if(arguments, [](const auto& argument) { return argument == "-" || argument.ends_with("=-"); }) > 1)
     throw Error(ErrorCode::usage, "--input: got - (stdin) more than once, expected it once");
@@ -60,8 +63,21 @@ std::optional<ByteStream> open_lone(const Contract& contract, const std::vector<
   const auto& argument = arguments.front();
   const auto equals = argument.find('=');
   const bool named = contract.inputs.size() > 1 || contract.inputs.front().name == argument.substr(0, equals);
-  if (equals != std::string::npos && named) return std::nullopt;
+  if (holds_files(argument) || (equals != std::string::npos && named)) return std::nullopt;
   return ByteStream::open(argument);
+}
+
+// Files that begin as .xlsx, .xls and .ods do. One holds several sheets, formulas and dates.
+void refuse_workbook(ByteStream& stream) {
+  constexpr std::array<std::string_view, 5> first_entries = {"[Content_Types]", "_rels/", "docProps/", "xl/", "mimetype"};
+  constexpr std::size_t name_at = 30;  // of a zip's first entry
+  const auto bytes = stream.peek(archive::is_zip(stream.peek(magic_size)) ? 2 * name_at : magic_size);
+  const std::string_view head(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const auto entry = head.starts_with("PK\x03\x04") ? head.substr(std::min(name_at, head.size())) : std::string_view();
+  const bool zipped = std::ranges::any_of(first_entries, [entry](std::string_view name) { return entry.starts_with(name); });
+  if (zipped || head.starts_with("\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1"))
+    throw Error(ErrorCode::bad_input,
+                stream.name() + ": got a workbook (Excel, LibreOffice), expected CSV; save its sheet as CSV in UTF-8");
 }
 
 // Kinds of tables that Python alone reads.
@@ -91,6 +107,7 @@ bool is_batched(const TensorSpec& spec) noexcept { return !spec.shape.empty() &&
 
 ByteStream open_one(const std::string& path) {
   auto stream = ByteStream::open(path);
+  refuse_workbook(stream);
   if (archive::is_zip(stream.peek(magic_size)))
     throw Error(ErrorCode::usage, "--input: got " + path +
                                       ", an .npz, with a NAME or a second file, expected it alone: it names every input itself; "
@@ -118,6 +135,7 @@ InputReader::InputReader(const Contract& contract, const std::vector<std::string
 
 void InputReader::open(const Contract& contract, const std::vector<std::string>& arguments, const TableOptions& options) {
   auto lone = open_lone(contract, arguments);
+  if (lone) refuse_workbook(*lone);
   if (lone && archive::is_zip(lone->peek(magic_size))) {
     const auto name = lone->name();
     auto files = open_npz(contract, std::move(*lone));

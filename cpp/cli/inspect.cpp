@@ -41,7 +41,8 @@ std::string range_text(const TensorSpec& spec) {
 void add_specs(Rows& rows, const std::string& title, const std::vector<TensorSpec>& specs) {
   for (const auto& spec : specs)
     rows.push_back({title, spec.name, std::string(to_string(spec.dtype)), shape_text(spec), range_text(spec),
-                    text::printable(spec.unit.value_or("")), spec.allow_nonfinite ? "NaN and Inf allowed" : ""});
+                    text::printable(spec.unit.value_or("")),
+                    spec.allow_nonfinite ? "NaN and Inf allowed" : spec.channels.value_or("")});
 }
 
 std::string contract_text(const Contract& contract) {

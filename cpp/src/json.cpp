@@ -114,7 +114,12 @@ void Node::fail(const std::string& got, const std::string& expected) const {
 
 void Node::fail(const std::string& expected) const {
   if (value_->is_structured()) fail(value_->is_object() ? "an object" : "an array", expected);
-  fail(text::printable(value_->dump().substr(0, 80)), expected);
+  std::string got;
+  if (value_->is_number_float())
+    text::append_json_number(got, value_->get<double>());
+  else
+    got = text::printable(value_->dump().substr(0, 80));
+  fail(got, expected);
 }
 
 Node Node::child(const nlohmann::json& value, const std::string& key) const { return {value, where_, key}; }
@@ -123,13 +128,13 @@ void Node::require_object() const {
   if (!value_->is_object()) fail("an object");
 }
 
-void Node::require_keys(std::initializer_list<std::string_view> keys) const {
+void Node::require_keys(std::initializer_list<std::string_view> keys, std::string_view optional) const {
   require_object();
   for (const std::string_view key : keys) {
     if (!value_->contains(key)) refuse(*where_, member_key(key_, key) + ": got no such key, expected it");
   }
   for (const auto& [key, value] : value_->items()) {
-    if (std::find(keys.begin(), keys.end(), key) == keys.end()) {
+    if (key != optional && std::find(keys.begin(), keys.end(), key) == keys.end()) {
       child(value, member_key(key_, key)).fail("an unknown key", "only those of FORMAT.md");
     }
   }

@@ -144,8 +144,20 @@ std::optional<std::array<double, 2>> parse_range(const Node& node) {
   return range;
 }
 
+// The order of a picture's channels, of which its shape has as many behind the batch or in the end.
+std::optional<std::string> parse_channels(const Node& node, const std::vector<Dim>& shape) {
+  if (node.is_null()) return std::nullopt;
+  const auto& channels = node.one_of({"RGB", "BGR", "RGBA", "BGRA"});
+  const auto count = std::to_string(channels.size());
+  const Dim wanted = static_cast<std::int64_t>(channels.size());
+  const bool fits = (shape.size() > 1 && shape[1] == wanted) ||
+                    (shape.size() > 3 && std::find(shape.begin() + 3, shape.end(), wanted) != shape.end());
+  if (!fits) node.fail(channels, "a shape [N," + count + ",H,W] or [N,H,W," + count + "]");
+  return channels;
+}
+
 TensorSpec parse_spec(const Node& node) {
-  node.require_keys({"name", "dtype", "shape", "range", "unit", "allow_nonfinite"});
+  node.require_keys({"name", "dtype", "shape", "range", "unit", "allow_nonfinite"}, "channels");
   TensorSpec spec;
   spec.name = node["name"].string(tensor_name);
   spec.dtype = parse_dtype(node["dtype"]);
@@ -155,6 +167,7 @@ TensorSpec parse_spec(const Node& node) {
   spec.allow_nonfinite = node["allow_nonfinite"].boolean();
   if (spec.allow_nonfinite && !is_float(spec.dtype))
     node["allow_nonfinite"].fail("false for dtype " + std::string(to_string(spec.dtype)));
+  if (node.has("channels")) spec.channels = parse_channels(node["channels"], spec.shape);
   return spec;
 }
 

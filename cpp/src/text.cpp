@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <system_error>
 
 namespace ferry::text {
@@ -124,6 +125,23 @@ void append_json_safe(std::string& out, std::string_view character) {
   }
 }
 
+// `[-]d.ddd` times ten to `exponent`, which is at least -4, without an exponent.
+void append_fixed(std::string& out, std::string_view mantissa, int exponent) {
+  if (mantissa.starts_with('-')) {
+    out += '-';
+    mantissa.remove_prefix(1);
+  }
+  std::string digits(mantissa.substr(0, 1));
+  if (mantissa.size() > 2) digits += mantissa.substr(2);
+  if (exponent < 0) {
+    out.append("0.").append(static_cast<std::size_t>(-exponent - 1), '0').append(digits);
+    return;
+  }
+  const auto whole = static_cast<std::size_t>(exponent) + 1;
+  if (digits.size() <= whole) digits.append(whole - digits.size() + 1, '0');
+  out.append(digits, 0, whole).append(".").append(digits, whole);
+}
+
 template <typename Float>
 void append_number(std::string& out, Float value) {
   if (!std::isfinite(value)) {
@@ -131,12 +149,19 @@ void append_number(std::string& out, Float value) {
     out += std::isnan(value) ? "\"nan\"" : infinity;
     return;
   }
+  // As Python writes it: with an exponent below 1e-4 and from 1e16 on; else with a point, so that a float stays a float for
+  // readers that tell them from integers.
   std::array<char, 32> buffer{};
-  const auto result = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
-  const std::string_view digits(buffer.data(), static_cast<std::size_t>(result.ptr - buffer.data()));
-  out += digits;
-  // A float stays a float for readers that tell them from integers.
-  if (digits.find_first_of(".e") == std::string_view::npos) out += ".0";
+  const auto* end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, std::chars_format::scientific).ptr;
+  const std::string_view written(buffer.data(), static_cast<std::size_t>(end - buffer.data()));
+  const auto mark = written.find('e');
+  const int exponent = std::atoi(buffer.data() + mark + 1);
+  constexpr int least = -4;
+  constexpr int most = 15;
+  if (exponent < least || exponent > most)
+    out += written;
+  else
+    append_fixed(out, written.substr(0, mark), exponent);
 }
 
 }  // namespace

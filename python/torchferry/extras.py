@@ -21,6 +21,7 @@ EXTRAS: dict[str, str] = {
     "jinja2": "report",
     "markupsafe": "report",
     "PIL": "images",
+    "simplejpeg": "images",
     "pyarrow": "tables",
     "onnxruntime": "onnxruntime",
     "executorch": "executorch",

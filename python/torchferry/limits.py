@@ -19,6 +19,7 @@ MAX_NEAR_TIE_INDICES = 16  # in a verdict
 MAX_IMAGE_FILE_BYTES = 268_435_456
 MAX_IMAGE_SIDE = 16_384  # pixels
 MAX_IMAGE_PIXELS = 67_108_864
+MAX_LIST_BYTES = 67_108_864  # of names of files: a million of them
 MAX_CSV_LINE_BYTES = 67_108_864  # a row of a million long numbers has 20 MB
 MAX_CSV_SNIFFED_LINES = 16  # by which delimiter and header are told, or fewer:
 MAX_CSV_SNIFFED_BYTES = 1_048_576

@@ -88,7 +88,7 @@ as_root() {
 as_user() {
   new_root
   refuses user "$home/torchferry" "make demo" "sudo apt-get install python3"
-  works root / "apt-get update -qq && apt-get install -y -qq python3-venv nlohmann-json3-dev libcli11-dev libgtest-dev libbenchmark-dev libsodium-dev libstb-dev libseccomp-dev"
+  works root / "apt-get update -qq && apt-get install -y -qq python3-venv nlohmann-json3-dev libcli11-dev libgtest-dev libbenchmark-dev libsodium-dev libstb-dev libjpeg-dev libseccomp-dev"
   demo_passes user "$home/torchferry" "umask 077; PYTHONPATH=/nowhere PIP_USER=1 VIRTUAL_ENV=/nowhere make -j8 demo"
   works user "$home/torchferry" "make test-quick"
 }

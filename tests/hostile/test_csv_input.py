@@ -243,7 +243,7 @@ def test_python_and_cpp_read_the_same_values_from_accepted_cells(
     ]
     good = []
     for cell in cells:
-        file.write_text(f"1,0\n{cell},1\n")
+        file.write_text(f"3,0\n{cell},1\n")
         if is_accepted(ferry_here, iris, file):
             good.append(cell)
     good += [f"{random_.uniform(-1, 1) * 10 ** random_.randint(-40, 30)!r}" for _ in range(200)]

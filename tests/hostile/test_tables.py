@@ -54,12 +54,6 @@ def several(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def as_float32(lines: bytes) -> bytes:
-    """JSON lines whose floats are float32: each program writes the fewest digits in its own way."""
-    documents = [json.loads(line, parse_float=lambda text: float(np.float32(text))) for line in lines.splitlines()]
-    return "".join(json.dumps(document) + "\n" for document in documents).encode()
-
-
 class Both:
     """The two programs on one bundle, held to one another."""
 
@@ -79,8 +73,7 @@ class Both:
         output.unlink(missing_ok=True)
         words = ["--engine", "onnxruntime", "--no-isolate", "--input", self.folder / "in.csv", "--output", output, *options]
         done = self.programs[name]("predict", self.bundle, *words)
-        data = output.read_bytes() if output.exists() else None
-        return done, as_float32(data) if data is not None and ending == "jsonl" else data
+        return done, output.read_bytes() if output.exists() else None
 
     def rows(self, table: TableFile) -> Array | None:
         """The rows that both read; None: both refuse the file by exit code 7 and one line."""
@@ -284,7 +277,16 @@ REFUSED = {
     "an open quote": ('1,"2,3\n', [], "line 1, column 2: got a quote that the line does not close"),
     "text behind a quote": ('1,"2"3,4\n', [], "line 1, column 2: got text after the closing quote, expected the end of the cell"),
     "a NUL": ("1,2,\x003\n", [], "line 1: got bytes that are no text"),
-    "old Macintosh lines": ("1,2,3\r4,5,6\r", [], "line 1: got bytes that are no text"),
+    "old Macintosh lines": ("1,2,3\r4,5,6\r", [], "line 1: got a carriage return inside the line, expected \\n or \\r\\n at its end"),
+    "a mark for Excel": ("sep=;\n1;2;3\n", [], "line 1: got 'sep=;' (it tells Excel the delimiter), expected a header or numbers; take the line out"),
+    "a mark for Excel in quotes": ('"SEP=,"\n1,2,3\n', ["--delimiter", ","], "(it tells Excel the delimiter)"),
+    "columns counted in another order": ("2,0,1\n1,2,3\n", [], "line 1: got 2,0,1, which is a sample or a header that counts the columns"),
+    "numbers of columns above decimals": ("4,5,7\n1.0,2.5,3.0\n", [], "line 1: got 4,5,7, which is a sample or a header that counts the columns"),
+    "whole numbers above decimals": ("4,5,7\n1.5,2.5,3.5\n", [], "add --header yes or --header no"),
+    "row numbers and columns in another order": (",1,0,2\n0,1,2,3\n", ["--ignore-columns"], "got the columns '1', '0', '2' in another order"),
+    "amounts of money": ("€1,€2,€3\n1,2,3\n", [], "line 1, column 1: got '€1', expected a number; correct the file, or add --header yes"),
+    "answers": ("true,false,yes\n1,2,3\n", [], "line 1, column 1: got 'true', expected a number; correct the file, or add --header yes"),
+    "digits of another script": ("\u0661,\u0662,\u0663\n1,2,3\n", [], "line 1, column 1: got '\u0661', expected a number"),
     "tabs alone": ("1\t2\t3\n\t\t\n", [], "line 2, column 1: got nothing (a missing value)"),
 }  # fmt: skip
 
@@ -295,6 +297,43 @@ def test_a_table_that_loses_a_sample_or_a_value_is_refused_with_its_place(both: 
     done, output = both.read(text.encode(), *options, ending="jsonl")
     assert_error(done, 7, "in.csv", words)
     assert output is None
+
+
+@pytest.mark.parametrize("header", ["Länge,größe,Ö", "длина,β,長さ", "x1,x2,x3", "_,T,on1", "4,5,7"])
+def test_words_of_many_scripts_name_the_columns(both: Both, header: str) -> None:
+    told = ["--header", "yes"] if header[0] == "4" else []
+    done, _ = both.read(f"{header}\n1.0,2.5,3.0\n".encode(), *told)
+    assert (done.code, "predict: 1 sample from " in done.stderr) == (0, True), done
+
+
+@pytest.mark.parametrize("rows", ["4,5,7\n1,2.5,3\n", "4,5,7\n", "10,10,1\n1.0,2.0,3.0\n", "4,5,70000000000\n1.0,2.0,3.0\n"])
+def test_whole_numbers_among_others_are_a_sample(both: Both, rows: str) -> None:
+    done, _ = both.read(rows.encode())
+    assert (done.code, f"predict: {rows.count(chr(10))} sample" in done.stderr) == (0, True), done
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ("1,2,3\n".encode("utf-16"), ": line 1: got UTF-16, expected CSV in UTF-8; save it again as UTF-8"),
+        (b"\xfe\xff" + "1,2,3\n".encode("utf-16-be"), ": line 1: got UTF-16"),
+        (b"PK\x03\x04" + bytes(26) + b"docProps/app.xml" + bytes(40), ": got a workbook (Excel, LibreOffice), expected CSV; save its sheet"),
+        (b"PK\x03\x04" + bytes(26) + b"[Content_Types].xml" + bytes(40), ": got a workbook"),
+        (b"PK\x03\x04" + bytes(26) + b"mimetypeapplication/vnd.oasis", ": got a workbook"),
+        (bytes.fromhex("d0cf11e0a1b11ae1") + bytes(504), ": got a workbook"),
+    ],
+)  # fmt: skip
+def test_a_file_of_another_program_is_refused_by_its_name(both: Both, data: bytes, words: str) -> None:
+    assert_error(both.read(data)[0], 7, f"in.csv{words}")
+
+
+@pytest.mark.parametrize("power", [-40, -38, -7, -5, -4, -1, 0, 5, 8, 9, 15, 16, 17, 38])
+def test_both_write_every_number_with_the_same_digits(both: Both, power: int) -> None:
+    draw = random.Random(power)
+    rows = [[sign * draw.choice((1, 9.999999, draw.uniform(1, 3.4))) * 10.0**power for sign in (1, -1, 1)] for _ in range(40)]
+    data = "".join(",".join(map(repr, row)) + "\n" for row in rows).encode()
+    for ending in ("jsonl", "csv"):
+        assert both.read(data, "--header", "no", ending=ending)[0].code in (0, 7)
 
 
 @pytest.mark.parametrize(

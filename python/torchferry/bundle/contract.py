@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from torchferry.bundle.dtype import DTypeName, family
 from torchferry.errors import ExitCode, FerryError
@@ -24,6 +24,7 @@ Symbol = Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9_]{0,31}$")]
 Size = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Samples = Literal["independent", "batch"]
+Channels = Literal["RGB", "BGR", "RGBA", "BGRA"]  # of a picture, in their order
 Array: TypeAlias = "np.ndarray[Any, np.dtype[np.generic]]"
 
 
@@ -42,6 +43,13 @@ class TensorSpec(Strict):
     range: Annotated[tuple[Number, Number], Field(strict=False)] | None
     unit: str | None
     allow_nonfinite: bool
+    channels: Channels | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_unsaid(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out `channels` where it says nothing: most tensors are no pictures, and older readers do not know it."""
+        fields: dict[str, Any] = handler(self)
+        return {key: value for key, value in fields.items() if key != "channels" or value is not None}
 
     @model_validator(mode="after")
     def _check(self) -> TensorSpec:
@@ -49,6 +57,10 @@ class TensorSpec(Strict):
             raise ValueError("range: got a minimum above the maximum, expected min <= max")
         if self.allow_nonfinite and not self.is_float:
             raise ValueError(f"allow_nonfinite: got true, expected false for dtype {self.dtype}")
+        if self.channels is not None and len(self.channels) not in (self.shape[1:2] + self.shape[3:]):
+            raise ValueError(
+                f"channels: got {self.channels}, expected a shape [N,{len(self.channels)},H,W] or [N,H,W,{len(self.channels)}]"
+            )
         if BATCH in self.shape[1:]:
             axis = self.shape.index(BATCH, 1)
             raise ValueError(f'shape[{axis}]: got "{BATCH}", expected the batch symbol {BATCH} as first dim and nowhere else')

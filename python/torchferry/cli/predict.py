@@ -38,7 +38,8 @@ Inputs = Annotated[
     list[str],
     typer.Option(
         "--input",
-        help=".npy, .csv, .parquet, Arrow, PNG, BMP or PGM; NAME=FILE with several inputs, or one .npz or table of all; - is stdin.",
+        help=".npy, .csv, .parquet, Arrow, PNG, JPEG, BMP, PGM or PPM, a folder of images or @LIST; NAME=FILE with several inputs, "
+        "or one .npz or table of all; - is stdin.",
         show_default=False,
     ),
 ]

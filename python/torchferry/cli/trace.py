@@ -20,7 +20,9 @@ def trace(
     run: Annotated[
         str, typer.Argument(metavar="RUN", help="A recipe's name (then runs/NAME) or a run folder.", show_default=False)
     ],
-    input_: Annotated[list[str], typer.Option("--input", help=".npy, .csv, PNG, BMP or PGM; - is stdin.", show_default=False)],
+    input_: Annotated[
+        list[str], typer.Option("--input", help=".npy, .csv, PNG, JPEG, BMP, PGM or PPM; - is stdin.", show_default=False)
+    ],
     batch: Annotated[int, typer.Option(help="Trace this many samples, from the first.")] = 256,
     data_root: Annotated[
         Path | None, typer.Option(help="Folder of MNIST; default: where the training read it.", show_default=False)

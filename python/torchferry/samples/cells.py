@@ -20,6 +20,7 @@ _WHOLE = re.compile(r"[+-]?\d+\.0*", re.ASCII)
 _INTEGER = re.compile(r"([+-]?)0*(\d{1,20})", re.ASCII)  # no integer dtype has more digits; int() has a limit of its own
 _WITH_COMMA = re.compile(r"[+-]?[0-9.]*,[0-9.,]*(?:[eE][+-]?[0-9]+)?")
 _MISSING = frozenset({"", "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "nil", "missing", "-", "?", "."})
+_ANSWERS = frozenset({"true", "false", "yes", "no", "on", "off"})
 _INFINITE_FLOAT32 = 2.0**128 - 2.0**103  # from here on a float64 becomes infinite in float32
 
 Parser = Callable[[str], float | int]
@@ -33,6 +34,11 @@ def is_number(cell: str) -> bool:
 def is_missing(cell: str) -> bool:
     """Say whether the cell is empty or a word that programs write for a value that is not there."""
     return cell.lower() in _MISSING if cell.isascii() else False
+
+
+def is_answer(cell: str) -> bool:
+    """Say whether the cell is a word that programs write for true or false."""
+    return cell.lower() in _ANSWERS if cell.isascii() else False
 
 
 def has_point(cell: str) -> bool:

@@ -14,11 +14,17 @@ from typing import Literal, get_args
 from torchferry.bundle.contract import TensorSpec
 from torchferry.bundle.printable import quoted
 from torchferry.errors import ExitCode, FerryError
-from torchferry.samples.cells import has_point, is_missing, is_number, is_pointed_whole, shown
+from torchferry.samples.cells import has_point, is_answer, is_missing, is_number, is_pointed_whole, shown
 
 Header = Literal["auto", "yes", "no"]
 _INDEX_NAMES = ("", "Unnamed: 0")  # of the column of row numbers, as pandas writes it
-_NAME = re.compile(r"[A-Za-z_\u0080-\U0010ffff]")  # how a word begins that may name a column
+# How a word begins that may name a column: letters of Latin, Greek, Cyrillic, Hebrew, Arabic, Japanese, Chinese and Korean. Signs of
+# currencies and digits of other scripts begin values.
+_NAME = re.compile(
+    "[A-Za-z_\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0386\u0388-\u0481\u048a-\u052f\u05d0-\u05ea\u0620-\u064a"
+    "\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff\uac00-\ud7a3]"
+)
+_COUNT = re.compile(r"0|[1-9][0-9]{0,8}")  # how a program writes the number of a column
 _ELEMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)((?:\[(?:0|[1-9][0-9]{0,17})\])*)")
 _NUMBERED = re.compile(r"(|.*[^0-9])([0-9]{1,9})([^0-9]*)", re.DOTALL)  # a name with a number in it
 _SHOWN = 3  # names in a message
@@ -240,24 +246,31 @@ def _is_header(
     """Say whether a line that no option calls a header, and that names nothing of the contract, is one. Raises ColumnError."""
     if len(names) != elements.count or len(set(names)) != len(names) or len(elements.specs) > 1:
         return False
-    if list(names) == [str(number) for number in range(len(names))]:
-        if index or _writes_points(following, columns):
-            return True
-        raise ColumnError(
-            f"got {_numbers(len(names))}, which is a sample or a header that counts the columns, expected to be told; "
-            "add --header yes or --header no"
-        )
-    are_words = all(_NAME.match(name) and not _is_value(name) for name in names)
+    if all(_COUNT.fullmatch(name) for name in names):
+        return _numbers_columns(names, following, columns, index=index)
+    are_words = all(_is_word(name) for name in names)
     return are_words and (index or len(names) > 1)  # one word alone may be a broken sample
 
 
-def _writes_points(following: Sequence[Sequence[str]], columns: Sequence[int]) -> bool:
-    """Say whether the rows show that their writer gives each number a point, as in 5.0: then a line of 0,1,2 is none of them."""
-    if any(len(row) <= max(columns) for row in following):
-        return False
-    cells = [row[column] for row in following for column in columns]
-    return all(map(has_point, cells)) and any(map(is_pointed_whole, cells))
+def _is_word(cell: str) -> bool:
+    return _NAME.match(cell) is not None and not _is_value(cell) and not is_answer(cell)
 
 
-def _numbers(count: int) -> str:
-    return ",".join(map(str, range(count))) if count <= 4 else f"0,1,2,...,{count - 1}"
+def _numbers_columns(names: Sequence[str], following: Sequence[Sequence[str]], columns: Sequence[int], *, index: bool) -> bool:
+    """Say whether whole numbers that are all different count the columns; else they are a sample. Raises ColumnError."""
+    counted = [str(number) for number in range(len(names))]
+    pointed = [row[column] for row in following for column in columns if column < len(row) and has_point(row[column])]
+    written = bool(following) and len(pointed) == len(following) * len(columns)
+    sure = written and any(map(is_pointed_whole, pointed))  # who writes 5.0 does not write 0,1,2 for a sample
+    if index or (sure and list(names) == counted):
+        return True
+    if set(names) == set(counted) or (written and len(names) > 1):
+        raise ColumnError(
+            f"got {_numbers(names)}, which is a sample or a header that counts the columns, expected to be told; "
+            "add --header yes or --header no"
+        )
+    return False
+
+
+def _numbers(names: Sequence[str]) -> str:
+    return ",".join(names if len(names) <= 4 else [*names[:3], "...", names[-1]])

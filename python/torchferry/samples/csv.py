@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, islice
@@ -13,12 +14,13 @@ import numpy as np
 from torchferry.bundle.contract import Array, TensorSpec
 from torchferry.errors import ExitCode, FerryError
 from torchferry.limits import MAX_CSV_SNIFFED_BYTES, MAX_CSV_SNIFFED_LINES
-from torchferry.samples.cells import Parser, cell_parser, cell_problem
+from torchferry.samples.cells import Parser, cell_parser, cell_problem, shown
 from torchferry.samples.columns import ColumnError, Columns, Elements, TableOptions, fills_rows, find_columns
 from torchferry.samples.delimiter import DELIMITERS, QuoteError, delimiter_of, sniff, split_cells
 from torchferry.samples.lines import Line, Lines
 
 Rows = list[list[float | int]]
+_EXCEL_MARK = re.compile('"?[Ss][Ee][Pp]=.?"?', re.DOTALL)
 _CORRECT = "; correct the file"
 
 
@@ -30,7 +32,7 @@ class CsvTable:
             if not fills_rows(spec):
                 raise FerryError(
                     ExitCode.BAD_INPUT,
-                    f"{where}: got CSV, expected .npy, PNG, BMP or PGM: a row says no shape, and {spec.name} is {spec.describe()}",
+                    f"{where}: got CSV, expected .npy, PNG, JPEG, BMP, PGM or PPM: a row says no shape, and {spec.name} is {spec.describe()}",
                 )
         self.ids: list[str] | None = None if options.id_column is None else []
         self._lines = Lines(stream, where)
@@ -38,6 +40,7 @@ class CsvTable:
         self._parsers = [cell_parser(spec) for spec, sample in self._parts() for _ in range(math.prod(sample))]
         reader = iter(self._lines)
         first = list(_first_lines(reader))
+        self._refuse_mark(first)
         self._delimiter = self._choose_delimiter(first, options)
         self._first = first[0].number if first else 0
         self._may_be_header = options.header == "auto"
@@ -68,6 +71,13 @@ class CsvTable:
 
     def _parts(self) -> Iterator[tuple[TensorSpec, tuple[int, ...]]]:
         return zip(self._elements.specs, self._elements.samples, strict=True)
+
+    def _refuse_mark(self, first: Sequence[Line]) -> None:
+        if first and _EXCEL_MARK.fullmatch(first[0].text):
+            self._lines.refuse(
+                first[0].number,
+                f"got {shown(first[0].text)} (it tells Excel the delimiter), expected a header or numbers; take the line out",
+            )
 
     def _choose_delimiter(self, first: Sequence[Line], options: TableOptions) -> str:
         if options.delimiter is not None:

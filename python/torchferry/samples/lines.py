@@ -10,8 +10,13 @@ from typing import BinaryIO, NoReturn
 from torchferry.errors import ExitCode, FerryError
 from torchferry.limits import MAX_CSV_LINE_BYTES
 
-_NO_TEXT = "got bytes that are no text, expected .npy, CSV in UTF-8, PNG, BMP or PGM; correct the file"
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f]")  # all but the tab
+_NO_TEXT = "got bytes that are no text, expected .npy, CSV in UTF-8, PNG, JPEG, BMP, PGM or PPM; correct the file"
+_UTF_16 = "got UTF-16, expected CSV in UTF-8; save it again as UTF-8"
+_UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_RETURN = (
+    "got a carriage return inside the line, expected \\n or \\r\\n at its end; save it again with line ends of Unix or Windows"
+)
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x0c\x0e-\x1f]")  # all but the tab and the carriage return
 
 
 @dataclass(frozen=True)
@@ -50,12 +55,16 @@ class Lines:
                 ExitCode.BAD_INPUT,
                 f"{self.where}: line: got more than {MAX_CSV_LINE_BYTES} bytes, expected fewer; is this the right file?",
             )
+        if number == 1 and raw.startswith(_UTF_16_MARKS):
+            self.refuse(number, _UTF_16)
         try:
             text = raw.decode("utf-8-sig" if number == 1 else "utf-8").removesuffix("\n").removesuffix("\r")
         except UnicodeDecodeError:
             self.refuse(number, _NO_TEXT)
         if _CONTROL.search(text):
             self.refuse(number, _NO_TEXT)
+        if "\r" in text:
+            self.refuse(number, _RETURN)
         return text
 
     def refuse(self, line: int, problem: str, *, column: int | None = None) -> NoReturn:

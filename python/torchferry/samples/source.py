@@ -20,8 +20,10 @@ from torchferry.samples.arrow import is_arrow, open_arrow
 from torchferry.samples.columns import TableOptions
 from torchferry.samples.csv import CsvTable
 from torchferry.samples.image import is_image, read_image
+from torchferry.samples.image_files import expand, holds_files
 from torchferry.samples.npz import read_npz
 from torchferry.samples.table import Table
+from torchferry.samples.workbook import HEAD_BYTES, refuse_workbook
 
 _BAD = ExitCode.BAD_INPUT
 
@@ -136,6 +138,7 @@ class _Opener:
         lone = _lone_file(self.contract, arguments)
         stream = None if lone is None else _open_file(lone, self.stack)
         if lone is not None and stream is not None:
+            refuse_workbook(_peek(stream), _name_of(lone))
             if is_zip(_peek(stream)):
                 return self._open_npz(stream, _name_of(lone))
             if len(self.contract.inputs) > 1 and not _is_array(_peek(stream)) and not is_image(_peek(stream)):
@@ -185,7 +188,7 @@ def _lone_file(contract: Contract, arguments: Sequence[str]) -> str | None:
         return None
     name, equals, _ = arguments[0].partition("=")
     names = [spec.name for spec in contract.inputs]
-    return None if equals and (len(names) > 1 or name in names) else arguments[0]
+    return None if holds_files(arguments[0]) or (equals and (len(names) > 1 or name in names)) else arguments[0]
 
 
 def _assign(contract: Contract, arguments: Sequence[str]) -> dict[str, list[str]]:
@@ -200,7 +203,7 @@ def _assign(contract: Contract, arguments: Sequence[str]) -> dict[str, list[str]
                     f"--input: got {quoted(argument)}, expected NAME=FILE with NAME one of {', '.join(names)}, or one .npz or table of all alone",
                 )
             name, path = names[0], argument
-        files.setdefault(name, []).append(path)
+        files.setdefault(name, []).extend(expand(path))
     if sum(path == "-" for paths in files.values() for path in paths) > 1:
         raise FerryError(ExitCode.USAGE, "--input: got - (stdin) more than once, expected it once")
     missing = [name for name in names if name not in files]
@@ -228,6 +231,7 @@ def _name_of(path: str) -> str:
 def _open_one(path: str, stack: contextlib.ExitStack) -> BinaryIO:
     """Return a file of one input."""
     stream = _open_file(path, stack)
+    refuse_workbook(_peek(stream), _name_of(path))
     if is_zip(_peek(stream)):
         raise FerryError(
             ExitCode.USAGE,
@@ -238,7 +242,7 @@ def _open_one(path: str, stack: contextlib.ExitStack) -> BinaryIO:
 
 
 def _peek(stream: BinaryIO) -> bytes:
-    return cast(bytes, stream.peek(16)[:16])  # type: ignore[attr-defined]  # every stream here is a BufferedReader
+    return cast(bytes, stream.peek(HEAD_BYTES)[:HEAD_BYTES])  # type: ignore[attr-defined]  # every stream here is a BufferedReader
 
 
 def _images(spec: TensorSpec, paths: list[str], first: BinaryIO, batch: int | None) -> Iterator[Array]:

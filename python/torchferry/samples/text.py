@@ -14,6 +14,7 @@ from torchferry.bundle.dtype import dtype_of, family
 from torchferry.bundle.printable import json_text, printable
 from torchferry.errors import ExitCode, FerryError
 
+_LEAST_POWER, _MOST_POWER = -4, 15  # of ten, for a number without an exponent
 Texts = np.ndarray[Any, np.dtype[Any]]
 
 
@@ -74,9 +75,29 @@ def _texts(array: Array, *, quote: str = '"') -> Texts:
         case "integer":
             return array.astype("U32")
         case "float":
-            texts = array.astype("U32")
+            texts = _decimals(array)
             return np.where(np.isfinite(array), texts, np.char.add(np.char.add(quote, texts), quote)) if quote else texts
     assert_never(found)
+
+
+def _decimals(array: Array) -> Texts:
+    """Return the shortest decimals, all as Python writes a float: releases of NumPy differ in when a float32 has an exponent."""
+    texts = array.astype("U32")
+    for place in np.flatnonzero(np.char.find(texts, "e") > 0):
+        mantissa, _, power = texts.flat[place].partition("e")
+        if _LEAST_POWER <= int(power) <= _MOST_POWER:
+            texts.flat[place] = _fixed(mantissa, int(power))
+    return texts
+
+
+def _fixed(mantissa: str, power: int) -> str:
+    """Return `[-]d.ddd` times ten to `power` without an exponent."""
+    sign = "-" if mantissa.startswith("-") else ""
+    digits = mantissa.removeprefix("-").replace(".", "")
+    if power < 0:
+        return f"{sign}0.{'0' * (-power - 1)}{digits}"
+    digits = digits.ljust(power + 2, "0")
+    return f"{sign}{digits[: power + 1]}.{digits[power + 1 :]}"
 
 
 def _nested(texts: Any) -> str:

@@ -5,6 +5,7 @@
 
 #include "crc32.hpp"
 #include "image_input.hpp"
+#include "image_layout.hpp"
 #include "toy_bundle.hpp"
 
 namespace {
@@ -54,7 +55,14 @@ const std::vector<std::uint8_t> levels_of_colours = {76, 150, 29, 18, 7, 255};  
 
 std::span<const std::byte> bytes_of(std::string_view file) { return std::as_bytes(std::span(file)); }
 
-std::vector<std::uint8_t> levels_of(std::string_view file) { return decode_image(bytes_of(file), "a", {2, 3}).levels; }
+// As a contract uint8 [N,2,3] takes them.
+std::vector<std::uint8_t> levels_of(std::string_view file) {
+  const ferry::TensorSpec spec{.name = "image", .dtype = ferry::DType::uint8, .shape = {"N", 2, 3}, .range = {}, .unit = {}};
+  std::vector<std::byte> elements;
+  ferry::cli::ImageLayout(spec, "a").append(decode_image(bytes_of(file), "a", {2, 3}), elements);
+  const auto* levels = reinterpret_cast<const std::uint8_t*>(elements.data());
+  return {levels, levels + elements.size()};
+}
 
 Failure failure(std::string_view file) {
   return failure_of([&] { static_cast<void>(decode_image(bytes_of(file), "a", {2, 3})); });
@@ -157,15 +165,18 @@ TEST(Images, PngWhosePaletteIsTooShortIsRefused) {
   EXPECT_NE(failure(png(3, rows, adler32(rows), "rgbrgbrgbrgbr")).text.find("palette does not fit"), std::string::npos);
 }
 
-TEST(Images, OfOtherDepthsAreRefused) {
-  EXPECT_EQ(failure(deep_png).text, "a: image: got a PNG of 16 bits, expected 8 bits");
-  EXPECT_EQ(failure("P5 3 2 65535\n123456789012").code, 7);
+TEST(Images, OfOtherDepthsAreScaledToTheNearestLevel) {
+  const auto picture = decode_image(bytes_of(deep_png), "a", {2, 3});
+  EXPECT_EQ(picture.maximum, 65535U);
+  const auto levels = levels_of(deep_png);
+  for (std::size_t i = 0; i < levels.size(); ++i) EXPECT_EQ(levels[i], (picture.levels[i] + 128) / 257) << i;
+  EXPECT_EQ(levels_of("P5 3 2 65535\n\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"), std::vector<std::uint8_t>(6, 255));
   EXPECT_EQ(failure("P5 3 2 15\n123456").code, 7);
 }
 
 TEST(Images, OfOtherKindsAreRefusedByName) {
-  EXPECT_NE(failure("\xff\xd8\xff\xe0 jpeg").text.find("got JPEG"), std::string::npos);
-  EXPECT_NE(failure("P6 1 1 255\nabc").text.find("P6"), std::string::npos);
+  EXPECT_NE(failure("\xff\xd8\xff\xe0 jpeg").text.find("a JPEG whose header is damaged"), std::string::npos);
+  EXPECT_NE(failure("P3 1 1 255\nabc").text.find("P3"), std::string::npos);
   EXPECT_EQ(failure("anything").code, 7);
 }
 

@@ -81,16 +81,17 @@ def test_a_pgm_may_have_comments() -> None:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (encoded(Image.fromarray(COLOUR), "JPEG"), "expected PNG, BMP or PGM"),
+        (
+            encoded(Image.fromarray(COLOUR).convert("CMYK"), "JPEG"),
+            "a JPEG in CMYK, expected grey or red, green and blue; convert it",
+        ),
         (encoded(Image.fromarray(GREY.T.copy())), "got 2 x 3 pixels, expected 3 x 2"),
-        (encoded(Image.fromarray(GREY.astype(np.uint16) * 257)), "a PNG of 16 bits, expected 8 bit"),
-        (encoded(Image.fromarray(GREY > 127)), "a PNG of 1 bits, expected 8 bit"),
         (encoded(Image.fromarray(GREY > 127), "BMP"), "a BMP of 1 bits"),
-        (b"P5\n3 2\n65535\n" + bytes(12), "maximum 65535, expected 255"),
-        (b"P5\n3 2\n15\n" + bytes(6), "maximum 15, expected 255"),
+        (b"P5\n3 2\n65536\n" + bytes(12), "maximum 65536, expected 1 to 65535"),
+        (b"P5\n3 2\n15\n" + bytes(5) + b"\x10", "a level above its maximum 15"),
         (b"P2\n3 2\n255\n0 1 2 3 4 5\n", "a PNM of kind P2"),
         (b"P5\n3\n", "without width, height and maximum"),
-        (b"P5\n3 2\n255\n12345", "a PGM that is cut short"),
+        (b"P5\n3 2\n255\n12345", "a PNM that is cut short"),
         (encoded(Image.fromarray(GREY))[:-20], "a PNG that is cut short"),
         (encoded(Image.fromarray(GREY))[:20], "a PNG that is cut short"),
         (encoded(Image.fromarray(GREY)).replace(b"IDAT", b"IDAU"), "wrong CRC"),
@@ -126,10 +127,21 @@ def test_an_index_beyond_the_palette_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "wanted", [spec("image", "float32", ("N", 2, 3)), spec("image", "uint8", ("N", 6)), spec("image", "uint8", (1, 2, 3))]
+    "wanted", [spec("image", "int64", ("N", 2, 3)), spec("image", "uint8", ("N", 6)), spec("image", "uint8", (1, 2, 3))]
 )
 def test_a_contract_for_something_else_wants_npy_or_csv(wanted: TensorSpec) -> None:
     assert "expected .npy or CSV" in refusal(encoded(Image.fromarray(GREY)), wanted)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        (spec("image", "float32", ("N", 2, 3)), "has not the range 0..1 or 0..255, so the level of white is not known"),
+        (spec("image", "uint8", ("N", 3, 2, 3)), "the channels of image uint8[N,3,2,3] may stand first or last"),
+    ],
+)
+def test_a_contract_that_says_too_little_wants_npy(wanted: TensorSpec, words: str) -> None:
+    assert words in refusal(encoded(Image.fromarray(GREY)), wanted)
 
 
 def test_numbers_and_arrays_are_no_images() -> None:

@@ -128,7 +128,8 @@ def test_a_file_that_is_not_there_is_an_io_error(tmp_path: Path) -> None:
     code, text = refusal(doubling(), tmp_path / "absent.npy")
     assert code == ExitCode.IO
     assert "absent.npy" in text
-    assert refusal(doubling(), tmp_path)[0] == ExitCode.IO
+    code, text = refusal(doubling(), tmp_path)
+    assert (code, "got no files, expected at least one" in text) == (ExitCode.BAD_INPUT, True)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
-// PGM in its binary form P5, 8 bit. The Python twin is samples/pgm.py.
-#include <array>
+// PGM and PPM in their binary forms P5 and P6, of 8 and 16 bits. The Python twin is samples/pnm.py.
+#include <algorithm>
 #include <string>
 
 #include "image_format.hpp"
@@ -39,7 +39,7 @@ class HeaderReader {
   void skip(Belongs belongs) {
     while (at_ < file_.size() && belongs(file_[at_])) ++at_;
   }
-  [[noreturn]] void fail() const { rules_->refuse("a PGM without width, height and maximum", "an undamaged file"); }
+  [[noreturn]] void fail() const { rules_->refuse("a PNM without width, height and maximum", undamaged_file); }
 
   std::string_view file_;
   const ImageRules* rules_;
@@ -48,18 +48,29 @@ class HeaderReader {
 
 }  // namespace
 
-GreyImage decode_pgm(std::string_view file, const ImageRules& rules) {
-  if (file[1] != '5') rules.refuse("a PNM of kind P" + std::string(1, file[1]), "P5 (binary PGM), PNG or BMP");
+Picture decode_pnm(std::string_view file, const ImageRules& rules) {
+  if (file[1] != '5' && file[1] != '6')
+    rules.refuse("a PNM of kind P" + std::string(1, file[1]), "P5 (binary PGM) or P6 (binary PPM)");
   HeaderReader header(file, rules);
   const std::int64_t width = header.number();
   const std::int64_t height = header.number();
   const std::int64_t maximum = header.number();
   const std::string_view levels = header.rest();
-  if (maximum != 255) rules.refuse("a PGM with maximum " + std::to_string(maximum), "255");
+  constexpr std::int64_t most = 65535;
+  if (maximum < 1 || maximum > most) rules.refuse("a PNM with maximum " + std::to_string(maximum), "1 to 65535");
   rules.require_size(width, height);
-  const auto count = static_cast<std::size_t>(width * height);
-  if (levels.size() < count) rules.refuse("a PGM that is cut short", "a whole file");
-  return {height, width, std::vector<std::uint8_t>(levels.begin(), levels.begin() + static_cast<std::ptrdiff_t>(count))};
+  const std::size_t channels = file[1] == '5' ? 1 : 3;
+  const auto count = static_cast<std::size_t>(width * height) * channels;
+  const std::size_t size = maximum < 256 ? 1 : 2;
+  if (levels.size() / size < count) rules.refuse("a PNM that is cut short", whole_file);
+  Picture picture{.height = height, .width = width, .channels = channels, .maximum = static_cast<std::uint32_t>(maximum)};
+  picture.levels.resize(count);
+  for (std::size_t i = 0; i < count; ++i)
+    picture.levels[i] =
+        static_cast<std::uint16_t>(size == 1 ? level_of(levels[i]) : level_of(levels[2 * i]) << 8U | level_of(levels[2 * i + 1]));
+  if (*std::ranges::max_element(picture.levels) > maximum)
+    rules.refuse("a PNM with a level above its maximum " + std::to_string(maximum), undamaged_file);
+  return picture;
 }
 
 }  // namespace ferry::cli

@@ -1,0 +1,115 @@
+#include "image_layout.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+#include <variant>
+
+#include "contract.hpp"
+#include "input.hpp"
+
+namespace ferry::cli {
+
+namespace {
+
+constexpr std::string_view kinds = "[N,H,W], [N,1,H,W], [N,3,H,W], [N,4,H,W] or those with the channels last";
+
+std::optional<std::int64_t> number_of(const Dim& dim) {
+  const auto* number = std::get_if<std::int64_t>(&dim);
+  return number == nullptr ? std::nullopt : std::optional(*number);
+}
+
+// The axes where a picture's channels may stand.
+std::vector<std::size_t> channel_axes(const TensorSpec& spec) {
+  std::vector<std::size_t> axes;
+  if (spec.shape.size() != 4) return axes;
+  for (const std::size_t axis : {std::size_t{1}, std::size_t{3}}) {
+    const auto number = number_of(spec.shape[axis]);
+    if (number == 1 || number == 3 || number == 4) axes.push_back(axis);
+  }
+  return axes;
+}
+
+// Grey of a colour in fixed point, ITU-R BT.601: the weights sum to 65536, so grey pixels keep their level.
+constexpr std::uint32_t grey_of(std::uint32_t red, std::uint32_t green, std::uint32_t blue) noexcept {
+  return (19595U * red + 38470U * green + 7471U * blue + 32768U) >> 16U;
+}
+
+}  // namespace
+
+ImageLayout::ImageLayout(const TensorSpec& spec, const std::string& name) : dtype_(spec.dtype) {
+  const auto axes = channel_axes(spec);
+  const auto refuse = [&](const std::string& problem) {
+    throw Error(ErrorCode::bad_input, name + ": got an image, expected .npy" + problem);
+  };
+  const auto described = spec.name + " " + describe(spec);
+  const bool known = (dtype_ == DType::uint8 || dtype_ == DType::float32) && is_batched(spec);
+  if (!known || (axes.empty() && spec.shape.size() != 3))
+    refuse(" or CSV: " + spec.name + " is " + describe(spec) + ", and images are uint8 or float32 " + std::string(kinds));
+  if (axes.size() > 1) refuse(": the channels of " + described + " may stand first or last");
+  const bool is_unit = spec.range && *spec.range == std::array<double, 2>{0, 1};
+  const bool is_byte = spec.range && *spec.range == std::array<double, 2>{0, 255};
+  if (dtype_ == DType::float32 && !is_unit && !is_byte)
+    refuse(": " + described + " has not the range 0..1 or 0..255, so the level of white is not known; export it with one");
+  if (is_unit) top_ = 1;
+  if (!axes.empty()) {
+    axis_ = axes.front();
+    channels_ = static_cast<std::size_t>(*number_of(spec.shape[*axis_]));
+  }
+  reversed_ = spec.channels && spec.channels->starts_with("BGR");
+  const std::size_t height = axis_ == std::size_t{1} ? 2 : 1;
+  size_ = {number_of(spec.shape[height]), number_of(spec.shape[height + 1])};
+}
+
+Shape ImageLayout::shape(std::int64_t samples, std::int64_t height, std::int64_t width) const {
+  const auto channels = static_cast<std::int64_t>(channels_);
+  if (!axis_) return {samples, height, width};
+  return *axis_ == 1 ? Shape{samples, channels, height, width} : Shape{samples, height, width, channels};
+}
+
+std::array<std::uint32_t, 4> ImageLayout::pixel(const Picture& picture, std::size_t row, std::size_t column) const {
+  const auto* found = &picture.levels[(row * static_cast<std::size_t>(picture.width) + column) * picture.channels];
+  const bool has_alpha = picture.channels == 2 || picture.channels == 4;
+  const std::uint32_t alpha = has_alpha ? found[picture.channels - 1] : picture.maximum;
+  const bool is_grey = picture.channels < 3;
+  const std::uint32_t red = found[0];
+  const std::uint32_t green = is_grey ? red : found[1];
+  const std::uint32_t blue = is_grey ? red : found[2];
+  if (channels_ == 1) return {is_grey ? red : grey_of(red, green, blue)};
+  return reversed_ ? std::array{blue, green, red, alpha} : std::array{red, green, blue, alpha};
+}
+
+void ImageLayout::store(std::uint32_t level, std::uint32_t maximum, std::byte* element) const {
+  if (dtype_ == DType::uint8) {  // rounded to the nearest level, halves up
+    *element = static_cast<std::byte>((level * (2 * 255) + maximum) / (2 * maximum));
+    return;
+  }
+  const float value = static_cast<float>(level * top_) / static_cast<float>(maximum);
+  std::memcpy(element, &value, sizeof value);
+}
+
+void ImageLayout::append(const Picture& picture, std::vector<std::byte>& elements) const {
+  const int orientation = picture.orientation;
+  const bool swapped = lies_on_side(orientation);
+  const bool mirrored = orientation == 2 || orientation == 3 || orientation == 6 || orientation == 7;
+  const bool turned = orientation == 3 || orientation == 4 || orientation == 7 || orientation == 8;
+  const auto height = static_cast<std::size_t>(swapped ? picture.width : picture.height);
+  const auto width = static_cast<std::size_t>(swapped ? picture.height : picture.width);
+  const std::size_t size = size_of(dtype_);
+  const bool planar = axis_ == std::size_t{1};
+  const std::size_t start = elements.size();
+  elements.resize(start + height * width * channels_ * size);
+  for (std::size_t y = 0; y < height; ++y) {
+    for (std::size_t x = 0; x < width; ++x) {
+      const std::size_t row = turned ? height - 1 - y : y;
+      const std::size_t column = mirrored ? width - 1 - x : x;
+      const auto levels = swapped ? pixel(picture, column, row) : pixel(picture, row, column);
+      for (std::size_t c = 0; c < channels_; ++c) {
+        const std::size_t place = planar ? (c * height + y) * width + x : (y * width + x) * channels_ + c;
+        store(levels.at(c), picture.maximum, elements.data() + start + place * size);
+      }
+    }
+  }
+}
+
+}  // namespace ferry::cli
