@@ -13,6 +13,7 @@ from torchferry.bundle.contract import Contract
 from torchferry.cgen import reference
 from torchferry.cgen.capture import capture
 from torchferry.cgen.emit.comment import comment, promises, sizes
+from torchferry.cgen.emit.functions import describe
 from torchferry.cgen.emit.header import print_header
 from torchferry.cgen.emit.layers import Layer
 from torchferry.cgen.emit.model import Model
@@ -37,13 +38,25 @@ SELFTEST_CANDIDATES = 64  # goldens of which the self-test takes the first that 
 
 
 @dataclass(frozen=True)
+class Limits:
+    """Most bytes of the constant tables, and of the workspace of one call; None: any."""
+
+    tables: int = DEFAULT_MAX_BYTES
+    workspace: int | None = None
+
+
+@dataclass(frozen=True)
 class Generated:
-    """The files by name, the folded graph (which `reference.run` computes with the same bits) and the bytes of its tables."""
+    """The files by name, the folded graph (which `reference.run` computes with the same bits) and the bytes of its tables.
+
+    `memory`: one line about what a call needs.
+    """
 
     files: Mapping[str, str]
     graph: Graph
     prefix: str
     table_bytes: int
+    memory: str
 
 
 def generate(
@@ -54,17 +67,17 @@ def generate(
     goldens: Mapping[str, Array],
     provenance: str = "",
     bounds: Mapping[str, Bound] | None = None,
-    max_bytes: int = DEFAULT_MAX_BYTES,
+    limits: Limits = Limits(),
 ) -> Generated:
     """Print the C of a model.
 
     `goldens` are raw inputs [N, ...] by name, of which the self-test is made. `provenance` is free text for the comment at the
     top, `bounds` are what the float outputs are held to, where that is known. Raises FerryError: FORMAT for what C cannot
-    express and for names that are not C identifiers, BAD_INPUT for weights that are not finite and for tables of more than
-    `max_bytes`.
+    express and for names that are not C identifiers, BAD_INPUT for weights that are not finite and for tables or a
+    workspace above the `limits`.
     """
     graph = float_graph(program, contract)
-    return _generated(graph, contract, name=name, goldens=goldens, provenance=provenance, bounds=bounds, max_bytes=max_bytes)
+    return _generated(graph, contract, name=name, goldens=goldens, provenance=provenance, bounds=bounds, limits=limits)
 
 
 def generate_int8(
@@ -77,7 +90,7 @@ def generate_int8(
     headroom: float = 1.0,
     provenance: str = "",
     bounds: Mapping[str, Bound] | None = None,
-    max_bytes: int = DEFAULT_MAX_BYTES,
+    limits: Limits = Limits(),
 ) -> Generated:
     """Print the C of a model with int8 weights and bytes as activations.
 
@@ -86,7 +99,7 @@ def generate_int8(
     contract, FORMAT for a model without matrix products and for products whose sums could leave 32 bits.
     """
     graph = int8_graph(program, contract, calibration, headroom)
-    return _generated(graph, contract, name=name, goldens=goldens, provenance=provenance, bounds=bounds, max_bytes=max_bytes)
+    return _generated(graph, contract, name=name, goldens=goldens, provenance=provenance, bounds=bounds, limits=limits)
 
 
 def float_graph(program: ExportedProgram, contract: Contract) -> Graph:
@@ -114,18 +127,18 @@ def _generated(
     goldens: Mapping[str, Array],
     provenance: str,
     bounds: Mapping[str, Bound] | None,
-    max_bytes: int,
+    limits: Limits,
 ) -> Generated:
     model = Model.build(name, contract, graph)
-    size = table_bytes(model)
-    if size > max_bytes:
-        raise FerryError(
-            ExitCode.BAD_INPUT,
-            f"c: tables: got {size} bytes, expected at most {max_bytes}; raise --max-bytes or make the model smaller",
-        )
+    size = _checked_sizes(model, limits)
     finite = _finite_samples(graph, goldens)
     body = print_body(model)
-    selftest = selftest_samples(contract, finite, batch_rows=body.batch_rows, skips_zeros=model.plan.sizes["rows"] > 0)
+    selftest = selftest_samples(
+        contract,
+        finite,
+        batch_rows=body.batch_rows,
+        skips_zeros=any(layer.head is not None and layer.head.skips_zeros for layer in model.layers),
+    )
     samples = selftest.arrays
     outputs = reference.run(graph, samples)
     expected = {spec.name: output for spec, output in zip(contract.outputs, outputs, strict=True)}
@@ -137,7 +150,30 @@ def _generated(
         "model.h": about + wrap_code(named(print_header(model, body.batch_rows), model.prefix)),
         "model.cmake": _cmake(model.prefix),
     }
-    return Generated(files, graph, model.prefix, size)
+    return Generated(files, graph, model.prefix, size, f"c: workspace: {memory(model)}")
+
+
+def _checked_sizes(model: Model, limits: Limits) -> int:
+    """Return the bytes of the tables. Raises FerryError(BAD_INPUT) where they or the workspace are above their limit."""
+    size = table_bytes(model)
+    if size > limits.tables:
+        raise FerryError(
+            ExitCode.BAD_INPUT,
+            f"c: tables: got {size} bytes, expected at most {limits.tables}; raise --max-bytes or make the model smaller",
+        )
+    if limits.workspace is not None and model.plan.bytes > limits.workspace:
+        raise FerryError(
+            ExitCode.BAD_INPUT,
+            f"c: workspace: got {memory(model)}, expected at most {limits.workspace}; raise --max-ram or make that layer smaller",
+        )
+    return size
+
+
+def memory(model: Model) -> str:
+    """Return how large the workspace is, and the layer that decides it: `512 bytes, most in layer 2 (hidden: Linear 9 -> 3)`."""
+    plan = model.plan
+    most = f", most in layer {plan.largest + 1} ({describe(model.layers[plan.largest])})" if plan.areas else ""
+    return f"{plan.bytes} bytes{most}"
 
 
 def _finite_samples(graph: Graph, goldens: Mapping[str, Array]) -> dict[str, Array]:

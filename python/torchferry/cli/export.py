@@ -24,6 +24,7 @@ def export(
     data_root: of.DataRoot = None,
     max_batch: of.MaxBatch = None,
     max_bytes: of.MaxBytes = None,
+    max_ram: of.MaxRam = None,
     quantize: of.Quantize = None,
     allow_op: AllowOp = None,
     metadata: of.MetadataTexts = None,
@@ -42,7 +43,7 @@ def export(
 ) -> None:
     """Export a trained run, or any module, to a bundle, which is written only if every artifact agrees with eager."""
     formats, texts = registry.quantized(_formats(to), quantize, option="--quantize"), _named("--metadata", metadata or [])
-    target = Target(formats, out, force, max_bytes, allow_op or [], texts, stress)
+    target = Target(formats, out, force, max_bytes, max_ram, allow_op or [], texts, stress)
     if ":" in run:
         limits = [*(symbol or []), *([] if max_batch is None else [f"N=0..{max_batch}"])]
         inputs, outputs, symbols = _named("--input", input_ or []), _outputs(output or []), _named("--symbol", limits)

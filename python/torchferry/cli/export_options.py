@@ -26,6 +26,9 @@ MaxBatch = Annotated[
 MaxBytes = Annotated[
     int | None, typer.Option(help="Largest size of the tables of format c; 64 MiB if not given.", show_default=False)
 ]
+MaxRam = Annotated[
+    int | None, typer.Option(help="Most bytes of scratch memory that a call of format c may need.", show_default=False)
+]
 Quantize = Annotated[
     str | None,
     typer.Option(

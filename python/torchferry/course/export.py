@@ -33,6 +33,7 @@ def export_run_folder(run: str, target: Target, *, data_root: Path | None, max_b
         force=target.force,
         max_batch=max_batch,
         max_bytes=target.max_bytes,
+        max_ram=target.max_ram,
         metadata=target.metadata,
         stress=target.stress,
     )
@@ -47,6 +48,7 @@ def export_run(
     force: bool,
     max_batch: int | None = None,
     max_bytes: int | None = None,
+    max_ram: int | None = None,
     metadata: Mapping[str, str] = MappingProxyType({}),
     stress: bool = True,
 ) -> Bundle:
@@ -66,6 +68,7 @@ def export_run(
             training=Training.model_validate(run.training()),
             force=force,
             max_bytes=max_bytes,
+            max_ram=max_ram,
             metadata=metadata,
             stress=stress,
             quantization=_quantization(run, contract.inputs[0].name)

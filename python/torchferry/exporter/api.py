@@ -91,6 +91,7 @@ def export(
     force: bool = False,
     seed: int = 0,
     max_bytes: int | None = None,
+    max_ram: int | None = None,
     allow_ops: Collection[str] = (),
     metadata: Mapping[str, str] = MappingProxyType({}),
     stress: bool = True,
@@ -104,13 +105,13 @@ def export(
     golden: real inputs by name (or an array), two samples or more; a list: cases of other sizes. Default: random, "synthetic", from `seed`.
     quantize: "int8", for format c. calibration: training inputs for it, by name, tested on the other goldens; default: half of the goldens.
     preprocess: a module put before it, exported with it; by input name where there are several. classes: (output, names) or names.
-    symbols: limits of free dims, {"T": (1, 512)}. max_bytes: of the tables of format c; default: 64 MiB. force: replace `out`.
-    allow_ops: operators TorchScript may use though they do more than compute. stress: add a case of inputs in the contract that hurt.
-    metadata: texts that the manifest carries and `inspect` shows, e.g. {"licence": "MIT", "commit": "4f2a91c"}.
+    symbols: limits of free dims, {"T": (1, 512)}. force: replace `out`. stress: add a case of inputs in the contract that hurt.
+    max_bytes: of the tables of format c (64 MiB). max_ram: of the scratch memory of a call of it (any size).
+    allow_ops: operators TorchScript may use though they do more than compute. metadata: texts for the manifest, {"licence": "MIT"}.
 
     Raises FerryError: USAGE (arguments), BAD_INPUT (a module or goldens that are refused), FORMAT (a format cannot express it), MISMATCH, IO.
     """
-    writing = _Writing(Path(out), name, _formats(to, quantize), force, max_bytes, allow_ops, metadata, stress, note)
+    writing = _Writing(Path(out), name, _formats(to, quantize), force, max_bytes, max_ram, allow_ops, metadata, stress, note)
     interface = _Interface(inputs, outputs, symbols or {}, classes, preprocess)
     return _export(module, interface, _Samples(golden, calibration, description, seed), writing)
 
@@ -124,6 +125,7 @@ class _Writing:
     to: Sequence[str]
     force: bool
     max_bytes: int | None
+    max_ram: int | None
     allow_ops: Collection[str]
     metadata: Mapping[str, str]
     stress: bool
@@ -150,6 +152,7 @@ def _export(module: nn.Module, interface: _Interface, samples: _Samples, writing
             out=writing.out,
             force=writing.force,
             max_bytes=writing.max_bytes,
+            max_ram=writing.max_ram,
             quantization=plan.quantization,
             allow_ops=writing.allow_ops,
             metadata=writing.metadata,

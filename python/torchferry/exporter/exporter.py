@@ -53,9 +53,9 @@ class BundleRequest:
     """What is to be exported, and to where.
 
     `formats`: besides these, `export` (which engine `eager` runs) is written where torch.export takes the module. `max_bytes`: largest
-    size of the tables of format `c`. `quantization`: what format `c-int8` is calibrated on; default: half of the real goldens. `allow_ops`:
-    operators that TorchScript may use besides those that need no permission; the manifest records them. `metadata`: free texts of the
-    manifest. `stress`: add a case of inputs that hurt (intake/stress.py).
+    size of the tables of format `c`; `max_ram`: of its workspace. `quantization`: what format `c-int8` is calibrated on; default: half of
+    the real goldens. `allow_ops`: operators that TorchScript may use besides those that need no permission; the manifest records them.
+    `metadata`: free texts of the manifest. `stress`: add a case of inputs that hurt (intake/stress.py).
     """
 
     module: torch.nn.Module
@@ -67,6 +67,7 @@ class BundleRequest:
     training: Training | None = None
     force: bool = False
     max_bytes: int | None = None
+    max_ram: int | None = None
     quantization: Quantization | None = None
     allow_ops: Collection[str] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
@@ -146,7 +147,8 @@ def _source(request: BundleRequest, contract: Contract, rows: Sequence[Format]) 
         _examples(contract, golden.arrays),
         request.name,
         _provenance(request.name, golden, request.training),
-        _size_limit(request.max_bytes, rows),
+        _size_limit("--max-bytes", request.max_bytes, rows),
+        _size_limit("--max-ram", request.max_ram, rows),
         request.quantization or (Quantization.of_samples(golden.arrays) if golden.source == "real" else None),
         checked_permissions(request.allow_ops),
     )
@@ -205,13 +207,13 @@ def _provenance(name: str, golden: GoldenInputs, training: Training | None) -> s
     return f"Bundle {name}, written by torchferry {VERSION} from torch {torch.__version__}.\n{origin}Self-test on {golden.source} inputs: {golden.description}."
 
 
-def _size_limit(max_bytes: int | None, rows: Sequence[Format]) -> int | None:
-    if max_bytes is not None and not any(row.limits_size for row in rows):
+def _size_limit(option: str, limit: int | None, rows: Sequence[Format]) -> int | None:
+    if limit is not None and not any(row.limits_size for row in rows):
         formats = ",".join(row.name for row in rows)
-        raise FerryError(ExitCode.USAGE, f"--max-bytes applies to format c only (got --to {formats})")
-    if max_bytes is not None and max_bytes < 1:
-        raise FerryError(ExitCode.USAGE, f"--max-bytes: got {max_bytes}, expected at least 1")
-    return max_bytes
+        raise FerryError(ExitCode.USAGE, f"{option} applies to format c only (got --to {formats})")
+    if limit is not None and limit < 1:
+        raise FerryError(ExitCode.USAGE, f"{option}: got {limit}, expected at least 1")
+    return limit
 
 
 def _write_artifacts(
@@ -222,7 +224,7 @@ def _write_artifacts(
     artifacts = []
     for row in sorted({*rows, program}, key=lambda row: row.name):
         try:
-            artifacts.append(write_artifact(row, source.with_bounds(bounds.get(row.engine, {})), folder))
+            artifacts.append(write_artifact(row, source.with_bounds(bounds.get(row.engine, {})), folder, note))
         except FerryError as error:
             if error.code != ExitCode.FORMAT or row in rows or not rows:  # without it the bundle would hold nothing
                 raise
@@ -230,10 +232,12 @@ def _write_artifacts(
     return artifacts
 
 
-def write_artifact(row: Format, source: ExportSource, folder: Path) -> Artifact:
+def write_artifact(row: Format, source: ExportSource, folder: Path, note: Note) -> Artifact:
     """Write the files of one format into `folder`. Raises what the format's exporter raises."""
     export: Exporter = registry.load(row.exporter)
     written = export(source, folder)
+    for text in written.notes:
+        note(text)
     return Artifact(
         format=row.name,
         engine=row.engine,

@@ -17,6 +17,7 @@ class Target:
     out: Path | None = None
     force: bool = False
     max_bytes: int | None = None
+    max_ram: int | None = None
     allow_ops: Sequence[str] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
     stress: bool = True

@@ -10,7 +10,7 @@ from torchferry.bundle.contract import TensorSpec
 from torchferry.bundle.manifest import NATIVE_FOLDER
 from torchferry.cgen import Generated, generate, generate_int8
 from torchferry.cgen.definition import Definition
-from torchferry.cgen.generate import DEFAULT_MAX_BYTES
+from torchferry.cgen.generate import DEFAULT_MAX_BYTES, Limits
 from torchferry.engines.c_build import OBJECT, build, find_compiler, sources_of
 from torchferry.engines.machine import triples
 from torchferry.errors import ExitCode, FerryError
@@ -32,7 +32,7 @@ def export(source: ExportSource, folder: Path) -> Written:
         goldens=source.examples,
         provenance=source.provenance,
         bounds=source.bounds,
-        max_bytes=_max_bytes(source),
+        limits=_limits(source),
     )
     return _write(source, generated, folder)
 
@@ -53,14 +53,14 @@ def export_int8(source: ExportSource, folder: Path) -> Written:
         headroom=source.quantization.headroom,
         provenance=source.provenance,
         bounds=source.bounds,
-        max_bytes=_max_bytes(source),
+        limits=_limits(source),
     )
     # What the readers allow a bound to be depends on it (FORMAT.md section 6).
     return _write(source, generated, folder, quantize="int8")
 
 
-def _max_bytes(source: ExportSource) -> int:
-    return DEFAULT_MAX_BYTES if source.max_bytes is None else source.max_bytes
+def _limits(source: ExportSource) -> Limits:
+    return Limits(DEFAULT_MAX_BYTES if source.max_bytes is None else source.max_bytes, source.max_ram)
 
 
 def definition_without_compiler(source: ExportSource, engine: str) -> tuple[Definition, str] | None:
@@ -80,7 +80,8 @@ def _write(source: ExportSource, generated: Generated, folder: Path, **requires:
     for name, data in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
-    return Written(tuple(files), f"torchferry {VERSION}, torch {torch.__version__}", {"standard": "C99", **requires})
+    producer = f"torchferry {VERSION}, torch {torch.__version__}"
+    return Written(tuple(files), producer, {"standard": "C99", **requires}, (generated.memory,))
 
 
 def _entry(source: ExportSource, prefix: str) -> str:

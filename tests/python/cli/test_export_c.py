@@ -157,6 +157,12 @@ REFUSED: dict[str, tuple[tuple[str, ...], int, str]] = {
     "a weight that is NaN": (("netcode:nan", *INPUT, *OUTPUT), ExitCode.BAD_INPUT, ""),
     "a weight that is infinite": (("netcode:infinite", *INPUT, *OUTPUT), ExitCode.BAD_INPUT, ""),
     "tables that are too large": (("netcode:net", *INPUT, *OUTPUT, "--max-bytes", "100"), ExitCode.BAD_INPUT, "--max-bytes"),
+    "a workspace that is too large": (
+        ("netcode:net", *INPUT, *OUTPUT, "--max-ram", "8"),
+        ExitCode.BAD_INPUT,
+        r"c: workspace: got \d+ bytes, most in layer \d .*, expected at most 8; raise --max-ram",
+    ),
+    "a workspace of nothing": (("netcode:net", *INPUT, *OUTPUT, "--max-ram", "0"), ExitCode.USAGE, "--max-ram: got 0"),
     "a limit of nothing": (("netcode:net", *INPUT, *OUTPUT, "--max-bytes", "0"), ExitCode.USAGE, "--max-bytes: got 0"),
     "an output that is a keyword": (
         ("netcode:net", *INPUT, "--output", "int"),
@@ -188,10 +194,11 @@ def test_what_c_cannot_take_is_refused_in_one_line_and_nothing_is_written(ferry_
     assert [path.name for path in work.iterdir() if path.name != "__pycache__"] == ["netcode.py"]
 
 
-def test_the_limit_belongs_to_c(ferry_here: Program, work: Path) -> None:
-    done = ferry_here("export", "netcode:net", *INPUT, *OUTPUT, "--to", "onnx", "--max-bytes", "5000", "--out", "bundle")
+@pytest.mark.parametrize("option", ["--max-bytes", "--max-ram"])
+def test_the_limit_belongs_to_c(option: str, ferry_here: Program, work: Path) -> None:
+    done = ferry_here("export", "netcode:net", *INPUT, *OUTPUT, "--to", "onnx", option, "5000", "--out", "bundle")
     assert (done.code, done.stderr.count("\n")) == (ExitCode.USAGE, 1)
-    assert "--max-bytes applies to format c only (got --to onnx)" in done.stderr
+    assert f"{option} applies to format c only (got --to onnx)" in done.stderr
     assert not (work / "bundle").exists()
 
 
@@ -199,6 +206,15 @@ def test_a_model_at_the_limit_is_written(ferry_here: Program, work: Path) -> Non
     size = re.search(r"Tables (\d+) bytes", self_description(ferry_here, work))
     assert size is not None
     fits = ferry_here("export", "netcode:net", "--to", "c", *INPUT, *OUTPUT, "--max-bytes", size[1], "--out", "fits")
+    assert fits.code == ExitCode.OK, fits.stderr
+
+
+def test_the_export_says_what_a_call_needs_and_a_limit_of_that_is_kept(ferry_here: Program, work: Path) -> None:
+    said = ferry_here("export", "netcode:net", "--to", "c", *INPUT, *OUTPUT, "--out", "any").stderr
+    found = re.search(r"note: c: workspace: (\d+) bytes, most in layer \d+ \(.+\)\n", said)
+    assert found is not None, said
+    assert f"_WORKSPACE_BYTES {found[1]}u" in (work / "any" / "model.h").read_text()
+    fits = ferry_here("export", "netcode:net", "--to", "c", *INPUT, *OUTPUT, "--max-ram", found[1], "--out", "fits")
     assert fits.code == ExitCode.OK, fits.stderr
 
 

@@ -25,12 +25,22 @@ class Part:
 
 def print_forward(model: Model, printers: list[LayerPrinter]) -> str:
     """Print one sample through all layers, and four at once where a layer gains from it."""
-    single = _function("forward", [*map(_call, printers), *_finish(model)])
+    working = [printer for printer in printers if not printer.is_empty]
+    single = _function("forward", [*_ordered(model, [_call(printer) for printer in working]), *_finish(model)])
     if not any(printer.by_fours for printer in printers):
         return f"{SECTION}\n{single}"
-    parts = [_call_four(printer) if printer.by_fours else _each_of_four([_call(printer, "r")]) for printer in printers]
+    parts = [_call_four(printer) if printer.by_fours else _each_of_four([_call(printer, "r")]) for printer in working]
     rest = _finish(model, "r")
-    return f"{SECTION}\n{single}\n{_function('forward_four', [*parts, *([_each_of_four(rest)] if rest else [])])}"
+    return (
+        f"{SECTION}\n{single}\n{_function('forward_four', [*_ordered(model, parts), *([_each_of_four(rest)] if rest else [])])}"
+    )
+
+
+def _ordered(model: Model, parts: list[Part]) -> list[Part]:
+    """Return the parts; where bytes of the arena have several types, no compiler may move an access from one part into another."""
+    if len(model.plan.areas) < 2:
+        return parts
+    return [step for part in parts for step in (Part((f"  {OWN}{OWN}IN_ORDER;",), ()), part)]
 
 
 def _function(name: str, parts: Iterable[Part]) -> str:
@@ -65,9 +75,6 @@ def _call_four(printer: LayerPrinter) -> Part:
     parameters = printer.parameters()
     lines, arguments = ["  {"], []
     for parameter in parameters:
-        if parameter.shared:
-            arguments.append(parameter.pointer.address("0"))
-            continue
         places = ", ".join(parameter.pointer.address(str(r)) for r in range(4))
         lines.append(f"    {parameter.declare_four()} = {{{places}}};")
         arguments.append(parameter.name)

@@ -79,7 +79,7 @@ def sizes(model: Model, tables: int, samples: int) -> str:
     sample = _struct_bytes(model.contract.inputs) + _struct_bytes(model.contract.outputs)
     return (
         f" * Tables {tables} bytes, self-test samples {samples * sample} bytes ({model.prefix.upper()}_NO_SELFTEST leaves them out), "
-        f"workspace {model.workspace_bytes()} bytes."
+        f"workspace {model.plan.bytes} bytes."
     )
 
 

@@ -7,7 +7,7 @@ import math
 from torchferry.bundle.contract import TensorSpec
 from torchferry.cgen.emit.model import Model
 from torchferry.cgen.emit.naming import plain
-from torchferry.cgen.emit.plan import AREAS
+from torchferry.cgen.emit.plan import element_bytes, element_type
 from torchferry.cgen.target import c_type
 from torchferry.cgen.text import OWN, own
 from torchferry.cgen.values import dtype_of
@@ -52,15 +52,17 @@ def _member(spec: TensorSpec) -> str:
 
 
 def _workspace(model: Model, batch_rows: int) -> str:
-    sizes = model.plan.sizes
-    members = [f"  {model.plan.element_type(area)} {area}[{sizes[area]}];" for area in AREAS if sizes[area]]
+    plan = model.plan
+    decided = f" /* as layer {plan.largest + 1} needs */" if plan.areas else ""
+    members = [f"  {element_type(area)} {area}[{plan.bytes // element_bytes(area)}];" for area in plan.areas]
     return own(f"""\
-/* Scratch memory of one call. Its content does not matter before a call and has no meaning after it. */
-typedef struct model_workspace {{
+/* Scratch memory of one call: one arena, of which each layer uses what others no longer need. Its content does not matter before
+ * a call and has no meaning after it. */
+typedef union model_workspace {{
 {chr(10).join(members or ["  int64_t unused;"])}
 }} model_workspace;
 
-#define MODEL_WORKSPACE_BYTES {model.workspace_bytes()}u
+#define MODEL_WORKSPACE_BYTES {plan.bytes}u{decided}
 #define MODEL_BATCH_ROWS {batch_rows} /* samples that model_run_batch computes together */
 #define MODEL_BATCH_WORKSPACE_BYTES (MODEL_BATCH_ROWS * MODEL_WORKSPACE_BYTES)
 """)

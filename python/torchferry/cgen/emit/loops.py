@@ -35,10 +35,14 @@ class LoopPrinter:
             for node in self._layer.maps
             if self._model.plan.owner(node.output) in self._model.plan.places
         ]
-        return [f"  for (size_t j = 0; j < {self._layer.size}; ++j) {{", *lines, *stores, "  }"]
+        part = self._model.part_of(self._layer)
+        reach = f"j = 0; j < {self._layer.size}" if part is None else f"j = row * {part}; j < (row + 1) * {part}"
+        return [f"  for (size_t {reach}; ++j) {{", *lines, *stores, "  }"]
 
     def _element(self, value: Value) -> str:
         index = "0" if value.size == 1 and self._layer.size != 1 else "j"
+        if value in self._model.plan.parts:
+            index = f"j - row * {self._model.plan.parts[value]}"
         return f"{self._model.local(value)}[{index}]"
 
     def _stored(self, value: Value) -> str:

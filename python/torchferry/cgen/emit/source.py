@@ -14,7 +14,6 @@ from torchferry.cgen.text import own
 from torchferry.cgen.values import Array
 
 CHECK = "typedef char model_check_workspace[sizeof(model_workspace) == MODEL_WORKSPACE_BYTES ? 1 : -1];\n"
-WIDE_ROWS = "#define MODEL_WIDE_ROWS\n"
 # strict.c pushes an attribute that the end of the file takes back.
 END = """\
 #if defined(MODEL_NO_NEON)
@@ -47,6 +46,5 @@ def print_body(model: Model) -> Body:
 
 def print_source(model: Model, header: str, body: Body, goldens: Mapping[str, Array], expected: Mapping[str, Array]) -> str:
     """Print everything after the comment at the top. `goldens` and `expected` are samples [samples, ...] of the self-test by tensor name."""
-    rows = own(WIDE_ROWS) if model.plan.row_bits > 16 else ""
     selftest = print_selftest(model, goldens, expected, body.kernels)
-    return "\n".join(part for part in (f'#include "{header}"\n', rows, body.text, selftest, own(END)) if part)
+    return "\n".join((f'#include "{header}"\n', body.text, selftest, own(END)))
