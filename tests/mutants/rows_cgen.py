@@ -21,6 +21,7 @@ _VERIFY = "tests/python/cgen/test_verify.py"
 _FOLD = "tests/python/cgen/test_fold.py"
 _INT8 = "tests/python/cgen/test_int8.py"
 _MEMORY = "tests/python/cgen/test_memory.py tests/python/cgen/test_plan.py"
+_WEIGHTS = "tests/python/cgen/test_weights.py"
 _REFUSALS = "tests/python/cgen/test_refusals.py"
 
 ROWS = (
@@ -177,6 +178,24 @@ ROWS = (
         "if other.birth < room.death and room.birth < other.death",
         _MEMORY,
         "a result lies where the operand is still read",
+    ),
+    *(
+        Mutant(f"{_CGEN}/emit/weights.py", f"if ({old}", f"if (0 && {old}", _WEIGHTS, why)
+        for old, why in (
+            ("(uintptr_t)p % MODEL_WEIGHTS_ALIGNMENT != 0", "weights at any address are read"),
+            ("bytes < {HEADER}", "a header is read that is not there"),
+            ("model_weights_number(p + 20) != 0", "weights that end too early are read"),
+            ("p[32 + i] != model_code[i]", "weights of another model are read"),
+            ("samples < MODEL_BATCH_ROWS", "the samples of the self-test lie outside"),
+            ("p[{DIGEST_AT} + i] != digest[i]", "damaged weights are read"),
+        )
+    ),
+    Mutant(
+        f"{_CGEN}/emit/loops.py",
+        "if self._model.weights is not None and self._is_weight(node, operand):",
+        "if self._model.weights is not None and self._is_weight(node, operand) and operand.array.ndim:",
+        _WEIGHTS,
+        "a learnt number is part of the code",
     ),
     Mutant(
         f"{_CGEN}/generate.py",

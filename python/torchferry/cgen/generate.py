@@ -21,6 +21,7 @@ from torchferry.cgen.emit.naming import cmake_target
 from torchferry.cgen.emit.selftest_samples import selftest_samples
 from torchferry.cgen.emit.source import print_body, print_source
 from torchferry.cgen.emit.tables import wrap_code
+from torchferry.cgen.emit.weights import structs
 from torchferry.cgen.ir import Graph
 from torchferry.cgen.passes import pipeline
 from torchferry.cgen.passes.calibrate import calibrate
@@ -49,7 +50,7 @@ class Limits:
 class Generated:
     """The files by name, the folded graph (which `reference.run` computes with the same bits) and the bytes of its tables.
 
-    `memory`: one line about what a call needs.
+    `memory`: one line about what a call needs. `weights`: the file of the tables, where they are not in the code.
     """
 
     files: Mapping[str, str]
@@ -57,6 +58,7 @@ class Generated:
     prefix: str
     table_bytes: int
     memory: str
+    weights: bytes | None = None
 
 
 def generate(
@@ -68,8 +70,9 @@ def generate(
     provenance: str = "",
     bounds: Mapping[str, Bound] | None = None,
     limits: Limits = Limits(),
+    separate_weights: bool = False,
 ) -> Generated:
-    """Print the C of a model.
+    """Print the C of a model; with `separate_weights` its tables are a file of their own.
 
     `goldens` are raw inputs [N, ...] by name, of which the self-test is made. `provenance` is free text for the comment at the
     top, `bounds` are what the float outputs are held to, where that is known. Raises FerryError: FORMAT for what C cannot
@@ -77,7 +80,8 @@ def generate(
     workspace above the `limits`.
     """
     graph = float_graph(program, contract)
-    return _generated(graph, contract, name=name, goldens=goldens, provenance=provenance, bounds=bounds, limits=limits)
+    model = Model.build(name, contract, graph, separate=separate_weights)
+    return _generated(model, goldens=goldens, provenance=provenance, bounds=bounds, limits=limits)
 
 
 def generate_int8(
@@ -98,8 +102,8 @@ def generate_int8(
     `headroom` times that. Raises FerryError as `generate` does, and: BAD_INPUT for calibration data that are missing, constant or outside the
     contract, FORMAT for a model without matrix products and for products whose sums could leave 32 bits.
     """
-    graph = int8_graph(program, contract, calibration, headroom)
-    return _generated(graph, contract, name=name, goldens=goldens, provenance=provenance, bounds=bounds, limits=limits)
+    model = Model.build(name, contract, int8_graph(program, contract, calibration, headroom))
+    return _generated(model, goldens=goldens, provenance=provenance, bounds=bounds, limits=limits)
 
 
 def float_graph(program: ExportedProgram, contract: Contract) -> Graph:
@@ -120,16 +124,14 @@ def quantized_graph(graph: Graph, ranges: Mapping[Value, Range], headroom: float
 
 
 def _generated(
-    graph: Graph,
-    contract: Contract,
+    model: Model,
     *,
-    name: str,
     goldens: Mapping[str, Array],
     provenance: str,
     bounds: Mapping[str, Bound] | None,
     limits: Limits,
 ) -> Generated:
-    model = Model.build(name, contract, graph)
+    graph, contract = model.graph, model.contract
     size = _checked_sizes(model, limits)
     finite = _finite_samples(graph, goldens)
     body = print_body(model)
@@ -150,7 +152,15 @@ def _generated(
         "model.h": about + wrap_code(named(print_header(model, body.batch_rows), model.prefix)),
         "model.cmake": _cmake(model.prefix),
     }
-    return Generated(files, graph, model.prefix, size, f"c: workspace: {memory(model)}")
+    weights = None if model.weights is None else _weights(model, body.code, samples, expected)
+    return Generated(files, graph, model.prefix, size, f"c: workspace: {memory(model)}", weights)
+
+
+def _weights(model: Model, code: bytes, samples: Mapping[str, Array], expected: Mapping[str, Array]) -> bytes:
+    """Return the file of the tables, with the samples of the self-test."""
+    assert model.weights is not None
+    inputs, outputs = structs(model.contract.inputs, samples), structs(model.contract.outputs, expected)
+    return model.weights.data(code, inputs, outputs, len(next(iter(samples.values()))))
 
 
 def _checked_sizes(model: Model, limits: Limits) -> int:

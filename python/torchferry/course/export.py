@@ -34,6 +34,7 @@ def export_run_folder(run: str, target: Target, *, data_root: Path | None, max_b
         max_batch=max_batch,
         max_bytes=target.max_bytes,
         max_ram=target.max_ram,
+        separate_weights=target.separate_weights,
         metadata=target.metadata,
         stress=target.stress,
     )
@@ -49,6 +50,7 @@ def export_run(
     max_batch: int | None = None,
     max_bytes: int | None = None,
     max_ram: int | None = None,
+    separate_weights: bool = False,
     metadata: Mapping[str, str] = MappingProxyType({}),
     stress: bool = True,
 ) -> Bundle:
@@ -69,6 +71,7 @@ def export_run(
             force=force,
             max_bytes=max_bytes,
             max_ram=max_ram,
+            separate_weights=separate_weights,
             metadata=metadata,
             stress=stress,
             quantization=_quantization(run, contract.inputs[0].name)

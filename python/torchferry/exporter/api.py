@@ -92,6 +92,7 @@ def export(
     seed: int = 0,
     max_bytes: int | None = None,
     max_ram: int | None = None,
+    separate_weights: bool = False,
     allow_ops: Collection[str] = (),
     metadata: Mapping[str, str] = MappingProxyType({}),
     stress: bool = True,
@@ -104,16 +105,15 @@ def export(
     outputs: names in forward's order, or its dictionary's keys; default: its own. A TensorSpec is held to what the module gives.
     golden: real inputs by name (or an array), two samples or more; a list: cases of other sizes. Default: random, "synthetic", from `seed`.
     quantize: "int8", for format c. calibration: training inputs for it, by name, tested on the other goldens; default: half of the goldens.
-    preprocess: a module put before it, exported with it; by input name where there are several. classes: (output, names) or names.
-    symbols: limits of free dims, {"T": (1, 512)}. force: replace `out`. stress: add a case of inputs in the contract that hurt.
-    max_bytes: of the tables of format c (64 MiB). max_ram: of the scratch memory of a call of it (any size).
-    allow_ops: operators TorchScript may use though they do more than compute. metadata: texts for the manifest, {"licence": "MIT"}.
-
+    preprocess: a module before it, exported with it (or by input name). classes: (output, names) or names. symbols: {"T": (1, 512)}.
+    Of format c: max_bytes of its tables, max_ram of a call's scratch memory, separate_weights: not in the code but in a file.
+    force: replace `out`. stress: add inputs that hurt. allow_ops: operators for TorchScript. metadata: texts, {"licence": "MIT"}.
     Raises FerryError: USAGE (arguments), BAD_INPUT (a module or goldens that are refused), FORMAT (a format cannot express it), MISMATCH, IO.
     """
-    writing = _Writing(Path(out), name, _formats(to, quantize), force, max_bytes, max_ram, allow_ops, metadata, stress, note)
-    interface = _Interface(inputs, outputs, symbols or {}, classes, preprocess)
-    return _export(module, interface, _Samples(golden, calibration, description, seed), writing)
+    c = (max_bytes, max_ram, separate_weights)
+    writing = _Writing(Path(out), name, _formats(to, quantize), force, *c, allow_ops, metadata, stress, note)
+    samples = _Samples(golden, calibration, description, seed)
+    return _export(module, _Interface(inputs, outputs, symbols or {}, classes, preprocess), samples, writing)
 
 
 @dataclass(frozen=True)
@@ -126,6 +126,7 @@ class _Writing:
     force: bool
     max_bytes: int | None
     max_ram: int | None
+    separate_weights: bool
     allow_ops: Collection[str]
     metadata: Mapping[str, str]
     stress: bool
@@ -153,6 +154,7 @@ def _export(module: nn.Module, interface: _Interface, samples: _Samples, writing
             force=writing.force,
             max_bytes=writing.max_bytes,
             max_ram=writing.max_ram,
+            separate_weights=writing.separate_weights,
             quantization=plan.quantization,
             allow_ops=writing.allow_ops,
             metadata=writing.metadata,

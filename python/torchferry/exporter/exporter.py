@@ -52,10 +52,11 @@ def print_note(text: str) -> None:
 class BundleRequest:
     """What is to be exported, and to where.
 
-    `formats`: besides these, `export` (which engine `eager` runs) is written where torch.export takes the module. `max_bytes`: largest
-    size of the tables of format `c`; `max_ram`: of its workspace. `quantization`: what format `c-int8` is calibrated on; default: half of
-    the real goldens. `allow_ops`: operators that TorchScript may use besides those that need no permission; the manifest records them.
-    `metadata`: free texts of the manifest. `stress`: add a case of inputs that hurt (intake/stress.py).
+    `formats`: besides these, `export` (which engine `eager` runs) is written where torch.export takes the module. Of format `c`:
+    `max_bytes` of its tables, `max_ram` of its workspace, `separate_weights` in a file of their own. `quantization`: what format
+    `c-int8` is calibrated on; default: half of the real goldens. `allow_ops`: operators that TorchScript may use besides those that
+    need no permission; the manifest records them. `metadata`: free texts of the manifest. `stress`: add a case of inputs that hurt
+    (intake/stress.py).
     """
 
     module: torch.nn.Module
@@ -68,6 +69,7 @@ class BundleRequest:
     force: bool = False
     max_bytes: int | None = None
     max_ram: int | None = None
+    separate_weights: bool = False
     quantization: Quantization | None = None
     allow_ops: Collection[str] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
@@ -149,6 +151,7 @@ def _source(request: BundleRequest, contract: Contract, rows: Sequence[Format]) 
         _provenance(request.name, golden, request.training),
         _size_limit("--max-bytes", request.max_bytes, rows),
         _size_limit("--max-ram", request.max_ram, rows),
+        _separate_weights(request, rows),
         request.quantization or (Quantization.of_samples(golden.arrays) if golden.source == "real" else None),
         checked_permissions(request.allow_ops),
     )
@@ -205,6 +208,13 @@ def _own_bounds(
 def _provenance(name: str, golden: GoldenInputs, training: Training | None) -> str:
     origin = "" if training is None else f"Trained by recipe {training.recipe}: {training.epochs} epochs, seed {training.seed}.\n"
     return f"Bundle {name}, written by torchferry {VERSION} from torch {torch.__version__}.\n{origin}Self-test on {golden.source} inputs: {golden.description}."
+
+
+def _separate_weights(request: BundleRequest, rows: Sequence[Format]) -> bool:
+    if request.separate_weights and not any(row.separates_weights for row in rows):
+        formats = ",".join(row.name for row in rows)
+        raise FerryError(ExitCode.USAGE, f"--separate-weights applies to format c in float32 only (got --to {formats})")
+    return request.separate_weights
 
 
 def _size_limit(option: str, limit: int | None, rows: Sequence[Format]) -> int | None:

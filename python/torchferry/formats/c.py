@@ -10,6 +10,7 @@ from torchferry.bundle.contract import TensorSpec
 from torchferry.bundle.manifest import NATIVE_FOLDER
 from torchferry.cgen import Generated, generate, generate_int8
 from torchferry.cgen.definition import Definition
+from torchferry.cgen.emit.tables import wrap
 from torchferry.cgen.generate import DEFAULT_MAX_BYTES, Limits
 from torchferry.engines.c_build import OBJECT, build, find_compiler, sources_of
 from torchferry.engines.machine import triples
@@ -23,6 +24,8 @@ ENTRY = "engine.c"
 def export(source: ExportSource, folder: Path) -> Written:
     """Write engine.c, model.c, model.h and model.cmake, and native/TRIPLE/model.so for this machine where a C compiler is there.
 
+    With separate weights also model.weights.bin, and weights.c, the same for the engine.
+
     Raises FerryError: FORMAT for what C cannot express, BAD_INPUT for weights that are not finite or too many.
     """
     generated = generate(
@@ -33,6 +36,7 @@ def export(source: ExportSource, folder: Path) -> Written:
         provenance=source.provenance,
         bounds=source.bounds,
         limits=_limits(source),
+        separate_weights=source.separate_weights,
     )
     return _write(source, generated, folder)
 
@@ -72,8 +76,10 @@ def definition_without_compiler(source: ExportSource, engine: str) -> tuple[Defi
 
 
 def _write(source: ExportSource, generated: Generated, folder: Path, **requires: str) -> Written:
-    texts = {ENTRY: _entry(source, generated.prefix), **generated.files}
+    texts = {ENTRY: _entry(source, generated), **generated.files}
     files = {name: text.encode() for name, text in texts.items()}
+    if generated.weights is not None:
+        files |= {"weights.c": _weights(generated.prefix, generated.weights).encode(), "model.weights.bin": generated.weights}
     if find_compiler() is not None:
         triple = triples()[0]
         files[f"{NATIVE_FOLDER}{triple}/{OBJECT}"] = build(sources_of(files), triple)
@@ -84,9 +90,25 @@ def _write(source: ExportSource, generated: Generated, folder: Path, **requires:
     return Written(tuple(files), producer, {"standard": "C99", **requires}, (generated.memory,))
 
 
-def _entry(source: ExportSource, prefix: str) -> str:
+def _entry(source: ExportSource, generated: Generated) -> str:
+    prefix, separate = generated.prefix, generated.weights is not None
     tables = {"input": source.contract.inputs, "output": source.contract.outputs}
-    return ENTRY_TEXT.replace("@", prefix).format(**{key: _table(prefix, key, specs) for key, specs in tables.items()})
+    parts = {
+        "more": '#include "weights.c"\n' if separate else "",
+        "weights": "ferryWeights, " if separate else "",
+        "check": "  if (@_open(ferryWeights, sizeof ferryWeights) != 0) {\n    return 0;\n  }\n" if separate else "",
+        "alone": "ferryWeights" if separate else "",
+        **{key: _table("@", key, specs) for key, specs in tables.items()},
+    }
+    return ENTRY_TEXT.format(**parts).replace("@", prefix)
+
+
+def _weights(prefix: str, data: bytes) -> str:
+    """Return the file of the weights as C, for a session, which builds one object."""
+    return (
+        "/* model.weights.bin. */\n"
+        f"static const unsigned char ferryWeights[{len(data)}] {prefix.upper()}_ALIGNED = {{\n{wrap(map(str, data))}}};\n"
+    )
 
 
 def _table(prefix: str, struct: str, specs: tuple[TensorSpec, ...]) -> str:
@@ -101,7 +123,7 @@ ENTRY_TEXT = """\
 /* What a session of torchferry's engine `c` calls. A firmware needs model.c and model.h only.
  * One translation unit with the model, so that one command builds what a session loads. */
 #include "model.c"
-
+{more}
 #ifndef FERRY_SOURCES
 #define FERRY_SOURCES ""
 #endif
@@ -122,11 +144,11 @@ const size_t ferryOutput[] = {{
 
 int ferryRun(const void *inputs, void *outputs, size_t count);
 int ferryRun(const void *inputs, void *outputs, size_t count) {{
-  return @_run_batch((const @_input *)inputs, (@_output *)outputs, count, NULL);
+  return @_run_batch({weights}(const @_input *)inputs, (@_output *)outputs, count, NULL);
 }}
 
 int ferrySelftest(void);
 int ferrySelftest(void) {{
-  return @_selftest();
+{check}  return @_selftest({alone});
 }}
 """

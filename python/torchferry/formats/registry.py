@@ -45,6 +45,7 @@ class Format:
     largest_batch: int | None = None  # it needs one in the contract: this, where the user gives none
     sample_by_sample: bool = False  # it runs one sample after the other: a module that mixes samples is refused
     limits_size: bool = False  # --max-bytes and --max-ram apply to it
+    separates_weights: bool = False  # --separate-weights applies to it
     excludes: frozenset[str] = frozenset()  # formats whose files have the same names
     quantizes: tuple[str, str] | None = None  # (format, scheme): what `--to FORMAT --quantize SCHEME` asks for
     is_program: bool = False  # the torch.export program, which every bundle has where torch.export takes the module
@@ -96,6 +97,7 @@ FORMATS: tuple[Format, ...] = (
         bits="own",
         sample_by_sample=True,
         limits_size=True,
+        separates_weights=True,
         excludes=frozenset({"c-int8"}),
     ),
     Format(

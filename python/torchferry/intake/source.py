@@ -74,6 +74,7 @@ class ExportSource:
     provenance: str = ""  # lines for a reader of the artifact
     max_bytes: int | None = None  # of an artifact that has to fit into a device; None: the format's own limit
     max_ram: int | None = None  # that a call of it may need; None: any
+    separate_weights: bool = False  # of generated C: in a file of their own
     quantization: Quantization | None = None  # for formats in int8
     allow_ops: frozenset[str] = frozenset()  # operators that TorchScript may use besides engines/torchscript_operators.txt
     bounds: Mapping[str, Bound] = field(default_factory=dict)  # that generated C is held to, by float output; empty: not known

@@ -163,6 +163,11 @@ REFUSED: dict[str, tuple[tuple[str, ...], int, str]] = {
         r"c: workspace: got \d+ bytes, most in layer \d .*, expected at most 8; raise --max-ram",
     ),
     "a workspace of nothing": (("netcode:net", *INPUT, *OUTPUT, "--max-ram", "0"), ExitCode.USAGE, "--max-ram: got 0"),
+    "weights apart in int8": (
+        ("netcode:net", *INPUT, *OUTPUT, "--separate-weights", "--quantize", "int8"),
+        ExitCode.USAGE,
+        r"--separate-weights applies to format c in float32 only \(got --to c-int8\)",
+    ),
     "a limit of nothing": (("netcode:net", *INPUT, *OUTPUT, "--max-bytes", "0"), ExitCode.USAGE, "--max-bytes: got 0"),
     "an output that is a keyword": (
         ("netcode:net", *INPUT, "--output", "int"),
@@ -216,6 +221,17 @@ def test_the_export_says_what_a_call_needs_and_a_limit_of_that_is_kept(ferry_her
     assert f"_WORKSPACE_BYTES {found[1]}u" in (work / "any" / "model.h").read_text()
     fits = ferry_here("export", "netcode:net", "--to", "c", *INPUT, *OUTPUT, "--max-ram", found[1], "--out", "fits")
     assert fits.code == ExitCode.OK, fits.stderr
+
+
+def test_separate_weights_lie_beside_the_code_and_the_engine_runs_it(ferry_here: Program, work: Path) -> None:
+    done = ferry_here("export", "netcode:net", "--to", "c", *INPUT, *OUTPUT, "--separate-weights", "--out", "apart")
+    assert done.code == ExitCode.OK, done.stderr
+    assert ferry_here("export", "netcode:net", "--to", "c", *INPUT, *OUTPUT, "--out", "inside").code == ExitCode.OK
+    verdict = ferry_here("verify", "apart", "--engine", "c", "--allow-native")
+    assert (verdict.code, b"PASSED c" in verdict.stdout) == (ExitCode.OK, True), verdict.stderr
+    assert (work / "apart" / "model.weights.bin").read_bytes()[:8] == b"FERRYWTS"
+    assert "static const float " in (work / "inside" / "model.c").read_text()
+    assert "static const float " not in (work / "apart" / "model.c").read_text()
 
 
 def self_description(ferry_here: Program, work: Path) -> str:

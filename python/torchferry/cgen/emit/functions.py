@@ -10,7 +10,7 @@ from torchferry.cgen.emit.loops import LoopPrinter
 from torchferry.cgen.emit.model import Model, Pointer, in_workspace
 from torchferry.cgen.emit.naming import plain
 from torchferry.cgen.emit.plan import element_type
-from torchferry.cgen.emit.tables import print_table
+from torchferry.cgen.emit.weights import PARAMETER
 from torchferry.cgen.ir import Node
 from torchferry.cgen.target import over_rows, per_sample
 from torchferry.cgen.text import OWN
@@ -54,22 +54,31 @@ class LayerPrinter:
         self.uses: list[str] = []
         self.by_fours = False
         self.is_empty = False
+        self.reads_weights = False  # those that are not part of the code
+        self._tabled: list[str] = []
+        self._loop: list[str] = []
         self._index = index + 1
 
     def print(self) -> str:
         """Return the text; none where nothing is left to do."""
         head, maps = self.layer.head, LoopPrinter(self.model, self.layer, self.name)
-        loop, part = maps.print(), self.model.part_of(self.layer)
+        tables, loop, part = self._tables(), maps.print(), self.model.part_of(self.layer)
         lines = [] if head is None else head.emit(self) if part is None else head.emit_part(self)
+        self._tabled = [
+            line.split()[1] for line in "".join([*tables, *maps.tables.values()]).split("\n") if line.startswith("#define")
+        ]
+        self._loop = loop
+        self.reads_weights = self._reads_weights([*lines, *loop])
         body = [*lines, *self._loop_or_call(loop)]
         if part is not None and head is not None:
             body = over_rows(head.outputs[0].size // part, body)
         self.is_empty = not body
         if self.is_empty:
             return ""
-        functions = [self._function(self.name, self._declared(self.parameters()), body)]
+        weights = [PARAMETER] if self.reads_weights else []
+        functions = [self._function(self.name, [*weights, *self._declared(self.parameters())], body)]
         if self._apart:
-            row = [] if part is None else ["const size_t row"]
+            row = [*([PARAMETER] if self._reads_weights(loop) else []), *([] if part is None else ["const size_t row"])]
             after = self._function(f"{self.name}_after", [*row, *self._declared(self.after_parameters())], loop)
             functions = [f"{OWN}{OWN}APART {after}", *functions]
         four = head.emit_four(self) if head is not None else None
@@ -78,11 +87,14 @@ class LayerPrinter:
             functions.append(self._four(four))
         self.uses = list(dict.fromkeys([*self.uses, *maps.uses]))
         title = f"/* ---- Layer {self._index}: {describe(self.layer)} ---- */\n"
-        return "\n".join([title, *self._tables(), *maps.tables.values(), *functions])
+        return "\n".join([title, *tables, *maps.tables.values(), *functions])
+
+    def _reads_weights(self, lines: Sequence[str]) -> bool:
+        return any(name in line for name in self._tabled for line in lines)
 
     def _tables(self) -> list[str]:
         tables = self.layer.head.tables() if self.layer.head is not None else ()
-        return [print_table(t.ctype, self.table(t.kind), t.array, t.comment) for t in tables if t.array.size]
+        return [self.model.table(t.ctype, self.table(t.kind), t.array, t.comment) for t in tables if t.array.size]
 
     @property
     def _apart(self) -> bool:
@@ -93,7 +105,11 @@ class LayerPrinter:
         if not self._apart:
             return loop
         row = [] if self.model.part_of(self.layer) is None else ["row"]
-        return [f"  {OWN}{self.name}_after({', '.join([*row, *(parameter.name for parameter in self.after_parameters())])});"]
+        given = [*self._given_to_loop(), *row, *(parameter.name for parameter in self.after_parameters())]
+        return [f"  {OWN}{self.name}_after({', '.join(given)});"]
+
+    def _given_to_loop(self) -> list[str]:
+        return ["weights"] if self._reads_weights(self._loop) else []
 
     def _declared(self, parameters: Sequence[Parameter]) -> list[str]:
         return [parameter.declare() for parameter in parameters]
@@ -126,7 +142,8 @@ class LayerPrinter:
 
     def singly(self) -> list[str]:
         """See Scope."""
-        return per_sample([f"    {OWN}{self.name}({_of_sample(self.parameters())});"])
+        weights = ["weights"] if self.reads_weights else []
+        return per_sample([f"    {OWN}{self.name}({_of_sample(weights, self.parameters())});"])
 
     # ---- parameters ----
 
@@ -173,15 +190,17 @@ class LayerPrinter:
     # ---- four samples ----
 
     def _four(self, product: list[str]) -> str:
-        listed = ", ".join(parameter.declare_four() for parameter in self.parameters())
+        listed = ", ".join(
+            [*([PARAMETER] if self.reads_weights else []), *(parameter.declare_four() for parameter in self.parameters())]
+        )
         lines = [f"static void {OWN}{self.name}_four({listed}) {{", *product]
         if self.layer.maps:
-            lines += per_sample([f"    {OWN}{self.name}_after({_of_sample(self.after_parameters())});"])
+            lines += per_sample([f"    {OWN}{self.name}_after({_of_sample(self._given_to_loop(), self.after_parameters())});"])
         return "\n".join([*lines, "}"]) + "\n"
 
 
-def _of_sample(parameters: Sequence[Parameter]) -> str:
-    return ", ".join(parameter.of_sample() for parameter in parameters)
+def _of_sample(weights: Sequence[str], parameters: Sequence[Parameter]) -> str:
+    return ", ".join([*weights, *(parameter.of_sample() for parameter in parameters)])
 
 
 def describe(layer: Layer) -> str:

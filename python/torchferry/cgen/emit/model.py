@@ -9,9 +9,11 @@ from torchferry.bundle.contract import Contract, TensorSpec
 from torchferry.cgen.emit.layers import Layer, group
 from torchferry.cgen.emit.naming import Names, check_members, prefix
 from torchferry.cgen.emit.plan import Place, Plan, element_type, plan
+from torchferry.cgen.emit.tables import print_table
+from torchferry.cgen.emit.weights import WeightsFile
 from torchferry.cgen.ir import Graph
 from torchferry.cgen.target import c_type
-from torchferry.cgen.values import Value
+from torchferry.cgen.values import Array, Value
 
 
 @dataclass(frozen=True)
@@ -45,13 +47,22 @@ class Model:
     layers: tuple[Layer, ...]
     plan: Plan
     names: Names
+    weights: WeightsFile | None = None  # its float tables, where they are not part of the code
 
     @classmethod
-    def build(cls, name: str, contract: Contract, graph: Graph) -> Model:
+    def build(cls, name: str, contract: Contract, graph: Graph, *, separate: bool = False) -> Model:
         """Gather what the emission of a model needs. Raises FerryError(FORMAT) for names that C cannot use."""
         own, layers = prefix(name), group(graph)
         check_members(contract, own)
-        return cls(own, contract, graph, layers, plan(graph, layers), Names(graph, contract, layers, own))
+        return cls(
+            own,
+            contract,
+            graph,
+            layers,
+            plan(graph, layers),
+            Names(graph, contract, layers, own),
+            WeightsFile() if separate else None,
+        )
 
     def pointer(self, value: Value) -> Pointer:
         """Return where a stored value is."""
@@ -61,6 +72,12 @@ class Model:
         if place.area == "output" and place.of is not None:
             return member("output", self.contract.outputs[self.graph.outputs.index(place.of)])
         return in_workspace(place)
+
+    def table(self, ctype: str, name: str, array: Array, comment: str) -> str:
+        """Return the C that defines a table, in the code or as a place in the weights."""
+        if self.weights is None or ctype != "float":
+            return print_table(ctype, name, array, comment)
+        return self.weights.add(name, array, comment)
 
     def part_of(self, layer: Layer) -> int | None:
         """Return the elements of a layer's step that are kept at a time, each time for the loop after it; None: all."""

@@ -50,6 +50,7 @@ _LOCALS = frozenset(
         "input",
         "output",
         "workspace",
+        "weights",
     }
 ) | {f"i{n}" for n in range(10)}
 # CMake's own targets (CMP0037, CTest, CPack), its words in target_link_libraries, and libraries that others link by such a name.
