@@ -20,6 +20,8 @@ _NAN = "tests/python/cgen/test_networks.py::test_nan_and_infinity_behave_as_in_e
 _VERIFY = "tests/python/cgen/test_verify.py"
 _FOLD = "tests/python/cgen/test_fold.py"
 _INT8 = "tests/python/cgen/test_int8.py"
+_MEMORY = "tests/python/cgen/test_memory.py tests/python/cgen/test_plan.py"
+_WEIGHTS = "tests/python/cgen/test_weights.py"
 _REFUSALS = "tests/python/cgen/test_refusals.py"
 
 ROWS = (
@@ -143,9 +145,69 @@ ROWS = (
         "bytes run over instead of saturating",
     ),
     Mutant(
+        f"{_CGEN}/emit/sharing.py",
+        "(birth, max(death, self._lives[value][1]))",
+        "(birth, death)",
+        _MEMORY,
+        "memory is used again while a value in the place of another lives",
+    ),
+    Mutant(
+        f"{_CGEN}/emit/sharing.py",
+        "if value not in read]",
+        "]",
+        _MEMORY,
+        "a result made row by row writes over what the next row reads",
+    ),
+    Mutant(
+        f"{_CGEN}/emit/sharing.py",
+        "and self._found.owner(value) not in self._viewed",
+        "and self._found.owner(value) not in self._caller",
+        _MEMORY,
+        "a value of which a slice is still read is written over",
+    ),
+    Mutant(
+        f"{_CGEN}/index_map.py",
+        " and not written[piece.targets].any()",
+        "",
+        _MEMORY,
+        "what a copy overwrites is left as it lay there",
+    ),
+    Mutant(
+        f"{_CGEN}/emit/arena.py",
+        "if other.birth <= room.death and room.birth <= other.death",
+        "if other.birth < room.death and room.birth < other.death",
+        _MEMORY,
+        "a result lies where the operand is still read",
+    ),
+    *(
+        Mutant(f"{_CGEN}/emit/weights.py", f"if ({old}", f"if (0 && {old}", _WEIGHTS, why)
+        for old, why in (
+            ("(uintptr_t)p % MODEL_WEIGHTS_ALIGNMENT != 0", "weights at any address are read"),
+            ("bytes < {HEADER}", "a header is read that is not there"),
+            ("model_weights_number(p + 20) != 0", "weights that end too early are read"),
+            ("p[32 + i] != model_code[i]", "weights of another model are read"),
+            ("samples < MODEL_BATCH_ROWS", "the samples of the self-test lie outside"),
+            ("p[{DIGEST_AT} + i] != digest[i]", "damaged weights are read"),
+        )
+    ),
+    Mutant(
+        f"{_CGEN}/emit/loops.py",
+        "if self._model.weights is not None and self._is_weight(node, operand):",
+        "if self._model.weights is not None and self._is_weight(node, operand) and operand.array.ndim:",
+        _WEIGHTS,
+        "a learnt number is part of the code",
+    ),
+    Mutant(
+        f"{_CGEN}/generate.py",
+        "model.plan.bytes > limits.workspace:",
+        "model.plan.bytes > limits.workspace + 8:",
+        f"{_REFUSALS}::test_a_workspace_above_the_limit_is_refused_and_its_layer_named",
+        "a workspace above the limit",
+    ),
+    Mutant(
         f"{_C}/gather_uint8.c",
-        "  for (; i < count; ++i) {",
-        "  for (; i + 1 < count; ++i) {",
+        "i < count && found < MODEL_GATHERED; ++i) {",
+        "i + 1 < count && found < MODEL_GATHERED; ++i) {",
         f"{_KERNELS}::test_gather_finds_what_is_not_zero",
         "the last input is left out",
     ),

@@ -13,6 +13,7 @@ from torchferry.bundle.contract import Contract
 from torchferry.cgen import reference
 from torchferry.cgen.capture import capture
 from torchferry.cgen.emit.comment import comment, promises, sizes
+from torchferry.cgen.emit.functions import describe
 from torchferry.cgen.emit.header import print_header
 from torchferry.cgen.emit.layers import Layer
 from torchferry.cgen.emit.model import Model
@@ -20,6 +21,7 @@ from torchferry.cgen.emit.naming import cmake_target
 from torchferry.cgen.emit.selftest_samples import selftest_samples
 from torchferry.cgen.emit.source import print_body, print_source
 from torchferry.cgen.emit.tables import wrap_code
+from torchferry.cgen.emit.weights import structs
 from torchferry.cgen.ir import Graph
 from torchferry.cgen.passes import pipeline
 from torchferry.cgen.passes.calibrate import calibrate
@@ -37,13 +39,26 @@ SELFTEST_CANDIDATES = 64  # goldens of which the self-test takes the first that 
 
 
 @dataclass(frozen=True)
+class Limits:
+    """Most bytes of the constant tables, and of the workspace of one call; None: any."""
+
+    tables: int = DEFAULT_MAX_BYTES
+    workspace: int | None = None
+
+
+@dataclass(frozen=True)
 class Generated:
-    """The files by name, the folded graph (which `reference.run` computes with the same bits) and the bytes of its tables."""
+    """The files by name, the folded graph (which `reference.run` computes with the same bits) and the bytes of its tables.
+
+    `memory`: one line about what a call needs. `weights`: the file of the tables, where they are not in the code.
+    """
 
     files: Mapping[str, str]
     graph: Graph
     prefix: str
     table_bytes: int
+    memory: str
+    weights: bytes | None = None
 
 
 def generate(
@@ -54,17 +69,19 @@ def generate(
     goldens: Mapping[str, Array],
     provenance: str = "",
     bounds: Mapping[str, Bound] | None = None,
-    max_bytes: int = DEFAULT_MAX_BYTES,
+    limits: Limits = Limits(),
+    separate_weights: bool = False,
 ) -> Generated:
-    """Print the C of a model.
+    """Print the C of a model; with `separate_weights` its tables are a file of their own.
 
     `goldens` are raw inputs [N, ...] by name, of which the self-test is made. `provenance` is free text for the comment at the
     top, `bounds` are what the float outputs are held to, where that is known. Raises FerryError: FORMAT for what C cannot
-    express and for names that are not C identifiers, BAD_INPUT for weights that are not finite and for tables of more than
-    `max_bytes`.
+    express and for names that are not C identifiers, BAD_INPUT for weights that are not finite and for tables or a
+    workspace above the `limits`.
     """
     graph = float_graph(program, contract)
-    return _generated(graph, contract, name=name, goldens=goldens, provenance=provenance, bounds=bounds, max_bytes=max_bytes)
+    model = Model.build(name, contract, graph, separate=separate_weights)
+    return _generated(model, goldens=goldens, provenance=provenance, bounds=bounds, limits=limits)
 
 
 def generate_int8(
@@ -77,7 +94,7 @@ def generate_int8(
     headroom: float = 1.0,
     provenance: str = "",
     bounds: Mapping[str, Bound] | None = None,
-    max_bytes: int = DEFAULT_MAX_BYTES,
+    limits: Limits = Limits(),
 ) -> Generated:
     """Print the C of a model with int8 weights and bytes as activations.
 
@@ -85,8 +102,8 @@ def generate_int8(
     `headroom` times that. Raises FerryError as `generate` does, and: BAD_INPUT for calibration data that are missing, constant or outside the
     contract, FORMAT for a model without matrix products and for products whose sums could leave 32 bits.
     """
-    graph = int8_graph(program, contract, calibration, headroom)
-    return _generated(graph, contract, name=name, goldens=goldens, provenance=provenance, bounds=bounds, max_bytes=max_bytes)
+    model = Model.build(name, contract, int8_graph(program, contract, calibration, headroom))
+    return _generated(model, goldens=goldens, provenance=provenance, bounds=bounds, limits=limits)
 
 
 def float_graph(program: ExportedProgram, contract: Contract) -> Graph:
@@ -107,25 +124,23 @@ def quantized_graph(graph: Graph, ranges: Mapping[Value, Range], headroom: float
 
 
 def _generated(
-    graph: Graph,
-    contract: Contract,
+    model: Model,
     *,
-    name: str,
     goldens: Mapping[str, Array],
     provenance: str,
     bounds: Mapping[str, Bound] | None,
-    max_bytes: int,
+    limits: Limits,
 ) -> Generated:
-    model = Model.build(name, contract, graph)
-    size = table_bytes(model)
-    if size > max_bytes:
-        raise FerryError(
-            ExitCode.BAD_INPUT,
-            f"c: tables: got {size} bytes, expected at most {max_bytes}; raise --max-bytes or make the model smaller",
-        )
+    graph, contract = model.graph, model.contract
+    size = _checked_sizes(model, limits)
     finite = _finite_samples(graph, goldens)
     body = print_body(model)
-    selftest = selftest_samples(contract, finite, batch_rows=body.batch_rows, skips_zeros=model.plan.sizes["rows"] > 0)
+    selftest = selftest_samples(
+        contract,
+        finite,
+        batch_rows=body.batch_rows,
+        skips_zeros=any(layer.head is not None and layer.head.skips_zeros for layer in model.layers),
+    )
     samples = selftest.arrays
     outputs = reference.run(graph, samples)
     expected = {spec.name: output for spec, output in zip(contract.outputs, outputs, strict=True)}
@@ -137,7 +152,38 @@ def _generated(
         "model.h": about + wrap_code(named(print_header(model, body.batch_rows), model.prefix)),
         "model.cmake": _cmake(model.prefix),
     }
-    return Generated(files, graph, model.prefix, size)
+    weights = None if model.weights is None else _weights(model, body.code, samples, expected)
+    return Generated(files, graph, model.prefix, size, f"c: workspace: {memory(model)}", weights)
+
+
+def _weights(model: Model, code: bytes, samples: Mapping[str, Array], expected: Mapping[str, Array]) -> bytes:
+    """Return the file of the tables, with the samples of the self-test."""
+    assert model.weights is not None
+    inputs, outputs = structs(model.contract.inputs, samples), structs(model.contract.outputs, expected)
+    return model.weights.data(code, inputs, outputs, len(next(iter(samples.values()))))
+
+
+def _checked_sizes(model: Model, limits: Limits) -> int:
+    """Return the bytes of the tables. Raises FerryError(BAD_INPUT) where they or the workspace are above their limit."""
+    size = table_bytes(model)
+    if size > limits.tables:
+        raise FerryError(
+            ExitCode.BAD_INPUT,
+            f"c: tables: got {size} bytes, expected at most {limits.tables}; raise --max-bytes or make the model smaller",
+        )
+    if limits.workspace is not None and model.plan.bytes > limits.workspace:
+        raise FerryError(
+            ExitCode.BAD_INPUT,
+            f"c: workspace: got {memory(model)}, expected at most {limits.workspace}; raise --max-ram or make that layer smaller",
+        )
+    return size
+
+
+def memory(model: Model) -> str:
+    """Return how large the workspace is, and the layer that decides it: `512 bytes, most in layer 2 (hidden: Linear 9 -> 3)`."""
+    plan = model.plan
+    most = f", most in layer {plan.largest + 1} ({describe(model.layers[plan.largest])})" if plan.areas else ""
+    return f"{plan.bytes} bytes{most}"
 
 
 def _finite_samples(graph: Graph, goldens: Mapping[str, Array]) -> dict[str, Array]:

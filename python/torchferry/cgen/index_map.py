@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 
@@ -54,6 +54,11 @@ class Piece:
     def sources(self) -> Integers:
         """Places in the source [count]."""
         return self.start + _outer([axis.sources for axis in self.axes])
+
+    @property
+    def is_run(self) -> bool:
+        """Whether elements that follow each other in the source do so in the output."""
+        return not self.axes or (len(self.axes) == 1 and step(self.axes[0].targets) == step(self.axes[0].sources) == 1)
 
 
 def _outer(axes: Sequence[Integers]) -> Integers:
@@ -112,6 +117,24 @@ class IndexMap(Step):
         """The one output."""
         return (self.output,)
 
+    @property
+    def run_of_input(self) -> tuple[Value, int] | None:
+        """See Step."""
+        piece, source = self.pieces[0], self.sources[self.pieces[0].source]
+        return (source, piece.start) if len(self.pieces) == 1 and piece.is_run and isinstance(source, Value) else None
+
+    @property
+    def runs_of_output(self) -> Mapping[Value, int]:
+        """See Step. A piece that writes over an earlier one is copied."""
+        found: dict[Value, int] = {}
+        written, read = np.zeros(self.output.size, bool), [self.sources[piece.source] for piece in self.pieces]
+        for piece, source in zip(self.pieces, read, strict=True):
+            whole = isinstance(source, Value) and len(piece.targets) == source.size and piece.is_run
+            if isinstance(source, Value) and whole and read.count(source) == 1 and not written[piece.targets].any():
+                found[source] = piece.target
+            written[piece.targets] = True
+        return found
+
     def problems(self) -> Iterator[str]:
         """Yield what is wrong with places and dtypes."""
         for value in self.inputs:
@@ -160,8 +183,13 @@ class IndexMap(Step):
         return tuple(found)
 
     def emit(self, scope: Scope) -> list[str]:
-        """Return the loops of each piece."""
-        return [line for number, piece in enumerate(self.pieces) for line in self._loops(scope, number, piece)]
+        """Return the loops of each piece that has to be copied."""
+        found = []
+        for number, piece in enumerate(self.pieces):
+            source = self.sources[piece.source]
+            if not isinstance(source, Value) or not scope.is_placed(source):
+                found += self._loops(scope, number, piece)
+        return found
 
     def _loops(self, scope: Scope, number: int, piece: Piece) -> list[str]:
         to, start, lines = [str(piece.target)], [str(piece.start)], []

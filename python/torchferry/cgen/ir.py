@@ -58,7 +58,29 @@ class Step(ABC):
     def describe(self) -> str:
         """Name it for the list of layers: `Linear 784 -> 100`."""
 
+    # ---- memory ----
+
+    @property
+    def part(self) -> int | None:
+        """Elements of the output that `emit_part` computes at a time, in the order of the output; None: all at once or none."""
+        return None
+
+    @property
+    def run_of_input(self) -> tuple[Value, int] | None:
+        """The value of which the output is one run of elements, and the first of them; None where it is not so."""
+        return None
+
+    @property
+    def runs_of_output(self) -> Mapping[Value, int]:
+        """The values that become, whole and in their order, one run of the output, and at which element it starts."""
+        return {}
+
     # ---- C ----
+
+    @property
+    def skips_zeros(self) -> bool:
+        """Whether it has other code for inputs many of whose elements are zero."""
+        return False
 
     def tables(self) -> tuple[Table, ...]:
         """Return its constant arrays; empty ones are not printed."""
@@ -71,6 +93,10 @@ class Step(ABC):
     @abstractmethod
     def emit(self, scope: Scope) -> list[str]:
         """Return the lines that compute the outputs of one sample."""
+
+    def emit_part(self, scope: Scope) -> list[str]:
+        """Return the lines that compute part `row` of the output of one sample. Called where `part` is a number."""
+        raise NotImplementedError(scope)
 
     def emit_four(self, scope: Scope) -> list[str] | None:
         """Return the lines for four samples, whose pointers are arrays of four; None where one by one is as fast."""

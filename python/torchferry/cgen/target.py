@@ -9,7 +9,7 @@ from typing_extensions import assert_never
 
 from torchferry.cgen.values import Array, DType, Value
 
-Area = Literal["integers", "floats", "sums", "bytes", "rows"]  # parts of the workspace, widest element first but for `rows`
+Area = Literal["integers", "floats", "sums", "bytes"]  # members of the workspace, widest element first
 
 
 def c_type(dtype: DType) -> str:
@@ -69,15 +69,11 @@ class Table:
 
 @dataclass(frozen=True)
 class Scratch:
-    """`size` elements of workspace that a node needs while it runs; `name` is the parameter.
-
-    `shared`: four samples that are computed together need it once.
-    """
+    """`size` elements of workspace that a node needs while it runs; `name` is the parameter."""
 
     name: str
     area: Area
     size: int
-    shared: bool = False
 
 
 class Scope(Protocol):
@@ -90,7 +86,10 @@ class Scope(Protocol):
         """Return the name of the pointer to a value's first element."""
 
     def row(self, value: Value, rows: int, width: int) -> str:
-        """Return the pointer to row `row` of a value [rows, width]; with one row, to its first element."""
+        """Return the pointer to row `row` of a value [rows, width]; to its first element with one row, or where only that row is kept."""
+
+    def is_placed(self, value: Value) -> bool:
+        """Tell whether a value already lies where the node would copy it to, or the output where it would copy it from."""
 
     def table(self, kind: str) -> str:
         """Return the name of a table of the node, by its kind."""

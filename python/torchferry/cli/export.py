@@ -24,6 +24,8 @@ def export(
     data_root: of.DataRoot = None,
     max_batch: of.MaxBatch = None,
     max_bytes: of.MaxBytes = None,
+    max_ram: of.MaxRam = None,
+    separate_weights: of.SeparateWeights = False,
     quantize: of.Quantize = None,
     allow_op: AllowOp = None,
     metadata: of.MetadataTexts = None,
@@ -43,12 +45,13 @@ def export(
     """Export a trained run, or any module, to a bundle, which is written only if every artifact agrees with eager."""
     formats, texts = _formats(to), _named("--metadata", metadata or [])
     registry.asked(formats, quantize, option="--quantize")  # refused before torch is imported
-    target = Target(formats, quantize, out, force, max_bytes, allow_op or [], texts, stress)
+    target = Target(formats, quantize, out, force, max_bytes, max_ram, separate_weights, allow_op or [], texts, stress)
     if ":" in run:
         limits = [*(symbol or []), *([] if max_batch is None else [f"N=0..{max_batch}"])]
         inputs, outputs, symbols = _named("--input", input_ or []), _outputs(output or []), _named("--symbol", limits)
-        names = None if classes is None else _parts(classes)
-        asked = Factory(run, weights, inputs, outputs, golden or [], calibration, preprocess, names, symbols, name, seed)
+        asked = Factory(
+            run, weights, inputs, outputs, golden or [], calibration, preprocess, classes and _parts(classes), symbols, name, seed
+        )
         say(_written(_export_factory(asked, target)))
         return
     words = ["weights", "input", "output", "golden", "calibration", "preprocess", "classes", "symbol", "name", "allow-op"]

@@ -29,6 +29,12 @@ MaxBatch = Annotated[
 MaxBytes = Annotated[
     int | None, typer.Option(help="Largest size of the tables of format c; 64 MiB if not given.", show_default=False)
 ]
+MaxRam = Annotated[
+    int | None, typer.Option(help="Most bytes of scratch memory that a call of format c may need.", show_default=False)
+]
+SeparateWeights = Annotated[
+    bool, typer.Option("--separate-weights", help="Format c with its weights in model.weights.bin, not in the code.")
+]
 Quantize = Annotated[
     str | None,
     typer.Option(

@@ -34,6 +34,8 @@ def export_run_folder(run: str, target: Target, *, data_root: Path | None, max_b
         force=target.force,
         max_batch=max_batch,
         max_bytes=target.max_bytes,
+        max_ram=target.max_ram,
+        separate_weights=target.separate_weights,
         metadata=target.metadata,
         stress=target.stress,
     )
@@ -49,11 +51,13 @@ def export_run(
     quantize: str | None = None,
     max_batch: int | None = None,
     max_bytes: int | None = None,
+    max_ram: int | None = None,
+    separate_weights: bool = False,
     metadata: Mapping[str, str] = MappingProxyType({}),
     stress: bool = True,
 ) -> Bundle:
     """Export a trained run with 64 real samples of its data set as goldens. Raises what export_bundle raises."""
-    formats, may_skip = registry.asked(formats, quantize, option="--quantize")
+    asked = registry.asked(formats, quantize, option="--quantize")
     contract = run.recipe.contract(run.dataset)
     if max_batch is not None:
         contract = contract.with_max_batch(max_batch)
@@ -64,16 +68,18 @@ def export_run(
             name=name,
             contract=contract,
             golden=GoldenInputs(inputs, "real", run.dataset.description),
-            formats=formats,
+            formats=asked.names,
             out=out,
             training=Training.model_validate(run.training()),
             force=force,
             max_bytes=max_bytes,
+            max_ram=max_ram,
+            separate_weights=separate_weights,
             metadata=metadata,
             stress=stress,
-            may_skip=may_skip,
+            may_skip=asked.may_skip,
             quantization=_quantization(run, contract.inputs[0].name)
-            if any(row.quantizes for row in registry.chosen(formats))
+            if any(row.quantizes for row in registry.chosen(asked.names))
             else None,
         )
     )

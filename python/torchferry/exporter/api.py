@@ -21,6 +21,7 @@ from torchferry.bundle.writer import check_target
 from torchferry.errors import ExitCode, FerryError
 from torchferry.exporter.exporter import BundleRequest, GoldenInputs, export_bundle, print_note
 from torchferry.formats import registry
+from torchferry.formats.registry import Asked
 from torchferry.intake.binding import contract_name
 from torchferry.intake.devices import check_devices
 from torchferry.intake.framing import Preprocess, framed
@@ -91,6 +92,8 @@ def export(
     force: bool = False,
     seed: int = 0,
     max_bytes: int | None = None,
+    max_ram: int | None = None,
+    separate_weights: bool = False,
     allow_ops: Collection[str] = (),
     metadata: Mapping[str, str] = MappingProxyType({}),
     stress: bool = True,
@@ -104,15 +107,15 @@ def export(
     golden: real inputs by name (or an array), two samples or more; a list: cases of other sizes. Default: random, from `seed`: 64, or fewer large ones.
     to: formats, or ["all"]: every one that takes the module, and `note` is told of the rest. quantize: "int8", for format c.
     calibration: training inputs for it, by name, tested on the other goldens; default: half of the goldens.
-    preprocess: a module put before it, exported with it; by input name where there are several. classes: (output, names) or names.
-    symbols: limits of free dims, {"T": (1, 512)}. max_bytes: of the tables of format c; default: 64 MiB. force: replace `out`. stress: add a case that hurts.
-    allow_ops: operators TorchScript may use though they do more than compute. metadata: texts that `inspect` shows, {"licence": "MIT"}.
-
+    preprocess: a module before it, exported with it (or by input name). classes: (output, names) or names. symbols: {"T": (1, 512)}.
+    Of format c: max_bytes of its tables, max_ram of a call's scratch memory, separate_weights: not in the code but in a file.
+    force: replace `out`. stress: add inputs that hurt. allow_ops: operators for TorchScript. metadata: texts, {"licence": "MIT"}.
     Raises FerryError: USAGE (arguments), BAD_INPUT (a module or goldens that are refused), FORMAT (a format cannot express it), MISMATCH, IO.
     """
-    writing = _Writing(Path(out), name, *_formats(to, quantize), force, max_bytes, allow_ops, metadata, stress, note)
-    interface = _Interface(inputs, outputs, symbols or {}, classes, preprocess)
-    return _export(module, interface, _Samples(golden, calibration, description, seed), writing)
+    c = (max_bytes, max_ram, separate_weights)
+    writing = _Writing(Path(out), name, _formats(to, quantize), force, *c, allow_ops, metadata, stress, note)
+    samples = _Samples(golden, calibration, description, seed)
+    return _export(module, _Interface(inputs, outputs, symbols or {}, classes, preprocess), samples, writing)
 
 
 @dataclass(frozen=True)
@@ -121,10 +124,11 @@ class _Writing:
 
     out: Path
     name: str | None
-    to: Sequence[str]
-    may_skip: bool
+    to: Asked
     force: bool
     max_bytes: int | None
+    max_ram: int | None
+    separate_weights: bool
     allow_ops: Collection[str]
     metadata: Mapping[str, str]
     stress: bool
@@ -138,7 +142,7 @@ def _export(module: nn.Module, interface: _Interface, samples: _Samples, writing
         )
     checked_metadata(writing.metadata)
     check_target(writing.out, force=writing.force)
-    if samples.calibration is not None and not any(row.quantizes for row in registry.chosen(writing.to)):
+    if samples.calibration is not None and not any(row.quantizes for row in registry.chosen(writing.to.names)):
         raise FerryError(ExitCode.USAGE, 'calibration: got inputs and no format in int8, expected quantize="int8" with format c')
     plan = _plan(module, interface, samples, writing.note)
     return export_bundle(
@@ -147,15 +151,17 @@ def _export(module: nn.Module, interface: _Interface, samples: _Samples, writing
             name=bundle_name(writing.name or writing.out.name),
             contract=plan.contract,
             golden=plan.golden,
-            formats=list(writing.to),
+            formats=writing.to.names,
             out=writing.out,
             force=writing.force,
             max_bytes=writing.max_bytes,
+            max_ram=writing.max_ram,
+            separate_weights=writing.separate_weights,
             quantization=plan.quantization,
             allow_ops=writing.allow_ops,
             metadata=writing.metadata,
             stress=writing.stress,
-            may_skip=writing.may_skip,
+            may_skip=writing.to.may_skip,
             note=writing.note,
         )
     )
@@ -194,8 +200,8 @@ def _quantization(calibration: Mapping[str, Array], golden: GoldenInputs) -> Qua
     return Quantization(calibration, golden.arrays if golden.source == "real" else None)
 
 
-def _formats(to: Sequence[str], quantize: str | None) -> tuple[list[str], bool]:
-    """Return the formats to write, and whether one that refuses may be left out. Raises FerryError(USAGE), also for a text in place of a list."""
+def _formats(to: Sequence[str], quantize: str | None) -> Asked:
+    """Return the formats to write. Raises FerryError(USAGE), also for a text in place of a list."""
     if isinstance(to, str):
         raise FerryError(ExitCode.USAGE, f"to: got the text {to!r}, expected a list, e.g. {to.split(',')}")
     known = registry.formats()

@@ -53,10 +53,11 @@ def print_note(text: str) -> None:
 class BundleRequest:
     """What is to be exported, and to where.
 
-    `formats`: besides these, `export` (which engine `eager` runs) is written where torch.export takes the module. `max_bytes`: largest
-    size of the tables of format `c`. `quantization`: what format `c-int8` is calibrated on; default: half of the real goldens. `allow_ops`:
-    operators that TorchScript may use besides those that need no permission; the manifest records them. `metadata`: free texts of the
-    manifest. `stress`: add a case of inputs that hurt (intake/stress.py). `may_skip`: leave out a format that refuses the module, and say so.
+    `formats`: besides these, `export` (which engine `eager` runs) is written where torch.export takes the module. Of format `c`:
+    `max_bytes` of its tables, `max_ram` of its workspace, `separate_weights` in a file of their own. `quantization`: what format
+    `c-int8` is calibrated on; default: half of the real goldens. `allow_ops`: operators that TorchScript may use besides those that
+    need no permission; the manifest records them. `metadata`: free texts of the manifest. `stress`: add a case of inputs that hurt
+    (intake/stress.py). `may_skip`: leave out a format that refuses the module, and say so.
     """
 
     module: torch.nn.Module
@@ -68,6 +69,8 @@ class BundleRequest:
     training: Training | None = None
     force: bool = False
     max_bytes: int | None = None
+    max_ram: int | None = None
+    separate_weights: bool = False
     quantization: Quantization | None = None
     allow_ops: Collection[str] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
@@ -98,8 +101,12 @@ def _without(request: BundleRequest, refusal: RefusedFormatError) -> BundleReque
     if not request.may_skip or not left or len(left) == len(request.formats):
         raise refusal
     request.note(f"the bundle has no {refusal.row.name} artifact: {refusal}")
-    limits_size = any(row.limits_size for row in registry.chosen(left))
-    return replace(request, formats=left, max_bytes=request.max_bytes if limits_size else None)
+    rows = registry.chosen(left)
+    if not any(row.limits_size for row in rows):
+        request = replace(request, max_bytes=None, max_ram=None)
+    if not any(row.separates_weights for row in rows):
+        request = replace(request, separate_weights=False)
+    return replace(request, formats=left)
 
 
 def _export(request: BundleRequest) -> Bundle:
@@ -169,7 +176,9 @@ def _source(request: BundleRequest, contract: Contract, rows: Sequence[Format]) 
         _examples(contract, golden.arrays),
         request.name,
         _provenance(request.name, golden, request.training),
-        _size_limit(request.max_bytes, rows),
+        _size_limit("--max-bytes", request.max_bytes, rows),
+        _size_limit("--max-ram", request.max_ram, rows),
+        _separate_weights(request, rows),
         request.quantization or (Quantization.of_samples(golden.arrays) if golden.source == "real" else None),
         checked_permissions(request.allow_ops),
     )
@@ -186,7 +195,11 @@ def _written(
 ) -> Manifest:
     """Write goldens into `folder`, and the artifacts that hold bounds, and return the manifest that lists all."""
     own = _own_bounds(source, cases, bounds, rows)
-    late = [write_artifact(row, source.with_bounds(own.get(row.engine, bounds)), folder) for row in rows if row.check is not None]
+    late = [
+        write_artifact(row, source.with_bounds(own.get(row.engine, bounds)), folder, request.note)
+        for row in rows
+        if row.check is not None
+    ]
     artifacts = sorted([*written, *late], key=lambda artifact: artifact.format)
     return Manifest(
         format_version=FORMAT_VERSION,
@@ -229,13 +242,20 @@ def _provenance(name: str, golden: GoldenInputs, training: Training | None) -> s
     return f"Bundle {name}, written by torchferry {VERSION} from torch {torch.__version__}.\n{origin}Self-test on {golden.source} inputs: {golden.description}."
 
 
-def _size_limit(max_bytes: int | None, rows: Sequence[Format]) -> int | None:
-    if max_bytes is not None and not any(row.limits_size for row in rows):
+def _separate_weights(request: BundleRequest, rows: Sequence[Format]) -> bool:
+    if request.separate_weights and not any(row.separates_weights for row in rows):
         formats = ",".join(row.name for row in rows)
-        raise FerryError(ExitCode.USAGE, f"--max-bytes applies to format c only (got --to {formats})")
-    if max_bytes is not None and max_bytes < 1:
-        raise FerryError(ExitCode.USAGE, f"--max-bytes: got {max_bytes}, expected at least 1")
-    return max_bytes
+        raise FerryError(ExitCode.USAGE, f"--separate-weights applies to format c in float32 only (got --to {formats})")
+    return request.separate_weights
+
+
+def _size_limit(option: str, limit: int | None, rows: Sequence[Format]) -> int | None:
+    if limit is not None and not any(row.limits_size for row in rows):
+        formats = ",".join(row.name for row in rows)
+        raise FerryError(ExitCode.USAGE, f"{option} applies to format c only (got --to {formats})")
+    if limit is not None and limit < 1:
+        raise FerryError(ExitCode.USAGE, f"{option}: got {limit}, expected at least 1")
+    return limit
 
 
 def _write_artifacts(rows: Sequence[Format], source: ExportSource, folder: Path, note: Note) -> list[Artifact]:
@@ -247,11 +267,11 @@ def _write_artifacts(rows: Sequence[Format], source: ExportSource, folder: Path,
     artifacts = []
     for row in sorted({*rows, program}, key=lambda row: (row.native_code and row.check is None, row.name)):  # a compiler last
         try:
+            if row.check is None:
+                artifacts.append(write_artifact(row, source, folder, note))
+                continue
             with named_format(row):
-                if row.check is not None:
-                    registry.load(row.check)(source)
-                else:
-                    artifacts.append(write_artifact(row, source, folder))
+                registry.load(row.check)(source)
         except FerryError as error:
             if error.code != ExitCode.FORMAT or row in rows or not rows:  # without it the bundle would hold nothing
                 raise
@@ -259,10 +279,13 @@ def _write_artifacts(rows: Sequence[Format], source: ExportSource, folder: Path,
     return artifacts
 
 
-def write_artifact(row: Format, source: ExportSource, folder: Path) -> Artifact:
+def write_artifact(row: Format, source: ExportSource, folder: Path, note: Note) -> Artifact:
     """Write the files of one format into `folder`. Raises what the format's exporter raises."""
-    export: Exporter = registry.load(row.exporter)
-    written = export(source, folder)
+    with named_format(row):
+        export: Exporter = registry.load(row.exporter)
+        written = export(source, folder)
+    for text in written.notes:
+        note(text)
     return Artifact(
         format=row.name,
         engine=row.engine,

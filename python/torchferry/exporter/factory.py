@@ -34,6 +34,8 @@ def export_factory(asked: Factory, target: Target) -> Bundle:
         force=target.force,
         seed=asked.seed,
         max_bytes=target.max_bytes,
+        max_ram=target.max_ram,
+        separate_weights=target.separate_weights,
         allow_ops=target.allow_ops,
         metadata=target.metadata,
         stress=target.stress,

@@ -18,6 +18,8 @@ class Target:
     out: Path | None = None
     force: bool = False
     max_bytes: int | None = None
+    max_ram: int | None = None
+    separate_weights: bool = False
     allow_ops: Sequence[str] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
     stress: bool = True

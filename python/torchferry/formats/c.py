@@ -10,7 +10,8 @@ from torchferry.bundle.contract import TensorSpec
 from torchferry.bundle.manifest import NATIVE_FOLDER
 from torchferry.cgen import Generated, float_graph, generate, generate_int8
 from torchferry.cgen.definition import Definition
-from torchferry.cgen.generate import DEFAULT_MAX_BYTES
+from torchferry.cgen.emit.tables import wrap
+from torchferry.cgen.generate import DEFAULT_MAX_BYTES, Limits
 from torchferry.engines.c_build import OBJECT, build, find_compiler, sources_of
 from torchferry.engines.machine import triples
 from torchferry.errors import ExitCode, FerryError
@@ -28,6 +29,8 @@ def require_expressible(source: ExportSource) -> None:
 def export(source: ExportSource, folder: Path) -> Written:
     """Write engine.c, model.c, model.h and model.cmake, and native/TRIPLE/model.so for this machine where a C compiler is there.
 
+    With separate weights also model.weights.bin, and weights.c, the same for the engine.
+
     Raises FerryError: FORMAT for what C cannot express, BAD_INPUT for weights that are not finite or too many.
     """
     generated = generate(
@@ -37,7 +40,8 @@ def export(source: ExportSource, folder: Path) -> Written:
         goldens=source.examples,
         provenance=source.provenance,
         bounds=source.bounds,
-        max_bytes=_max_bytes(source),
+        limits=_limits(source),
+        separate_weights=source.separate_weights,
     )
     return _write(source, generated, folder)
 
@@ -58,14 +62,14 @@ def export_int8(source: ExportSource, folder: Path) -> Written:
         headroom=source.quantization.headroom,
         provenance=source.provenance,
         bounds=source.bounds,
-        max_bytes=_max_bytes(source),
+        limits=_limits(source),
     )
     # What the readers allow a bound to be depends on it (FORMAT.md section 6).
     return _write(source, generated, folder, quantize="int8")
 
 
-def _max_bytes(source: ExportSource) -> int:
-    return DEFAULT_MAX_BYTES if source.max_bytes is None else source.max_bytes
+def _limits(source: ExportSource) -> Limits:
+    return Limits(DEFAULT_MAX_BYTES if source.max_bytes is None else source.max_bytes, source.max_ram)
 
 
 def definition_without_compiler(source: ExportSource, engine: str) -> tuple[Definition, str] | None:
@@ -77,20 +81,39 @@ def definition_without_compiler(source: ExportSource, engine: str) -> tuple[Defi
 
 
 def _write(source: ExportSource, generated: Generated, folder: Path, **requires: str) -> Written:
-    texts = {ENTRY: _entry(source, generated.prefix), **generated.files}
+    texts = {ENTRY: _entry(source, generated), **generated.files}
     files = {name: text.encode() for name, text in texts.items()}
+    if generated.weights is not None:
+        files |= {"weights.c": _weights(generated.prefix, generated.weights).encode(), "model.weights.bin": generated.weights}
     if find_compiler() is not None:
         triple = triples()[0]
         files[f"{NATIVE_FOLDER}{triple}/{OBJECT}"] = build(sources_of(files), triple)
     for name, data in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
-    return Written(tuple(files), f"torchferry {VERSION}, torch {torch.__version__}", {"standard": "C99", **requires})
+    producer = f"torchferry {VERSION}, torch {torch.__version__}"
+    return Written(tuple(files), producer, {"standard": "C99", **requires}, (generated.memory,))
 
 
-def _entry(source: ExportSource, prefix: str) -> str:
+def _entry(source: ExportSource, generated: Generated) -> str:
+    prefix, separate = generated.prefix, generated.weights is not None
     tables = {"input": source.contract.inputs, "output": source.contract.outputs}
-    return ENTRY_TEXT.replace("@", prefix).format(**{key: _table(prefix, key, specs) for key, specs in tables.items()})
+    parts = {
+        "more": '#include "weights.c"\n' if separate else "",
+        "weights": "ferryWeights, " if separate else "",
+        "check": "  if (@_open(ferryWeights, sizeof ferryWeights) != 0) {\n    return 0;\n  }\n" if separate else "",
+        "alone": "ferryWeights" if separate else "",
+        **{key: _table("@", key, specs) for key, specs in tables.items()},
+    }
+    return ENTRY_TEXT.format(**parts).replace("@", prefix)
+
+
+def _weights(prefix: str, data: bytes) -> str:
+    """Return the file of the weights as C, for a session, which builds one object."""
+    return (
+        "/* model.weights.bin. */\n"
+        f"static const unsigned char ferryWeights[{len(data)}] {prefix.upper()}_ALIGNED = {{\n{wrap(map(str, data))}}};\n"
+    )
 
 
 def _table(prefix: str, struct: str, specs: tuple[TensorSpec, ...]) -> str:
@@ -105,7 +128,7 @@ ENTRY_TEXT = """\
 /* What a session of torchferry's engine `c` calls. A firmware needs model.c and model.h only.
  * One translation unit with the model, so that one command builds what a session loads. */
 #include "model.c"
-
+{more}
 #ifndef FERRY_SOURCES
 #define FERRY_SOURCES ""
 #endif
@@ -126,11 +149,11 @@ const size_t ferryOutput[] = {{
 
 int ferryRun(const void *inputs, void *outputs, size_t count);
 int ferryRun(const void *inputs, void *outputs, size_t count) {{
-  return @_run_batch((const @_input *)inputs, (@_output *)outputs, count, NULL);
+  return @_run_batch({weights}(const @_input *)inputs, (@_output *)outputs, count, NULL);
 }}
 
 int ferrySelftest(void);
 int ferrySelftest(void) {{
-  return @_selftest();
+{check}  return @_selftest({alone});
 }}
 """

@@ -46,7 +46,8 @@ class Format:
     bits: Literal["eager", "own"] | None = None
     largest_batch: int | None = None  # it needs one in the contract: this, where the user gives none
     sample_by_sample: bool = False  # it runs one sample after the other: a module that mixes samples is refused
-    limits_size: bool = False  # --max-bytes applies to it
+    limits_size: bool = False  # --max-bytes and --max-ram apply to it
+    separates_weights: bool = False  # --separate-weights applies to it
     excludes: frozenset[str] = frozenset()  # formats whose files have the same names
     quantizes: tuple[str, str] | None = None  # (format, scheme): what `--to FORMAT --quantize SCHEME` asks for
     is_program: bool = False  # the torch.export program, which every bundle has where torch.export takes the module
@@ -99,6 +100,7 @@ FORMATS: tuple[Format, ...] = (
         bits="own",
         sample_by_sample=True,
         limits_size=True,
+        separates_weights=True,
         excludes=frozenset({"c-int8"}),
     ),
     Format(
@@ -137,6 +139,14 @@ FORMATS: tuple[Format, ...] = (
         is_program=True,
     ),
 )
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The formats that a user asks for. `may_skip`: one that refuses the module is left out."""
+
+    names: list[str]
+    may_skip: bool
 
 
 def formats() -> dict[str, Format]:
@@ -200,15 +210,15 @@ def quantized(names: Sequence[str], scheme: str | None, *, option: str) -> list[
     return [rows.get((item, scheme), item) for item in names]
 
 
-def asked(names: Sequence[str], scheme: str | None, *, option: str) -> tuple[list[str], bool]:
-    """Return the formats that `--to NAMES --quantize SCHEME` asks for, and whether one that refuses the module may be left out.
+def asked(names: Sequence[str], scheme: str | None, *, option: str) -> Asked:
+    """Return the formats that `--to NAMES --quantize SCHEME` asks for, where `all` stands for every format.
 
-    `all` stands for every format. Raises FerryError(USAGE) for `all` beside others, and what `quantized` raises.
+    Raises FerryError(USAGE) for `all` beside others, and what `quantized` raises.
     """
     if ALL in names and len(names) > 1:
         raise FerryError(ExitCode.USAGE, f"--to: got {','.join(names)}, expected {ALL} alone: it stands for every format")
     is_all = ALL in names
-    return quantized(shown() if is_all else names, scheme, option=option), is_all
+    return Asked(quantized(shown() if is_all else names, scheme, option=option), is_all)
 
 
 def chosen(names: Iterable[str]) -> list[Format]:

@@ -73,6 +73,8 @@ class ExportSource:
     name: str = "model"  # of the bundle
     provenance: str = ""  # lines for a reader of the artifact
     max_bytes: int | None = None  # of an artifact that has to fit into a device; None: the format's own limit
+    max_ram: int | None = None  # that a call of it may need; None: any
+    separate_weights: bool = False  # of generated C: in a file of their own
     quantization: Quantization | None = None  # for formats in int8
     allow_ops: frozenset[str] = frozenset()  # operators that TorchScript may use besides engines/torchscript_operators.txt
     bounds: Mapping[str, Bound] = field(default_factory=dict)  # that generated C is held to, by float output; empty: not known
@@ -144,11 +146,15 @@ class _Untouched(torch.nn.Module):
 
 @dataclass(frozen=True)
 class Written:
-    """What an exporter wrote: paths in the bundle, the one to open first; what made them; what running them requires."""
+    """What an exporter wrote: paths in the bundle, the one to open first; what made them; what running them requires.
+
+    `notes`: what whoever exports should know, a line each.
+    """
 
     files: tuple[str, ...]
     producer: str
     requires: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 class Exporter(Protocol):

@@ -18,7 +18,7 @@ from torchferry.cgen.windows import Window
 FOLDER = Path(kernels.__file__).parent
 NAMES = sorted(path.stem for path in FOLDER.glob("*.c"))
 # Macros and types that other files use, and the pairs of floats that pow is made of.
-DECLARATIONS = {"strict", "compiler", "vectors", "rows", "panel", "float_bits", "byte_paths", "window", "pair"}
+DECLARATIONS = {"strict", "compiler", "vectors", "gathered", "panel", "float_bits", "byte_paths", "window", "pair"}
 RNG = np.random.default_rng(5)
 X = np.concatenate([RNG.standard_normal(400) * 4, [0.0, -0.0, 0.5, -0.5, 1.5, 1e-40, -1e-40, 87.5, -100.0, 1e30, -1e30]]).astype(
     np.float32
@@ -222,7 +222,7 @@ SHAPES = [(1, 1), (5, 16), (40, 19), (33, 130), (70, 300)]
 @pytest.mark.parametrize("name", ["columns", "four_columns", "dot"])
 def test_a_product_is_that_of_float64(name: str, inputs: int, outputs: int, flags: tuple[str, ...], tmp_path: Path) -> None:
     call = {
-        "columns": "model_columns(inputs, outputs, sums, inputs, x, NULL, wide, narrow, bias, y)",
+        "columns": "model_columns(inputs, outputs, sums, 1, 1, inputs, x, NULL, wide, narrow, bias, y)",
         "four_columns": "const float *const four[4] = {x, x, x, x}; float *const to[4] = {y, y + outputs, y + 2 * outputs, "
         "y + 3 * outputs}; (void)sums; model_four_columns(inputs, outputs, four, wide, narrow, bias, to)",
         "dot": "(void)sums; (void)narrow; for (size_t j = 0; j < outputs; ++j) y[j] = model_dot(inputs, x, wide + j * inputs, bias[j])",
@@ -259,15 +259,20 @@ def test_an_integer_product_is_exact(inputs: int, outputs: int, flags: tuple[str
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])
 def test_gather_finds_what_is_not_zero(dtype: str, tmp_path: Path) -> None:
     ctype = "uint8_t" if dtype == "uint8" else "float"
-    signature = f"size_t apply(size_t n, const {ctype} *x, float *values, uint16_t *rows)"
-    body = f"{signature};\n{signature} {{ return model_is_dense_{dtype}(n, x) ? n + 1 : model_gather_{dtype}(n, x, values, rows); }}\n"
-    library = build(f"gather_{dtype}", body, tmp_path)
-    x = np.where(RNG.random(101) < 0.3, RNG.integers(1, 200, 101), 0).astype(dtype)
-    values, rows = np.zeros(101, np.float32), np.zeros(101, np.uint16)
-    found = library.apply(ctypes.c_size_t(101), address(x), address(values), address(rows))
-    assert (rows[:found] == np.flatnonzero(x)).all()
-    assert (values[:found] == x[x != 0]).all()
-    assert library.apply(ctypes.c_size_t(101), address(np.ones(101, dtype)), address(values), address(rows)) == 102
+    signature = f"size_t apply(size_t n, size_t *at, const {ctype} *x, float *values, uint32_t *rows)"
+    body = f"{signature};\n{signature} {{ return model_is_dense_{dtype}(n, x) ? n + 1 : model_gather_{dtype}(n, at, x, values, rows); }}\n"
+    library, count = build(f"gather_{dtype}", body, tmp_path), 901
+    x = np.where(RNG.random(count) < 0.5, RNG.integers(1, 200, count), 0).astype(dtype)
+    at, values, rows = np.zeros(1, np.uintp), np.zeros(192, np.float32), np.zeros(192, np.uint32)
+    given = ctypes.c_size_t(count), address(at)
+    parts = []
+    while at[0] < count and len(parts) < count:
+        found = library.apply(*given, address(x), address(values), address(rows))
+        parts.append((values[:found].copy(), rows[:found].copy()))
+    assert [len(kept) for kept, _ in parts[:-1]] == [192] * (len(parts) - 1)
+    assert (np.concatenate([places for _, places in parts]) == np.flatnonzero(x)).all()
+    assert (np.concatenate([kept for kept, _ in parts]) == x[x != 0]).all()
+    assert library.apply(*given, address(np.ones(count, dtype)), address(values), address(rows)) == count + 1
 
 
 def test_bytes_become_floats_and_floats_bytes(tmp_path: Path) -> None:
@@ -365,7 +370,8 @@ LAYERS = {
         "argmax_int64",
         "cumsum_int64",
         "reduce_int64",
-        "integer_division",
+        "integer_quotient",
+        "integer_remainder",
         "integer_power",
         "place",
         "sort_float32",

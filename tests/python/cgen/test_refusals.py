@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from builders.contracts import contract, spec
 from builders.generated_c import subject_of
 from torchferry.cgen import generate
+from torchferry.cgen.generate import Limits
 from torchferry.errors import ExitCode, FerryError
 from torchferry.intake.source import ExportSource
 
@@ -149,9 +150,21 @@ def test_tables_above_the_limit_are_refused() -> None:
     module, kinds = nn.Linear(6, 100).eval(), contract((spec("x", shape=("N", 6)),), (spec("y", shape=("N", 100)),))
     program = ExportSource(module, kinds, {"x": X}).program
     with pytest.raises(FerryError, match="tables: got 2800 bytes, expected at most 2799") as caught:
-        generate(program, kinds, name="net", goldens={"x": X}, max_bytes=2799)
+        generate(program, kinds, name="net", goldens={"x": X}, limits=Limits(tables=2799))
     assert caught.value.code == ExitCode.BAD_INPUT
-    assert generate(program, kinds, name="net", goldens={"x": X}, max_bytes=2800).table_bytes == 2800
+    assert generate(program, kinds, name="net", goldens={"x": X}, limits=Limits(tables=2800)).table_bytes == 2800
+
+
+def test_a_workspace_above_the_limit_is_refused_and_its_layer_named() -> None:
+    module = nn.Sequential(nn.Linear(6, 20), nn.ReLU(), nn.Linear(20, 50), nn.ReLU(), nn.Linear(50, 3)).eval()
+    kinds = contract((spec("x", shape=("N", 6)),), (spec("y", shape=("N", 3)),))
+    program = ExportSource(module, kinds, {"x": X}).program
+    expected = r"c: workspace: got 280 bytes, most in layer 2 \(2: Linear 20 -> 50, relu\), expected at most 279; raise --max-ram"
+    with pytest.raises(FerryError, match=expected) as caught:
+        generate(program, kinds, name="net", goldens={"x": X}, limits=Limits(workspace=279))
+    assert caught.value.code == ExitCode.BAD_INPUT
+    made = generate(program, kinds, name="net", goldens={"x": X}, limits=Limits(workspace=280))
+    assert "#define NET_WORKSPACE_BYTES 280u /* as layer 2 needs */" in made.files["model.h"]
 
 
 def test_constant_vectors_of_elementwise_operators_count() -> None:
@@ -167,7 +180,7 @@ def test_constant_vectors_of_elementwise_operators_count() -> None:
     kinds = contract((spec("x", shape=shape),), (spec("y", shape=shape),))
     program = ExportSource(Vectors().eval(), kinds, {"x": samples}).program
     with pytest.raises(FerryError, match="tables: got 200000 bytes, expected at most 199999"):
-        generate(program, kinds, name="net", goldens={"x": samples}, max_bytes=199_999)
+        generate(program, kinds, name="net", goldens={"x": samples}, limits=Limits(tables=199_999))
 
 
 def test_a_dynamic_dim_beside_the_batch_is_refused() -> None:

@@ -51,8 +51,8 @@ def faulty(subject: Subject, statement: str, damage: str) -> Subject:
 
 # A way through the code: the statement that only it runs, and what is done to its result.
 FOUR = ("layer2_network_2(workspace[r]", "output[r].logits[0] *= 2.0f;")
-DENSE = ("columns(72, 70, 1, 72, values, NULL", "sigmoid[0] += 0.5f;")
-SPARSE = ("columns(72, 70, 1, found", "sigmoid[0] += 0.5f;")
+DENSE = ("columns(72, 70, 1, 1, 1, 72", "sigmoid[0] += 0.5f;")
+SPARSE = ("columns(72, 70, 1, from == 0", "sigmoid[0] += 0.5f;")
 FOUR_DENSE = ("four_columns(72, 70, floats", "sigmoid[3][0] += 0.5f;")
 FOUR_SPARSE = ("layer1_network_0(image[r]", "sigmoid[r][0] += 0.5f;")
 WAYS = {"four": FOUR, "dense": DENSE, "sparse": SPARSE, "four dense": FOUR_DENSE, "four, not all dense": FOUR_SPARSE}

@@ -157,6 +157,17 @@ REFUSED: dict[str, tuple[tuple[str, ...], int, str]] = {
     "a weight that is NaN": (("netcode:nan", *INPUT, *OUTPUT), ExitCode.BAD_INPUT, ""),
     "a weight that is infinite": (("netcode:infinite", *INPUT, *OUTPUT), ExitCode.BAD_INPUT, ""),
     "tables that are too large": (("netcode:net", *INPUT, *OUTPUT, "--max-bytes", "100"), ExitCode.BAD_INPUT, "--max-bytes"),
+    "a workspace that is too large": (
+        ("netcode:net", *INPUT, *OUTPUT, "--max-ram", "8"),
+        ExitCode.BAD_INPUT,
+        r"c: workspace: got \d+ bytes, most in layer \d .*, expected at most 8; raise --max-ram",
+    ),
+    "a workspace of nothing": (("netcode:net", *INPUT, *OUTPUT, "--max-ram", "0"), ExitCode.USAGE, "--max-ram: got 0"),
+    "weights apart in int8": (
+        ("netcode:net", *INPUT, *OUTPUT, "--separate-weights", "--quantize", "int8"),
+        ExitCode.USAGE,
+        r"--separate-weights applies to format c in float32 only \(got --to c-int8\)",
+    ),
     "a limit of nothing": (("netcode:net", *INPUT, *OUTPUT, "--max-bytes", "0"), ExitCode.USAGE, "--max-bytes: got 0"),
     "an output that is a keyword": (
         ("netcode:net", *INPUT, "--output", "int"),
@@ -188,10 +199,11 @@ def test_what_c_cannot_take_is_refused_in_one_line_and_nothing_is_written(ferry_
     assert [path.name for path in work.iterdir() if path.name != "__pycache__"] == ["netcode.py"]
 
 
-def test_the_limit_belongs_to_c(ferry_here: Program, work: Path) -> None:
-    done = ferry_here("export", "netcode:net", *INPUT, *OUTPUT, "--to", "onnx", "--max-bytes", "5000", "--out", "bundle")
+@pytest.mark.parametrize("option", ["--max-bytes", "--max-ram"])
+def test_the_limit_belongs_to_c(option: str, ferry_here: Program, work: Path) -> None:
+    done = ferry_here("export", "netcode:net", *INPUT, *OUTPUT, "--to", "onnx", option, "5000", "--out", "bundle")
     assert (done.code, done.stderr.count("\n")) == (ExitCode.USAGE, 1)
-    assert "--max-bytes applies to format c only (got --to onnx)" in done.stderr
+    assert f"{option} applies to format c only (got --to onnx)" in done.stderr
     assert not (work / "bundle").exists()
 
 
@@ -200,6 +212,26 @@ def test_a_model_at_the_limit_is_written(ferry_here: Program, work: Path) -> Non
     assert size is not None
     fits = ferry_here("export", "netcode:net", "--to", "c", *INPUT, *OUTPUT, "--max-bytes", size[1], "--out", "fits")
     assert fits.code == ExitCode.OK, fits.stderr
+
+
+def test_the_export_says_what_a_call_needs_and_a_limit_of_that_is_kept(ferry_here: Program, work: Path) -> None:
+    said = ferry_here("export", "netcode:net", "--to", "c", *INPUT, *OUTPUT, "--out", "any").stderr
+    found = re.search(r"note: c: workspace: (\d+) bytes, most in layer \d+ \(.+\)\n", said)
+    assert found is not None, said
+    assert f"_WORKSPACE_BYTES {found[1]}u" in (work / "any" / "model.h").read_text()
+    fits = ferry_here("export", "netcode:net", "--to", "c", *INPUT, *OUTPUT, "--max-ram", found[1], "--out", "fits")
+    assert fits.code == ExitCode.OK, fits.stderr
+
+
+def test_separate_weights_lie_beside_the_code_and_the_engine_runs_it(ferry_here: Program, work: Path) -> None:
+    done = ferry_here("export", "netcode:net", "--to", "c", *INPUT, *OUTPUT, "--separate-weights", "--out", "apart")
+    assert done.code == ExitCode.OK, done.stderr
+    assert ferry_here("export", "netcode:net", "--to", "c", *INPUT, *OUTPUT, "--out", "inside").code == ExitCode.OK
+    verdict = ferry_here("verify", "apart", "--engine", "c", "--allow-native")
+    assert (verdict.code, b"PASSED c" in verdict.stdout) == (ExitCode.OK, True), verdict.stderr
+    assert (work / "apart" / "model.weights.bin").read_bytes()[:8] == b"FERRYWTS"
+    assert "static const float " in (work / "inside" / "model.c").read_text()
+    assert "static const float " not in (work / "apart" / "model.c").read_text()
 
 
 def self_description(ferry_here: Program, work: Path) -> str:

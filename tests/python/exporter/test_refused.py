@@ -13,7 +13,7 @@ import torchferry
 from builders.programs import run_here
 from torchferry.errors import ExitCode, FerryError
 from torchferry.formats import registry
-from torchferry.formats.registry import asked
+from torchferry.formats.registry import Asked, asked
 
 
 class Bessel(nn.Module):
@@ -117,8 +117,8 @@ def test_a_mismatch_is_never_left_out(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_all_stands_alone_and_takes_int8_too() -> None:
-    assert asked(["all"], "int8", option="--quantize") == (["torchscript", "onnx", "aoti", "c-int8", "executorch"], True)
-    assert asked(["onnx"], None, option="--quantize") == (["onnx"], False)
+    assert asked(["all"], "int8", option="--quantize") == Asked(["torchscript", "onnx", "aoti", "c-int8", "executorch"], True)
+    assert asked(["onnx"], None, option="--quantize") == Asked(["onnx"], False)
     done = run_here("export", "builders.models:anything", "--to", "all,onnx", "--input", "x=float32[N,4]")
     assert done.code == ExitCode.USAGE
     assert done.stderr == "error: --to: got all,onnx, expected all alone: it stands for every format\n"

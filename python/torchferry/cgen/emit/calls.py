@@ -9,6 +9,7 @@ from torchferry.cgen.emit.functions import LayerPrinter
 from torchferry.cgen.emit.header import label_output
 from torchferry.cgen.emit.model import Model, Pointer, member, size_of
 from torchferry.cgen.emit.tables import wrap
+from torchferry.cgen.emit.weights import PARAMETER, with_weights
 from torchferry.cgen.text import OWN, own
 
 SECTION = f"/* ---- The model {'-' * 102} */\n"
@@ -25,22 +26,32 @@ class Part:
 
 def print_forward(model: Model, printers: list[LayerPrinter]) -> str:
     """Print one sample through all layers, and four at once where a layer gains from it."""
-    single = _function("forward", [*map(_call, printers), *_finish(model)])
+    working = [printer for printer in printers if not printer.is_empty]
+    single = _function(model, "forward", [*_ordered(model, [_call(printer) for printer in working]), *_finish(model)])
     if not any(printer.by_fours for printer in printers):
         return f"{SECTION}\n{single}"
-    parts = [_call_four(printer) if printer.by_fours else _each_of_four([_call(printer, "r")]) for printer in printers]
+    parts = [_call_four(printer) if printer.by_fours else _each_of_four([_call(printer, "r")]) for printer in working]
     rest = _finish(model, "r")
-    return f"{SECTION}\n{single}\n{_function('forward_four', [*parts, *([_each_of_four(rest)] if rest else [])])}"
+    return f"{SECTION}\n{single}\n{_function(model, 'forward_four', [*_ordered(model, parts), *([_each_of_four(rest)] if rest else [])])}"
 
 
-def _function(name: str, parts: Iterable[Part]) -> str:
+def _ordered(model: Model, parts: list[Part]) -> list[Part]:
+    """Return the parts; where bytes of the arena have several types, no compiler may move an access from one part into another."""
+    if len(model.plan.areas) < 2:
+        return parts
+    return [step for part in parts for step in (Part((f"  {OWN}{OWN}IN_ORDER;",), ()), part)]
+
+
+def _function(model: Model, name: str, parts: Iterable[Part]) -> str:
     lines = [line for part in parts for line in part.lines]
+    weights = "" if model.weights is None else f"{PARAMETER}, "
     used = {pointer.struct for part in parts for pointer in part.pointers}
     return "\n".join(
         [
-            f"static void {OWN}{name}(const {OWN}input *const restrict input, {OWN}output *const restrict output,",
+            f"static void {OWN}{name}({weights}const {OWN}input *const restrict input, {OWN}output *const restrict output,",
             f"    {OWN}workspace *const restrict workspace) {{",
             *(f"  (void){struct};" for struct in STRUCTS if struct not in used),
+            *(["  (void)weights;"] if model.weights is not None else []),
             *lines,
             "}\n",
         ]
@@ -49,7 +60,8 @@ def _function(name: str, parts: Iterable[Part]) -> str:
 
 def _call(printer: LayerPrinter, sample: str = "") -> Part:
     pointers = tuple(parameter.pointer for parameter in printer.parameters())
-    arguments = ", ".join(pointer.address(sample) for pointer in pointers)
+    weights = ["weights"] if printer.reads_weights else []
+    arguments = ", ".join([*weights, *(pointer.address(sample) for pointer in pointers)])
     return Part((f"  {OWN}{printer.name}({arguments});",), pointers)
 
 
@@ -63,11 +75,8 @@ def _each_of_four(parts: Iterable[Part]) -> Part:
 def _call_four(printer: LayerPrinter) -> Part:
     """Return a block that collects the pointers of four samples and calls the layer."""
     parameters = printer.parameters()
-    lines, arguments = ["  {"], []
+    lines, arguments = ["  {"], ["weights"] if printer.reads_weights else []
     for parameter in parameters:
-        if parameter.shared:
-            arguments.append(parameter.pointer.address("0"))
-            continue
         places = ", ".join(parameter.pointer.address(str(r)) for r in range(4))
         lines.append(f"    {parameter.declare_four()} = {{{places}}};")
         arguments.append(parameter.name)
@@ -110,9 +119,9 @@ static int model_overlap(const void *const a, const size_t a_bytes, const void *
   return first < second ? second - first < a_bytes : first - second < b_bytes;
 }
 
-static int model_check(const void *const input, const size_t input_bytes, const void *const output, const size_t output_bytes,
+static int model_check(INNER_WEIGHTS const void *const input, const size_t input_bytes, const void *const output, const size_t output_bytes,
     const void *const workspace, const size_t workspace_bytes) {
-  if (input == NULL || output == NULL) {
+  if (IS_NULL_WEIGHTS input == NULL || output == NULL) {
     return MODEL_NULL;
   }
   if (model_overlap(input, input_bytes, output, output_bytes)) {
@@ -125,45 +134,45 @@ static int model_check(const void *const input, const size_t input_bytes, const 
   return MODEL_OK;
 }
 
-static MODEL_OWN_FRAME void model_forward_on_stack(const model_input *const input, model_output *const output) {
+static MODEL_OWN_FRAME void model_forward_on_stack(INNER_WEIGHTS const model_input *const input, model_output *const output) {
   model_workspace workspace;
-  model_forward(input, output, &workspace);
+  model_forward(PASS_WEIGHTS input, output, &workspace);
 }
 
-int model_run(const model_input *input, model_output *output) {
-  const int status = model_check(input, sizeof *input, output, sizeof *output, NULL, 0);
+int model_run(DECLARE_WEIGHTS const model_input *input, model_output *output) {
+  const int status = model_check(PASS_WEIGHTS input, sizeof *input, output, sizeof *output, NULL, 0);
   if (status == MODEL_OK) {
-    model_forward_on_stack(input, output);
+    model_forward_on_stack(PASS_WEIGHTS input, output);
   }
   return status;
 }
 
-int model_run_with(const model_input *input, model_output *output, model_workspace *workspace) {
+int model_run_with(DECLARE_WEIGHTS const model_input *input, model_output *output, model_workspace *workspace) {
   if (workspace == NULL) {
-    return model_run(input, output);
+    return model_run(PASS_WEIGHTS input, output);
   }
-  const int status = model_check(input, sizeof *input, output, sizeof *output, workspace, sizeof *workspace);
+  const int status = model_check(PASS_WEIGHTS input, sizeof *input, output, sizeof *output, workspace, sizeof *workspace);
   if (status == MODEL_OK) {
-    model_forward(input, output, workspace);
+    model_forward(PASS_WEIGHTS input, output, workspace);
   }
   return status;
 }
 
-static void model_forward_batch(const model_input *const inputs, model_output *const outputs, const size_t count,
+static void model_forward_batch(INNER_WEIGHTS const model_input *const inputs, model_output *const outputs, const size_t count,
     model_workspace *const workspace) {
   size_t i = 0;
 FOUR  for (; i < count; ++i) {
-    model_forward(inputs + i, outputs + i, workspace);
+    model_forward(PASS_WEIGHTS inputs + i, outputs + i, workspace);
   }
 }
 
-static MODEL_OWN_FRAME void model_forward_batch_on_stack(const model_input *const inputs, model_output *const outputs,
+static MODEL_OWN_FRAME void model_forward_batch_on_stack(INNER_WEIGHTS const model_input *const inputs, model_output *const outputs,
     const size_t count) {
   model_workspace workspace[MODEL_BATCH_ROWS];
-  model_forward_batch(inputs, outputs, count, workspace);
+  model_forward_batch(PASS_WEIGHTS inputs, outputs, count, workspace);
 }
 
-int model_run_batch(const model_input *inputs, model_output *outputs, size_t count, model_workspace *workspace) {
+int model_run_batch(DECLARE_WEIGHTS const model_input *inputs, model_output *outputs, size_t count, model_workspace *workspace) {
   const size_t larger = sizeof *inputs > sizeof *outputs ? sizeof *inputs : sizeof *outputs;
   if (count == 0) {
     return MODEL_OK;
@@ -171,12 +180,12 @@ int model_run_batch(const model_input *inputs, model_output *outputs, size_t cou
   if (count > (size_t)PTRDIFF_MAX / larger) {
     return MODEL_TOO_MANY;
   }
-  const int status = model_check(inputs, count * sizeof *inputs, outputs, count * sizeof *outputs, workspace,
+  const int status = model_check(PASS_WEIGHTS inputs, count * sizeof *inputs, outputs, count * sizeof *outputs, workspace,
     MODEL_BATCH_ROWS * sizeof *workspace);
   if (status == MODEL_OK && workspace == NULL) {
-    model_forward_batch_on_stack(inputs, outputs, count);
+    model_forward_batch_on_stack(PASS_WEIGHTS inputs, outputs, count);
   } else if (status == MODEL_OK) {
-    model_forward_batch(inputs, outputs, count, workspace);
+    model_forward_batch(PASS_WEIGHTS inputs, outputs, count, workspace);
   }
   return status;
 }
@@ -184,7 +193,7 @@ int model_run_batch(const model_input *inputs, model_output *outputs, size_t cou
 
 BY_FOURS = """\
   for (; i + 4 <= count; i += 4) {
-    model_forward_four(inputs + i, outputs + i, workspace);
+    model_forward_four(PASS_WEIGHTS inputs + i, outputs + i, workspace);
   }
 """
 
@@ -192,7 +201,7 @@ BY_FOURS = """\
 def print_calls(model: Model, *, by_fours: bool) -> str:
     """Print the public functions but for the self-test."""
     four = BY_FOURS if by_fours else ""
-    return own(RUN.replace("FOUR", four)) + _classify(model)
+    return own(with_weights(RUN.replace("FOUR", four), separate=model.weights is not None)) + _classify(model)
 
 
 def _classify(model: Model) -> str:
@@ -204,9 +213,9 @@ def _classify(model: Model) -> str:
     if name is None:
         return text
     return f"""{text}
-int {OWN}classify(const {OWN}input *input) {{
+int {OWN}classify({with_weights("DECLARE_WEIGHTS ", separate=model.weights is not None)}const {OWN}input *input) {{
   {OWN}output output;
-  return {OWN}run(input, &output) == {OWN}{OWN}OK ? (int)output.{name} : -1;
+  return {OWN}run({with_weights("PASS_WEIGHTS ", separate=model.weights is not None)}input, &output) == {OWN}{OWN}OK ? (int)output.{name} : -1;
 }}
 """
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
-import numpy as np
-
-from torchferry.bundle.contract import TensorSpec
 from torchferry.cgen.elementary import ULP_BOUND
 from torchferry.cgen.emit.functions import describe
 from torchferry.cgen.emit.model import Model
 from torchferry.cgen.emit.naming import plain
+from torchferry.cgen.emit.weights import struct_dtype
 from torchferry.cgen.ir import Step
 from torchferry.compare.tolerance import Bound
 
@@ -76,14 +74,8 @@ def _steps(model: Model) -> list[Step]:
 
 def sizes(model: Model, tables: int, samples: int) -> str:
     """Return the line with the bytes of tables, of so many samples of the self-test, and of the workspace."""
-    sample = _struct_bytes(model.contract.inputs) + _struct_bytes(model.contract.outputs)
+    sample = struct_dtype(model.contract.inputs).itemsize + struct_dtype(model.contract.outputs).itemsize
     return (
         f" * Tables {tables} bytes, self-test samples {samples * sample} bytes ({model.prefix.upper()}_NO_SELFTEST leaves them out), "
-        f"workspace {model.workspace_bytes()} bytes."
+        f"workspace {model.plan.bytes} bytes."
     )
-
-
-def _struct_bytes(specs: Sequence[TensorSpec]) -> int:
-    """Size of the C struct of one sample, with its padding."""
-    members = [(spec.name, "uint8" if spec.dtype == "bool" else spec.dtype, spec.shape[1:]) for spec in specs]
-    return np.dtype(members, align=True).itemsize

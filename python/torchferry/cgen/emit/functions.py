@@ -9,8 +9,10 @@ from torchferry.cgen.emit.layers import Layer
 from torchferry.cgen.emit.loops import LoopPrinter
 from torchferry.cgen.emit.model import Model, Pointer, in_workspace
 from torchferry.cgen.emit.naming import plain
-from torchferry.cgen.emit.tables import print_table
-from torchferry.cgen.target import per_sample
+from torchferry.cgen.emit.plan import element_type
+from torchferry.cgen.emit.weights import PARAMETER
+from torchferry.cgen.ir import Node
+from torchferry.cgen.target import over_rows, per_sample
 from torchferry.cgen.text import OWN
 from torchferry.cgen.values import Value
 
@@ -19,16 +21,12 @@ VECTOR_SIZE = 8  # elements of a loop that is worth a call
 
 @dataclass(frozen=True)
 class Parameter:
-    """One pointer that a layer function takes; `pointer` is the place of the first element.
-
-    `shared`: four samples that are computed together take one pointer, not four.
-    """
+    """One pointer that a layer function takes; `pointer` is the place of the first element."""
 
     ctype: str
     name: str
     pointer: Pointer
     const: bool = False
-    shared: bool = False
 
     def declare(self) -> str:
         """Return `const float *const restrict x`."""
@@ -36,11 +34,11 @@ class Parameter:
 
     def declare_four(self) -> str:
         """Return `const float *const x[4]`."""
-        return self.declare() if self.shared else f"{'const ' if self.const else ''}{self.ctype} *const {self.name}[4]"
+        return f"{'const ' if self.const else ''}{self.ctype} *const {self.name}[4]"
 
     def of_sample(self) -> str:
         """Return the argument for sample `r` of four."""
-        return self.name if self.shared else f"{self.name}[r]"
+        return f"{self.name}[r]"
 
 
 class LayerPrinter:
@@ -55,27 +53,48 @@ class LayerPrinter:
         self.name = model.names.layers[index]
         self.uses: list[str] = []
         self.by_fours = False
+        self.is_empty = False
+        self.reads_weights = False  # those that are not part of the code
+        self._tabled: list[str] = []
+        self._loop: list[str] = []
         self._index = index + 1
 
     def print(self) -> str:
-        """Return the text."""
+        """Return the text; none where nothing is left to do."""
         head, maps = self.layer.head, LoopPrinter(self.model, self.layer, self.name)
-        loop, lines = maps.print(), head.emit(self) if head is not None else []
-        after = f"{OWN}{OWN}APART " + self._function(f"{self.name}_after", self.after_parameters(), loop)
-        functions = [self._function(self.name, self.parameters(), [*lines, *self._loop_or_call(loop)])]
+        tables, loop, part = self._tables(), maps.print(), self.model.part_of(self.layer)
+        lines = [] if head is None else head.emit(self) if part is None else head.emit_part(self)
+        self._tabled = [
+            line.split()[1] for line in "".join([*tables, *maps.tables.values()]).split("\n") if line.startswith("#define")
+        ]
+        self._loop = loop
+        self.reads_weights = self._reads_weights([*lines, *loop])
+        body = [*lines, *self._loop_or_call(loop)]
+        if part is not None and head is not None:
+            body = over_rows(head.outputs[0].size // part, body)
+        self.is_empty = not body
+        if self.is_empty:
+            return ""
+        weights = [PARAMETER] if self.reads_weights else []
+        functions = [self._function(self.name, [*weights, *self._declared(self.parameters())], body)]
         if self._apart:
-            functions = [after, *functions]
+            row = [*([PARAMETER] if self._reads_weights(loop) else []), *([] if part is None else ["const size_t row"])]
+            after = self._function(f"{self.name}_after", [*row, *self._declared(self.after_parameters())], loop)
+            functions = [f"{OWN}{OWN}APART {after}", *functions]
         four = head.emit_four(self) if head is not None else None
         if four is not None:
             self.by_fours = True
             functions.append(self._four(four))
         self.uses = list(dict.fromkeys([*self.uses, *maps.uses]))
         title = f"/* ---- Layer {self._index}: {describe(self.layer)} ---- */\n"
-        return "\n".join([title, *self._tables(), *maps.tables.values(), *functions])
+        return "\n".join([title, *tables, *maps.tables.values(), *functions])
+
+    def _reads_weights(self, lines: Sequence[str]) -> bool:
+        return any(name in line for name in self._tabled for line in lines)
 
     def _tables(self) -> list[str]:
         tables = self.layer.head.tables() if self.layer.head is not None else ()
-        return [print_table(t.ctype, self.table(t.kind), t.array, t.comment) for t in tables if t.array.size]
+        return [self.model.table(t.ctype, self.table(t.kind), t.array, t.comment) for t in tables if t.array.size]
 
     @property
     def _apart(self) -> bool:
@@ -85,11 +104,18 @@ class LayerPrinter:
     def _loop_or_call(self, loop: list[str]) -> list[str]:
         if not self._apart:
             return loop
-        return [f"  {OWN}{self.name}_after({', '.join(parameter.name for parameter in self.after_parameters())});"]
+        row = [] if self.model.part_of(self.layer) is None else ["row"]
+        given = [*self._given_to_loop(), *row, *(parameter.name for parameter in self.after_parameters())]
+        return [f"  {OWN}{self.name}_after({', '.join(given)});"]
 
-    def _function(self, name: str, parameters: Sequence[Parameter], body: list[str]) -> str:
-        listed = ", ".join(parameter.declare() for parameter in parameters)
-        return "\n".join([f"static void {OWN}{name}({listed}) {{", *body, "}"]) + "\n"
+    def _given_to_loop(self) -> list[str]:
+        return ["weights"] if self._reads_weights(self._loop) else []
+
+    def _declared(self, parameters: Sequence[Parameter]) -> list[str]:
+        return [parameter.declare() for parameter in parameters]
+
+    def _function(self, name: str, parameters: Sequence[str], body: list[str]) -> str:
+        return "\n".join([f"static void {OWN}{name}({', '.join(parameters)}) {{", *body, "}"]) + "\n"
 
     # ---- what the step asks for (target.Scope) ----
 
@@ -104,7 +130,11 @@ class LayerPrinter:
     def row(self, value: Value, rows: int, width: int) -> str:
         """See Scope."""
         name = self.model.local(value)
-        return name if rows == 1 else f"{name} + row * {width}"
+        return name if rows == 1 or value in self.model.plan.parts else f"{name} + row * {width}"
+
+    def is_placed(self, value: Value) -> bool:
+        """See Scope."""
+        return value in self.model.plan.placed.get(self.layer, ())
 
     def table(self, kind: str) -> str:
         """See Scope."""
@@ -112,18 +142,34 @@ class LayerPrinter:
 
     def singly(self) -> list[str]:
         """See Scope."""
-        return per_sample([f"    {OWN}{self.name}({_of_sample(self.parameters())});"])
+        weights = ["weights"] if self.reads_weights else []
+        return per_sample([f"    {OWN}{self.name}({_of_sample(weights, self.parameters())});"])
 
     # ---- parameters ----
 
     def parameters(self) -> list[Parameter]:
         """Return those of the layer's function: values, then scratch memory."""
-        written = self.layer.writes()
-        found = [*self._pointers(self.layer.reads(), written), *self._pointers(written, written)]
+        written = [value for node in self._working() for value in node.outputs]
+        read = [
+            value
+            for node in self._working()
+            for value in node.inputs
+            if value not in written and not self._is_left_out(node, value)
+        ]
+        found = [*self._pointers(read, written), *self._pointers(written, written)]
         for need, place in self.model.plan.scratch[self.layer]:
-            ctype = self.model.plan.element_type(need.area)
-            found.append(Parameter(ctype, need.name, in_workspace(place), shared=need.shared))
+            found.append(Parameter(element_type(need.area), need.name, in_workspace(place)))
         return list(dict.fromkeys(found))
+
+    def _working(self) -> tuple[Node, ...]:
+        """Return the nodes of the layer but for a step whose output lies in its input."""
+        head = self.layer.head
+        viewed = head is not None and head.run_of_input is not None and self.is_placed(head.run_of_input[0])
+        return self.layer.maps if viewed else self.layer.nodes
+
+    def _is_left_out(self, node: Node, value: Value) -> bool:
+        """Tell whether a step does not touch one of its inputs."""
+        return node is self.layer.head and self.is_placed(value)
 
     def after_parameters(self) -> list[Parameter]:
         """Return those of the loop after the step, where it is a function of its own."""
@@ -144,15 +190,17 @@ class LayerPrinter:
     # ---- four samples ----
 
     def _four(self, product: list[str]) -> str:
-        listed = ", ".join(parameter.declare_four() for parameter in self.parameters())
+        listed = ", ".join(
+            [*([PARAMETER] if self.reads_weights else []), *(parameter.declare_four() for parameter in self.parameters())]
+        )
         lines = [f"static void {OWN}{self.name}_four({listed}) {{", *product]
         if self.layer.maps:
-            lines += per_sample([f"    {OWN}{self.name}_after({_of_sample(self.after_parameters())});"])
+            lines += per_sample([f"    {OWN}{self.name}_after({_of_sample(self._given_to_loop(), self.after_parameters())});"])
         return "\n".join([*lines, "}"]) + "\n"
 
 
-def _of_sample(parameters: Sequence[Parameter]) -> str:
-    return ", ".join(parameter.of_sample() for parameter in parameters)
+def _of_sample(weights: Sequence[str], parameters: Sequence[Parameter]) -> str:
+    return ", ".join([*weights, *(parameter.of_sample() for parameter in parameters)])
 
 
 def describe(layer: Layer) -> str:

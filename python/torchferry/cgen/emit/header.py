@@ -7,7 +7,8 @@ import math
 from torchferry.bundle.contract import TensorSpec
 from torchferry.cgen.emit.model import Model
 from torchferry.cgen.emit.naming import plain
-from torchferry.cgen.emit.plan import AREAS
+from torchferry.cgen.emit.plan import element_bytes, element_type
+from torchferry.cgen.emit.weights import with_weights
 from torchferry.cgen.target import c_type
 from torchferry.cgen.text import OWN, own
 from torchferry.cgen.values import dtype_of
@@ -15,7 +16,7 @@ from torchferry.cgen.values import dtype_of
 
 def print_header(model: Model, batch_rows: int) -> str:
     """Print everything after the comment at the top. `batch_rows`: samples that the batch variant computes together."""
-    contract = model.contract
+    contract, separate = model.contract, model.weights is not None
     parts = [
         own("#ifndef MODEL_H\n#define MODEL_H\n"),
         "#include <stddef.h>\n#include <stdint.h>\n",
@@ -26,9 +27,10 @@ def print_header(model: Model, batch_rows: int) -> str:
         _workspace(model, batch_rows),
         _classes(model),
         own(STATUS),
-        own(FUNCTIONS.replace("CLASSIFY", CLASSIFY if label_output(model) is not None else "")),
+        own(WEIGHTS) if separate else "",
+        own(with_weights(FUNCTIONS.replace("CLASSIFY", CLASSIFY if label_output(model) is not None else ""), separate=separate)),
         _classify(model),
-        own(SELFTEST),
+        own(with_weights(SELFTEST, separate=separate).replace("(VOID)", "(const void *weights)" if separate else "(void)")),
         "#ifdef __cplusplus\n}\n#endif\n\n#endif\n",
     ]
     return "\n".join(part for part in parts if part)
@@ -52,15 +54,17 @@ def _member(spec: TensorSpec) -> str:
 
 
 def _workspace(model: Model, batch_rows: int) -> str:
-    sizes = model.plan.sizes
-    members = [f"  {model.plan.element_type(area)} {area}[{sizes[area]}];" for area in AREAS if sizes[area]]
+    plan = model.plan
+    decided = f" /* as layer {plan.largest + 1} needs */" if plan.areas else ""
+    members = [f"  {element_type(area)} {area}[{plan.bytes // element_bytes(area)}];" for area in plan.areas]
     return own(f"""\
-/* Scratch memory of one call. Its content does not matter before a call and has no meaning after it. */
-typedef struct model_workspace {{
+/* Scratch memory of one call: one arena, of which each layer uses what others no longer need. Its content does not matter before
+ * a call and has no meaning after it. */
+typedef union model_workspace {{
 {chr(10).join(members or ["  int64_t unused;"])}
 }} model_workspace;
 
-#define MODEL_WORKSPACE_BYTES {model.workspace_bytes()}u
+#define MODEL_WORKSPACE_BYTES {plan.bytes}u{decided}
 #define MODEL_BATCH_ROWS {batch_rows} /* samples that model_run_batch computes together */
 #define MODEL_BATCH_WORKSPACE_BYTES (MODEL_BATCH_ROWS * MODEL_WORKSPACE_BYTES)
 """)
@@ -86,6 +90,22 @@ enum {
 };
 """
 
+WEIGHTS = """\
+/* The weights are a file, model.weights.bin: in flash, mapped, or read into memory that begins at a multiple of
+ * MODEL_WEIGHTS_ALIGNMENT. Its numbers are little-endian. `model_open` reads all of it once. */
+#define MODEL_WEIGHTS_ALIGNMENT 8
+enum {
+  MODEL_UNALIGNED = 4,   /* the weights begin at another address */
+  MODEL_TRUNCATED = 5,   /* they end too early */
+  MODEL_NO_WEIGHTS = 6,  /* this is no such file, or this processor is not little-endian */
+  MODEL_OTHER_MODEL = 7, /* they are those of a model with other layers, inputs or outputs */
+  MODEL_DAMAGED = 8      /* they are not what was written: SHA-256 */
+};
+
+/* MODEL_OK where these weights, of at most `bytes` bytes, fit this code. Every other function takes such weights only. */
+int model_open(const void *weights, size_t bytes);
+"""
+
 FUNCTIONS = """\
 /* Every function may be called from many threads at once.
  *
@@ -101,14 +121,14 @@ CLASSIFY *   model_selftest       MODEL_BATCH_WORKSPACE_BYTES + MODEL_BATCH_ROWS
  * link what else its compiler needs (libgcc or compiler-rt). */
 
 /* One sample. */
-int model_run(const model_input *input, model_output *output);
+int model_run(DECLARE_WEIGHTS const model_input *input, model_output *output);
 
 /* The same with the caller's workspace, which no other call may use at the same time; NULL: on the stack. */
-int model_run_with(const model_input *input, model_output *output, model_workspace *workspace);
+int model_run_with(DECLARE_WEIGHTS const model_input *input, model_output *output, model_workspace *workspace);
 
 /* `count` samples, with the same bits as one by one. `workspace`: MODEL_BATCH_ROWS of them, or NULL: on the stack.
  * With count 0 nothing is read or written and every pointer may be NULL. */
-int model_run_batch(const model_input *inputs, model_output *outputs, size_t count, model_workspace *workspace);
+int model_run_batch(DECLARE_WEIGHTS const model_input *inputs, model_output *outputs, size_t count, model_workspace *workspace);
 """
 CLASSIFY = " *   model_classify       MODEL_WORKSPACE_BYTES + sizeof(model_output)\n"
 
@@ -127,7 +147,8 @@ def _classify(model: Model) -> str:
     name = label_output(model)
     if name is None:
         return ""
-    return f"/* The {name} of one sample, or -1 where input is NULL. */\nint {OWN}classify(const {OWN}input *input);\n"
+    weights = with_weights("DECLARE_WEIGHTS ", separate=model.weights is not None)
+    return f"/* The {name} of one sample, or -1 where input is NULL. */\nint {OWN}classify({weights}const {OWN}input *input);\n"
 
 
 SELFTEST = """\
@@ -140,9 +161,9 @@ enum {
   MODEL_SELFTEST_ARITHMETIC = -2,
   MODEL_SELFTEST_MEMORY = -3 /* the memory for it is NULL or overlaps */
 };
-int model_selftest(void); /* one of these, or the index of the first wrong sample, from 0 */
+int model_selftest(VOID); /* one of these, or the index of the first wrong sample, from 0 */
 
 /* The same in the caller's memory: MODEL_BATCH_ROWS outputs and as many workspaces, whatever they hold. */
-int model_selftest_with(model_output *outputs, model_workspace *workspace);
+int model_selftest_with(DECLARE_WEIGHTS model_output *outputs, model_workspace *workspace);
 #endif
 """

@@ -11,7 +11,7 @@ from torchferry.cgen.ir import Map
 from torchferry.cgen.pattern import pattern_of
 from torchferry.cgen.target import local_type
 from torchferry.cgen.text import OWN, literal, own
-from torchferry.cgen.values import Array, Operand, Value
+from torchferry.cgen.values import Array, Constant, Operand, Value
 
 
 class LoopPrinter:
@@ -35,10 +35,14 @@ class LoopPrinter:
             for node in self._layer.maps
             if self._model.plan.owner(node.output) in self._model.plan.places
         ]
-        return [f"  for (size_t j = 0; j < {self._layer.size}; ++j) {{", *lines, *stores, "  }"]
+        part = self._model.part_of(self._layer)
+        reach = f"j = 0; j < {self._layer.size}" if part is None else f"j = row * {part}; j < (row + 1) * {part}"
+        return [f"  for (size_t {reach}; ++j) {{", *lines, *stores, "  }"]
 
     def _element(self, value: Value) -> str:
         index = "0" if value.size == 1 and self._layer.size != 1 else "j"
+        if value in self._model.plan.parts:
+            index = f"j - row * {self._model.plan.parts[value]}"
         return f"{self._model.local(value)}[{index}]"
 
     def _stored(self, value: Value) -> str:
@@ -54,6 +58,9 @@ class LoopPrinter:
     def _operand(self, node: Map, operand: Operand) -> str:
         if isinstance(operand, Value):
             return self._known.get(operand) or self._element(operand)
+        if self._model.weights is not None and self._is_weight(node, operand):
+            table = np.broadcast_to(node.stored(operand).ravel(), operand.array.size)
+            return f"{self._constants(table)}[{'j' if operand.array.ndim else '0'}]"
         if operand.array.ndim == 0:
             self.uses += () if np.isfinite(operand.array) else ("from_bits",)
             return literal(float(operand.array), node.operand_dtype)
@@ -63,9 +70,14 @@ class LoopPrinter:
     def _constants(self, array: Array) -> str:
         """Return the name of the table of these numbers; equal ones are printed once."""
         ctype = "float" if array.dtype == np.float32 else "int64_t"
-        for name, text in self.tables.items():
-            if text == print_table(ctype, name, array, "one per element"):
-                return name
+        if self._model.weights is None:
+            for name, text in self.tables.items():
+                if text == print_table(ctype, name, array, "one per element"):
+                    return name
         name = f"{OWN}{self._name}_constant{len(self.tables) + 1}"
-        self.tables[name] = print_table(ctype, name, array, "one per element")
+        self.tables[name] = self._model.table(ctype, name, array, "one per element")
         return name
+
+    def _is_weight(self, node: Map, constant: Constant) -> bool:
+        """Tell whether a constant is kept outside of the code. Infinity is what masks, and no weight."""
+        return node.operand_dtype == "float32" and bool(np.isfinite(constant.array).all())

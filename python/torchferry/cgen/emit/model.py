@@ -8,18 +8,21 @@ from dataclasses import dataclass
 from torchferry.bundle.contract import Contract, TensorSpec
 from torchferry.cgen.emit.layers import Layer, group
 from torchferry.cgen.emit.naming import Names, check_members, prefix
-from torchferry.cgen.emit.plan import AREAS, Place, Plan, plan
+from torchferry.cgen.emit.plan import Place, Plan, element_type, plan
+from torchferry.cgen.emit.tables import print_table
+from torchferry.cgen.emit.weights import WeightsFile
 from torchferry.cgen.ir import Graph
 from torchferry.cgen.target import c_type
-from torchferry.cgen.values import Value
+from torchferry.cgen.values import Array, Value
 
 
 @dataclass(frozen=True)
 class Pointer:
-    """The address of a value's first element: a member of `input`, `output` or `workspace`."""
+    """The address of a value's first element: `offset` of a member of `input`, `output` or `workspace`."""
 
     struct: str
     member: str
+    offset: int = 0
     is_number: bool = False  # the member is one number, no array
 
     def element(self, index: str, sample: str = "") -> str:
@@ -28,7 +31,7 @@ class Pointer:
 
     def address(self, sample: str = "") -> str:
         """Return the C expression of the address."""
-        return ("&" if self.is_number else "") + self._member(sample)
+        return ("&" if self.is_number else "") + self._member(sample) + (f" + {self.offset}" if self.offset else "")
 
     def _member(self, sample: str) -> str:
         return f"{self.struct}[{sample}].{self.member}" if sample else f"{self.struct}->{self.member}"
@@ -44,23 +47,41 @@ class Model:
     layers: tuple[Layer, ...]
     plan: Plan
     names: Names
+    weights: WeightsFile | None = None  # its float tables, where they are not part of the code
 
     @classmethod
-    def build(cls, name: str, contract: Contract, graph: Graph) -> Model:
+    def build(cls, name: str, contract: Contract, graph: Graph, *, separate: bool = False) -> Model:
         """Gather what the emission of a model needs. Raises FerryError(FORMAT) for names that C cannot use."""
         own, layers = prefix(name), group(graph)
         check_members(contract, own)
-        return cls(own, contract, graph, layers, plan(graph, layers), Names(graph, contract, layers, own))
+        return cls(
+            own,
+            contract,
+            graph,
+            layers,
+            plan(graph, layers),
+            Names(graph, contract, layers, own),
+            WeightsFile() if separate else None,
+        )
 
     def pointer(self, value: Value) -> Pointer:
         """Return where a stored value is."""
-        owner = self.plan.owner(value)
-        place = self.plan.places[owner]
-        if place.area == "input":
-            return member("input", self.contract.inputs[self.graph.inputs.index(owner)])
-        if place.area == "output":
-            return member("output", self.contract.outputs[self.graph.outputs.index(owner)])
+        place = self.plan.places[self.plan.owner(value)]
+        if place.area == "input" and place.of is not None:
+            return member("input", self.contract.inputs[self.graph.inputs.index(place.of)], place.offset)
+        if place.area == "output" and place.of is not None:
+            return member("output", self.contract.outputs[self.graph.outputs.index(place.of)])
         return in_workspace(place)
+
+    def table(self, ctype: str, name: str, array: Array, comment: str) -> str:
+        """Return the C that defines a table, in the code or as a place in the weights."""
+        if self.weights is None or ctype != "float":
+            return print_table(ctype, name, array, comment)
+        return self.weights.add(name, array, comment)
+
+    def part_of(self, layer: Layer) -> int | None:
+        """Return the elements of a layer's step that are kept at a time, each time for the loop after it; None: all."""
+        return self.plan.parts.get(layer.head.outputs[0]) if layer.head is not None and layer.head.outputs else None
 
     def local(self, value: Value) -> str:
         """Return the name of the pointer to a stored value."""
@@ -69,21 +90,17 @@ class Model:
     def ctype(self, value: Value) -> str:
         """Return the type in which a stored value is kept."""
         area = self.plan.places[self.plan.owner(value)].area
-        return c_type(value.dtype) if area == "input" or area == "output" else self.plan.element_type(area)
-
-    def workspace_bytes(self) -> int:
-        """Return the size of the workspace of one sample."""
-        return max(8, sum(self.plan.element_bytes(area) * self.plan.sizes[area] for area in AREAS))
+        return c_type(value.dtype) if area == "input" or area == "output" else element_type(area)
 
 
-def member(struct: str, spec: TensorSpec) -> Pointer:
-    """Return where a tensor of the contract is."""
-    return Pointer(struct, spec.name, is_number=len(spec.shape) == 1)
+def member(struct: str, spec: TensorSpec, offset: int = 0) -> Pointer:
+    """Return where a tensor of the contract is, or an element of it."""
+    return Pointer(struct, spec.name, offset, is_number=len(spec.shape) == 1)
 
 
 def in_workspace(place: Place) -> Pointer:
     """Return where a place of the workspace is."""
-    return Pointer("workspace", f"{place.area} + {place.offset}")
+    return Pointer("workspace", place.area, place.offset)
 
 
 def size_of(spec: TensorSpec) -> int | None:

@@ -33,7 +33,25 @@ _STANDARD = re.compile(
 )
 # Parameters and variables of the printed functions, next to which a value's own name stands.
 _LOCALS = frozenset(
-    {"j", "r", "row", "rows", "values", "found", "other", "stages", "floats", "sums", "input", "output", "workspace"}
+    {
+        "j",
+        "r",
+        "row",
+        "rows",
+        "values",
+        "kept",
+        "from",
+        "at",
+        "found",
+        "other",
+        "stages",
+        "floats",
+        "sums",
+        "input",
+        "output",
+        "workspace",
+        "weights",
+    }
 ) | {f"i{n}" for n in range(10)}
 # CMake's own targets (CMP0037, CTest, CPack), its words in target_link_libraries, and libraries that others link by such a name.
 _CMAKE = re.compile(

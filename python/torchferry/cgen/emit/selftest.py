@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torchferry.bundle.contract import TensorSpec
 from torchferry.cgen.emit.model import Model
 from torchferry.cgen.emit.tables import initializer
+from torchferry.cgen.emit.weights import with_weights
 from torchferry.cgen.kernels import with_used
 from torchferry.cgen.text import OWN, own
 
@@ -22,46 +23,68 @@ def print_selftest(model: Model, goldens: Mapping[str, Array], expected: Mapping
 
     `printed`: the kernels that stand before it.
     """
-    count = len(next(iter(goldens.values())))
-    head = f"/* ---- Self-test {'-' * 102} */\n\n#ifndef {OWN}{OWN}NO_SELFTEST\n#define {OWN}{OWN}GOLDENS {count}\n"
-    tables = [_table("input", model.contract.inputs, goldens), _table("output", model.contract.outputs, expected)]
+    separate, count = model.weights is not None, len(next(iter(goldens.values())))
+    head = f"/* ---- Self-test {'-' * 102} */\n\n#ifndef {OWN}{OWN}NO_SELFTEST\n"
+    head += "" if separate else f"#define {OWN}{OWN}GOLDENS {count}\n"
+    tables = (
+        [] if separate else [_table("input", model.contract.inputs, goldens), _table("output", model.contract.outputs, expected)]
+    )
     compares = [line for spec in model.contract.outputs for line in _compare(spec, expected[spec.name][0].size)]
     check = [
-        f"static int {OWN}is_golden(const {OWN}output *const output, const size_t index) {{",
-        f"  const {OWN}output *const golden = {OWN}golden_outputs + index;",
+        f"static int {OWN}is_golden(const {OWN}output *const output, const {OWN}output *const golden) {{",
         "  int right = 1;",
         *compares,
         "  return right;",
         "}\n",
     ]
     kernels = [kernel.text for kernel in with_used(("arithmetic",), printed)]
-    return "\n".join([head, *kernels, *tables, *check, own(RUN)])
+    samples = IN_WEIGHTS if separate else IN_CODE
+    run = RUN.replace("SAMPLES", samples).replace("(VOID)", VOID[separate])
+    return "\n".join([head, *kernels, *tables, *check, own(with_weights(run, separate=separate))])
+
+
+VOID = {False: "(void)", True: "(const void *weights)"}
+IN_CODE = """\
+  const size_t goldens = MODEL_GOLDENS;
+  const model_input *const inputs = model_golden_inputs;
+  const model_output *const expected = model_golden_outputs;
+"""
+IN_WEIGHTS = """\
+  const unsigned char *const p = (const unsigned char *)weights;
+  if (p == NULL || sizeof(model_input) != MODEL_SAMPLE_INPUT_BYTES || sizeof(model_output) != MODEL_SAMPLE_OUTPUT_BYTES) {
+    return MODEL_SELFTEST_MEMORY;
+  }
+  const size_t goldens = model_weights_number(p + 12);
+  const model_input *const inputs = (const model_input *)(const void *)(p + MODEL_SAMPLES_AT);
+  const model_output *const expected = (const model_output *)(const void *)(p + model_weights_outputs(goldens));
+"""
 
 
 RUN = """\
 /* One by one, then as many together as model_run_batch computes at once; the samples are read where they lie. */
-int model_selftest_with(model_output *outputs, model_workspace *workspace) {
-  const size_t output_bytes = MODEL_BATCH_ROWS * sizeof *outputs;
+int model_selftest_with(DECLARE_WEIGHTS model_output *outputs, model_workspace *workspace) {
+SAMPLES  const size_t output_bytes = MODEL_BATCH_ROWS * sizeof *outputs;
   const size_t workspace_bytes = MODEL_BATCH_ROWS * sizeof *workspace;
-  const int memory = model_check(model_golden_inputs, sizeof model_golden_inputs, outputs, output_bytes, workspace, workspace_bytes);
+  const int memory =
+    model_check(PASS_WEIGHTS inputs, goldens * sizeof *inputs, outputs, output_bytes, workspace, workspace_bytes);
   if (memory != MODEL_OK || workspace == NULL) {
     return MODEL_SELFTEST_MEMORY;
   }
   if (!model_arithmetic_is_strict()) {
     return MODEL_SELFTEST_ARITHMETIC;
   }
-  for (size_t index = 0; index < MODEL_GOLDENS; ++index) {
-    const int status = model_run_with(model_golden_inputs + index, outputs, workspace);
-    if (status != MODEL_OK || !model_is_golden(outputs, index)) {
+  for (size_t index = 0; index < goldens; ++index) {
+    const int status = model_run_with(PASS_WEIGHTS inputs + index, outputs, workspace);
+    if (status != MODEL_OK || !model_is_golden(outputs, expected + index)) {
       return (int)index;
     }
   }
-  for (size_t start = 0; start < MODEL_GOLDENS; start += MODEL_BATCH_ROWS) {
-    const size_t rest = MODEL_GOLDENS - start;
-    const size_t first = rest < MODEL_BATCH_ROWS ? MODEL_GOLDENS - MODEL_BATCH_ROWS : start;
-    const int status = model_run_batch(model_golden_inputs + first, outputs, MODEL_BATCH_ROWS, workspace);
+  for (size_t start = 0; start < goldens; start += MODEL_BATCH_ROWS) {
+    const size_t rest = goldens - start;
+    const size_t first = rest < MODEL_BATCH_ROWS ? goldens - MODEL_BATCH_ROWS : start;
+    const int status = model_run_batch(PASS_WEIGHTS inputs + first, outputs, MODEL_BATCH_ROWS, workspace);
     for (size_t r = 0; r < MODEL_BATCH_ROWS; ++r) {
-      if (status != MODEL_OK || !model_is_golden(outputs + r, first + r)) {
+      if (status != MODEL_OK || !model_is_golden(outputs + r, expected + first + r)) {
         return (int)(first + r);
       }
     }
@@ -69,10 +92,10 @@ int model_selftest_with(model_output *outputs, model_workspace *workspace) {
   return MODEL_SELFTEST_PASSED;
 }
 
-int model_selftest(void) {
+int model_selftest(VOID) {
   model_output outputs[MODEL_BATCH_ROWS];
   model_workspace workspace[MODEL_BATCH_ROWS];
-  return model_selftest_with(outputs, workspace);
+  return model_selftest_with(PASS_WEIGHTS outputs, workspace);
 }
 #endif
 """

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torchferry.cgen.emit.calls import print_calls, print_forward
 from torchferry.cgen.emit.functions import LayerPrinter
+from torchferry.cgen.emit.header import print_header
 from torchferry.cgen.emit.model import Model
 from torchferry.cgen.emit.selftest import print_selftest
+from torchferry.cgen.emit.weights import print_open
 from torchferry.cgen.kernels import with_used
 from torchferry.cgen.text import own
 from torchferry.cgen.values import Array
 
 CHECK = "typedef char model_check_workspace[sizeof(model_workspace) == MODEL_WORKSPACE_BYTES ? 1 : -1];\n"
-WIDE_ROWS = "#define MODEL_WIDE_ROWS\n"
 # strict.c pushes an attribute that the end of the file takes back.
 END = """\
 #if defined(MODEL_NO_NEON)
@@ -25,11 +27,15 @@ END = """\
 
 @dataclass(frozen=True)
 class Body:
-    """What stands between the includes and the self-test, in parts; `batch_rows`: samples that it computes together."""
+    """What stands between the includes and the self-test, in parts; `batch_rows`: samples that it computes together.
+
+    `code`: SHA-256 of the text, where it reads weights that fit no other.
+    """
 
     kernels: tuple[str, ...]
     text: str
     batch_rows: int
+    code: bytes = b""
 
 
 def print_body(model: Model) -> Body:
@@ -39,14 +45,17 @@ def print_body(model: Model) -> Body:
     by_fours = any(printer.by_fours for printer in printers)
     floats = any(value.dtype == "float32" for value in model.graph.outputs)
     used = [*(name for printer in printers for name in printer.uses), *(["quiet"] if floats else [])]
-    kernels = with_used(("compiler", *used))
+    kernels = with_used(("compiler", *used, *(["sha256"] if model.weights is not None else [])))
     calls = [print_forward(model, printers), print_calls(model, by_fours=by_fours)]
     text = "\n".join([own(CHECK), *(kernel.text for kernel in kernels), *layers, *calls])
-    return Body(tuple(kernel.name for kernel in kernels), text, 4 if by_fours else 1)
+    names, rows = tuple(kernel.name for kernel in kernels), 4 if by_fours else 1
+    if model.weights is None:
+        return Body(names, text, rows)
+    code = hashlib.sha256(f"{text}{print_header(model, rows)}".encode()).digest()
+    return Body(names, f"{text}\n{print_open(model.weights, model.contract, code)}", rows, code)
 
 
 def print_source(model: Model, header: str, body: Body, goldens: Mapping[str, Array], expected: Mapping[str, Array]) -> str:
     """Print everything after the comment at the top. `goldens` and `expected` are samples [samples, ...] of the self-test by tensor name."""
-    rows = own(WIDE_ROWS) if model.plan.row_bits > 16 else ""
     selftest = print_selftest(model, goldens, expected, body.kernels)
-    return "\n".join(part for part in (f'#include "{header}"\n', rows, body.text, selftest, own(END)) if part)
+    return "\n".join((f'#include "{header}"\n', body.text, selftest, own(END)))

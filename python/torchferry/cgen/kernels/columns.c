@@ -2,19 +2,24 @@
 #define MODEL_KERNEL_COLUMNS
 
 #include "panel.c"
-#include "rows.c"
 #include "vectors.c"
 
 /* ---- Matrix products: inputs outer, outputs inner --------------------------------------------------------------- */
 
 #if MODEL_LANES > 1
-#define MODEL_TILE 8 /* vectors of sums in registers */
+/* Vectors of sums in registers. */
+#if defined(__OPTIMIZE__)
+#define MODEL_TILE 8
+#else
+#define MODEL_TILE 4 /* there are no registers: each is memory of the stack */
+#endif
 
 /* Sums for `vectors` vectors of a wide panel and `quads` quads of narrow columns. Input i goes to partial sum i mod `sums`;
- * these are added pairwise and the bias last. `rows` names the row of each input, NULL: x[i] belongs to row i. */
-MODEL_INLINE MODEL_WIDE void model_tile(const int vectors, const int quads, const int sums, const size_t count,
-    const float *const restrict x, const model_row *const restrict rows, const float *const restrict wide, const size_t width,
-    const float *const restrict narrow, const float *const restrict bias, float *const restrict y,
+ * these are added pairwise and the bias last. `rows` names the row of each input, NULL: x[i] belongs to row i. Of inputs that
+ * come in parts, `begins` says that these are the first, `ends` that they are the last; before that y has the sum so far. */
+MODEL_INLINE MODEL_WIDE void model_tile(const int vectors, const int quads, const int sums, const int begins, const int ends,
+    const size_t count, const float *const restrict x, const uint32_t *const restrict rows, const float *const restrict wide,
+    const size_t width, const float *const restrict narrow, const float *const restrict bias, float *const restrict y,
     const float *const restrict narrow_bias, float *const restrict narrow_y, const size_t narrow_columns) {
   model_vector a[4][MODEL_TILE];
   model_quad q[4][4];
@@ -24,6 +29,16 @@ MODEL_INLINE MODEL_WIDE void model_tile(const int vectors, const int quads, cons
     }
     for (int t = 0; t < quads; ++t) {
       q[s][t] = (model_quad){0.0f};
+    }
+  }
+  if (!begins) {
+    for (int t = 0; t < vectors; ++t) {
+      a[0][t] = MODEL_VECTOR(y + t * MODEL_LANES);
+    }
+    for (int t = 0; t < quads; ++t) {
+      for (size_t j = (size_t)t * 4; j < narrow_columns && j < (size_t)t * 4 + 4; ++j) {
+        q[0][t][j % 4] = narrow_y[j];
+      }
     }
   }
   for (size_t i = 0; i < count; i += (size_t)sums) {
@@ -50,20 +65,27 @@ MODEL_INLINE MODEL_WIDE void model_tile(const int vectors, const int quads, cons
       }
     }
   }
+  if (ends) {
+    for (int t = 0; t < vectors; ++t) {
+      a[0][t] += MODEL_VECTOR(bias + t * MODEL_LANES);
+    }
+    for (int t = 0; t < quads; ++t) {
+      q[0][t] += MODEL_QUAD(narrow_bias + t * 4);
+    }
+  }
   for (int t = 0; t < vectors; ++t) {
-    *(model_vector *)(y + t * MODEL_LANES) = a[0][t] + MODEL_VECTOR(bias + t * MODEL_LANES);
+    *(model_vector *)(y + t * MODEL_LANES) = a[0][t];
   }
   for (int t = 0; t < quads; ++t) {
-    const model_quad sum = q[0][t] + MODEL_QUAD(narrow_bias + t * 4);
     for (size_t j = (size_t)t * 4; j < narrow_columns && j < (size_t)t * 4 + 4; ++j) {
-      narrow_y[j] = sum[j % 4];
+      narrow_y[j] = q[0][t][j % 4];
     }
   }
 }
 
 /* One panel of columns, and the narrow columns together with its last tile. */
-MODEL_INLINE MODEL_WIDE void model_panel(const int sums, const size_t count, const float *const restrict x,
-    const model_row *const restrict rows, const float *const restrict wide, const size_t width,
+MODEL_INLINE MODEL_WIDE void model_panel(const int sums, const int begins, const int ends, const size_t count,
+    const float *const restrict x, const uint32_t *const restrict rows, const float *const restrict wide, const size_t width,
     const float *const restrict bias, float *const restrict y, const float *const restrict narrow,
     const float *const restrict narrow_bias, float *const restrict narrow_y, const size_t narrow_columns) {
   const int most = sums == 1 ? MODEL_TILE : MODEL_TILE / 2;
@@ -73,32 +95,35 @@ MODEL_INLINE MODEL_WIDE void model_panel(const int sums, const size_t count, con
   const int quads = (int)((narrow_columns + 3) / 4);
   for (int t = 0; t + 1 < tiles; ++t) {
     const size_t at = (size_t)(t * tile) * MODEL_LANES;
-    model_tile(tile, 0, sums, count, x, rows, wide + at, width, narrow, bias + at, y + at, narrow_bias, narrow_y, 0);
+    model_tile(
+        tile, 0, sums, begins, ends, count, x, rows, wide + at, width, narrow, bias + at, y + at, narrow_bias, narrow_y, 0);
   }
   const size_t at = (size_t)((tiles - 1) * tile) * MODEL_LANES;
-  model_tile(vectors - (tiles - 1) * tile, quads, sums, count, x, rows, wide + at, width, narrow, bias + at, y + at,
-      narrow_bias, narrow_y, narrow_columns);
+  model_tile(vectors - (tiles - 1) * tile, quads, sums, begins, ends, count, x, rows, wide + at, width, narrow, bias + at,
+      y + at, narrow_bias, narrow_y, narrow_columns);
 }
 
-/* y[outputs] = bias + x table */
-MODEL_INLINE MODEL_WIDE void model_columns(const size_t inputs, const size_t outputs, const int sums, const size_t count,
-    const float *const restrict x, const model_row *const restrict rows, const float *const restrict wide,
-    const float *const restrict narrow, const float *const restrict bias, float *const restrict y) {
+/* y[outputs] = bias + x table, or one part of that */
+MODEL_INLINE MODEL_WIDE void model_columns(const size_t inputs, const size_t outputs, const int sums, const int begins,
+    const int ends, const size_t count, const float *const restrict x, const uint32_t *const restrict rows,
+    const float *const restrict wide, const float *const restrict narrow, const float *const restrict bias,
+    float *const restrict y) {
   const size_t split = outputs / 16 * 16;
   const size_t last = split % MODEL_PANEL == 0 && split > 0 ? MODEL_PANEL : split % MODEL_PANEL; /* columns of the last panel */
   const size_t whole = split - last;
   for (size_t start = 0; start < whole; start += MODEL_PANEL) {
-    model_panel(sums, count, x, rows, wide + start * inputs, MODEL_PANEL, bias + start, y + start, narrow, bias, y, 0);
+    model_panel(
+        sums, begins, ends, count, x, rows, wide + start * inputs, MODEL_PANEL, bias + start, y + start, narrow, bias, y, 0);
   }
-  model_panel(sums, count, x, rows, wide + whole * inputs, last, bias + whole, y + whole, narrow, bias + split, y + split,
-      outputs - split);
+  model_panel(sums, begins, ends, count, x, rows, wide + whole * inputs, last, bias + whole, y + whole, narrow, bias + split,
+      y + split, outputs - split);
 }
 #else
-/* Eight or four columns of one partial sum: inputs first, first + sums, ... */
+/* Eight or four columns of one partial sum: inputs first, first + sums, ..., added to what `sum` has. */
 MODEL_INLINE void model_block(const size_t columns, const int sums, const size_t first, const size_t count,
-    const float *const restrict x, const model_row *const restrict rows, const float *const restrict table, const size_t width,
+    const float *const restrict x, const uint32_t *const restrict rows, const float *const restrict table, const size_t width,
     float *const restrict sum) {
-  float a = 0.0f, b = 0.0f, c = 0.0f, d = 0.0f, e = 0.0f, f = 0.0f, g = 0.0f, h = 0.0f;
+  float a = sum[0], b = sum[1], c = sum[2], d = sum[3], e = sum[4], f = sum[5], g = sum[6], h = sum[7];
   for (size_t i = first; i < count; i += (size_t)sums) {
     const float value = x[i];
     const float *const w = table + (rows != NULL ? rows[i] : i) * width;
@@ -117,19 +142,20 @@ MODEL_INLINE void model_block(const size_t columns, const int sums, const size_t
   sum[1] = b;
   sum[2] = c;
   sum[3] = d;
-  if (columns == 8) {
-    sum[4] = e;
-    sum[5] = f;
-    sum[6] = g;
-    sum[7] = h;
-  }
+  sum[4] = e;
+  sum[5] = f;
+  sum[6] = g;
+  sum[7] = h;
 }
 
 /* y[0 .. used) of a block of columns: its partial sums added pairwise, and the bias last. */
-MODEL_INLINE void model_tile(const size_t columns, const size_t used, const int sums, const size_t count,
-    const float *const restrict x, const model_row *const restrict rows, const float *const restrict table, const size_t width,
-    const float *const restrict bias, float *const restrict y) {
-  float partial[4][8];
+MODEL_INLINE void model_tile(const size_t columns, const size_t used, const int sums, const int begins, const int ends,
+    const size_t count, const float *const restrict x, const uint32_t *const restrict rows, const float *const restrict table,
+    const size_t width, const float *const restrict bias, float *const restrict y) {
+  float partial[4][8] = {{0.0f}};
+  for (size_t j = 0; j < used && !begins; ++j) {
+    partial[0][j] = y[j];
+  }
   for (int s = 0; s < sums; ++s) {
     model_block(columns, sums, (size_t)s, count, x, rows, table, width, partial[s]);
   }
@@ -141,24 +167,26 @@ MODEL_INLINE void model_tile(const size_t columns, const size_t used, const int 
     }
   }
   for (size_t j = 0; j < used; ++j) {
-    y[j] = partial[0][j] + bias[j];
+    y[j] = ends ? partial[0][j] + bias[j] : partial[0][j];
   }
 }
 
-/* y[outputs] = bias + x table. Input i goes to partial sum i mod `sums`; these are added pairwise and the bias last. `rows`
- * names the row of each input, NULL: x[i] belongs to row i. */
-static void model_columns(const size_t inputs, const size_t outputs, const int sums, const size_t count,
-    const float *const restrict x, const model_row *const restrict rows, const float *const restrict wide,
+/* y[outputs] = bias + x table, or one part of that. Input i goes to partial sum i mod `sums`; these are added pairwise and the
+ * bias last. `rows` names the row of each input, NULL: x[i] belongs to row i. Of inputs that come in parts, `begins` says that
+ * these are the first, `ends` that they are the last; before that y has the sum so far. */
+static void model_columns(const size_t inputs, const size_t outputs, const int sums, const int begins, const int ends,
+    const size_t count, const float *const restrict x, const uint32_t *const restrict rows, const float *const restrict wide,
     const float *const restrict narrow, const float *const restrict bias, float *const restrict y) {
   const size_t split = outputs / 16 * 16;
   const size_t padded = (outputs - split + 3) / 4 * 4;
   for (size_t j = 0; j < split; j += 8) {
     const size_t start = j / MODEL_PANEL * MODEL_PANEL;
     const size_t width = split - start < MODEL_PANEL ? split - start : MODEL_PANEL;
-    model_tile(8, 8, sums, count, x, rows, wide + start * inputs + (j - start), width, bias + j, y + j);
+    model_tile(8, 8, sums, begins, ends, count, x, rows, wide + start * inputs + (j - start), width, bias + j, y + j);
   }
   for (size_t j = split; j < outputs; j += 4) {
-    model_tile(4, outputs - j < 4 ? outputs - j : 4, sums, count, x, rows, narrow + (j - split), padded, bias + j, y + j);
+    model_tile(4, outputs - j < 4 ? outputs - j : 4, sums, begins, ends, count, x, rows, narrow + (j - split), padded, bias + j,
+        y + j);
   }
 }
 #endif

@@ -9,10 +9,12 @@
 #define MODEL_INLINE static inline __attribute__((always_inline))
 #define MODEL_ALIGNED __attribute__((aligned(64)))
 #define MODEL_OWN_FRAME __attribute__((noinline)) /* else callers that bring a workspace would have one on their stack, too */
+#define MODEL_IN_ORDER __asm__ __volatile__("" ::: "memory") /* the next layer gives bytes of the workspace another type */
 #else
 #define MODEL_INLINE static inline
 #define MODEL_ALIGNED
 #define MODEL_OWN_FRAME
+#define MODEL_IN_ORDER (void)0
 #endif
 #if defined(__clang__)
 #define MODEL_APART __attribute__((noinline)) /* clang vectorises such a loop only as a function of its own */

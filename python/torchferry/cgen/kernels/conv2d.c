@@ -31,18 +31,23 @@ MODEL_INLINE void model_conv2d_row(const model_window *const w, const size_t cha
   }
 }
 
+/* Row number `part` of the results of all channels. */
+MODEL_INLINE void model_conv2d_part(const model_window *const w, const size_t results, const size_t groups, const size_t part,
+    const float *const restrict x, const float *const restrict weights, const float *const restrict bias,
+    float *const restrict y) {
+  const size_t channels = w->channels / groups;
+  const size_t o = part / w->results[0];
+  const float *const from = x + o / (results / groups) * channels * w->sample[0] * w->sample[1];
+  model_conv2d_row(w, channels, from, weights + o * channels * w->size[0] * w->size[1], bias[o], part % w->results[0], y);
+}
+
 /* y[results] = bias + the convolution of x with weights [results, channels / groups, size]. Each sum starts at +0 and takes the
  * positions inside the sample in the order channel, row, column; the bias comes last. */
 MODEL_INLINE void model_conv2d(const model_window *const w, const size_t results, const size_t groups,
     const float *const restrict x, const float *const restrict weights, const float *const restrict bias,
     float *const restrict y) {
-  const size_t channels = w->channels / groups;
-  for (size_t o = 0; o < results; ++o) {
-    const float *const from = x + o / (results / groups) * channels * w->sample[0] * w->sample[1];
-    for (size_t row = 0; row < w->results[0]; ++row) {
-      model_conv2d_row(w, channels, from, weights + o * channels * w->size[0] * w->size[1], bias[o], row,
-          y + (o * w->results[0] + row) * w->results[1]);
-    }
+  for (size_t part = 0; part < results * w->results[0]; ++part) {
+    model_conv2d_part(w, results, groups, part, x, weights, bias, y + part * w->results[1]);
   }
 }
 

@@ -1,18 +1,20 @@
 #ifndef MODEL_KERNEL_GATHER_FLOAT32
 #define MODEL_KERNEL_GATHER_FLOAT32
 
-#include "rows.c"
+#include "gathered.c"
 
-/* The inputs that are not zero, with their row numbers; returns how many. Adding the others would change nothing. */
-static size_t model_gather_float32(
-    const size_t count, const float *const restrict x, float *const restrict values, model_row *const restrict rows) {
+/* Inputs from `*at` on that are not zero, with their numbers, until there are enough or no more; moves `*at` and returns how
+ * many. Adding the others would change nothing. */
+static size_t model_gather_float32(const size_t count, size_t *const at, const float *const restrict x,
+    float *const restrict values, uint32_t *const restrict rows) {
   size_t found = 0;
-  size_t i = 0;
-  for (; i < count; ++i) {
+  size_t i = *at;
+  for (; i < count && found < MODEL_GATHERED; ++i) {
     values[found] = (float)x[i];
-    rows[found] = (model_row)i;
+    rows[found] = (uint32_t)i;
     found += x[i] != 0 ? 1u : 0u;
   }
+  *at = i;
   return found;
 }
 

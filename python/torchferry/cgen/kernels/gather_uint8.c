@@ -1,7 +1,7 @@
 #ifndef MODEL_KERNEL_GATHER_UINT8
 #define MODEL_KERNEL_GATHER_UINT8
 
-#include "rows.c"
+#include "gathered.c"
 
 #if defined(__GNUC__)
 typedef uint64_t model_eight __attribute__((aligned(1), may_alias));
@@ -12,26 +12,28 @@ MODEL_INLINE int model_eight_zeros(const uint8_t *const p) {
 }
 #endif
 
-/* The inputs that are not zero, with their row numbers; returns how many. Adding the others would change nothing. */
-static size_t model_gather_uint8(
-    const size_t count, const uint8_t *const restrict x, float *const restrict values, model_row *const restrict rows) {
+/* Inputs from `*at` on that are not zero, with their numbers, until there are enough or no more; moves `*at` and returns how
+ * many. Adding the others would change nothing. */
+static size_t model_gather_uint8(const size_t count, size_t *const at, const uint8_t *const restrict x,
+    float *const restrict values, uint32_t *const restrict rows) {
   size_t found = 0;
-  size_t i = 0;
-  for (; i + 8 <= count; i += 8) {
+  size_t i = *at;
+  for (; i + 8 <= count && found + 8 <= MODEL_GATHERED; i += 8) {
     if (model_eight_zeros(x + i)) {
       continue;
     }
     for (size_t k = i; k < i + 8; ++k) {
       values[found] = (float)x[k];
-      rows[found] = (model_row)k;
+      rows[found] = (uint32_t)k;
       found += x[k] != 0 ? 1u : 0u;
     }
   }
-  for (; i < count; ++i) {
+  for (; i < count && found < MODEL_GATHERED; ++i) {
     values[found] = (float)x[i];
-    rows[found] = (model_row)i;
+    rows[found] = (uint32_t)i;
     found += x[i] != 0 ? 1u : 0u;
   }
+  *at = i;
   return found;
 }
 

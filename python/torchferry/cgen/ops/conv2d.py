@@ -67,6 +67,16 @@ class Conv2d(Convolution):
         scope.use("conv2d")
         return [f"  {OWN}conv2d({self.window.expression()}, {self.results}, {self.groups}, {self.places(scope)});"]
 
+    @property
+    def part(self) -> int | None:
+        """One row of a channel."""
+        return self.window.results[1]
+
+    def emit_part(self, scope: Scope) -> list[str]:
+        """Return one call."""
+        scope.use("conv2d")
+        return [f"  {OWN}conv2d_part({self.window.expression()}, {self.results}, {self.groups}, row, {self.places(scope)});"]
+
     def scaled(self, scale: Doubles) -> Doubles:
         """Return weights of results that are `scale` [results] times as large."""
         return self.weight * scale[:, None, None, None]

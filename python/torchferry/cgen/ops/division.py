@@ -47,15 +47,15 @@ FMOD = Elementwise("fmod", "model_fmod({0}, {1})", np.fmod, ("fmod",))
 REMAINDER = Elementwise("remainder", "model_remainder({0}, {1})", _floored, ("fmod",))
 FLOOR_QUOTIENT = Elementwise("floor_divide", "model_floor_divide({0}, {1})", _floor_quotient, ("floor_divide",))
 TRUNC_QUOTIENT = Elementwise("trunc_divide", "model_trunc({0} / {1})", lambda a, b: np.trunc(a / b), ("whole",))
-WHOLE_FMOD = wrapping("fmod", "model_rest({0}, {1}, 0)", lambda a, b: _whole_rest(a, b, floored=False), "integer_division")
+WHOLE_FMOD = wrapping("fmod", "model_rest({0}, {1}, 0)", lambda a, b: _whole_rest(a, b, floored=False), "integer_remainder")
 WHOLE_REMAINDER = wrapping(
-    "remainder", "model_rest({0}, {1}, 1)", lambda a, b: _whole_rest(a, b, floored=True), "integer_division"
+    "remainder", "model_rest({0}, {1}, 1)", lambda a, b: _whole_rest(a, b, floored=True), "integer_remainder"
 )
 WHOLE_FLOOR = wrapping(
-    "floor_divide", "model_quotient({0}, {1}, 1)", lambda a, b: _whole_quotient(a, b, floored=True), "integer_division"
+    "floor_divide", "model_quotient({0}, {1}, 1)", lambda a, b: _whole_quotient(a, b, floored=True), "integer_quotient"
 )
 WHOLE_TRUNC = wrapping(
-    "trunc_divide", "model_quotient({0}, {1}, 0)", lambda a, b: _whole_quotient(a, b, floored=False), "integer_division"
+    "trunc_divide", "model_quotient({0}, {1}, 0)", lambda a, b: _whole_quotient(a, b, floored=False), "integer_quotient"
 )
 
 

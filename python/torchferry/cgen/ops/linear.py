@@ -72,8 +72,8 @@ class Linear(MatrixOverRows):
         return 2 if self.results <= 3 * LINE else 1
 
     @property
-    def gathers(self) -> bool:
-        """Whether inputs that are zero are skipped. Exact, since every sum starts at +0 and so never is -0."""
+    def skips_zeros(self) -> bool:
+        """Whether it looks for inputs that are zero. Exact, since every sum starts at +0 and so never is -0."""
         return self.sums == 1 and self.results >= GATHER_OUTPUTS and self.sparse
 
     def compute(self, *inputs: Array) -> tuple[Array, ...]:
@@ -115,18 +115,21 @@ class Linear(MatrixOverRows):
         return self._tables
 
     def scratch(self) -> tuple[Scratch, ...]:
-        """Return room for the inputs as floats, where they are bytes or gathered, and for row numbers."""
-        values = Scratch("values", "floats", self.columns)
-        rows = Scratch("rows", "rows", self.columns, shared=True)
-        return (*((values,) if self._copies else ()), *((rows,) if self.gathers else ()))
+        """Return room for the inputs as floats, where they are bytes."""
+        return (Scratch("values", "floats", self.columns),) if self.x.dtype != "float32" else ()
 
     @property
-    def _copies(self) -> bool:
-        return self.x.dtype != "float32" or self.gathers
+    def part(self) -> int | None:
+        """One row."""
+        return None if self.rows == 1 or self.is_dot else self.results
 
     def emit(self, scope: Scope) -> list[str]:
         """Return one product per row."""
         return over_rows(self.rows, self._dot(scope) if self.is_dot else self._columns(scope))
+
+    def emit_part(self, scope: Scope) -> list[str]:
+        """Return one product."""
+        return self._columns(scope)
 
     def _dot(self, scope: Scope) -> list[str]:
         scope.use("dot")
@@ -139,24 +142,25 @@ class Linear(MatrixOverRows):
     def _columns(self, scope: Scope) -> list[str]:
         scope.use("columns")
         y = scope.row(self.output, self.rows, self.results)
-
-        def call(count: object, x: str, rows: str) -> str:
-            shape = f"{self.columns}, {self.results}, {self.sums}, {count}"
-            return f"  {OWN}columns({shape}, {x}, {rows}, {self._table_names(scope)}, {y});"
-
         lines, x = self._floats(scope)
-        dense = [*lines, call(self.columns, x, "NULL")]
-        return self._gathered(scope, dense, call("found", "values", "rows")) if self.gathers else dense
+        shape = f"{self.columns}, {self.results}, {self.sums}, 1, 1, {self.columns}"
+        dense = [*lines, f"  {OWN}columns({shape}, {x}, NULL, {self._table_names(scope)}, {y});"]
+        return self._gathered(scope, dense, y) if self.skips_zeros else dense
 
-    def _gathered(self, scope: Scope, dense: list[str], sparse: str) -> list[str]:
+    def _gathered(self, scope: Scope, dense: list[str], y: str) -> list[str]:
         dtype, source = self.x.dtype, scope.row(self.x, self.rows, self.columns)
         scope.use(f"gather_{dtype}")
+        shape = f"{self.columns}, {self.results}, 1, from == 0, at == {self.columns}, found"
         return [
             f"  if ({OWN}is_dense_{dtype}({self.columns}, {source})) {{",
             *(f"  {line}" for line in dense),
             "  } else {",
-            f"    const size_t found = {OWN}gather_{dtype}({self.columns}, {source}, values, rows);",
-            f"  {sparse}",
+            f"    float kept[{OWN}{OWN}GATHERED];",
+            f"    uint32_t rows[{OWN}{OWN}GATHERED];",
+            f"    for (size_t from = 0, at = 0; from < {self.columns}; from = at) {{",
+            f"      const size_t found = {OWN}gather_{dtype}({self.columns}, &at, {source}, kept, rows);",
+            f"      {OWN}columns({shape}, kept, rows, {self._table_names(scope)}, {y});",
+            "    }",
             "  }",
         ]
 
@@ -188,7 +192,7 @@ class Linear(MatrixOverRows):
         return [*lines, f"  {OWN}four_columns({self.columns}, {self.results}, {x}, {self._table_names(scope)}, {y});"]
 
     def _singly_where_sparse(self, scope: Scope, x: str) -> list[str]:
-        if not self.gathers:
+        if not self.skips_zeros:
             return []
         tests = " && ".join(f"{OWN}is_dense_{self.x.dtype}({self.columns}, {x}[{r}])" for r in range(4))
         return [f"  if (!({tests})) {{", *(f"  {line}" for line in scope.singly()), "    return;", "  }"]

@@ -1,0 +1,78 @@
+"""The arena: what of a call lies in one piece of memory, and that no layer meets what another one left there."""
+
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from builders.generated_c import COMPILERS, Array, Subject, address, load, quantized, run_tool, write
+from builders.memory_networks import MEMORY_SUBJECTS
+from builders.networks import QUANTIZED_SUBJECTS
+from torchferry.cgen import reference
+from torchferry.cgen.emit.model import Model
+
+GUARD = 256  # bytes behind the arena that nobody may touch
+POISONS = (0x00, 0xA5, 0xFF)  # as floats: zeros, small numbers, NaN
+
+SUBJECTS = {
+    **MEMORY_SUBJECTS,
+    **{f"int8 {name}": lambda make=make: quantized(make()) for name, make in QUANTIZED_SUBJECTS.items()},
+}
+
+
+@pytest.fixture(scope="module", params=SUBJECTS)
+def subject(request: pytest.FixtureRequest) -> Subject:
+    made: Subject = SUBJECTS[request.param]()
+    return made
+
+
+def arena_bytes(subject: Subject) -> int:
+    return Model.build("net", subject.contract, subject.generated.graph).plan.bytes
+
+
+@pytest.mark.parametrize("flags", [("-O3", "-march=native"), ("-O2", "-fno-inline"), ("-O0",)], ids=" ".join)
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_no_call_meets_what_another_one_left_in_the_arena(
+    subject: Subject, compiler: str, flags: tuple[str, ...], tmp_path: Path
+) -> None:
+    compiled, size = load(subject, tmp_path, compiler, *flags), arena_bytes(subject)
+    expected = {
+        spec.name: array
+        for spec, array in zip(subject.contract.outputs, reference.run(subject.generated.graph, subject.samples), strict=True)
+    }
+    packed, outputs = compiled.pack(subject.samples), compiled.empty(len(next(iter(subject.samples.values()))))
+    arena = np.empty(size + GUARD, np.uint8)
+    for poison in POISONS:
+        for i in range(len(packed)):
+            arena[:] = poison
+            for _ in range(2):  # the second call meets what the first one left
+                outputs[i : i + 1].view(np.uint8)[:] = 0x5A
+                assert compiled.function("run_with")(address(packed[i:]), address(outputs[i:]), address(arena)) == 0
+            assert (arena[size:] == poison).all(), "a call wrote behind the arena"
+        for name, array in compiled.unpack(outputs).items():
+            assert array.tobytes() == expected[name].tobytes(), f"{name} with an arena of {poison:#x}"
+
+
+@pytest.mark.parametrize("name", MEMORY_SUBJECTS)
+def test_the_answers_are_those_of_eager(name: str, tmp_path: Path) -> None:
+    subject = MEMORY_SUBJECTS[name]()
+    answers = load(subject, tmp_path).run(subject.samples, batch=True)
+    for name, exact in subject.float64().items():
+        assert_near(answers[name], exact)
+
+
+def assert_near(answer: Array, exact: Array) -> None:
+    assert np.abs(answer - exact).max() <= 2e-5 * (1 + np.abs(exact).max())
+
+
+def test_the_header_says_how_large_the_arena_is(subject: Subject, tmp_path: Path) -> None:
+    source = f'#include "model.h"\nunsigned long bytes(void);\nunsigned long bytes(void) {{ return sizeof({subject.generated.prefix}_workspace); }}\n'
+    write(subject.generated, tmp_path)
+    (tmp_path / "size.c").write_text(source)
+    run_tool("gcc", "-std=c99", "-shared", "-fPIC", "-I", tmp_path, "-o", tmp_path / "size.so", tmp_path / "size.c")
+    library = ctypes.CDLL(str(tmp_path / "size.so"))
+    library.bytes.restype = ctypes.c_ulong
+    assert library.bytes() == arena_bytes(subject)
