@@ -11,6 +11,7 @@ _RULE_FILES = f"{_BOUNDS}/rules"
 _ERROR_BOUND = "tests/python/bounds/test_error_bound.py"
 _CERTIFIED = "tests/python/bounds/test_certified.py"
 _ESTIMATE = "tests/python/bounds/test_estimate.py"
+_OPERATORS = "tests/python/bounds/test_operator_rules.py"
 _PROBABLE = "tests/python/bounds/test_probable.py"
 _PERTURBATION = "tests/python/bounds/test_perturbation.py"
 
@@ -101,8 +102,8 @@ ROWS = (
     ),
     Mutant(
         _RULES,
-        "carried, size = x.error @ np.abs(weight).T, above + below",
-        "carried, size = np.abs(x.error @ weight.T), above + below",
+        "carried, size = product(x.error, up + down), above + below",
+        "carried, size = np.abs(product(x.error, up - down)), above + below",
         _CERTIFIED,
         "errors of a product cancel",
     ),
@@ -122,8 +123,8 @@ ROWS = (
     ),
     Mutant(
         _RULES,
-        "above, below, count = above + np.maximum(bias, 0.0), below + np.maximum(-bias, 0.0), count + (bias != 0)",
-        "above, below, count = above, below, count",
+        "        above, below, count = above + np.maximum(bias.real, 0.0), below + np.maximum(-bias.real, 0.0), count + (bias.size > 0)",
+        "        above, below, count = above, below, count",
         _ERROR_BOUND,
         "a bias is added without rounding",
     ),
@@ -183,13 +184,6 @@ ROWS = (
         "certain = True",
         _CERTIFIED,
         "a decision on inexact values is exact",
-    ),
-    Mutant(
-        f"{_RULE_FILES}/products.py",
-        "    if b.value.ndim != 2:",
-        "    if b.value.ndim < 2:",
-        _CERTIFIED,
-        "batches of matrices by the rule of one",
     ),
     Mutant(
         f"{_RULE_FILES}/products.py",
@@ -337,6 +331,27 @@ ROWS = (
         "return result, total",
         _PERTURBATION,
         "the sum of a softmax is exact",
+    ),
+    Mutant(
+        _RULES,
+        "        carried = carried + product(np.abs(x.real) + x.error, weight.error)",
+        "        carried = carried + product(x.error, weight.error)",
+        _OPERATORS,
+        "a product of two computed tensors carries the error of one",
+    ),
+    Mutant(
+        f"{_RULE_FILES}/pooling.py",
+        "value, carried, largest = mean(x.real), mean(x.error), mean(x.size)",
+        "value, carried, largest = mean(x.real), 0 * mean(x.error), mean(x.size)",
+        _OPERATORS,
+        "a mean of a window carries no error",
+    ),
+    Mutant(
+        f"{_RULE_FILES}/batch_norm.py",
+        "    return add(multiply(x, wide[0]), wide[1])",
+        "    return Bounded(add(multiply(x, wide[0]), wide[1]).value, np.broadcast_to(wide[1].error, x.value.shape))",
+        _OPERATORS,
+        "a batch norm carries the error of its shift only",
     ),
     Mutant(
         f"{_BOUNDS}/probable.py",

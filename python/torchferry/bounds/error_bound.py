@@ -115,15 +115,25 @@ def linear(x: Bounded, weight: Float64, bias: Float64 | None) -> Bounded:
     This is Higham's bound for summation in any order (section 4.2, equation 4.3) with M for the partial sums. n counts the terms
     that are not zero: adding zero is exact.
     """
+    return bilinear(lambda a, w: a @ w.T, x, exact(weight), None if bias is None else exact(bias))
+
+
+def bilinear(product: Callable[[Float64, Float64], Float64], x: Bounded, weight: Bounded, bias: Bounded | None) -> Bounded:
+    """Bound sums of products of x and weight, of any shapes that `product` takes, plus a bias that broadcasts to its result.
+
+    As `linear`: with |x| and |weight| for x and W, d = |x| E + e |W| + e E, where E is the error of the weight.
+    """
     positive, negative = np.maximum(x.real, 0.0), np.maximum(-x.real, 0.0)
-    up, down = np.maximum(weight, 0.0).T, np.maximum(-weight, 0.0).T
-    above, below = positive @ up + negative @ down, positive @ down + negative @ up
-    carried, size = x.error @ np.abs(weight).T, above + below
-    count = (x.size > 0).astype(np.float64) @ (weight != 0).T.astype(np.float64)
-    value = x.real @ weight.T
+    up, down = np.maximum(weight.real, 0.0), np.maximum(-weight.real, 0.0)
+    above, below = product(positive, up) + product(negative, down), product(positive, down) + product(negative, up)
+    carried, size = product(x.error, up + down), above + below
+    if weight.error.any():
+        carried = carried + product(np.abs(x.real) + x.error, weight.error)
+    count = product((x.size > 0).astype(np.float64), (weight.size > 0).astype(np.float64))
+    value = product(x.real, weight.real)
     if bias is not None:
-        value = value + bias
-        above, below, count = above + np.maximum(bias, 0.0), below + np.maximum(-bias, 0.0), count + (bias != 0)
+        value, carried = value + bias.real, carried + bias.error
+        above, below, count = above + np.maximum(bias.real, 0.0), below + np.maximum(-bias.real, 0.0), count + (bias.size > 0)
     largest = np.maximum(above, below) + carried
     rounding = UNIT * (np.maximum(count - 1, 0.0) * largest + size + carried) / (1 - count * UNIT)
     return Bounded(value, carried + rounding + count * SMALLEST * (rounding > 0))

@@ -1,16 +1,18 @@
-"""Layers and products of matrices whose second factor is a constant."""
+"""Layers, and products of matrices."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from torchferry.bounds.error_bound import Bounded, NotCertifiedError, linear
+import numpy as np
+
+from torchferry.bounds.error_bound import Bounded, NotCertifiedError, bilinear, linear
 from torchferry.bounds.rules import Rule
 
 
 def _exact_value(x: Any) -> Any:
     if bool(x.error.any()):
-        raise NotCertifiedError("a product of two computed tensors has no certified rule")
+        raise NotCertifiedError("a layer with computed weights has no certified rule")
     return x.real
 
 
@@ -19,9 +21,10 @@ def _linear(x: Bounded, weight: Bounded, bias: Bounded | None = None) -> Bounded
 
 
 def _matmul(a: Bounded, b: Bounded) -> Bounded:
-    if b.value.ndim != 2:
-        raise NotCertifiedError("a product of more than matrices has no certified rule")
-    return linear(a, _exact_value(b).T, None)
+    """Bound a product of two computed tensors too, broadcast over what stands before the matrices."""
+    if min(a.value.ndim, b.value.ndim) < 2:
+        raise NotCertifiedError("a product with a vector has no certified rule")
+    return bilinear(np.matmul, a, b, None)
 
 
 def _addmm(bias: Bounded, a: Bounded, b: Bounded, *, beta: float = 1, alpha: float = 1) -> Bounded:
@@ -30,4 +33,4 @@ def _addmm(bias: Bounded, a: Bounded, b: Bounded, *, beta: float = 1, alpha: flo
     return linear(a, _exact_value(b).T, _exact_value(bias))
 
 
-RULES: dict[str, Rule] = {"linear": _linear, "addmm": _addmm, "mm": _matmul, "matmul": _matmul}
+RULES: dict[str, Rule] = {"linear": _linear, "addmm": _addmm, "mm": _matmul, "bmm": _matmul, "matmul": _matmul}
