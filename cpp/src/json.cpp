@@ -134,7 +134,8 @@ void Node::require_keys(std::initializer_list<std::string_view> keys, std::strin
     if (!value_->contains(key)) refuse(*where_, member_key(key_, key) + ": got no such key, expected it");
   }
   for (const auto& [key, value] : value_->items()) {
-    if (key != optional && std::find(keys.begin(), keys.end(), key) == keys.end()) {
+    const bool may_stand = !optional.empty() && key == optional;  // "" is a key like any other
+    if (!may_stand && std::find(keys.begin(), keys.end(), key) == keys.end()) {
       child(value, member_key(key_, key)).fail("an unknown key", "only those of FORMAT.md");
     }
   }

@@ -144,14 +144,13 @@ std::optional<std::array<double, 2>> parse_range(const Node& node) {
   return range;
 }
 
-// The order of a picture's channels, of which its shape has as many behind the batch or in the end.
+// The order of a picture's channels, of which its shape has as many behind the batch or at its end.
 std::optional<std::string> parse_channels(const Node& node, const std::vector<Dim>& shape) {
   if (node.is_null()) return std::nullopt;
   const auto& channels = node.one_of({"RGB", "BGR", "RGBA", "BGRA"});
   const auto count = std::to_string(channels.size());
   const Dim wanted = static_cast<std::int64_t>(channels.size());
-  const bool fits = (shape.size() > 1 && shape[1] == wanted) ||
-                    (shape.size() > 3 && std::find(shape.begin() + 3, shape.end(), wanted) != shape.end());
+  const bool fits = shape.size() == 4 && (shape[1] == wanted || shape[3] == wanted);
   if (!fits) node.fail(channels, "a shape [N," + count + ",H,W] or [N,H,W," + count + "]");
   return channels;
 }

@@ -117,6 +117,8 @@ RULES: list[tuple[str, Place, Any]] = [
     ("no inputs", ("contract", "inputs"), []),
     ("no outputs", ("contract", "outputs"), []),
     ("NaN allowed in integers", ("contract", "outputs", 1, "allow_nonfinite"), True),
+    ("channels of no picture", ("contract", "inputs", 0, "channels"), "RGB"),
+    *((f"channels {word!r}", ("contract", "inputs", 0, "channels"), word) for word in ("rgb", "L", "", "GBR", 3, ["RGB"])),
     ("an output's name twice", ("contract", "outputs", 0, "name"), "label"),
     ("classes of a float output", ("contract", "classes", "output"), "net_input"),
     ("classes of no output", ("contract", "classes", "output"), "other"),

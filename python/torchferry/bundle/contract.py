@@ -57,10 +57,10 @@ class TensorSpec(Strict):
             raise ValueError("range: got a minimum above the maximum, expected min <= max")
         if self.allow_nonfinite and not self.is_float:
             raise ValueError(f"allow_nonfinite: got true, expected false for dtype {self.dtype}")
-        if self.channels is not None and len(self.channels) not in (self.shape[1:2] + self.shape[3:]):
-            raise ValueError(
-                f"channels: got {self.channels}, expected a shape [N,{len(self.channels)},H,W] or [N,H,W,{len(self.channels)}]"
-            )
+        if self.channels is not None:
+            count = len(self.channels)
+            if len(self.shape) != 4 or count not in (self.shape[1], self.shape[3]):
+                raise ValueError(f"channels: got {self.channels}, expected a shape [N,{count},H,W] or [N,H,W,{count}]")
         if BATCH in self.shape[1:]:
             axis = self.shape.index(BATCH, 1)
             raise ValueError(f'shape[{axis}]: got "{BATCH}", expected the batch symbol {BATCH} as first dim and nowhere else')
