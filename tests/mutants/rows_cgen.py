@@ -206,8 +206,8 @@ ROWS = (
     ),
     Mutant(
         f"{_C}/gather_uint8.c",
-        "i < count && found < MODEL_GATHERED; ++i) {",
-        "i + 1 < count && found < MODEL_GATHERED; ++i) {",
+        "for (; i < end; ++i) {",
+        "for (++i; i < end; ++i) {",
         f"{_KERNELS}::test_gather_finds_what_is_not_zero",
         "the last input is left out",
     ),

@@ -133,6 +133,8 @@ def test_weights_that_end_too_early_are_refused(pair: tuple[Compiled, bytes]) ->
     compiled, data = pair
     for size in (0, 1, HEADER - 1, HEADER, HEADER + 1, len(data) - 1):
         assert opened(compiled, aligned(data)[:size], size) == TRUNCATED
+    short = data[:16] + (16).to_bytes(8, "little") + data[24:]  # says that it is as short as it is
+    assert opened(compiled, aligned(short), HEADER - 1) == TRUNCATED
     assert opened(compiled, aligned(data + bytes(64))) == OK  # the rest of a page of flash
 
 

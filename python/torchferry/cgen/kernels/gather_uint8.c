@@ -28,10 +28,14 @@ static size_t model_gather_uint8(const size_t count, size_t *const at, const uin
       found += x[k] != 0 ? 1u : 0u;
     }
   }
-  for (; i < count && found < MODEL_GATHERED; ++i) {
-    values[found] = (float)x[i];
-    rows[found] = (uint32_t)i;
-    found += x[i] != 0 ? 1u : 0u;
+  while (i < count && found < MODEL_GATHERED) {
+    const size_t room = MODEL_GATHERED - found;
+    const size_t end = count - i < room ? count : i + room; /* so far there is room for all of them */
+    for (; i < end; ++i) {
+      values[found] = (float)x[i];
+      rows[found] = (uint32_t)i;
+      found += x[i] != 0 ? 1u : 0u;
+    }
   }
   *at = i;
   return found;
