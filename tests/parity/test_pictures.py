@@ -271,14 +271,13 @@ def test_what_is_no_picture_that_both_read_is_refused_in_the_same_words(
     assert_error(done, 7, f"{tmp_path}/b.picture: image: {words}")
 
 
+@pytest.mark.parametrize("bundle", ["scaled to 1"], indirect=True)  # cuts are found before the contract is asked
 @pytest.mark.parametrize(
     ("kind", "options"), [("PNG", {}), ("BMP", {}), ("PPM", {}), ("JPEG", {}), ("JPEG", {"progressive": True})]
 )
 def test_a_picture_that_is_cut_at_64_places_is_refused(
     programs: tuple[Program, Program], bundle: Path, tmp_path: Path, kind: str, options: dict[str, object]
 ) -> None:
-    if "H,W]:0..1" not in spec_of(bundle):
-        pytest.skip("one contract is enough: cuts are found before the contract is asked")
     data = encoded(Image.fromarray(COLOURS), kind, **options)
     for place in np.linspace(16, len(data) - 1, 64).astype(int):
         (tmp_path / "cut").write_bytes(data[:place])
