@@ -126,7 +126,9 @@ def test_a_chi_squared_sum_is_rarely_below_its_least_share(draws: int, delta: fl
 
 def test_the_bound_grows_with_the_number_of_elements_and_shrinks_with_that_of_draws() -> None:
     ones = np.ones((10,))
-    assert probable._bound(np.full((1000,), 64.0), 64).value > probable._bound(64 * ones, 64).value
+    many, few = probable._bound(np.full((1000,), 64.0), 64), probable._bound(64 * ones, 64)
+    assert many.value > few.value
+    assert many.deviations > few.deviations
     assert probable._bound(256 * ones, 256).value < probable._bound(64 * ones, 64).value
     assert probable._bound(256 * ones, 256).value > math.sqrt(2 * math.log(2 / PROBABILITY)), "many deviations, of 1 here"
 
