@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 from torchferry.bundle.reader import Bundle
@@ -49,17 +50,20 @@ def export(
     if ":" in run:
         limits = [*(symbol or []), *([] if max_batch is None else [f"N=0..{max_batch}"])]
         inputs, outputs, symbols = _named("--input", input_ or []), _outputs(output or []), _named("--symbol", limits)
-        asked = Factory(
-            run, weights, inputs, outputs, golden or [], calibration, preprocess, classes and _parts(classes), symbols, name, seed
-        )
+        names = None if classes is None else _parts(classes)
+        asked = Factory(run, weights, inputs, outputs, golden or [], calibration, preprocess, names, symbols, name, seed)
         say(_written(_export_factory(asked, target)))
         return
     words = ["weights", "input", "output", "golden", "calibration", "preprocess", "classes", "symbol", "name", "allow-op"]
     values = (weights, input_, output, golden, calibration, preprocess, classes, symbol, name, allow_op)
     _refuse_options(run, dict(zip((f"--{word}" for word in words), values, strict=True)))
+    say(_written(_export_run(run, target, data_root, max_batch)))
+
+
+def _export_run(run: str, target: Target, data_root: Path | None, max_batch: int | None) -> Bundle:
     from torchferry.course.export import export_run_folder  # imports torch
 
-    say(_written(export_run_folder(run, target, data_root=data_root, max_batch=max_batch)))
+    return export_run_folder(run, target, data_root=data_root, max_batch=max_batch)
 
 
 def _export_factory(asked: Factory, target: Target) -> Bundle:

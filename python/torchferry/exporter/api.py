@@ -112,9 +112,8 @@ def export(
     force: replace `out`. stress: add inputs that hurt. allow_ops: operators for TorchScript. metadata: texts, {"licence": "MIT"}.
     Raises FerryError: USAGE (arguments), BAD_INPUT (a module or goldens that are refused), FORMAT (a format cannot express it), MISMATCH, IO.
     """
-    c = (max_bytes, max_ram, separate_weights)
+    c, samples = (max_bytes, max_ram, separate_weights), _Samples(golden, calibration, description, seed)
     writing = _Writing(Path(out), name, _formats(to, quantize), force, *c, allow_ops, metadata, stress, note)
-    samples = _Samples(golden, calibration, description, seed)
     return _export(module, _Interface(inputs, outputs, symbols or {}, classes, preprocess), samples, writing)
 
 

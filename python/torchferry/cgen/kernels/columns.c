@@ -152,9 +152,11 @@ MODEL_INLINE void model_block(const size_t columns, const int sums, const size_t
 MODEL_INLINE void model_tile(const size_t columns, const size_t used, const int sums, const int begins, const int ends,
     const size_t count, const float *const restrict x, const uint32_t *const restrict rows, const float *const restrict table,
     const size_t width, const float *const restrict bias, float *const restrict y) {
-  float partial[4][8] = {{0.0f}};
-  for (size_t j = 0; j < used && !begins; ++j) {
-    partial[0][j] = y[j];
+  float partial[4][8];
+  for (int s = 0; s < sums; ++s) {
+    for (size_t j = 0; j < 8; ++j) {
+      partial[s][j] = s == 0 && !begins && j < used ? y[j] : 0.0f;
+    }
   }
   for (int s = 0; s < sums; ++s) {
     model_block(columns, sums, (size_t)s, count, x, rows, table, width, partial[s]);
