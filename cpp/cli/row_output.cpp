@@ -107,7 +107,7 @@ class ClassNames {
   [[nodiscard]] const std::string& of(std::int64_t value) const {
     const auto& names = classes_->names;
     if (value >= 0 && static_cast<std::uint64_t>(value) < names.size()) return names[static_cast<std::size_t>(value)];
-    throw Error(ErrorCode::format, classes_->output + ": got class " + std::to_string(value) + ", expected 0 to " +
+    throw Error(ErrorCode::mismatch, classes_->output + ": got class " + std::to_string(value) + ", expected 0 to " +
                                        std::to_string(names.size() - 1) + "; the artifact breaks the contract, export again");
   }
 

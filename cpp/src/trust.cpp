@@ -77,13 +77,20 @@ void add_key(Keyring& ring, const fs::path& path) {
   }
 }
 
-// Key ids, one a line; a line that begins with # is a comment.
+// Without spaces around it.
+std::string trimmed(const std::string& text) {
+  constexpr auto spaces = " \t\r";
+  const std::size_t first = text.find_first_not_of(spaces);
+  return first == std::string::npos ? std::string() : text.substr(first, text.find_last_not_of(spaces) - first + 1);
+}
+
+// Key ids, one a line; # begins a comment.
 void add_revoked(Keyring& ring, const fs::path& path) {
   std::string rest = read_small(path, "a readable list of key ids; check its permissions") + "\n";
   for (std::size_t end = rest.find('\n'); end != std::string::npos; end = rest.find('\n')) {
-    const std::string line = rest.substr(0, end);
+    const std::string line = trimmed(rest.substr(0, std::min(end, rest.find('#'))));
     rest.erase(0, end + 1);
-    if (line.empty() || line.front() == '#') continue;
+    if (line.empty()) continue;
     if (line.size() != 16 || line.find_first_not_of("0123456789ABCDEF") != std::string::npos) {
       throw Error(ErrorCode::format,
                   shown(path) + ": got a line that is no key id, expected 16 upper-case hex digits a line; mend the list");

@@ -92,6 +92,20 @@ void require_telling(const Bundle& bundle, const std::vector<Replayed>& cases) {
   }
 }
 
+// Every class that a golden counts has a name: `predict` has to tell it.
+void require_class_names(const Bundle& bundle, const std::vector<Replayed>& cases) {
+  const std::optional<Classes>& classes = bundle.contract().classes;
+  if (!classes) return;
+  const auto count = static_cast<std::int64_t>(classes->names.size());
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    for (const std::int64_t label : cases[i].float64[classes->output].as<std::int64_t>())
+      if (label < 0 || label >= count)
+        throw Error(ErrorCode::format, name_of(bundle) + ": golden case " + bundle.manifest().golden.cases[i].name + ": " +
+                                           classes->output + ": got class " + std::to_string(label) + ", expected 0 to " +
+                                           std::to_string(count - 1) + ", which have names; name every class and export again");
+  }
+}
+
 // The verdict of one output of one call.
 Verdict judge(const Bundle& bundle, const Replayed& item, const NamedTensors& outputs, const TensorSpec& spec,
               const Tolerance& row) {
@@ -147,6 +161,7 @@ std::vector<Replayed> replay(const Bundle& bundle, const Session& session, std::
   replayed.reserve(cases.size());
   for (const GoldenCase& item : cases) replayed.push_back(read_case(bundle, item));
   require_telling(bundle, replayed);
+  require_class_names(bundle, replayed);
   for (std::size_t call = 0; call < calls; ++call) {
     for (std::size_t i = 0; i < cases.size(); ++i)
       replayed[i].outputs.push_back(run_case(bundle, session, cases[i].name, replayed[i].inputs));

@@ -55,6 +55,16 @@ TEST(Verify, EveryCallGetsAVerdict) {
   }
 }
 
+TEST(Verify, AGoldenWhoseClassHasNoNameIsRefused) {
+  ToyBundle toy;
+  toy.manifest["contract"]["classes"]["names"] = {"left", "middle"};
+  toy.write_manifest();
+  const Failure failure = failure_of([&] { static_cast<void>(verify(toy)); });
+  EXPECT_EQ(failure.code, 3);
+  EXPECT_NE(failure.text.find("golden case batch-4: label: got class 2, expected 0 to 1, which have names"), std::string::npos)
+      << failure.text;
+}
+
 TEST(Verify, NoCallsAreNoProof) { EXPECT_EQ(verify(ToyBundle(), 0).status, EngineVerdict::Status::failed); }
 
 // The `any` row of `scaled` with that bound, and a reason that names it.

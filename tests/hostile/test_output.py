@@ -109,6 +109,17 @@ def without_stdout() -> None:
     os.close(1)
 
 
+def test_a_stderr_that_nobody_reads_changes_no_exit_code(program: Program, iris: Path, predict: list[object]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        assert program("inspect", "/nowhere", stderr=writing).code == 6
+        assert program(*predict, "/nowhere/out.csv", stderr=writing).code == 6
+        assert program("inspect", iris, "--nothing", stderr=writing).code == 2
+    finally:
+        os.close(writing)
+
+
 def test_a_program_without_stdout_is_refused(program: Program, iris: Path) -> None:
     assert_error(program("inspect", iris, preexec_fn=without_stdout), 6, "stdout")
 

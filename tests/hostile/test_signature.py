@@ -164,8 +164,9 @@ def test_a_revoked_key_is_refused(refused: Callable[..., str], signed: Signed) -
     folder = signed.folder / "keys"
     folder.mkdir()
     shutil.copy(signed.key, folder)
-    (folder / "revoked").write_text(f"# lost\n{signed.key_id}\n")
-    refused(signed.bundle, "--trust", folder, named=(signed.key_id, "is revoked"))
+    for line in (f"# lost\n{signed.key_id}\n", f"{signed.key_id} # lost", f"\r\n  {signed.key_id}\r\n"):
+        (folder / "revoked").write_bytes(line.encode())
+        refused(signed.bundle, "--trust", folder, named=(signed.key_id, "is revoked"))
 
 
 def test_a_second_signature_stands_for_a_revoked_one(quick_program: Program, signed: Signed, ferry_here: Program) -> None:

@@ -468,6 +468,13 @@ ROWS = (
         "writing beyond the caller's memory",
     ),
     _row(
+        "verify.cpp",
+        "      if (label < 0 || label >= count)",
+        "      if (label > count)",
+        "Verify.*",
+        "a golden whose class has no name",
+    ),
+    _row(
         "tensor.cpp",
         "    is_too_large |= __builtin_mul_overflow(bytes, dim, &bytes);",
         "    is_too_large = __builtin_mul_overflow(bytes, dim, &bytes);",

@@ -169,15 +169,15 @@ def _add_key(ring: _Keyring, path: Path) -> None:
 
 
 def _revoked(path: Path) -> set[str]:
-    """Read key ids, one a line; a line that begins with # is a comment."""
+    """Read key ids, one a line; # begins a comment."""
     text = _read(path, "a readable list of key ids; check its permissions").decode(errors="replace")
-    lines = [line for line in text.split("\n") if line and not line.startswith("#")]
-    for line in lines:
+    lines = [line.partition("#")[0].strip(" \t\r") for line in text.split("\n")]
+    for line in filter(None, lines):
         if _KEY_ID.fullmatch(line) is None:
             raise FerryError(
                 ExitCode.FORMAT, f"{path}: got a line that is no key id, expected 16 upper-case hex digits a line; mend the list"
             )
-    return set(lines)
+    return set(filter(None, lines))
 
 
 def _read(path: Path, expected: str) -> bytes:

@@ -30,8 +30,13 @@ def key(
     """Make a key pair of minisign: NAME.key signs bundles, and NAME.pub is what those who load them trust."""
     secret, public = _new_pair(name, has_two_ways=no_password and password_file is not None)
     made = make_key()
-    _write_new(secret, secret_text(made, None if no_password else read_password(password_file, confirm=True)), 0o600)
-    _write_new(public, public_text(made), 0o644)
+    password = None if no_password else read_password(password_file, confirm=True)
+    _write_new(secret, secret_text(made, password), 0o600)
+    try:
+        _write_new(public, public_text(made), 0o644)
+    except BaseException:
+        secret.unlink()
+        raise
     say(f"key {made.key_id}: {secret} signs and stays with you; {public} is for those who load your bundles")
 
 
@@ -66,5 +71,15 @@ def read_password(file: Path | None, *, confirm: bool = False) -> bytes:
 
 
 def _write_new(path: Path, data: bytes, mode: int) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as stream:
-        stream.write(data)
+    """Write a file that is not there yet, whole or not at all. Raises FerryError(IO)."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except BaseException as error:
+        path.unlink()
+        if isinstance(error, OSError):
+            raise FerryError(ExitCode.IO, f"{path}: got {error.strerror}, expected to write it") from None
+        raise

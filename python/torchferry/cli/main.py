@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from importlib import import_module
@@ -20,6 +21,7 @@ from torchferry.version import VERSION
 # UsageError and its base; typer carries its own copy of click, so that they have no public name in every version.
 _UsageError, _ClickException = typer.BadParameter.__mro__[1:3]
 _INTERRUPTED = 130
+_NO_ROOM = re.compile("failed to map segment|[Cc]annot allocate memory|cannot create shared object")  # of the loader of libraries
 
 # The verbs whose missing packages another extra than the smallest brings: all of what they need.
 _EXTRA_OF_VERB = {"train": "course", "trace": "course", "course": "course", "demo": "course"}
@@ -124,10 +126,18 @@ def run(arguments: list[str]) -> int:
     except BaseException as error:
         code, message = _describe(error, next((word for word in arguments if word in VERBS), ""))
     if message:
-        print(f"error: {_one_line(message)}", file=sys.stderr)
+        _say_error(_one_line(message))
     if code == ExitCode.IO:
         _detach_stdout()
     return code
+
+
+def _say_error(line: str) -> None:
+    """Write the line to stderr. Where nobody reads that, the exit code says it alone."""
+    try:
+        print(f"error: {line}", file=sys.stderr, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the interpreter flushes it once more at exit
 
 
 def _keep_standard_descriptors() -> None:
@@ -174,7 +184,7 @@ def _describe(error: BaseException, verb: str) -> tuple[int, str]:
         return _INTERRUPTED, "interrupted"
     if isinstance(error, OSError):
         return ExitCode.IO, f"{error.filename or 'output'}: got {error.strerror or error}, expected to read or write it"
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or (isinstance(error, ImportError) and _NO_ROOM.search(str(error))):
         return ExitCode.IO, "not enough memory; try a smaller --batch"
     return ExitCode.INTERNAL, f"internal: {type(error).__name__}: {error}; please report this with the command you ran"
 

@@ -18,6 +18,7 @@ from torchferry.bundle.manifest import FORMAT_VERSION, NOT_RUN, Accepted, Artifa
 from torchferry.bundle.printable import printable
 from torchferry.bundle.reader import Bundle, open_own_bundle
 from torchferry.bundle.writer import file_entry, staging_folder, write_manifest
+from torchferry.compare.class_names import require_as_many_as_scores, require_class_names
 from torchferry.compare.tolerance import Bound, tolerances
 from torchferry.engines.numerics import torch_numerics
 from torchferry.engines.torchscript_operators import checked_permissions
@@ -114,6 +115,8 @@ def _export(request: BundleRequest) -> Bundle:
     contract = _bounded(request.contract, rows)
     reference = Reference(request.module, contract)
     given = golden_cases(reference, contract, request.golden)
+    require_as_many_as_scores(contract, given)
+    require_class_names(contract, given, "classes", ExitCode.BAD_INPUT)
     source = _source(request, _with_samples(contract, reference, request, rows), rows)
     if any(row.quantizes for row in rows):
         source = with_headroom(source)

@@ -13,6 +13,7 @@ from torchferry.bundle.float_mode import ieee_arithmetic
 from torchferry.bundle.golden import CaseArrays, read_case
 from torchferry.bundle.manifest import Tolerance
 from torchferry.bundle.reader import Bundle
+from torchferry.compare.class_names import require_class_names
 from torchferry.compare.label_margin import Scores
 from torchferry.compare.status import Status, did_run, is_failure
 from torchferry.compare.telling import require_telling
@@ -61,6 +62,7 @@ def replay(bundle: Bundle, session: Runnable, *, engine: str, device: str, calls
     names = [spec.name for spec in bundle.contract.outputs]
     rows = [tolerance_of(bundle, name, engine=engine, device=device, numerics=session.numerics) for name in names]
     require_telling(bundle, cases)
+    require_class_names(bundle.contract, cases, str(bundle.folder), ExitCode.FORMAT)
     outputs = [[session.run(case.inputs) for case in cases] for _ in range(calls)]
     parts = [[(part, session.run(part.inputs)) for part in regrouped(bundle.contract, case) if groups] for case in cases]
     verdicts = tuple(

@@ -157,6 +157,21 @@ def test_limits_of_symbols_stand_in_the_contract(out: Path) -> None:
     assert (bundle.contract.symbols["T"].min, bundle.contract.symbols["T"].max) == (2, 9)
 
 
+class Labelled(nn.Module):
+    """Three logits, and the class of the largest."""
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        logits = x[:, :3] * torch.tensor([1.0, -1.0, 0.5])
+        return {"logits": logits, "label": logits.argmax(1)}
+
+
+class Counted(nn.Module):
+    """Classes that are the largest of nothing."""
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        return {"twice": x + x, "label": torch.full_like(x[:, 0], 4).to(torch.int64)}
+
+
 class Strided(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return 2 * x[:, ::2]
@@ -179,6 +194,19 @@ class Strided(nn.Module):
         (Nested(), {"outputs": ["a", "b", "a"]}, ExitCode.USAGE, "'a' twice"),
         (Several(), {"inputs": {"a": "float32[N,5]", "b": "float32[N,5]"}, "golden": GRID}, ExitCode.USAGE, "one for each of"),
         (nn.Linear(4, 2), {"classes": ["a", "b"]}, ExitCode.USAGE, "classes.output"),
+        (
+            Labelled(),
+            {"classes": ["a", "b"]},
+            ExitCode.BAD_INPUT,
+            "classes: got 2 names, expected 3: label is the largest of 3 logits",
+        ),
+        (Labelled(), {"classes": ["a", "b", "c", "d"]}, ExitCode.BAD_INPUT, "classes: got 4 names, expected 3"),
+        (
+            Counted(),
+            {"classes": ["a", "b"], "golden": GRID},
+            ExitCode.BAD_INPUT,
+            "label: got class 4, expected 0 to 1, which have",
+        ),
         (nn.Linear(4, 2), {"preprocess": {"y": Halve()}}, ExitCode.USAGE, "'y'"),
         (nn.Linear(4, 2), {"golden": np.zeros((6, 3), np.float32)}, ExitCode.BAD_INPUT, "golden: input x"),
         (nn.Linear(4, 2), {"golden": GRID.astype(np.float64)}, ExitCode.BAD_INPUT, "dtype: got float64"),

@@ -61,7 +61,7 @@ def test_a_label_without_a_name_breaks_the_contract(label: int) -> None:
     for rows in (json_rows, csv_rows):
         with pytest.raises(FerryError, match=f"got class {label}, expected 0 to 1") as caught:
             list(rows(doubling(), outputs))
-        assert caught.value.code == ExitCode.FORMAT
+        assert caught.value.code == ExitCode.MISMATCH
 
 
 def test_what_is_not_finite_is_a_string_in_json_and_bare_in_csv() -> None:

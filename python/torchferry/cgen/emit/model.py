@@ -74,7 +74,7 @@ class Model:
         return in_workspace(place)
 
     def table(self, ctype: str, name: str, array: Array, comment: str) -> str:
-        """Return the C that defines a table, in the code or as a place in the weights."""
+        """Return the C that defines a table of any shape, in the code or as a place in the weights."""
         if self.weights is None or ctype != "float":
             return print_table(ctype, name, array, comment)
         return self.weights.add(name, array, comment)

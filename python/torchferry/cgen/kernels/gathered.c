@@ -5,7 +5,7 @@
 
 /* Inputs that are gathered at a time, on the stack: 8 bytes each. */
 #if MODEL_LANES == 1
-#define MODEL_GATHERED 64
+#define MODEL_GATHERED 40
 #elif defined(__OPTIMIZE__)
 #define MODEL_GATHERED 192
 #else
