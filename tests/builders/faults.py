@@ -15,7 +15,7 @@ import torchferry
 from builders.bundles import reseal
 from torchferry.bundle.golden import read_case
 from torchferry.bundle.reader import open_bundle
-from torchferry.exporter.exporter import write_artifact
+from torchferry.exporter.exporter import print_note, write_artifact
 from torchferry.formats import registry
 from torchferry.intake.source import ExportSource
 from torchferry.preprocess import Standardize
@@ -175,7 +175,7 @@ def plant(right: Path, module: nn.Module, folder: Path) -> Path:
     source = ExportSource(module.eval(), bundle.contract, read_case(bundle, bundle.manifest.golden.cases[0]).inputs)
     for artifact in bundle.manifest.artifacts:
         if artifact.format != "export":
-            write_artifact(registry.formats()[artifact.format], source, folder)
+            write_artifact(registry.formats()[artifact.format], source, folder, print_note)
     reseal(folder)
     return folder
 

@@ -11,7 +11,7 @@ from torchferry.bundle.golden import read_case
 from torchferry.bundle.manifest import Artifact
 from torchferry.bundle.reader import open_bundle
 from torchferry.errors import ExitCode, FerryError
-from torchferry.exporter.exporter import write_artifact
+from torchferry.exporter.exporter import print_note, write_artifact
 from torchferry.formats import registry
 from torchferry.intake.source import ExportSource, Quantization
 
@@ -26,7 +26,7 @@ def write_mutant(right: Path, module: nn.Module, folder: Path) -> Path:
     source = ExportSource(module, bundle.contract, examples, quantization=Quantization(examples))
     for artifact in bundle.manifest.artifacts:
         try:
-            written = write_artifact(registry.formats()[artifact.format], source, folder)
+            written = write_artifact(registry.formats()[artifact.format], source, folder, print_note)
         except FerryError as error:
             if error.code not in (ExitCode.FORMAT, ExitCode.BAD_INPUT) or artifact.format not in PARTIAL:
                 raise

@@ -21,6 +21,7 @@ from torchferry.intake.source import ExportSource
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="no C compiler is here")
 ENGINE = ("--engine", "c-int8", ALLOW)
+WORKSPACE = r"note: c: workspace: \d+ bytes, most in layer 1 .*\n"  # and nothing else
 PLUGIN = BUILD / "lib" / "ferry" / "libferry_engine_c-int8.so"
 
 
@@ -30,7 +31,8 @@ def bundle(trained: Trained, ferry: Program, tmp_path_factory: pytest.TempPathFa
     out = tmp_path_factory.mktemp("int8") / "digits"
     trained.bundle("digits-mlp")
     done = ferry("export", trained.folder / "runs" / "digits-mlp", "--to", "c", "--quantize", "int8", "--out", out)
-    assert (done.code, done.stderr) == (0, "")
+    assert done.code == 0, done.stderr
+    assert re.fullmatch(WORKSPACE, done.stderr)
     return out
 
 
@@ -108,4 +110,5 @@ def test_random_goldens_are_no_calibration_data(ferry_here: Program, tmp_path: P
     assert not (tmp_path / "out").exists()
     np.save(tmp_path / "real.npy", np.random.default_rng(0).standard_normal((64, 6)).astype(np.float32))
     given = ferry_here("export", *arguments, "--golden", tmp_path / "real.npy", "--out", tmp_path / "out")
-    assert (given.code, given.stderr) == (0, "")
+    assert given.code == 0, given.stderr
+    assert re.fullmatch(WORKSPACE, given.stderr)

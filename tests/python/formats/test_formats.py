@@ -13,7 +13,7 @@ import torchferry
 from builders.contracts import contract, doubling, spec
 from builders.models import Doubling, doubling_inputs
 from torchferry.errors import ExitCode, FerryError
-from torchferry.exporter.exporter import write_artifact
+from torchferry.exporter.exporter import print_note, write_artifact
 from torchferry.formats import onnx as onnx_format
 from torchferry.formats import program, registry, torchscript
 from torchferry.intake.source import ExportSource, first_line
@@ -27,7 +27,7 @@ def source() -> ExportSource:
 @pytest.mark.parametrize("name", ["torchscript", "onnx", "export"])
 def test_an_artifact_lists_the_file_that_was_written(source: ExportSource, tmp_path: Path, name: str) -> None:
     row = registry.formats()[name]
-    artifact = write_artifact(row, source, tmp_path)
+    artifact = write_artifact(row, source, tmp_path, print_note)
     assert (artifact.format, artifact.engine) == (name, row.engine)
     assert artifact.files[0].bytes == (tmp_path / artifact.files[0].path).stat().st_size
     assert torch.__version__ in artifact.producer
