@@ -7,7 +7,7 @@
 #if MODEL_LANES == 1
 #define MODEL_GATHERED 40
 #elif defined(__OPTIMIZE__)
-#define MODEL_GATHERED 192
+#define MODEL_GATHERED 176
 #else
 #define MODEL_GATHERED 16
 #endif
