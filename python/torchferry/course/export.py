@@ -78,15 +78,18 @@ def export_run(
             metadata=metadata,
             stress=stress,
             may_skip=asked.may_skip,
-            quantization=_quantization(run, contract.inputs[0].name)
-            if any(row.quantizes for row in registry.chosen(asked.names))
-            else None,
+            quantization=_quantization(run, contract.inputs[0].name, asked.names),
         )
     )
 
 
-def _quantization(run: Run, name: str) -> Quantization:
-    """Training samples spread over the whole data set, which may be sorted by class, and the test samples with their labels."""
+def _quantization(run: Run, name: str, formats: Sequence[str]) -> Quantization | None:
+    """Return training samples spread over the whole data set, which may be sorted by class, and the test samples with their labels.
+
+    None where no format quantizes.
+    """
+    if not any(row.quantizes for row in registry.chosen(formats)):
+        return None
     train = run.dataset.train_inputs
     step = max(1, len(train) // CALIBRATION_SAMPLES)
     calibration = {name: train[::step][:CALIBRATION_SAMPLES].numpy()}

@@ -105,8 +105,7 @@ def export(
         Each as "uint8[N,3,32,32]:0..255" (N: batch; capitals: free dims), a TensorSpec, or an example batch.
     outputs: names in forward's order, or its dictionary's keys; default: its own. A TensorSpec is held to what the module gives.
     golden: real inputs by name (or an array), two samples or more; a list: cases of other sizes. Default: random, from `seed`: 64, or fewer large ones.
-    to: formats, or ["all"]: every one that takes the module, and `note` is told of the rest. quantize: "int8", for format c.
-    calibration: training inputs for it, by name, tested on the other goldens; default: half of the goldens.
+    to: formats, or ["all"]: every one that takes the module. quantize: "int8", for format c, by calibration: training inputs, or half the goldens.
     preprocess: a module before it, exported with it (or by input name). classes: (output, names) or names. symbols: {"T": (1, 512)}.
     Of format c: max_bytes of its tables, max_ram of a call's scratch memory, separate_weights: not in the code but in a file.
     force: replace `out`. stress: add inputs that hurt. allow_ops: operators for TorchScript. metadata: texts, {"licence": "MIT"}.
