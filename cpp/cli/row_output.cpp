@@ -108,7 +108,7 @@ class ClassNames {
     const auto& names = classes_->names;
     if (value >= 0 && static_cast<std::uint64_t>(value) < names.size()) return names[static_cast<std::size_t>(value)];
     throw Error(ErrorCode::mismatch, classes_->output + ": got class " + std::to_string(value) + ", expected 0 to " +
-                                       std::to_string(names.size() - 1) + "; the artifact breaks the contract, export again");
+                                         std::to_string(names.size() - 1) + "; the artifact breaks the contract, export again");
   }
 
  private:

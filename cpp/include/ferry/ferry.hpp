@@ -194,7 +194,7 @@ struct TensorSpec {
   std::optional<std::array<double, 2>> range;
   std::optional<std::string> unit;
   bool allow_nonfinite = false;
-  std::optional<std::string> channels = {};  // of a picture, in their order: RGB, BGR, RGBA or BGRA
+  std::optional<std::string> channels = std::nullopt;  // of a picture, in their order: RGB, BGR, RGBA or BGRA
 };
 
 struct SymbolRange {
