@@ -97,6 +97,8 @@ struct ErrorHandler {
   std::jmp_buf back;
 };
 
+// The library is C: no exception may pass through it, and this is the way out that it documents.
+// NOLINTBEGIN(modernize-avoid-setjmp-longjmp)
 [[noreturn]] void on_error(j_common_ptr decoder) { std::longjmp(reinterpret_cast<ErrorHandler*>(decoder->err)->back, 1); }
 
 void on_message(j_common_ptr decoder, int level) {
@@ -106,8 +108,8 @@ void on_message(j_common_ptr decoder, int level) {
 // Fills [height, width, components]; false where the file is cut short or damaged. Nothing here has a destructor that a jump
 // would pass over.
 bool read_pixels(std::string_view file, const Frame& frame, std::uint8_t* pixels) noexcept {
-  jpeg_decompress_struct decoder;
-  ErrorHandler handler;
+  jpeg_decompress_struct decoder{};
+  ErrorHandler handler{};
   decoder.err = jpeg_std_error(&handler.manager);
   handler.manager.error_exit = on_error;
   handler.manager.emit_message = on_message;
@@ -134,6 +136,7 @@ bool read_pixels(std::string_view file, const Frame& frame, std::uint8_t* pixels
   jpeg_destroy_decompress(&decoder);
   return as_said;
 }
+// NOLINTEND(modernize-avoid-setjmp-longjmp)
 
 std::vector<std::uint16_t> decode_levels(std::string_view file, const Frame& frame, const ImageRules& rules) {
   std::vector<std::uint8_t> pixels(static_cast<std::size_t>(frame.width * frame.height) * frame.components);

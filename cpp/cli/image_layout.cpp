@@ -54,7 +54,7 @@ ImageLayout::ImageLayout(const TensorSpec& spec, const std::string& name) : dtyp
   if (is_unit) top_ = 1;
   if (!axes.empty()) {
     axis_ = axes.front();
-    channels_ = static_cast<std::size_t>(*number_of(spec.shape[*axis_]));
+    channels_ = static_cast<std::size_t>(number_of(spec.shape[axes.front()]).value_or(1));
   }
   reversed_ = spec.channels && spec.channels->starts_with("BGR");
   const std::size_t height = axis_ == std::size_t{1} ? 2 : 1;
@@ -88,26 +88,52 @@ void ImageLayout::store(std::uint32_t level, std::uint32_t maximum, std::byte* e
   std::memcpy(element, &value, sizeof value);
 }
 
+namespace {
+
+// Where a pixel of the upright picture lies in the stored one (EXIF's orientations, 1 to 8).
+class Upright {
+ public:
+  explicit Upright(const Picture& picture)
+      : is_on_side_(lies_on_side(picture.orientation)),
+        is_mirrored_(picture.orientation == 2 || picture.orientation == 3 || picture.orientation == 6 ||
+                     picture.orientation == 7),
+        is_turned_(picture.orientation == 3 || picture.orientation == 4 || picture.orientation == 7 || picture.orientation == 8),
+        height_(static_cast<std::size_t>(is_on_side_ ? picture.width : picture.height)),
+        width_(static_cast<std::size_t>(is_on_side_ ? picture.height : picture.width)) {}
+
+  [[nodiscard]] std::size_t height() const noexcept { return height_; }
+  [[nodiscard]] std::size_t width() const noexcept { return width_; }
+
+  // Row and column in the stored picture.
+  [[nodiscard]] std::array<std::size_t, 2> stored(std::size_t y, std::size_t x) const noexcept {
+    const std::size_t down = is_turned_ ? height_ - 1 - y : y;
+    const std::size_t right = is_mirrored_ ? width_ - 1 - x : x;
+    return is_on_side_ ? std::array{right, down} : std::array{down, right};
+  }
+
+ private:
+  bool is_on_side_;
+  bool is_mirrored_;
+  bool is_turned_;
+  std::size_t height_;
+  std::size_t width_;
+};
+
+}  // namespace
+
 void ImageLayout::append(const Picture& picture, std::vector<std::byte>& elements) const {
-  const int orientation = picture.orientation;
-  const bool swapped = lies_on_side(orientation);
-  const bool mirrored = orientation == 2 || orientation == 3 || orientation == 6 || orientation == 7;
-  const bool turned = orientation == 3 || orientation == 4 || orientation == 7 || orientation == 8;
-  const auto height = static_cast<std::size_t>(swapped ? picture.width : picture.height);
-  const auto width = static_cast<std::size_t>(swapped ? picture.height : picture.width);
+  const Upright upright(picture);
   const std::size_t size = size_of(dtype_);
   const bool planar = axis_ == std::size_t{1};
+  const std::size_t pixels = upright.height() * upright.width();
   const std::size_t start = elements.size();
-  elements.resize(start + height * width * channels_ * size);
-  for (std::size_t y = 0; y < height; ++y) {
-    for (std::size_t x = 0; x < width; ++x) {
-      const std::size_t row = turned ? height - 1 - y : y;
-      const std::size_t column = mirrored ? width - 1 - x : x;
-      const auto levels = swapped ? pixel(picture, column, row) : pixel(picture, row, column);
-      for (std::size_t c = 0; c < channels_; ++c) {
-        const std::size_t place = planar ? (c * height + y) * width + x : (y * width + x) * channels_ + c;
-        store(levels.at(c), picture.maximum, elements.data() + start + place * size);
-      }
+  elements.resize(start + pixels * channels_ * size);
+  for (std::size_t i = 0; i < pixels; ++i) {
+    const auto [row, column] = upright.stored(i / upright.width(), i % upright.width());
+    const auto levels = pixel(picture, row, column);
+    for (std::size_t c = 0; c < channels_; ++c) {
+      const std::size_t place = planar ? c * pixels + i : i * channels_ + c;
+      store(levels.at(c), picture.maximum, elements.data() + start + place * size);
     }
   }
 }

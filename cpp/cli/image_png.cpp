@@ -93,7 +93,10 @@ Header read_header(std::string_view body, const ImageRules& rules) {
   const std::size_t depth = level_of(body[8]);
   const bool small = depth == 1 || depth == 2 || depth == 4;
   const bool plain = depth == 8 || depth == 16;
-  const bool fits = type == 0 ? small || plain : type == 3 ? small || depth == 8 : (type == 2 || type == 4 || type == 6) && plain;
+  const bool is_grey = type == 0;
+  const bool is_palette = type == 3;
+  const bool is_colour = type == 2 || type == 4 || type == 6;
+  const bool fits = (is_grey && (small || plain)) || (is_palette && (small || depth == 8)) || (is_colour && plain);
   if (!fits || body[10] != 0 || body[11] != 0 || level_of(body[12]) > 1)
     rules.refuse("a PNG header with unknown values", undamaged_file);
   return {big_endian(body), big_endian(body.substr(4)), depth, type, channels_of(type), body[12] == 1};
@@ -173,6 +176,16 @@ int predicted(int kind, int left, int above, int corner) {
   return by_above <= by_corner ? above : corner;
 }
 
+// Undoes the filter of one row of that many bytes in place; `above` is null for the first row.
+void undo_filter(int kind, char* bytes, const char* above, std::size_t size, std::size_t step) {
+  for (std::size_t i = 0; i < size; ++i) {
+    const int left = i < step ? 0 : level_of(bytes[i - step]);
+    const int up = above == nullptr ? 0 : level_of(above[i]);
+    const int corner = above == nullptr || i < step ? 0 : level_of(above[i - step]);
+    bytes[i] = static_cast<char>(level_of(bytes[i]) + predicted(kind, left, up, corner));
+  }
+}
+
 // Undoes the filters of a pass in place; a pixel has `step` bytes, at least one.
 void undo_filters(std::span<char> data, const Pass& pass, std::size_t step, const ImageRules& rules) {
   const std::size_t stride = pass.row_bytes + 1;
@@ -180,15 +193,9 @@ void undo_filters(std::span<char> data, const Pass& pass, std::size_t step, cons
   for (std::size_t row = 0; row < pass.rows; ++row) most = std::max<int>(most, level_of(data[row * stride]));
   if (most > 4) rules.refuse("a PNG with a filter of kind " + std::to_string(most), undamaged_file);
   for (std::size_t row = 0; row < pass.rows; ++row) {
-    char* bytes = &data[row * stride + 1];
+    const int kind = level_of(data[row * stride]);
     const char* above = row == 0 ? nullptr : &data[(row - 1) * stride + 1];
-    const int kind = bytes[-1];
-    for (std::size_t i = 0; kind != 0 && i < pass.row_bytes; ++i) {
-      const int left = i < step ? 0 : level_of(bytes[i - step]);
-      const int up = above == nullptr ? 0 : level_of(above[i]);
-      const int corner = above == nullptr || i < step ? 0 : level_of(above[i - step]);
-      bytes[i] = static_cast<char>(level_of(bytes[i]) + predicted(kind, left, up, corner));
-    }
+    if (kind != 0) undo_filter(kind, &data[row * stride + 1], above, pass.row_bytes, step);
   }
 }
 

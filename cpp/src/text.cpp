@@ -155,7 +155,9 @@ void append_number(std::string& out, Float value) {
   const auto* end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, std::chars_format::scientific).ptr;
   const std::string_view written(buffer.data(), static_cast<std::size_t>(end - buffer.data()));
   const auto mark = written.find('e');
-  const int exponent = std::atoi(buffer.data() + mark + 1);
+  int exponent = 0;
+  const char* sign = buffer.data() + mark + 1;
+  std::from_chars(*sign == '+' ? sign + 1 : sign, end, exponent);
   constexpr int least = -4;
   constexpr int most = 15;
   if (exponent < least || exponent > most)
