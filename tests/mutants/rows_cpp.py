@@ -469,10 +469,10 @@ ROWS = (
     ),
     _row(
         "verify.cpp",
-        "      if (label < 0 || label >= count)",
-        "      if (label > count)",
+        "    if (label >= 0 && label < count) continue;",
+        "    if (label <= count) continue;",
         "Verify.*",
-        "a golden whose class has no name",
+        "an answer whose class has no name",
     ),
     _row(
         "tensor.cpp",

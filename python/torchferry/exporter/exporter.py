@@ -116,7 +116,7 @@ def _export(request: BundleRequest) -> Bundle:
     reference = Reference(request.module, contract)
     given = golden_cases(reference, contract, request.golden)
     require_as_many_as_scores(contract, given)
-    require_class_names(contract, given, "classes", ExitCode.BAD_INPUT)
+    require_class_names(contract, given)
     source = _source(request, _with_samples(contract, reference, request, rows), rows)
     if any(row.quantizes for row in rows):
         source = with_headroom(source)

@@ -13,7 +13,7 @@ from torchferry.bundle.float_mode import ieee_arithmetic
 from torchferry.bundle.golden import CaseArrays, read_case
 from torchferry.bundle.manifest import Tolerance
 from torchferry.bundle.reader import Bundle
-from torchferry.compare.class_names import require_class_names
+from torchferry.compare.class_names import unnamed_class
 from torchferry.compare.label_margin import Scores
 from torchferry.compare.status import Status, did_run, is_failure
 from torchferry.compare.telling import require_telling
@@ -62,7 +62,6 @@ def replay(bundle: Bundle, session: Runnable, *, engine: str, device: str, calls
     names = [spec.name for spec in bundle.contract.outputs]
     rows = [tolerance_of(bundle, name, engine=engine, device=device, numerics=session.numerics) for name in names]
     require_telling(bundle, cases)
-    require_class_names(bundle.contract, cases, str(bundle.folder), ExitCode.FORMAT)
     outputs = [[session.run(case.inputs) for case in cases] for _ in range(calls)]
     parts = [[(part, session.run(part.inputs)) for part in regrouped(bundle.contract, case) if groups] for case in cases]
     verdicts = tuple(
@@ -85,12 +84,21 @@ def _verdict_of_call(
     bundle: Bundle, case: CaseArrays, actual: Mapping[str, Array], row: Tolerance, call: int, numerics: str
 ) -> Verdict:
     """Judge one output of one call, and say how far other kernels are from the golden's."""
-    verdict = dataclasses.replace(judge(bundle, case, actual, row), call=call)
+    verdict = _named(bundle, dataclasses.replace(judge(bundle, case, actual, row), call=call), actual)
     golden = bundle.manifest.golden.numerics
     promised = bundle.manifest.tolerance(engine=row.engine, device=row.device, output=row.output, numerics=golden)
     if row.numerics == "golden" or not numerics or promised is None or promised.numerics == "any" or not verdict.compared:
         return verdict
     return dataclasses.replace(verdict, other_kernels_ulp=judge(bundle, case, actual, promised).max_ulp)
+
+
+def _named(bundle: Bundle, verdict: Verdict, actual: Mapping[str, Array]) -> Verdict:
+    """Return the verdict, failed where an answer counts a class without a name: `predict` has to tell it."""
+    classes = bundle.contract.classes
+    if not verdict.passed or classes is None or classes.output != verdict.output:
+        return verdict
+    problem = unnamed_class(classes, actual[verdict.output])
+    return verdict if problem is None else dataclasses.replace(verdict, passed=False, problem=problem)
 
 
 def _held_to_samples(
