@@ -128,12 +128,15 @@ void ImageLayout::append(const Picture& picture, std::vector<std::byte>& element
   const std::size_t pixels = upright.height() * upright.width();
   const std::size_t start = elements.size();
   elements.resize(start + pixels * channels_ * size);
-  for (std::size_t i = 0; i < pixels; ++i) {
-    const auto [row, column] = upright.stored(i / upright.width(), i % upright.width());
-    const auto levels = pixel(picture, row, column);
-    for (std::size_t c = 0; c < channels_; ++c) {
-      const std::size_t place = planar ? c * pixels + i : i * channels_ + c;
-      store(levels.at(c), picture.maximum, elements.data() + start + place * size);
+  std::size_t i = 0;
+  for (std::size_t y = 0; y < upright.height(); ++y) {
+    for (std::size_t x = 0; x < upright.width(); ++x, ++i) {
+      const auto [row, column] = upright.stored(y, x);
+      const auto levels = pixel(picture, row, column);
+      for (std::size_t c = 0; c < channels_; ++c) {
+        const std::size_t place = planar ? c * pixels + i : i * channels_ + c;
+        store(levels.at(c), picture.maximum, elements.data() + start + place * size);
+      }
     }
   }
 }

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "contract.hpp"
 #include "input.hpp"
 #include "text.hpp"
 
@@ -105,10 +106,9 @@ class ClassNames {
   [[nodiscard]] const std::string& output() const noexcept { return classes_->output; }
 
   [[nodiscard]] const std::string& of(std::int64_t value) const {
-    const auto& names = classes_->names;
-    if (value >= 0 && static_cast<std::uint64_t>(value) < names.size()) return names[static_cast<std::size_t>(value)];
-    throw Error(ErrorCode::mismatch, classes_->output + ": got class " + std::to_string(value) + ", expected 0 to " +
-                                         std::to_string(names.size() - 1) + "; the artifact breaks the contract, export again");
+    const std::string problem = unnamed_class(*classes_, value);
+    if (problem.empty()) return classes_->names[static_cast<std::size_t>(value)];
+    throw Error(ErrorCode::mismatch, classes_->output + ": " + problem + "; the artifact breaks the contract, export again");
   }
 
  private:

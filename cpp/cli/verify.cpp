@@ -54,14 +54,10 @@ void require_these_ran(const std::vector<std::string>& names, const std::vector<
 }  // namespace
 
 int verify_bundle(const VerifyOptions& options) {
-  if (options.calls < 1 || options.calls > static_cast<std::int64_t>(max_verify_calls))
-    throw Error(ErrorCode::usage,
-                "--calls: got " + std::to_string(options.calls) + ", expected 1 to " + std::to_string(max_verify_calls));
+  const auto calls = checked_calls(options.calls, "--calls");
   const auto bundle = Bundle::open(options.bundle.folder, options.bundle.trust);
-  const auto result =
-      replay(bundle,
-             {.engine = options.engine.engine, .device = options.engine.device, .calls = static_cast<std::size_t>(options.calls)},
-             [&](const std::string& engine) { return open_engine(bundle, options.engine, engine); });
+  const auto result = replay(bundle, {.engine = options.engine.engine, .device = options.engine.device, .calls = calls},
+                             [&](const std::string& engine) { return open_engine(bundle, options.engine, engine); });
   const auto& verdicts = result.verdicts;
   options.json ? print_json(verdicts_json(bundle, verdicts)) : print(verdicts_text(bundle, verdicts));
   require_a_run(bundle, result);

@@ -33,14 +33,6 @@ ferry::SessionOptions options_of(const ferry_bundle& bundle, const std::string& 
   return {engine, device, threads, bundle.allow_native, bundle.allow_ops, bundle.isolate, bundle.timeout};
 }
 
-// Throws Error(usage) for a number of calls that verifying does not take.
-std::size_t checked_calls(int32_t calls) {
-  if (calls < 1 || static_cast<std::size_t>(calls) > ferry::max_verify_calls)
-    throw ferry::Error(ferry::ErrorCode::usage,
-                       "calls: got " + std::to_string(calls) + ", expected 1 to " + std::to_string(ferry::max_verify_calls));
-  return static_cast<std::size_t>(calls);
-}
-
 // Throws Error(unavailable | mismatch) where the replay is no proof.
 void require_proof(const ferry::Bundle& bundle, const ferry::Replay& replay) {
   ferry::require_a_run(bundle, replay);
@@ -117,7 +109,7 @@ int32_t ferry_verify(const ferry_bundle* bundle, const char* engine, const char*
   if (bundle == nullptr || device == nullptr || report == nullptr) return fail_null("ferry_verify");
   return guarded([&] {
     const ferry::ReplayOptions options{
-        .engine = engine == nullptr ? "" : engine, .device = device, .calls = checked_calls(calls)};
+        .engine = engine == nullptr ? "" : engine, .device = device, .calls = ferry::checked_calls(calls, "calls")};
     const ferry::Replay replay = ferry::replay(bundle->bundle, options, [&](const std::string& name) {
       return ferry::Session(bundle->bundle, options_of(*bundle, name, device, threads));
     });

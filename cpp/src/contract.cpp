@@ -132,6 +132,12 @@ void check_storage(const char* kind, ErrorCode code, const ferry_tensor_view& te
 
 }  // namespace
 
+std::string unnamed_class(const Classes& classes, std::int64_t label) {
+  const auto count = static_cast<std::int64_t>(classes.names.size());
+  if (label >= 0 && label < count) return {};
+  return "got class " + std::to_string(label) + ", expected 0 to " + std::to_string(count - 1);
+}
+
 std::string describe(const TensorSpec& spec) {
   std::string text(to_string(spec.dtype));
   text += '[';

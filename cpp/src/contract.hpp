@@ -83,6 +83,9 @@ class ContractChecker {
   return {buffer.name, buffer.dtype, buffer.rank, buffer.shape, buffer.data, buffer.bytes};
 }
 
+// Why a label has no name, as "got class 3, expected 0 to 1"; empty where it has one.
+[[nodiscard]] std::string unnamed_class(const Classes& classes, std::int64_t label);
+
 // `uint8[N,8,8]`
 [[nodiscard]] std::string describe(const TensorSpec& spec);
 

@@ -47,6 +47,13 @@ Replay replay_every_engine(const Bundle& bundle, const ReplayOptions& options, c
 
 }  // namespace
 
+std::size_t checked_calls(std::int64_t calls, std::string_view option) {
+  if (calls < 1 || calls > static_cast<std::int64_t>(max_verify_calls))
+    throw Error(ErrorCode::usage,
+                std::string(option) + ": got " + std::to_string(calls) + ", expected 1 to " + std::to_string(max_verify_calls));
+  return static_cast<std::size_t>(calls);
+}
+
 Replay replay(const Bundle& bundle, const ReplayOptions& options, const EngineOpener& open) {
   if (options.engine.empty()) return replay_every_engine(bundle, options, open);
   Replay result;

@@ -1,10 +1,12 @@
 // A bundle's goldens on the engines that can run here: what `ferry-run verify` and ferry_verify do.
 #pragma once
 
+#include <cstdint>
 #include <ferry/ferry.hpp>
 #include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ferry {
@@ -21,6 +23,9 @@ struct ReplayOptions {
   std::string device;
   std::size_t calls = 1;  // of each case, 1 to max_verify_calls
 };
+
+// How often to call; `option` begins the line of Error(usage) for a number that verifying does not take.
+[[nodiscard]] std::size_t checked_calls(std::int64_t calls, std::string_view option);
 
 // Opens an engine of the bundle.
 using EngineOpener = std::function<Session(const std::string& engine)>;

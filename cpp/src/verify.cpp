@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <ferry/ferry.hpp>
 
+#include "contract.hpp"
 #include "float_mode.hpp"
 #include "kinds/kind.hpp"
 #include "limits.hpp"
@@ -96,12 +97,11 @@ void require_telling(const Bundle& bundle, const std::vector<Replayed>& cases) {
 void hold_to_class_names(const Bundle& bundle, const NamedTensors& outputs, const TensorSpec& spec, Verdict& verdict) {
   const std::optional<Classes>& classes = bundle.contract().classes;
   if (!verdict.passed || !classes || classes->output != spec.name) return;
-  const auto count = static_cast<std::int64_t>(classes->names.size());
   for (const std::int64_t label : outputs[spec.name].as<std::int64_t>()) {
-    if (label >= 0 && label < count) continue;
+    const std::string problem = unnamed_class(*classes, label);
+    if (problem.empty()) continue;
     verdict.passed = false;
-    verdict.problem = "got class " + std::to_string(label) + ", expected 0 to " + std::to_string(count - 1) +
-                      ", which have names; name every class and export again";
+    verdict.problem = problem + ", which have names; name every class and export again";
     return;
   }
 }

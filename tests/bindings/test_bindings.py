@@ -13,12 +13,12 @@ import pytest
 from numpy.typing import NDArray
 
 from bindings.languages import LANGUAGES, example_of
-from builders.programs import BUILD, ROOT, run_program
+from builders.bundles import reseal
+from builders.programs import ROOT, Program, run_program
 from torchferry.bundle.golden import read_case
 from torchferry.bundle.reader import open_bundle
 from torchferry.engines.base import Session
 
-FERRY_RUN = [str(BUILD / "bin" / "ferry-run")]
 REFERENCES = ["digits-mlp", "iris-adaline"]
 ENGINES = ["onnxruntime", "torchscript"]
 
@@ -54,15 +54,15 @@ def test_64_goldens_give_one_hash(example: list[str], name: str, engine: str) ->
 
 
 @pytest.mark.parametrize("name", REFERENCES)
-def test_the_verdict_is_that_of_ferry_run(example: list[str], name: str) -> None:
+def test_the_verdict_is_that_of_ferry_run(example: list[str], ferry_run: Program, name: str) -> None:
     done = run_program(example, "verify", ROOT / "exported" / name)
     assert done.code == 0, done.stderr
-    told = run_program(FERRY_RUN, "verify", ROOT / "exported" / name, "--json", "--no-isolate")
+    told = ferry_run("verify", ROOT / "exported" / name, "--json", "--no-isolate")
     assert json.loads(done.stdout) == json.loads(told.stdout)
     assert json.loads(done.stdout)["passed"]
 
 
-def test_a_flipped_bit_is_refused(example: list[str], tmp_path: Path) -> None:
+def test_a_flipped_bit_is_refused(example: list[str], ferry_run: Program, tmp_path: Path) -> None:
     bundle = tmp_path / "bundle"
     shutil.copytree(ROOT / "exported" / "digits-mlp", bundle)
     content = bytearray((bundle / "model.onnx").read_bytes())
@@ -71,20 +71,18 @@ def test_a_flipped_bit_is_refused(example: list[str], tmp_path: Path) -> None:
     done = run_program(example, "verify", bundle)
     assert done.code == 4
     assert done.stdout == b""
-    assert done.stderr == run_program(FERRY_RUN, "verify", bundle).stderr
+    assert done.stderr == ferry_run("verify", bundle).stderr
 
 
 def test_a_wrong_weight_is_a_mismatch_with_a_report(example: list[str], tmp_path: Path) -> None:
     """A golden that says something else, with the digest that fits: the check of the digests cannot see it."""
     bundle = tmp_path / "bundle"
     shutil.copytree(ROOT / "exported" / "iris-adaline", bundle)
-    manifest = json.loads((bundle / "manifest.json").read_text())
-    entry = manifest["golden"]["cases"][0]["float64"]["net_input"]
-    values = np.load(bundle / entry["path"])
+    golden = bundle / "golden" / "batch-64.float64.net_input.npy"
+    values = np.load(golden)
     values[0] += 0.01
-    np.save(bundle / entry["path"], values)
-    entry["sha256"] = hashlib.sha256((bundle / entry["path"]).read_bytes()).hexdigest()
-    (bundle / "manifest.json").write_text(json.dumps(manifest, sort_keys=True))
+    np.save(golden, values)
+    reseal(bundle)
     done = run_program(example, "verify", bundle)
     assert done.code == 1, done.stderr
     assert not json.loads(done.stdout)["passed"]

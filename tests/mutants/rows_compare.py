@@ -202,8 +202,8 @@ ROWS = (
     ),
     Mutant(
         f"{_COMPARE}/telling.py",
-        "scale = max(scale, _largest(reference))",
-        "scale = max(scale, 1.0, _largest(reference))",
+        "scale = max(scale, largest(reference))",
+        "scale = max(scale, 1.0, largest(reference))",
         "tests/python/compare/test_telling.py",
         "small goldens prove nothing",
     ),

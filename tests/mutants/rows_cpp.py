@@ -468,9 +468,9 @@ ROWS = (
         "writing beyond the caller's memory",
     ),
     _row(
-        "verify.cpp",
-        "    if (label >= 0 && label < count) continue;",
-        "    if (label <= count) continue;",
+        "contract.cpp",
+        "  if (label >= 0 && label < count) return {};",
+        "  if (label <= count) return {};",
         "Verify.*",
         "an answer whose class has no name",
     ),

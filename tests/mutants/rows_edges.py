@@ -163,9 +163,9 @@ ROWS = (
         "nesting of one level more",
     ),
     _cpp(
-        "cli/row_output.cpp",
-        "if (value >= 0 && static_cast<std::uint64_t>(value) < names.size())",
-        "if (value >= 0 && static_cast<std::uint64_t>(value) <= names.size())",
+        "src/contract.cpp",
+        "  if (label >= 0 && label < count) return {};",
+        "  if (label >= 0 && label <= count) return {};",
         "RowOutput*",
         "a class behind the last name",
         target="ferry_cli_tests",

@@ -288,9 +288,9 @@ ROWS = (
         "an array that is no input",
     ),
     Mutant(
-        f"{_SAMPLES}/text.py",
-        "wrong = labels[(labels < 0) | (labels >= len(classes.names))]",
-        "wrong = labels[labels >= len(classes.names)]",
+        "python/torchferry/bundle/contract.py",
+        "wrong = counted[(counted < 0) | (counted >= len(self.names))]",
+        "wrong = counted[counted >= len(self.names)]",
         "tests/python/samples/test_text.py",
         "class -1 is the last",
     ),

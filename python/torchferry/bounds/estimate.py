@@ -21,7 +21,7 @@ from torchferry.bounds.progress import Say
 from torchferry.bounds.rounding import UNIT
 from torchferry.bundle.contract import Array, Contract
 from torchferry.bundle.golden import CaseArrays
-from torchferry.compare.telling import largest_bound
+from torchferry.compare.telling import largest, largest_bound
 from torchferry.compare.tolerance import Bound
 from torchferry.errors import ExitCode, FerryError
 from torchferry.intake.source import first_line
@@ -92,16 +92,16 @@ def _values(subject: _Subject, wider: Mapping[str, float]) -> dict[str, float]:
     found = estimated_bounds(subject.module, subject.contract, subject.inputs, wider=wider, say=subject.say)
     # Never more than what the goldens can tell, which a reader refuses.
     return {
-        name: min(max(value, UNIT * _largest(case.float64[name])), largest_bound([case], name)) for name, value in found.items()
+        name: min(max(value, UNIT * largest(case.float64[name])), largest_bound([case], name)) for name, value in found.items()
     }
 
 
 def _leaving(subject: _Subject, output: str) -> Leaving | None:
     """Return where eager leaves the draws. Raises FerryError(MISMATCH) where float32 cannot explain what it does there."""
     case = subject.case
-    observed, largest = distance(case, output), _largest(case.float64[output])
+    observed, size = distance(case, output), largest(case.float64[output])
     found = find_leaving(subject.module, subject.contract, subject.inputs)
-    if found is not None and found.is_other and not observed <= largest * UNEXPLAINED:
+    if found is not None and found.is_other and not observed <= size * UNEXPLAINED:
         raise FerryError(
             ExitCode.MISMATCH,
             f"module: output {output}: got float32 eager {observed:.3g} away from float64, which rounding does not explain: {found.words}; "
@@ -113,7 +113,7 @@ def _leaving(subject: _Subject, output: str) -> Leaving | None:
 def _measured(case: CaseArrays, name: str, why: str) -> Bound:
     """Return a multiple of what eager is off, and at least a few roundings of the output."""
     observed = distance(case, name)
-    value = min(max(MEASURED * observed, MEASURED * UNIT * _largest(case.float64[name])), largest_bound([case], name))
+    value = min(max(MEASURED * observed, MEASURED * UNIT * largest(case.float64[name])), largest_bound([case], name))
     return Bound(value, f"measured at {value:.3g}, since {why}: {MEASURED} x what float32 eager is off, which is {observed:.2g}")
 
 
@@ -135,9 +135,3 @@ def layer_bounds(module: torch.nn.Module, contract: Contract, case: CaseArrays) 
             f"own float32 rounding error, at least twice what float32 eager is off ({off:.2g})",
         )
     return found
-
-
-def _largest(values: Array) -> float:
-    """Return the largest magnitude that is a number: a mask is infinite and not rounded."""
-    magnitudes = np.abs(values)
-    return float(magnitudes[np.isfinite(magnitudes)].max(initial=0.0))

@@ -20,6 +20,7 @@ from torchferry.bounds.perturbation import FACTOR, Moves, Noise, Perturb, run_un
 from torchferry.bounds.rounding import UNIT
 from torchferry.bounds.rounding_size import Size, is_exact, rounding_size
 from torchferry.bundle.contract import Array, Contract
+from torchferry.compare.telling import largest
 from torchferry.engines.torch_device import to_tensors
 from torchferry.intake.widen import double_of
 
@@ -165,13 +166,13 @@ class _Compare(_Record):
     ) -> Any:
         """Call `func` in float64 and then, since it may change its arguments, in float32; note both."""
         wide_args, wide_kwargs = _widened(args), _widened(dict(kwargs or {}))
-        largest = max((_largest(array) for array in _float_arrays(wide_args)), default=0.0)
+        given = max((largest(array) for array in _float_arrays(wide_args)), default=0.0)
         name = func.overloadpacket.__name__
         size = None if is_exact(func, name) else rounding_size(func, name, wide_args, wide_kwargs)
         wide = func(*wide_args, **wide_kwargs)
         result = super().__torch_dispatch__(func, types, args, kwargs)
         call = self.calls[-1]
-        call.largest = max([largest, *map(_largest, call.results)])
+        call.largest = max([given, *map(largest, call.results)])
         for array, tensor in zip(call.results, _reals(wide), strict=False):
             _hold(call, array, tensor, size)
         return result
@@ -182,7 +183,7 @@ def _hold(call: _Call, array: Array, wide: torch.Tensor, size: Size | None) -> N
     if array.shape != tuple(wide.shape):
         return
     off = difference(array, wide.numpy())
-    limit = UNIT * _largest(array) if size is None else size(wide).numpy()
+    limit = UNIT * largest(array) if size is None else size(wide).numpy()
     call.off = max(call.off, float(off.max(initial=0.0)))
     with np.errstate(divide="ignore", invalid="ignore"):
         call.ratio = max(call.ratio, float(np.nan_to_num(off / limit, nan=0.0).max(initial=0.0)))
@@ -224,10 +225,6 @@ def _reals(value: Any) -> Iterator[torch.Tensor]:
 
 def _float_arrays(value: Any) -> Iterator[Array]:
     return (item.double().numpy().copy() for item in _reals(value))
-
-
-def _largest(array: Array) -> float:
-    return float(np.abs(array[np.isfinite(array)]).max(initial=0.0))
 
 
 def _widened(value: Any) -> Any:

@@ -110,6 +110,12 @@ class Classes(Strict):
     output: TensorName
     names: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1, strict=False)]
 
+    def problem(self, labels: Array) -> str | None:
+        """Return which of labels of any shape has no name, as `got ..., expected ...`; None where all have one."""
+        counted = labels.astype("int64")
+        wrong = counted[(counted < 0) | (counted >= len(self.names))]
+        return f"got class {wrong.flat[0]}, expected 0 to {len(self.names) - 1}" if wrong.size else None
+
 
 class Contract(Strict):
     """What a model takes and gives.

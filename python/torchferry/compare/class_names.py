@@ -4,21 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from torchferry.bundle.contract import Array, Classes, Contract
+from torchferry.bundle.contract import Contract
 from torchferry.bundle.golden import CaseArrays
 from torchferry.compare.tolerance import find_scores
 from torchferry.errors import ExitCode, FerryError
 
-
-def unnamed_class(classes: Classes, labels: Array) -> str | None:
-    """Return what is wrong with labels of any shape, one of which counts a class without a name; None for others."""
-    counted, count = labels.astype(np.int64), len(classes.names)
-    wrong = counted[(counted < 0) | (counted >= count)]
-    if not wrong.size:
-        return None
-    return f"got class {wrong.flat[0]}, expected 0 to {count - 1}, which have names; name every class and export again"
+NAME_EVERY = "which have names; name every class and export again"
 
 
 def require_class_names(contract: Contract, cases: Sequence[CaseArrays]) -> None:
@@ -26,9 +17,11 @@ def require_class_names(contract: Contract, cases: Sequence[CaseArrays]) -> None
     if contract.classes is None:
         return
     for case in cases:
-        problem = unnamed_class(contract.classes, case.float64[contract.classes.output])
+        problem = contract.classes.problem(case.float64[contract.classes.output])
         if problem is not None:
-            raise FerryError(ExitCode.BAD_INPUT, f"classes: golden case {case.name}: {contract.classes.output}: {problem}")
+            raise FerryError(
+                ExitCode.BAD_INPUT, f"classes: golden case {case.name}: {contract.classes.output}: {problem}, {NAME_EVERY}"
+            )
 
 
 def require_as_many_as_scores(contract: Contract, cases: Sequence[CaseArrays]) -> None:

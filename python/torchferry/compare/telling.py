@@ -32,10 +32,10 @@ def largest_bound(cases: Iterable[CaseArrays], output: str, *, quantized: bool =
     observed = scale = 0.0
     for case in cases:
         reference, eager = _floats(case.float64[output]), _floats(case.float32[output])
-        scale = max(scale, _largest(reference))
+        scale = max(scale, largest(reference))
         if eager.shape == reference.shape:
             with np.errstate(invalid="ignore"):  # infinity minus infinity
-                observed = max(observed, _largest(eager - reference))
+                observed = max(observed, largest(eager - reference))
     return max((COARSEST_QUANTIZED if quantized else COARSEST) * scale, MOST_LOST * observed) or math.inf
 
 
@@ -59,6 +59,6 @@ def _floats(array: Array) -> NDArray[np.float64]:
     return array.astype(np.float64) if holds_floats(array) else np.empty(0)
 
 
-def _largest(values: NDArray[np.float64]) -> float:
-    finite = np.abs(values[np.isfinite(values)])
-    return float(finite.max(initial=0.0))
+def largest(values: Array) -> float:
+    """Return the largest magnitude that is a number, of any shape: a mask is infinite and not rounded. 0 where there is none."""
+    return float(np.abs(values[np.isfinite(values)]).max(initial=0.0))

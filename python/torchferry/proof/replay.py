@@ -13,7 +13,7 @@ from torchferry.bundle.float_mode import ieee_arithmetic
 from torchferry.bundle.golden import CaseArrays, read_case
 from torchferry.bundle.manifest import Tolerance
 from torchferry.bundle.reader import Bundle
-from torchferry.compare.class_names import unnamed_class
+from torchferry.compare.class_names import NAME_EVERY
 from torchferry.compare.label_margin import Scores
 from torchferry.compare.status import Status, did_run, is_failure
 from torchferry.compare.telling import require_telling
@@ -97,8 +97,8 @@ def _named(bundle: Bundle, verdict: Verdict, actual: Mapping[str, Array]) -> Ver
     classes = bundle.contract.classes
     if not verdict.passed or classes is None or classes.output != verdict.output:
         return verdict
-    problem = unnamed_class(classes, actual[verdict.output])
-    return verdict if problem is None else dataclasses.replace(verdict, passed=False, problem=problem)
+    problem = classes.problem(actual[verdict.output])
+    return verdict if problem is None else dataclasses.replace(verdict, passed=False, problem=f"{problem}, {NAME_EVERY}")
 
 
 def _held_to_samples(

@@ -109,13 +109,9 @@ def _nested(texts: Any) -> str:
 def _class_names(classes: Classes, values: Array) -> Texts:
     """Return the name of each value. Raises FerryError(MISMATCH) for a value without one: the contract promises that there is none."""
     labels = values.astype(np.int64)
-    wrong = labels[(labels < 0) | (labels >= len(classes.names))]
-    if wrong.size:
-        raise FerryError(
-            ExitCode.MISMATCH,
-            f"{classes.output}: got class {wrong[0]}, expected 0 to {len(classes.names) - 1}; "
-            "the artifact breaks the contract, export again",
-        )
+    problem = classes.problem(labels)
+    if problem is not None:
+        raise FerryError(ExitCode.MISMATCH, f"{classes.output}: {problem}; the artifact breaks the contract, export again")
     return np.asarray(np.array(classes.names, dtype=object)[labels])
 
 
