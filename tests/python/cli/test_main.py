@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -115,3 +116,17 @@ def test_torch_is_loaded_only_when_it_is_needed(reference_bundle: Path, verb: st
         "sys.exit(bool({'torch', 'onnxruntime', 'sklearn', 'matplotlib'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+def test_a_plugin_of_the_library_that_reads_manifests_never_runs(reference_bundle: Path, tmp_path: Path) -> None:
+    """Pydantic loads what any installed package calls its plugin; a reader of bundles runs nothing unasked."""
+    (tmp_path / "foreign.py").write_text("print('foreign code ran')\nplugin = None\n")
+    folder = tmp_path / "foreign-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: foreign\nVersion: 1.0\n")
+    (folder / "entry_points.txt").write_text("[pydantic]\nforeign = foreign:plugin\n")
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"}
+    command = [sys.executable, "-m", "torchferry", "inspect", str(reference_bundle)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "foreign code ran" not in done.stdout + done.stderr
