@@ -8,12 +8,34 @@ _INTAKE = "python/torchferry/intake"
 _SAMPLES = "python/torchferry/samples"
 _FORMATS = "python/torchferry/formats"
 _REFUSALS = "tests/python/intake/test_refusals.py"
+_INDICES = "tests/python/intake/test_index_ranges.py"
 _CSV = "tests/python/samples/test_csv.py"
 _IMAGE = "tests/python/samples/test_image.py"
 _HOSTILE_IMAGE = "tests/hostile/test_image_input.py"
 _SOURCE = "tests/python/samples/test_source.py"
 
 ROWS = (
+    Mutant(
+        f"{_INTAKE}/index_ranges.py",
+        'if _name(node).endswith("_"):',
+        'if _name(node).endswith("__"):',
+        _INDICES,
+        "an index that the module writes into first",
+    ),
+    Mutant(
+        f"{_INTAKE}/index_ranges.py",
+        "yield from _within(table, axis, entry, from_end=True)",
+        "yield from _within(table, axis, entry, from_end=False)",
+        _INDICES,
+        "an index from the end",
+    ),
+    Mutant(
+        f"{_INTAKE}/index_ranges.py",
+        "(max(low, known[0]), min(high, known[1]))",
+        "(max(low, known[0]), max(high, known[1]))",
+        _INDICES,
+        "an index into two tables",
+    ),
     Mutant(
         f"{_INTAKE}/refusals.py",
         "        if part.training:",

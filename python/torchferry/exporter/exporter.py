@@ -30,6 +30,7 @@ from torchferry.exporter.stressed import stress_case
 from torchferry.formats import registry
 from torchferry.formats.registry import Format
 from torchferry.intake.golden_cases import GoldenInputs, golden_cases
+from torchferry.intake.index_ranges import with_index_ranges
 from torchferry.intake.mixing import mixing_evidence
 from torchferry.intake.outputs import resize, symbol_sizes
 from torchferry.intake.reference import Reference
@@ -117,7 +118,7 @@ def _export(request: BundleRequest) -> Bundle:
     given = golden_cases(reference, contract, request.golden)
     require_as_many_as_scores(contract, given)
     require_class_names(contract, given)
-    source = _source(request, _with_samples(contract, reference, request, rows), rows)
+    source = with_index_ranges(_source(request, _with_samples(contract, reference, request, rows), rows), request.note)
     if any(row.quantizes for row in rows):
         source = with_headroom(source)
     with staging_folder(request.out, force=request.force) as folder:

@@ -80,15 +80,20 @@ class ExportSource:
     bounds: Mapping[str, Bound] = field(default_factory=dict)  # that generated C is held to, by float output; empty: not known
 
     def with_bounds(self, bounds: Mapping[str, Bound]) -> ExportSource:
-        """Copy the source with other bounds, and keep the programs that it has made (which `replace` would make again)."""
-        other = copy(self)
-        vars(other)["bounds"] = bounds
-        return other
+        """Return the source with other bounds, and with the programs that it has made."""
+        return self._with(bounds=bounds)
 
     def with_quantization(self, quantization: Quantization) -> ExportSource:
-        """Copy the source with another quantization, and keep the programs that it has made."""
-        other = copy(self)
-        vars(other)["quantization"] = quantization
+        """Return the source with another quantization, and with the programs that it has made."""
+        return self._with(quantization=quantization)
+
+    def with_contract(self, contract: Contract) -> ExportSource:
+        """Return the source with a contract of the same shapes, and with the programs that it has made."""
+        return self._with(contract=contract)
+
+    def _with(self, **fields: object) -> ExportSource:
+        other = copy(self)  # `replace` would make the programs again
+        vars(other).update(fields)
         return other
 
     @property

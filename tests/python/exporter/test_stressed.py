@@ -159,10 +159,29 @@ def test_a_module_that_raises_on_it_is_exported_without_these_samples(tmp_path: 
     assert (found.max(1) > found.min(1)).all()
 
 
-def test_a_module_with_indices_only_is_exported_without_it_and_says_so(tmp_path: Path) -> None:
+class Folded(nn.Module):
+    """An embedding of remainders."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(10, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """[N,32] -> [N,96]."""
+        result: torch.Tensor = self.table(x % 10).flatten(1)
+        return result
+
+
+def test_indices_reach_both_ends_of_their_table(tmp_path: Path) -> None:
+    golden = {"x": np.arange(128).reshape(4, 32) % 4 + 3}
+    bundle, _ = export(tmp_path / "y", nn.Sequential(nn.Embedding(10, 3), nn.Flatten()), "int64[N,32]", golden=golden)
+    assert bundle.contract.inputs[0].range == (0, 9)
+    assert {0, 9} <= set(cases(bundle)["stress"].inputs["x"].flatten())
+
+
+def test_a_module_with_integers_only_is_exported_without_it_and_says_so(tmp_path: Path) -> None:
     golden = {"x": np.arange(64).reshape(2, 32) % 10}
-    module = nn.Sequential(nn.Embedding(10, 3), nn.Flatten())
-    bundle, notes = export(tmp_path / "y", module, "int64[N,32]", golden=golden)
+    bundle, notes = export(tmp_path / "y", Folded(), "int64[N,32]", golden=golden)
     assert list(cases(bundle)) == ["batch-2", "batch-1"]
     assert notes == ["the bundle has no stress case: every input is a mask, or may be an index: an integer without a range"]
 
