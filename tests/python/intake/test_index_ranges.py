@@ -32,7 +32,7 @@ LOOK_UPS: dict[str, Forward] = {
 
 def written_into(table: Tensor, ids: Tensor) -> Tensor:
     """Look up what is left of the indices, in their own memory."""
-    ids.remainder_(5)
+    ids.view(-1).remainder_(5)
     return nn.functional.embedding(ids, table)
 
 
