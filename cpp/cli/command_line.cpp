@@ -124,7 +124,7 @@ void add_isolation(CLI::App& verb, EngineOptions& options) {
           "run the model in a child process that reads the runtime's libraries, writes nothing and starts nothing (default: " +
               fallback + ")")
       ->disable_flag_override();
-  verb.add_option("--timeout", options.timeout, "end a model that takes longer to open, or for one call")
+  verb.add_option("--timeout", options.timeout, "end a model that takes longer to open, or for one call; 0: no limit")
       ->type_name("SECONDS")
       ->check(require_number);
   verb.add_option("--memory", options.memory_mib, "most data of an isolated model (default: 3/4 of the machine's memory)")

@@ -79,6 +79,23 @@ def test_a_file_that_may_not_grow_is_an_io_error_and_leaves_none(iris: Path, lan
     assert list(output.parent.iterdir()) == []
 
 
+@pytest.mark.parametrize("most", [300, 4096, 20_000])
+def test_a_full_disk_is_told_with_the_place_of_the_export(tmp_path: Path, most: int) -> None:
+    out = tmp_path / "out"
+    options = ["--input", "image=uint8[N,4,4]:0..255", "--to", "torchscript,onnx", "--out", str(out)]
+    done = subprocess.run(
+        [sys.executable, "-m", "torchferry", "export", "builders.models:Classifier", *options],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)),
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 6, done.stderr
+    assert done.stderr == f"error: {out}: got File too large, expected to read or write it\n"
+    assert list(tmp_path.iterdir()) == []
+
+
 @both_languages
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_leaves_no_file_of_the_c_compile(c_bundle: Path, language: str, number: signal.Signals) -> None:

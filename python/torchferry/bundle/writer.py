@@ -34,10 +34,17 @@ def staging_folder(target: Path, *, force: bool) -> Iterator[Path]:
             check_target(target, force=force)
             sync_tree(staging)
             publish(staging, target)
-        except BaseException:
+        except BaseException as error:
             shutil.rmtree(staging, ignore_errors=True)
+            name_output(error, target)
             raise
         retire(staging)
+
+
+def name_output(error: BaseException, output: Path) -> None:
+    """Give an error of a full disk, which names no file, that of what was being written."""
+    if isinstance(error, OSError) and error.filename is None:
+        error.filename = str(output)
 
 
 def _make_staging(target: Path) -> Path:

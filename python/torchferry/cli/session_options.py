@@ -26,7 +26,10 @@ Isolate = Annotated[
     ),
 ]
 Timeout = Annotated[
-    float, typer.Option(metavar="SECONDS", help="End a model that takes longer to open, or for one call.", show_default=False)
+    float,
+    typer.Option(
+        metavar="SECONDS", help="End a model that takes longer to open, or for one call; 0: no limit.", show_default=False
+    ),
 ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from torchferry.bundle.reader import Bundle
 from torchferry.bundle.writer import check_target
 from torchferry.errors import ExitCode, FerryError
 from torchferry.exporter.exporter import BundleRequest, GoldenInputs, export_bundle, print_note
+from torchferry.exporter.request import bundle_name
 from torchferry.formats import registry
 from torchferry.formats.registry import Asked
 from torchferry.intake.binding import contract_name
@@ -146,7 +146,7 @@ def _export(module: nn.Module, interface: _Interface, samples: _Samples, writing
     return export_bundle(
         BundleRequest(
             plan.module,
-            name=bundle_name(writing.name or writing.out.name),
+            name=_name_of(writing),
             contract=plan.contract,
             golden=plan.golden,
             formats=writing.to.names,
@@ -300,9 +300,8 @@ def _require_promised(item: str | TensorSpec, contract: Contract) -> None:
         )
 
 
-def bundle_name(text: str) -> str:
-    """Return the text as a name that a manifest allows. Raises FerryError(USAGE) if nothing is left of it."""
-    found = re.sub(r"[^a-z0-9._-]+", "-", text.lower()).lstrip("._-")[:64]
-    if not found:
-        raise FerryError(ExitCode.USAGE, f"name: got {text!r}, expected letters or digits; give --name")
-    return found
+def _name_of(writing: _Writing) -> str:
+    name = bundle_name(writing.name or writing.out.name)
+    if writing.name not in (None, name):
+        writing.note(f"name: got {writing.name!r}; the bundle is called {name}: names have small letters, digits, dots, _ and -")
+    return name

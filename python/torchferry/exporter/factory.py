@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from torchferry.bundle.reader import Bundle
 from torchferry.bundle.writer import check_target
-from torchferry.exporter.api import bundle_name, export
-from torchferry.exporter.request import Factory, Target
+from torchferry.exporter.api import export
+from torchferry.exporter.request import Factory, Target, bundle_name
 from torchferry.intake.factory import build, load_module, read_goldens
 from torchferry.intake.specs import parse_input
 
 
 def export_factory(asked: Factory, target: Target) -> Bundle:
     """Build the module, and export it. Raises what torchferry.export raises."""
-    module = load_module(asked.reference, asked.weights)
-    name = bundle_name(asked.name or asked.reference.rpartition(":")[2])
+    name = bundle_name(asked.name or asked.reference.strip(":").rpartition(":")[2])
     out = target.folder(name)
     check_target(out, force=target.force)
+    module = load_module(asked.reference, asked.weights)
     outputs = [item if text is None else parse_input(item, text, kind="output") for item, text in asked.outputs.items()]
     return export(
         module,
@@ -30,7 +30,7 @@ def export_factory(asked: Factory, target: Target) -> Bundle:
         preprocess=None if asked.preprocess is None else build(asked.preprocess, "--preprocess").eval(),
         classes=asked.classes,
         symbols=asked.symbols,
-        name=name,
+        name=asked.name or name,
         force=target.force,
         seed=asked.seed,
         max_bytes=target.max_bytes,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from torchferry.errors import ExitCode, FerryError
 
 EXPORTED = Path("exported")
 
@@ -44,3 +47,11 @@ class Factory:
     symbols: Mapping[str, str]
     name: str | None
     seed: int
+
+
+def bundle_name(text: str) -> str:
+    """Return the text as a name that a manifest allows. Raises FerryError(USAGE) if nothing is left of it."""
+    found = re.sub(r"[^a-z0-9._-]+", "-", text.lower()).lstrip("._-")[:64]
+    if not found:
+        raise FerryError(ExitCode.USAGE, f"name: got {text!r}, expected letters or digits; give --name")
+    return found

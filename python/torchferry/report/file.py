@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from torchferry.bundle.writer import name_output
 from torchferry.errors import ExitCode, FerryError
 
 
@@ -23,6 +24,7 @@ def write_text(output: Path, text: str) -> None:
             stream.write(text)
         Path(name).chmod(0o644)
         Path(name).replace(output)
-    except BaseException:
+    except BaseException as error:
         Path(name).unlink(missing_ok=True)
+        name_output(error, output)
         raise

@@ -200,3 +200,18 @@ def test_what_cannot_be_exported_is_told_in_one_line(
     assert words in done.stderr
     assert done.stderr.count("\n") == 1
     assert not (work / "b").exists()
+
+
+def test_a_name_that_had_to_change_is_told(ferry_here: Program, work: Path) -> None:
+    done = ferry_here("export", "usercode:Net", *INPUT, "--name", "My Net", "--out", "out")
+    assert done.code == ExitCode.OK, done.stderr
+    assert "note: name: got 'My Net'; the bundle is called my-net: " in done.stderr
+    assert open_bundle(work / "out").manifest.name == "my-net"
+
+
+def test_a_taken_place_is_told_before_the_users_code_runs(ferry_here: Program, work: Path) -> None:
+    (work / "out").mkdir()
+    (work / "loud.py").write_text("print('the code ran')\n")
+    done = ferry_here("export", "loud:Net", *INPUT, "--out", "out")
+    assert (done.code, done.stdout) == (ExitCode.IO, b"")
+    assert "got an existing path" in done.stderr
