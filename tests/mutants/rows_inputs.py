@@ -10,11 +10,33 @@ _FORMATS = "python/torchferry/formats"
 _REFUSALS = "tests/python/intake/test_refusals.py"
 _INDICES = "tests/python/intake/test_index_ranges.py"
 _CSV = "tests/python/samples/test_csv.py"
+_PLAIN_ROWS = "tests/python/samples/test_plain_rows.py"
 _IMAGE = "tests/python/samples/test_image.py"
 _HOSTILE_IMAGE = "tests/hostile/test_image_input.py"
 _SOURCE = "tests/python/samples/test_source.py"
 
 ROWS = (
+    Mutant(
+        f"{_SAMPLES}/plain_rows.py",
+        "any(line.count(cut) != cells - 1 for line in lines)",
+        "any(line.count(cut) < 0 for line in lines)",
+        _PLAIN_ROWS,
+        "a cell too many in one line and one too few in the next",
+    ),
+    Mutant(
+        f"{_SAMPLES}/plain_rows.py",
+        "np.abs(numbers) < _EXACT",
+        "np.abs(numbers) <= _EXACT",
+        _PLAIN_ROWS,
+        "an integer that a float64 blurs",
+    ),
+    Mutant(
+        f"{_SAMPLES}/csv.py",
+        "        if not self._are_kept(taken, arrays):",
+        "        if not arrays:",
+        _PLAIN_ROWS,
+        "a plain number beyond its dtype",
+    ),
     Mutant(
         f"{_INTAKE}/index_ranges.py",
         'if _name(node).endswith("_"):',

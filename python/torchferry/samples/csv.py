@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, islice
 from typing import BinaryIO, NoReturn
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from torchferry.bundle.contract import Array, TensorSpec
+from torchferry.bundle.dtype import family
 from torchferry.errors import ExitCode, FerryError
 from torchferry.limits import MAX_CSV_SNIFFED_BYTES, MAX_CSV_SNIFFED_LINES
 from torchferry.samples.cells import Parser, cell_parser, cell_problem, shown
 from torchferry.samples.columns import ColumnError, Columns, Elements, TableOptions, fills_rows, find_columns
 from torchferry.samples.delimiter import DELIMITERS, QuoteError, delimiter_of, sniff, split_cells
 from torchferry.samples.lines import Line, Lines
+from torchferry.samples.plain_rows import Float64, plain_rows
 
-Rows = list[list[float | int]]
 _EXCEL_MARK = re.compile('"?[Ss][Ee][Pp]=.?"?', re.DOTALL)
 _CORRECT = "; correct the file"
 
@@ -45,13 +47,16 @@ class CsvTable:
         self._first = first[0].number if first else 0
         self._may_be_header = options.header == "auto"
         self._columns = self._choose_columns(first, options)
-        self._rows = chain(first[self._columns.header != "no" :], reader)
+        self._begun = first[self._columns.header != "no" :]
+        self._rows = chain(self._take_begun(), reader)
         self._last = 0  # the number of the last line that was read
+        families = {family(spec.dtype) for spec in specs}
+        self._family = families.pop() if len(families) == 1 else "mixed"
 
     def batches(self, batch: int | None) -> Iterator[dict[str, Array]]:
         """Yield the inputs of up to `batch` samples [n, ...]; None: of all."""
-        while rows := self._read(batch):
-            yield self._arrays(rows)
+        while arrays := self._plain(batch) or self._read(batch):
+            yield arrays
 
     @property
     def how(self) -> list[str]:
@@ -100,9 +105,38 @@ class CsvTable:
         except ColumnError as error:
             self._lines.refuse(first[0].number, str(error))
 
-    def _read(self, batch: int | None) -> Rows:
+    def _take_begun(self) -> Iterator[Line]:
+        """Yield the rows that were read to judge the table."""
+        while self._begun:
+            yield self._begun.pop(0)
+
+    def _plain(self, batch: int | None) -> dict[str, Array] | None:
+        """Return the next samples where all are plain numbers; None: they have to be read cell by cell, and have not been taken."""
+        if batch is None or self.ids is not None or self._begun:
+            return None
+        lines = self._lines.peek(batch)
+        numbers = plain_rows(lines, self._delimiter, self._columns.cells, self._family)
+        if numbers is None:
+            return None
+        taken = numbers[:, self._columns.taken]
+        arrays = self._arrays(len(lines), lambda start, end: taken[:, start:end])
+        if not self._are_kept(taken, arrays):
+            return None
+        self._lines.skip(len(lines))
+        self._last = self._lines.number
+        return arrays
+
+    def _are_kept(self, numbers: Float64, arrays: Mapping[str, Array]) -> bool:
+        """Say whether no number became another one in its dtype: infinite, where the contract allows none, or wrapped."""
+        if self._family == "integer":
+            return np.array_equal(numbers, np.concatenate([part.reshape(len(numbers), -1) for part in arrays.values()], axis=1))
+        return all(spec.allow_nonfinite or bool(np.isfinite(arrays[spec.name]).all()) for spec in self._elements.specs)
+
+    def _read(self, batch: int | None) -> dict[str, Array]:
+        """Return the next samples, read cell by cell; nothing at the end."""
         self.ids = None if self.ids is None else []
-        return [self._row(line) for line in islice(self._rows, batch)]
+        rows = [self._row(line) for line in islice(self._rows, batch)]
+        return self._arrays(len(rows), lambda start, end: [row[start:end] for row in rows]) if rows else {}
 
     def _row(self, line: Line) -> list[float | int]:
         cells = self._split(line)
@@ -145,13 +179,15 @@ class CsvTable:
             problem += ", or add --header yes if this line names the columns"
         self._lines.refuse(line.number, problem, column=column + 1)
 
-    def _arrays(self, rows: Rows) -> dict[str, Array]:
+    def _arrays(self, count: int, columns: Callable[[int, int], ArrayLike]) -> dict[str, Array]:
+        """Return the inputs of `count` samples; `columns` gives their numbers [count, end - start]."""
         arrays, start = {}, 0
         for spec, sample in self._parts():
             end = start + math.prod(sample)
-            part = [row[start:end] for row in rows]
-            with np.errstate(over="ignore"):  # a number beyond the dtype is infinite, which this contract allows
-                arrays[spec.name] = np.array(part, dtype=spec.dtype).reshape(len(rows), *sample)
+            with np.errstate(
+                over="ignore", invalid="ignore"
+            ):  # a number beyond the dtype is infinite, which this contract allows or is refused
+                arrays[spec.name] = np.array(columns(start, end), dtype=spec.dtype).reshape(count, *sample)
             start = end
         return arrays
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import BinaryIO, NoReturn
 
 from torchferry.errors import ExitCode, FerryError
@@ -34,19 +36,36 @@ class Lines:
     def __init__(self, stream: BinaryIO, where: str) -> None:
         self.where = where
         self.last_is_open = False  # has the last line that was read no line end?
+        self.number = 0  # of the last line that was read
         self._stream = stream
+        self._ahead: deque[bytes] = deque()
+        self._blank = 0
+        self._seen = False
 
     def __iter__(self) -> Iterator[Line]:
         """Yield each line. Raises FerryError(BAD_INPUT) with its number."""
-        blank, seen = 0, False
-        for number, raw in enumerate(iter(lambda: self._stream.readline(MAX_CSV_LINE_BYTES + 1), b""), 1):
-            text = self._text(raw, number)
+        while raw := self._ahead.popleft() if self._ahead else self._stream.readline(MAX_CSV_LINE_BYTES + 1):
+            self.number += 1
+            text = self._text(raw, self.number)
             self.last_is_open = not raw.endswith(b"\n")
             if text.strip(" "):
-                yield Line(number, text, blank)
-                blank, seen = 0, True
-            elif seen and not blank:
-                blank = number
+                blank, self._blank, self._seen = self._blank, 0, True
+                yield Line(self.number, text, blank)
+            elif self._seen and not self._blank:
+                self._blank = self.number
+
+    def peek(self, count: int) -> list[bytes]:
+        """Return the next lines, at most `count`, as they are; they stay."""
+        while len(self._ahead) < count and (raw := self._stream.readline(MAX_CSV_LINE_BYTES + 1)):
+            self._ahead.append(raw)
+        return list(islice(self._ahead, count))
+
+    def skip(self, count: int) -> None:
+        """Take lines, as `peek` showed them: none is blank, and each has an end."""
+        for _ in range(count):
+            self._ahead.popleft()
+        self.number += count
+        self._blank, self._seen, self.last_is_open = 0, True, False
 
     def _text(self, raw: bytes, number: int) -> str:
         """Return the line as text. Without these checks a binary file could pass for a table."""
