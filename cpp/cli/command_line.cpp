@@ -182,7 +182,8 @@ void add_predict(CLI::App& app, Command& command) {
       ->check(require_format);
   verb->add_option("--select", options->select, "write this output only")->type_name("OUTPUT")->check(require_name);
   verb->add_option("--batch", options->batch,
-                   "samples read, run and written at a time (default: 256; all, where the model mixes samples)")
+                   "samples read, run and written at a time (default: at most 256 and 8 MiB of inputs; all, where the "
+                   "model mixes samples)")
       ->type_name("COUNT")
       ->check(require_whole_number);
   add_table(*verb, options->table);

@@ -1,14 +1,19 @@
 // ferry-run predict: input files through the model to an output file, some samples at a time.
+#include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <limits>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
+#include <variant>
 
 #include "console.hpp"
 #include "contract.hpp"
 #include "engine_choice.hpp"
 #include "input.hpp"
+#include "limits.hpp"
 #include "output.hpp"
 #include "progress.hpp"
 #include "runner.hpp"
@@ -19,11 +24,29 @@ namespace ferry::cli {
 
 namespace {
 
-constexpr std::int64_t call_size = 256;  // samples in one call, where the contract lets an input be cut
+// The bytes of one sample [...] at the largest sizes that the contract gives; a size without a limit counts as 1.
+double sample_bytes(const TensorSpec& spec, const Contract& contract) {
+  auto bytes = static_cast<double>(size_of(spec.dtype));
+  for (const auto& dim : std::span(spec.shape).subspan(1)) {
+    const auto* symbol = std::get_if<std::string>(&dim);
+    bytes *= symbol == nullptr ? static_cast<double>(std::get<std::int64_t>(dim))
+                               : static_cast<double>(std::max<std::int64_t>(contract.symbols.at(*symbol).max.value_or(1), 1));
+  }
+  return bytes;
+}
+
+// What a call takes where the user says nothing: Contract.calls_of in Python is the twin.
+std::int64_t default_samples(const Contract& contract) {
+  double sample = 0;
+  for (const auto& spec : contract.inputs)
+    if (is_batched(spec)) sample += sample_bytes(spec, contract);
+  const auto fitting = std::floor(static_cast<double>(limits::max_call_bytes) / std::max(sample, 1.0));
+  return static_cast<std::int64_t>(std::clamp(fitting, 1.0, static_cast<double>(limits::max_call_samples)));
+}
 
 // The samples of one call. Nothing is cut without a word where that changes the answers.
 std::int64_t samples_of_call(const Contract& contract, const std::optional<std::int64_t>& asked) {
-  if (contract.samples == Samples::independent) return asked.value_or(call_size);
+  if (contract.samples == Samples::independent) return asked.value_or(default_samples(contract));
   if (!asked) return std::numeric_limits<std::int64_t>::max();
   print_note("--batch " + std::to_string(*asked) +
              ": an answer of this model depends on the samples in the same call, so where the input is cut changes the answers");

@@ -16,6 +16,9 @@ MAX_TIMEOUT_SECONDS = 31_536_000  # a year
 MAX_VERIFY_CALLS = 100  # their outputs are all kept until they are compared
 MAX_NEAR_TIE_INDICES = 16  # in a verdict
 
+MAX_CALL_SAMPLES = 256  # of `predict`, where its user gives no --batch; fewer, where they are more
+MAX_CALL_BYTES = 8_388_608  # of inputs: what a model makes of them should not leave the processor's caches for nothing
+
 MAX_IMAGE_FILE_BYTES = 268_435_456
 MAX_IMAGE_SIDE = 16_384  # pixels
 MAX_IMAGE_PIXELS = 67_108_864

@@ -87,6 +87,51 @@ def test_a_cut_that_was_asked_for_is_said(
     np.testing.assert_allclose(np.load(tmp_path / "y.npy")[:256], first, atol=1e-6)
 
 
+class Largest(nn.Module):
+    """The largest value of the call, for each of its samples: an answer tells where the input was cut."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """[N,T] -> [N,1]."""
+        return x[:, :1] * 0 + x.max()
+
+
+@pytest.mark.parametrize(
+    ("words", "length", "limits", "calls"),
+    [
+        ("float32[N,200000]", 200_000, {}, [10, 20, 25]),
+        ("float32[N,T]", 7, {"T": "1..200000"}, [10, 20, 25]),
+        ("float32[N,T]", 200_000, {}, [25]),
+        ("float32[N,3000000]", 3_000_000, {}, [1, 2, 3]),
+        ("uint8[N,1000000]", 1_000_000, {}, [8, 16, 17]),
+    ],
+)
+def test_large_samples_are_cut_into_calls_of_8_mib_in_both_programs(
+    programs: dict[str, Program], tmp_path: Path, words: str, length: int, limits: dict[str, str], calls: list[int]
+) -> None:
+    x = np.ones((calls[-1], length), words.partition("[")[0])
+    x[:, -1] = np.arange(1, calls[-1] + 1)
+    np.save(tmp_path / "x.npy", x)
+    golden = np.random.default_rng(0).integers(0, 9, (2, length)).astype(x.dtype)
+    module = nn.Sequential(Largest()) if x.dtype != np.uint8 else nn.Sequential(AsFloat(), Largest())
+    torchferry.export(
+        module.eval(), inputs={"x": words}, symbols=limits, golden=golden, to=["onnx"], out=tmp_path / "b", stress=False
+    )
+    edit_manifest(tmp_path / "b", lambda value: value["contract"].update(samples="independent"))
+    expected = np.repeat(calls, np.diff([0, *calls]))
+    for program in programs.values():
+        arguments = ("--engine", "onnxruntime", "--input", tmp_path / "x.npy", "--output", tmp_path / "y.npy")
+        assert_answered(program("predict", tmp_path / "b", *arguments))
+        assert np.load(tmp_path / "y.npy")[:, 0].tolist() == expected.tolist()
+
+
+class AsFloat(nn.Module):
+    """Bytes as numbers."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """[N,T] -> [N,T]."""
+        return x.to(torch.float32)
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_verify_passes_it_and_fails_the_claim_that_its_samples_are_independent(
     program: Program, relative: Path, engine: str

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from torchferry.bundle.dtype import DTypeName, family
+from torchferry.bundle.dtype import DTypeName, family, size_of
 from torchferry.errors import ExitCode, FerryError
-from torchferry.limits import MAX_INTEGER, MAX_RANK
+from torchferry.limits import MAX_CALL_BYTES, MAX_CALL_SAMPLES, MAX_INTEGER, MAX_RANK
 
 if TYPE_CHECKING:  # numpy takes longer to import than a bundle takes to check
     import numpy as np
 
 BATCH = "N"
-CALL_SIZE = 256  # samples in one call of `predict`, where the contract lets an input be cut
 FEW_NUMBERS = 32
 
 TensorName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
@@ -169,8 +168,19 @@ class Contract(Strict):
         return self.model_copy(update={"symbols": {**self.symbols, BATCH: limits.model_copy(update={"max": most})}})
 
     def calls_of(self, batch: int | None) -> int | None:
-        """Return the samples that one call may take where a caller asked for `batch`; None: a whole input, which must not be cut."""
-        return batch if batch is not None or self.samples == "batch" else CALL_SIZE
+        """Return the samples that one call may take where a caller asked for `batch`; None: a whole input, which must not be cut.
+
+        Without `batch` at most 256, and of larger samples as many as fill 8 MiB of inputs. The C++ twin is in cpp/cli/predict.cpp.
+        """
+        if batch is not None or self.samples == "batch":
+            return batch
+        sample = sum(self._sample_bytes(spec) for spec in self.inputs if spec.is_batched)
+        return min(MAX_CALL_SAMPLES, max(1, MAX_CALL_BYTES // max(sample, 1)))
+
+    def _sample_bytes(self, spec: TensorSpec) -> int:
+        """Return the bytes of one sample [...] at the largest sizes that the contract gives; a size without a limit counts as 1."""
+        sizes = ((self.symbols[dim].max or 1) if isinstance(dim, str) else dim for dim in spec.shape[1:])
+        return math.prod(sizes) * size_of(spec.dtype)
 
     def input(self, name: str) -> TensorSpec:
         """Return the input of that name. Raises KeyError if there is none."""

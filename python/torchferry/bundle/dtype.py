@@ -50,6 +50,11 @@ def descr(dtype: DTypeName) -> str:
     assert_never(dtype)
 
 
+def size_of(dtype: DTypeName) -> int:
+    """Return the bytes of one element."""
+    return int(descr(dtype)[2:])
+
+
 def find_dtype(name: str) -> DTypeName | None:
     """Return the dtype of that name; None where there is none."""
     return next((dtype for dtype in DTYPES if dtype == name), None)

@@ -45,7 +45,10 @@ Inputs = Annotated[
 ]
 Batch = Annotated[
     int | None,
-    typer.Option(help="Samples in one call [default: 256; all, where the model mixes samples].", show_default=False),
+    typer.Option(
+        help="Samples in one call [default: at most 256 and 8 MiB of inputs; all, where the model mixes samples].",
+        show_default=False,
+    ),
 ]
 Top = Annotated[int | None, typer.Option(metavar="K", help="Add the K classes with the highest scores.", show_default=False)]
 CUT_NOTE = "an answer of this model depends on the samples in the same call, so where the input is cut changes the answers"
