@@ -1,7 +1,7 @@
 """What `predict` costs for files as users have them, both programs beside pandas, PIL and NumPy with PyTorch, and OpenCV with LibTorch.
 
-    .venv/bin/python tests/bench/predict_speed.py [--rows 1000000] [--pictures 10000] [--mib 2048] [--rounds 3]
-        [--ferry-run build/bin/ferry-run] [--opencv build/tests/bench/opencv_predict] [--packages FOLDER]
+    ninja -C build ferry_opencv_predict; .venv/bin/python tests/bench/predict_speed.py [--rows 1000000] [--pictures 10000] [--mib 2048] [--rounds 3]
+        [--ferry-run build/bin/ferry-run] [--opencv build/tests/bin/ferry_opencv_predict] [--packages FOLDER]
 
 One thread each, in turns in one run; medians of wall and processor time, and the peak of memory, as Markdown for
 tests/bench/RESULTS.md. Everybody writes the answers as CSV. `--packages`: a folder with pandas, where this Python has none.
@@ -106,7 +106,7 @@ def main() -> None:
     for option, default in (("--rows", 1_000_000), ("--pictures", 10_000), ("--mib", 2048), ("--rounds", 3)):
         parser.add_argument(option, type=int, default=default)
     parser.add_argument("--ferry-run", default="build/bin/ferry-run")
-    parser.add_argument("--opencv", default="build/tests/bench/opencv_predict")
+    parser.add_argument("--opencv", default="build/tests/bin/ferry_opencv_predict")
     parser.add_argument("--packages", default="")
     options = parser.parse_args()
     print(f"{datetime.date.today()}, {torch_numerics()}; `python tests/bench/predict_speed.py {' '.join(sys.argv[1:])}`\n")
