@@ -12,6 +12,8 @@ namespace ferry::cli {
 
 namespace {
 
+constexpr std::uint32_t most_tabled = 255;  // the largest level of a byte
+
 constexpr std::string_view kinds = "[N,H,W], [N,1,H,W], [N,3,H,W], [N,4,H,W] or those with the channels last";
 
 std::optional<std::int64_t> number_of(const Dim& dim) {
@@ -121,6 +123,30 @@ class Upright {
 
 }  // namespace
 
+bool ImageLayout::takes_levels(const Picture& picture) const {
+  return picture.orientation == 1 && picture.channels == channels_ && picture.maximum <= most_tabled;
+}
+
+void ImageLayout::copy_levels(const Picture& picture, std::byte* elements) const {
+  const bool planar = axis_ == std::size_t{1};
+  const auto& levels = picture.levels;
+  if (dtype_ == DType::uint8 && picture.maximum == most_tabled && (channels_ == 1 || !(planar || reversed_))) {
+    std::ranges::transform(levels, elements, [](std::uint16_t level) { return static_cast<std::byte>(level); });
+    return;
+  }
+  const std::size_t size = size_of(dtype_);
+  std::vector<std::byte> stored((picture.maximum + 1) * size);
+  for (std::uint32_t level = 0; level <= picture.maximum; ++level) store(level, picture.maximum, stored.data() + level * size);
+  const std::size_t pixels = levels.size() / channels_;
+  for (std::size_t c = 0; c < channels_; ++c) {
+    const std::size_t from = reversed_ && c < 3 ? 2 - c : c;
+    for (std::size_t i = 0; i < pixels; ++i) {
+      const std::size_t place = planar ? c * pixels + i : i * channels_ + c;
+      std::memcpy(elements + place * size, stored.data() + levels[i * channels_ + from] * size, size);
+    }
+  }
+}
+
 void ImageLayout::append(const Picture& picture, std::vector<std::byte>& elements) const {
   const Upright upright(picture);
   const std::size_t size = size_of(dtype_);
@@ -128,6 +154,10 @@ void ImageLayout::append(const Picture& picture, std::vector<std::byte>& element
   const std::size_t pixels = upright.height() * upright.width();
   const std::size_t start = elements.size();
   elements.resize(start + pixels * channels_ * size);
+  if (takes_levels(picture)) {
+    copy_levels(picture, elements.data() + start);
+    return;
+  }
   std::size_t i = 0;
   for (std::size_t y = 0; y < upright.height(); ++y) {
     for (std::size_t x = 0; x < upright.width(); ++x, ++i) {

@@ -36,6 +36,9 @@ class ImageLayout {
   [[nodiscard]] DType dtype() const noexcept { return dtype_; }
 
  private:
+  // Does the picture stand upright, with the wanted channels in bytes? Then `copy_levels` does what `pixel` and `store` would do.
+  [[nodiscard]] bool takes_levels(const Picture& picture) const;
+  void copy_levels(const Picture& picture, std::byte* elements) const;
   [[nodiscard]] std::array<std::uint32_t, 4> pixel(const Picture& picture, std::size_t row, std::size_t column) const;
   void store(std::uint32_t level, std::uint32_t maximum, std::byte* element) const;
 

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include <ATen/Parallel.h>
 #include <torch/script.h>
 
 namespace {
@@ -30,7 +31,7 @@ torch::Tensor read(const std::vector<std::string>& files, std::size_t begin, std
 }  // namespace
 
 int main(int, char** argv) {
-  torch::set_num_threads(1);
+  at::set_num_threads(1);
   cv::setNumThreads(1);
   const torch::InferenceMode no_gradients;
   auto model = torch::jit::load(argv[1]);
