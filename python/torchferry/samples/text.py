@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from torchferry.bundle.printable import json_text, printable
 from torchferry.errors import ExitCode, FerryError
 
 _LEAST_POWER, _MOST_POWER = -4, 15  # of ten, for a number without an exponent
+_LEAST_PLAIN, _MOST_PLAIN = 1e-2, 1e5  # between them no release of NumPy writes one
 Texts = np.ndarray[Any, np.dtype[Any]]
 
 
@@ -41,8 +43,10 @@ def csv_rows(contract: Contract, samples: Mapping[str, Array]) -> Iterator[str]:
     texts = {name: _texts(array, quote="") for name, array in samples.items()}
     if contract.classes is not None and contract.classes.output in samples:
         texts["class"] = _each(_class_names(contract.classes, samples[contract.classes.output]), csv_text)
-    for index in range(_count(samples)):
-        yield ",".join(cell for text in texts.values() for cell in np.ravel(text[index]).tolist())
+    count = _count(samples)
+    tables: list[list[list[str]]] = [text.reshape(count, -1).tolist() for text in texts.values()]
+    for rows in zip(*tables, strict=True):
+        yield ",".join(chain.from_iterable(rows))
 
 
 def json_ranked(names: Sequence[str], scores: Array) -> str:
@@ -83,9 +87,10 @@ def _texts(array: Array, *, quote: str = '"') -> Texts:
 def _decimals(array: Array) -> Texts:
     """Return the shortest decimals, all as Python writes a float: releases of NumPy differ in when a float32 has an exponent."""
     texts = array.astype("U32")
-    for place in np.flatnonzero(np.char.find(texts, "e") > 0):
+    sizes = np.abs(array)
+    for place in np.flatnonzero((sizes < _LEAST_PLAIN) | (sizes >= _MOST_PLAIN)):
         mantissa, _, power = texts.flat[place].partition("e")
-        if _LEAST_POWER <= int(power) <= _MOST_POWER:
+        if power and _LEAST_POWER <= int(power) <= _MOST_POWER:
             texts.flat[place] = _fixed(mantissa, int(power))
     return texts
 
