@@ -10,6 +10,30 @@ def _unit(file: str, old: str, new: str, tests: str, why: str, *, survives: str 
 
 
 ROWS = (
+    Mutant(
+        "cpp/cli/image_layout.cpp",
+        "const std::size_t from = reversed_ && c < 3 ? 2 - c : c;",
+        "const std::size_t from = c;",
+        "tests/parity/test_pictures.py",
+        "BGR of a picture that is copied",
+        target="ferry-run",
+    ),
+    Mutant(
+        "cpp/cli/image_layout.cpp",
+        "return picture.orientation == 1 && picture.channels == channels_",
+        "return picture.channels == channels_",
+        "tests/parity/test_pictures.py",
+        "a picture on its side that is copied",
+        target="ferry-run",
+    ),
+    Mutant(
+        "cpp/cli/predict.cpp",
+        "contract.symbols.at(*symbol).max.value_or(1)",
+        "contract.symbols.at(*symbol).min",
+        "tests/parity/test_samples.py",
+        "calls by the least size of a sample",
+        target="ferry-run",
+    ),
     _unit(
         "cli/csv_cell.cpp",
         'if (!yes && cell != "0" && !equal_ignoring_case(cell, "false"))',
