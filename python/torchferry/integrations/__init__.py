@@ -1,0 +1,1 @@
+"""torchferry inside the tools that people already use."""
