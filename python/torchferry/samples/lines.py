@@ -6,6 +6,7 @@ import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import BinaryIO, NoReturn
 
@@ -56,8 +57,8 @@ class Lines:
 
     def peek(self, count: int) -> list[bytes]:
         """Return the next lines, at most `count`, as they are; they stay."""
-        while len(self._ahead) < count and (raw := self._stream.readline(MAX_CSV_LINE_BYTES + 1)):
-            self._ahead.append(raw)
+        rest = iter(partial(self._stream.readline, MAX_CSV_LINE_BYTES + 1), b"")
+        self._ahead.extend(islice(rest, max(count - len(self._ahead), 0)))
         return list(islice(self._ahead, count))
 
     def skip(self, count: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from itertools import repeat
 from typing import TypeAlias
 
 import numpy as np
@@ -25,7 +26,7 @@ def plain_rows(lines: Sequence[bytes], delimiter: str, cells: int, family: str) 
     if family not in _PLAIN:
         return None
     cut = delimiter.encode()
-    if cut == b" " or not lines or not lines[-1].endswith(b"\n") or any(line.count(cut) != cells - 1 for line in lines):
+    if cut == b" " or not lines or not lines[-1].endswith(b"\n") or set(map(bytes.count, lines, repeat(cut))) != {cells - 1}:
         return None
     text = b"".join(lines).replace(b"\r\n", b"\n")
     if text.translate(None, _PLAIN[family] + cut):
