@@ -228,7 +228,7 @@ ROWS = (
     ),
     Mutant(
         f"{_SAMPLES}/text.py",
-        "if _LEAST_POWER <= int(power) <= _MOST_POWER:",
+        "if power and _LEAST_POWER <= int(power) <= _MOST_POWER:",
         "if _LEAST_POWER < int(power) < _MOST_POWER:",
         "tests/hostile/test_tables.py",
         "the programs write a number in different ways",
