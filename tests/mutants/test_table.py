@@ -13,6 +13,7 @@ from mutants.table import MUTANTS
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = {
     "python/torchferry": {
+        "attest",
         "bounds",
         "bundle",
         "cgen",

@@ -48,7 +48,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     },  # engines: the compiler of C, requirements of a machine
     # intake, formats, bounds: a probe is an artifact that shows its layers, held to a module and to bounds of its own.
     "proof": {"formats.registry", "bundle", "compare", "samples", "engines", "intake", "bounds", "formats"},
-    "report": {"bundle", "compare", "proof"},
+    "attest": {"bundle", "compare"},
+    "report": {"bundle", "compare", "attest", "proof"},
     "exporter": {
         "formats.registry",
         "bundle",
@@ -78,6 +79,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "samples",
         "intake",
         "proof",
+        "attest",
         "report",
         "exporter",
         "course.train",
@@ -87,7 +89,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "programs": set(),  # the scripts of the wheel
     "__init__": {"bundle", "compare", "engines", "proof", "exporter"},  # the public API, imported when it is used
 }
-WITHOUT_TORCH = {"formats.registry", "native", "bundle", "compare", "samples", "report"}
+WITHOUT_TORCH = {"formats.registry", "native", "bundle", "compare", "samples", "attest", "report"}
 RUNTIME_MODULES = {
     "onnxruntime": {"engines/onnxruntime.py"},
     "executorch": {"engines/executorch.py", "formats/executorch.py"},

@@ -1,0 +1,83 @@
+"""Mutants of what others are shown: attestations, bills of materials, fleets."""
+
+from __future__ import annotations
+
+from mutants.mutant import Mutant
+
+_ATTEST = "python/torchferry/attest"
+_CLI = "tests/python/cli/test_attest.py"
+_ENVELOPE = "tests/python/attest/test_envelope.py"
+_STATEMENT = "tests/python/attest/test_statement.py"
+
+ROWS = (
+    Mutant(
+        f"{_ATTEST}/envelope.py",
+        "return len(signature) == SIGNATURE_BYTES and verifies(keys.keys[key_id].key, message, signature)",
+        "return len(signature) == SIGNATURE_BYTES",
+        _ENVELOPE,
+        "anybody signs an attestation",
+    ),
+    Mutant(
+        f"{_ATTEST}/envelope.py",
+        "        if one.keyid in trusted and not found:",
+        "        if one.keyid in trusted and not found and not good:",
+        _ENVELOPE,
+        "a wrong signature of a trusted key beside a right one",
+    ),
+    Mutant(
+        f"{_ATTEST}/envelope.py",
+        "trusted = sorted(keys.keys.keys() - keys.revoked)",
+        "trusted = sorted(keys.keys.keys())",
+        _ENVELOPE,
+        "a revoked key attests",
+    ),
+    Mutant(
+        f"{_ATTEST}/envelope.py",
+        'return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)',
+        'return b"DSSEv1 %d %s %d %s" % (len(payload), kind, len(payload), payload)',
+        _ENVELOPE,
+        "another encoding than that of DSSE",
+    ),
+    Mutant(
+        f"{_ATTEST}/statement.py",
+        "same = all(predicate[key] == said for key, said in _result(report).items())",
+        "same = True",
+        _STATEMENT,
+        "a result that its report does not give",
+    ),
+    Mutant(
+        f"{_ATTEST}/check.py",
+        "    for name in sorted(subject.keys() | attested.subject.keys()):",
+        "    for name in sorted(subject.keys() - attested.subject.keys()):",
+        _CLI,
+        "an attestation of another bundle",
+    ),
+    Mutant(
+        f"{_ATTEST}/check.py",
+        "    if age < -_CLOCKS_DIFFER or (max_age is not None and age > max_age):",
+        "    if age < -_CLOCKS_DIFFER:",
+        _CLI,
+        "an attestation of any age",
+    ),
+    Mutant(
+        f"{_ATTEST}/check.py",
+        "    return set(found) == whole",
+        "    return set(found) <= whole",
+        _CLI,
+        "verdicts that leave out a golden",
+    ),
+    Mutant(
+        f"{_ATTEST}/report.py",
+        "if self.passed and (self.compared == 0 or self.mismatches > 0 or self.problem is not None):",
+        "if self.passed and self.mismatches > 0:",
+        "tests/python/attest/test_report.py",
+        "a report of nothing compared passes",
+    ),
+    Mutant(
+        f"{_ATTEST}/report.py",
+        "whole = bool(self.verdicts) and all(verdict.passed for verdict in self.verdicts)",
+        "whole = all(verdict.passed for verdict in self.verdicts)",
+        "tests/python/attest/test_report.py",
+        "an engine without verdicts passes",
+    ),
+)
