@@ -5,6 +5,7 @@ from __future__ import annotations
 from mutants.mutant import Mutant
 
 _ATTEST = "python/torchferry/attest"
+_BOM = "tests/python/evidence/test_bom.py"
 _CLI = "tests/python/cli/test_attest.py"
 _ENVELOPE = "tests/python/attest/test_envelope.py"
 _STATEMENT = "tests/python/attest/test_statement.py"
@@ -79,5 +80,19 @@ ROWS = (
         "whole = all(verdict.passed for verdict in self.verdicts)",
         "tests/python/attest/test_report.py",
         "an engine without verdicts passes",
+    ),
+    Mutant(
+        "python/torchferry/evidence/bom.py",
+        "    if made is None:",
+        "    if made is None and False:",
+        _BOM,
+        "a bill of materials with a time of its own",
+    ),
+    Mutant(
+        "python/torchferry/evidence/libraries.py",
+        '    if about["Version"] != version:',
+        '    if not about["Version"]:',
+        _BOM,
+        "the licence of another version",
     ),
 )

@@ -19,6 +19,7 @@ ROOMS = {
         "cgen",
         "compare",
         "engines",
+        "evidence",
         "exporter",
         "formats",
         "intake",

@@ -50,6 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "proof": {"formats.registry", "bundle", "compare", "samples", "engines", "intake", "bounds", "formats"},
     "attest": {"bundle", "compare"},
     "report": {"bundle", "compare", "attest", "proof"},
+    "evidence": {"bundle"},
     "exporter": {
         "formats.registry",
         "bundle",
@@ -81,6 +82,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "proof",
         "attest",
         "report",
+        "evidence",
         "exporter",
         "course.train",
         "course",
@@ -89,7 +91,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "programs": set(),  # the scripts of the wheel
     "__init__": {"bundle", "compare", "engines", "proof", "exporter"},  # the public API, imported when it is used
 }
-WITHOUT_TORCH = {"formats.registry", "native", "bundle", "compare", "samples", "attest", "report"}
+WITHOUT_TORCH = {"formats.registry", "native", "bundle", "compare", "samples", "attest", "report", "evidence"}
 RUNTIME_MODULES = {
     "onnxruntime": {"engines/onnxruntime.py"},
     "executorch": {"engines/executorch.py", "formats/executorch.py"},

@@ -17,7 +17,7 @@ from torchferry.report.file import check_target, write_text
 
 Attest = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Write the verdicts as a signed statement of in-toto; needs --key.", show_default=False),
+    typer.Option(metavar="FILE", help="Write the verdicts here, as a signed statement of in-toto.", show_default=False),
 ]
 SigningKey = Annotated[
     Path | None,

@@ -37,6 +37,7 @@ VERBS = (
     "predict",
     "verify",
     "attest",
+    "bom",
     "bench",
     "diff",
     "report",
