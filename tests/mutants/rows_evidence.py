@@ -8,6 +8,7 @@ _ATTEST = "python/torchferry/attest"
 _BOM = "tests/python/evidence/test_bom.py"
 _CLI = "tests/python/cli/test_attest.py"
 _ENVELOPE = "tests/python/attest/test_envelope.py"
+_EVIDENCE = "tests/python/evidence/test_evidence.py"
 _STATEMENT = "tests/python/attest/test_statement.py"
 
 ROWS = (
@@ -94,5 +95,19 @@ ROWS = (
         '    if not about["Version"]:',
         _BOM,
         "the licence of another version",
+    ),
+    Mutant(
+        "python/torchferry/evidence/trial.py",
+        "                damaged[len(damaged) // 2] ^= 0x10",
+        "                damaged[len(damaged) // 2] ^= 0x00",
+        _EVIDENCE,
+        "a trial that damages nothing",
+    ),
+    Mutant(
+        "python/torchferry/evidence/collect.py",
+        "return Summary(words, passed and noticed == len(attempts))",
+        "return Summary(words, noticed == len(attempts))",
+        _EVIDENCE,
+        "evidence of a failure is exit code 0",
     ),
 )

@@ -50,7 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "proof": {"formats.registry", "bundle", "compare", "samples", "engines", "intake", "bounds", "formats"},
     "attest": {"bundle", "compare"},
     "report": {"bundle", "compare", "attest", "proof"},
-    "evidence": {"bundle"},
+    "evidence": {"bundle", "compare", "proof", "report"},  # its page is that of `ferry report`
     "exporter": {
         "formats.registry",
         "bundle",

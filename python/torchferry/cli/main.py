@@ -38,6 +38,7 @@ VERBS = (
     "verify",
     "attest",
     "bom",
+    "evidence",
     "bench",
     "diff",
     "report",
