@@ -9,7 +9,10 @@ _BOM = "tests/python/evidence/test_bom.py"
 _CLI = "tests/python/cli/test_attest.py"
 _ENVELOPE = "tests/python/attest/test_envelope.py"
 _EVIDENCE = "tests/python/evidence/test_evidence.py"
+_FLEET = "python/torchferry/fleet"
 _STATEMENT = "tests/python/attest/test_statement.py"
+_STORE = "tests/python/fleet/test_store.py"
+_SUMMARY = "tests/python/fleet/test_summary.py"
 
 ROWS = (
     Mutant(
@@ -109,5 +112,61 @@ ROWS = (
         "return Summary(words, noticed == len(attempts))",
         _EVIDENCE,
         "evidence of a failure is exit code 0",
+    ),
+    Mutant(
+        f"{_FLEET}/store.py",
+        "    if entry.report.manifest_sha256 != bundle:",
+        "    if entry.report.name != entry.report.name:",
+        _STORE,
+        "a report about another bundle",
+    ),
+    Mutant(
+        f"{_FLEET}/store.py",
+        "    if (entry.sha256, entry.report.manifest_sha256) != (row.sha256, index.manifest_sha256):",
+        "    if entry.report.manifest_sha256 != index.manifest_sha256:",
+        _STORE,
+        "a report that was changed in the store",
+    ),
+    Mutant(
+        f"{_FLEET}/store.py",
+        "        if row.sha256 == entry.sha256 and (row.label == entry.label or entry.finished is not None):",
+        "        if row.sha256 == entry.sha256 and row.label == entry.label:",
+        _STORE,
+        "one attestation counts as two machines",
+    ),
+    Mutant(
+        f"{_FLEET}/entry.py",
+        "        if belief.required:",
+        "        if belief.required and belief.keys is None:",
+        _STORE,
+        "a report without a signature among attested ones",
+    ),
+    Mutant(
+        f"{_FLEET}/level.py",
+        "            return verdict.other_kernels_ulp == 0",
+        "            return True",
+        _SUMMARY,
+        "every bound is taken for equal bits",
+    ),
+    Mutant(
+        f"{_FLEET}/gate.py",
+        "    if not any(engine.engine in ran for engine in judged):",
+        "    if not judged:",
+        _SUMMARY,
+        "a machine where nothing ran may go",
+    ),
+    Mutant(
+        f"{_FLEET}/gate.py",
+        "    return found + list(contradictions(fleet.latest))",
+        "    return found",
+        _SUMMARY,
+        "a machine that computes otherwise than its like may go",
+    ),
+    Mutant(
+        f"{_FLEET}/store.py",
+        "        last = {entry.label: entry for entry in self.entries}",
+        "        last = {entry.label: entry for entry in reversed(self.entries)}",
+        _SUMMARY,
+        "the first report of a machine instead of its last",
     ),
 )

@@ -21,6 +21,7 @@ ROOMS = {
         "engines",
         "evidence",
         "exporter",
+        "fleet",
         "formats",
         "intake",
         "preprocess",

@@ -49,7 +49,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     # intake, formats, bounds: a probe is an artifact that shows its layers, held to a module and to bounds of its own.
     "proof": {"formats.registry", "bundle", "compare", "samples", "engines", "intake", "bounds", "formats"},
     "attest": {"bundle", "compare"},
-    "report": {"bundle", "compare", "attest", "proof"},
+    "fleet": {"bundle", "compare", "attest"},
+    "report": {"bundle", "compare", "attest", "fleet", "proof"},
     "evidence": {"bundle", "compare", "proof", "report"},  # its page is that of `ferry report`
     "exporter": {
         "formats.registry",
@@ -81,6 +82,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "intake",
         "proof",
         "attest",
+        "fleet",
         "report",
         "evidence",
         "exporter",
@@ -91,7 +93,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "programs": set(),  # the scripts of the wheel
     "__init__": {"bundle", "compare", "engines", "proof", "exporter"},  # the public API, imported when it is used
 }
-WITHOUT_TORCH = {"formats.registry", "native", "bundle", "compare", "samples", "attest", "report", "evidence"}
+WITHOUT_TORCH = {"formats.registry", "native", "bundle", "compare", "samples", "attest", "fleet", "report", "evidence"}
 RUNTIME_MODULES = {
     "onnxruntime": {"engines/onnxruntime.py"},
     "executorch": {"engines/executorch.py", "formats/executorch.py"},

@@ -17,7 +17,7 @@ from torchferry.cli.options import Json, show
 from torchferry.errors import ExitCode
 from torchferry.report.attestation import attestation_json, attestation_lines
 
-attest = typer.Typer(no_args_is_help=True, add_completion=False, help="Check what others attest of a bundle.")
+attest = typer.Typer(name="attest", no_args_is_help=True, add_completion=False, help="Check what others attest of a bundle.")
 
 
 @attest.callback()

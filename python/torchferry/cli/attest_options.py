@@ -13,6 +13,7 @@ from torchferry.bundle.reader import Bundle
 from torchferry.bundle.trust import Keyring, Trust, demands, load_keyring
 from torchferry.cli.key import read_secret_key
 from torchferry.errors import ExitCode, FerryError
+from torchferry.fleet.entry import Belief
 from torchferry.report.file import check_target, write_text
 
 Attest = Annotated[
@@ -34,6 +35,9 @@ AttestersKeys = Annotated[
 ]
 MaxAge = Annotated[
     float | None, typer.Option(metavar="DAYS", help="Refuse an attestation that is older; default: any age.", show_default=False)
+]
+RequireAttestation = Annotated[
+    bool, typer.Option("--require-attestation", help="Take no report that no key of --trust or FERRY_TRUST signed.")
 ]
 Sealer = Callable[[Bundle, Mapping[str, Any]], None]
 
@@ -96,3 +100,13 @@ def attestations_of(bundle: Bundle, files: list[Path] | None, paths: list[str] |
             raise FerryError(ExitCode.USAGE, f"--attestation: got two files {file.name}, expected one of each name; rename one")
         found[file.name] = data
     return found
+
+
+def belief_of(paths: list[str] | None, max_age: float | None, *, required: bool) -> Belief:
+    """Return what --trust, --require-attestation and --max-age ask for; keys of FERRY_TRUST count where one of them is given.
+
+    Raises FerryError(USAGE) for demands without a key.
+    """
+    wanted = bool(paths) or required or max_age is not None
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return Belief(now, attesters(paths) if wanted else None, required=required, max_age=age_of(max_age))

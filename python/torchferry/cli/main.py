@@ -39,6 +39,7 @@ VERBS = (
     "attest",
     "bom",
     "evidence",
+    "fleet",
     "bench",
     "diff",
     "report",
