@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import os
 import shutil
 import sys
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from builders.programs import BUILD, ROOT, run_here, run_program
+from builders.programs import BUILD, ROOT, Program, run_here, run_program
+from torchferry.attest.report import parse_report
 from torchferry.errors import ExitCode
 from torchferry.fleet.entry import Belief
 from torchferry.fleet.store import load_fleet
@@ -25,6 +27,15 @@ SWITCHED = {
     "cbwr": {"MKL_CBWR": "COMPATIBLE"},
     "default": {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "MKL_CBWR": "SSE4_2"},
 }
+
+
+def test_what_either_program_prints_is_a_report(program: Program, tmp_path: Path) -> None:
+    file = tmp_path / "here.json"
+    file.write_bytes(program("verify", DIGITS, "--json").stdout)
+    report = parse_report(json.loads(file.read_text()), "here.json")
+    assert report.passed
+    assert {engine.engine for engine in report.engines} >= {"onnxruntime", "torchscript"}
+    assert run_here("fleet", "add", tmp_path / "store", file).code == ExitCode.OK
 
 
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="the switches are those of x86-64")

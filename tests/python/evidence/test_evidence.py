@@ -17,14 +17,12 @@ from cyclonedx.validation.json import JsonStrictValidator
 
 from builders.attestations import BUNDLE, Attestation, make_attestation
 from builders.bundles import reseal
-from builders.programs import BUILD, ROOT, Finished, run_here
+from builders.programs import ROOT, Finished, run_here
 from torchferry.bundle.reader import open_bundle
 from torchferry.errors import ExitCode
 from torchferry.evidence.clauses import CLAUSES
 from torchferry.evidence.trial import flipped_bits, moved_goldens
 from torchferry.proof.where import Where
-
-FERRY_RUN = BUILD / "bin" / "ferry-run"
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     place = tmp_path_factory.mktemp("evidence")
     attestation = make_attestation(place)
     given = ("--attestation", attestation.file, "--attester", attestation.public)
-    done = run_here("evidence", BUNDLE, "-o", place / "folder", "--ferry-run", FERRY_RUN, *given)
+    done = run_here("evidence", BUNDLE, "-o", place / "folder", *given)
     assert done.code == ExitCode.OK, done.stderr
     return Made(place / "folder", attestation, done)
 
@@ -106,7 +104,7 @@ def test_a_bundle_that_fails_has_a_folder_that_says_so_and_exit_code_1(tmp_path:
     golden = bundle / "golden" / "batch-1.float64.net_input.npy"
     np.save(golden, np.load(golden) + 1)
     reseal(bundle)
-    done = run_here("evidence", bundle, "-o", tmp_path / "folder", "--ferry-run", FERRY_RUN)
+    done = run_here("evidence", bundle, "-o", tmp_path / "folder")
     assert done.code == ExitCode.MISMATCH
     assert b"FAILED; " in done.stdout
     assert json.loads((tmp_path / "folder" / "verdicts.json").read_text())["passed"] is False

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from builders.attestations import BUNDLE, Attestation, make_attestation
+from builders.attestations import Attestation, make_attestation
 from builders.fleets import machine, real_report, write_report
 from builders.programs import ROOT, Finished, run_here
 from torchferry.errors import ExitCode
@@ -143,9 +143,3 @@ def test_a_signature_that_nobody_looked_at_is_not_shown_as_one(tmp_path: Path, a
     page = (tmp_path / "p.html").read_text()
     assert "nobody whom this page trusts" in page
     assert attested.secret.key_id not in page
-
-
-def test_what_ferry_run_prints_is_a_report_too(tmp_path: Path, ferry_run: Any) -> None:
-    file = tmp_path / "cpp.json"
-    file.write_bytes(ferry_run("verify", BUNDLE, "--json").stdout)
-    add(tmp_path / "store", file)
