@@ -13,7 +13,6 @@ from torchferry.bundle.reader import Bundle
 from torchferry.bundle.trust import Keyring, Trust, demands, load_keyring
 from torchferry.cli.key import read_secret_key
 from torchferry.errors import ExitCode, FerryError
-from torchferry.fleet.entry import Belief
 from torchferry.report.file import check_target, write_text
 
 Attest = Annotated[
@@ -36,9 +35,6 @@ AttestersKeys = Annotated[
 MaxAge = Annotated[
     float | None, typer.Option(metavar="DAYS", help="Refuse an attestation that is older; default: any age.", show_default=False)
 ]
-RequireAttestation = Annotated[
-    bool, typer.Option("--require-attestation", help="Take no report that no key of --trust or FERRY_TRUST signed.")
-]
 Sealer = Callable[[Bundle, Mapping[str, Any]], None]
 
 
@@ -48,11 +44,12 @@ def sealer_of(target: Path | None, key: Path | None, password_file: Path | None,
     Raises FerryError: USAGE where --attest and --key are not both there, or this process does not run the engines (`is_here`); what
     read_secret_key and check_target raise.
     """
-    if target is None and key is None:
+    if target is None and key is None and password_file is None:
         return None
     if target is None or key is None:
         raise FerryError(
-            ExitCode.USAGE, "--attest: got only one of --attest and --key, expected both; name a file and the key that signs it"
+            ExitCode.USAGE,
+            "--attest: got --attest, --key or --password-file alone, expected --attest and --key; name a file and the key that signs it",
         )
     if not is_here:
         raise FerryError(ExitCode.USAGE, "--attest: got it with --all or --isolate, expected neither; attest one plain run")
@@ -100,13 +97,3 @@ def attestations_of(bundle: Bundle, files: list[Path] | None, paths: list[str] |
             raise FerryError(ExitCode.USAGE, f"--attestation: got two files {file.name}, expected one of each name; rename one")
         found[file.name] = data
     return found
-
-
-def belief_of(paths: list[str] | None, max_age: float | None, *, required: bool) -> Belief:
-    """Return what --trust, --require-attestation and --max-age ask for; keys of FERRY_TRUST count where one of them is given.
-
-    Raises FerryError(USAGE) for demands without a key.
-    """
-    wanted = bool(paths) or required or max_age is not None
-    now = datetime.datetime.now(datetime.timezone.utc)
-    return Belief(now, attesters(paths) if wanted else None, required=required, max_age=age_of(max_age))

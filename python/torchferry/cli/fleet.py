@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from torchferry.cli.attest_options import AttestersKeys, MaxAge, RequireAttestation, belief_of
+from torchferry.cli.attest_options import AttestersKeys, MaxAge
 from torchferry.cli.command_line import Verb
 from torchferry.cli.console import say
+from torchferry.cli.fleet_options import RequireAttestation, Store, belief_of
 from torchferry.cli.options import names_of
 from torchferry.errors import ExitCode
 from torchferry.fleet.gate import broken, promise_of
@@ -19,8 +20,6 @@ from torchferry.report.file import check_target, write_text
 fleet = typer.Typer(
     name="fleet", no_args_is_help=True, add_completion=False, help="Join the reports of many machines into one answer."
 )
-
-Store = Annotated[Path, typer.Argument(metavar="STORE", help="The folder of the fleet, for one bundle.", show_default=False)]
 
 
 @fleet.callback()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,6 +36,25 @@ def test_an_attestation_of_this_bundle_is_believed(made: Attestation) -> None:
 
 def test_an_attestation_of_another_bundle_names_the_file(made: Attestation) -> None:
     done = checked(made, made.file, ROOT / "exported" / "digits-mlp")
+    assert done.code == ExitCode.INTEGRITY
+    assert "it is the attestation of another bundle" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda subject: subject.pop(),
+        lambda subject: subject.append({"name": "more.bin", "digest": {"sha256": "0" * 64}}),
+        lambda subject: subject[0]["digest"].update(sha256="0" * 64),
+    ],
+    ids=["less", "more", "other"],
+)
+def test_a_file_less_more_or_other_is_another_bundle(
+    made: Attestation, tmp_path: Path, change: Callable[[list[dict[str, Any]]], object]
+) -> None:
+    forged = made.forged(tmp_path / "a.json", lambda statement: change(statement["subject"]))
+    assert checked(made, forged).code == ExitCode.OK
+    done = checked(made, forged, BUNDLE)
     assert done.code == ExitCode.INTEGRITY
     assert "it is the attestation of another bundle" in done.stderr
 
@@ -117,7 +138,10 @@ def test_nothing_is_attested_where_nothing_ran_or_what_was_required_did_not(made
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("options", [("--attest", "a.json"), ("--key", "KEY"), ("--attest", "a.json", "--key", "KEY", "--all")])
+@pytest.mark.parametrize(
+    "options",
+    [("--attest", "a.json"), ("--key", "KEY"), ("--password-file", "KEY"), ("--attest", "a.json", "--key", "KEY", "--all")],
+)
 def test_half_a_wish_is_a_wrong_command_line(
     made: Attestation, options: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
