@@ -11,6 +11,7 @@ namespace ferry {
 // The first `model name` of /proc/cpuinfo, else the machine's architecture.
 [[nodiscard]] inline std::string processor_name() {
   std::ifstream cpuinfo("/proc/cpuinfo");
+  cpuinfo.exceptions(std::ios::badbit);  // lack of memory is no other processor
   for (std::string line; std::getline(cpuinfo, line);) {
     if (!line.starts_with("model name")) continue;
     const auto first = line.find_first_not_of(" \t", line.find(':') + 1);
