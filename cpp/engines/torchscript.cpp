@@ -5,7 +5,6 @@
 // upper bound of memory or time while it loads. What it may do is judged before that (torchscript_door.hpp).
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
-#include <sys/utsname.h>
 #include <torch/csrc/jit/ir/alias_analysis.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
 #include <torch/csrc/jit/runtime/print_handler.h>
@@ -14,7 +13,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <fstream>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -26,6 +24,7 @@
 #include "libtorch_host.hpp"
 #include "libtorch_values.hpp"
 #include "libtorch_version.hpp"
+#include "processor.hpp"
 #include "torchscript_door.hpp"
 #include "torchscript_probe.hpp"
 
@@ -173,24 +172,10 @@ void close_model(ferry_engine_model* model) noexcept { const std::unique_ptr<fer
 
 // ---- description ----------------------------------------------------------------------------------------------------
 
-// The first `model name` of /proc/cpuinfo, else the machine's architecture.
-std::string processor() {
-  std::ifstream cpuinfo("/proc/cpuinfo");
-  for (std::string line; std::getline(cpuinfo, line);) {
-    if (!line.starts_with("model name")) continue;
-    const auto first = line.find_first_not_of(" \t", line.find(':') + 1);
-    if (first == std::string::npos) break;
-    return line.substr(first, line.find_last_not_of(" \t") - first + 1);
-  }
-  utsname system{};
-  uname(&system);
-  return static_cast<const char*>(system.machine);
-}
-
 const char* numerics() noexcept {
   try {
     static const std::string text = std::string("torch " TORCH_VERSION ", ") + (at::hasMKL() ? "mkl" : "no mkl") + ", " +
-                                    at::get_cpu_capability() + ", " + processor() + ", kernels " + kernel_probe();
+                                    at::get_cpu_capability() + ", " + ferry::processor_name() + ", kernels " + kernel_probe();
     return text.c_str();
   } catch (...) {
     return "";

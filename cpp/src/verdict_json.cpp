@@ -1,10 +1,16 @@
 #include "verdict_json.hpp"
 
+#include <sys/utsname.h>
+
+#include <array>
 #include <cmath>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <string>
 #include <utility>
 
 #include "kinds/kind.hpp"
+#include "processor.hpp"
 #include "reference.hpp"
 #include "replay.hpp"
 #include "status.hpp"
@@ -66,16 +72,32 @@ Json to_json(const EngineVerdict& engine) {
           {"verdicts", std::move(verdicts)}};
 }
 
+// What decides bits besides the bundle; the Python twin is proof/machine.py.
+Json machine_json() {
+  constexpr std::array names = {"ATEN_CPU_CAPABILITY", "DNNL_MAX_CPU_ISA", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS",
+                                "ONEDNN_MAX_CPU_ISA"};
+  utsname system{};
+  ::uname(&system);
+  auto switches = Json::object();
+  for (const char* name : names)
+    if (const char* value = std::getenv(name); value != nullptr) switches[name] = value;
+  return {{"language", "c++"},
+          {"system", std::string(static_cast<const char*>(system.sysname)) + ' ' + static_cast<const char*>(system.release)},
+          {"architecture", static_cast<const char*>(system.machine)},
+          {"processor", processor_name()},
+          {"versions", {{"torchferry", version()}}},
+          {"switches", std::move(switches)}};
+}
+
 }  // namespace
 
 std::string verdicts_json(const Bundle& bundle, std::span<const EngineVerdict> engines) {
   auto list = Json::array();
   for (const auto& engine : engines) list.push_back(to_json(engine));
-  const Json object = {{"bundle", bundle.folder().string()},
-                       {"name", bundle.manifest().name},
-                       {"source", bundle.manifest().golden.source},
-                       {"passed", all_passed(engines)},
-                       {"engines", std::move(list)}};
+  const Json object = {
+      {"bundle", bundle.folder().string()}, {"name", bundle.manifest().name},     {"source", bundle.manifest().golden.source},
+      {"passed", all_passed(engines)},      {"manifest_sha256", bundle.digest()}, {"machine", machine_json()},
+      {"engines", std::move(list)}};
   return object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -23,6 +23,8 @@ EXTRAS: dict[str, str] = {
     "PIL": "images",
     "simplejpeg": "images",
     "pyarrow": "tables",
+    "cyclonedx": "evidence",
+    "packageurl": "evidence",
     "onnxruntime": "onnxruntime",
     "executorch": "executorch",
 }

@@ -186,8 +186,8 @@ ROWS = (
     ),
     Mutant(
         f"{_BUNDLE}/strict_json.py",
-        "if len(data) > MAX_MANIFEST_BYTES:",
-        "if len(data) > 2 * MAX_MANIFEST_BYTES:",
+        "if len(data) > most:",
+        "if len(data) > 2 * most:",
         _MANIFEST,
         "a manifest of any size is parsed",
     ),

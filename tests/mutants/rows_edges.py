@@ -17,7 +17,7 @@ def _cpp(file: str, old: str, new: str, tests: str, why: str, *, target: str = "
 ROWS = (
     Mutant(
         f"{_PYTHON}/bundle/signature.py",
-        "if not _verifies(key.key, signature.signature + signature.comment.encode(), signature.comment_signature):",
+        "if not verifies(key.key, signature.signature + signature.comment.encode(), signature.comment_signature):",
         "if not signature.comment_signature:",
         _TRUST,
         "anybody writes the trusted comment",

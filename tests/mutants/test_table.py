@@ -13,12 +13,15 @@ from mutants.table import MUTANTS
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = {
     "python/torchferry": {
+        "attest",
         "bounds",
         "bundle",
         "cgen",
         "compare",
         "engines",
+        "evidence",
         "exporter",
+        "fleet",
         "formats",
         "intake",
         "preprocess",

@@ -25,7 +25,13 @@ else:
 BUNDLE = ROOT / "exported" / "iris-adaline"
 SAMPLES = BUNDLE / "golden" / "batch-64.input.measurements.npy"
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "markupsafe": "jinja2"}  # which brings markupsafe
+DISTRIBUTIONS = {
+    "sklearn": "scikit-learn",
+    "PIL": "pillow",
+    "markupsafe": "jinja2",
+    "cyclonedx": "cyclonedx-python-lib",
+    "packageurl": "packageurl-python",
+}  # jinja2 brings markupsafe
 REFUSE = """
 import sys
 class Refuse:
@@ -128,6 +134,7 @@ def test_verify_goes_on_without_torch_and_says_how_to_have_the_engines_that_need
         ("torch", "course", ["course"]),
         ("torch", "export", ["diff", BUNDLE, "--engine", "onnxruntime"]),
         ("jinja2", "report", ["report", BUNDLE]),
+        ("cyclonedx", "evidence", ["bom", BUNDLE]),
         ("PIL", "images", ["predict", ROOT / "exported" / "digits-mlp", "--engine", "onnxruntime", "--input", "IMAGE"]),
     ],
     ids=lambda value: value if isinstance(value, str) else value[0],

@@ -12,11 +12,18 @@ import pytest
 from builders.bundles import edit_manifest, reseal
 from builders.programs import Program
 from builders.sides import ALLOW, shared_engines
+from torchferry.proof.machine import SWITCHES
 
 Programs = dict[str, Program]
 
 
 def reports(programs: Programs, bundle: Path, *options: object) -> tuple[list[int], list[Any]]:
+    """Exit codes and reports without their machines, which name the program too."""
+    codes, found = reports_of_machines(programs, bundle, *options)
+    return codes, [{key: value for key, value in report.items() if key != "machine"} for report in found]
+
+
+def reports_of_machines(programs: Programs, bundle: Path, *options: object) -> tuple[list[int], list[Any]]:
     done = [program("verify", bundle, "--json", ALLOW, *options) for program in programs.values()]
     return [finished.code for finished in done], [json.loads(finished.stdout) for finished in done]
 
@@ -36,6 +43,17 @@ def test_a_passing_bundle_gets_equal_reports(programs: Programs, reference_bundl
     assert [list(entry) for entry in shared] == [list(entry) for entry in of_shared_engines(theirs, reference_bundle)]
     for key in set(ours) - {"engines"}:
         assert ours[key] == theirs[key]
+
+
+def test_machines_are_described_alike(programs: Programs, reference_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in SWITCHES:
+        monkeypatch.setenv(name, "a test")
+    _, found = reports_of_machines(programs, reference_bundle, "--engine", "onnxruntime")
+    ours, theirs = (report["machine"] for report in found)
+    assert (ours.pop("language"), theirs.pop("language")) == ("python", "c++")
+    assert ours.pop("versions")["torchferry"] == theirs.pop("versions")["torchferry"]
+    assert ours == theirs
+    assert set(ours["switches"]) == set(SWITCHES)
 
 
 def test_numerics_are_named_alike_so_that_bits_are_promised_alike(programs: Programs, reference_bundle: Path) -> None:

@@ -48,7 +48,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     },  # engines: the compiler of C, requirements of a machine
     # intake, formats, bounds: a probe is an artifact that shows its layers, held to a module and to bounds of its own.
     "proof": {"formats.registry", "bundle", "compare", "samples", "engines", "intake", "bounds", "formats"},
-    "report": {"bundle", "compare", "proof"},
+    "attest": {"bundle", "compare"},
+    "fleet": {"bundle", "compare", "attest"},
+    "report": {"bundle", "compare", "attest", "fleet", "proof"},
+    "evidence": {"bundle", "compare", "proof", "report"},  # its page is that of `ferry report`
     "exporter": {
         "formats.registry",
         "bundle",
@@ -80,7 +83,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         "samples",
         "intake",
         "proof",
+        "attest",
+        "fleet",
         "report",
+        "evidence",
         "exporter",
         "course.train",
         "course",
@@ -89,7 +95,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "programs": set(),  # the scripts of the wheel
     "__init__": {"bundle", "compare", "engines", "proof", "exporter"},  # the public API, imported when it is used
 }
-WITHOUT_TORCH = {"formats.registry", "native", "bundle", "compare", "samples", "report"}
+WITHOUT_TORCH = {"formats.registry", "native", "bundle", "compare", "samples", "attest", "fleet", "report", "evidence"}
 RUNTIME_MODULES = {
     "onnxruntime": {"engines/onnxruntime.py"},
     "executorch": {"engines/executorch.py", "formats/executorch.py"},

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from torchferry.limits import MAX_INTEGER, MAX_PATH_CHARACTERS, MAX_RANK
 
-_ADVICE = "; export the bundle again"
+_ADVICE = "export the bundle again"
 _PARTS_OF_TYPES = ("constrained-str", "constrained-int", "function-after", "[key]")
 _SYMBOL = "[A-Z][A-Za-z0-9_]{0,31}"
 _DIM = f"an integer from 0 to 2^53 or a symbol matching {_SYMBOL}"
@@ -32,8 +32,8 @@ _VERSIONS = "2 to 3"  # of the manifests that are read; manifest.py, which has t
 _INTEGERS = ("int_type", "int_from_float", "greater_than_equal", "less_than_equal")
 
 
-def first_problem(error: ValidationError) -> str:
-    """Return one line for the first problem, with the key as `a.b[0].c`."""
+def first_problem(error: ValidationError, advice: str = _ADVICE) -> str:
+    """Return one line for the first problem, with the key as `a.b[0].c`; `advice` is how it ends."""
     problem = error.errors(include_url=False)[0]
     place = problem["loc"]
     key = _key_of(place[: place.index("range") + 1] if _is_range_of_other_length(problem) else place)
@@ -41,7 +41,7 @@ def first_problem(error: ValidationError) -> str:
         text = f"{key}.{problem['ctx']['error']}" if key else str(problem["ctx"]["error"])
     else:
         text = f"{key}: {_said(problem, key)}" if key else _said(problem, key)
-    return text + _ADVICE
+    return f"{text}; {advice}"
 
 
 def shown(value: object) -> str:

@@ -89,17 +89,18 @@ def sign(message: bytes, key: SecretKey, comment: str) -> bytes:
     """Return the signature file of `message`, prehashed; `comment` is signed too. Raises FerryError(USAGE) for a comment of two lines."""
     if "\n" in comment or "\r" in comment or "\0" in comment or len(comment.encode()) > 4096:
         raise FerryError(ExitCode.USAGE, "--comment: got more than one line or 4096 bytes, expected one short line")
-    signature = _sign(hashlib.blake2b(message).digest(), key)
+    signature = sign_ed25519(hashlib.blake2b(message).digest(), key)
     lines = [
         UNTRUSTED + f"signature of ferry key {key.key_id}".encode(),
         base64.b64encode(PREHASHED + key.raw_id + signature),
         TRUSTED + comment.encode(),
-        base64.b64encode(_sign(signature + comment.encode(), key)),
+        base64.b64encode(sign_ed25519(signature + comment.encode(), key)),
     ]
     return b"\n".join(lines) + b"\n"
 
 
-def _sign(message: bytes, key: SecretKey) -> bytes:
+def sign_ed25519(message: bytes, key: SecretKey) -> bytes:
+    """Return Ed25519's signature of the message itself: 64 bytes."""
     from nacl.bindings import crypto_sign
 
     return bytes(crypto_sign(message, key.secret)[:64])

@@ -105,19 +105,20 @@ def check_signature(manifest: bytes, signature: Signature, key: PublicKey) -> No
     """Verify the signature of the manifest's bytes and that of the trusted comment. Raises FerryError(INTEGRITY)."""
     message = hashlib.blake2b(manifest).digest() if signature.algorithm == PREHASHED else manifest
     who = f"{signature.file}: signature of key {signature.key_id}"
-    if not _verifies(key.key, message, signature.signature):
+    if not verifies(key.key, message, signature.signature):
         raise FerryError(
             ExitCode.INTEGRITY,
             f"{who}: does not fit {MANIFEST_NAME}, expected the signature of these bytes; get the bundle and its signature again",
         )
-    if not _verifies(key.key, signature.signature + signature.comment.encode(), signature.comment_signature):
+    if not verifies(key.key, signature.signature + signature.comment.encode(), signature.comment_signature):
         raise FerryError(
             ExitCode.INTEGRITY,
             f"{who}: does not fit its trusted comment, expected the comment as signed; get the signature again",
         )
 
 
-def _verifies(key: bytes, message: bytes, signature: bytes) -> bool:
+def verifies(key: bytes, message: bytes, signature: bytes) -> bool:
+    """Say whether the 64 bytes are Ed25519's signature of the message by the public key of 32 bytes."""
     from nacl.bindings import crypto_sign_open
     from nacl.exceptions import BadSignatureError
 

@@ -11,18 +11,20 @@ from torchferry.errors import ExitCode, FerryError
 from torchferry.limits import MAX_JSON_DEPTH, MAX_MANIFEST_BYTES
 
 
-def parse_json(data: bytes, *, where: str) -> object:
-    """Return the value of a JSON text in which no key stands twice. `where` names the file in messages.
+def parse_json(data: bytes, *, where: str, most: int = MAX_MANIFEST_BYTES, advice: str = "export the bundle again") -> object:
+    """Return the value of a JSON text in which no key stands twice.
 
-    Raises FerryError(FORMAT) for more than MAX_MANIFEST_BYTES, other text than UTF-8, brackets nested more than MAX_JSON_DEPTH deep,
+    `where` names the file in messages, and `advice` is how they end.
+
+    Raises FerryError(FORMAT) for more than `most` bytes, other text than UTF-8, brackets nested more than MAX_JSON_DEPTH deep,
     and numbers that are not finite.
     """
 
     def refuse(problem: str) -> NoReturn:
-        raise FerryError(ExitCode.FORMAT, f"{where}: {problem}; export the bundle again")
+        raise FerryError(ExitCode.FORMAT, f"{where}: {problem}; {advice}")
 
-    if len(data) > MAX_MANIFEST_BYTES:
-        refuse(f"size: got more than {MAX_MANIFEST_BYTES} bytes, expected at most that")
+    if len(data) > most:
+        refuse(f"size: got more than {most} bytes, expected at most that")
     try:
         text = data.decode("utf-8")
         if text.startswith("\ufeff"):

@@ -50,7 +50,9 @@ class Trust:
 
 
 @dataclass
-class _Keyring:
+class Keyring:
+    """Public keys by their id, and the ids that are revoked."""
+
     keys: dict[str, PublicKey] = field(default_factory=dict)
     revoked: set[str] = field(default_factory=set)
 
@@ -87,7 +89,7 @@ def check_trust(container: Container, manifest: bytes, asked: Iterable[Trust]) -
     """
     good: dict[str, Signature] = {}
     for trust in asked:
-        ring = _load(trust.paths)
+        ring = load_keyring(trust.paths)
         good |= {one.file: one for one in _accepted(container, manifest, ring)}
     return tuple(good[name] for name in sorted(good))
 
@@ -105,7 +107,7 @@ def read_signatures(container: Container) -> list[Signature]:
     ]
 
 
-def _accepted(container: Container, manifest: bytes, ring: _Keyring) -> list[Signature]:
+def _accepted(container: Container, manifest: bytes, ring: Keyring) -> list[Signature]:
     """Check each signature of a trusted key; one that is wrong refuses the bundle, whoever else signed it."""
     trusted = sorted(ring.keys.keys() - ring.revoked)
     found = read_signatures(container)
@@ -128,8 +130,9 @@ def _accepted(container: Container, manifest: bytes, ring: _Keyring) -> list[Sig
     )
 
 
-def _load(paths: Iterable[str]) -> _Keyring:
-    ring = _Keyring()
+def load_keyring(paths: Iterable[str]) -> Keyring:
+    """Read public key files and folders of them. Raises FerryError: IO or FORMAT for a key file, INTEGRITY for a folder without one."""
+    ring = Keyring()
     for text in paths:
         path = Path(text)
         if not text:
@@ -159,7 +162,7 @@ def _names(folder: Path) -> list[str]:
         ) from None
 
 
-def _add_key(ring: _Keyring, path: Path) -> None:
+def _add_key(ring: Keyring, path: Path) -> None:
     key = parse_public_key(_read(path, "a public key of minisign; check the path and its permissions"), str(path))
     if ring.keys.setdefault(key.key_id, key) != key:
         raise FerryError(

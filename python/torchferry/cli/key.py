@@ -10,9 +10,10 @@ from typing import Annotated
 
 import typer
 
-from torchferry.bundle.secret_key import make_key, public_text, secret_text
+from torchferry.bundle.secret_key import SecretKey, is_encrypted, make_key, parse_secret_key, public_text, secret_text
 from torchferry.cli.console import say
 from torchferry.errors import ExitCode, FerryError
+from torchferry.limits import MAX_SIGNATURE_BYTES
 
 PasswordFile = Annotated[
     Path | None,
@@ -68,6 +69,14 @@ def read_password(file: Path | None, *, confirm: bool = False) -> bytes:
             ExitCode.USAGE, "password: got nothing, expected some characters; use --no-password for a key without a password"
         )
     return password
+
+
+def read_secret_key(path: Path, password_file: Path | None) -> SecretKey:
+    """Read a key that signs; asks for its password where it has one. Raises what parse_secret_key and read_password raise."""
+    with path.open("rb") as stream:
+        data = stream.read(MAX_SIGNATURE_BYTES)
+    password = read_password(password_file) if is_encrypted(data, str(path)) else None
+    return parse_secret_key(data, str(path), password)
 
 
 def _write_new(path: Path, data: bytes, mode: int) -> None:

@@ -36,6 +36,10 @@ VERBS = (
     "inspect",
     "predict",
     "verify",
+    "attest",
+    "bom",
+    "evidence",
+    "fleet",
     "bench",
     "diff",
     "report",
@@ -58,8 +62,11 @@ class _Verbs(TyperGroup):
         del ctx
         if cmd_name not in VERBS:
             return None
+        found = getattr(import_module(f"torchferry.cli.{cmd_name}"), cmd_name)
+        if isinstance(found, typer.Typer):  # a verb that has verbs of its own
+            return typer.main.get_command(found)
         one = typer.Typer(add_completion=False)
-        one.command(cmd_name, cls=Verb)(getattr(import_module(f"torchferry.cli.{cmd_name}"), cmd_name))
+        one.command(cmd_name, cls=Verb)(found)
         return typer.main.get_command(one)
 
 

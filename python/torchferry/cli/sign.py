@@ -12,14 +12,12 @@ import typer
 
 from torchferry.bundle.manifest import MANIFEST_NAME
 from torchferry.bundle.reader import open_own_bundle
-from torchferry.bundle.secret_key import SecretKey, is_encrypted, parse_secret_key
 from torchferry.bundle.secret_key import sign as sign_bytes
 from torchferry.bundle.signature import SIGNATURE_NAME
 from torchferry.cli.console import say
-from torchferry.cli.key import PasswordFile, read_password
+from torchferry.cli.key import PasswordFile, read_secret_key
 from torchferry.cli.options import BundleFolder
 from torchferry.errors import ExitCode, FerryError
-from torchferry.limits import MAX_SIGNATURE_BYTES
 
 
 def sign(
@@ -40,7 +38,7 @@ def sign(
     if not opened.folder.is_dir():
         _refuse_packed(bundle)
     target = _target(opened.folder / file, force=force)
-    secret = _load(key, password_file)
+    secret = read_secret_key(key, password_file)
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     text = comment if comment is not None else f"torchferry bundle {opened.manifest.name}, signed {now}"
     _write(target, sign_bytes(opened.manifest_json, secret, text))
@@ -62,13 +60,6 @@ def _target(path: Path, *, force: bool) -> Path:
     if os.path.lexists(path) and not force:
         raise FerryError(ExitCode.IO, f"{path}: got an existing signature, expected none; use --force or --name")
     return path
-
-
-def _load(path: Path, password_file: Path | None) -> SecretKey:
-    with path.open("rb") as stream:
-        data = stream.read(MAX_SIGNATURE_BYTES)
-    password = read_password(password_file) if is_encrypted(data, str(path)) else None
-    return parse_secret_key(data, str(path), password)
 
 
 def _write(target: Path, data: bytes) -> None:

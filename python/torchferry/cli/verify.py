@@ -10,6 +10,8 @@ from typing import Annotated
 import typer
 
 from torchferry.bundle.reader import Bundle, open_bundle
+from torchferry.cli.attest_options import Attest, Sealer, SigningKey, sealer_of
+from torchferry.cli.key import PasswordFile
 from torchferry.cli.options import (
     AllowOp,
     BundleFolder,
@@ -29,7 +31,7 @@ from torchferry.compare.status import Status, did_run, is_failure
 from torchferry.errors import ExitCode
 from torchferry.proof.ferry_run import become_ferry_run
 from torchferry.proof.matrix import ran_of, statuses
-from torchferry.proof.replay import to_json
+from torchferry.proof.replay import EngineVerdict, to_json
 from torchferry.proof.run_matrix import run_matrix
 from torchferry.proof.verify import require_one_ran, require_these_ran, verify_engines
 from torchferry.proof.where import Where
@@ -55,9 +57,13 @@ def verify(
     as_json: Json = False,
     trust: TrustPaths = None,
     require_signature: RequireSignature = False,
+    attest: Attest = None,
+    key: SigningKey = None,
+    password_file: PasswordFile = None,
 ) -> int:
     """Replay the bundle's goldens and say whether every output is within its tolerance."""
     names = names_of("--require", require)
+    seal = sealer_of(attest, key, password_file, is_here=not (all_ or isolate))
     opened = open_bundle(bundle, trust=trust_of(trust, require_signature))
     where = replace(where_of(device, threads, allow_native, allow_op), isolate=isolate, timeout=timeout)
     if isolate and not all_:
@@ -70,8 +76,16 @@ def verify(
         return _exit_code(opened, statuses(opened, runs), names, ran_of(runs))
     results = verify_engines(opened, where, engine=engine, calls=calls)
     show(as_json, partial(to_json, opened, results), partial(verdict_lines, opened, results))
+    return _judged(opened, results, names, seal)
+
+
+def _judged(bundle: Bundle, results: Sequence[EngineVerdict], names: Sequence[str], seal: Sealer | None) -> int:
+    """Return the exit code; what was judged is attested, where that is asked for."""
     ran = [(result.engine, "python") for result in results if did_run(result.status)]
-    return _exit_code(opened, [result.status for result in results], names, ran)
+    code = _exit_code(bundle, [result.status for result in results], names, ran)
+    if seal is not None:
+        seal(bundle, to_json(bundle, results))
+    return code
 
 
 def _words(bundle: Bundle, where: Where, engine: str | None, calls: int, names: Sequence[str], *, as_json: bool) -> list[object]:

@@ -36,11 +36,19 @@ def triples() -> list[str]:
     return [f"{machine}{level}-{system}-{library}" for level in (*levels, "")]
 
 
+def processor_name() -> str:
+    """Return what the processor calls itself, else its architecture."""
+    return _cpuinfo("model name") or platform.machine()
+
+
 def _processor_flags() -> frozenset[str]:
-    if platform.machine() != "x86_64" or not _CPUINFO.exists():
-        return frozenset()
-    for line in _CPUINFO.read_text().splitlines():
-        key, _, value = line.partition(":")
-        if key.strip() == "flags":
-            return frozenset(value.split())
-    return frozenset()
+    return frozenset(_cpuinfo("flags").split() if platform.machine() == "x86_64" else ())
+
+
+def _cpuinfo(key: str) -> str:
+    """Return the first value of a key of /proc/cpuinfo; "" where there is none."""
+    for line in _CPUINFO.read_text().splitlines() if _CPUINFO.exists() else ():
+        found, _, value = line.partition(":")
+        if found.strip() == key:
+            return value.strip()
+    return ""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import platform
-from pathlib import Path
-
 import torch
 
 from torchferry.engines.kernel_probe import kernel_probe
+from torchferry.engines.machine import processor_name
 
 
 def torch_numerics() -> str:
@@ -17,14 +15,4 @@ def torch_numerics() -> str:
     """
     version = torch.__version__.partition("+")[0]
     blas = "mkl" if torch.backends.mkl.is_available() else "no mkl"
-    return f"torch {version}, {blas}, {torch.backends.cpu.get_cpu_capability()}, {_processor()}, kernels {kernel_probe()}"
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() == "model name":
-                return value.strip()
-    return platform.machine()
+    return f"torch {version}, {blas}, {torch.backends.cpu.get_cpu_capability()}, {processor_name()}, kernels {kernel_probe()}"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from torchferry.bundle.contract import Array
+from torchferry.bundle.digest import sha256_of
 from torchferry.bundle.float_mode import ieee_arithmetic
 from torchferry.bundle.golden import CaseArrays, read_case
 from torchferry.bundle.manifest import Tolerance
@@ -19,6 +20,7 @@ from torchferry.compare.status import Status, did_run, is_failure
 from torchferry.compare.telling import require_telling
 from torchferry.compare.verdict import Verdict, compare
 from torchferry.errors import ExitCode, FerryError
+from torchferry.proof.machine import machine_json
 from torchferry.proof.regroup import mixing_problem, regrouped
 
 
@@ -206,6 +208,8 @@ def to_json(bundle: Bundle, engines: Sequence[EngineVerdict]) -> dict[str, objec
         "name": bundle.manifest.name,
         "source": bundle.manifest.golden.source,
         "passed": all_passed(engines),
+        "manifest_sha256": sha256_of(bundle.manifest_json),
+        "machine": machine_json(),
         "engines": [engine_json(engine) for engine in engines],
     }
 

@@ -9,11 +9,11 @@ from torchferry.bundle.writer import name_output
 from torchferry.errors import ExitCode, FerryError
 
 
-def check_target(output: Path) -> None:
-    """Check that the file can be written, before the engines run, which takes a while. Raises FerryError(IO)."""
+def check_target(output: Path, option: str = "-o") -> None:
+    """Check that the file of `option` can be written, before the engines run, which takes a while. Raises FerryError(IO)."""
     if output.is_dir() or not output.parent.is_dir():
         got = "a folder" if output.is_dir() else f"no folder {output.parent}"
-        raise FerryError(ExitCode.IO, f"{output}: got {got}, expected a file in a folder that is there; choose another -o")
+        raise FerryError(ExitCode.IO, f"{output}: got {got}, expected a file in a folder that is there; choose another {option}")
 
 
 def write_text(output: Path, text: str) -> None:

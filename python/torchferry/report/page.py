@@ -1,27 +1,24 @@
-"""The report as one HTML page that fetches nothing: styles, plots and pictures are inside. Jinja escapes all that comes from a bundle."""
+"""The report as one HTML page that fetches nothing: styles, plots and pictures are inside."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import NDArray
 
 from torchferry.bundle.contract import Array
 from torchferry.bundle.manifest import Manifest
-from torchferry.bundle.printable import printable
 from torchferry.compare.kinds import kind_of
 from torchferry.compare.status import did_run
 from torchferry.proof.evidence import Evidence
 from torchferry.proof.matrix import CALLS, Run, all_cells_passed
 from torchferry.report import matrix, plots
+from torchferry.report.html import render
 from torchferry.report.matrix import absences, by_case, closing, share_text, together
-from torchferry.version import VERSION
 
 SHOWN = 12  # sample images
 _FOLDERS = re.compile(r"(?<![\w.:/\u2026-])/(?:[^\s/,;:'\"()]+/)+(?=[^\s/])")
@@ -29,13 +26,9 @@ _FOLDERS = re.compile(r"(?<![\w.:/\u2026-])/(?:[^\s/,;:'\"()]+/)+(?=[^\s/])")
 
 def report_html(evidence: Evidence) -> str:
     """Return the whole page as HTML."""
-    environment = Environment(
-        autoescape=True, finalize=_printable, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = environment.from_string(files("torchferry.report").joinpath("page.html").read_text("utf-8"))
     bundle, runs = evidence.bundle, evidence.runs
-    return template.render(
-        version=VERSION,
+    return render(
+        "page.html",
         manifest=bundle.manifest,
         passed=all_cells_passed(bundle, runs),
         closing=closing(bundle, runs).partition(" ")[2],
@@ -58,11 +51,6 @@ def report_html(evidence: Evidence) -> str:
 def without_folders(text: str) -> str:
     """Return text with the last name of each absolute path: the folders of this machine say nothing to a report's reader."""
     return _FOLDERS.sub("\u2026/", text)
-
-
-def _printable(value: Any) -> Any:
-    """Return what the template puts into the page; Markup is our own."""
-    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _matrix_rows(evidence: Evidence, run: Run, threads: str) -> Iterator[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -125,7 +126,8 @@ def test_the_json_has_the_keys_of_the_format(bundle: Bundle) -> None:
     worse = Doubling({"y": np.full((3, 2), np.nan, np.float32)})
     value = to_json(bundle, [verdict_of(bundle, worse), unavailable("torchscript", "cpu", "not here")])
     json.dumps(value, allow_nan=False)
-    assert set(value) == {"bundle", "name", "source", "passed", "engines"}
+    assert set(value) == {"bundle", "name", "source", "passed", "manifest_sha256", "machine", "engines"}
+    assert value["manifest_sha256"] == hashlib.sha256(bundle.manifest_json).hexdigest()
     ran, absent = value["engines"]  # type: ignore[misc]
     assert set(ran) == {"engine", "device", "status", "reason", "numerics", "verdicts"}
     assert (absent["status"], absent["reason"], absent["verdicts"]) == ("unavailable", "not here", [])

@@ -1,0 +1,117 @@
+"""What `verify --json` prints, as a reader of other machines' reports takes it: nothing missing, nothing that contradicts itself.
+
+FORMAT.md section 9 has the meaning of every key.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from torchferry.bundle.contract import Number, Size, Strict
+from torchferry.bundle.manifest import Reference
+from torchferry.bundle.problem import first_problem, shown
+from torchferry.compare.kinds import KindName
+from torchferry.compare.status import Status, did_run, is_failure
+from torchferry.errors import ExitCode, FerryError
+
+ADVICE = "make the report again with `verify --json`"
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Real = Number | Literal["nan", "inf", "-inf"]
+
+
+class Place(Strict):
+    """The element with the largest difference."""
+
+    index: Annotated[tuple[Size, ...], Field(strict=False)]
+    actual: Real
+    expected: Real
+
+
+class OutputReport(Strict):
+    """The verdict of one output of one case and call."""
+
+    case: str
+    call: Size
+    output: str
+    passed: bool
+    kind: KindName
+    reference: Reference
+    bound: Number
+    reason: str
+    compared: Size
+    mismatches: Size
+    max_abs: Real
+    max_rel: Real
+    max_ulp: Real
+    worst: Place | None
+    problem: str | None
+    near_ties: Size
+    near_tie_indices: Annotated[tuple[Annotated[tuple[Size, ...], Field(strict=False)], ...], Field(strict=False)]
+    within_margin: Size
+    other_kernels_ulp: Real | None
+
+    @model_validator(mode="after")
+    def _check(self) -> OutputReport:
+        if self.passed and (self.compared == 0 or self.mismatches > 0 or self.problem is not None):
+            raise ValueError("passed: got true, expected false where nothing was compared, or something does not match")
+        return self
+
+
+class EngineReport(Strict):
+    """What became of one engine."""
+
+    engine: str
+    device: str
+    status: Status
+    reason: str | None
+    numerics: str | None
+    verdicts: Annotated[tuple[OutputReport, ...], Field(strict=False)]
+
+    @model_validator(mode="after")
+    def _check(self) -> EngineReport:
+        whole = bool(self.verdicts) and all(verdict.passed for verdict in self.verdicts)
+        if whole != (self.status == "passed") or (self.verdicts and not did_run(self.status)):
+            raise ValueError(f"status: got {self.status}, expected what its {len(self.verdicts)} verdicts say")
+        return self
+
+
+class Machine(Strict):
+    """The machine and the program that made a report."""
+
+    language: Literal["python", "c++"]
+    system: str
+    architecture: str
+    processor: str
+    versions: dict[str, str]
+    switches: dict[str, str]
+
+
+class Report(Strict):
+    """One machine's verdicts of one bundle."""
+
+    bundle: str
+    name: str
+    source: Literal["real", "synthetic"]
+    passed: bool
+    manifest_sha256: Digest
+    machine: Machine
+    engines: Annotated[tuple[EngineReport, ...], Field(min_length=1, strict=False)]
+
+    @model_validator(mode="after")
+    def _check(self) -> Report:
+        statuses = [engine.status for engine in self.engines]
+        if self.passed != (any(map(did_run, statuses)) and not any(map(is_failure, statuses))):
+            raise ValueError("passed: got another answer than the engines give, expected theirs")
+        return self
+
+
+def parse_report(value: object, where: str) -> Report:
+    """Return a checked report; `where` names its file in messages. Raises FerryError(FORMAT)."""
+    if not isinstance(value, dict):
+        raise FerryError(ExitCode.FORMAT, f"{where}: got {shown(value)}, expected the object of `verify --json`; {ADVICE}")
+    try:
+        return Report.model_validate(value)
+    except ValidationError as error:
+        raise FerryError(ExitCode.FORMAT, f"{where}: {first_problem(error, ADVICE)}") from None

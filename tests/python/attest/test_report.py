@@ -1,0 +1,58 @@
+"""Reports of other machines: what no program prints is refused by its key. tests/parity/test_fleet.py has what they print."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from builders.attestations import BUNDLE
+from builders.programs import run_here
+from torchferry.attest.report import parse_report
+from torchferry.errors import ExitCode, FerryError
+
+
+@pytest.fixture(scope="module")
+def printed() -> str:
+    return run_here("verify", BUNDLE, "--engine", "onnxruntime", "--json").stdout.decode()
+
+
+def _verdict(value: dict[str, Any]) -> dict[str, Any]:
+    verdict: dict[str, Any] = value["engines"][0]["verdicts"][0]
+    return verdict
+
+
+LIES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+    "a failure that passed": (lambda r: _verdict(r).update(mismatches=1), "passed: got true, expected false"),
+    "nothing compared": (lambda r: _verdict(r).update(compared=0), "passed: got true, expected false"),
+    "a verdict that failed": (lambda r: _verdict(r).update(passed=False), "status: got passed, expected what its"),
+    "no verdicts": (lambda r: r["engines"][0].update(verdicts=[]), "status: got passed, expected what its 0 verdicts"),
+    "an engine that did not run": (lambda r: r["engines"][0].update(status="unavailable"), "status: got unavailable"),
+    "a failed whole": (lambda r: r.update(passed=False), "passed: got another answer than the engines give"),
+    "no engines": (lambda r: r.update(engines=[]), "engines: got 0 items"),
+    "no machine": (lambda r: r.pop("machine"), "machine: got no such key"),
+    "no bundle": (lambda r: r.update(manifest_sha256="abc"), "manifest_sha256: got"),
+    "a key more": (lambda r: r.update(note="x"), "note: got an unknown key"),
+    "a number that is a word": (lambda r: _verdict(r).update(max_abs="small"), "max_abs"),
+}
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_a_report_that_no_program_prints_is_refused(printed: str, name: str) -> None:
+    change, words = LIES[name]
+    value = json.loads(printed)
+    change(value)
+    with pytest.raises(FerryError) as refused:
+        parse_report(value, "r.json")
+    assert refused.value.code == ExitCode.FORMAT
+    assert words in str(refused.value)
+    assert str(refused.value).endswith("make the report again with `verify --json`")
+
+
+@pytest.mark.parametrize("value", [None, [], "x", {}])
+def test_what_is_no_report_is_refused(value: object) -> None:
+    with pytest.raises(FerryError) as refused:
+        parse_report(value, "r.json")
+    assert refused.value.code == ExitCode.FORMAT

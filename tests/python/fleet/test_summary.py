@@ -1,0 +1,142 @@
+"""What a fleet comes to: levels, types, outliers, changes, and the gate."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builders.fleets import Change, absent, bound, engine_of, failed, machine, real_report, write_report
+from torchferry.errors import ExitCode, FerryError
+from torchferry.fleet.entry import Belief
+from torchferry.fleet.gate import broken, promise_of
+from torchferry.fleet.store import Fleet, add_reports, load_fleet
+from torchferry.fleet.summary import changes, contradictions, outliers, reached, types_of, versions
+
+BELIEF = Belief(datetime.datetime.now(datetime.timezone.utc))
+Join = Callable[..., Fleet]
+ONE = "torchscript on cpu"
+
+
+@pytest.fixture(scope="module")
+def report() -> dict[str, Any]:
+    return real_report()
+
+
+@pytest.fixture
+def join(tmp_path: Path, report: dict[str, Any]) -> Join:
+    """A fleet of machines by name; `again`: a later report of some of them."""
+
+    def joined(again: dict[str, list[Change]] | None = None, **machines: list[Change]) -> Fleet:
+        for named in (machines, again or {}):
+            files = [write_report(tmp_path / f"{name}.json", report, *made) for name, made in named.items()]
+            if files:
+                add_reports(tmp_path / "store", files, BELIEF)
+        return load_fleet(tmp_path / "store", BELIEF)
+
+    return joined
+
+
+def test_machines_of_one_processor_and_one_probe_are_one_type(join: Join) -> None:
+    fleet = join(
+        a=[], b=[], c=[machine(processor="another")], d=[bound("torchscript")], e=[machine(switches={"MKL_CBWR": "AVX2"})]
+    )
+    found = types_of(fleet.latest)
+    assert sorted(tuple(entry.label for entry in alike) for alike in found.values()) == [("a", "b"), ("c",), ("d",), ("e",)]
+    assert any(kind.switches == "MKL_CBWR=AVX2" for kind in found)
+
+
+def test_a_level_is_that_of_the_worst_machine(join: Join) -> None:
+    fleet = join(a=[], b=[bound("torchscript", 9)], c=[absent("torchscript")])
+    by_label = {entry.label: reached([entry])[ONE] for entry in fleet.latest}
+    assert by_label == {"a": ("bits", 0), "b": ("bound", 9), "c": ("unavailable", 0)}
+    assert reached(fleet.latest)[ONE] == ("bound", 9)
+    assert reached(join(d=[failed("torchscript")]).latest)[ONE][0] == "failed"
+
+
+def test_other_kernels_that_give_the_golden_s_bits_reach_bits(join: Join) -> None:
+    assert reached(join(a=[bound("torchscript", 0)]).latest)[ONE] == ("bits", 0)
+
+
+def test_who_stands_out_is_named(join: Join) -> None:
+    assert list(outliers(join(a=[], b=[], c=[]).latest)) == []
+    lines = list(outliers(join(d=[bound("torchscript")], e=[failed("onnxruntime")], f=[absent("eager")]).latest))
+    assert f"d: {ONE} reached bound; 5 of 6 machines reached bits" in lines
+    assert "e: onnxruntime on cpu failed" in lines
+    assert "f: eager on cpu reached unavailable; 5 of 6 machines reached bits" in lines
+    assert len(lines) == 3
+
+
+def test_who_is_better_than_most_does_not_stand_out(join: Join) -> None:
+    assert list(outliers(join(a=[bound("torchscript")], b=[bound("torchscript")], c=[]).latest)) == []
+
+
+def test_other_answers_of_the_same_kernels_are_a_contradiction(join: Join) -> None:
+    def broken_memory(report: dict[str, Any]) -> None:
+        engine_of(report, "torchscript")["verdicts"][0].update(max_abs=0.5)
+
+    fleet = join(a=[], b=[], c=[broken_memory], d=[broken_memory, machine(processor="another")])
+    (line,) = contradictions(fleet.latest)
+    assert line.startswith(f"c: {ONE} differs from a, a machine of the same type")
+    assert line in broken(fleet, "bound")
+
+
+def test_more_calls_are_no_other_answer(join: Join) -> None:
+    def called_twice(report: dict[str, Any]) -> None:
+        for engine in report["engines"]:
+            engine["verdicts"] += [{**verdict, "call": 2} for verdict in engine["verdicts"]]
+
+    assert list(contradictions(join(a=[], b=[called_twice]).latest)) == []
+
+
+def test_what_changed_since_the_last_time_is_said(join: Join) -> None:
+    newer = machine(versions={"torchferry": "0.2.0", "torch": "9.0"}, switches={"MKL_CBWR": "AVX2"})
+    fleet = join(again={"a": [newer, bound("torchscript"), absent("eager")], "b": [machine(system="Linux 9")]}, a=[], b=[], c=[])
+    first, second = changes(fleet)
+    assert first.startswith("a: ")
+    for words in (
+        "torch 2.",
+        "is now 9.0",
+        "numpy ",
+        "is now none",
+        "switch MKL_CBWR none is now AVX2",
+        "torchscript on cpu went from bits to bound",
+        "eager on cpu went from bits to unavailable",
+    ):
+        assert words in first
+    assert second == "b: nothing changed"
+    assert [entry.label for entry in fleet.latest] == ["a", "b", "c"]
+    assert set(versions(fleet.latest)["torch"]["9.0"]) == {"a"}
+
+
+def test_the_gate_holds_each_machine_s_last_report_to_the_promise(join: Join) -> None:
+    fleet = join(a=[], b=[bound("torchscript")], c=[absent("eager")])
+    assert broken(fleet, "bound") == []
+    lines = broken(fleet, "bits", engines=["torchscript"])
+    assert lines == [f"b: {ONE} reached bound, expected bits, worst 7 float steps"]
+    assert "c: eager did not run, expected it to" in broken(fleet, "bound", required=["eager"])
+    assert len(broken(fleet, "bound", engines=["abacus"])) == 3
+    worse = join(d=[failed("eager")])
+    assert broken(worse, "bound")[0] == "d: eager on cpu reached failed, expected bound, worst 0 float steps"
+
+
+def test_a_machine_that_failed_and_was_repaired_may_go(join: Join) -> None:
+    assert broken(join(again={"a": []}, a=[failed("eager")]), "bound") == []
+
+
+def test_a_machine_where_nothing_ran_proves_nothing(join: Join) -> None:
+    def idle(report: dict[str, Any]) -> None:
+        for engine in report["engines"]:
+            absent(engine["engine"])(report)
+        report["passed"] = False
+
+    assert broken(join(a=[], b=[idle]), "bound") == ["b: none of its engines ran, expected at least one"]
+
+
+def test_another_promise_is_a_wrong_command_line() -> None:
+    with pytest.raises(FerryError) as refused:
+        promise_of("any")
+    assert refused.value.code == ExitCode.USAGE
