@@ -11,7 +11,10 @@ class ChannelsFirst(nn.Module):
         self.axis = axis
 
     def forward(self, x: Tensor) -> Tensor:
-        """Move the channels of [N, H, W, C], [N, C, H, W] or [N, H, W] to [N, C, H, W]."""
+        """Move the channels of [N, H, W, C], [N, C, H, W] or [N, H, W] to [N, C, H, W].
+
+        The result is contiguous, as in a training: of channels that lie last, convolutions give other last bits.
+        """
         if self.axis == 0:
             return x.unsqueeze(1)
-        return x.permute(0, 3, 1, 2) if self.axis == 3 else x
+        return x.permute(0, 3, 1, 2).contiguous() if self.axis == 3 else x
