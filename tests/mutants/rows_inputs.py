@@ -12,6 +12,9 @@ _CSV = "tests/python/samples/test_csv.py"
 _IMAGE = "tests/python/samples/test_image.py"
 _HOSTILE_IMAGE = "tests/hostile/test_image_input.py"
 _SOURCE = "tests/python/samples/test_source.py"
+_PREPROCESS = "python/torchferry/preprocess"
+_PICTURES = "tests/python/intake/test_pictures.py"
+_MODULES = "tests/python/preprocess/test_pictures.py"
 
 ROWS = (
     Mutant(
@@ -293,5 +296,68 @@ ROWS = (
         "wrong = counted[counted >= len(self.names)]",
         "tests/python/samples/test_text.py",
         "class -1 is the last",
+    ),
+    Mutant(
+        f"{_PREPROCESS}/resize.py",
+        ', mode="bilinear", antialias=True)',
+        ', mode="bilinear")',
+        _MODULES,
+        "pictures shrunk without antialias",
+    ),
+    Mutant(
+        f"{_PREPROCESS}/resize.py",
+        "side: int = torch.sym_min(height, width)",
+        "side: int = height",
+        _MODULES,
+        "the height taken as the shorter side",
+    ),
+    Mutant(
+        f"{_PREPROCESS}/center_crop.py",
+        "return (margin + margin // 2 % 2) // 2",
+        "return margin // 2",
+        _MODULES,
+        "odd margins rounded down",
+    ),
+    Mutant(
+        f"{_PREPROCESS}/channels_first.py",
+        ".contiguous()",
+        "",
+        _MODULES,
+        "channels that lie last given to convolutions",
+    ),
+    Mutant(
+        f"{_PREPROCESS}/normalize.py",
+        "if float(deviations.min()) <= 0:",
+        "if float(deviations.min()) < 0:",
+        _MODULES,
+        "a division by zero",
+    ),
+    Mutant(
+        f"{_PREPROCESS}/sides.py",
+        "and 1 <= value <= MAX_IMAGE_SIDE",
+        "and value <= MAX_IMAGE_SIDE",
+        _MODULES,
+        "pictures of no pixels",
+    ),
+    Mutant(
+        f"{_INTAKE}/pictures.py",
+        "(module.height > height or module.width > width)",
+        "module.height > height",
+        _PICTURES,
+        "a crop wider than the picture",
+    ),
+    Mutant(
+        f"{_INTAKE}/pictures.py",
+        "len(module.mean) != layout.channels:",
+        "len(module.mean) > layout.channels:",
+        _PICTURES,
+        "one mean for three channels",
+    ),
+    Mutant(
+        f"{_INTAKE}/pictures.py",
+        "UnitScale(layout.top), *modules).eval()",
+        "UnitScale(255), *modules).eval()",
+        _PICTURES,
+        "an input scaled twice",
     ),
 )
