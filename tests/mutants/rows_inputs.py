@@ -14,6 +14,7 @@ _HOSTILE_IMAGE = "tests/hostile/test_image_input.py"
 _SOURCE = "tests/python/samples/test_source.py"
 _PREPROCESS = "python/torchferry/preprocess"
 _PICTURES = "tests/python/intake/test_pictures.py"
+_PRODUCTS = "tests/python/formats/test_resize_products.py"
 _MODULES = "tests/python/preprocess/test_pictures.py"
 
 ROWS = (
@@ -359,5 +360,19 @@ ROWS = (
         "UnitScale(255), *modules).eval()",
         _PICTURES,
         "an input scaled twice",
+    ),
+    Mutant(
+        f"{_FORMATS}/resize_products.py",
+        'size=(results, 2), mode="bilinear", antialias=True)',
+        'size=(results, 2), mode="bilinear")',
+        _PRODUCTS,
+        "products that resize without antialias",
+    ),
+    Mutant(
+        f"{_FORMATS}/resize_products.py",
+        "all(isinstance(size, int) for size in found)",
+        "all(found)",
+        _PRODUCTS,
+        "pictures of free sizes in constant matrices",
     ),
 )

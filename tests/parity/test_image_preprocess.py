@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ v2 = pytest.importorskip("torchvision.transforms.v2")
 RESIZE, CROP, MEAN, STD = 64, (56, 60), (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 PREPROCESS = ImagePreprocess(resize=RESIZE, crop=CROP, mean=MEAN, std=STD)
 CONTRACTS = {
-    "fixed": ("uint8[N,427,640,3]", ["torchscript", "onnx", "export", "c"]),
+    "fixed": ("uint8[N,427,640,3]", ["torchscript", "onnx", "export", "c", "executorch"]),
     "fixed-bgr": ("uint8[N,3,427,640]:BGR", ["torchscript", "onnx", "export", "c"]),
     "free": ("uint8[N,H,W,3]", ["torchscript", "onnx", "export"]),
     "free-scaled": ("float32[N,3,H,W]:0..1", ["torchscript", "onnx", "export"]),
@@ -62,10 +63,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Bundle]:
 
     def make(name: str) -> Bundle:
         spec, formats = CONTRACTS[name]
-        formats = [item for item in formats if item != "c" or find_compiler() is not None]
-        out = folder / name
+        missing = {"c": find_compiler() is None, "executorch": find_spec("executorch") is None}
+        formats = [item for item in formats if not missing.get(item)]
+        out, options = folder / name, {"preprocess": PREPROCESS, "symbols": {"N": (0, 4)}, "note": lambda _: None}
         if not out.exists():
-            torchferry.export(net(), inputs={"image": spec}, to=formats, out=out, preprocess=PREPROCESS, note=lambda _: None)
+            torchferry.export(net(), inputs={"image": spec}, to=formats, out=out, **options)
         return open_bundle(out)
 
     return make
