@@ -363,10 +363,10 @@ ROWS = (
     ),
     Mutant(
         f"{_FORMATS}/resize_products.py",
-        'size=(results, 2), mode="bilinear", antialias=True)',
-        'size=(results, 2), mode="bilinear")',
+        "[results, 2], corners, factor, None)",
+        "[results, 2], False, None, None)",
         _PRODUCTS,
-        "products that resize without antialias",
+        "a resize of other corners and factors",
     ),
     Mutant(
         f"{_FORMATS}/resize_products.py",

@@ -35,12 +35,13 @@ def with_products(source: ExportSource) -> ExportSource:
 
 def _replace(module: GraphModule, node: Node, before: Sequence[int], after: Sequence[int]) -> None:
     """Put two products in place of a resize of [N, C, H, W]: along the width, then along the height."""
-    graph, x = module.graph, node.args[0]
+    graph, (x, _, corners, factors) = module.graph, node.args
     assert isinstance(x, Node)
     with graph.inserting_before(node):
         for axis in (-1, -2):
             name = f"{node.name}{axis}".replace("-", "_along_")
-            module.register_buffer(name, _matrix(before[axis], after[axis]))
+            factor = factors[axis] if isinstance(factors, Sequence) else None
+            module.register_buffer(name, _matrix(before[axis], after[axis], bool(corners), factor))
             lines = graph.call_function(torch.transpose, (x, axis, -1))
             made = graph.call_function(functional.linear, (lines, graph.get_attr(name)))
             x = graph.call_function(torch.transpose, (made, axis, -1))
@@ -59,10 +60,9 @@ def _sizes(node: Argument) -> list[int]:
     return found
 
 
-def _matrix(size: int, results: int) -> Tensor:
+def _matrix(size: int, results: int, corners: bool, factor: object) -> Tensor:
     """Return the weights [results, size] of a resize along one side, as float32. Torch says them."""
-    units = torch.eye(size, dtype=torch.float64).reshape(1, size, size, 1).expand(-1, -1, -1, 2).contiguous()
-    made = functional.interpolate(
-        units, size=(results, 2), mode="bilinear", antialias=True
-    )  # of one column torch takes other rows
+    units = torch.eye(size, dtype=torch.float64).reshape(1, size, size, 1)
+    wide = units.expand(-1, -1, -1, 2).contiguous()  # of one column torch takes other rows
+    made: Tensor = torch.ops.aten._upsample_bilinear2d_aa.default(wide, [results, 2], corners, factor, None)
     return made[0, :, :, 0].t().float().contiguous()

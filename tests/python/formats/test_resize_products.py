@@ -38,6 +38,24 @@ def test_two_products_resize_as_torch_does(height: int, width: int, size: int | 
         assert (program.module()(x)[0] - given.module(x)).abs().max() < 2e-6
 
 
+class Interpolation(nn.Module):
+    """A user's own call of torch's function."""
+
+    def __init__(self, **options: object) -> None:
+        super().__init__()
+        self.options = options
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.interpolate(x, mode="bilinear", antialias=True, **self.options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("options", [{"size": (20, 33), "align_corners": True}, {"scale_factor": (0.37, 1.61)}], ids=str)
+def test_corners_and_factors_of_other_resizes_are_kept(options: dict[str, object]) -> None:
+    given = source(Interpolation(**options), 45, 61)
+    x = torch.from_numpy(given.examples["x"])
+    assert (with_products(given).program.module()(x)[0] - given.module(x)).abs().max() < 2e-6
+
+
 def test_a_program_without_a_resize_is_left_alone() -> None:
     given = source(nn.ReLU(), 4, 5)
     assert with_products(given) is given
