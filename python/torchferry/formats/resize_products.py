@@ -1,4 +1,4 @@
-"""Resizing with antialias as products with constant matrices, for a runtime whose own kernel takes one batch size only."""
+"""Resizing with antialias as products with constant matrices, for ExecuTorch, whose kernel of it takes one batch size only."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from torchferry.intake.quiet import quiet
 from torchferry.intake.source import first_line
 from torchferry.preprocess import ImagePreprocess
 
-PREPROCESS = "--preprocess"
+_PREPROCESS = "--preprocess"
 _STATE_KEYS = ("state_dict", "model_state_dict", "model")  # where checkpoints of training scripts keep the weights
 
 
@@ -57,13 +57,13 @@ def build_preprocess(reference: str) -> nn.Module | ImagePreprocess:
 
     Raises FerryError: USAGE for a name that is not there, BAD_INPUT for what makes neither.
     """
-    made = _made(reference, PREPROCESS, (nn.Module, ImagePreprocess))
+    made = _made(reference, _PREPROCESS, (nn.Module, ImagePreprocess))
     if isinstance(made, nn.Module):
         return made.eval()
     if not isinstance(made, ImagePreprocess):
         raise FerryError(
             ExitCode.BAD_INPUT,
-            f"{PREPROCESS}: {reference}: got {type(made).__name__}, expected a torch.nn.Module or an ImagePreprocess; return one",
+            f"{_PREPROCESS}: {reference}: got {type(made).__name__}, expected a torch.nn.Module or an ImagePreprocess; return one",
         )
     return made
 

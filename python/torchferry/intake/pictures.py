@@ -63,7 +63,7 @@ def _require_fit(modules: list[nn.Module], layout: ImageLayout, limits: Mapping[
             raise FerryError(
                 ExitCode.USAGE,
                 f"{where}: crop: got {module.height} x {module.width} (height x width), expected at most {height} x {width}, "
-                f"the smallest picture; crop less, resize to more, or give symbols a minimum",
+                "the smallest picture; crop less, resize to more, or give symbols a minimum",
             )
         elif isinstance(module, Normalize) and len(module.mean) != layout.channels:
             raise FerryError(
