@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torchferry.engines.base import Session
     from torchferry.errors import ExitCode, FerryError
     from torchferry.exporter.api import export
+    from torchferry.preprocess.image import ImagePreprocess
     from torchferry.proof.diff_engines import EnginesDiff, diff
     from torchferry.proof.replay import EngineVerdict
     from torchferry.proof.verify import verify
@@ -26,6 +27,7 @@ else:
         "EnginesDiff": "proof.diff_engines",
         "ExitCode": "errors",
         "FerryError": "errors",
+        "ImagePreprocess": "preprocess.image",
         "Session": "engines.base",
         "TensorSpec": "bundle.contract",
         "Verdict": "compare.verdict",
@@ -60,6 +62,7 @@ __all__ = [
     "EnginesDiff",
     "ExitCode",
     "FerryError",
+    "ImagePreprocess",
     "Session",
     "TensorSpec",
     "Verdict",

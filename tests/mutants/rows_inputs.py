@@ -14,6 +14,10 @@ _PLAIN_ROWS = "tests/python/samples/test_plain_rows.py"
 _IMAGE = "tests/python/samples/test_image.py"
 _HOSTILE_IMAGE = "tests/hostile/test_image_input.py"
 _SOURCE = "tests/python/samples/test_source.py"
+_PREPROCESS = "python/torchferry/preprocess"
+_PICTURES = "tests/python/intake/test_pictures.py"
+_PRODUCTS = "tests/python/formats/test_resize_products.py"
+_MODULES = "tests/python/preprocess/test_pictures.py"
 
 ROWS = (
     Mutant(
@@ -337,5 +341,82 @@ ROWS = (
         "wrong = counted[counted >= len(self.names)]",
         "tests/python/samples/test_text.py",
         "class -1 is the last",
+    ),
+    Mutant(
+        f"{_PREPROCESS}/resize.py",
+        ', mode="bilinear", antialias=True)',
+        ', mode="bilinear")',
+        _MODULES,
+        "pictures shrunk without antialias",
+    ),
+    Mutant(
+        f"{_PREPROCESS}/resize.py",
+        "side: int = torch.sym_min(height, width)",
+        "side: int = height",
+        _MODULES,
+        "the height taken as the shorter side",
+    ),
+    Mutant(
+        f"{_PREPROCESS}/center_crop.py",
+        "return (margin + margin // 2 % 2) // 2",
+        "return margin // 2",
+        _MODULES,
+        "odd margins rounded down",
+    ),
+    Mutant(
+        f"{_PREPROCESS}/channels_first.py",
+        ".contiguous()",
+        "",
+        _MODULES,
+        "channels that lie last given to convolutions",
+    ),
+    Mutant(
+        f"{_PREPROCESS}/normalize.py",
+        "if float(deviations.min()) <= 0:",
+        "if float(deviations.min()) < 0:",
+        _MODULES,
+        "a division by zero",
+    ),
+    Mutant(
+        f"{_PREPROCESS}/sides.py",
+        "and 1 <= value <= MAX_IMAGE_SIDE",
+        "and value <= MAX_IMAGE_SIDE",
+        _MODULES,
+        "pictures of no pixels",
+    ),
+    Mutant(
+        f"{_INTAKE}/pictures.py",
+        "(module.height > height or module.width > width)",
+        "module.height > height",
+        _PICTURES,
+        "a crop wider than the picture",
+    ),
+    Mutant(
+        f"{_INTAKE}/pictures.py",
+        "len(module.mean) != layout.channels:",
+        "len(module.mean) > layout.channels:",
+        _PICTURES,
+        "one mean for three channels",
+    ),
+    Mutant(
+        f"{_INTAKE}/pictures.py",
+        "UnitScale(layout.top), *modules).eval()",
+        "UnitScale(255), *modules).eval()",
+        _PICTURES,
+        "an input scaled twice",
+    ),
+    Mutant(
+        f"{_FORMATS}/resize_products.py",
+        "[results, 2], corners, factor, None)",
+        "[results, 2], False, None, None)",
+        _PRODUCTS,
+        "a resize of other corners and factors",
+    ),
+    Mutant(
+        f"{_FORMATS}/resize_products.py",
+        "all(isinstance(size, int) for size in found)",
+        "all(found)",
+        _PRODUCTS,
+        "pictures of free sizes in constant matrices",
     ),
 )

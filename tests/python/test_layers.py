@@ -30,7 +30,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "preprocess": set(),
     "engines": {"formats.registry", "bundle"},
     # engines: goldens are computed with the tensors and threads of an engine. compare: a source carries the bounds it is held to.
-    "intake": {"bundle", "compare", "engines"},
+    # samples: what an input takes of a picture is one question, for files and for what is exported.
+    "intake": {"bundle", "compare", "samples", "preprocess", "engines"},
     "cgen": {"formats.registry", "bundle", "compare", "intake"},
     "bounds": {
         "bundle",
@@ -93,7 +94,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "__main__": {"cli"},
     "programs": set(),  # the scripts of the wheel
-    "__init__": {"bundle", "compare", "engines", "proof", "exporter"},  # the public API, imported when it is used
+    "__init__": {"bundle", "compare", "preprocess", "engines", "proof", "exporter"},  # the public API, imported when it is used
 }
 WITHOUT_TORCH = {"formats.registry", "native", "bundle", "compare", "samples", "attest", "fleet", "report", "evidence"}
 RUNTIME_MODULES = {

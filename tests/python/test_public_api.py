@@ -17,7 +17,7 @@ from builders.programs import ROOT, Program
 BUNDLE = ROOT / "exported" / "iris-adaline"
 GOOD = """
 import torchferry
-from torchferry import Bundle, EngineVerdict, EnginesDiff, ExitCode, FerryError, Session, Verdict
+from torchferry import Bundle, EngineVerdict, EnginesDiff, ExitCode, FerryError, ImagePreprocess, Session, Verdict
 
 def prove(folder: str) -> bool:
     bundle: Bundle = torchferry.open_bundle(folder)
@@ -29,6 +29,9 @@ def prove(folder: str) -> bool:
     first: torchferry.TensorSpec = contract.inputs[0]
     return found.passed and moved.is_same and not worst and first.name != ""
 
+def described() -> ImagePreprocess:
+    return ImagePreprocess(resize=256, crop=(224, 320), mean=(0.485, 0.456, 0.406), std=[0.229, 0.224, 0.225])
+
 def code(error: FerryError) -> ExitCode:
     return error.code
 """
@@ -37,6 +40,7 @@ WRONG = {
     'torchferry.open_bundle("b").contrakt': "contrakt",
     'torchferry.Session(torchferry.open_bundle("b"), "eager", threads="two")': "threads",
     'torchferry.verify(torchferry.open_bundle("b"))': "session",
+    'torchferry.ImagePreprocess(resize="256")': "resize",
     "torchferry.no_such_name": "no_such_name",
 }
 

@@ -23,6 +23,8 @@ from torchferry.report.engine_diff import diff_json, diff_lines
 if TYPE_CHECKING:
     from torch import nn
 
+    from torchferry.intake.pictures import Part
+
 
 def diff(
     bundle: BundleFolder,
@@ -102,14 +104,14 @@ def _eager(run: str | None, weights: Path | None, preprocess: str | None, data_r
     if run is None:
         return Eager()
 
-    def load() -> tuple[nn.Module, nn.Module | None]:
+    def load() -> tuple[nn.Module, Part | None]:
         if ":" not in run:
             from torchferry.course.train import load_run
 
             return load_run(run, data_root).module, None
-        from torchferry.intake.factory import build, load_module
+        from torchferry.intake.factory import build_preprocess, load_module
 
-        before = None if preprocess is None else build(preprocess, "--preprocess").eval()
+        before = None if preprocess is None else build_preprocess(preprocess)
         return load_module(run, weights), before
 
     return Eager(run, load)

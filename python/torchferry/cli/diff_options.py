@@ -37,7 +37,11 @@ Weights = Annotated[
 ]
 Preprocess = Annotated[
     str | None,
-    typer.Option(help="package.module:factory of the module put before it.", rich_help_panel=_LAYERS, show_default=False),
+    typer.Option(
+        help="package.module:factory of the module put before it, or of an ImagePreprocess.",
+        rich_help_panel=_LAYERS,
+        show_default=False,
+    ),
 ]
 DataRoot = Annotated[
     Path | None, typer.Option(help="Folder of MNIST, for a run on it.", rich_help_panel=_LAYERS, show_default=False)

@@ -93,7 +93,11 @@ Calibration = Annotated[
 ]
 Preprocess = Annotated[
     str | None,
-    typer.Option(help="package.module:factory of a module put before it.", rich_help_panel=_FACTORY, show_default=False),
+    typer.Option(
+        help="package.module:factory of a module put before it, or of an ImagePreprocess.",
+        rich_help_panel=_FACTORY,
+        show_default=False,
+    ),
 ]
 ClassNames = Annotated[
     str | None,

@@ -24,9 +24,10 @@ from torchferry.formats import registry
 from torchferry.formats.registry import Asked
 from torchferry.intake.binding import contract_name
 from torchferry.intake.devices import check_devices
-from torchferry.intake.framing import Preprocess, framed
+from torchferry.intake.framing import framed
 from torchferry.intake.golden_cases import require_samples
 from torchferry.intake.outputs import infer_outputs, name_leaves, run_module, symbol_sizes
+from torchferry.intake.pictures import GivenPreprocess, as_modules
 from torchferry.intake.refusals import (
     require_eval,
     require_no_quantized_part,
@@ -51,7 +52,7 @@ class _Interface:
     outputs: Sequence[str | TensorSpec] | None
     symbols: Mapping[str, SymbolLimits | str]
     classes: ClassNames | None
-    preprocess: Preprocess | None
+    preprocess: GivenPreprocess | None
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def export(
     golden: Golden | None = None,
     calibration: OneGolden | None = None,
     description: str | None = None,
-    preprocess: Preprocess | None = None,
+    preprocess: GivenPreprocess | None = None,
     classes: ClassNames | None = None,
     symbols: Mapping[str, SymbolLimits | str] | None = None,
     name: str | None = None,
@@ -106,7 +107,7 @@ def export(
     outputs: names in forward's order, or its dictionary's keys; default: its own. A TensorSpec is held to what the module gives.
     golden: real inputs by name (or an array), two samples or more; a list: cases of other sizes. Default: random, from `seed`: 64, or fewer large ones.
     to: formats, or ["all"]: every one that takes the module. quantize: "int8", for format c, by calibration: training inputs, or half the goldens.
-    preprocess: a module before it, exported with it (or by input name). classes: (output, names) or names. symbols: {"T": (1, 512)}.
+    preprocess: a module or an ImagePreprocess before it, exported with it (or by input name). classes: (output, names) or names. symbols: {"T": (1, 512)}.
     Of format c: max_bytes of its tables, max_ram of a call's scratch memory, separate_weights: not in the code but in a file.
     force: replace `out`. stress: add inputs that hurt. allow_ops: operators for TorchScript. metadata: texts, {"licence": "MIT"}.
     Raises FerryError: USAGE (arguments), BAD_INPUT (a module or goldens that are refused), FORMAT (a format cannot express it), MISMATCH, IO.
@@ -169,7 +170,8 @@ def _plan(module: nn.Module, asked: _Interface, samples: _Samples, note: Callabl
     """Find the contract, and refuse what would do harm later."""
     specs = parse_inputs(asked.inputs)
     limits = parse_symbols(asked.symbols, specs)
-    whole = framed(module, list(asked.inputs), asked.preprocess, None)
+    before = as_modules(asked.preprocess, dict(zip(asked.inputs, specs, strict=True)), limits)
+    whole = framed(module, list(asked.inputs), before, None)
     require_no_quantized_part(whole)
     require_eval(whole)
     require_plain_state(whole)
@@ -182,7 +184,7 @@ def _plan(module: nn.Module, asked: _Interface, samples: _Samples, note: Callabl
     wanted = None if asked.outputs is None else [item if isinstance(item, str) else item.name for item in asked.outputs]
     names = name_leaves(whole, found, wanted)
     if any(len(leaf.path) > 1 for leaf in found):
-        whole = framed(module, list(asked.inputs), asked.preprocess, [leaf.path for leaf in found])
+        whole = framed(module, list(asked.inputs), before, [leaf.path for leaf in found])
     require_telling_goldens(specs, arrays)
     require_sound_behaviour(whole, arrays, names)
     contract = _contract(specs, infer_outputs(whole, names, arrays, specs, limits), limits, asked.classes)

@@ -6,7 +6,7 @@ from torchferry.bundle.reader import Bundle
 from torchferry.bundle.writer import check_target
 from torchferry.exporter.api import export
 from torchferry.exporter.request import Factory, Target, bundle_name
-from torchferry.intake.factory import build, load_module, read_goldens
+from torchferry.intake.factory import build_preprocess, load_module, read_goldens
 from torchferry.intake.specs import parse_input
 
 
@@ -27,7 +27,7 @@ def export_factory(asked: Factory, target: Target) -> Bundle:
         golden=[read_goldens(path) for path in asked.golden] or None,
         calibration=None if asked.calibration is None else read_goldens(asked.calibration),
         description=f"{', '.join(path.name for path in asked.golden)}, given to ferry export" if asked.golden else None,
-        preprocess=None if asked.preprocess is None else build(asked.preprocess, "--preprocess").eval(),
+        preprocess=None if asked.preprocess is None else build_preprocess(asked.preprocess),
         classes=asked.classes,
         symbols=asked.symbols,
         name=asked.name or name,

@@ -13,6 +13,7 @@ from torch.export import ExportedProgram
 
 from torchferry.bundle.contract import Contract
 from torchferry.errors import ExitCode, FerryError
+from torchferry.formats.resize_products import with_products
 from torchferry.formats.silence import silence
 from torchferry.intake.source import ExportSource, Written, first_line, where_used
 
@@ -29,7 +30,7 @@ def export(source: ExportSource, folder: Path) -> Written:
         from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
         from executorch.exir import to_edge_transform_and_lower
 
-        program = copy.deepcopy(source.functional_program)  # lowering changes it
+        program = copy.deepcopy(with_products(source).functional_program)  # lowering changes it
         try:
             lowered = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
             executable = lowered.to_executorch()

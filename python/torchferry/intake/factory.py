@@ -21,7 +21,9 @@ from torchferry.errors import ExitCode, FerryError
 from torchferry.intake.origin import origin_of
 from torchferry.intake.quiet import quiet
 from torchferry.intake.source import first_line
+from torchferry.preprocess import ImagePreprocess
 
+_PREPROCESS = "--preprocess"
 _STATE_KEYS = ("state_dict", "model_state_dict", "model")  # where checkpoints of training scripts keep the weights
 
 
@@ -42,18 +44,44 @@ def build(reference: str, where: str) -> nn.Module:
 
     Raises FerryError: USAGE for a name that is not there, BAD_INPUT for what makes no module.
     """
-    factory = _find(reference, where)
-    if isinstance(factory, nn.Module):
-        return factory
-    try:
-        made = factory()
-    except (Exception, SystemExit) as error:  # whatever the user's code raises
-        raise _fault(f"{where}: {reference}", error, "expected it to build the module without arguments") from None
+    made = _made(reference, where, nn.Module)
     if not isinstance(made, nn.Module):
         raise FerryError(
             ExitCode.BAD_INPUT, f"{where}: {reference}: got {type(made).__name__}, expected a torch.nn.Module; return the module"
         )
     return made
+
+
+def build_preprocess(reference: str) -> nn.Module | ImagePreprocess:
+    """Return the preprocessing that `--preprocess` names, as `build` does: a module in eval mode, or an ImagePreprocess.
+
+    Raises FerryError: USAGE for a name that is not there, BAD_INPUT for what makes neither.
+    """
+    made = _made(reference, _PREPROCESS, (nn.Module, ImagePreprocess))
+    if isinstance(made, nn.Module):
+        return made.eval()
+    if not isinstance(made, ImagePreprocess):
+        raise FerryError(
+            ExitCode.BAD_INPUT,
+            f"{_PREPROCESS}: {reference}: got {type(made).__name__}, expected a torch.nn.Module or an ImagePreprocess; return one",
+        )
+    return made
+
+
+def _made(reference: str, where: str, kinds: type | tuple[type, ...]) -> Any:
+    """Return what stands there if it is of these kinds, else what calling it gives."""
+    found = _find(reference, where)
+    if isinstance(found, kinds):
+        return found
+    if not callable(found):
+        raise FerryError(
+            ExitCode.USAGE,
+            f"{where}: got {reference!r}, a {type(found).__name__}, expected a class or function that builds the module",
+        )
+    try:
+        return found()
+    except (Exception, SystemExit) as error:  # whatever the user's code raises
+        raise _fault(f"{where}: {reference}", error, "expected it to build the module without arguments") from None
 
 
 def _find(reference: str, where: str) -> Any:
@@ -80,11 +108,6 @@ def _find(reference: str, where: str) -> Any:
                 ExitCode.USAGE, f"{where}: got {reference!r}, expected package.module:factory: {package} has no {name!r}"
             )
         found = getattr(found, part)
-    if not callable(found):
-        raise FerryError(
-            ExitCode.USAGE,
-            f"{where}: got {reference!r}, a {type(found).__name__}, expected a class or function that builds the module",
-        )
     return found
 
 

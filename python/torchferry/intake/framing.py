@@ -72,17 +72,24 @@ def _parts(inputs: Sequence[str], preprocess: Preprocess | None) -> dict[str, tu
     """For each preprocessed input the attribute's name and the module."""
     if preprocess is None:
         return {}
+    require_known(inputs, preprocess)
     if isinstance(preprocess, nn.Module):
+        return {inputs[0]: ("preprocess", preprocess)}
+    return {name: (f"preprocess_{contract_name(name)}", part) for name, part in preprocess.items()}
+
+
+def require_known(inputs: Sequence[str], preprocess: object) -> None:
+    """Require that it is clear which input each preprocessing belongs to. Raises FerryError(USAGE)."""
+    if not isinstance(preprocess, Mapping):
         if len(inputs) > 1:
             raise FerryError(
                 ExitCode.USAGE,
                 f"preprocess: got one module for {len(inputs)} inputs, expected a dictionary of modules by input name: {list(inputs)}",
             )
-        return {inputs[0]: ("preprocess", preprocess)}
+        return
     for name in preprocess:
         if name not in inputs:
             raise FerryError(ExitCode.USAGE, f"preprocess: got {name!r}, expected names of inputs: {list(inputs)}")
-    return {name: (f"preprocess_{contract_name(name)}", part) for name, part in preprocess.items()}
 
 
 def _source(arguments: Sequence[str], call: str, paths: Sequence[Path] | None) -> str:

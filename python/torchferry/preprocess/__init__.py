@@ -5,7 +5,21 @@ Integer input takes the dtype of the module's buffers: after `model.double()` th
 
 from torch.nn import Flatten
 
+from torchferry.preprocess.center_crop import CenterCrop
+from torchferry.preprocess.channels_first import ChannelsFirst
+from torchferry.preprocess.image import ImagePreprocess
+from torchferry.preprocess.normalize import Normalize
+from torchferry.preprocess.resize import Resize
 from torchferry.preprocess.standardize import Standardize
 from torchferry.preprocess.unit_scale import UnitScale
 
-__all__ = ["Flatten", "Standardize", "UnitScale"]
+__all__ = [
+    "CenterCrop",
+    "ChannelsFirst",
+    "Flatten",
+    "ImagePreprocess",
+    "Normalize",
+    "Resize",
+    "Standardize",
+    "UnitScale",
+]

@@ -24,6 +24,7 @@ from torchferry.samples.source import open_samples
 if TYPE_CHECKING:
     from torch import nn
 
+    from torchferry.intake.pictures import Part
     from torchferry.proof.probe import Probe
 
 
@@ -35,7 +36,7 @@ class Eager:
     """The module that layers are held to: `load` gives it and its preprocessing (None: none); by default the bundle's program."""
 
     name: str = PROGRAM
-    load: Callable[[], tuple[nn.Module, nn.Module | None]] | None = None
+    load: Callable[[], tuple[nn.Module, Part | None]] | None = None
 
     def module(self, bundle: Bundle, inputs: Mapping[str, Array]) -> nn.Module:
         """Load the reference, with the modules that an export puts around it; `inputs` are in the contract's shapes. Raises FerryError."""

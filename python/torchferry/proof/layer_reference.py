@@ -14,6 +14,7 @@ from torchferry.errors import ExitCode, FerryError
 from torchferry.formats import registry
 from torchferry.intake.framing import framed
 from torchferry.intake.outputs import run_module
+from torchferry.intake.pictures import Part, as_modules
 from torchferry.intake.quiet import quiet
 
 PROGRAM_ENGINE = registry.program_format().engine
@@ -43,14 +44,15 @@ def program_reference(bundle: Bundle) -> torch.nn.Module:
 
 
 def module_reference(
-    module: torch.nn.Module, bundle: Bundle, preprocess: torch.nn.Module | None, inputs: Mapping[str, Array]
+    module: torch.nn.Module, bundle: Bundle, preprocess: Part | None, inputs: Mapping[str, Array]
 ) -> torch.nn.Module:
     """Put a user's module with its preprocessing into the frame that an export puts around it.
 
     `inputs` are in the contract's shapes. Raises FerryError(BAD_INPUT or USAGE).
     """
     names = [spec.name for spec in bundle.contract.inputs]
+    before = as_modules(preprocess, dict(zip(names, bundle.contract.inputs, strict=True)), bundle.contract.symbols)
     ordered = {name: inputs[name] for name in names}
-    found = run_module(framed(module, names, preprocess, None), ordered, what="the bundle's inputs")
+    found = run_module(framed(module, names, before, None), ordered, what="the bundle's inputs")
     paths = [leaf.path for leaf in found] if any(len(leaf.path) > 1 for leaf in found) else None
-    return framed(module, names, preprocess, paths).eval()
+    return framed(module, names, before, paths).eval()

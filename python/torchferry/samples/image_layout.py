@@ -59,25 +59,34 @@ class ImageLayout:
         return np.ascontiguousarray(np.moveaxis(values, 2, 0) if self.axis == 1 else values)[np.newaxis]
 
 
+class NoPicturesError(ValueError):
+    """An input that takes no pictures, or says too little about them: why, and which files it takes instead."""
+
+    def __init__(self, why: str, instead: str) -> None:
+        super().__init__(why)
+        self.why, self.instead = why, instead
+
+
 def layout_of(spec: TensorSpec, *, where: str) -> ImageLayout:
     """Return how the input takes pictures. Raises FerryError(BAD_INPUT) where it takes none, or says too little."""
+    try:
+        return find_layout(spec)
+    except NoPicturesError as error:
+        raise FerryError(ExitCode.BAD_INPUT, f"{where}: got an image, expected {error.instead}: {error.why}") from None
+
+
+def find_layout(spec: TensorSpec) -> ImageLayout:
+    """Return how the input takes pictures. Raises NoPicturesError."""
     axis = _channel_axis(spec)
     if spec.dtype not in ("uint8", "float32") or not spec.is_batched or axis is None:
-        raise FerryError(
-            ExitCode.BAD_INPUT,
-            f"{where}: got an image, expected .npy or CSV: {spec.name} is {spec.describe()}, and images are uint8 or float32 {KINDS}",
-        )
+        raise NoPicturesError(f"{spec.name} is {spec.describe()}, and images are uint8 or float32 {KINDS}", ".npy or CSV")
     if axis == _UNKNOWN:
-        raise FerryError(
-            ExitCode.BAD_INPUT,
-            f"{where}: got an image, expected .npy: the channels of {spec.name} {spec.describe()} may stand first or last",
-        )
+        raise NoPicturesError(f"the channels of {spec.name} {spec.describe()} may stand first or last", ".npy")
     top = _SCALES.get(spec.range) if spec.range is not None else None
     if spec.dtype == "float32" and top is None:
-        raise FerryError(
-            ExitCode.BAD_INPUT,
-            f"{where}: got an image, expected .npy: {spec.name} {spec.describe()} has not the range 0..1 or 0..255, so the level of "
-            "white is not known; export it with one",
+        raise NoPicturesError(
+            f"{spec.name} {spec.describe()} has not the range 0..1 or 0..255, so the level of white is not known; export it with one",
+            ".npy",
         )
     channels = 1 if axis == 0 else int(spec.shape[axis])
     return ImageLayout(spec, axis or None, channels, top or 255, (spec.channels or "").startswith("BGR"))

@@ -20,6 +20,22 @@ SOURCE = """
 import torch
 from torch import nn
 
+from torchferry import ImagePreprocess
+
+pixels = ImagePreprocess(resize=12, crop=8, mean=(0.5, 0.4, 0.3), std=(0.2, 0.3, 0.4))
+
+
+def described():
+    return pixels
+
+
+def larger():
+    return ImagePreprocess(crop=9)
+
+
+def wrong():
+    return ImagePreprocess(crop=0)
+
 
 class Net(nn.Module):
     def __init__(self):
@@ -156,6 +172,16 @@ def test_preprocessing_limits_and_a_name_may_be_given(ferry_here: Program, work:
     assert manifest.contract.symbols["N"].max == 9
 
 
+@pytest.mark.parametrize("described", ["usercode:pixels", "usercode:described"])
+def test_preprocessing_may_be_a_description_of_what_is_done_to_pictures(ferry_here: Program, work: Path, described: str) -> None:
+    arguments = ["--input", "image=uint8[N,H,W,3]", "--to", "torchscript", "--out", "b", "--preprocess", described]
+    done = ferry_here("export", "usercode:Net", "--weights", "weights.pt", *arguments)
+    assert done.code == ExitCode.OK, done.stderr
+    assert open_bundle(work / "b").contract.inputs[0].shape == ("N", "H", "W", 3)
+    options = ["--engine", "torchscript", "--run", "usercode:Net", "--weights", "weights.pt", "--preprocess", described]
+    assert ferry_here("diff", "b", *options).code == ExitCode.OK
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -171,8 +197,13 @@ def test_preprocessing_limits_and_a_name_may_be_given(ferry_here: Program, work:
         (["usercode:Net", "--golden", "absent.npz"], 6, "no such file"),
         (["usercode:Net", "--golden", "wrong.npz"], 7, "golden: input image"),
         (["usercode:Net", "--golden", "usercode.py"], 7, "--golden usercode.py"),
-        (["usercode:broken"], 7, "IndexError: list index out of range at usercode.py:25: return [][3]"),
+        (["usercode:broken"], 7, "IndexError: list index out of range at usercode.py:41: return [][3]"),
         (["usercode:text"], 7, "got str, expected a torch.nn.Module"),
+        (["usercode:Net", "--preprocess", "usercode:text"], 7, "got str, expected a torch.nn.Module or an ImagePreprocess"),
+        (["usercode:Net", "--preprocess", "usercode:wrong"], 7, "FerryError: crop: got 0, expected 1 to 16384 pixels"),
+        (["usercode:Net", "--preprocess", "usercode:number"], 2, "--preprocess: got 'usercode:number', a int"),
+        (["usercode:Net", "--preprocess", "usercode:larger"], 2, "preprocess: input image: crop: got 9 x 9"),
+        (["usercode:pixels"], 2, "a ImagePreprocess, expected a class or function"),
         (["usercode:leaving"], 7, "got SystemExit: 3 at usercode.py"),
         ([":Net"], 2, "name both the module and the factory"),
         (["usercode:"], 2, "name both the module and the factory"),
