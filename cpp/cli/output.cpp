@@ -9,6 +9,7 @@
 
 #include "input.hpp"
 #include "npy_output.hpp"
+#include "npz_output.hpp"
 #include "output_file.hpp"
 #include "row_output.hpp"
 #include "text.hpp"
@@ -76,11 +77,26 @@ Beside beside_of(const OutputRequest& request, const Contract& contract) {
   return {.id = request.id, .top = request.top ? std::optional<TopClasses>(TopClasses(contract, *request.top)) : std::nullopt};
 }
 
+// The ending of a kind of file that holds no words; empty for the others.
+std::string_view ending_of_numbers(OutputFormat format) {
+  switch (format) {
+    case OutputFormat::jsonl:
+    case OutputFormat::csv:
+      return {};
+    case OutputFormat::npy:
+      return ".npy";
+    case OutputFormat::npz:
+      return ".npz";
+  }
+  return {};
+}
+
 // Identities need a kind of file that holds words, and a name that no other column of the answers has.
 void check_id(const OutputRequest& request, OutputFormat format, const Contract& contract) {
   if (request.id.empty()) return;
   const auto got = "--id: got " + text::quoted(request.id);
-  if (format == OutputFormat::npy) throw Error(ErrorCode::usage, got + " for .npy, which holds numbers, expected .jsonl or .csv");
+  if (const auto ending = ending_of_numbers(format); !ending.empty())
+    throw Error(ErrorCode::usage, got + " for " + std::string(ending) + ", which holds numbers, expected .jsonl or .csv");
   if (request.id == "class" || std::ranges::any_of(contract.outputs, [&](const auto& spec) { return spec.name == request.id; }))
     throw Error(ErrorCode::usage, got + ", the name of an output, expected another; rename the column");
 }
@@ -93,8 +109,9 @@ OutputFormat choose_format(const OutputRequest& request) {
   if (name == ".jsonl") return OutputFormat::jsonl;
   if (name == ".csv") return OutputFormat::csv;
   if (name == npy_ending) return OutputFormat::npy;
+  if (name == ".npz") return OutputFormat::npz;
   throw Error(ErrorCode::usage, "--output: got " + text::quoted(request.path) +
-                                    ", expected a name that ends in .jsonl, .csv or .npy; rename it or add --format");
+                                    ", expected a name that ends in .jsonl, .csv, .npy or .npz; rename it or add --format");
 }
 
 void check_output_request(const OutputRequest& request, const Contract& contract) {
@@ -103,9 +120,9 @@ void check_output_request(const OutputRequest& request, const Contract& contract
   check_batches(request, contract);
   check_id(request, format, contract);
   const Beside beside = beside_of(request, contract);  // refuses a contract that has nothing to rank
-  if (request.top && beside.top && format == OutputFormat::npy)
-    throw Error(ErrorCode::usage,
-                "--top: got " + std::to_string(*request.top) + " for .npy, which holds numbers, expected .jsonl or .csv");
+  if (const auto ending = ending_of_numbers(format); request.top && beside.top && !ending.empty())
+    throw Error(ErrorCode::usage, "--top: got " + std::to_string(*request.top) + " for " + std::string(ending) +
+                                      ", which holds numbers, expected .jsonl or .csv");
   const auto outputs = selected_outputs(request, contract).size();
   if (format == OutputFormat::npy && outputs > 1) check_one_target(request, outputs);
 }
@@ -117,11 +134,13 @@ std::unique_ptr<SampleWriter> open_output(const OutputRequest& request, const Co
     return open_json_lines(OutputFile::open(request.path), contract, std::move(names), beside_of(request, contract));
   if (format == OutputFormat::csv)
     return open_csv_rows(OutputFile::open(request.path), contract, std::move(names), beside_of(request, contract));
+  const bool batched = std::ranges::any_of(contract.inputs, is_batched);
+  if (format == OutputFormat::npz) return open_npz_file(OutputFile::open(request.path), names, batched);
   std::vector<NpyTarget> targets;
   targets.reserve(names.size());
   for (const auto& name : names)
     targets.push_back({name, OutputFile::open(names.size() == 1 ? request.path : path_of_output(request.path, name))});
-  return open_npy_files(std::move(targets), request.total, std::ranges::any_of(contract.inputs, is_batched));
+  return open_npy_files(std::move(targets), request.total, batched);
 }
 
 }  // namespace ferry::cli
