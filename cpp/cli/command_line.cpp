@@ -174,7 +174,8 @@ void add_predict(CLI::App& app, Command& command) {
       ->required()
       ->type_name("FILE")
       ->allow_extra_args(false);
-  verb->add_option("--output", options->output, "a .jsonl, .csv, .npy or .npz file, or - for stdout")
+  verb->add_option("--output", options->output,
+                   "a .jsonl, .csv, .npy or .npz file, FOLDER/ for one file an input file, or - for stdout")
       ->type_name("FILE")
       ->capture_default_str();
   verb->add_option("--format", options->format, "jsonl, csv, npy or npz (default: by the output's ending; jsonl on stdout)")

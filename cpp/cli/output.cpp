@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "folder_output.hpp"
 #include "input.hpp"
 #include "npy_output.hpp"
 #include "npz_output.hpp"
@@ -78,17 +79,9 @@ Beside beside_of(const OutputRequest& request, const Contract& contract) {
 }
 
 // The ending of a kind of file that holds no words; empty for the others.
-std::string_view ending_of_numbers(OutputFormat format) {
-  switch (format) {
-    case OutputFormat::jsonl:
-    case OutputFormat::csv:
-      return {};
-    case OutputFormat::npy:
-      return ".npy";
-    case OutputFormat::npz:
-      return ".npz";
-  }
-  return {};
+std::string ending_of_numbers(OutputFormat format) {
+  const bool holds_words = format == OutputFormat::jsonl || format == OutputFormat::csv;
+  return holds_words ? std::string() : "." + std::string(name_of(format));
 }
 
 // Identities need a kind of file that holds words, and a name that no other column of the answers has.
@@ -96,15 +89,37 @@ void check_id(const OutputRequest& request, OutputFormat format, const Contract&
   if (request.id.empty()) return;
   const auto got = "--id: got " + text::quoted(request.id);
   if (const auto ending = ending_of_numbers(format); !ending.empty())
-    throw Error(ErrorCode::usage, got + " for " + std::string(ending) + ", which holds numbers, expected .jsonl or .csv");
+    throw Error(ErrorCode::usage, got + " for " + ending + ", which holds numbers, expected .jsonl or .csv");
   if (request.id == "class" || std::ranges::any_of(contract.outputs, [&](const auto& spec) { return spec.name == request.id; }))
     throw Error(ErrorCode::usage, got + ", the name of an output, expected another; rename the column");
 }
 
+void check_folder(const OutputRequest& request, std::size_t outputs) {
+  if (is_folder(request.path) && outputs > 1)
+    throw Error(ErrorCode::usage, "--output: got " + request.path + " for " + std::to_string(outputs) +
+                                      " outputs, expected one .npy a file; add --select NAME, or --format npz");
+}
+
 }  // namespace
 
+bool is_folder(const std::string& path) noexcept { return path.ends_with('/'); }
+
+std::string_view name_of(OutputFormat format) noexcept {
+  switch (format) {
+    case OutputFormat::jsonl:
+      return "jsonl";
+    case OutputFormat::csv:
+      return "csv";
+    case OutputFormat::npy:
+      return "npy";
+    case OutputFormat::npz:
+      return "npz";
+  }
+  return {};
+}
+
 OutputFormat choose_format(const OutputRequest& request) {
-  if (request.format.empty() && is_special(request.path)) return OutputFormat::jsonl;
+  if (request.format.empty() && (is_special(request.path) || is_folder(request.path))) return OutputFormat::jsonl;
   const auto name = request.format.empty() ? fs::path(request.path).extension().string() : "." + request.format;
   if (name == ".jsonl") return OutputFormat::jsonl;
   if (name == ".csv") return OutputFormat::csv;
@@ -121,13 +136,16 @@ void check_output_request(const OutputRequest& request, const Contract& contract
   check_id(request, format, contract);
   const Beside beside = beside_of(request, contract);  // refuses a contract that has nothing to rank
   if (const auto ending = ending_of_numbers(format); request.top && beside.top && !ending.empty())
-    throw Error(ErrorCode::usage, "--top: got " + std::to_string(*request.top) + " for " + std::string(ending) +
+    throw Error(ErrorCode::usage, "--top: got " + std::to_string(*request.top) + " for " + ending +
                                       ", which holds numbers, expected .jsonl or .csv");
   const auto outputs = selected_outputs(request, contract).size();
-  if (format == OutputFormat::npy && outputs > 1) check_one_target(request, outputs);
+  if (format != OutputFormat::npy) return;
+  check_folder(request, outputs);
+  if (outputs > 1) check_one_target(request, outputs);
 }
 
 std::unique_ptr<SampleWriter> open_output(const OutputRequest& request, const Contract& contract) {
+  if (is_folder(request.path)) return open_folder(request, contract);
   const auto format = choose_format(request);
   auto names = selected_outputs(request, contract);
   if (format == OutputFormat::jsonl)

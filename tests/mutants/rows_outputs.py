@@ -6,6 +6,7 @@ from mutants.mutant import Mutant
 
 _SAMPLES = "python/torchferry/samples"
 _NPZ = "tests/parity/test_npz_output.py"
+_FOLDER = "tests/parity/test_folder_output.py"
 
 
 def _program(file: str, old: str, new: str, tests: str, why: str) -> Mutant:
@@ -41,5 +42,27 @@ ROWS = (
         "NpyHeader*",
         "a .npy header that is shorter than NumPy's where it is aligned already",
         target="ferry_tests",
+    ),
+    Mutant(
+        f"{_SAMPLES}/folder_sink.py",
+        "        if name in owners:",
+        "        if owners.get(name) == file:",
+        _FOLDER,
+        "the second of two pictures with one name replaces the answer to the first",
+    ),
+    Mutant(
+        f"{_SAMPLES}/target.py",
+        "    if os.path.lexists(target):",
+        "    if target.is_file():",
+        _FOLDER,
+        "a folder that exists is replaced",
+    ),
+    _program("cli/folder_output.cpp", "    if (!is_new)", "    if (owner->second == file)", _FOLDER, "the same in C++"),
+    _program(
+        "cli/folder_output.cpp",
+        "  if (fs::exists(fs::symlink_status(target, unknown)))",
+        "  if (fs::is_regular_file(target, unknown))",
+        _FOLDER,
+        "a folder that exists is replaced, in C++",
     ),
 )

@@ -31,6 +31,7 @@ from torchferry.errors import ExitCode, FerryError
 from torchferry.proof.ferry_run import become_ferry_run
 from torchferry.proof.where import Where
 from torchferry.samples.columns import TableOptions
+from torchferry.samples.folder_sink import is_folder
 from torchferry.samples.sink import SampleSink, check_output, open_sink
 from torchferry.samples.source import SampleSource, open_samples
 
@@ -62,7 +63,9 @@ def predict(
     isolate: Isolate = None,
     timeout: Timeout = 0,
     ferry_run: FerryRun = None,
-    output: Annotated[str, typer.Option(help=".jsonl, .csv, .npy or .npz; - is stdout.")] = "-",
+    output: Annotated[
+        str, typer.Option(help=".jsonl, .csv, .npy or .npz; FOLDER/ for one file an input file; - is stdout.")
+    ] = "-",
     format_: Annotated[str | None, typer.Option("--format", help="jsonl, csv, npy or npz, whatever the ending.")] = None,
     select: Annotated[str | None, typer.Option(callback=require_name, help="Write this output only.")] = None,
     batch: Batch = None,
@@ -87,7 +90,7 @@ def predict(
     _say_where_cut(opened, batch)
     samples = open_samples(opened.contract, input_, batch=opened.contract.calls_of(batch), options=options)
     answers = partial(open_sink, opened.contract, output, format_name=format_, select=select, id_column=id_, top=top)
-    with samples as source, answers(total=source.total) as sink:
+    with samples as source, answers(total=source.total, files=source.files if is_folder(output) else ()) as sink:
         source.read_ahead()
         used = _answer(opened, engine, where, source, sink)
     _say_done(source, sink, used)

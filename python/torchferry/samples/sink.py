@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -14,7 +15,8 @@ from torchferry.bundle.contract import BATCH, Array, Contract
 from torchferry.bundle.printable import json_text, quoted
 from torchferry.errors import ExitCode, FerryError
 from torchferry.samples.array_sink import NpyFile, NpySink, NpzSink
-from torchferry.samples.target import is_special, open_spool, open_target
+from torchferry.samples.folder_sink import FolderSink, answer_names, is_folder
+from torchferry.samples.target import is_special, open_folder, open_spool, open_target
 from torchferry.samples.text import csv_header, csv_ranked, csv_rows, csv_text, json_ranked, json_rows
 from torchferry.samples.top import TopClasses, top_classes
 
@@ -47,16 +49,26 @@ def open_sink(
     total: int | None,
     id_column: str | None = None,
     top: int | None = None,
+    files: Sequence[str] = (),
 ) -> Iterator[SampleSink]:
-    """Open `--output` (`-` is stdout); the files appear when the block ends without an error.
+    """Open `--output` (`-` is stdout, `FOLDER/` a folder); the files appear when the block ends without an error.
 
     `select` names the only output to write; `total` is the number of samples if known; `id_column` names the identities that
-    come with each batch; `top` is how many classes to rank. Raises FerryError(USAGE or IO).
+    come with each batch; `top` is how many classes to rank; `files` are those that the samples come from, for the names in a
+    folder. Raises FerryError(USAGE or IO).
     """
     kind, names = check_output(contract, output, format_name=format_name, select=select, id_column=id_column, top=top)
     try:
         with contextlib.ExitStack() as stack:
-            sink = _open_kind(kind, contract, output, names, total, stack, _Beside(id_column, top_classes(contract, top)))
+            sink: SampleSink
+            if is_folder(output):
+                answers = answer_names(files, kind)
+                one = partial(open_sink, contract, format_name=kind, select=select, total=None, id_column=id_column, top=top)
+                sink = FolderSink(
+                    stack.enter_context(open_folder(output)), answers, one, stack, batched=_batched_outputs(contract)
+                )
+            else:
+                sink = _open_kind(kind, contract, output, names, total, stack, _Beside(id_column, top_classes(contract, top)))
             yield sink
             sink.finish()
     except OSError as error:
@@ -75,6 +87,11 @@ def check_output(
     _check_id(contract, kind, id_column)
     if top_classes(contract, top) is not None and kind in _OF_NUMBERS:
         raise FerryError(ExitCode.USAGE, f"--top: got {top} for .{kind}, which holds numbers, expected .jsonl or .csv")
+    if kind == "npy" and len(names) > 1 and is_folder(output):
+        raise FerryError(
+            ExitCode.USAGE,
+            f"--output: got {output} for {len(names)} outputs, expected one .npy a file; add --select NAME, or --format npz",
+        )
     return kind, names
 
 
@@ -87,7 +104,7 @@ class _Beside:
 
 
 def _format(output: str, format_name: str | None) -> str:
-    by_ending = "jsonl" if output == "-" else Path(output).suffix.removeprefix(".")
+    by_ending = "jsonl" if output == "-" or is_folder(output) else Path(output).suffix.removeprefix(".")
     chosen = by_ending if format_name is None else format_name
     if format_name is None and output != "-" and chosen not in FORMATS and is_special(Path(output)):
         chosen = "jsonl"
@@ -112,6 +129,10 @@ def _names(contract: Contract, select: str | None) -> list[str]:
 def _is_batched(contract: Contract) -> bool:
     """Without a batch the outputs are one sample."""
     return any(spec.is_batched for spec in contract.inputs)
+
+
+def _batched_outputs(contract: Contract) -> list[str]:
+    return [spec.name for spec in contract.outputs if spec.is_batched]
 
 
 def _check_batch(contract: Contract, names: list[str]) -> None:

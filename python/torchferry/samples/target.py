@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import stat
 import sys
 import tempfile
@@ -43,6 +44,26 @@ def open_target(path: str) -> Iterator[BinaryIO]:
         Path(temporary).replace(target)
     finally:
         Path(temporary).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def open_folder(output: str) -> Iterator[Path]:
+    """Make a temporary sibling of the folder `output`, which takes its place when the block ends. Raises FerryError(IO)."""
+    target = Path(output)
+    if os.path.lexists(target):
+        raise FerryError(ExitCode.IO, f"{output}: got an existing path, expected none; name another folder, or remove this one")
+    try:
+        temporary = Path(tempfile.mkdtemp(prefix=".ferry-", suffix=".tmp", dir=target.parent))
+    except OSError as error:
+        raise _unwritable(output, error) from None
+    try:
+        temporary.chmod(0o777 & ~umask())
+        yield temporary
+        temporary.rename(target)
+    except FerryError as error:  # of a file in it, which the user knows by its place
+        raise FerryError(error.code, str(error).replace(str(temporary), str(target))) from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def open_spool(path: str) -> BinaryIO:
