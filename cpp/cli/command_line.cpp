@@ -18,7 +18,9 @@
 
 #include "console.hpp"
 #include "csv_delimiter.hpp"
+#include "examples.hpp"
 #include "ferry/ferry.hpp"
+#include "grammar.hpp"
 #include "limits.hpp"
 #include "text.hpp"
 #include "verbs.hpp"
@@ -164,6 +166,7 @@ void add_table(CLI::App& verb, TableOptions& table) {
 void add_predict(CLI::App& app, Command& command) {
   auto* verb = app.add_subcommand("predict", "Run the model on files and write its named outputs");
   const auto options = std::make_shared<PredictOptions>();
+  verb->footer("Examples:\n" + std::string(predict_examples) + "\n" + exit_codes);
   add_bundle(*verb, options->bundle);
   add_engine(*verb, options->engine, "the bundle's first that can run here");
   add_isolation(*verb, options->engine);
@@ -277,6 +280,10 @@ Command parse(int argc, char** argv) {
   add_predict(app, command);
   add_verify(app, command);
   add_bench(app, command);
+  if (argc == 2 && std::string_view(argv[1]) == "--grammar") {  // for the man page and the completions of shells
+    const std::string text = grammar_json(app);
+    return [text] { return print_json(text), EXIT_SUCCESS; };
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {

@@ -6,6 +6,7 @@ from mutants.mutant import Mutant
 
 _SAMPLES = "python/torchferry/samples"
 _NPZ = "tests/parity/test_npz_output.py"
+_MANUAL = "tests/package/test_manual.py"
 _FOLDER = "tests/parity/test_folder_output.py"
 
 
@@ -64,5 +65,19 @@ ROWS = (
         "  if (fs::is_regular_file(target, unknown))",
         _FOLDER,
         "a folder that exists is replaced, in C++",
+    ),
+    Mutant(
+        "python/torchferry/cli/manual/grammar.py",
+        "for row in registry.FORMATS if not row.is_program]",
+        "for row in registry.FORMATS]",
+        _MANUAL,
+        "a shell offers ferry-run an engine that only Python has",
+    ),
+    Mutant(
+        "python/torchferry/cli/manual/man.py",
+        'if escaped.startswith((".",',
+        'if escaped.startswith(("#",',
+        _MANUAL,
+        "a help text that begins with a point is a macro of roff, and is not shown",
     ),
 )

@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from torchferry.bundle.printable import printable
 from torchferry.cli.command_line import Verb, describe_usage
+from torchferry.cli.manual.examples import predict_examples
 from torchferry.errors import ExitCode, FerryError
 from torchferry.extras import missing_package
 from torchferry.version import VERSION
@@ -59,7 +60,8 @@ class _Verbs(TyperGroup):
         if cmd_name not in VERBS:
             return None
         one = typer.Typer(add_completion=False)
-        one.command(cmd_name, cls=Verb)(getattr(import_module(f"torchferry.cli.{cmd_name}"), cmd_name))
+        epilog = "\n\n".join(["Examples:", *predict_examples("ferry")]) if cmd_name == "predict" else None
+        one.command(cmd_name, cls=Verb, epilog=epilog)(getattr(import_module(f"torchferry.cli.{cmd_name}"), cmd_name))
         return typer.main.get_command(one)
 
 

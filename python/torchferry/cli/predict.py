@@ -48,6 +48,11 @@ Batch = Annotated[
     int | None,
     typer.Option(help="Samples in one call [default: 256; all, where the model mixes samples].", show_default=False),
 ]
+Output = Annotated[
+    str, typer.Option(metavar="FILE", help=".jsonl, .csv, .npy or .npz; FOLDER/ for one file an input file; - is stdout.")
+]
+Format = Annotated[str | None, typer.Option("--format", help="jsonl, csv, npy or npz, whatever the ending.")]
+Select = Annotated[str | None, typer.Option(callback=require_name, help="Write this output only.")]
 Top = Annotated[int | None, typer.Option(metavar="K", help="Add the K classes with the highest scores.", show_default=False)]
 CUT_NOTE = "an answer of this model depends on the samples in the same call, so where the input is cut changes the answers"
 
@@ -63,11 +68,9 @@ def predict(
     isolate: Isolate = None,
     timeout: Timeout = 0,
     ferry_run: FerryRun = None,
-    output: Annotated[
-        str, typer.Option(help=".jsonl, .csv, .npy or .npz; FOLDER/ for one file an input file; - is stdout.")
-    ] = "-",
-    format_: Annotated[str | None, typer.Option("--format", help="jsonl, csv, npy or npz, whatever the ending.")] = None,
-    select: Annotated[str | None, typer.Option(callback=require_name, help="Write this output only.")] = None,
+    output: Output = "-",
+    format_: Format = None,
+    select: Select = None,
     batch: Batch = None,
     delimiter: Delimiter = None,
     header: HeaderLine = "auto",
@@ -83,8 +86,7 @@ def predict(
     options = table_options(delimiter, header, ignore_columns, id_)
     if isolate:
         where.require_isolation(engine)
-        given = {"--engine": engine, "--output": output, "--format": format_, "--select": select, "--batch": batch}
-        given["--top"] = top
+        given = {"--engine": engine, "--output": output, "--format": format_, "--select": select, "--batch": batch, "--top": top}
         become_ferry_run(ferry_run, "--isolate", _words(opened, input_, given, options, where))
     check_output(opened.contract, output, format_name=format_, select=select, id_column=id_, top=top)
     _say_where_cut(opened, batch)

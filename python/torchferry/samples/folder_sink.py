@@ -53,7 +53,7 @@ class FolderSink:
             self.count += 1
 
     def finish(self) -> None:
-        """Every file is finished when it is closed."""
+        """Do nothing: every file is finished when it is closed."""
 
 
 def is_folder(output: str) -> bool:
