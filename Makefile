@@ -28,9 +28,9 @@ missing_of     = $$(grep -v '^\#' $(1) | while read -r program package; do comma
 # Steps that write .venv, build or runs: one `make` of this folder at a time.
 ALONE         := @.ci/alone
 
-.PHONY: wheel help setup setup-edge compiler configure programs build demo test test-tools test-python test-cpp test-quick test-slow test-fresh mutants matrix fuzz lint format exported bench clean
+.PHONY: wheel help setup setup-edge compiler configure programs build demo test test-tools test-python test-cpp test-quick test-slow test-fresh mutants matrix fuzz lint format manual exported bench clean
 help:
-	@echo "make demo | test | test-slow | mutants | setup-edge | matrix | fuzz | lint | format | exported | wheel | bench | clean"
+	@echo "make demo | test | test-slow | mutants | setup-edge | matrix | fuzz | lint | format | manual | exported | wheel | bench | clean"
 
 setup:
 	$(ALONE) .ci/python-environment
@@ -106,6 +106,10 @@ format: setup
 	$(BIN)/ruff check --fix -q .
 	$(BIN)/ruff format .
 	$(BIN)/clang-format -i $(call c_sources)
+
+# Man pages and completions of both programs, which are kept in git.
+manual: programs
+	$(BIN)/python -m torchferry.cli.manual share
 
 # What `pip install` takes, in dist/: the sources, and a wheel with every plugin whose runtime is in .venv.
 wheel: setup

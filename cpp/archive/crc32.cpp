@@ -20,8 +20,8 @@ constexpr auto table = [] {
 
 }  // namespace
 
-std::uint32_t crc32(std::span<const std::byte> bytes) noexcept {
-  std::uint32_t crc = ~0U;
+std::uint32_t crc32(std::span<const std::byte> bytes, std::uint32_t before) noexcept {
+  std::uint32_t crc = ~before;
   for (const auto byte : bytes) crc = crc >> 8U ^ table[(crc ^ std::to_integer<std::uint32_t>(byte)) & 0xFFU];
   return ~crc;
 }

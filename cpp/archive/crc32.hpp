@@ -7,6 +7,7 @@
 
 namespace ferry::archive {
 
-[[nodiscard]] std::uint32_t crc32(std::span<const std::byte> bytes) noexcept;
+// Of bytes that follow those of which `before` is the CRC-32.
+[[nodiscard]] std::uint32_t crc32(std::span<const std::byte> bytes, std::uint32_t before = 0) noexcept;
 
 }  // namespace ferry::archive

@@ -18,7 +18,9 @@
 
 #include "console.hpp"
 #include "csv_delimiter.hpp"
+#include "examples.hpp"
 #include "ferry/ferry.hpp"
+#include "grammar.hpp"
 #include "limits.hpp"
 #include "text.hpp"
 #include "verbs.hpp"
@@ -54,8 +56,8 @@ std::string require_names(const std::string& text) {
 }
 
 std::string require_format(const std::string& text) {
-  const bool known = text == "jsonl" || text == "csv" || text == "npy";
-  return known ? std::string() : "got " + text::quoted(text) + ", expected jsonl, csv or npy";
+  const bool known = text == "jsonl" || text == "csv" || text == "npy" || text == "npz";
+  return known ? std::string() : "got " + text::quoted(text) + ", expected jsonl, csv, npy or npz";
 }
 
 std::string require_delimiter(const std::string& text) {
@@ -164,6 +166,7 @@ void add_table(CLI::App& verb, TableOptions& table) {
 void add_predict(CLI::App& app, Command& command) {
   auto* verb = app.add_subcommand("predict", "Run the model on files and write its named outputs");
   const auto options = std::make_shared<PredictOptions>();
+  verb->footer("Examples:\n" + std::string(predict_examples) + "\n" + exit_codes);
   add_bundle(*verb, options->bundle);
   add_engine(*verb, options->engine, "the bundle's first that can run here");
   add_isolation(*verb, options->engine);
@@ -174,10 +177,11 @@ void add_predict(CLI::App& app, Command& command) {
       ->required()
       ->type_name("FILE")
       ->allow_extra_args(false);
-  verb->add_option("--output", options->output, "a .jsonl, .csv or .npy file, or - for stdout")
+  verb->add_option("--output", options->output,
+                   "a .jsonl, .csv, .npy or .npz file, FOLDER/ for one file an input file, or - for stdout")
       ->type_name("FILE")
       ->capture_default_str();
-  verb->add_option("--format", options->format, "jsonl, csv or npy (default: by the output's ending; jsonl on stdout)")
+  verb->add_option("--format", options->format, "jsonl, csv, npy or npz (default: by the output's ending; jsonl on stdout)")
       ->type_name("NAME")
       ->check(require_format);
   verb->add_option("--select", options->select, "write this output only")->type_name("OUTPUT")->check(require_name);
@@ -277,6 +281,10 @@ Command parse(int argc, char** argv) {
   add_predict(app, command);
   add_verify(app, command);
   add_bench(app, command);
+  if (argc == 2 && std::string_view(argv[1]) == "--grammar") {  // for the man page and the completions of shells
+    const std::string text = grammar_json(app);
+    return [text] { return print_json(text), EXIT_SUCCESS; };
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {

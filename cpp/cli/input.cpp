@@ -140,14 +140,14 @@ void InputReader::open(const Contract& contract, const std::vector<std::string>&
     const auto name = lone->name();
     auto files = open_npz(contract, std::move(*lone));
     for (const auto& spec : contract.inputs)
-      inputs_.push_back({{spec.name}, is_batched(spec), name, open_npy(spec, std::move(files.at(spec.name)))});
+      inputs_.push_back({{spec.name}, is_batched(spec), name, {name}, open_npy(spec, std::move(files.at(spec.name)))});
     return;
   }
   if (lone && contract.inputs.size() > 1 && !npy::is_npy(lone->peek(magic_size)) && !is_image(lone->peek(magic_size))) {
     std::vector<std::string> names(contract.inputs.size());
     std::ranges::transform(contract.inputs, names.begin(), &TensorSpec::name);
     const auto name = lone->name();
-    inputs_.push_back({std::move(names), true, name, open_table(contract.inputs, std::move(*lone), options)});
+    inputs_.push_back({std::move(names), true, name, {name}, open_table(contract.inputs, std::move(*lone), options)});
     return;
   }
   const auto paths = group_by_input(contract, arguments);
@@ -155,7 +155,10 @@ void InputReader::open(const Contract& contract, const std::vector<std::string>&
     const auto& own = paths.at(spec.name);
     auto first = lone ? std::move(*lone) : open_one(own.front());
     const auto name = first.name() + (own.size() > 1 ? " and " + std::to_string(own.size() - 1) + " more" : "");
-    inputs_.push_back({{spec.name}, is_batched(spec), name, open_samples(spec, own, std::move(first), options)});
+    auto files = own;
+    std::ranges::replace(files, "-", "stdin");
+    inputs_.push_back(
+        {{spec.name}, is_batched(spec), name, std::move(files), open_samples(spec, own, std::move(first), options)});
   }
 }
 
@@ -211,6 +214,14 @@ const std::vector<std::string>& InputReader::ids() const {
   for (const auto& input : inputs_)
     if (input.samples->is_table()) return input.samples->ids();
   return inputs_.front().samples->ids();
+}
+
+const std::vector<std::string>& InputReader::files() const {
+  const auto& files = inputs_.front().files;
+  if (std::ranges::any_of(inputs_, [&files](const Input& input) { return input.files != files; }))
+    throw Error(ErrorCode::usage,
+                "--output: got a folder for samples of several files each, expected one file a sample; name a file");
+  return files;
 }
 
 std::string InputReader::describe() const {

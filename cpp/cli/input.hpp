@@ -64,6 +64,8 @@ class InputReader {
   [[nodiscard]] std::int64_t count() const noexcept { return count_; }
   // The identities of the samples of the last read, where the user named a column of them.
   [[nodiscard]] const std::vector<std::string>& ids() const;
+  // The files that the samples come from: one for each, or one of all. Throws Error(usage) where inputs have their own.
+  [[nodiscard]] const std::vector<std::string>& files() const;
   // How many samples came from which files, and how these were understood.
   [[nodiscard]] std::string describe() const;
 
@@ -71,7 +73,8 @@ class InputReader {
   struct Input {
     std::vector<std::string> names;
     bool batched;
-    std::string origin;  // the file's name
+    std::string origin;              // the file's name
+    std::vector<std::string> files;  // their names
     std::unique_ptr<SampleReader> samples;
   };
 

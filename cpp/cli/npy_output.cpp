@@ -1,11 +1,6 @@
 #include "npy_output.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
-#include <cstddef>
-#include <cstdio>
 #include <limits>
 #include <span>
 #include <utility>
@@ -15,40 +10,6 @@
 namespace ferry::cli {
 
 namespace {
-
-// A file without a name, which is gone when it is closed.
-class Spool {
- public:
-  Spool() : stream_(create()), file_(::fileno(stream_.get()), "temporary file", false) {}
-
-  [[nodiscard]] File& file() { return file_; }
-
-  void copy_to(File& target) {
-    if (::lseek(file_.descriptor(), 0, SEEK_SET) != 0) throw_io("temporary file", "to read it from its beginning");
-    std::array<std::byte, chunk_size> chunk{};
-    for (std::size_t count = chunk.size(); count == chunk.size();) {
-      count = file_.read(chunk);
-      target.write(std::span(chunk).first(count));
-    }
-  }
-
- private:
-  struct Close {
-    void operator()(std::FILE* stream) const { static_cast<void>(std::fclose(stream)); }
-  };
-  using Stream = std::unique_ptr<std::FILE, Close>;
-
-  static Stream create() {
-    Stream stream(std::tmpfile());
-    if (stream == nullptr) throw_io("temporary file", "room in the folder for temporary files");
-    return stream;
-  }
-
-  static constexpr std::size_t chunk_size = std::size_t{1} << 16U;
-
-  Stream stream_;
-  File file_;
-};
 
 // One output's file. Its header is written with the first rows, which say the shape.
 class NpyFile {
@@ -66,7 +27,7 @@ class NpyFile {
 
   void finish() {
     if (writer_) writer_->finish();
-    if (spool_) spool_->copy_to(target_.file());
+    if (spool_) for_each_piece(*spool_, [this](auto piece) { target_.file().write(piece); });
   }
 
   void commit() { target_.commit(); }
@@ -75,13 +36,13 @@ class NpyFile {
  private:
   File& choose_file() {
     if (total_ || target_.is_temporary()) return target_.file();
-    return spool_.emplace().file();
+    return spool_.emplace(target_.open_spool());
   }
 
   std::string output_;
   OutputFile target_;
   std::optional<std::int64_t> total_;
-  std::optional<Spool> spool_;
+  std::optional<File> spool_;
   std::optional<npy::Writer> writer_;
   std::int64_t count_ = 0;
 };

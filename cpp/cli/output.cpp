@@ -7,8 +7,10 @@
 #include <utility>
 #include <vector>
 
+#include "folder_output.hpp"
 #include "input.hpp"
 #include "npy_output.hpp"
+#include "npz_output.hpp"
 #include "output_file.hpp"
 #include "row_output.hpp"
 #include "text.hpp"
@@ -76,25 +78,55 @@ Beside beside_of(const OutputRequest& request, const Contract& contract) {
   return {.id = request.id, .top = request.top ? std::optional<TopClasses>(TopClasses(contract, *request.top)) : std::nullopt};
 }
 
+// The ending of a kind of file that holds no words; empty for the others.
+std::string ending_of_numbers(OutputFormat format) {
+  const bool holds_words = format == OutputFormat::jsonl || format == OutputFormat::csv;
+  return holds_words ? std::string() : "." + std::string(name_of(format));
+}
+
 // Identities need a kind of file that holds words, and a name that no other column of the answers has.
 void check_id(const OutputRequest& request, OutputFormat format, const Contract& contract) {
   if (request.id.empty()) return;
   const auto got = "--id: got " + text::quoted(request.id);
-  if (format == OutputFormat::npy) throw Error(ErrorCode::usage, got + " for .npy, which holds numbers, expected .jsonl or .csv");
+  if (const auto ending = ending_of_numbers(format); !ending.empty())
+    throw Error(ErrorCode::usage, got + " for " + ending + ", which holds numbers, expected .jsonl or .csv");
   if (request.id == "class" || std::ranges::any_of(contract.outputs, [&](const auto& spec) { return spec.name == request.id; }))
     throw Error(ErrorCode::usage, got + ", the name of an output, expected another; rename the column");
 }
 
+void check_folder(const OutputRequest& request, std::size_t outputs) {
+  if (is_folder(request.path) && outputs > 1)
+    throw Error(ErrorCode::usage, "--output: got " + request.path + " for " + std::to_string(outputs) +
+                                      " outputs, expected one .npy a file; add --select NAME, or --format npz");
+}
+
 }  // namespace
 
+bool is_folder(const std::string& path) noexcept { return path.ends_with('/'); }
+
+std::string_view name_of(OutputFormat format) noexcept {
+  switch (format) {
+    case OutputFormat::jsonl:
+      return "jsonl";
+    case OutputFormat::csv:
+      return "csv";
+    case OutputFormat::npy:
+      return "npy";
+    case OutputFormat::npz:
+      return "npz";
+  }
+  return {};
+}
+
 OutputFormat choose_format(const OutputRequest& request) {
-  if (request.format.empty() && is_special(request.path)) return OutputFormat::jsonl;
+  if (request.format.empty() && (is_special(request.path) || is_folder(request.path))) return OutputFormat::jsonl;
   const auto name = request.format.empty() ? fs::path(request.path).extension().string() : "." + request.format;
   if (name == ".jsonl") return OutputFormat::jsonl;
   if (name == ".csv") return OutputFormat::csv;
   if (name == npy_ending) return OutputFormat::npy;
+  if (name == ".npz") return OutputFormat::npz;
   throw Error(ErrorCode::usage, "--output: got " + text::quoted(request.path) +
-                                    ", expected a name that ends in .jsonl, .csv or .npy; rename it or add --format");
+                                    ", expected a name that ends in .jsonl, .csv, .npy or .npz; rename it or add --format");
 }
 
 void check_output_request(const OutputRequest& request, const Contract& contract) {
@@ -103,25 +135,30 @@ void check_output_request(const OutputRequest& request, const Contract& contract
   check_batches(request, contract);
   check_id(request, format, contract);
   const Beside beside = beside_of(request, contract);  // refuses a contract that has nothing to rank
-  if (request.top && beside.top && format == OutputFormat::npy)
-    throw Error(ErrorCode::usage,
-                "--top: got " + std::to_string(*request.top) + " for .npy, which holds numbers, expected .jsonl or .csv");
+  if (const auto ending = ending_of_numbers(format); request.top && beside.top && !ending.empty())
+    throw Error(ErrorCode::usage, "--top: got " + std::to_string(*request.top) + " for " + ending +
+                                      ", which holds numbers, expected .jsonl or .csv");
   const auto outputs = selected_outputs(request, contract).size();
-  if (format == OutputFormat::npy && outputs > 1) check_one_target(request, outputs);
+  if (format != OutputFormat::npy) return;
+  check_folder(request, outputs);
+  if (outputs > 1) check_one_target(request, outputs);
 }
 
 std::unique_ptr<SampleWriter> open_output(const OutputRequest& request, const Contract& contract) {
+  if (is_folder(request.path)) return open_folder(request, contract);
   const auto format = choose_format(request);
   auto names = selected_outputs(request, contract);
   if (format == OutputFormat::jsonl)
     return open_json_lines(OutputFile::open(request.path), contract, std::move(names), beside_of(request, contract));
   if (format == OutputFormat::csv)
     return open_csv_rows(OutputFile::open(request.path), contract, std::move(names), beside_of(request, contract));
+  const bool batched = std::ranges::any_of(contract.inputs, is_batched);
+  if (format == OutputFormat::npz) return open_npz_file(OutputFile::open(request.path), names, batched);
   std::vector<NpyTarget> targets;
   targets.reserve(names.size());
   for (const auto& name : names)
     targets.push_back({name, OutputFile::open(names.size() == 1 ? request.path : path_of_output(request.path, name))});
-  return open_npy_files(std::move(targets), request.total, std::ranges::any_of(contract.inputs, is_batched));
+  return open_npy_files(std::move(targets), request.total, batched);
 }
 
 }  // namespace ferry::cli

@@ -6,20 +6,23 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "ferry/ferry.hpp"
 
 namespace ferry::cli {
 
-enum class OutputFormat { jsonl, csv, npy };
+enum class OutputFormat { jsonl, csv, npy, npz };
 
 struct OutputRequest {
-  std::string path = "-";             // "-" is stdout
-  std::string format;                 // "jsonl", "csv", "npy", or empty: by the path's ending
+  std::string path = "-";             // "-" is stdout, "FOLDER/" a folder
+  std::string format;                 // "jsonl", "csv", "npy", "npz", or empty: by the path's ending
   std::string select;                 // an output's name, or empty
   std::optional<std::int64_t> total;  // samples that will come, where known
   std::string id;                     // the column of identities that come with each batch, or empty
   std::optional<std::int64_t> top;    // classes with the highest scores, to add
+  std::vector<std::string> files;     // that the samples come from, for the names in a folder: one for each, or one of all
 };
 
 // Takes outputs in pieces. Nothing stands at the path before `finish` has returned, and nothing ever does where it has not been
@@ -38,7 +41,13 @@ class SampleWriter {
   [[nodiscard]] virtual std::int64_t count() const noexcept = 0;
 };
 
-// By `format`, else by the path's ending; JSON lines for stdout and devices. Throws Error(usage) for another ending.
+// Does the path name a folder, which gets one answer for each input file?
+[[nodiscard]] bool is_folder(const std::string& path) noexcept;
+
+// The ending of such a file, without its point.
+[[nodiscard]] std::string_view name_of(OutputFormat format) noexcept;
+
+// By `format`, else by the path's ending; JSON lines for stdout, devices and folders. Throws Error(usage) for another ending.
 [[nodiscard]] OutputFormat choose_format(const OutputRequest& request);
 
 // Refuses a request that this contract cannot meet. Throws Error(usage). Opens nothing.

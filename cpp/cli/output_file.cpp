@@ -4,9 +4,14 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <memory>
 #include <span>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "ferry/ferry.hpp"
 
@@ -16,6 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::size_t piece_size = std::size_t{1} << 16U;
 constexpr auto expected = "a file that can be written; check the path and its permissions";
 
 File open_directly(const std::string& path) {
@@ -44,10 +50,27 @@ OutputFile OutputFile::open(const std::string& path) {
 
 void OutputFile::write(std::string_view text) { file_.write(std::as_bytes(std::span(text))); }
 
+File OutputFile::open_spool() const {
+  if (temporary_) return TemporaryFile::create_beside(target_, file_.name()).second;  // its name is gone, and it stays open
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> stream(std::tmpfile(), std::fclose);
+  const int descriptor = stream == nullptr ? -1 : ::fcntl(::fileno(stream.get()), F_DUPFD_CLOEXEC, 0);
+  if (descriptor < 0) throw_io("temporary file", "room in the folder for temporary files");
+  return {descriptor, "temporary file"};
+}
+
 void OutputFile::commit() {
   const auto name = file_.name();
   file_.close();
   if (temporary_) temporary_->rename_to(target_, name);
+}
+
+void for_each_piece(const File& file, const std::function<void(std::span<const std::byte>)>& take) {
+  std::vector<std::byte> piece(piece_size);
+  std::uint64_t offset = 0;
+  for (std::size_t count = piece.size(); count == piece.size(); offset += count) {
+    count = file.read_at(offset, piece);
+    take(std::span(piece).first(count));
+  }
 }
 
 }  // namespace ferry::cli

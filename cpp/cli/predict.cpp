@@ -98,12 +98,14 @@ int predict(const PredictOptions& options) {
                         .select = options.select,
                         .total = std::nullopt,
                         .id = options.table.id,
-                        .top = options.top};
+                        .top = options.top,
+                        .files = {}};
   check_table(options.table);
   check_output_request(request, contract);
   const std::int64_t batch = samples_of_call(contract, options.batch);
   InputReader inputs(contract, options.inputs, options.table);
   request.total = inputs.total();
+  if (is_folder(request.path)) request.files = inputs.files();
   // Bad input and a place that cannot be written are told before a runtime is loaded, which takes a hundred times as long.
   auto first = inputs.read(batch);
   static_cast<void>(ContractChecker(contract).check_inputs(views_of(first)));

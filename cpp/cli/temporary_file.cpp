@@ -1,6 +1,7 @@
 #include "temporary_file.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -22,6 +23,16 @@ constexpr auto expected = "a place that can be written; check the folder and its
 constexpr std::size_t max_files = 64;  // further ones are removed by their destructors only
 
 std::array<std::atomic<const char*>, max_files> remembered;  // null where free
+std::atomic<const TemporaryFolder::Held*> remembered_folder;
+
+// Makes only calls that POSIX allows in a handler. Another thread may put one more file into the folder meanwhile.
+void remove_folder(const TemporaryFolder::Held& folder) noexcept {
+  constexpr int attempts = 8;
+  for (int attempt = 0; attempt < attempts; ++attempt) {
+    for (const auto& file : folder.files) ::unlink(file.c_str());
+    if (::rmdir(folder.path.c_str()) == 0 || errno == ENOENT) return;
+  }
+}
 
 void replace_in_slots(const char* old, const char* now) noexcept {
   for (auto& slot : remembered) {
@@ -35,6 +46,7 @@ extern "C" void remove_all_remembered() {
   for (const auto& slot : remembered) {
     if (const char* path = slot.load()) ::unlink(path);
   }
+  if (const auto* folder = remembered_folder.load()) remove_folder(*folder);
 }
 
 extern "C" void remove_remembered(int signal) {
@@ -55,14 +67,22 @@ void clean_up_on(int signal) {
   ::sigaction(signal, &action, nullptr);
 }
 
+void clean_up_however_it_ends() {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) clean_up_on(signal);
+  clean_up_on_quick_exit();
+}
+
+// A sibling's path, another for each attempt.
+std::string path_beside(const fs::path& target, int attempt) {
+  return target.parent_path() / (".ferry-" + std::to_string(::getpid()) + "-" + std::to_string(attempt) + ".tmp");
+}
+
 }  // namespace
 
 std::pair<TemporaryFile, File> TemporaryFile::create_beside(const fs::path& target, const std::string& shown) {
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) clean_up_on(signal);
-  clean_up_on_quick_exit();
+  clean_up_however_it_ends();
   for (int attempt = 0;; ++attempt) {
-    const auto name = ".ferry-" + std::to_string(::getpid()) + "-" + std::to_string(attempt) + ".tmp";
-    TemporaryFile temporary(std::make_unique<const std::string>(target.parent_path() / name));
+    TemporaryFile temporary(std::make_unique<const std::string>(path_beside(target, attempt)));
     const int descriptor = ::open(temporary.path_->c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     const int reason = errno;
     if (descriptor >= 0) {
@@ -85,6 +105,35 @@ void TemporaryFile::rename_to(const fs::path& target, const std::string& shown) 
   if (::rename(path_->c_str(), target.c_str()) != 0) throw_io(shown, expected);
   replace_in_slots(path_->c_str(), nullptr);
   path_.reset();
+}
+
+TemporaryFolder TemporaryFolder::create_beside(const fs::path& target, const std::vector<std::string>& files,
+                                               const std::string& shown) {
+  clean_up_however_it_ends();
+  for (int attempt = 0;; ++attempt) {
+    Held held{.path = path_beside(target, attempt), .files = {}};
+    held.files.push_back(path_beside(fs::path(held.path) / "", 0));  // of the one that is being written
+    for (const auto& file : files) held.files.push_back(held.path + "/" + file);
+    const std::string path = held.path;
+    auto kept = std::make_unique<const Held>(std::move(held));
+    if (::mkdir(path.c_str(), 0777) == 0) {
+      remembered_folder = kept.get();
+      return TemporaryFolder(std::move(kept));
+    }
+    if (errno != EEXIST) throw_io(shown, expected);
+  }
+}
+
+TemporaryFolder::~TemporaryFolder() {
+  if (held_ == nullptr) return;
+  remove_folder(*held_);
+  remembered_folder = nullptr;
+}
+
+void TemporaryFolder::rename_to(const fs::path& target, const std::string& shown) {
+  if (::rename(held_->path.c_str(), target.c_str()) != 0) throw_io(shown, expected);
+  remembered_folder = nullptr;
+  held_.reset();
 }
 
 }  // namespace ferry::cli

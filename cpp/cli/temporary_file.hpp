@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "file.hpp"
 
@@ -30,6 +31,34 @@ class TemporaryFile {
   explicit TemporaryFile(std::unique_ptr<const std::string> path) : path_(std::move(path)) {}
 
   std::unique_ptr<const std::string> path_;  // null once renamed; on the heap, because the signal handler keeps its address
+};
+
+// The same for a folder, of which there is one at a time.
+class TemporaryFolder {
+ public:
+  // `files` are the names of what will be put into it, all that there will be. Throws Error(io).
+  [[nodiscard]] static TemporaryFolder create_beside(const std::filesystem::path& target, const std::vector<std::string>& files,
+                                                     const std::string& shown);
+
+  TemporaryFolder(TemporaryFolder&&) noexcept = default;
+  TemporaryFolder& operator=(TemporaryFolder&&) = delete;
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  ~TemporaryFolder();
+
+  [[nodiscard]] const std::string& path() const noexcept { return held_->path; }
+  // Throws Error(io); the folder is then still removed.
+  void rename_to(const std::filesystem::path& target, const std::string& shown);
+
+  struct Held {
+    std::string path;
+    std::vector<std::string> files;  // their paths
+  };
+
+ private:
+  explicit TemporaryFolder(std::unique_ptr<const Held> held) : held_(std::move(held)) {}
+
+  std::unique_ptr<const Held> held_;  // null once renamed; on the heap, because the signal handler keeps its address
 };
 
 }  // namespace ferry::cli

@@ -139,10 +139,8 @@ void Reader::require_end() {
 
 Writer::Writer(File& file, DType dtype, Shape row_shape, std::optional<std::int64_t> rows)
     : file_(&file), header_{dtype, std::move(row_shape)}, promised_(rows) {
-  header_.shape.insert(header_.shape.begin(), rows.value_or(std::numeric_limits<std::int64_t>::max()));
-  const std::string bytes = header_bytes(header_);  // as long as the longest row count makes it
-  header_size_ = bytes.size();
-  file_->write(as_bytes(bytes));
+  header_.shape.insert(header_.shape.begin(), rows.value_or(0));
+  file_->write(as_bytes(header_bytes(header_)));
   header_.shape.front() = 0;
 }
 
@@ -159,7 +157,7 @@ void Writer::write(const Tensor& rows) {
 
 void Writer::finish() {
   if (!promised_) {
-    file_->write_at(0, as_bytes(header_bytes(header_, header_size_)));
+    file_->write_at(0, as_bytes(header_bytes(header_)));
   } else if (*promised_ != header_.shape.front()) {
     throw Error(ErrorCode::internal, file_->name() + ": rows: got " + std::to_string(header_.shape.front()) + ", expected " +
                                          std::to_string(*promised_) + " as its header says");

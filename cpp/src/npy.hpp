@@ -35,8 +35,8 @@ struct Origin {
 // The dict literal of a header. Throws Error(origin.code).
 [[nodiscard]] Header parse_header_dict(std::string_view text, const Origin& origin);
 
-// Everything before the data, magic to newline: a multiple of 64 bytes, at least `min_size`.
-[[nodiscard]] std::string header_bytes(const Header& header, std::size_t min_size = 0);
+// Everything before the data, magic to newline, with the bytes that NumPy writes: as long for every count of rows.
+[[nodiscard]] std::string header_bytes(const Header& header);
 
 // A whole file from a tensor.
 [[nodiscard]] std::vector<std::byte> serialize(const Tensor& tensor);
@@ -70,8 +70,8 @@ class Reader {
   std::vector<std::byte> buffer_;
 };
 
-// Writes rows as they come. Where `rows` is not given, the header has room for any count and is written again by `finish`, so the
-// file must be one that can be written at an offset (no pipe).
+// Writes rows as they come. Where `rows` is not given, the header is written again by `finish`, so the file must be one that
+// can be written at an offset (no pipe).
 class Writer {
  public:
   // `row_shape` is the shape without its first dim. The file stays the caller's and must outlive the writer.
@@ -84,7 +84,6 @@ class Writer {
  private:
   File* file_;
   Header header_;  // its first dim counts the rows written
-  std::size_t header_size_ = 0;
   std::optional<std::int64_t> promised_;
 };
 

@@ -182,17 +182,19 @@ Header parse_header_dict(std::string_view text, const Origin& origin) {
               origin.name + ": npy header: got shape " + to_string(header.shape) + ", expected a size that fits in memory");
 }
 
-std::string header_bytes(const Header& header, std::size_t min_size) {
+std::string header_bytes(const Header& header) {
   constexpr std::size_t prefix = 10;  // magic, version, two bytes of length
   constexpr std::size_t alignment = 64;
+  constexpr std::size_t longest_count = 21;  // digits, as NumPy has it
   std::string dict = "{'descr': '";
   dict += descr_of(header.dtype);
   dict += "', 'fortran_order': False, 'shape': (";
   for (const std::int64_t dim : header.shape) dict += std::to_string(dim) + (header.shape.size() == 1 ? "," : ", ");
   if (header.shape.size() > 1) dict.resize(dict.size() - 2);
   dict += "), }";
-  const std::size_t wanted = std::max(prefix + dict.size() + 1, min_size);
-  const std::size_t total = (wanted + alignment - 1) / alignment * alignment;
+  const std::size_t room = header.shape.empty() ? 0 : longest_count - std::to_string(header.shape.front()).size();
+  const std::size_t wanted = prefix + dict.size() + room + 1;
+  const std::size_t total = (wanted / alignment + 1) * alignment;  // also of what is aligned already
   dict.resize(total - prefix - 1, ' ');
   std::string bytes(magic);
   bytes += '\x01';

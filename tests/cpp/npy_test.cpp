@@ -232,6 +232,14 @@ TEST(NpyWriter, AKnownRowCountNeedsNoSecondWrite) {
   EXPECT_EQ(npy::parse(bytes_of(read_file(folder.path() / "a.npy")), origin).shape(), (Shape{2}));
 }
 
+// NumPy 1.26 and 2 write these sizes: room for 21 digits of the count, and 64 bytes more where the header is aligned already.
+TEST(NpyHeader, IsAsLongAsNumPyMakesIt) {
+  for (const std::int64_t count : {0LL, 9LL, 1'000'000'000'000'000LL})
+    EXPECT_EQ(npy::header_bytes({DType::float32, {count, 10'000'000'000, 100'000'000'000, 100'000'000'000}}).size(), 192U)
+        << count;
+  EXPECT_EQ(npy::header_bytes({DType::float32, {7}}).size(), 128U);
+}
+
 TEST(NpyWriter, ABrokenPromiseIsAnError) {
   const TemporaryFolder folder;
   File file = File::create(folder.path() / "a.npy");

@@ -14,7 +14,7 @@ from builders.programs import Program
 from hostile.permissions import obey_permissions, require_bound_by_permissions
 from hostile.refusal import assert_error, assert_refused
 
-FORMATS = ["jsonl", "csv", "npy"]
+FORMATS = ["jsonl", "csv", "npy", "npz"]
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ ROWS = (
         "--select writes every output",
     ),
     Mutant(
-        f"{_PYTHON}/samples/sink.py",
+        f"{_PYTHON}/samples/array_sink.py",
         "self._rows += len(rows) if self._batched else 0",
         "self._rows = len(rows) if self._batched else 0",
         _SINK,

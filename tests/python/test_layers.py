@@ -118,7 +118,8 @@ GENERATED_HEADERS = {
     "model.h": {"examples"},
     "limits.hpp": {"src", "cli"},
     "engines.hpp": {"src"},
-}  # `ferry export --to c`, cmake/Limits.cmake and cmake/Engines.cmake write them
+    "examples.hpp": {"cli"},
+}  # `ferry export --to c`, cmake/Limits.cmake, cmake/Engines.cmake and cmake/Examples.cmake write them
 RUNTIME_HEADERS = re.compile(r"(torch|ATen|c10|caffe2|executorch|onnxruntime\w*)(/|\.)")
 PUBLIC_THIRD_PARTY = re.compile(r"ferry/\w+\.h(pp)?|[a-z_]+|std(def|int)\.h")
 

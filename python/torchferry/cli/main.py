@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from torchferry.bundle.printable import printable
 from torchferry.cli.command_line import Verb, describe_usage
+from torchferry.cli.manual.examples import predict_examples
 from torchferry.errors import ExitCode, FerryError
 from torchferry.extras import missing_package
 from torchferry.version import VERSION
@@ -66,7 +67,8 @@ class _Verbs(TyperGroup):
         if isinstance(found, typer.Typer):  # a verb that has verbs of its own
             return typer.main.get_command(found)
         one = typer.Typer(add_completion=False)
-        one.command(cmd_name, cls=Verb)(found)
+        epilog = "\n\n".join(["Examples:", *predict_examples("ferry")]) if cmd_name == "predict" else None
+        one.command(cmd_name, cls=Verb, epilog=epilog)(found)
         return typer.main.get_command(one)
 
 

@@ -31,6 +31,7 @@ from torchferry.errors import ExitCode, FerryError
 from torchferry.proof.ferry_run import become_ferry_run
 from torchferry.proof.where import Where
 from torchferry.samples.columns import TableOptions
+from torchferry.samples.folder_sink import is_folder
 from torchferry.samples.sink import SampleSink, check_output, open_sink
 from torchferry.samples.source import SampleSource, open_samples
 
@@ -50,6 +51,11 @@ Batch = Annotated[
         show_default=False,
     ),
 ]
+Output = Annotated[
+    str, typer.Option(metavar="FILE", help=".jsonl, .csv, .npy or .npz; FOLDER/ for one file an input file; - is stdout.")
+]
+Format = Annotated[str | None, typer.Option("--format", help="jsonl, csv, npy or npz, whatever the ending.")]
+Select = Annotated[str | None, typer.Option(callback=require_name, help="Write this output only.")]
 Top = Annotated[int | None, typer.Option(metavar="K", help="Add the K classes with the highest scores.", show_default=False)]
 CUT_NOTE = "an answer of this model depends on the samples in the same call, so where the input is cut changes the answers"
 
@@ -65,9 +71,9 @@ def predict(
     isolate: Isolate = None,
     timeout: Timeout = 0,
     ferry_run: FerryRun = None,
-    output: Annotated[str, typer.Option(help=".jsonl, .csv or .npy; - is stdout.")] = "-",
-    format_: Annotated[str | None, typer.Option("--format", help="jsonl, csv or npy, whatever the ending.")] = None,
-    select: Annotated[str | None, typer.Option(callback=require_name, help="Write this output only.")] = None,
+    output: Output = "-",
+    format_: Format = None,
+    select: Select = None,
     batch: Batch = None,
     delimiter: Delimiter = None,
     header: HeaderLine = "auto",
@@ -83,14 +89,13 @@ def predict(
     options = table_options(delimiter, header, ignore_columns, id_)
     if isolate:
         where.require_isolation(engine)
-        given = {"--engine": engine, "--output": output, "--format": format_, "--select": select, "--batch": batch}
-        given["--top"] = top
+        given = {"--engine": engine, "--output": output, "--format": format_, "--select": select, "--batch": batch, "--top": top}
         become_ferry_run(ferry_run, "--isolate", _words(opened, input_, given, options, where))
     check_output(opened.contract, output, format_name=format_, select=select, id_column=id_, top=top)
     _say_where_cut(opened, batch)
     samples = open_samples(opened.contract, input_, batch=opened.contract.calls_of(batch), options=options)
     answers = partial(open_sink, opened.contract, output, format_name=format_, select=select, id_column=id_, top=top)
-    with samples as source, answers(total=source.total) as sink:
+    with samples as source, answers(total=source.total, files=source.files if is_folder(output) else ()) as sink:
         source.read_ahead()
         used = _answer(opened, engine, where, source, sink)
     _say_done(source, sink, used)

@@ -1,30 +1,28 @@
-"""Outputs of `predict`: JSON lines, CSV or `.npy`, written beside their place and renamed at the end."""
+"""Outputs of `predict`: JSON lines, CSV, `.npy` or `.npz`, written beside their place and renamed at the end."""
 
 from __future__ import annotations
 
 import contextlib
-import errno
-import os
-import stat
-import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 import numpy as np
 
-from torchferry.bundle import npy
 from torchferry.bundle.contract import BATCH, Array, Contract
 from torchferry.bundle.printable import json_text, quoted
 from torchferry.errors import ExitCode, FerryError
+from torchferry.samples.array_sink import NpyFile, NpySink, NpzSink
+from torchferry.samples.folder_sink import FolderSink, answer_names, is_folder
+from torchferry.samples.target import is_special, open_folder, open_spool, open_target
 from torchferry.samples.text import csv_header, csv_ranked, csv_rows, csv_text, json_ranked, json_rows
 from torchferry.samples.top import TopClasses, top_classes
 
 Ranked = Iterator[tuple[list[str], Array]]
-FORMATS = ("jsonl", "csv", "npy")
-_WRITABLE = "expected a file that can be written; check the path and its permissions"
+FORMATS = ("jsonl", "csv", "npy", "npz")
+_OF_NUMBERS = ("npy", "npz")
 
 
 class SampleSink(Protocol):
@@ -51,16 +49,26 @@ def open_sink(
     total: int | None,
     id_column: str | None = None,
     top: int | None = None,
+    files: Sequence[str] = (),
 ) -> Iterator[SampleSink]:
-    """Open `--output` (`-` is stdout); the files appear when the block ends without an error.
+    """Open `--output` (`-` is stdout, `FOLDER/` a folder); the files appear when the block ends without an error.
 
     `select` names the only output to write; `total` is the number of samples if known; `id_column` names the identities that
-    come with each batch; `top` is how many classes to rank. Raises FerryError(USAGE or IO).
+    come with each batch; `top` is how many classes to rank; `files` are those that the samples come from, for the names in a
+    folder. Raises FerryError(USAGE or IO).
     """
     kind, names = check_output(contract, output, format_name=format_name, select=select, id_column=id_column, top=top)
     try:
         with contextlib.ExitStack() as stack:
-            sink = _open_kind(kind, contract, output, names, total, stack, _Beside(id_column, top_classes(contract, top)))
+            sink: SampleSink
+            if is_folder(output):
+                answers = answer_names(files, kind)
+                one = partial(open_sink, contract, format_name=kind, select=select, total=None, id_column=id_column, top=top)
+                sink = FolderSink(
+                    stack.enter_context(open_folder(output)), answers, one, stack, batched=_batched_outputs(contract)
+                )
+            else:
+                sink = _open_kind(kind, contract, output, names, total, stack, _Beside(id_column, top_classes(contract, top)))
             yield sink
             sink.finish()
     except OSError as error:
@@ -77,8 +85,13 @@ def check_output(
     names = _names(contract, select)
     _check_batch(contract, names)
     _check_id(contract, kind, id_column)
-    if top_classes(contract, top) is not None and kind == "npy":
-        raise FerryError(ExitCode.USAGE, f"--top: got {top} for .npy, which holds numbers, expected .jsonl or .csv")
+    if top_classes(contract, top) is not None and kind in _OF_NUMBERS:
+        raise FerryError(ExitCode.USAGE, f"--top: got {top} for .{kind}, which holds numbers, expected .jsonl or .csv")
+    if kind == "npy" and len(names) > 1 and is_folder(output):
+        raise FerryError(
+            ExitCode.USAGE,
+            f"--output: got {output} for {len(names)} outputs, expected one .npy a file; add --select NAME, or --format npz",
+        )
     return kind, names
 
 
@@ -91,9 +104,9 @@ class _Beside:
 
 
 def _format(output: str, format_name: str | None) -> str:
-    by_ending = "jsonl" if output == "-" else Path(output).suffix.removeprefix(".")
+    by_ending = "jsonl" if output == "-" or is_folder(output) else Path(output).suffix.removeprefix(".")
     chosen = by_ending if format_name is None else format_name
-    if format_name is None and output != "-" and chosen not in FORMATS and _is_special(Path(output)):
+    if format_name is None and output != "-" and chosen not in FORMATS and is_special(Path(output)):
         chosen = "jsonl"
     if chosen not in FORMATS:
         raise FerryError(ExitCode.USAGE, _format_problem(output, format_name))
@@ -102,8 +115,8 @@ def _format(output: str, format_name: str | None) -> str:
 
 def _format_problem(output: str, format_name: str | None) -> str:
     if format_name is not None:
-        return f"--format: got {quoted(format_name)}, expected jsonl, csv or npy"
-    return f"--output: got {quoted(output)}, expected a name that ends in .jsonl, .csv or .npy; rename it or add --format"
+        return f"--format: got {quoted(format_name)}, expected jsonl, csv, npy or npz"
+    return f"--output: got {quoted(output)}, expected a name that ends in .jsonl, .csv, .npy or .npz; rename it or add --format"
 
 
 def _names(contract: Contract, select: str | None) -> list[str]:
@@ -116,6 +129,10 @@ def _names(contract: Contract, select: str | None) -> list[str]:
 def _is_batched(contract: Contract) -> bool:
     """Without a batch the outputs are one sample."""
     return any(spec.is_batched for spec in contract.inputs)
+
+
+def _batched_outputs(contract: Contract) -> list[str]:
+    return [spec.name for spec in contract.outputs if spec.is_batched]
 
 
 def _check_batch(contract: Contract, names: list[str]) -> None:
@@ -132,8 +149,10 @@ def _check_id(contract: Contract, kind: str, id_column: str | None) -> None:
     """Require a kind of file that holds words, and a name that no other column of the answers has."""
     if id_column is None:
         return
-    if kind == "npy":
-        raise FerryError(ExitCode.USAGE, f"--id: got {quoted(id_column)} for .npy, which holds numbers, expected .jsonl or .csv")
+    if kind in _OF_NUMBERS:
+        raise FerryError(
+            ExitCode.USAGE, f"--id: got {quoted(id_column)} for .{kind}, which holds numbers, expected .jsonl or .csv"
+        )
     if id_column in [*(spec.name for spec in contract.outputs), "class"]:
         raise FerryError(
             ExitCode.USAGE, f"--id: got {quoted(id_column)}, the name of an output, expected another; rename the column"
@@ -150,7 +169,7 @@ def _open_kind(
     beside: _Beside,
 ) -> SampleSink:
     if kind == "npy":
-        if len(names) > 1 and (output == "-" or _is_special(Path(output))):
+        if len(names) > 1 and (output == "-" or is_special(Path(output))):
             raise FerryError(
                 ExitCode.USAGE,
                 f"--output: got {output} for {len(names)} outputs, expected a file's name to make one .npy for each; add --select NAME",
@@ -158,11 +177,14 @@ def _open_kind(
         paths = {name: output if len(names) == 1 else f"{Path(output).with_suffix('')}.{name}.npy" for name in names}
         batched = _is_batched(contract)
         files = {
-            name: _NpyFile(stack.enter_context(_open_target(path)), path, batched=batched, total=total)
+            name: NpyFile(stack.enter_context(open_target(path)), path, batched=batched, total=total)
             for name, path in paths.items()
         }
-        return _NpySink(files)
-    stream = stack.enter_context(_open_target(output))
+        return NpySink(files)
+    stream = stack.enter_context(open_target(output))
+    if kind == "npz":
+        spools = {name: stack.enter_context(open_spool(output)) for name in names}
+        return NpzSink(stream, spools, batched=_is_batched(contract))
     sink = _JsonSink if kind == "jsonl" else _CsvSink
     return sink(stream, contract, names, beside)
 
@@ -229,105 +251,5 @@ class _CsvSink(_RowSink):
         return ",".join([*first, csv_header(self._contract, samples), *last])
 
 
-class _NpySink:
-    def __init__(self, files: Mapping[str, _NpyFile]) -> None:
-        self._files = files
-
-    @property
-    def count(self) -> int:
-        return min(file.count for file in self._files.values())
-
-    def write(self, outputs: Mapping[str, Array], ids: Sequence[str] | None = None) -> None:  # noqa: ARG002 (refused before)
-        for name, file in self._files.items():
-            file.append(outputs[name])
-
-    def finish(self) -> None:
-        """Make all files whole before the first appears."""
-        for file in self._files.values():
-            file.finish()
-
-
-class _NpyFile:
-    """One growing array. The first rows say the shape; the header is written again at the end, with the row count."""
-
-    def __init__(self, stream: BinaryIO, path: str, *, batched: bool, total: int | None) -> None:
-        self._stream, self._batched, self._total = stream, batched, total
-        if batched and total is None and not stream.seekable():
-            raise FerryError(
-                ExitCode.USAGE, f"{path}: got .npy into a pipe from an input of unknown length; write to a file or use jsonl"
-            )
-        self._first: Array | None = None
-        self._rows = 0
-
-    @property
-    def count(self) -> int:
-        return self._rows if self._batched else int(self._first is not None)
-
-    def append(self, rows: Array) -> None:
-        if self._first is None:
-            self._first = rows
-            self._stream.write(self._header(rows, self._total or 0))
-        self._rows += len(rows) if self._batched else 0
-        self._stream.write(rows.tobytes())
-
-    def finish(self) -> None:
-        if self._first is not None and self._stream.seekable():
-            self._stream.seek(0)
-            self._stream.write(self._header(self._first, self._rows))
-        self._stream.flush()
-
-    def _header(self, rows: Array, count: int) -> bytes:
-        return npy.header_bytes(rows.dtype, (count, *rows.shape[1:]) if self._batched else rows.shape)
-
-
-@contextlib.contextmanager
-def _open_target(path: str) -> Iterator[BinaryIO]:
-    """stdout, a special file written directly, or a temporary sibling that is renamed at the end."""
-    if path == "-":
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    target = Path(path)
-    if _is_special(target):
-        with target.open("wb") as stream:
-            yield stream
-        return
-    if target.is_dir():
-        raise FerryError(ExitCode.IO, f"{path}: got a folder, {_WRITABLE}")
-    if target.exists():
-        target = target.resolve()  # a link is kept, and what it points to replaced
-        if not os.access(target, os.W_OK):
-            raise FerryError(ExitCode.IO, f"{path}: got {os.strerror(errno.EACCES)}, {_WRITABLE}")
-    descriptor, temporary = _create_beside(target, path)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            os.fchmod(stream.fileno(), 0o666 & ~_umask())
-            yield stream
-        Path(temporary).replace(target)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-
-
-def _create_beside(target: Path, shown: str) -> tuple[int, str]:
-    """Make a temporary sibling of `target`. Raises FerryError(IO)."""
-    try:
-        return tempfile.mkstemp(prefix=".ferry-", suffix=".tmp", dir=target.parent)
-    except OSError as error:
-        raise FerryError(
-            ExitCode.IO,
-            f"{shown}: got {error.strerror}, expected a place that can be written; check the folder and its permissions",
-        ) from None
-
-
 def _name_of(output: str) -> str:
     return "stdout" if output == "-" else output
-
-
-def _is_special(path: Path) -> bool:
-    return path.exists() and not stat.S_ISREG(path.stat().st_mode) and not path.is_dir()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

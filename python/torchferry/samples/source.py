@@ -37,6 +37,7 @@ class Reader:
     arrays: Iterator[dict[str, Array]]
     batched: bool = True
     table: Table | None = None
+    files: Sequence[str] = ()  # where there are several: one for each sample, in order
 
 
 class SampleSource:
@@ -62,6 +63,17 @@ class SampleSource:
     def ids(self) -> list[str] | None:
         """The identities of the samples of the last batch, where the user named a column of them."""
         return next((reader.table.ids for reader in self._readers if reader.table is not None), None)
+
+    @property
+    def files(self) -> list[str]:
+        """The files that the samples come from: one for each, or one of all. Raises FerryError(USAGE) where inputs have their own."""
+        found = {tuple(reader.files or [reader.origin]) for reader in self._readers}
+        if len(found) > 1:
+            raise FerryError(
+                ExitCode.USAGE,
+                "--output: got a folder for samples of several files each, expected one file a sample; name a file",
+            )
+        return list(found.pop())
 
     def describe(self) -> str:
         """Say how many samples came from which files, and how these were understood."""
@@ -152,7 +164,8 @@ class _Opener:
     def _open_input(self, spec: TensorSpec, paths: list[str], first: BinaryIO) -> Reader:
         if is_image(_peek(first)):
             images = ({spec.name: image} for image in _images(spec, paths, first, self.batch))
-            return Reader(_name_of(paths[0]) + (f" and {len(paths) - 1} more" if paths[1:] else ""), len(paths), images)
+            origin = _name_of(paths[0]) + (f" and {len(paths) - 1} more" if paths[1:] else "")
+            return Reader(origin, len(paths), images, files=list(map(_name_of, paths)))
         if len(paths) > 1:
             raise FerryError(
                 ExitCode.USAGE,

@@ -23,7 +23,13 @@ const Contract contract{
 const NamedTensors outputs = {{"a", Tensor::from<float>({1}, {1})}, {"b", Tensor::from<float>({1}, {2})}};
 
 OutputRequest request(std::string path, std::string format = {}, std::string select = {}) {
-  return {.path = std::move(path), .format = std::move(format), .select = std::move(select), .total = {}};
+  return {.path = std::move(path),
+          .format = std::move(format),
+          .select = std::move(select),
+          .total = {},
+          .id = {},
+          .top = {},
+          .files = {}};
 }
 
 Failure check(const OutputRequest& wanted, const Contract& of = contract) {

@@ -11,7 +11,8 @@ from builders.bundles import doubled
 from builders.contracts import contract, doubling, spec
 from torchferry.bundle.contract import Array, Contract
 from torchferry.errors import ExitCode, FerryError
-from torchferry.samples.sink import SampleSink, _NpyFile, open_sink
+from torchferry.samples.array_sink import NpyFile
+from torchferry.samples.sink import SampleSink, open_sink
 
 X = np.arange(10, dtype=np.float32).reshape(5, 2)
 OUTPUTS = doubled(X)
@@ -62,7 +63,7 @@ def test_the_format_may_be_said_whatever_the_ending(tmp_path: Path) -> None:
     write(tmp_path / "out.txt", format_name="csv")
     assert (tmp_path / "out.txt").read_text().startswith("y[0],")
     for options in ({}, {"format_name": "xml"}, {"select": "z", "format_name": "csv"}):
-        with pytest.raises(FerryError, match=r"expected (a name that ends in|jsonl, csv or npy|one of)") as caught:
+        with pytest.raises(FerryError, match=r"expected (a name that ends in|jsonl, csv, npy or npz|one of)") as caught:
             write(tmp_path / "other.txt", **options)
         assert caught.value.code == ExitCode.USAGE
     assert [path.name for path in tmp_path.iterdir()] == ["out.txt"]
@@ -136,12 +137,12 @@ def sink_of(wanted: Contract, folder: Path, select: str | None) -> AbstractConte
 def test_a_disk_that_fills_at_the_last_file_keeps_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     finished = []
 
-    def finish(self: _NpyFile) -> None:
+    def finish(self: NpyFile) -> None:
         finished.append(self)
         if len(finished) == 2:
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(_NpyFile, "finish", finish)
+    monkeypatch.setattr(NpyFile, "finish", finish)
     with pytest.raises(FerryError, match="No space left"):
         write(tmp_path / "out.npy")
     assert list(tmp_path.iterdir()) == []
