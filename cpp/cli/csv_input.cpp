@@ -229,9 +229,9 @@ bool fills_rows(const TensorSpec& spec) {
 std::unique_ptr<SampleReader> open_csv(std::span<const TensorSpec> specs, ByteStream stream, const TableOptions& options) {
   for (const auto& spec : specs)
     if (!fills_rows(spec))
-      throw Error(ErrorCode::bad_input, stream.name() +
-                                            ": got CSV, expected .npy, PNG, JPEG, BMP, PGM or PPM: a row says no shape, and " +
-                                            spec.name + " is " + describe(spec));
+      throw Error(ErrorCode::bad_input,
+                  stream.name() + ": got CSV, expected .npy, WAV, PNG, JPEG, BMP, PGM or PPM: a row says no shape, and " +
+                      spec.name + " is " + describe(spec));
   return std::make_unique<CsvReader>(specs, std::move(stream), options);
 }
 

@@ -16,14 +16,17 @@
 #include "npy.hpp"
 #include "npy_input.hpp"
 #include "npz_input.hpp"
+#include "raw_input.hpp"
 #include "stored_zip.hpp"
 #include "text.hpp"
+#include "wav_file.hpp"
+#include "wav_input.hpp"
 
 namespace ferry::cli {
 
 namespace {
 
-constexpr std::size_t magic_size = 10;  // enough for every kind
+constexpr std::size_t magic_size = 12;  // enough for every kind
 
 std::string names_of(const Contract& contract) {
   std::string names;
@@ -96,6 +99,18 @@ std::unique_ptr<SampleReader> open_table(std::span<const TensorSpec> specs, Byte
   return open_csv(specs, std::move(stream), options);
 }
 
+// Kinds that no table and no archive is.
+bool holds_one_input(ByteStream& stream) {
+  const auto head = stream.peek(magic_size);
+  return npy::is_npy(head) || is_image(head) || is_wav(head);
+}
+
+void require_one(const TensorSpec& spec, const std::vector<std::string>& paths) {
+  if (paths.size() > 1)
+    throw Error(ErrorCode::usage, "--input: got " + std::to_string(paths.size()) + " files for " + spec.name +
+                                      ", expected one; only images and WAV files are put together to a batch");
+}
+
 [[noreturn]] void throw_other_count() {
   throw Error(ErrorCode::bad_input,
               "--input: got inputs of different numbers of samples, expected as many in each; cut the longer ones");
@@ -117,23 +132,23 @@ ByteStream open_one(const std::string& path) {
 }
 
 std::unique_ptr<SampleReader> open_samples(const TensorSpec& spec, const std::vector<std::string>& paths, ByteStream first,
-                                           const TableOptions& options) {
+                                           const InputOptions& options) {
   if (is_image(first.peek(magic_size))) return open_images(spec, paths, std::move(first));
-  if (paths.size() > 1)
-    throw Error(ErrorCode::usage, "--input: got " + std::to_string(paths.size()) + " files for " + spec.name +
-                                      ", expected one; only images are put together to a batch");
+  if (is_wav(first.peek(magic_size))) return open_wavs(spec, paths, std::move(first));
+  require_one(spec, paths);
   if (npy::is_npy(first.peek(magic_size))) return open_npy(spec, std::move(first));
-  return open_table(std::span(&spec, 1), std::move(first), options);
+  return open_table(std::span(&spec, 1), std::move(first), options.table);
 }
 
-InputReader::InputReader(const Contract& contract, const std::vector<std::string>& arguments, const TableOptions& options) {
+InputReader::InputReader(const Contract& contract, const std::vector<std::string>& arguments, const InputOptions& options) {
   for (const auto& spec : contract.inputs) order_.push_back(spec.name);
   open(contract, arguments, options);
-  require_ids(options);
+  require_ids(options.table);
   require_equal_totals();
 }
 
-void InputReader::open(const Contract& contract, const std::vector<std::string>& arguments, const TableOptions& options) {
+void InputReader::open(const Contract& contract, const std::vector<std::string>& arguments, const InputOptions& options) {
+  if (options.format == InputFormat::raw) return open_raw_files(contract, arguments);
   auto lone = open_lone(contract, arguments);
   if (lone) refuse_workbook(*lone);
   if (lone && archive::is_zip(lone->peek(magic_size))) {
@@ -143,11 +158,11 @@ void InputReader::open(const Contract& contract, const std::vector<std::string>&
       inputs_.push_back({{spec.name}, is_batched(spec), name, open_npy(spec, std::move(files.at(spec.name)))});
     return;
   }
-  if (lone && contract.inputs.size() > 1 && !npy::is_npy(lone->peek(magic_size)) && !is_image(lone->peek(magic_size))) {
+  if (lone && contract.inputs.size() > 1 && !holds_one_input(*lone)) {
     std::vector<std::string> names(contract.inputs.size());
     std::ranges::transform(contract.inputs, names.begin(), &TensorSpec::name);
     const auto name = lone->name();
-    inputs_.push_back({std::move(names), true, name, open_table(contract.inputs, std::move(*lone), options)});
+    inputs_.push_back({std::move(names), true, name, open_table(contract.inputs, std::move(*lone), options.table)});
     return;
   }
   const auto paths = group_by_input(contract, arguments);
@@ -156,6 +171,17 @@ void InputReader::open(const Contract& contract, const std::vector<std::string>&
     auto first = lone ? std::move(*lone) : open_one(own.front());
     const auto name = first.name() + (own.size() > 1 ? " and " + std::to_string(own.size() - 1) + " more" : "");
     inputs_.push_back({{spec.name}, is_batched(spec), name, open_samples(spec, own, std::move(first), options)});
+  }
+}
+
+void InputReader::open_raw_files(const Contract& contract, const std::vector<std::string>& arguments) {
+  const auto paths = group_by_input(contract, arguments);
+  for (const auto& spec : contract.inputs) {
+    const auto& own = paths.at(spec.name);
+    require_one(spec, own);
+    auto stream = ByteStream::open(own.front());
+    const auto name = stream.name();
+    inputs_.push_back({{spec.name}, is_batched(spec), name, open_raw(spec, std::move(stream))});
   }
 }
 

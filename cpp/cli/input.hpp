@@ -44,15 +44,16 @@ class SampleReader {
 // Opens a file of one input. Throws Error(usage) for a .npz, which holds all of them; Error(io).
 [[nodiscard]] ByteStream open_one(const std::string& path);
 
-// Opens the files of one input, of which `first` is open already; several must be images. Throws Error(usage | bad_input | io).
+// Opens the files of one input, of which `first` is open already; several must be pictures or sounds. Throws Error(usage |
+// bad_input | io).
 [[nodiscard]] std::unique_ptr<SampleReader> open_samples(const TensorSpec& spec, const std::vector<std::string>& paths,
-                                                         ByteStream first, const TableOptions& options);
+                                                         ByteStream first, const InputOptions& options);
 
 // All inputs of a contract, read in step.
 class InputReader {
  public:
   // `arguments` are FILE or NAME=FILE, or one .npz or table of all inputs. Throws Error(usage | bad_input | io).
-  InputReader(const Contract& contract, const std::vector<std::string>& arguments, const TableOptions& options = {});
+  InputReader(const Contract& contract, const std::vector<std::string>& arguments, const InputOptions& options = {});
 
   // The next `count` samples of every input. Throws Error(bad_input) where one input ends before another, or where there is none.
   [[nodiscard]] NamedTensors read(std::int64_t count);
@@ -75,7 +76,8 @@ class InputReader {
     std::unique_ptr<SampleReader> samples;
   };
 
-  void open(const Contract& contract, const std::vector<std::string>& arguments, const TableOptions& options);
+  void open(const Contract& contract, const std::vector<std::string>& arguments, const InputOptions& options);
+  void open_raw_files(const Contract& contract, const std::vector<std::string>& arguments);
   void require_equal_totals() const;
   void require_ids(const TableOptions& options) const;
   [[nodiscard]] std::optional<std::int64_t> read_all(std::int64_t count, std::map<std::string, Tensor>& tensors);

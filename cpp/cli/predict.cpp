@@ -74,12 +74,12 @@ int predict(const PredictOptions& options) {
                         .format = options.format,
                         .select = options.select,
                         .total = std::nullopt,
-                        .id = options.table.id,
+                        .id = options.reading.table.id,
                         .top = options.top};
-  check_table(options.table);
+  check_table(options.reading.table);
   check_output_request(request, contract);
   const std::int64_t batch = samples_of_call(contract, options.batch);
-  InputReader inputs(contract, options.inputs, options.table);
+  InputReader inputs(contract, options.inputs, options.reading);
   request.total = inputs.total();
   // Bad input and a place that cannot be written are told before a runtime is loaded, which takes a hundred times as long.
   auto first = inputs.read(batch);

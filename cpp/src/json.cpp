@@ -128,14 +128,13 @@ void Node::require_object() const {
   if (!value_->is_object()) fail("an object");
 }
 
-void Node::require_keys(std::initializer_list<std::string_view> keys, std::string_view optional) const {
+void Node::require_keys(std::initializer_list<std::string_view> keys, std::initializer_list<std::string_view> optional) const {
   require_object();
   for (const std::string_view key : keys) {
     if (!value_->contains(key)) refuse(*where_, member_key(key_, key) + ": got no such key, expected it");
   }
   for (const auto& [key, value] : value_->items()) {
-    const bool may_stand = !optional.empty() && key == optional;  // "" is a key like any other
-    if (!may_stand && std::find(keys.begin(), keys.end(), key) == keys.end()) {
+    if (std::ranges::find(keys, key) == keys.end() && std::ranges::find(optional, key) == optional.end()) {
       child(value, member_key(key_, key)).fail("an unknown key", "only those of FORMAT.md");
     }
   }

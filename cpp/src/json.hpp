@@ -51,8 +51,8 @@ class Node {
   Node(const nlohmann::json& value, std::string where, std::string key = {})
       : value_(&value), where_(std::make_shared<const std::string>(std::move(where))), key_(std::move(key)) {}
 
-  // An object with exactly these keys, and perhaps `optional`.
-  void require_keys(std::initializer_list<std::string_view> keys, std::string_view optional = {}) const;
+  // An object with exactly these keys, and perhaps some of `optional`.
+  void require_keys(std::initializer_list<std::string_view> keys, std::initializer_list<std::string_view> optional = {}) const;
   [[nodiscard]] bool has(std::string_view key) const { return value_->contains(key); }
   [[nodiscard]] Node operator[](std::string_view key) const;
   [[nodiscard]] std::vector<Node> items(std::size_t min_size = 0) const;  // of an array

@@ -30,6 +30,7 @@ from torchferry.engines.torchscript_door import scan_archive
 from torchferry.errors import ExitCode, FerryError
 from torchferry.samples.columns import TableOptions
 from torchferry.samples.csv import CsvTable
+from torchferry.samples.wav import read_wav
 
 Parser = Callable[[bytes], object]
 CORPUS = Path(__file__).resolve().parent / "corpus"
@@ -53,6 +54,11 @@ def _csv(data: bytes) -> None:
                 pass
 
 
+def _wav(data: bytes) -> None:
+    spec = TensorSpec(name="x", dtype="float32", shape=("N", "T"), range=None, unit=None, allow_nonfinite=True, rate=16000)
+    read_wav(io.BytesIO(data), spec, where="sound.wav")
+
+
 PARSERS: dict[str, tuple[str, Parser]] = {  # the corpus and the parser
     "manifest": ("manifest", lambda data: parse_manifest(data, where="manifest.json")),
     "packed": ("packed", Bundle.from_memory),
@@ -61,6 +67,7 @@ PARSERS: dict[str, tuple[str, Parser]] = {  # the corpus and the parser
     "npy": ("npy", lambda data: read_array(data, where="array.npy", code=ExitCode.FORMAT)),
     "zip": ("zip", _zip),
     "csv": ("csv", _csv),
+    "wav": ("wav", _wav),
     "onnx": ("onnx", lambda data: check_model("model.onnx", data)),
     "pte": ("pte", lambda data: check_program("model.pte", data)),
     "aoti": ("aoti", lambda data: open_package("model.pt2", data)),

@@ -9,7 +9,52 @@ def _unit(file: str, old: str, new: str, tests: str, why: str, *, survives: str 
     return Mutant(f"cpp/{file}", old, new, tests, why, target="ferry_cli_tests", survives=survives)
 
 
+def _sound(file: str, old: str, new: str, test: str, why: str) -> Mutant:
+    return Mutant(f"cpp/cli/{file}.cpp", old, new, f"tests/parity/test_sound.py::{test}", why, target="ferry-run")
+
+
+_REFUSED_SOUND = "test_what_is_no_sound_of_the_contract_is_refused_in_the_same_words"
+
 ROWS = (
+    _sound(
+        "wav_file",
+        "if (size == found || (size % 2 == 1 && size + 1 == found)) return;",
+        "if (size <= found) return;",
+        _REFUSED_SOUND,
+        "bytes behind the end that the header says",
+    ),
+    _sound(
+        "wav_file",
+        "  if (size > left)",
+        "  if (size > left + 1)",
+        "test_a_sound_that_is_cut_at_64_places_is_refused",
+        "a chunk that the file does not hold",
+    ),
+    _sound(
+        "wav_file", "  if (channels != 1) refuse_wav", "  if (channels > 2) refuse_wav", _REFUSED_SOUND, "two channels as one"
+    ),
+    _sound("wav_file", "  if (valid_bits != bits)", "  if (valid_bits > bits)", _REFUSED_SOUND, "12 bits in the place of 16"),
+    _sound(
+        "wav_input",
+        "  if (wav.rate != rate_)",
+        "  if (wav.rate < rate_)",
+        _REFUSED_SOUND,
+        "sound of another rate",
+    ),
+    _sound(
+        "wav_input",
+        "std::bit_cast<std::int32_t>(number) >> (32 - 8 * value.size());",
+        "static_cast<std::int32_t>(number >> (32 - 8 * value.size()));",
+        "test_both_programs_hear_a_folder_of_every_kind_as_it_was_written",
+        "integers without their sign",
+    ),
+    _sound(
+        "raw_input",
+        "if (found % sample_bytes_ == 0 && (batched || found == sample_bytes_)) return;",
+        "if (found != 0) return;",
+        "test_raw_values_that_end_inside_a_sample_are_refused_with_the_numbers",
+        "a part of a sample of raw values",
+    ),
     _unit(
         "cli/csv_cell.cpp",
         'if (!yes && cell != "0" && !equal_ignoring_case(cell, "false"))',

@@ -13,7 +13,40 @@ _IMAGE = "tests/python/samples/test_image.py"
 _HOSTILE_IMAGE = "tests/hostile/test_image_input.py"
 _SOURCE = "tests/python/samples/test_source.py"
 
+_SOUND = "tests/parity/test_sound.py::"
+_REFUSED_SOUND = f"{_SOUND}test_what_is_no_sound_of_the_contract_is_refused_in_the_same_words"
+
 ROWS = (
+    Mutant(
+        f"{_SAMPLES}/wav.py",
+        "    if size != found and not (size % 2 and size + 1 == found):",
+        "    if size > found:",
+        _REFUSED_SOUND,
+        "bytes behind the end that the header says",
+    ),
+    Mutant(f"{_SAMPLES}/wav.py", "    if channels != 1:", "    if channels > 2:", _REFUSED_SOUND, "two channels as one"),
+    Mutant(f"{_SAMPLES}/wav.py", "    if found.rate != spec.rate:", "    if found.rate == 0:", _REFUSED_SOUND, "any rate"),
+    Mutant(
+        f"{_SAMPLES}/wav.py",
+        "np.float32(2.0 ** (1 - found.bits))",
+        "np.float32(1 / (2 ** (found.bits - 1) - 1))",
+        f"{_SOUND}test_both_programs_hear_a_folder_of_every_kind_as_it_was_written",
+        "the largest integer as full scale",
+    ),
+    Mutant(
+        f"{_SAMPLES}/raw.py",
+        "    if found % sample_bytes or (not spec.is_batched and found != sample_bytes):",
+        "    if not spec.is_batched and found != sample_bytes:",
+        f"{_SOUND}test_raw_values_that_end_inside_a_sample_are_refused_with_the_numbers",
+        "a part of a sample of raw values",
+    ),
+    Mutant(
+        "python/torchferry/bundle/contract.py",
+        'self.dtype not in ("int16", "float32") or',
+        'self.dtype not in ("int16", "float32", "int64") or',
+        "tests/hostile/test_manifest_keys.py",
+        "a rate of labels",
+    ),
     Mutant(
         f"{_INTAKE}/refusals.py",
         "        if part.training:",

@@ -32,7 +32,7 @@ class CsvTable:
             if not fills_rows(spec):
                 raise FerryError(
                     ExitCode.BAD_INPUT,
-                    f"{where}: got CSV, expected .npy, PNG, JPEG, BMP, PGM or PPM: a row says no shape, and {spec.name} is {spec.describe()}",
+                    f"{where}: got CSV, expected .npy, WAV, PNG, JPEG, BMP, PGM or PPM: a row says no shape, and {spec.name} is {spec.describe()}",
                 )
         self.ids: list[str] | None = None if options.id_column is None else []
         self._lines = Lines(stream, where)
