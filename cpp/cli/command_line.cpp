@@ -75,12 +75,12 @@ std::string require_header(const std::string& text) {
   return known ? std::string() : "got " + text::quoted(text) + ", expected auto, yes or no";
 }
 
-constexpr std::array<std::pair<std::string_view, InputFormat>, 2> input_format_words = {
-    {{"auto", InputFormat::automatic}, {"raw", InputFormat::raw}}};
+constexpr std::array<std::pair<std::string_view, InputFormat>, 4> input_format_words = {
+    {{"auto", InputFormat::automatic}, {"raw", InputFormat::raw}, {"jsonl", InputFormat::jsonl}, {"csv", InputFormat::csv}}};
 
 std::string require_input_format(const std::string& text) {
   const bool known = std::ranges::any_of(input_format_words, [&](const auto& word) { return word.first == text; });
-  return known ? std::string() : "got " + text::quoted(text) + ", expected auto or raw";
+  return known ? std::string() : "got " + text::quoted(text) + ", expected auto, raw, jsonl or csv";
 }
 
 std::string require_whole_number(const std::string& text) {
@@ -176,9 +176,11 @@ void add_reading(CLI::App& verb, InputOptions& reading) {
             for (const auto& [word, choice] : input_format_words)
               if (word == text) reading.format = choice;
           },
-          "raw: values of the contract's dtype and shape; auto: told by the content (default: auto)")
+          "raw (values of the contract's dtype and shape), jsonl, csv, or auto: told by the content (default: auto)")
       ->type_name("NAME")
       ->check(require_input_format);
+  verb.add_flag("--follow", reading.follow, "read lines (CSV or JSON) as they come, and answer each at once: --input - --follow")
+      ->disable_flag_override();
   add_table(verb, reading.table);
 }
 
@@ -190,7 +192,7 @@ void add_predict(CLI::App& app, Command& command) {
   add_isolation(*verb, options->engine);
   verb->add_option(
           "--input", options->inputs,
-          "a .npy, .csv, WAV, PNG, JPEG, BMP, PGM or PPM file, a folder of WAV files or images or @LIST, or - for stdin; "
+          "a .npy, .csv, .jsonl, WAV, PNG, JPEG, BMP, PGM or PPM file, a folder of WAV files or images or @LIST, or - for stdin; "
           "NAME=FILE where there are several inputs, or one .npz or table of all")
       ->required()
       ->type_name("FILE")

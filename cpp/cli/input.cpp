@@ -13,6 +13,8 @@
 #include "csv_input.hpp"
 #include "image_files.hpp"
 #include "image_input.hpp"
+#include "json_input.hpp"
+#include "limits.hpp"
 #include "npy.hpp"
 #include "npy_input.hpp"
 #include "npz_input.hpp"
@@ -94,9 +96,12 @@ void refuse_arrow(ByteStream& stream) {
                                           "table as CSV");
 }
 
-std::unique_ptr<SampleReader> open_table(std::span<const TensorSpec> specs, ByteStream stream, const TableOptions& options) {
-  refuse_arrow(stream);
-  return open_csv(specs, std::move(stream), options);
+// A table or JSON lines.
+std::unique_ptr<SampleReader> open_rows(std::span<const TensorSpec> specs, ByteStream stream, const InputOptions& options) {
+  const bool is_json = options.format == InputFormat::automatic && starts_json(stream.peek(1));
+  if (is_json || options.format == InputFormat::jsonl) return open_json_lines_input(specs, std::move(stream));
+  if (!options.follow) refuse_arrow(stream);
+  return open_csv(specs, std::move(stream), options.table, options.follow ? 1 : limits::max_csv_sniffed_lines);
 }
 
 // Kinds that no table and no archive is.
@@ -137,7 +142,7 @@ std::unique_ptr<SampleReader> open_samples(const TensorSpec& spec, const std::ve
   if (is_wav(first.peek(magic_size))) return open_wavs(spec, paths, std::move(first));
   require_one(spec, paths);
   if (npy::is_npy(first.peek(magic_size))) return open_npy(spec, std::move(first));
-  return open_table(std::span(&spec, 1), std::move(first), options.table);
+  return open_rows(std::span(&spec, 1), std::move(first), options);
 }
 
 InputReader::InputReader(const Contract& contract, const std::vector<std::string>& arguments, const InputOptions& options) {
@@ -149,6 +154,7 @@ InputReader::InputReader(const Contract& contract, const std::vector<std::string
 
 void InputReader::open(const Contract& contract, const std::vector<std::string>& arguments, const InputOptions& options) {
   if (options.format == InputFormat::raw) return open_raw_files(contract, arguments);
+  if (options.follow) return open_lines(contract, arguments, options);
   auto lone = open_lone(contract, arguments);
   if (lone) refuse_workbook(*lone);
   if (lone && archive::is_zip(lone->peek(magic_size))) {
@@ -159,11 +165,8 @@ void InputReader::open(const Contract& contract, const std::vector<std::string>&
     return;
   }
   if (lone && contract.inputs.size() > 1 && !holds_one_input(*lone)) {
-    std::vector<std::string> names(contract.inputs.size());
-    std::ranges::transform(contract.inputs, names.begin(), &TensorSpec::name);
     const auto name = lone->name();
-    inputs_.push_back({std::move(names), true, name, open_table(contract.inputs, std::move(*lone), options.table)});
-    return;
+    return add_whole(contract, name, open_rows(contract.inputs, std::move(*lone), options));
   }
   const auto paths = group_by_input(contract, arguments);
   for (const auto& spec : contract.inputs) {
@@ -183,6 +186,23 @@ void InputReader::open_raw_files(const Contract& contract, const std::vector<std
     const auto name = stream.name();
     inputs_.push_back({{spec.name}, is_batched(spec), name, open_raw(spec, std::move(stream))});
   }
+}
+
+// Lines as they come: nothing is looked at that a device has not sent yet.
+void InputReader::open_lines(const Contract& contract, const std::vector<std::string>& arguments, const InputOptions& options) {
+  auto lone = open_lone(contract, arguments);
+  if (!lone)
+    throw Error(ErrorCode::usage,
+                "--follow: got inputs by name or several files, expected one stream of lines with all inputs, e.g. --input -");
+  const auto name = lone->name();
+  add_whole(contract, name, open_rows(contract.inputs, std::move(*lone), options));
+}
+
+// One file that holds every input.
+void InputReader::add_whole(const Contract& contract, std::string origin, std::unique_ptr<SampleReader> samples) {
+  std::vector<std::string> names(contract.inputs.size());
+  std::ranges::transform(contract.inputs, names.begin(), &TensorSpec::name);
+  inputs_.push_back({std::move(names), true, std::move(origin), std::move(samples)});
 }
 
 void InputReader::require_ids(const TableOptions& options) const {

@@ -78,6 +78,8 @@ class InputReader {
 
   void open(const Contract& contract, const std::vector<std::string>& arguments, const InputOptions& options);
   void open_raw_files(const Contract& contract, const std::vector<std::string>& arguments);
+  void open_lines(const Contract& contract, const std::vector<std::string>& arguments, const InputOptions& options);
+  void add_whole(const Contract& contract, std::string origin, std::unique_ptr<SampleReader> samples);
   void require_equal_totals() const;
   void require_ids(const TableOptions& options) const;
   [[nodiscard]] std::optional<std::int64_t> read_all(std::int64_t count, std::map<std::string, Tensor>& tensors);

@@ -38,6 +38,9 @@ class SampleWriter {
   [[nodiscard]] virtual std::int64_t count() const noexcept = 0;
 };
 
+// Is it stdout, a device, a pipe or a socket?
+[[nodiscard]] bool is_stream(const std::string& path);
+
 // By `format`, else by the path's ending; JSON lines for stdout and devices. Throws Error(usage) for another ending.
 [[nodiscard]] OutputFormat choose_format(const OutputRequest& request);
 

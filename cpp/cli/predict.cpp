@@ -56,6 +56,19 @@ void check_table(const TableOptions& table) {
                 "--id: got " + text::quoted(table.id) + " with --header no, expected a header; leave one of them out");
 }
 
+// What takes lines as they come gives answers as they come. Throws Error(usage).
+void check_follow(const PredictOptions& options) {
+  if (!options.reading.follow) return;
+  if (options.batch)
+    throw Error(ErrorCode::usage, "--batch: got " + std::to_string(*options.batch) +
+                                      " with --follow, expected none: each line is answered at once; leave one of them out");
+  if (options.reading.format == InputFormat::raw)
+    throw Error(ErrorCode::usage, "--input-format: got raw with --follow, expected lines; leave one of them out");
+  if (!is_stream(options.output))
+    throw Error(ErrorCode::usage, "--output: got " + text::quoted(options.output) +
+                                      " with --follow, expected - (stdout) or a pipe: a file appears when it is whole");
+}
+
 // Throws Error(internal): a sample must not vanish.
 void require_all_answered(const InputReader& inputs, const SampleWriter& outputs) {
   if (outputs.count() != inputs.count())
@@ -77,8 +90,9 @@ int predict(const PredictOptions& options) {
                         .id = options.reading.table.id,
                         .top = options.top};
   check_table(options.reading.table);
+  check_follow(options);
   check_output_request(request, contract);
-  const std::int64_t batch = samples_of_call(contract, options.batch);
+  const std::int64_t batch = samples_of_call(contract, options.reading.follow ? 1 : options.batch);
   InputReader inputs(contract, options.inputs, options.reading);
   request.total = inputs.total();
   // Bad input and a place that cannot be written are told before a runtime is loaded, which takes a hundred times as long.

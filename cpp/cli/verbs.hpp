@@ -44,13 +44,14 @@ struct TableOptions {
   std::string id;  // a column that is carried to the answers; empty: none
 };
 
-// Of input files: told by their content, or raw values of the contract's dtype and shape.
-enum class InputFormat { automatic, raw };
+// Of input files: told by their content, raw values of the contract's dtype and shape, JSON lines, a table.
+enum class InputFormat { automatic, raw, jsonl, csv };
 
 // How the user says the input files are to be read.
 struct InputOptions {
   TableOptions table;
   InputFormat format = InputFormat::automatic;
+  bool follow = false;  // answer each line at once
 };
 
 struct PredictOptions {

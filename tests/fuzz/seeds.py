@@ -73,6 +73,8 @@ def seeds(folder: Path) -> Iterator[tuple[str, str, bytes]]:
     yield from [("csv", "rows.csv", b"a,b\n1,2\n-3.5e-2,4\n"), ("csv", "quoted.csv", b'"1","2"\r\n3,nan\r\n')]
     yield from [("csv", "semicolons.csv", b"\xef\xbb\xbfx[1];n;x[0]\n1;a;2\n"), ("csv", "pandas.csv", b",0,1\n0,1.5,2.0\n")]
     yield "csv", "spaces.csv", b"# x[0] x[1]\n1.0e+00  2.0\t\n"
+    yield "json_lines", "lists.jsonl", b'[1, -2.5e-3]\n\n {"x": ["nan", 0]}\r\n'
+    yield "json_lines", "objects.jsonl", b'{"x": [0.5, 3], "y": 255}\n{"y": 0, "x": [1e39, -0]}\n'
     yield from pictures_of_8_bits(random.Random(1))
     yield from sounds()
 

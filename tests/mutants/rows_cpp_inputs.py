@@ -13,9 +13,35 @@ def _sound(file: str, old: str, new: str, test: str, why: str) -> Mutant:
     return Mutant(f"cpp/cli/{file}.cpp", old, new, f"tests/parity/test_sound.py::{test}", why, target="ferry-run")
 
 
+def _lines(file: str, old: str, new: str, test: str, why: str) -> Mutant:
+    return Mutant(f"cpp/{file}.cpp", old, new, f"tests/parity/test_lines.py::{test}", why, target="ferry-run")
+
+
+_REFUSED_LINE = "test_a_line_that_is_no_sample_is_refused_with_its_place"
 _REFUSED_SOUND = "test_what_is_no_sound_of_the_contract_is_refused_in_the_same_words"
 
 ROWS = (
+    _lines(
+        "cli/json_input",
+        "if (!value.is_array() || std::cmp_not_equal(value.size(), shape.front()))",
+        "if (!value.is_array() || std::cmp_less(value.size(), shape.front()))",
+        _REFUSED_LINE,
+        "a list that is too long",
+    ),
+    _lines(
+        "cli/json_input",
+        "      if (!found.contains(part.spec.name))",
+        "      if (!found.contains(part.spec.name) && found.empty())",
+        "test_a_value_that_its_input_does_not_take_is_refused",
+        "an input that a line leaves out",
+    ),
+    _lines(
+        "cli/byte_stream",
+        "file_ ? file_->read_some(chunk) : 0;",
+        "file_ ? file_->read(chunk) : 0;",
+        "test_each_line_of_a_pipe_is_answered_at_once",
+        "a line that waits for the next ones",
+    ),
     _sound(
         "wav_file",
         "if (size == found || (size % 2 == 1 && size + 1 == found)) return;",

@@ -16,7 +16,30 @@ _SOURCE = "tests/python/samples/test_source.py"
 _SOUND = "tests/parity/test_sound.py::"
 _REFUSED_SOUND = f"{_SOUND}test_what_is_no_sound_of_the_contract_is_refused_in_the_same_words"
 
+_LINES = "tests/parity/test_lines.py::"
+
 ROWS = (
+    Mutant(
+        f"{_SAMPLES}/json_lines.py",
+        "    if not isinstance(value, list) or len(value) != shape[0]:",
+        "    if not isinstance(value, list) or len(value) < shape[0]:",
+        f"{_LINES}test_a_line_that_is_no_sample_is_refused_with_its_place",
+        "a list that is too long",
+    ),
+    Mutant(
+        f"{_SAMPLES}/json_lines.py",
+        "isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:",
+        "isinstance(value, int) and low <= value <= high:",
+        f"{_LINES}test_a_value_that_its_input_does_not_take_is_refused",
+        "true for an integer",
+    ),
+    Mutant(
+        f"{_SAMPLES}/sink.py",
+        "        self._stream.flush()  # an answer does not wait for the next ones",
+        "        del outputs",
+        f"{_LINES}test_each_line_of_a_pipe_is_answered_at_once",
+        "answers that wait for the next ones",
+    ),
     Mutant(
         f"{_SAMPLES}/wav.py",
         "    if size != found and not (size % 2 and size + 1 == found):",

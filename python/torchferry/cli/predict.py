@@ -16,7 +16,7 @@ from rich.progress import Progress
 from torchferry.bundle.contract import Array
 from torchferry.bundle.reader import Bundle, open_bundle
 from torchferry.cli.console import say
-from torchferry.cli.input_options import InputFormatName, input_options
+from torchferry.cli.input_options import Follow, InputFormatName, check_follow, input_options
 from torchferry.cli.options import (
     AllowOp,
     BundleFolder,
@@ -39,7 +39,7 @@ Inputs = Annotated[
     list[str],
     typer.Option(
         "--input",
-        help=".npy, .csv, .parquet, Arrow, WAV, PNG, JPEG, BMP, PGM or PPM, a folder of WAV files or images or @LIST; NAME=FILE with "
+        help=".npy, .csv, .jsonl, .parquet, Arrow, WAV, PNG, JPEG, BMP, PGM or PPM, a folder of WAV files or images or @LIST; NAME=FILE with "
         "several inputs, or one .npz or table of all; - is stdin.",
         show_default=False,
     ),
@@ -68,6 +68,7 @@ def predict(
     select: Annotated[str | None, typer.Option(callback=require_name, help="Write this output only.")] = None,
     batch: Batch = None,
     input_format: InputFormatName = "auto",
+    follow: Follow = False,
     delimiter: Delimiter = None,
     header: HeaderLine = "auto",
     ignore_columns: IgnoreColumns = False,
@@ -79,16 +80,15 @@ def predict(
     """Run samples from files and write named outputs."""
     opened = open_bundle(bundle, trust=trust_of(trust, require_signature))
     where = replace(where_of(device, threads, allow_native, allow_op), isolate=isolate, timeout=timeout)
-    reading = input_options(table_options(delimiter, header, ignore_columns, id_), input_format)
+    reading = input_options(table_options(delimiter, header, ignore_columns, id_), input_format, follow=follow)
     if isolate:
         given = {"--engine": engine, "--output": output, "--format": format_, "--select": select, "--batch": batch, "--top": top}
         _let_ferry_run(ferry_run, opened, input_, given, reading, where)
     check_output(opened.contract, output, format_name=format_, select=select, id_column=id_, top=top)
-    _say_where_cut(opened, batch)
+    batch = _batch_of(opened, reading, batch, output)
     samples = open_samples(opened.contract, input_, batch=opened.contract.calls_of(batch), options=reading)
     answers = partial(open_sink, opened.contract, output, format_name=format_, select=select, id_column=id_, top=top)
     with samples as source, answers(total=source.total) as sink:
-        source.read_ahead()
         used = _answer(opened, engine, where, source, sink)
     _say_done(source, sink, used)
 
@@ -97,13 +97,17 @@ def _say_done(source: SampleSource, sink: SampleSink, engine: str) -> None:
     say(f"predict: {source.describe()}, {sink.count} answer{'' if sink.count == 1 else 's'}, engine {engine}", err=True)
 
 
-def _say_where_cut(bundle: Bundle, batch: int | None) -> None:
+def _batch_of(bundle: Bundle, reading: InputOptions, batch: int | None, output: str) -> int | None:
+    """Return the samples that were asked for, and say where cutting changes the answers."""
+    batch = check_follow(reading, batch, output)
     if batch is not None and bundle.contract.samples == "batch":
         say(f"note: --batch {batch}: {CUT_NOTE}", err=True)
+    return batch
 
 
 def _answer(bundle: Bundle, engine: str | None, where: Where, source: SampleSource, sink: SampleSink) -> str:
     """Return the engine that answered."""
+    source.read_ahead()
     # Here, so that the parent that watches the deadline removes what the sink has begun.
     where = where.with_deadline()
     session = where.open_first(bundle) if engine is None else where.open(bundle, engine)
@@ -124,7 +128,7 @@ def _let_ferry_run(
     table = reading.table
     given = {**given, "--delimiter": table.delimiter, "--header": table.header, "--id": table.id_column}
     given["--input-format"] = reading.format
-    flags = ["--ignore-columns"] if table.ignore_columns else []
+    flags = ["--ignore-columns"] * table.ignore_columns + ["--follow"] * reading.follow
     samples = [part for value in inputs for part in ("--input", value)]
     options = [part for name, value in given.items() if value is not None for part in (name, value)]
     words = ["predict", bundle.folder, *samples, *options, *flags, *where.options, *bundle.trust_options]

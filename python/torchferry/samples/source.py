@@ -16,11 +16,13 @@ from torchferry.bundle.contract import BATCH, Array, Contract, TensorSpec, check
 from torchferry.bundle.printable import quoted
 from torchferry.bundle.stored_zip import is_zip
 from torchferry.errors import ExitCode, FerryError
+from torchferry.limits import MAX_CSV_SNIFFED_LINES
 from torchferry.samples.arrow import is_arrow, open_arrow
 from torchferry.samples.columns import TableOptions
 from torchferry.samples.csv import CsvTable
 from torchferry.samples.image import is_image, read_image
 from torchferry.samples.image_files import expand, holds_files
+from torchferry.samples.json_lines import read_json_lines, starts_json
 from torchferry.samples.npy_rows import read_npy
 from torchferry.samples.npz import read_npz
 from torchferry.samples.raw import read_raw
@@ -28,7 +30,7 @@ from torchferry.samples.table import Table
 from torchferry.samples.wav import is_wav, read_wav
 from torchferry.samples.workbook import HEAD_BYTES, refuse_workbook
 
-InputFormat = Literal["auto", "raw"]
+InputFormat = Literal["auto", "raw", "jsonl", "csv"]
 _BAD = ExitCode.BAD_INPUT
 
 
@@ -99,10 +101,14 @@ class SampleSource:
 
 @dataclass(frozen=True)
 class InputOptions:
-    """How the user says the input files are to be read. `format`: auto tells the kind by the content."""
+    """How the user says the input files are to be read.
+
+    `format`: auto tells the kind by the content. `follow`: lines come one by one, and nothing is read ahead.
+    """
 
     table: TableOptions = field(default_factory=TableOptions)
     format: InputFormat = "auto"
+    follow: bool = False
 
 
 def input_format_of(word: str) -> InputFormat:
@@ -110,7 +116,7 @@ def input_format_of(word: str) -> InputFormat:
     for known in get_args(InputFormat):
         if word == known:
             return known  # type: ignore[no-any-return]
-    raise FerryError(ExitCode.USAGE, f"--input-format: got {quoted(word)}, expected auto or raw")
+    raise FerryError(ExitCode.USAGE, f"--input-format: got {quoted(word)}, expected auto, raw, jsonl or csv")
 
 
 @contextlib.contextmanager
@@ -163,13 +169,15 @@ class _Opener:
             files = _assign(self.contract, arguments)
             return [self._open_raw(spec, files[spec.name]) for spec in self.contract.inputs]
         lone = _lone_file(self.contract, arguments)
+        if self.options.follow:
+            return [self._open_lines(lone)]
         stream = None if lone is None else _open_file(lone, self.stack)
         if lone is not None and stream is not None:
             refuse_workbook(_peek(stream), _name_of(lone))
             if is_zip(_peek(stream)):
                 return self._open_npz(stream, _name_of(lone))
             if len(self.contract.inputs) > 1 and not _holds_one_input(_peek(stream)):
-                return [self._open_table(self.contract.inputs, stream, _name_of(lone))]
+                return [self._open_rows(self.contract.inputs, stream, _name_of(lone))]
         files = _assign(self.contract, arguments)
         return [
             self._open_input(spec, files[spec.name], stream or _open_one(files[spec.name][0], self.stack))
@@ -184,7 +192,7 @@ class _Opener:
         _require_one(spec, paths)
         if _is_array(_peek(first)):
             return _open_npy(spec, first, _name_of(paths[0]), self.batch)
-        return self._open_table([spec], first, _name_of(paths[0]))
+        return self._open_rows([spec], first, _name_of(paths[0]))
 
     def _open_raw(self, spec: TensorSpec, paths: list[str]) -> Reader:
         _require_one(spec, paths)
@@ -192,12 +200,25 @@ class _Opener:
         rows = read_raw(_open_file(paths[0], self.stack), spec, self.batch, where=where)
         return Reader(where, None, ({spec.name: row} for row in rows), batched=spec.is_batched)
 
-    def _open_table(self, specs: Sequence[TensorSpec], stream: BinaryIO, where: str) -> Reader:
+    def _open_lines(self, lone: str | None) -> Reader:
+        if lone is None:
+            raise FerryError(
+                ExitCode.USAGE,
+                "--follow: got inputs by name or several files, expected one stream of lines with all inputs, e.g. --input -",
+            )
+        return self._open_rows(self.contract.inputs, _open_file(lone, self.stack), _name_of(lone))
+
+    def _open_rows(self, specs: Sequence[TensorSpec], stream: BinaryIO, where: str) -> Reader:
+        """Open a table or JSON lines."""
+        is_json = self.options.format == "auto" and starts_json(_peek(stream))
+        if is_json or self.options.format == "jsonl":
+            return Reader(where, None, read_json_lines(stream, specs, self.batch, where=where))
         table: Table
-        if is_arrow(_peek(stream)):
+        if is_arrow(_peek(stream)) and not self.options.follow:
             table = open_arrow(stream, specs, where=where, options=self.options.table)
         else:
-            table = CsvTable(stream, specs, where=where, options=self.options.table)
+            judged = 1 if self.options.follow else MAX_CSV_SNIFFED_LINES
+            table = CsvTable(stream, specs, where=where, options=self.options.table, judged=judged)
         return Reader(where, None, table.batches(self.batch), table=table)
 
     def _open_npz(self, stream: BinaryIO, where: str) -> list[Reader]:
