@@ -181,6 +181,10 @@ void add_reading(CLI::App& verb, InputOptions& reading) {
       ->check(require_input_format);
   verb.add_flag("--follow", reading.follow, "read lines (CSV or JSON) as they come, and answer each at once: --input - --follow")
       ->disable_flag_override();
+  verb.add_option("--carry", reading.carry,
+                  "with --follow: this input is zeros, then this output of the line before; may be repeated")
+      ->type_name("INPUT=OUTPUT")
+      ->allow_extra_args(false);
   add_table(verb, reading.table);
 }
 

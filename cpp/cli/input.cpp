@@ -145,9 +145,10 @@ std::unique_ptr<SampleReader> open_samples(const TensorSpec& spec, const std::ve
   return open_rows(std::span(&spec, 1), std::move(first), options);
 }
 
-InputReader::InputReader(const Contract& contract, const std::vector<std::string>& arguments, const InputOptions& options) {
+InputReader::InputReader(const Contract& contract, const std::vector<std::string>& arguments, const InputOptions& options)
+    : state_(contract, options.carry) {
   for (const auto& spec : contract.inputs) order_.push_back(spec.name);
-  open(contract, arguments, options);
+  open(state_.lines(), arguments, options);
   require_ids(options.table);
   require_equal_totals();
 }
@@ -232,6 +233,7 @@ NamedTensors InputReader::read(std::int64_t count) {
     const auto first = std::ranges::find_if(inputs_, &Input::batched);
     throw Error(ErrorCode::bad_input, first->origin + ": got no samples, expected at least one; is this the right file?");
   }
+  state_.complete(found, samples.value_or(1));
   NamedTensors tensors;
   tensors.reserve(order_.size());
   for (const auto& name : order_) tensors.add(name, std::move(found.at(name)));

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "byte_stream.hpp"
+#include "carried_state.hpp"
 #include "ferry/ferry.hpp"
 #include "verbs.hpp"
 
@@ -57,6 +58,8 @@ class InputReader {
 
   // The next `count` samples of every input. Throws Error(bad_input) where one input ends before another, or where there is none.
   [[nodiscard]] NamedTensors read(std::int64_t count);
+  // What the next call gets of the outputs of this one, where the user asked for it.
+  void keep(const NamedTensors& outputs) { state_.keep(outputs); }
   // Were there fewer samples than asked for at the last read? Then nothing is left.
   [[nodiscard]] bool at_end() const noexcept { return at_end_; }
   [[nodiscard]] std::optional<std::int64_t> total() const;
@@ -84,6 +87,7 @@ class InputReader {
   void require_ids(const TableOptions& options) const;
   [[nodiscard]] std::optional<std::int64_t> read_all(std::int64_t count, std::map<std::string, Tensor>& tensors);
 
+  CarriedState state_;
   std::vector<std::string> order_;  // of the inputs' names in the contract
   std::vector<Input> inputs_;
   bool at_end_ = false;

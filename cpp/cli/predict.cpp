@@ -41,7 +41,9 @@ void stream(const Session& session, NamedTensors tensors, InputReader& inputs, S
             std::int64_t batch) {
   Progress progress(inputs.total());
   while (true) {
-    outputs.write(session.run(tensors), inputs.ids());
+    const auto answers = session.run(tensors);
+    outputs.write(answers, inputs.ids());
+    inputs.keep(answers);
     progress.advance(batch_of(tensors, contract));
     if (inputs.at_end()) return;
     tensors = inputs.read(batch);
@@ -58,6 +60,9 @@ void check_table(const TableOptions& table) {
 
 // What takes lines as they come gives answers as they come. Throws Error(usage).
 void check_follow(const PredictOptions& options) {
+  if (!options.reading.follow && !options.reading.carry.empty())
+    throw Error(ErrorCode::usage, "--carry: got " + text::quoted(options.reading.carry.front()) +
+                                      " without --follow, expected both: the state goes from line to line");
   if (!options.reading.follow) return;
   if (options.batch)
     throw Error(ErrorCode::usage, "--batch: got " + std::to_string(*options.batch) +

@@ -51,7 +51,8 @@ enum class InputFormat { automatic, raw, jsonl, csv };
 struct InputOptions {
   TableOptions table;
   InputFormat format = InputFormat::automatic;
-  bool follow = false;  // answer each line at once
+  bool follow = false;             // answer each line at once
+  std::vector<std::string> carry;  // INPUT=OUTPUT: outputs that are inputs of the next call
 };
 
 struct PredictOptions {

@@ -297,6 +297,59 @@ def test_an_interrupt_ends_the_stream(following: subprocess.Popen[bytes]) -> Non
     assert b"Traceback" not in err
 
 
+class Sum(nn.Module):
+    """Adds what it is given to its state."""
+
+    def forward(self, state: torch.Tensor, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        total = state + x
+        return total, total * 2
+
+
+@pytest.fixture(scope="module")
+def summing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle with a state of float32 [N,2], which it gives back as `next`."""
+    out = tmp_path_factory.mktemp("lines") / "summing"
+    inputs = {"state": "float32[N,2]", "x": "float32[N,2]"}
+    torchferry.export(Sum().eval(), inputs=inputs, outputs=["next", "twice"], out=out, to=["onnx"], note=lambda _: None)
+    return out
+
+
+@pytest.mark.parametrize("text", [b"[1, 2]\n[3, 4]\n[5, 6]\n", b"x[1],x[0]\n2,1\n4,3\n6,5\n"], ids=["json", "csv"])
+def test_the_state_goes_from_line_to_line_and_begins_with_zeros(both: Both, summing: Path, text: bytes) -> None:
+    found = answers(both(summing, text, "--follow", "--carry", "state=next"))
+    assert found == [{"next": [a, b], "twice": [2 * a, 2 * b]} for a, b in ((1, 2), (4, 6), (9, 12))]
+    assert_error(
+        both(summing, b'{"x": [1, 2], "state": [0, 0]}', "--follow", "--carry", "state=next"),
+        7,
+        "got the key 'state', expected x",
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--carry", "state=next"], "--carry: got 'state=next' without --follow, expected both"),
+        (["--follow", "--carry", "state"], "--carry: got 'state', expected INPUT=OUTPUT with names of the contract"),
+        (["--follow", "--carry", "next=state"], "--carry: got 'next=state', expected INPUT=OUTPUT with names of the contract"),
+        (
+            ["--follow", "--carry", "state=next", "--carry", "state=twice"],
+            "--carry: got an input twice, or no input is left for the lines",
+        ),
+        (
+            ["--follow", "--carry", "state=next", "--carry", "x=twice"],
+            "--carry: got an input twice, or no input is left for the lines",
+        ),
+    ],
+)
+def test_a_state_that_cannot_be_carried_is_refused(both: Both, summing: Path, words: list[str], said: str) -> None:
+    assert_error(both(summing, b"[1, 2]", *words), 2, said)
+
+
+def test_a_state_of_another_kind_is_refused(both: Both, several: Path) -> None:
+    words = "--carry: got count int64[N] and y float32[N,2,3], expected one dtype and shape of N and numbers"
+    assert_error(both(several, b"[1, 2]", "--follow", "--carry", "count=y"), 2, words)
+
+
 def test_what_cannot_follow_is_refused(both: Both, same: Path) -> None:
     assert_error(
         both(same, b"[1, 2, 3]", "--follow", "--batch", 4),

@@ -23,15 +23,28 @@ InputFormatName = Annotated[
 Follow = Annotated[
     bool, typer.Option("--follow", help="Read lines (CSV or JSON) as they come, and answer each at once: --input - --follow.")
 ]
+Carry = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="INPUT=OUTPUT",
+        help="With --follow: this input is zeros, then this output of the line before; may be repeated.",
+        show_default=False,
+    ),
+]
 
 
-def input_options(table: TableOptions, format_name: str, *, follow: bool) -> InputOptions:
+def input_options(table: TableOptions, format_name: str, *, follow: bool, carry: list[str] | None) -> InputOptions:
     """Return what the options ask for. Raises FerryError(USAGE)."""
-    return InputOptions(table, input_format_of(format_name), follow)
+    return InputOptions(table, input_format_of(format_name), follow, tuple(carry or ()))
 
 
 def check_follow(reading: InputOptions, batch: int | None, output: str) -> int | None:
     """Return the samples of one call: what takes lines as they come gives answers as they come. Raises FerryError(USAGE)."""
+    if reading.carry and not reading.follow:
+        raise FerryError(
+            ExitCode.USAGE,
+            f"--carry: got {quoted(reading.carry[0])} without --follow, expected both: the state goes from line to line",
+        )
     if not reading.follow:
         return batch
     if batch is not None:

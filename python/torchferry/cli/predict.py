@@ -16,7 +16,7 @@ from rich.progress import Progress
 from torchferry.bundle.contract import Array
 from torchferry.bundle.reader import Bundle, open_bundle
 from torchferry.cli.console import say
-from torchferry.cli.input_options import Follow, InputFormatName, check_follow, input_options
+from torchferry.cli.input_options import Carry, Follow, InputFormatName, check_follow, input_options
 from torchferry.cli.options import (
     AllowOp,
     BundleFolder,
@@ -69,6 +69,7 @@ def predict(
     batch: Batch = None,
     input_format: InputFormatName = "auto",
     follow: Follow = False,
+    carry: Carry = None,
     delimiter: Delimiter = None,
     header: HeaderLine = "auto",
     ignore_columns: IgnoreColumns = False,
@@ -80,7 +81,7 @@ def predict(
     """Run samples from files and write named outputs."""
     opened = open_bundle(bundle, trust=trust_of(trust, require_signature))
     where = replace(where_of(device, threads, allow_native, allow_op), isolate=isolate, timeout=timeout)
-    reading = input_options(table_options(delimiter, header, ignore_columns, id_), input_format, follow=follow)
+    reading = input_options(table_options(delimiter, header, ignore_columns, id_), input_format, follow=follow, carry=carry)
     if isolate:
         given = {"--engine": engine, "--output": output, "--format": format_, "--select": select, "--batch": batch, "--top": top}
         _let_ferry_run(ferry_run, opened, input_, given, reading, where)
@@ -112,7 +113,9 @@ def _answer(bundle: Bundle, engine: str | None, where: Where, source: SampleSour
     where = where.with_deadline()
     session = where.open_first(bundle) if engine is None else where.open(bundle, engine)
     for inputs in _with_progress(source):
-        sink.write(session.run(inputs), source.ids)
+        outputs = session.run(inputs)
+        sink.write(outputs, source.ids)
+        source.keep(outputs)
     if sink.count != source.count:
         raise FerryError(
             ExitCode.INTERNAL, f"got {sink.count} answers for {source.count} samples, expected one each; please report this"
@@ -130,6 +133,7 @@ def _let_ferry_run(
     given["--input-format"] = reading.format
     flags = ["--ignore-columns"] * table.ignore_columns + ["--follow"] * reading.follow
     samples = [part for value in inputs for part in ("--input", value)]
+    samples += [part for pair in reading.carry for part in ("--carry", pair)]
     options = [part for name, value in given.items() if value is not None for part in (name, value)]
     words = ["predict", bundle.folder, *samples, *options, *flags, *where.options, *bundle.trust_options]
     become_ferry_run(program, "--isolate", words)

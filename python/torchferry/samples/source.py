@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import BinaryIO, Literal, Protocol, cast, get_args
@@ -26,6 +26,7 @@ from torchferry.samples.json_lines import read_json_lines, starts_json
 from torchferry.samples.npy_rows import read_npy
 from torchferry.samples.npz import read_npz
 from torchferry.samples.raw import read_raw
+from torchferry.samples.state import CarriedState
 from torchferry.samples.table import Table
 from torchferry.samples.wav import is_wav, read_wav
 from torchferry.samples.workbook import HEAD_BYTES, refuse_workbook
@@ -48,10 +49,10 @@ class Reader:
 class SampleSource:
     """Batches of contract inputs; `total` is the number of samples where the files say it."""
 
-    def __init__(self, contract: Contract, readers: Sequence[Reader]) -> None:
+    def __init__(self, contract: Contract, readers: Sequence[Reader], state: CarriedState) -> None:
         self.total = min({reader.total for reader in readers if reader.total is not None}, default=None)
         self.count = 0  # samples that were given out
-        self._contract, self._readers = contract, readers
+        self._contract, self._readers, self._state = contract, readers, state
         self._batches = self._read()
         self._ahead: list[dict[str, Array]] = []
 
@@ -63,6 +64,10 @@ class SampleSource:
     def read_ahead(self) -> None:
         """Read the first batch now: bad input is told before a runtime is loaded, which takes a hundred times as long."""
         self._ahead = [next(self._batches)]
+
+    def keep(self, outputs: Mapping[str, Array]) -> None:
+        """Keep what the next call gets of the outputs [N, ...] of this one, where the user asked for it."""
+        self._state.keep(outputs)
 
     @property
     def ids(self) -> list[str] | None:
@@ -90,6 +95,7 @@ class SampleSource:
             if samples == 0:
                 break
             batch = {name: array for part in (*fixed, *parts) for name, array in part.items()}
+            batch = self._state.complete(batch)
             check_inputs(self._contract, batch)
             self.count += samples
             yield batch
@@ -104,11 +110,13 @@ class InputOptions:
     """How the user says the input files are to be read.
 
     `format`: auto tells the kind by the content. `follow`: lines come one by one, and nothing is read ahead.
+    `carry`: pairs `INPUT=OUTPUT` of a state.
     """
 
     table: TableOptions = field(default_factory=TableOptions)
     format: InputFormat = "auto"
     follow: bool = False
+    carry: tuple[str, ...] = ()
 
 
 def input_format_of(word: str) -> InputFormat:
@@ -136,11 +144,13 @@ def open_samples(
     if batch is not None and batch < 1:
         raise FerryError(ExitCode.USAGE, f"--batch: got {batch}, expected at least 1")
     with contextlib.ExitStack() as stack:
-        opener = _Opener(contract, stack, batch, options or InputOptions())
+        options = options or InputOptions()
+        state = CarriedState(contract, options.carry)
+        opener = _Opener(state.lines, stack, batch, options)
         readers = opener.open(arguments)
         if len({reader.total for reader in readers if reader.total is not None}) > 1:
             raise _other_count()
-        yield SampleSource(contract, readers)
+        yield SampleSource(contract, readers, state)
 
 
 def _other_count() -> FerryError:
