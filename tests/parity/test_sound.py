@@ -350,7 +350,9 @@ def test_bytes_that_are_no_values_are_refused(both_of_raw: Both) -> None:
 @pytest.mark.parametrize("bundle", ["float32"], indirect=True)
 def test_raw_values_of_a_free_length_and_another_format_are_refused(both: Both) -> None:
     assert_error(both.file(bytes(8), "--input-format", "raw")[0], 7, "got raw values, expected .npy: raw values say no shape")
-    assert_error(both.file(bytes(8), "--input-format", "wav")[0], 2, "--input-format: got 'wav', expected auto or raw")
+    assert_error(
+        both.file(bytes(8), "--input-format", "wav")[0], 2, "--input-format: got 'wav', expected auto, raw, jsonl or csv"
+    )
     done, _ = both("--input", "a", "--input", "b", "--input-format", "raw")
     assert_error(done, 2, "--input: got 2 files for sound, expected one; only images and WAV files are put together to a batch")
 
