@@ -29,7 +29,7 @@ ByteStream ByteStream::open(const std::string& path) {
 
 bool ByteStream::refill() {
   std::array<std::byte, chunk_size> chunk{};
-  const auto count = read_file(chunk);
+  const auto count = file_ ? file_->read_some(chunk) : 0;  // a line of a pipe is not held up by the next ones
   if (position_ != 0) {
     buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(position_));
     position_ = 0;

@@ -77,6 +77,14 @@ std::string require_header(const std::string& text) {
   return known ? std::string() : "got " + text::quoted(text) + ", expected auto, yes or no";
 }
 
+constexpr std::array<std::pair<std::string_view, InputFormat>, 4> input_format_words = {
+    {{"auto", InputFormat::automatic}, {"raw", InputFormat::raw}, {"jsonl", InputFormat::jsonl}, {"csv", InputFormat::csv}}};
+
+std::string require_input_format(const std::string& text) {
+  const bool known = std::ranges::any_of(input_format_words, [&](const auto& word) { return word.first == text; });
+  return known ? std::string() : "got " + text::quoted(text) + ", expected auto, raw, jsonl or csv";
+}
+
 std::string require_whole_number(const std::string& text) {
   std::int64_t value = 0;
   const char* end = text.data() + text.size();
@@ -163,6 +171,25 @@ void add_table(CLI::App& verb, TableOptions& table) {
       ->check(require_name);
 }
 
+void add_reading(CLI::App& verb, InputOptions& reading) {
+  verb.add_option_function<std::string>(
+          "--input-format",
+          [&reading](const std::string& text) {
+            for (const auto& [word, choice] : input_format_words)
+              if (word == text) reading.format = choice;
+          },
+          "raw (values of the contract's dtype and shape), jsonl, csv, or auto: told by the content (default: auto)")
+      ->type_name("NAME")
+      ->check(require_input_format);
+  verb.add_flag("--follow", reading.follow, "read lines (CSV or JSON) as they come, and answer each at once: --input - --follow")
+      ->disable_flag_override();
+  verb.add_option("--carry", reading.carry,
+                  "with --follow: this input is zeros, then this output of the line before; may be repeated")
+      ->type_name("INPUT=OUTPUT")
+      ->allow_extra_args(false);
+  add_table(verb, reading.table);
+}
+
 void add_predict(CLI::App& app, Command& command) {
   auto* verb = app.add_subcommand("predict", "Run the model on files and write its named outputs");
   const auto options = std::make_shared<PredictOptions>();
@@ -172,8 +199,8 @@ void add_predict(CLI::App& app, Command& command) {
   add_isolation(*verb, options->engine);
   verb->add_option(
           "--input", options->inputs,
-          "a .npy, .csv, PNG, JPEG, BMP, PGM or PPM file, a folder of images or @LIST, or - for stdin; NAME=FILE where there are "
-          "several inputs, or one .npz or table of all")
+          "a .npy, .csv, .jsonl, WAV, PNG, JPEG, BMP, PGM or PPM file, a folder of WAV files or images or @LIST, or - for stdin; "
+          "NAME=FILE where there are several inputs, or one .npz or table of all")
       ->required()
       ->type_name("FILE")
       ->allow_extra_args(false);
@@ -190,7 +217,7 @@ void add_predict(CLI::App& app, Command& command) {
                    "model mixes samples)")
       ->type_name("COUNT")
       ->check(require_whole_number);
-  add_table(*verb, options->table);
+  add_reading(*verb, options->reading);
   verb->add_option("--top", options->top, "add the K classes with the highest scores")
       ->type_name("K")
       ->check(require_whole_number);

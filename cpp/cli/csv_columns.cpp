@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "csv_cell.hpp"
+#include "input.hpp"
 #include "shape.hpp"
 
 namespace ferry::cli {
@@ -333,6 +334,12 @@ std::string Elements::described() const {
     start += part.count;
   }
   return text;
+}
+
+bool fills_rows(const TensorSpec& spec) {
+  const auto numbers =
+      std::ranges::count_if(spec.shape, [](const Dim& dim) { return std::holds_alternative<std::int64_t>(dim); });
+  return is_batched(spec) && static_cast<std::size_t>(numbers) + 1 == spec.shape.size();
 }
 
 Columns plain_columns(const Elements& elements) {

@@ -58,6 +58,9 @@ struct Columns {
   [[nodiscard]] std::size_t ignored() const noexcept { return cells - taken.size() - (id ? 1 : 0); }
 };
 
+// Can a row be a sample: is the shape the batch and numbers?
+[[nodiscard]] bool fills_rows(const TensorSpec& spec);
+
 // Every cell of a row is an element, in order.
 [[nodiscard]] Columns plain_columns(const Elements& elements);
 

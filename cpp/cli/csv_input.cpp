@@ -40,10 +40,10 @@ bool is_excel_mark(std::string_view line) {
 // The rows of a file: the lines by which it is judged, then those that follow.
 class CsvRows {
  public:
-  explicit CsvRows(ByteStream stream) : lines_(std::move(stream)) {
+  CsvRows(ByteStream stream, std::size_t judged) : lines_(std::move(stream)) {
     std::size_t bytes = 0;
     CsvLine line;
-    while (first_.size() < limits::max_csv_sniffed_lines && bytes < limits::max_csv_sniffed_bytes && lines_.next(line)) {
+    while (first_.size() < judged && bytes < limits::max_csv_sniffed_bytes && lines_.next(line)) {
       bytes += line.text.size();
       first_.push_back(line);
     }
@@ -68,9 +68,9 @@ class CsvRows {
 
 class CsvReader final : public SampleReader {
  public:
-  CsvReader(std::span<const TensorSpec> specs, ByteStream stream, const TableOptions& options)
+  CsvReader(std::span<const TensorSpec> specs, ByteStream stream, const TableOptions& options, std::size_t judged)
       : elements_(specs),
-        rows_(std::move(stream)),
+        rows_(std::move(stream), judged),
         may_be_header_(options.header == HeaderChoice::automatic),
         delimiter_(choose_delimiter(options)) {
     refuse_mark();
@@ -218,21 +218,16 @@ class CsvReader final : public SampleReader {
   std::size_t last_ = 0;  // the number of the last line that was read
 };
 
-bool fills_rows(const TensorSpec& spec) {
-  const auto numbers =
-      std::ranges::count_if(spec.shape, [](const Dim& dim) { return std::holds_alternative<std::int64_t>(dim); });
-  return is_batched(spec) && static_cast<std::size_t>(numbers) + 1 == spec.shape.size();
-}
-
 }  // namespace
 
-std::unique_ptr<SampleReader> open_csv(std::span<const TensorSpec> specs, ByteStream stream, const TableOptions& options) {
+std::unique_ptr<SampleReader> open_csv(std::span<const TensorSpec> specs, ByteStream stream, const TableOptions& options,
+                                       std::size_t judged) {
   for (const auto& spec : specs)
     if (!fills_rows(spec))
-      throw Error(ErrorCode::bad_input, stream.name() +
-                                            ": got CSV, expected .npy, PNG, JPEG, BMP, PGM or PPM: a row says no shape, and " +
-                                            spec.name + " is " + describe(spec));
-  return std::make_unique<CsvReader>(specs, std::move(stream), options);
+      throw Error(ErrorCode::bad_input,
+                  stream.name() + ": got CSV, expected .npy, WAV, PNG, JPEG, BMP, PGM or PPM: a row says no shape, and " +
+                      spec.name + " is " + describe(spec));
+  return std::make_unique<CsvReader>(specs, std::move(stream), options, judged);
 }
 
 }  // namespace ferry::cli

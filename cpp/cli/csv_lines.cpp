@@ -42,7 +42,7 @@ void CsvLines::require_text(std::string_view line) const {
   const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\r'; };
   const bool control = std::ranges::any_of(line, is_control);
   if (control || !text::is_utf8(line))
-    refuse(number_, "got bytes that are no text, expected .npy, CSV in UTF-8, PNG, JPEG, BMP, PGM or PPM; correct the file");
+    refuse(number_, "got bytes that are no text, expected .npy, CSV in UTF-8, WAV, PNG, JPEG, BMP, PGM or PPM; correct the file");
   if (line.find('\r') != std::string_view::npos)
     refuse(number_,
            "got a carriage return inside the line, expected \\n or \\r\\n at its end; save it again with line ends of Unix or "

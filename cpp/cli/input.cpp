@@ -13,17 +13,22 @@
 #include "csv_input.hpp"
 #include "image_files.hpp"
 #include "image_input.hpp"
+#include "json_input.hpp"
+#include "limits.hpp"
 #include "npy.hpp"
 #include "npy_input.hpp"
 #include "npz_input.hpp"
+#include "raw_input.hpp"
 #include "stored_zip.hpp"
 #include "text.hpp"
+#include "wav_file.hpp"
+#include "wav_input.hpp"
 
 namespace ferry::cli {
 
 namespace {
 
-constexpr std::size_t magic_size = 10;  // enough for every kind
+constexpr std::size_t magic_size = 12;  // enough for every kind
 
 std::string names_of(const Contract& contract) {
   std::string names;
@@ -91,9 +96,24 @@ void refuse_arrow(ByteStream& stream) {
                                           "table as CSV");
 }
 
-std::unique_ptr<SampleReader> open_table(std::span<const TensorSpec> specs, ByteStream stream, const TableOptions& options) {
-  refuse_arrow(stream);
-  return open_csv(specs, std::move(stream), options);
+// A table or JSON lines.
+std::unique_ptr<SampleReader> open_rows(std::span<const TensorSpec> specs, ByteStream stream, const InputOptions& options) {
+  const bool is_json = options.format == InputFormat::automatic && starts_json(stream.peek(1));
+  if (is_json || options.format == InputFormat::jsonl) return open_json_lines_input(specs, std::move(stream));
+  if (!options.follow) refuse_arrow(stream);
+  return open_csv(specs, std::move(stream), options.table, options.follow ? 1 : limits::max_csv_sniffed_lines);
+}
+
+// Kinds that no table and no archive is.
+bool holds_one_input(ByteStream& stream) {
+  const auto head = stream.peek(magic_size);
+  return npy::is_npy(head) || is_image(head) || is_wav(head);
+}
+
+void require_one(const TensorSpec& spec, const std::vector<std::string>& paths) {
+  if (paths.size() > 1)
+    throw Error(ErrorCode::usage, "--input: got " + std::to_string(paths.size()) + " files for " + spec.name +
+                                      ", expected one; only images and WAV files are put together to a batch");
 }
 
 [[noreturn]] void throw_other_count() {
@@ -117,23 +137,25 @@ ByteStream open_one(const std::string& path) {
 }
 
 std::unique_ptr<SampleReader> open_samples(const TensorSpec& spec, const std::vector<std::string>& paths, ByteStream first,
-                                           const TableOptions& options) {
+                                           const InputOptions& options) {
   if (is_image(first.peek(magic_size))) return open_images(spec, paths, std::move(first));
-  if (paths.size() > 1)
-    throw Error(ErrorCode::usage, "--input: got " + std::to_string(paths.size()) + " files for " + spec.name +
-                                      ", expected one; only images are put together to a batch");
+  if (is_wav(first.peek(magic_size))) return open_wavs(spec, paths, std::move(first));
+  require_one(spec, paths);
   if (npy::is_npy(first.peek(magic_size))) return open_npy(spec, std::move(first));
-  return open_table(std::span(&spec, 1), std::move(first), options);
+  return open_rows(std::span(&spec, 1), std::move(first), options);
 }
 
-InputReader::InputReader(const Contract& contract, const std::vector<std::string>& arguments, const TableOptions& options) {
+InputReader::InputReader(const Contract& contract, const std::vector<std::string>& arguments, const InputOptions& options)
+    : state_(contract, options.carry) {
   for (const auto& spec : contract.inputs) order_.push_back(spec.name);
-  open(contract, arguments, options);
-  require_ids(options);
+  open(state_.lines(), arguments, options);
+  require_ids(options.table);
   require_equal_totals();
 }
 
-void InputReader::open(const Contract& contract, const std::vector<std::string>& arguments, const TableOptions& options) {
+void InputReader::open(const Contract& contract, const std::vector<std::string>& arguments, const InputOptions& options) {
+  if (options.format == InputFormat::raw) return open_raw_files(contract, arguments);
+  if (options.follow) return open_lines(contract, arguments, options);
   auto lone = open_lone(contract, arguments);
   if (lone) refuse_workbook(*lone);
   if (lone && archive::is_zip(lone->peek(magic_size))) {
@@ -143,12 +165,9 @@ void InputReader::open(const Contract& contract, const std::vector<std::string>&
       inputs_.push_back({{spec.name}, is_batched(spec), name, {name}, open_npy(spec, std::move(files.at(spec.name)))});
     return;
   }
-  if (lone && contract.inputs.size() > 1 && !npy::is_npy(lone->peek(magic_size)) && !is_image(lone->peek(magic_size))) {
-    std::vector<std::string> names(contract.inputs.size());
-    std::ranges::transform(contract.inputs, names.begin(), &TensorSpec::name);
+  if (lone && contract.inputs.size() > 1 && !holds_one_input(*lone)) {
     const auto name = lone->name();
-    inputs_.push_back({std::move(names), true, name, {name}, open_table(contract.inputs, std::move(*lone), options)});
-    return;
+    return add_whole(contract, name, open_rows(contract.inputs, std::move(*lone), options));
   }
   const auto paths = group_by_input(contract, arguments);
   for (const auto& spec : contract.inputs) {
@@ -160,6 +179,34 @@ void InputReader::open(const Contract& contract, const std::vector<std::string>&
     inputs_.push_back(
         {{spec.name}, is_batched(spec), name, std::move(files), open_samples(spec, own, std::move(first), options)});
   }
+}
+
+void InputReader::open_raw_files(const Contract& contract, const std::vector<std::string>& arguments) {
+  const auto paths = group_by_input(contract, arguments);
+  for (const auto& spec : contract.inputs) {
+    const auto& own = paths.at(spec.name);
+    require_one(spec, own);
+    auto stream = ByteStream::open(own.front());
+    const auto name = stream.name();
+    inputs_.push_back({{spec.name}, is_batched(spec), name, {name}, open_raw(spec, std::move(stream))});
+  }
+}
+
+// Lines as they come: nothing is looked at that a device has not sent yet.
+void InputReader::open_lines(const Contract& contract, const std::vector<std::string>& arguments, const InputOptions& options) {
+  auto lone = open_lone(contract, arguments);
+  if (!lone)
+    throw Error(ErrorCode::usage,
+                "--follow: got inputs by name or several files, expected one stream of lines with all inputs, e.g. --input -");
+  const auto name = lone->name();
+  add_whole(contract, name, open_rows(contract.inputs, std::move(*lone), options));
+}
+
+// One file that holds every input.
+void InputReader::add_whole(const Contract& contract, const std::string& origin, std::unique_ptr<SampleReader> samples) {
+  std::vector<std::string> names(contract.inputs.size());
+  std::ranges::transform(contract.inputs, names.begin(), &TensorSpec::name);
+  inputs_.push_back({std::move(names), true, origin, {origin}, std::move(samples)});
 }
 
 void InputReader::require_ids(const TableOptions& options) const {
@@ -189,6 +236,7 @@ NamedTensors InputReader::read(std::int64_t count) {
     const auto first = std::ranges::find_if(inputs_, &Input::batched);
     throw Error(ErrorCode::bad_input, first->origin + ": got no samples, expected at least one; is this the right file?");
   }
+  state_.complete(found, samples.value_or(1));
   NamedTensors tensors;
   tensors.reserve(order_.size());
   for (const auto& name : order_) tensors.add(name, std::move(found.at(name)));

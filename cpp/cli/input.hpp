@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "byte_stream.hpp"
+#include "carried_state.hpp"
 #include "ferry/ferry.hpp"
 #include "verbs.hpp"
 
@@ -44,18 +45,21 @@ class SampleReader {
 // Opens a file of one input. Throws Error(usage) for a .npz, which holds all of them; Error(io).
 [[nodiscard]] ByteStream open_one(const std::string& path);
 
-// Opens the files of one input, of which `first` is open already; several must be images. Throws Error(usage | bad_input | io).
+// Opens the files of one input, of which `first` is open already; several must be pictures or sounds. Throws Error(usage |
+// bad_input | io).
 [[nodiscard]] std::unique_ptr<SampleReader> open_samples(const TensorSpec& spec, const std::vector<std::string>& paths,
-                                                         ByteStream first, const TableOptions& options);
+                                                         ByteStream first, const InputOptions& options);
 
 // All inputs of a contract, read in step.
 class InputReader {
  public:
   // `arguments` are FILE or NAME=FILE, or one .npz or table of all inputs. Throws Error(usage | bad_input | io).
-  InputReader(const Contract& contract, const std::vector<std::string>& arguments, const TableOptions& options = {});
+  InputReader(const Contract& contract, const std::vector<std::string>& arguments, const InputOptions& options = {});
 
   // The next `count` samples of every input. Throws Error(bad_input) where one input ends before another, or where there is none.
   [[nodiscard]] NamedTensors read(std::int64_t count);
+  // What the next call gets of the outputs of this one, where the user asked for it.
+  void keep(const NamedTensors& outputs) { state_.keep(outputs); }
   // Were there fewer samples than asked for at the last read? Then nothing is left.
   [[nodiscard]] bool at_end() const noexcept { return at_end_; }
   [[nodiscard]] std::optional<std::int64_t> total() const;
@@ -78,11 +82,15 @@ class InputReader {
     std::unique_ptr<SampleReader> samples;
   };
 
-  void open(const Contract& contract, const std::vector<std::string>& arguments, const TableOptions& options);
+  void open(const Contract& contract, const std::vector<std::string>& arguments, const InputOptions& options);
+  void open_raw_files(const Contract& contract, const std::vector<std::string>& arguments);
+  void open_lines(const Contract& contract, const std::vector<std::string>& arguments, const InputOptions& options);
+  void add_whole(const Contract& contract, const std::string& origin, std::unique_ptr<SampleReader> samples);
   void require_equal_totals() const;
   void require_ids(const TableOptions& options) const;
   [[nodiscard]] std::optional<std::int64_t> read_all(std::int64_t count, std::map<std::string, Tensor>& tensors);
 
+  CarriedState state_;
   std::vector<std::string> order_;  // of the inputs' names in the contract
   std::vector<Input> inputs_;
   bool at_end_ = false;

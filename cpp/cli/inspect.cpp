@@ -38,11 +38,15 @@ std::string range_text(const TensorSpec& spec) {
   return text::short_number(spec.range->at(0)) + " to " + text::short_number(spec.range->at(1));
 }
 
+// What pictures and sound have beside their shape.
+std::string media_text(const TensorSpec& spec) {
+  return spec.rate ? std::to_string(*spec.rate) + " Hz" : spec.channels.value_or("");
+}
+
 void add_specs(Rows& rows, const std::string& title, const std::vector<TensorSpec>& specs) {
   for (const auto& spec : specs)
     rows.push_back({title, spec.name, std::string(to_string(spec.dtype)), shape_text(spec), range_text(spec),
-                    text::printable(spec.unit.value_or("")),
-                    spec.allow_nonfinite ? "NaN and Inf allowed" : spec.channels.value_or("")});
+                    text::printable(spec.unit.value_or("")), spec.allow_nonfinite ? "NaN and Inf allowed" : media_text(spec)});
 }
 
 std::string contract_text(const Contract& contract) {

@@ -49,16 +49,9 @@ void check_select(const OutputRequest& request, const Contract& contract) {
   throw Error(ErrorCode::usage, "--select: got " + text::quoted(request.select) + ", expected one of " + names_of(contract));
 }
 
-// stdout, a device, a pipe or a socket.
-bool is_special(const std::string& path) {
-  std::error_code unknown;
-  const auto status = fs::status(path, unknown);
-  return path == "-" || (fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status));
-}
-
 // Several .npy files need names of their own.
 void check_one_target(const OutputRequest& request, std::size_t outputs) {
-  if (!is_special(request.path)) return;
+  if (!is_stream(request.path)) return;
   throw Error(ErrorCode::usage, "--output: got " + request.path + " for " + std::to_string(outputs) +
                                     " outputs, expected a file's name to make one .npy for each; add --select NAME");
 }
@@ -118,8 +111,14 @@ std::string_view name_of(OutputFormat format) noexcept {
   return {};
 }
 
+bool is_stream(const std::string& path) {
+  std::error_code unknown;
+  const auto status = fs::status(path, unknown);
+  return path == "-" || (fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status));
+}
+
 OutputFormat choose_format(const OutputRequest& request) {
-  if (request.format.empty() && (is_special(request.path) || is_folder(request.path))) return OutputFormat::jsonl;
+  if (request.format.empty() && (is_stream(request.path) || is_folder(request.path))) return OutputFormat::jsonl;
   const auto name = request.format.empty() ? fs::path(request.path).extension().string() : "." + request.format;
   if (name == ".jsonl") return OutputFormat::jsonl;
   if (name == ".csv") return OutputFormat::csv;

@@ -44,6 +44,9 @@ class SampleWriter {
 // Does the path name a folder, which gets one answer for each input file?
 [[nodiscard]] bool is_folder(const std::string& path) noexcept;
 
+// Is it stdout, a device, a pipe or a socket?
+[[nodiscard]] bool is_stream(const std::string& path);
+
 // The ending of such a file, without its point.
 [[nodiscard]] std::string_view name_of(OutputFormat format) noexcept;
 

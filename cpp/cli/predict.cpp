@@ -64,7 +64,9 @@ void stream(const Session& session, NamedTensors tensors, InputReader& inputs, S
             std::int64_t batch) {
   Progress progress(inputs.total());
   while (true) {
-    outputs.write(session.run(tensors), inputs.ids());
+    const auto answers = session.run(tensors);
+    outputs.write(answers, inputs.ids());
+    inputs.keep(answers);
     progress.advance(batch_of(tensors, contract));
     if (inputs.at_end()) return;
     tensors = inputs.read(batch);
@@ -77,6 +79,22 @@ void check_table(const TableOptions& table) {
   if (table.header == HeaderChoice::no && !table.id.empty())
     throw Error(ErrorCode::usage,
                 "--id: got " + text::quoted(table.id) + " with --header no, expected a header; leave one of them out");
+}
+
+// What takes lines as they come gives answers as they come. Throws Error(usage).
+void check_follow(const PredictOptions& options) {
+  if (!options.reading.follow && !options.reading.carry.empty())
+    throw Error(ErrorCode::usage, "--carry: got " + text::quoted(options.reading.carry.front()) +
+                                      " without --follow, expected both: the state goes from line to line");
+  if (!options.reading.follow) return;
+  if (options.batch)
+    throw Error(ErrorCode::usage, "--batch: got " + std::to_string(*options.batch) +
+                                      " with --follow, expected none: each line is answered at once; leave one of them out");
+  if (options.reading.format == InputFormat::raw)
+    throw Error(ErrorCode::usage, "--input-format: got raw with --follow, expected lines; leave one of them out");
+  if (!is_stream(options.output))
+    throw Error(ErrorCode::usage, "--output: got " + text::quoted(options.output) +
+                                      " with --follow, expected - (stdout) or a pipe: a file appears when it is whole");
 }
 
 // Throws Error(internal): a sample must not vanish.
@@ -97,13 +115,14 @@ int predict(const PredictOptions& options) {
                         .format = options.format,
                         .select = options.select,
                         .total = std::nullopt,
-                        .id = options.table.id,
+                        .id = options.reading.table.id,
                         .top = options.top,
                         .files = {}};
-  check_table(options.table);
+  check_table(options.reading.table);
+  check_follow(options);
   check_output_request(request, contract);
-  const std::int64_t batch = samples_of_call(contract, options.batch);
-  InputReader inputs(contract, options.inputs, options.table);
+  const std::int64_t batch = samples_of_call(contract, options.reading.follow ? 1 : options.batch);
+  InputReader inputs(contract, options.inputs, options.reading);
   request.total = inputs.total();
   if (is_folder(request.path)) request.files = inputs.files();
   // Bad input and a place that cannot be written are told before a runtime is loaded, which takes a hundred times as long.

@@ -44,11 +44,22 @@ struct TableOptions {
   std::string id;  // a column that is carried to the answers; empty: none
 };
 
+// Of input files: told by their content, raw values of the contract's dtype and shape, JSON lines, a table.
+enum class InputFormat { automatic, raw, jsonl, csv };
+
+// How the user says the input files are to be read.
+struct InputOptions {
+  TableOptions table;
+  InputFormat format = InputFormat::automatic;
+  bool follow = false;             // answer each line at once
+  std::vector<std::string> carry;  // INPUT=OUTPUT: outputs that are inputs of the next call
+};
+
 struct PredictOptions {
   BundleOptions bundle;
   EngineOptions engine;
   std::vector<std::string> inputs;  // FILE or NAME=FILE
-  TableOptions table;
+  InputOptions reading;
   std::string output = "-";
   std::string format;                 // empty: by the output's ending
   std::string select;                 // empty: every output

@@ -68,13 +68,19 @@ std::uint64_t File::size() const { return static_cast<std::uint64_t>(status_of(d
 std::size_t File::read(std::span<std::byte> buffer) {
   std::size_t filled = 0;
   while (filled < buffer.size()) {
-    const ssize_t got = ::read(descriptor_, buffer.data() + filled, buffer.size() - filled);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw_io(name_, "a readable file; check the path and its permissions");
+    const auto got = read_some(buffer.subspan(filled));
     if (got == 0) break;
-    filled += static_cast<std::size_t>(got);
+    filled += got;
   }
   return filled;
+}
+
+std::size_t File::read_some(std::span<std::byte> buffer) {
+  while (true) {
+    const ssize_t got = ::read(descriptor_, buffer.data(), buffer.size());
+    if (got >= 0) return static_cast<std::size_t>(got);
+    if (errno != EINTR) throw_io(name_, "a readable file; check the path and its permissions");
+  }
 }
 
 std::size_t File::read_at(std::uint64_t offset, std::span<std::byte> buffer) const {

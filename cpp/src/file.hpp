@@ -31,7 +31,9 @@ class File {
 
   // Fills `buffer` as far as there are bytes; less than its size means the end was reached.
   [[nodiscard]] std::size_t read(std::span<std::byte> buffer);
-  // The same from `offset`; the place where `read` goes on stays. Many threads may call it at once.
+  // What is there now, at least a byte and at most the buffer's size; 0 at the end. It waits for a pipe's next bytes only.
+  [[nodiscard]] std::size_t read_some(std::span<std::byte> buffer);
+  // As `read`, from `offset`; the place where `read` goes on stays. Many threads may call it at once.
   [[nodiscard]] std::size_t read_at(std::uint64_t offset, std::span<std::byte> buffer) const;
   void write(std::span<const std::byte> bytes);
   void write_at(std::uint64_t offset, std::span<const std::byte> bytes);

@@ -31,10 +31,10 @@ void dismantle(nlohmann::json& value) noexcept {
   }
 }
 
-// Builds the value, and refuses what nlohmann::json lets pass: duplicate keys and deep nesting. Throws Error(format).
+// Builds the value, and refuses what nlohmann::json lets pass: duplicate keys and deep nesting. Throws Problem.
 class Builder final : public nlohmann::json::json_sax_t {
  public:
-  Builder(nlohmann::json& root, const std::string& where) : root_(&root), where_(&where) {}
+  explicit Builder(nlohmann::json& root) : root_(&root) {}
 
   bool null() override { return scalar(nullptr); }
   bool boolean(bool value) override { return scalar(value); }
@@ -50,11 +50,11 @@ class Builder final : public nlohmann::json::json_sax_t {
   bool key(std::string& name) override {
     Level& level = levels_.back();
     level.key = name;
-    if (!level.keys.insert(name).second) refuse(*where_, "got the key " + text::printable(name) + " twice, expected it once");
+    if (!level.keys.insert(name).second) throw Problem("got the key " + text::printable(name) + " twice, expected it once");
     return true;
   }
   bool parse_error(std::size_t /*position*/, const std::string& /*token*/, const nlohmann::json::exception& /*error*/) override {
-    refuse(*where_, "got invalid JSON, expected one JSON object");  // where, two parsers would say in two ways
+    throw Problem("got invalid JSON, expected one JSON object");  // where, two parsers would say in two ways
   }
 
  private:
@@ -73,8 +73,8 @@ class Builder final : public nlohmann::json::json_sax_t {
   }
   bool push(nlohmann::json empty) {
     if (levels_.size() == limits::max_json_depth) {
-      refuse(*where_, "nesting: got more than " + std::to_string(limits::max_json_depth) + " levels, expected at most " +
-                          std::to_string(limits::max_json_depth));
+      throw Problem("nesting: got more than " + std::to_string(limits::max_json_depth) + " levels, expected at most " +
+                    std::to_string(limits::max_json_depth));
     }
     levels_.push_back({&place(std::move(empty)), {}, {}});
     return true;
@@ -89,7 +89,6 @@ class Builder final : public nlohmann::json::json_sax_t {
   }
 
   nlohmann::json* root_;
-  const std::string* where_;
   std::vector<Level> levels_;
 };
 
@@ -97,15 +96,23 @@ class Builder final : public nlohmann::json::json_sax_t {
 
 Document::~Document() { dismantle(value_); }
 
-Document parse(std::string_view text, const std::string& where) {
-  if (text.starts_with("\xEF\xBB\xBF")) refuse(where, "got a byte order mark, expected JSON in UTF-8 without one");
-  if (!text::is_utf8(text)) refuse(where, "got bytes that are not UTF-8, expected JSON in UTF-8");
+Document parse_strictly(std::string_view text) {
+  if (text.starts_with("\xEF\xBB\xBF")) throw Problem("got a byte order mark, expected JSON in UTF-8 without one");
+  if (!text::is_utf8(text)) throw Problem("got bytes that are not UTF-8, expected JSON in UTF-8");
   // nlohmann::json takes a NUL for the end and would not see what follows.
-  if (text.find('\0') != std::string_view::npos) refuse(where, "got invalid JSON, expected one JSON object");
+  if (text.find('\0') != std::string_view::npos) throw Problem("got invalid JSON, expected one JSON object");
   Document document;
-  Builder builder(document.value(), where);
+  Builder builder(document.value());
   nlohmann::json::sax_parse(text, &builder);
   return document;
+}
+
+Document parse(std::string_view text, const std::string& where) {
+  try {
+    return parse_strictly(text);
+  } catch (const Problem& problem) {
+    refuse(where, problem.what());
+  }
 }
 
 void Node::fail(const std::string& got, const std::string& expected) const {
@@ -128,14 +135,13 @@ void Node::require_object() const {
   if (!value_->is_object()) fail("an object");
 }
 
-void Node::require_keys(std::initializer_list<std::string_view> keys, std::string_view optional) const {
+void Node::require_keys(std::initializer_list<std::string_view> keys, std::initializer_list<std::string_view> optional) const {
   require_object();
   for (const std::string_view key : keys) {
     if (!value_->contains(key)) refuse(*where_, member_key(key_, key) + ": got no such key, expected it");
   }
   for (const auto& [key, value] : value_->items()) {
-    const bool may_stand = !optional.empty() && key == optional;  // "" is a key like any other
-    if (!may_stand && std::find(keys.begin(), keys.end(), key) == keys.end()) {
+    if (std::ranges::find(keys, key) == keys.end() && std::ranges::find(optional, key) == optional.end()) {
       child(value, member_key(key_, key)).fail("an unknown key", "only those of FORMAT.md");
     }
   }

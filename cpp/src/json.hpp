@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -35,8 +36,16 @@ class Document {
   nlohmann::json value_;
 };
 
-// UTF-8 without byte order mark, one value, no duplicate key, no number beyond float64, at most 32 levels deep.
-// `where` stands in messages. Throws Error(format).
+// What a text has that is not this JSON: "got ..., expected ...".
+class Problem : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// UTF-8 without byte order mark, one value, no duplicate key, no number beyond float64, at most 32 levels deep. Throws Problem.
+[[nodiscard]] Document parse_strictly(std::string_view text);
+
+// The same of a text of a bundle; `where` stands in messages. Throws Error(format).
 [[nodiscard]] Document parse(std::string_view text, const std::string& where);
 
 // What a string must match: a rule's name for messages, and the rule.
@@ -51,8 +60,8 @@ class Node {
   Node(const nlohmann::json& value, std::string where, std::string key = {})
       : value_(&value), where_(std::make_shared<const std::string>(std::move(where))), key_(std::move(key)) {}
 
-  // An object with exactly these keys, and perhaps `optional`.
-  void require_keys(std::initializer_list<std::string_view> keys, std::string_view optional = {}) const;
+  // An object with exactly these keys, and perhaps some of `optional`.
+  void require_keys(std::initializer_list<std::string_view> keys, std::initializer_list<std::string_view> optional = {}) const;
   [[nodiscard]] bool has(std::string_view key) const { return value_->contains(key); }
   [[nodiscard]] Node operator[](std::string_view key) const;
   [[nodiscard]] std::vector<Node> items(std::size_t min_size = 0) const;  // of an array

@@ -155,8 +155,17 @@ std::optional<std::string> parse_channels(const Node& node, const std::vector<Di
   return channels;
 }
 
+// How many values a second has sound of so many samples.
+std::optional<std::int64_t> parse_rate(const Node& node, const TensorSpec& spec) {
+  if (node.is_null()) return std::nullopt;
+  const auto rate = node.integer(1, limits::max_sample_rate);
+  const bool is_sound = spec.dtype == DType::int16 || spec.dtype == DType::float32;
+  if (!is_sound || spec.shape.size() != 2 || spec.shape.front() != Dim("N")) node.fail("sound: int16[N,T] or float32[N,T]");
+  return rate;
+}
+
 TensorSpec parse_spec(const Node& node) {
-  node.require_keys({"name", "dtype", "shape", "range", "unit", "allow_nonfinite"}, "channels");
+  node.require_keys({"name", "dtype", "shape", "range", "unit", "allow_nonfinite"}, {"channels", "rate"});
   TensorSpec spec;
   spec.name = node["name"].string(tensor_name);
   spec.dtype = parse_dtype(node["dtype"]);
@@ -167,6 +176,7 @@ TensorSpec parse_spec(const Node& node) {
   if (spec.allow_nonfinite && !is_float(spec.dtype))
     node["allow_nonfinite"].fail("false for dtype " + std::string(to_string(spec.dtype)));
   if (node.has("channels")) spec.channels = parse_channels(node["channels"], spec.shape);
+  if (node.has("rate")) spec.rate = parse_rate(node["rate"], spec);
   return spec;
 }
 

@@ -30,6 +30,8 @@ from torchferry.engines.torchscript_door import scan_archive
 from torchferry.errors import ExitCode, FerryError
 from torchferry.samples.columns import TableOptions
 from torchferry.samples.csv import CsvTable
+from torchferry.samples.json_lines import read_json_lines
+from torchferry.samples.wav import read_wav
 
 Parser = Callable[[bytes], object]
 CORPUS = Path(__file__).resolve().parent / "corpus"
@@ -53,6 +55,23 @@ def _csv(data: bytes) -> None:
                 pass
 
 
+def _json_lines(data: bytes) -> None:
+    shared = {"range": None, "unit": None, "allow_nonfinite": False}
+    specs = [
+        TensorSpec(name="x", dtype="float32", shape=("N", 2), **shared),
+        TensorSpec(name="y", dtype="uint8", shape=("N",), **shared),
+    ]
+    for count in (1, 2):
+        with contextlib.suppress(FerryError):  # the other contract goes on
+            for _ in read_json_lines(io.BytesIO(data), specs[:count], 3, where="rows.jsonl"):
+                pass
+
+
+def _wav(data: bytes) -> None:
+    spec = TensorSpec(name="x", dtype="float32", shape=("N", "T"), range=None, unit=None, allow_nonfinite=True, rate=16000)
+    read_wav(io.BytesIO(data), spec, where="sound.wav")
+
+
 PARSERS: dict[str, tuple[str, Parser]] = {  # the corpus and the parser
     "manifest": ("manifest", lambda data: parse_manifest(data, where="manifest.json")),
     "packed": ("packed", Bundle.from_memory),
@@ -61,6 +80,8 @@ PARSERS: dict[str, tuple[str, Parser]] = {  # the corpus and the parser
     "npy": ("npy", lambda data: read_array(data, where="array.npy", code=ExitCode.FORMAT)),
     "zip": ("zip", _zip),
     "csv": ("csv", _csv),
+    "json lines": ("json_lines", _json_lines),
+    "wav": ("wav", _wav),
     "onnx": ("onnx", lambda data: check_model("model.onnx", data)),
     "pte": ("pte", lambda data: check_program("model.pte", data)),
     "aoti": ("aoti", lambda data: open_package("model.pt2", data)),

@@ -6,9 +6,12 @@ python tests/fuzz/seeds.py
 from __future__ import annotations
 
 import base64
+import io
 import random
+import struct
 import sys
 import tempfile
+import wave
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -70,7 +73,10 @@ def seeds(folder: Path) -> Iterator[tuple[str, str, bytes]]:
     yield from [("csv", "rows.csv", b"a,b\n1,2\n-3.5e-2,4\n"), ("csv", "quoted.csv", b'"1","2"\r\n3,nan\r\n')]
     yield from [("csv", "semicolons.csv", b"\xef\xbb\xbfx[1];n;x[0]\n1;a;2\n"), ("csv", "pandas.csv", b",0,1\n0,1.5,2.0\n")]
     yield "csv", "spaces.csv", b"# x[0] x[1]\n1.0e+00  2.0\t\n"
+    yield "json_lines", "lists.jsonl", b'[1, -2.5e-3]\n\n {"x": ["nan", 0]}\r\n'
+    yield "json_lines", "objects.jsonl", b'{"x": [0.5, 3], "y": 255}\n{"y": 0, "x": [1e39, -0]}\n'
     yield from pictures_of_8_bits(random.Random(1))
+    yield from sounds()
 
 
 def without_machine_code(path: Path) -> bytes:
@@ -86,6 +92,23 @@ def pictures_of_8_bits(random_: random.Random) -> Iterator[tuple[str, str, bytes
     for number in range(4):
         yield "image", f"{number}.bmp", pictures.random_bmp(random_)
         yield "image", f"{number}.pgm", pictures.random_pgm(random_)
+
+
+def sounds() -> Iterator[tuple[str, str, bytes]]:
+    """Yield WAV files of each kind of number, and one with other chunks around its own."""
+    for width in (2, 3, 4):
+        stream = io.BytesIO()
+        with wave.open(stream, "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(width)
+            file.setframerate(16000)
+            file.writeframes(bytes(range(6 * width)))
+        yield "wav", f"pcm-{8 * width}.wav", stream.getvalue()
+    extension = struct.pack("<HHIH14s", 22, 32, 4, 3, bytes.fromhex("000000001000800000aa00389b71"))
+    form = struct.pack("<HHIIHH", 0xFFFE, 1, 16000, 64000, 4, 32) + extension
+    parts = ((b"LIST", b"odd"), (b"fmt ", form), (b"data", np.ones(3, np.float32).tobytes()), (b"id3 ", b""))
+    body = b"WAVE" + b"".join(name + struct.pack("<I", len(part)) + part + bytes(len(part) % 2) for name, part in parts)
+    yield "wav", "extended.wav", b"RIFF" + struct.pack("<I", len(body)) + body
 
 
 def archive_parts(path: Path) -> Iterator[tuple[str, str, bytes]]:

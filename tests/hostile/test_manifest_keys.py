@@ -119,6 +119,8 @@ RULES: list[tuple[str, Place, Any]] = [
     ("NaN allowed in integers", ("contract", "outputs", 1, "allow_nonfinite"), True),
     ("channels of no picture", ("contract", "inputs", 0, "channels"), "RGB"),
     *((f"channels {word!r}", ("contract", "inputs", 0, "channels"), word) for word in ("rgb", "L", "", "GBR", 3, ["RGB"])),
+    ("a rate of no sound", ("contract", "outputs", 1, "rate"), 16000),
+    *((f"a rate {rate!r}", ("contract", "inputs", 0, "rate"), rate) for rate in (0, -1, 2**32, 1.5, "16000", True, [16000])),
     ("an output's name twice", ("contract", "outputs", 0, "name"), "label"),
     ("classes of a float output", ("contract", "classes", "output"), "net_input"),
     ("classes of no output", ("contract", "classes", "output"), "other"),

@@ -9,6 +9,17 @@ def _unit(file: str, old: str, new: str, tests: str, why: str, *, survives: str 
     return Mutant(f"cpp/{file}", old, new, tests, why, target="ferry_cli_tests", survives=survives)
 
 
+def _sound(file: str, old: str, new: str, test: str, why: str) -> Mutant:
+    return Mutant(f"cpp/cli/{file}.cpp", old, new, f"tests/parity/test_sound.py::{test}", why, target="ferry-run")
+
+
+def _lines(file: str, old: str, new: str, test: str, why: str) -> Mutant:
+    return Mutant(f"cpp/{file}.cpp", old, new, f"tests/parity/test_lines.py::{test}", why, target="ferry-run")
+
+
+_REFUSED_LINE = "test_a_line_that_is_no_sample_is_refused_with_its_place"
+_REFUSED_SOUND = "test_what_is_no_sound_of_the_contract_is_refused_in_the_same_words"
+
 ROWS = (
     Mutant(
         "cpp/cli/image_layout.cpp",
@@ -33,6 +44,66 @@ ROWS = (
         "tests/parity/test_samples.py",
         "calls by the least size of a sample",
         target="ferry-run",
+    ),
+    _lines(
+        "cli/json_input",
+        "if (!value.is_array() || std::cmp_not_equal(value.size(), shape.front()))",
+        "if (!value.is_array() || std::cmp_less(value.size(), shape.front()))",
+        _REFUSED_LINE,
+        "a list that is too long",
+    ),
+    _lines(
+        "cli/json_input",
+        "      if (!found.contains(part.spec.name))",
+        "      if (!found.contains(part.spec.name) && found.empty())",
+        "test_a_value_that_its_input_does_not_take_is_refused",
+        "an input that a line leaves out",
+    ),
+    _lines(
+        "cli/byte_stream",
+        "file_ ? file_->read_some(chunk) : 0;",
+        "file_ ? file_->read(chunk) : 0;",
+        "test_each_line_of_a_pipe_is_answered_at_once",
+        "a line that waits for the next ones",
+    ),
+    _sound(
+        "wav_file",
+        "if (size == found || (size % 2 == 1 && size + 1 == found)) return;",
+        "if (size <= found) return;",
+        _REFUSED_SOUND,
+        "bytes behind the end that the header says",
+    ),
+    _sound(
+        "wav_file",
+        "  if (size > left)",
+        "  if (size > left + 1)",
+        "test_a_sound_that_is_cut_at_64_places_is_refused",
+        "a chunk that the file does not hold",
+    ),
+    _sound(
+        "wav_file", "  if (channels != 1) refuse_wav", "  if (channels > 2) refuse_wav", _REFUSED_SOUND, "two channels as one"
+    ),
+    _sound("wav_file", "  if (valid_bits != bits)", "  if (valid_bits > bits)", _REFUSED_SOUND, "12 bits in the place of 16"),
+    _sound(
+        "wav_input",
+        "  if (wav.rate != rate_)",
+        "  if (wav.rate < rate_)",
+        _REFUSED_SOUND,
+        "sound of another rate",
+    ),
+    _sound(
+        "wav_input",
+        "std::bit_cast<std::int32_t>(number) >> (32 - 8 * value.size());",
+        "static_cast<std::int32_t>(number >> (32 - 8 * value.size()));",
+        "test_both_programs_hear_a_folder_of_every_kind_as_it_was_written",
+        "integers without their sign",
+    ),
+    _sound(
+        "raw_input",
+        "if (found % sample_bytes_ == 0 && (batched || found == sample_bytes_)) return;",
+        "if (found != 0) return;",
+        "test_raw_values_that_end_inside_a_sample_are_refused_with_the_numbers",
+        "a part of a sample of raw values",
     ),
     _unit(
         "cli/csv_cell.cpp",

@@ -19,6 +19,11 @@ _PICTURES = "tests/python/intake/test_pictures.py"
 _PRODUCTS = "tests/python/formats/test_resize_products.py"
 _MODULES = "tests/python/preprocess/test_pictures.py"
 
+_SOUND = "tests/parity/test_sound.py::"
+_REFUSED_SOUND = f"{_SOUND}test_what_is_no_sound_of_the_contract_is_refused_in_the_same_words"
+
+_LINES = "tests/parity/test_lines.py::"
+
 ROWS = (
     Mutant(
         f"{_SAMPLES}/plain_rows.py",
@@ -61,6 +66,64 @@ ROWS = (
         "(max(low, known[0]), max(high, known[1]))",
         _INDICES,
         "an index into two tables",
+    ),
+    Mutant(
+        f"{_SAMPLES}/json_lines.py",
+        "    if not isinstance(value, list) or len(value) != shape[0]:",
+        "    if not isinstance(value, list) or len(value) < shape[0]:",
+        f"{_LINES}test_a_line_that_is_no_sample_is_refused_with_its_place",
+        "a list that is too long",
+    ),
+    Mutant(
+        f"{_SAMPLES}/json_lines.py",
+        "isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:",
+        "isinstance(value, int) and low <= value <= high:",
+        f"{_LINES}test_a_value_that_its_input_does_not_take_is_refused",
+        "true for an integer",
+    ),
+    Mutant(
+        f"{_SAMPLES}/state.py",
+        "        return {**inputs, **self._values}",
+        "        return {**self._values, **inputs, **{name: 0 * value for name, value in self._values.items()}}",
+        f"{_LINES}test_the_state_goes_from_line_to_line_and_begins_with_zeros",
+        "a state that is forgotten",
+    ),
+    Mutant(
+        f"{_SAMPLES}/sink.py",
+        "        self._stream.flush()  # an answer does not wait for the next ones",
+        "        del outputs",
+        f"{_LINES}test_each_line_of_a_pipe_is_answered_at_once",
+        "answers that wait for the next ones",
+    ),
+    Mutant(
+        f"{_SAMPLES}/wav.py",
+        "    if size != found and not (size % 2 and size + 1 == found):",
+        "    if size > found:",
+        _REFUSED_SOUND,
+        "bytes behind the end that the header says",
+    ),
+    Mutant(f"{_SAMPLES}/wav.py", "    if channels != 1:", "    if channels > 2:", _REFUSED_SOUND, "two channels as one"),
+    Mutant(f"{_SAMPLES}/wav.py", "    if found.rate != spec.rate:", "    if found.rate == 0:", _REFUSED_SOUND, "any rate"),
+    Mutant(
+        f"{_SAMPLES}/wav.py",
+        "np.float32(2.0 ** (1 - found.bits))",
+        "np.float32(1 / (2 ** (found.bits - 1) - 1))",
+        f"{_SOUND}test_both_programs_hear_a_folder_of_every_kind_as_it_was_written",
+        "the largest integer as full scale",
+    ),
+    Mutant(
+        f"{_SAMPLES}/raw.py",
+        "    if found % sample_bytes or (not spec.is_batched and found != sample_bytes):",
+        "    if not spec.is_batched and found != sample_bytes:",
+        f"{_SOUND}test_raw_values_that_end_inside_a_sample_are_refused_with_the_numbers",
+        "a part of a sample of raw values",
+    ),
+    Mutant(
+        "python/torchferry/bundle/contract.py",
+        'self.dtype not in ("int16", "float32") or',
+        'self.dtype not in ("int16", "float32", "int64") or',
+        "tests/hostile/test_manifest_keys.py",
+        "a rate of labels",
     ),
     Mutant(
         f"{_INTAKE}/refusals.py",

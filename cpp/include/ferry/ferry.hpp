@@ -195,6 +195,7 @@ struct TensorSpec {
   std::optional<std::string> unit;
   bool allow_nonfinite = false;
   std::optional<std::string> channels = std::nullopt;  // of a picture, in their order: RGB, BGR, RGBA or BGRA
+  std::optional<std::int64_t> rate = std::nullopt;     // of sound, in Hz
 };
 
 struct SymbolRange {

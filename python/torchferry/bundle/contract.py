@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 
 from torchferry.bundle.dtype import DTypeName, family, size_of
 from torchferry.errors import ExitCode, FerryError
-from torchferry.limits import MAX_CALL_BYTES, MAX_CALL_SAMPLES, MAX_INTEGER, MAX_RANK
+from torchferry.limits import MAX_CALL_BYTES, MAX_CALL_SAMPLES, MAX_INTEGER, MAX_RANK, MAX_SAMPLE_RATE
 
 if TYPE_CHECKING:  # numpy takes longer to import than a bundle takes to check
     import numpy as np
@@ -24,6 +24,7 @@ Size = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Samples = Literal["independent", "batch"]
 Channels = Literal["RGB", "BGR", "RGBA", "BGRA"]  # of a picture, in their order
+Rate = Annotated[int, Field(ge=1, le=MAX_SAMPLE_RATE)]  # of sound, in Hz
 Array: TypeAlias = "np.ndarray[Any, np.dtype[np.generic]]"
 
 
@@ -43,12 +44,13 @@ class TensorSpec(Strict):
     unit: str | None
     allow_nonfinite: bool
     channels: Channels | None = None
+    rate: Rate | None = None
 
     @model_serializer(mode="wrap")
     def _without_unsaid(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out `channels` where it says nothing: most tensors are no pictures, and older readers do not know it."""
+        """Leave out `channels` and `rate` where they say nothing: most tensors are neither pictures nor sound."""
         fields: dict[str, Any] = handler(self)
-        return {key: value for key, value in fields.items() if key != "channels" or value is not None}
+        return {key: value for key, value in fields.items() if key not in ("channels", "rate") or value is not None}
 
     @model_validator(mode="after")
     def _check(self) -> TensorSpec:
@@ -60,6 +62,8 @@ class TensorSpec(Strict):
             count = len(self.channels)
             if len(self.shape) != 4 or count not in (self.shape[1], self.shape[3]):
                 raise ValueError(f"channels: got {self.channels}, expected a shape [N,{count},H,W] or [N,H,W,{count}]")
+        if self.rate is not None and (self.dtype not in ("int16", "float32") or len(self.shape) != 2 or not self.is_batched):
+            raise ValueError(f"rate: got {self.rate}, expected sound: int16[N,T] or float32[N,T]")
         if BATCH in self.shape[1:]:
             axis = self.shape.index(BATCH, 1)
             raise ValueError(f'shape[{axis}]: got "{BATCH}", expected the batch symbol {BATCH} as first dim and nowhere else')

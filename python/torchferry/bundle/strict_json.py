@@ -11,36 +11,46 @@ from torchferry.errors import ExitCode, FerryError
 from torchferry.limits import MAX_JSON_DEPTH, MAX_MANIFEST_BYTES
 
 
+class JsonError(ValueError):
+    """What a text has that is not this JSON: `got ..., expected ...`."""
+
+
 def parse_json(data: bytes, *, where: str, most: int = MAX_MANIFEST_BYTES, advice: str = "export the bundle again") -> object:
+    """Return the value of a JSON text of a bundle. `where` names the file in messages, and `advice` is how they end.
+
+    Raises FerryError(FORMAT) for more than `most` bytes, and what `parse_strictly` refuses.
+    """
+    try:
+        if len(data) > most:
+            raise JsonError(f"size: got more than {most} bytes, expected at most that")
+        return parse_strictly(data)
+    except JsonError as problem:
+        raise FerryError(ExitCode.FORMAT, f"{where}: {problem}; {advice}") from None
+
+
+def parse_strictly(data: bytes) -> object:
     """Return the value of a JSON text in which no key stands twice.
 
-    `where` names the file in messages, and `advice` is how they end.
-
-    Raises FerryError(FORMAT) for more than `most` bytes, other text than UTF-8, brackets nested more than MAX_JSON_DEPTH deep,
-    and numbers that are not finite.
+    Raises JsonError for other text than UTF-8, brackets nested more than MAX_JSON_DEPTH deep, and numbers that are not finite.
     """
-
-    def refuse(problem: str) -> NoReturn:
-        raise FerryError(ExitCode.FORMAT, f"{where}: {problem}; {advice}")
-
-    if len(data) > most:
-        refuse(f"size: got more than {most} bytes, expected at most that")
     try:
         text = data.decode("utf-8")
         if text.startswith("\ufeff"):
-            refuse("got a byte order mark, expected JSON in UTF-8 without one")
+            raise JsonError("got a byte order mark, expected JSON in UTF-8 without one")
         if _is_too_deep(text):
-            refuse(f"nesting: got more than {MAX_JSON_DEPTH} levels, expected at most {MAX_JSON_DEPTH}")
+            raise JsonError(f"nesting: got more than {MAX_JSON_DEPTH} levels, expected at most {MAX_JSON_DEPTH}")
         value = json.loads(
             text, object_pairs_hook=_unique_object, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_integer
         )
         json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except JsonError:
+        raise
     except UnicodeDecodeError:
-        refuse("got bytes that are not UTF-8, expected JSON in UTF-8")
+        raise JsonError("got bytes that are not UTF-8, expected JSON in UTF-8") from None
     except KeyError as error:
-        refuse(f"got the key {error.args[0]} twice, expected it once")
+        raise JsonError(f"got the key {error.args[0]} twice, expected it once") from None
     except ValueError:  # also a lone surrogate in a string, and a number that float64 cannot hold
-        refuse("got invalid JSON, expected one JSON object")
+        raise JsonError("got invalid JSON, expected one JSON object") from None
     return value
 
 
@@ -79,4 +89,4 @@ def _integer(text: str) -> int | float:
     if len(text) < 20:
         return int(text)
     value = _finite(text)
-    return int(text) if abs(value) < 2**63 else value
+    return int(text) if abs(value) < 2**63 or text == "-9223372036854775808" else value

@@ -109,4 +109,5 @@ def _spec_line(kind: str, spec: TensorSpec) -> str:
     unit = f" {spec.unit}" if spec.unit else ""
     values = f", {spec.range[0]:g} to {spec.range[1]:g}{unit}" if spec.range else unit and f",{unit}"
     channels = f", {spec.channels}" if spec.channels else ""
-    return f"{kind:<10}{spec.name:<14}{spec.describe()}{values}{channels}"
+    rate = f", {spec.rate} Hz" if spec.rate else ""
+    return f"{kind:<10}{spec.name:<14}{spec.describe()}{values}{channels}{rate}"

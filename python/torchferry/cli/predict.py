@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,6 +16,7 @@ from rich.progress import Progress
 from torchferry.bundle.contract import Array
 from torchferry.bundle.reader import Bundle, open_bundle
 from torchferry.cli.console import say
+from torchferry.cli.input_options import Carry, Follow, InputFormatName, check_follow, input_options
 from torchferry.cli.options import (
     AllowOp,
     BundleFolder,
@@ -30,17 +32,16 @@ from torchferry.cli.table_options import Delimiter, HeaderLine, IdColumn, Ignore
 from torchferry.errors import ExitCode, FerryError
 from torchferry.proof.ferry_run import become_ferry_run
 from torchferry.proof.where import Where
-from torchferry.samples.columns import TableOptions
 from torchferry.samples.folder_sink import is_folder
 from torchferry.samples.sink import SampleSink, check_output, open_sink
-from torchferry.samples.source import SampleSource, open_samples
+from torchferry.samples.source import InputOptions, SampleSource, open_samples
 
 Inputs = Annotated[
     list[str],
     typer.Option(
         "--input",
-        help=".npy, .csv, .parquet, Arrow, PNG, JPEG, BMP, PGM or PPM, a folder of images or @LIST; NAME=FILE with several inputs, "
-        "or one .npz or table of all; - is stdin.",
+        help=".npy, .csv, .jsonl, .parquet, Arrow, WAV, PNG, JPEG, BMP, PGM or PPM, a folder of WAV files or images or @LIST; NAME=FILE with "
+        "several inputs, or one .npz or table of all; - is stdin.",
         show_default=False,
     ),
 ]
@@ -75,6 +76,9 @@ def predict(
     format_: Format = None,
     select: Select = None,
     batch: Batch = None,
+    input_format: InputFormatName = "auto",
+    follow: Follow = False,
+    carry: Carry = None,
     delimiter: Delimiter = None,
     header: HeaderLine = "auto",
     ignore_columns: IgnoreColumns = False,
@@ -86,17 +90,15 @@ def predict(
     """Run samples from files and write named outputs."""
     opened = open_bundle(bundle, trust=trust_of(trust, require_signature))
     where = replace(where_of(device, threads, allow_native, allow_op), isolate=isolate, timeout=timeout)
-    options = table_options(delimiter, header, ignore_columns, id_)
+    reading = input_options(table_options(delimiter, header, ignore_columns, id_), input_format, follow=follow, carry=carry)
     if isolate:
-        where.require_isolation(engine)
         given = {"--engine": engine, "--output": output, "--format": format_, "--select": select, "--batch": batch, "--top": top}
-        become_ferry_run(ferry_run, "--isolate", _words(opened, input_, given, options, where))
+        _let_ferry_run(ferry_run, opened, input_, given, reading, where)
     check_output(opened.contract, output, format_name=format_, select=select, id_column=id_, top=top)
-    _say_where_cut(opened, batch)
-    samples = open_samples(opened.contract, input_, batch=opened.contract.calls_of(batch), options=options)
+    batch = _batch_of(opened, reading, batch, output)
+    samples = open_samples(opened.contract, input_, batch=opened.contract.calls_of(batch), options=reading)
     answers = partial(open_sink, opened.contract, output, format_name=format_, select=select, id_column=id_, top=top)
     with samples as source, answers(total=source.total, files=source.files if is_folder(output) else ()) as sink:
-        source.read_ahead()
         used = _answer(opened, engine, where, source, sink)
     _say_done(source, sink, used)
 
@@ -105,18 +107,24 @@ def _say_done(source: SampleSource, sink: SampleSink, engine: str) -> None:
     say(f"predict: {source.describe()}, {sink.count} answer{'' if sink.count == 1 else 's'}, engine {engine}", err=True)
 
 
-def _say_where_cut(bundle: Bundle, batch: int | None) -> None:
+def _batch_of(bundle: Bundle, reading: InputOptions, batch: int | None, output: str) -> int | None:
+    """Return the samples that were asked for, and say where cutting changes the answers."""
+    batch = check_follow(reading, batch, output)
     if batch is not None and bundle.contract.samples == "batch":
         say(f"note: --batch {batch}: {CUT_NOTE}", err=True)
+    return batch
 
 
 def _answer(bundle: Bundle, engine: str | None, where: Where, source: SampleSource, sink: SampleSink) -> str:
     """Return the engine that answered."""
+    source.read_ahead()
     # Here, so that the parent that watches the deadline removes what the sink has begun.
     where = where.with_deadline()
     session = where.open_first(bundle) if engine is None else where.open(bundle, engine)
     for inputs in _with_progress(source):
-        sink.write(session.run(inputs), source.ids)
+        outputs = session.run(inputs)
+        sink.write(outputs, source.ids)
+        source.keep(outputs)
     if sink.count != source.count:
         raise FerryError(
             ExitCode.INTERNAL, f"got {sink.count} answers for {source.count} samples, expected one each; please report this"
@@ -124,13 +132,20 @@ def _answer(bundle: Bundle, engine: str | None, where: Where, source: SampleSour
     return session.engine
 
 
-def _words(bundle: Bundle, inputs: list[str], given: Mapping[str, object], table: TableOptions, where: Where) -> list[object]:
-    """Return the same command line for ferry-run."""
+def _let_ferry_run(
+    program: Path | None, bundle: Bundle, inputs: list[str], given: Mapping[str, object], reading: InputOptions, where: Where
+) -> None:
+    """Become ferry-run with the same command line."""
+    where.require_isolation(None if given["--engine"] is None else str(given["--engine"]))
+    table = reading.table
     given = {**given, "--delimiter": table.delimiter, "--header": table.header, "--id": table.id_column}
-    ignore = ["--ignore-columns"] if table.ignore_columns else []
+    given["--input-format"] = reading.format
+    flags = ["--ignore-columns"] * table.ignore_columns + ["--follow"] * reading.follow
     samples = [part for value in inputs for part in ("--input", value)]
+    samples += [part for pair in reading.carry for part in ("--carry", pair)]
     options = [part for name, value in given.items() if value is not None for part in (name, value)]
-    return ["predict", bundle.folder, *samples, *options, *ignore, *where.options, *bundle.trust_options]
+    words = ["predict", bundle.folder, *samples, *options, *flags, *where.options, *bundle.trust_options]
+    become_ferry_run(program, "--isolate", words)
 
 
 def _with_progress(source: SampleSource) -> Iterator[dict[str, Array]]:

@@ -19,10 +19,11 @@ from torchferry.intake.binding import contract_name
 InputSpec = TensorSpec | str | np.ndarray[Any, Any] | torch.Tensor
 SymbolLimits = SymbolRange | tuple[int, int | None]
 
-GRAMMAR = "DTYPE[DIM,...] or DTYPE[DIM,...]:MIN..MAX, e.g. uint8[N,3,32,32]:0..255, and :BGR behind it for pictures in that order"
+GRAMMAR = "DTYPE[DIM,...] or DTYPE[DIM,...]:MIN..MAX, e.g. uint8[N,3,32,32]:0..255, and behind it :BGR for pictures in that order, :16000Hz for sound"
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _SPEC = re.compile(
     rf"(?P<dtype>\w+)\[(?P<dims>[^\[\]]*)\](?::(?P<low>{_NUMBER})\.\.(?P<high>{_NUMBER}))?(?::(?P<channels>[A-Z]+))?"
+    r"(?::(?P<rate>\d{1,10})Hz)?"
 )
 _SYMBOL_LIMITS = re.compile(r"(?P<low>\d+)\.\.(?P<high>\d*)")
 
@@ -76,9 +77,9 @@ def _parse_text(where: str, name: str, text: str) -> TensorSpec:
         raise FerryError(ExitCode.USAGE, f"{where}: got {text!r}, expected {GRAMMAR}")
     dims = [dim.strip() for dim in found["dims"].split(",")] if found["dims"].strip() else []
     limits = None if found["low"] is None else (float(found["low"]), float(found["high"]))
-    return _spec(
-        where, name, found["dtype"], tuple(int(dim) if dim.isdigit() else dim for dim in dims), limits, found["channels"]
-    )
+    shape = tuple(int(dim) if dim.isdigit() else dim for dim in dims)
+    rate = None if found["rate"] is None else int(found["rate"])
+    return _spec(where, name, found["dtype"], shape, limits, channels=found["channels"], rate=rate)
 
 
 def _spec(
@@ -87,7 +88,7 @@ def _spec(
     given: str,
     shape: tuple[int | str, ...],
     limits: tuple[float, float] | None,
-    channels: str | None = None,
+    **others: str | int | None,
 ) -> TensorSpec:
     dtype = find_dtype(given)
     if dtype is None:
@@ -97,7 +98,7 @@ def _spec(
             ExitCode.USAGE,
             f"{where}: range: got {limits[0]:g}..{limits[1]:g}, expected numbers that {dtype} has; correct the range or the dtype",
         )
-    return new_spec(where, {"name": name, "dtype": dtype, "shape": shape, "range": limits, "channels": channels})
+    return new_spec(where, {"name": name, "dtype": dtype, "shape": shape, "range": limits, **others})
 
 
 def new_spec(where: str, fields: Mapping[str, Any]) -> TensorSpec:

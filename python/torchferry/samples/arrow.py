@@ -43,7 +43,7 @@ def open_arrow(stream: BinaryIO, specs: Sequence[TensorSpec], *, where: str, opt
         if not fills_rows(spec):
             raise FerryError(
                 ExitCode.BAD_INPUT,
-                f"{where}: got {kind}, expected .npy, PNG, JPEG, BMP, PGM or PPM: a row says no shape, and {spec.name} is {spec.describe()}",
+                f"{where}: got {kind}, expected .npy, WAV, PNG, JPEG, BMP, PGM or PPM: a row says no shape, and {spec.name} is {spec.describe()}",
             )
     try:
         names, pieces = _open(stream, kind)

@@ -21,7 +21,7 @@ _INTEGER = re.compile(r"([+-]?)0*(\d{1,20})", re.ASCII)  # no integer dtype has 
 _WITH_COMMA = re.compile(r"[+-]?[0-9.]*,[0-9.,]*(?:[eE][+-]?[0-9]+)?")
 _MISSING = frozenset({"", "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "nil", "missing", "-", "?", "."})
 _ANSWERS = frozenset({"true", "false", "yes", "no", "on", "off"})
-_INFINITE_FLOAT32 = 2.0**128 - 2.0**103  # from here on a float64 becomes infinite in float32
+INFINITE_FLOAT32 = 2.0**128 - 2.0**103  # from here on a float64 becomes infinite in float32
 
 Parser = Callable[[str], float | int]
 
@@ -99,7 +99,7 @@ def _parse_bool(cell: str) -> int:
 
 
 def _finite_parser(dtype: DTypeName) -> Parser:
-    infinite = _INFINITE_FLOAT32 if dtype == "float32" else math.inf
+    infinite = INFINITE_FLOAT32 if dtype == "float32" else math.inf
 
     def parse(cell: str) -> float:
         value = _parse_float(cell)

@@ -29,19 +29,28 @@ _CORRECT = "; correct the file"
 class CsvTable:
     """A table of one or several inputs. Raises FerryError(BAD_INPUT) with line and column, when it is opened or read."""
 
-    def __init__(self, stream: BinaryIO, specs: Sequence[TensorSpec], *, where: str, options: TableOptions) -> None:
+    def __init__(
+        self,
+        stream: BinaryIO,
+        specs: Sequence[TensorSpec],
+        *,
+        where: str,
+        options: TableOptions,
+        judged: int = MAX_CSV_SNIFFED_LINES,
+    ) -> None:
+        """Read ahead at most `judged` lines, by which the table is judged."""
         for spec in specs:
             if not fills_rows(spec):
                 raise FerryError(
                     ExitCode.BAD_INPUT,
-                    f"{where}: got CSV, expected .npy, PNG, JPEG, BMP, PGM or PPM: a row says no shape, and {spec.name} is {spec.describe()}",
+                    f"{where}: got CSV, expected .npy, WAV, PNG, JPEG, BMP, PGM or PPM: a row says no shape, and {spec.name} is {spec.describe()}",
                 )
         self.ids: list[str] | None = None if options.id_column is None else []
         self._lines = Lines(stream, where)
         self._elements = Elements(specs)
         self._parsers = [cell_parser(spec) for spec, sample in self._parts() for _ in range(math.prod(sample))]
         reader = iter(self._lines)
-        first = list(_first_lines(reader))
+        first = list(_first_lines(reader, judged))
         self._refuse_mark(first)
         self._delimiter = self._choose_delimiter(first, options)
         self._first = first[0].number if first else 0
@@ -197,11 +206,11 @@ def _header_text(text: str) -> str:
     return text.lstrip("#").lstrip(" ") if text.startswith("#") else text
 
 
-def _first_lines(lines: Iterator[Line]) -> Iterator[Line]:
+def _first_lines(lines: Iterator[Line], judged: int) -> Iterator[Line]:
     """Yield the lines by which a table is judged."""
     taken = 0
     for count, line in enumerate(lines, 1):
         yield line
         taken += len(line.text.encode())
-        if count == MAX_CSV_SNIFFED_LINES or taken >= MAX_CSV_SNIFFED_BYTES:
+        if count == judged or taken >= MAX_CSV_SNIFFED_BYTES:
             return

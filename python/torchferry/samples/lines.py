@@ -13,7 +13,7 @@ from typing import BinaryIO, NoReturn
 from torchferry.errors import ExitCode, FerryError
 from torchferry.limits import MAX_CSV_LINE_BYTES
 
-_NO_TEXT = "got bytes that are no text, expected .npy, CSV in UTF-8, PNG, JPEG, BMP, PGM or PPM; correct the file"
+_NO_TEXT = "got bytes that are no text, expected .npy, CSV in UTF-8, WAV, PNG, JPEG, BMP, PGM or PPM; correct the file"
 _UTF_16 = "got UTF-16, expected CSV in UTF-8; save it again as UTF-8"
 _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _RETURN = (

@@ -169,7 +169,7 @@ def _open_kind(
     beside: _Beside,
 ) -> SampleSink:
     if kind == "npy":
-        if len(names) > 1 and (output == "-" or is_special(Path(output))):
+        if len(names) > 1 and is_stream(output):
             raise FerryError(
                 ExitCode.USAGE,
                 f"--output: got {output} for {len(names)} outputs, expected a file's name to make one .npy for each; add --select NAME",
@@ -202,9 +202,10 @@ class _RowSink:
             samples = {name: array[np.newaxis] for name, array in samples.items()}
         top = self._beside.top
         self._write_samples(samples, ids, None if top is None else top.of(outputs))
+        self._stream.flush()  # an answer does not wait for the next ones
 
     def finish(self) -> None:
-        self._stream.flush()
+        """All is written."""
 
     def _write_samples(self, samples: Mapping[str, Array], ids: Sequence[str] | None, top: Ranked | None) -> None:
         raise NotImplementedError
@@ -253,3 +254,8 @@ class _CsvSink(_RowSink):
 
 def _name_of(output: str) -> str:
     return "stdout" if output == "-" else output
+
+
+def is_stream(output: str) -> bool:
+    """Say whether answers reach their reader as they are written: stdout, a device, a pipe or a socket."""
+    return output == "-" or is_special(Path(output))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import BinaryIO, cast
+from typing import BinaryIO, Literal, Protocol, cast, get_args
 
 import numpy as np
 
@@ -16,21 +16,28 @@ from torchferry.bundle.contract import BATCH, Array, Contract, TensorSpec, check
 from torchferry.bundle.printable import quoted
 from torchferry.bundle.stored_zip import is_zip
 from torchferry.errors import ExitCode, FerryError
+from torchferry.limits import MAX_CSV_SNIFFED_LINES
 from torchferry.samples.arrow import is_arrow, open_arrow
 from torchferry.samples.columns import TableOptions
 from torchferry.samples.csv import CsvTable
 from torchferry.samples.image import is_image, read_image
 from torchferry.samples.image_files import expand, holds_files
+from torchferry.samples.json_lines import read_json_lines, starts_json
+from torchferry.samples.npy_rows import read_npy
 from torchferry.samples.npz import read_npz
+from torchferry.samples.raw import read_raw
+from torchferry.samples.state import CarriedState
 from torchferry.samples.table import Table
+from torchferry.samples.wav import is_wav, read_wav
 from torchferry.samples.workbook import HEAD_BYTES, refuse_workbook
 
+InputFormat = Literal["auto", "raw", "jsonl", "csv"]
 _BAD = ExitCode.BAD_INPUT
 
 
 @dataclass(frozen=True)
 class Reader:
-    """Some inputs out of one file, or out of several images. `total`: their samples, where the file says it."""
+    """Some inputs out of one file, or out of several pictures or sounds. `total`: their samples, where the file says it."""
 
     origin: str  # the file's name
     total: int | None
@@ -43,10 +50,10 @@ class Reader:
 class SampleSource:
     """Batches of contract inputs; `total` is the number of samples where the files say it."""
 
-    def __init__(self, contract: Contract, readers: Sequence[Reader]) -> None:
+    def __init__(self, contract: Contract, readers: Sequence[Reader], state: CarriedState) -> None:
         self.total = min({reader.total for reader in readers if reader.total is not None}, default=None)
         self.count = 0  # samples that were given out
-        self._contract, self._readers = contract, readers
+        self._contract, self._readers, self._state = contract, readers, state
         self._batches = self._read()
         self._ahead: list[dict[str, Array]] = []
 
@@ -58,6 +65,10 @@ class SampleSource:
     def read_ahead(self) -> None:
         """Read the first batch now: bad input is told before a runtime is loaded, which takes a hundred times as long."""
         self._ahead = [next(self._batches)]
+
+    def keep(self, outputs: Mapping[str, Array]) -> None:
+        """Keep what the next call gets of the outputs [N, ...] of this one, where the user asked for it."""
+        self._state.keep(outputs)
 
     @property
     def ids(self) -> list[str] | None:
@@ -96,6 +107,7 @@ class SampleSource:
             if samples == 0:
                 break
             batch = {name: array for part in (*fixed, *parts) for name, array in part.items()}
+            batch = self._state.complete(batch)
             check_inputs(self._contract, batch)
             self.count += samples
             yield batch
@@ -105,9 +117,35 @@ class SampleSource:
             raise FerryError(_BAD, f"{batched[0].origin}: got no samples, expected at least one; is this the right file?")
 
 
+@dataclass(frozen=True)
+class InputOptions:
+    """How the user says the input files are to be read.
+
+    `format`: auto tells the kind by the content. `follow`: lines come one by one, and nothing is read ahead.
+    `carry`: pairs `INPUT=OUTPUT` of a state.
+    """
+
+    table: TableOptions = field(default_factory=TableOptions)
+    format: InputFormat = "auto"
+    follow: bool = False
+    carry: tuple[str, ...] = ()
+
+
+def input_format_of(word: str) -> InputFormat:
+    """Return what `--input-format` says. Raises FerryError(USAGE)."""
+    for known in get_args(InputFormat):
+        if word == known:
+            return known  # type: ignore[no-any-return]
+    raise FerryError(ExitCode.USAGE, f"--input-format: got {quoted(word)}, expected auto, raw, jsonl or csv")
+
+
 @contextlib.contextmanager
 def open_samples(
-    contract: Contract, arguments: Sequence[str], *, batch: int | None, options: TableOptions | None = None
+    contract: Contract,
+    arguments: Sequence[str],
+    *,
+    batch: int | None,
+    options: InputOptions | None = None,
 ) -> Iterator[SampleSource]:
     """Open `FILE` or `NAME=FILE` arguments, or one file of all inputs (`-` is stdin).
 
@@ -118,11 +156,13 @@ def open_samples(
     if batch is not None and batch < 1:
         raise FerryError(ExitCode.USAGE, f"--batch: got {batch}, expected at least 1")
     with contextlib.ExitStack() as stack:
-        opener = _Opener(contract, stack, batch, options or TableOptions())
+        options = options or InputOptions()
+        state = CarriedState(contract, options.carry)
+        opener = _Opener(state.lines, stack, batch, options)
         readers = opener.open(arguments)
         if len({reader.total for reader in readers if reader.total is not None}) > 1:
             raise _other_count()
-        yield SampleSource(contract, readers)
+        yield SampleSource(contract, readers, state)
 
 
 def _other_count() -> FerryError:
@@ -134,27 +174,32 @@ class _Opener:
     contract: Contract
     stack: contextlib.ExitStack
     batch: int | None
-    options: TableOptions
+    options: InputOptions
 
     def open(self, arguments: Sequence[str]) -> list[Reader]:
         """Open the readers of all inputs, in contract order."""
         readers = self._open(arguments)
-        if self.options.id_column is not None and sum(reader.table is not None for reader in readers) != 1:
+        if self.options.table.id_column is not None and sum(reader.table is not None for reader in readers) != 1:
             raise FerryError(
                 ExitCode.USAGE,
-                f"--id: got {quoted(self.options.id_column)}, expected one table that has this column; leave --id out",
+                f"--id: got {quoted(self.options.table.id_column)}, expected one table that has this column; leave --id out",
             )
         return readers
 
     def _open(self, arguments: Sequence[str]) -> list[Reader]:
+        if self.options.format == "raw":
+            files = _assign(self.contract, arguments)
+            return [self._open_raw(spec, files[spec.name]) for spec in self.contract.inputs]
         lone = _lone_file(self.contract, arguments)
+        if self.options.follow:
+            return [self._open_lines(lone)]
         stream = None if lone is None else _open_file(lone, self.stack)
         if lone is not None and stream is not None:
             refuse_workbook(_peek(stream), _name_of(lone))
             if is_zip(_peek(stream)):
                 return self._open_npz(stream, _name_of(lone))
-            if len(self.contract.inputs) > 1 and not _is_array(_peek(stream)) and not is_image(_peek(stream)):
-                return [self._open_table(self.contract.inputs, stream, _name_of(lone))]
+            if len(self.contract.inputs) > 1 and not _holds_one_input(_peek(stream)):
+                return [self._open_rows(self.contract.inputs, stream, _name_of(lone))]
         files = _assign(self.contract, arguments)
         return [
             self._open_input(spec, files[spec.name], stream or _open_one(files[spec.name][0], self.stack))
@@ -162,25 +207,41 @@ class _Opener:
         ]
 
     def _open_input(self, spec: TensorSpec, paths: list[str], first: BinaryIO) -> Reader:
-        if is_image(_peek(first)):
-            images = ({spec.name: image} for image in _images(spec, paths, first, self.batch))
+        read = read_image if is_image(_peek(first)) else read_wav if is_wav(_peek(first)) else None
+        if read is not None:
+            samples = ({spec.name: sample} for sample in _one_a_file(read, spec, paths, first, self.batch))
             origin = _name_of(paths[0]) + (f" and {len(paths) - 1} more" if paths[1:] else "")
-            return Reader(origin, len(paths), images, files=list(map(_name_of, paths)))
-        if len(paths) > 1:
-            raise FerryError(
-                ExitCode.USAGE,
-                f"--input: got {len(paths)} files for {spec.name}, expected one; only images are put together to a batch",
-            )
+            return Reader(origin, len(paths), samples, files=list(map(_name_of, paths)))
+        _require_one(spec, paths)
         if _is_array(_peek(first)):
             return _open_npy(spec, first, _name_of(paths[0]), self.batch)
-        return self._open_table([spec], first, _name_of(paths[0]))
+        return self._open_rows([spec], first, _name_of(paths[0]))
 
-    def _open_table(self, specs: Sequence[TensorSpec], stream: BinaryIO, where: str) -> Reader:
+    def _open_raw(self, spec: TensorSpec, paths: list[str]) -> Reader:
+        _require_one(spec, paths)
+        where = _name_of(paths[0])
+        rows = read_raw(_open_file(paths[0], self.stack), spec, self.batch, where=where)
+        return Reader(where, None, ({spec.name: row} for row in rows), batched=spec.is_batched)
+
+    def _open_lines(self, lone: str | None) -> Reader:
+        if lone is None:
+            raise FerryError(
+                ExitCode.USAGE,
+                "--follow: got inputs by name or several files, expected one stream of lines with all inputs, e.g. --input -",
+            )
+        return self._open_rows(self.contract.inputs, _open_file(lone, self.stack), _name_of(lone))
+
+    def _open_rows(self, specs: Sequence[TensorSpec], stream: BinaryIO, where: str) -> Reader:
+        """Open a table or JSON lines."""
+        is_json = self.options.format == "auto" and starts_json(_peek(stream))
+        if is_json or self.options.format == "jsonl":
+            return Reader(where, None, read_json_lines(stream, specs, self.batch, where=where))
         table: Table
-        if is_arrow(_peek(stream)):
-            table = open_arrow(stream, specs, where=where, options=self.options)
+        if is_arrow(_peek(stream)) and not self.options.follow:
+            table = open_arrow(stream, specs, where=where, options=self.options.table)
         else:
-            table = CsvTable(stream, specs, where=where, options=self.options)
+            judged = 1 if self.options.follow else MAX_CSV_SNIFFED_LINES
+            table = CsvTable(stream, specs, where=where, options=self.options.table, judged=judged)
         return Reader(where, None, table.batches(self.batch), table=table)
 
     def _open_npz(self, stream: BinaryIO, where: str) -> list[Reader]:
@@ -193,6 +254,18 @@ class _Opener:
 
 def _is_array(head: bytes) -> bool:
     return head.startswith(npy.MAGIC)
+
+
+def _holds_one_input(head: bytes) -> bool:
+    return _is_array(head) or is_image(head) or is_wav(head)
+
+
+def _require_one(spec: TensorSpec, paths: Sequence[str]) -> None:
+    if len(paths) > 1:
+        raise FerryError(
+            ExitCode.USAGE,
+            f"--input: got {len(paths)} files for {spec.name}, expected one; only images and WAV files are put together to a batch",
+        )
 
 
 def _lone_file(contract: Contract, arguments: Sequence[str]) -> str | None:
@@ -258,52 +331,25 @@ def _peek(stream: BinaryIO) -> bytes:
     return cast(bytes, stream.peek(HEAD_BYTES)[:HEAD_BYTES])  # type: ignore[attr-defined]  # every stream here is a BufferedReader
 
 
-def _images(spec: TensorSpec, paths: list[str], first: BinaryIO, batch: int | None) -> Iterator[Array]:
-    """Yield the images; where height and width are symbols, the first image fixes them."""
+class _ReadSample(Protocol):
+    """Reads a whole file as one sample [1, ...]."""
+
+    def __call__(self, stream: BinaryIO, spec: TensorSpec, *, where: str) -> Array: ...
+
+
+def _one_a_file(read: _ReadSample, spec: TensorSpec, paths: list[str], first: BinaryIO, batch: int | None) -> Iterator[Array]:
+    """Yield batches of files that hold one sample each; the first one fixes the symbols of the shape."""
     rows: list[Array] = []
     for index, path in enumerate(paths):
         with contextlib.ExitStack() as stack:
-            image = read_image(first if index == 0 else _open_one(path, stack), spec, where=_name_of(path))
-        spec = spec.model_copy(update={"shape": (BATCH, *image.shape[1:])})
-        rows.append(image)
+            sample = read(first if index == 0 else _open_one(path, stack), spec, where=_name_of(path))
+        spec = spec.model_copy(update={"shape": (BATCH, *sample.shape[1:])})
+        rows.append(sample)
         if len(rows) == batch or index == len(paths) - 1:
             yield np.concatenate(rows)
             rows = []
 
 
 def _open_npy(spec: TensorSpec, stream: BinaryIO, where: str, batch: int | None) -> Reader:
-    header = npy.read_header(stream, where=where, code=_BAD)
-    _check_header(spec, header, where)
-    left = npy.bytes_left(stream)
-    if left is not None:
-        npy.check_size(header, left, where=where, code=_BAD)
-    if not spec.shape or spec.shape[0] != BATCH:
-        rows = _npy_rows(stream, header, (header.shape[0],) if header.shape else (1,), where)
-        return Reader(where, None, ({spec.name: row} for row in rows), batched=False)
-    count = header.shape[0]
-    step = batch or max(count, 1)
-    sizes = tuple(min(step, count - start) for start in range(0, count, step)) or (0,)  # no rows are a batch with a shape too
-    return Reader(where, count, ({spec.name: row} for row in _npy_rows(stream, header, sizes, where)))
-
-
-def _check_header(spec: TensorSpec, header: npy.Header, where: str) -> None:
-    """Hold dtype and shape to the contract before any data is read; a batch of none stands for the data."""
-    fits = len(header.shape) == len(spec.shape) and all(
-        isinstance(dim, str) or dim == got for got, dim in zip(header.shape, spec.shape, strict=True)
-    )
-    if header.dtype.name != spec.dtype or not fits:
-        got = f"{header.dtype.name}{header.shape_text}"
-        raise FerryError(_BAD, f"{where}: {spec.name}: got {got}, expected {spec.describe()}; convert it with numpy")
-
-
-def _npy_rows(stream: BinaryIO, header: npy.Header, sizes: Sequence[int], where: str) -> Iterator[Array]:
-    before = 0
-    for left, size in zip(reversed(range(len(sizes))), sizes, strict=True):
-        wanted = size * header.row_bytes if header.shape else header.data_bytes
-        data = stream.read(wanted)
-        if len(data) != wanted:
-            npy.check_size(header, before + len(data), where=where, code=_BAD)
-        before += wanted
-        if left == 0 and stream.read(1):  # before the last batch is given away
-            raise FerryError(_BAD, f"{where}: data: got bytes after the last row, expected the end for shape {header.shape_text}")
-        yield np.frombuffer(data, header.dtype).reshape((size, *header.shape[1:]) if header.shape else ())
+    count, rows = read_npy(stream, spec, batch, where=where)
+    return Reader(where, count, ({spec.name: row} for row in rows), batched=spec.is_batched)

@@ -77,9 +77,9 @@ TEST_F(CsvInput, SecondHeaderIsBadData) {
 TEST_F(CsvInput, RefusesWhatIsNoText) {
   using namespace std::string_literals;
   EXPECT_EQ(error("GIF89a\0\1"s),
-            "line 1: got bytes that are no text, expected .npy, CSV in UTF-8, PNG, JPEG, BMP, PGM or PPM; correct the file");
+            "line 1: got bytes that are no text, expected .npy, CSV in UTF-8, WAV, PNG, JPEG, BMP, PGM or PPM; correct the file");
   EXPECT_EQ(error("a,b\n1,2\n\xFF,1\n"),
-            "line 3: got bytes that are no text, expected .npy, CSV in UTF-8, PNG, JPEG, BMP, PGM or PPM; correct the file");
+            "line 3: got bytes that are no text, expected .npy, CSV in UTF-8, WAV, PNG, JPEG, BMP, PGM or PPM; correct the file");
 }
 
 TEST_F(CsvInput, GivesSomeSamplesAtATime) {

@@ -1,0 +1,63 @@
+#include "carried_state.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "contract.hpp"
+#include "input.hpp"
+#include "text.hpp"
+
+namespace ferry::cli {
+
+namespace {
+
+const TensorSpec* find(const std::vector<TensorSpec>& specs, const std::string& name) {
+  const auto found = std::ranges::find(specs, name, &TensorSpec::name);
+  return found == specs.end() ? nullptr : &*found;
+}
+
+Tensor zeros(const TensorSpec& spec, std::int64_t samples) {
+  Shape shape;
+  for (const auto& dim : spec.shape) {
+    const auto* number = std::get_if<std::int64_t>(&dim);
+    shape.push_back(number == nullptr ? samples : *number);
+  }
+  const std::vector<std::byte> bytes(element_count(shape) * size_of(spec.dtype));
+  return Tensor::copy(spec.dtype, std::move(shape), bytes);
+}
+
+void require_equal(const TensorSpec& input, const TensorSpec& output) {
+  const bool fixed = std::ranges::all_of(
+      input.shape, [](const Dim& dim) { return std::holds_alternative<std::int64_t>(dim) || dim == Dim("N"); });
+  if (fixed && input.dtype == output.dtype && input.shape == output.shape) return;
+  throw Error(ErrorCode::usage, "--carry: got " + input.name + " " + describe(input) + " and " + output.name + " " +
+                                    describe(output) + ", expected one dtype and shape of N and numbers");
+}
+
+}  // namespace
+
+CarriedState::CarriedState(const Contract& contract, const std::vector<std::string>& pairs) : lines_(contract) {
+  for (const auto& pair : pairs) {
+    const auto equals = std::min(pair.find('='), pair.size());
+    const auto* input = find(contract.inputs, pair.substr(0, equals));
+    const auto* output = find(contract.outputs, pair.substr(std::min(equals + 1, pair.size())));
+    if (input == nullptr || output == nullptr)
+      throw Error(ErrorCode::usage, "--carry: got " + text::quoted(pair) + ", expected INPUT=OUTPUT with names of the contract");
+    require_equal(*input, *output);
+    parts_.push_back({*input, output->name, zeros(*input, 1)});
+    std::erase_if(lines_.inputs, [input](const TensorSpec& spec) { return spec.name == input->name; });
+  }
+  if (lines_.inputs.size() + parts_.size() != contract.inputs.size() || lines_.inputs.empty())
+    throw Error(ErrorCode::usage, "--carry: got an input twice, or no input is left for the lines; take one out");
+}
+
+void CarriedState::complete(std::map<std::string, Tensor>& inputs, std::int64_t samples) const {
+  for (const auto& part : parts_) inputs.insert_or_assign(part.input.name, samples == 0 ? zeros(part.input, 0) : part.value);
+}
+
+void CarriedState::keep(const NamedTensors& outputs) {
+  for (auto& part : parts_) part.value = outputs[part.output];
+}
+
+}  // namespace ferry::cli

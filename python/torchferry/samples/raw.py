@@ -1,0 +1,73 @@
+"""Raw binary (`--input-format raw`): little-endian values of the contract's dtype and shape, one sample after the other.
+
+The C++ twin is cpp/cli/raw_input.cpp (FORMAT.md section 10).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import numpy as np
+
+from torchferry.bundle import npy
+from torchferry.bundle.contract import Array, TensorSpec
+from torchferry.errors import ExitCode, FerryError
+
+
+def read_raw(stream: BinaryIO, spec: TensorSpec, batch: int | None, *, where: str) -> Iterator[Array]:
+    """Return batches [n, ...] of at most `batch` samples (None: of all), or the only array of an input without a batch.
+
+    Raises FerryError(BAD_INPUT) for a part of a sample: at once where the file says its size, else at its end.
+    """
+    shape = spec.shape[1:] if spec.is_batched else spec.shape
+    sizes = tuple(dim for dim in shape if isinstance(dim, int))
+    sample_bytes = math.prod(sizes) * np.dtype(spec.dtype).itemsize
+    if len(sizes) != len(shape) or not sample_bytes:
+        raise FerryError(
+            ExitCode.BAD_INPUT,
+            f"{where}: got raw values, expected .npy: raw values say no shape, and {spec.name} is {spec.describe()}",
+        )
+    left = npy.bytes_left(stream)
+    if left is not None:
+        _require_whole(left, sample_bytes, spec, where)
+    return _batches(stream, spec, sizes, -1 if batch is None else batch * sample_bytes, sample_bytes, where)
+
+
+def _batches(
+    stream: BinaryIO, spec: TensorSpec, sizes: tuple[int, ...], wanted: int, sample_bytes: int, where: str
+) -> Iterator[Array]:
+    taken = 0
+    while data := stream.read(wanted if spec.is_batched else sample_bytes + 1):  # -1: all
+        taken += len(data)
+        _require_whole(taken, sample_bytes, spec, where)
+        values = np.frombuffer(data, np.dtype(spec.dtype).newbyteorder("<")).astype(spec.dtype, copy=False)
+        _require_bools(values, (-1, *sizes) if spec.is_batched else sizes, spec)
+        yield values.reshape((-1, *sizes) if spec.is_batched else sizes)
+    if not taken and not spec.is_batched:
+        _require_whole(taken, sample_bytes, spec, where)
+
+
+def _require_whole(found: int, sample_bytes: int, spec: TensorSpec, where: str) -> None:
+    if found % sample_bytes or (not spec.is_batched and found != sample_bytes):
+        wanted = f"a multiple of {sample_bytes}" if spec.is_batched else f"{sample_bytes}"
+        raise FerryError(
+            ExitCode.BAD_INPUT,
+            f"{where}: raw: got {found} bytes, expected {wanted} for {spec.name} {spec.describe()}; is the file whole and of that dtype?",
+        )
+
+
+def _require_bools(values: Array, shape: tuple[int, ...], spec: TensorSpec) -> None:
+    """Refuse bytes that are no bool, as C++ does for every input."""
+    if spec.dtype != "bool":
+        return
+    found = values.view(np.uint8).reshape(shape)
+    wrong = np.argwhere(found > 1)
+    if len(wrong):
+        index = tuple(map(int, wrong[0]))
+        place = "[" + ",".join(map(str, index)) + "]"
+        raise FerryError(
+            ExitCode.BAD_INPUT,
+            f"input {spec.name}: element {place}: got the byte {found[index]}, expected 0 or 1 for bool; clean the data",
+        )

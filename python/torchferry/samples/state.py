@@ -1,0 +1,52 @@
+"""The state of a model that is fed line by line: an output that is an input of the next call. The C++ twin is cpp/cli/carried_state.cpp."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from torchferry.bundle.contract import BATCH, Array, Contract, TensorSpec
+from torchferry.bundle.printable import quoted
+from torchferry.errors import ExitCode, FerryError
+
+
+class CarriedState:
+    """The inputs that are zeros in the first call, and the outputs of the last call in each other one.
+
+    `lines`: the contract of what the lines hold. Raises FerryError(USAGE) for a pair `INPUT=OUTPUT` that cannot be carried.
+    """
+
+    def __init__(self, contract: Contract, pairs: Sequence[str]) -> None:
+        self._sources = dict(_pair(contract, pair) for pair in pairs)
+        self._values = {name: _zeros(contract.input(name)) for name in self._sources}
+        left = tuple(spec for spec in contract.inputs if spec.name not in self._sources)
+        if len(self._sources) < len(pairs) or not left:
+            raise FerryError(ExitCode.USAGE, "--carry: got an input twice, or no input is left for the lines; take one out")
+        self.lines = contract.model_copy(update={"inputs": left})
+
+    def complete(self, inputs: dict[str, Array]) -> dict[str, Array]:
+        """Return the inputs of a call [N, ...] by name, of those that a line holds."""
+        return {**inputs, **self._values}
+
+    def keep(self, outputs: Mapping[str, Array]) -> None:
+        """Keep what the next call gets of the outputs [N, ...] of this one."""
+        self._values = {name: outputs[source] for name, source in self._sources.items()}
+
+
+def _pair(contract: Contract, pair: str) -> tuple[str, str]:
+    name, _, source = pair.partition("=")
+    given = {spec.name: spec for spec in contract.inputs}.get(name)
+    taken = {spec.name: spec for spec in contract.outputs}.get(source)
+    if given is None or taken is None:
+        raise FerryError(ExitCode.USAGE, f"--carry: got {quoted(pair)}, expected INPUT=OUTPUT with names of the contract")
+    if (given.dtype, given.shape) != (taken.dtype, taken.shape) or given.symbols - {BATCH}:
+        raise FerryError(
+            ExitCode.USAGE,
+            f"--carry: got {name} {given.describe()} and {source} {taken.describe()}, expected one dtype and shape of {BATCH} and numbers",
+        )
+    return name, source
+
+
+def _zeros(spec: TensorSpec) -> Array:
+    return np.zeros([1 if isinstance(dim, str) else dim for dim in spec.shape], spec.dtype)
