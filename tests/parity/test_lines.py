@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import select
 import signal
 import subprocess
 import sys
@@ -240,8 +241,9 @@ PROGRAMS = {"python": [sys.executable, "-m", "torchferry.cli.main"], "cpp": [str
 def following(request: pytest.FixtureRequest, same: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A program that follows its stdin."""
     words = ["predict", str(same), "--engine", "onnxruntime", "--no-isolate", "--input", "-", "--follow"]
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen([*PROGRAMS[request.param], *words], **pipes) as process:  # type: ignore[call-overload]
+    with subprocess.Popen([*PROGRAMS[request.param], *words], env=buffered, **pipes) as process:  # type: ignore[call-overload]
         yield process
         process.kill()
 
@@ -252,6 +254,7 @@ def ask(process: subprocess.Popen[bytes], line: bytes) -> object:
     assert process.stdout is not None
     process.stdin.write(line)
     process.stdin.flush()
+    assert select.select([process.stdout], [], [], WAIT_S)[0], "no answer"
     return json.loads(process.stdout.readline())
 
 
