@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import wave
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ SHARE = ROOT / "share"
 FERRY_RUN = BUILD / "bin" / "ferry-run"
 DIGITS = ROOT / "exported" / "digits-mlp"
 PROGRAMS = ("ferry", "ferry-run")
+RATE = 1000  # of the sound, in Hz
 # What one program has and the other has not, and why.
 ONLY = {
     ("predict", "--memory"): "ferry-run isolates; `ferry --isolate` leaves the limit to its default",
@@ -116,6 +118,29 @@ def test_the_shell_reads_its_completion(shell: str, program: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_fish_completes_verbs_options_and_words(program: str) -> None:
+    def offered(line: str) -> set[str]:
+        script = f"source {SHARE}/fish/vendor_completions.d/{program}.fish; complete -C '{program} {line}'"
+        done = subprocess.run(["fish", "--no-config", "-c", script], capture_output=True, text=True, check=True)
+        return {found.partition("\t")[0] for found in done.stdout.splitlines()}
+
+    assert offered("pre") == {"predict"}
+    assert offered("predict b --to") == {"--top"}
+    assert offered("predict --format np") == {"npy", "npz"}
+    assert offered("verify b --engine torchs") == {"torchscript"}
+    assert offered("inspect x --delim") == set()  # of another verb
+    assert ("eager" in offered("predict --engine ")) == (program == "ferry")
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
+def test_zsh_finds_the_functions_by_its_own_search() -> None:
+    script = "fpath=($0 $fpath); autoload -U compinit; compinit -u -D; print $_comps[ferry] $_comps[ferry-run]"
+    done = subprocess.run(["zsh", "-fc", script, SHARE / "zsh" / "site-functions"], capture_output=True, text=True, check=True)
+    assert done.stdout == "_ferry _ferry-run\n"
+
+
 @pytest.mark.skipif(shutil.which("groff") is None, reason="groff is not installed")
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_roff_formats_the_page_without_a_warning(grammars: dict[str, Grammar], program: str) -> None:
@@ -157,6 +182,13 @@ def write_inputs(folder: Path) -> None:
     np.savez(folder / "inputs.npz", image=images)
     for name in ("a", "b"):
         np.save(folder / f"{name}.npy", np.ones((3, 2), np.float32))
+    with wave.open(str(folder / "sound.wav"), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(RATE)
+        sound.writeframes(np.arange(RATE, dtype=np.int16).tobytes())
+    (folder / "dump.bin").write_bytes(images.tobytes())
+    (folder / "rows.jsonl").write_text("".join(f"{image.tolist()}\n" for image in images))
     names = [f"image[{i}][{j}]" for i in range(8) for j in range(8)]
     rows = [",".join([f"n{i}", *map(str, image.ravel())]) for i, image in enumerate(images)]
     (folder / "rows.csv").write_text("\n".join([",".join(["name", *names]), *rows]) + "\n")
@@ -169,19 +201,21 @@ def write_inputs(folder: Path) -> None:
 
 def test_the_help_shows_every_example_and_each_runs(ferry: Program, ferry_run: Program, tmp_path: Path) -> None:
     write_inputs(tmp_path)
+    quiet = {"to": ["onnx"], "stress": False, "note": lambda _: None}
     two = tmp_path / "two"
-    inputs = {"a": "float32[N,2]", "b": "float32[N,2]"}
-    torchferry.export(Sum().eval(), inputs=inputs, out=two, to=["onnx"], stress=False, note=lambda _: None)
+    torchferry.export(Sum().eval(), inputs={"a": "float32[N,2]", "b": "float32[N,2]"}, out=two, **quiet)
+    heard = tmp_path / "heard"
+    torchferry.export(torch.nn.Linear(RATE, 2).eval(), inputs={"x": f"float32[N,{RATE}]:{RATE}Hz"}, out=heard, **quiet)
     for name, program in (("ferry", ferry), ("ferry-run", ferry_run)):
         shown = " ".join(re.sub("[│╭╰─]", " ", program("predict", "--help").stdout.decode()).split())
         for example in predict_examples(name):
             assert example in shown
             words = example.split()[1:]
-            stdin = (tmp_path / "rows.csv").read_bytes() if "<" in words else b""
+            stdin = (tmp_path / words[-1]).read_bytes() if "<" in words else b""
             words = words[: words.index("<")] if "<" in words else words
             if "rows.csv" in example and "--id" not in words:
                 words += ["--ignore-columns"]
-            bundle = two if "a=a.npy" in words else DIGITS
+            bundle = two if "a=a.npy" in words else heard if "sound.wav" in words else DIGITS
             done = program(*[str(bundle) if word == "BUNDLE" else word for word in words], cwd=tmp_path, stdin=stdin)
             assert_answered(done)
         shutil.rmtree(tmp_path / "answers")
