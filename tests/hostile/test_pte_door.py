@@ -87,6 +87,23 @@ def test_every_number_made_larger_gets_one_answer(program: bytes, tmp_path: Path
     assert not missing, reasons
 
 
+@pytest.mark.parametrize("program", ["classifier"], indirect=True)  # whose layers XNNPACK has
+def test_weights_of_a_delegate_that_are_one_byte_too_few_are_refused(program: bytes, tmp_path: Path) -> None:
+    """Behind the program: each number that is one smaller. Among them are the sizes of the delegate's weights."""
+    found = 0
+    for at in range(program_size(program), len(program) - 3, 4):
+        value = struct.unpack_from("<I", program, at)[0]
+        if not 0 < value <= len(program):  # no size of anything here
+            continue
+        data = program[:at] + struct.pack("<I", value - 1) + program[at + 4 :]
+        answer = in_python(data)
+        if "weights that leave their bytes" in answer:
+            (tmp_path / FILE).write_bytes(data)
+            assert in_cpp(tmp_path / FILE) == answer
+            found += 1
+    assert found >= 1
+
+
 @pytest.mark.parametrize("size", [0, 7, 11, 31, 64, 1000])
 def test_a_cut_program_is_refused(program: bytes, tmp_path: Path, size: int) -> None:
     (tmp_path / FILE).write_bytes(program[:size])

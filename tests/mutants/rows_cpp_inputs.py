@@ -247,12 +247,13 @@ ROWS = (
         "*Inputs*",
         "inputs of different lengths",
     ),
-    _unit(
-        "archive/digest.cpp",
+    Mutant(
+        "cpp/archive/digest.cpp",
         "bytes.data()), bytes.size());",
         "bytes.data()), bytes.size() - (bytes.empty() ? 0 : 1));",
         "Digest.*",
         "the last byte is not hashed",
+        target="ferry_tests",
     ),
     _unit("archive/crc32.cpp", "  return ~crc;", "  return crc;", "*Crc32*", "another checksum"),
     _unit(

@@ -346,7 +346,7 @@ ROWS = (
         f"{_SAMPLES}/png.py",
         "or depth not in _DEPTHS[colour] or",
         "or",
-        _HOSTILE_IMAGE,
+        _IMAGE,
         "colours of 4 bits",
     ),
     Mutant(

@@ -117,6 +117,15 @@ def test_a_batch_norm_moves_by_its_scale_and_shift_which_may_cancel() -> None:
     assert (each >= UNIT * 900.0).all()
 
 
+def test_a_batch_norm_whose_bias_cancels_the_mean_moves_by_both() -> None:
+    recorder, x = Recorder(), drawn(4, 3) + 1000.0
+    mean, var = torch.full((3,), 1000.0, dtype=torch.float64), torch.ones(3, dtype=torch.float64)
+    bias = mean / torch.sqrt(var + 1e-5)  # the shift is nothing
+    batch_norm(recorder, x, None, bias, mean, var, False, 0.1, 1e-5)
+    _, shift, _ = recorder.sizes
+    assert (shift >= 4 * UNIT * 1900.0).all()
+
+
 def test_a_group_norm_is_the_layer_norm_of_its_groups() -> None:
     recorder, x = Recorder(), drawn(2, 6, 5)
     found = group_norm(recorder, x, None, None, 2, 6, 5, 3, 1e-5)[0]

@@ -103,9 +103,9 @@ def test_other_images_are_refused(data: bytes, words: str) -> None:
     assert words in refusal(data)
 
 
-def png(rows: bytes, *, colour: int = 0, palette: bytes | None = None) -> bytes:
-    """A PNG of 2 x 3 pixels of 8 bits with these rows, filters and all; `colour` 0: grey, 3: indexes of the palette."""
-    chunks = [(b"IHDR", struct.pack(">IIBBBBB", 3, 2, 8, colour, 0, 0, 0)), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+def png(rows: bytes, *, colour: int = 0, palette: bytes | None = None, depth: int = 8) -> bytes:
+    """A PNG of 2 x 3 pixels with these rows, filters and all; `colour` 0: grey, 2: colours, 3: indexes of the palette."""
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", 3, 2, depth, colour, 0, 0, 0)), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
     if palette is not None:
         chunks.insert(1, (b"PLTE", palette))
     framed = (struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks)
@@ -117,6 +117,12 @@ def test_png_rows_are_exactly_those_of_the_header() -> None:
     assert read(png(rows))[0].tolist() == [[1, 2, 3], [4, 5, 6]]
     for other in (rows[:-1], rows + b"\0", rows + bytes(4)):
         assert "data are not its rows" in refusal(png(other))
+
+
+@pytest.mark.parametrize(("colour", "depth", "row_bytes"), [(2, 4, 5), (2, 2, 3), (4, 4, 3), (6, 4, 6), (3, 16, 6), (0, 3, 2)])
+def test_a_depth_that_its_colours_do_not_have_is_refused(colour: int, depth: int, row_bytes: int) -> None:
+    palette = bytes(9) if colour == 3 else None
+    assert "unknown values" in refusal(png(bytes(2 * (1 + row_bytes)), colour=colour, palette=palette, depth=depth))
 
 
 def test_an_index_beyond_the_palette_is_refused() -> None:
