@@ -16,6 +16,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Who opens one of these may wait for ever.
+void refuse_endless(const std::string& file) {
+  std::error_code unknown;
+  const auto type = fs::status(file, unknown).type();
+  if (type == fs::file_type::fifo || type == fs::file_type::socket || type == fs::file_type::character ||
+      type == fs::file_type::block)
+    throw Error(ErrorCode::io, file + ": got a pipe, a socket or a device, expected a file; take it out of the folder");
+}
+
 // The entries of a folder, but for hidden ones.
 std::vector<std::string> entries_of(const std::string& folder) {
   std::vector<std::string> names;
@@ -32,7 +41,10 @@ std::vector<std::string> entries_of(const std::string& folder) {
         a, b, {}, [](char c) { return static_cast<unsigned char>(c); }, [](char c) { return static_cast<unsigned char>(c); });
   });
   const auto start = folder + (folder.ends_with('/') ? "" : "/");
-  for (auto& name : names) name.insert(0, start);
+  for (auto& name : names) {
+    name.insert(0, start);
+    refuse_endless(name);
+  }
   return names;
 }
 

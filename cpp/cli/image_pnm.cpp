@@ -63,6 +63,8 @@ Picture decode_pnm(std::string_view file, const ImageRules& rules) {
   const auto count = static_cast<std::size_t>(width * height) * channels;
   const std::size_t size = maximum < 256 ? 1 : 2;
   if (levels.size() / size < count) rules.refuse("a PNM that is cut short", whole_file);
+  if (!std::ranges::all_of(levels.substr(count * size), is_white))
+    rules.refuse("a PNM with bytes behind its pixels", "one picture a file");
   Picture picture{.height = height, .width = width, .channels = channels, .maximum = static_cast<std::uint32_t>(maximum)};
   picture.levels.resize(count);
   for (std::size_t i = 0; i < count; ++i)

@@ -83,7 +83,9 @@ void check_id(const OutputRequest& request, OutputFormat format, const Contract&
   const auto got = "--id: got " + text::quoted(request.id);
   if (const auto ending = ending_of_numbers(format); !ending.empty())
     throw Error(ErrorCode::usage, got + " for " + ending + ", which holds numbers, expected .jsonl or .csv");
-  if (request.id == "class" || std::ranges::any_of(contract.outputs, [&](const auto& spec) { return spec.name == request.id; }))
+  const auto name = request.id.substr(0, request.id.find('['));  // `logits[0]` is a column of .csv
+  if (name == "class" || name == "top" ||
+      std::ranges::any_of(contract.outputs, [&](const auto& spec) { return spec.name == name; }))
     throw Error(ErrorCode::usage, got + ", the name of an output, expected another; rename the column");
 }
 

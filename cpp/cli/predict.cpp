@@ -2,10 +2,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <filesystem>
 #include <limits>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <utility>
 #include <variant>
 
@@ -81,6 +84,24 @@ void check_table(const TableOptions& table) {
                 "--id: got " + text::quoted(table.id) + " with --header no, expected a header; leave one of them out");
 }
 
+// Refuses to replace a file that is read. Throws Error(usage).
+void check_output_is_no_input(const PredictOptions& options) {
+  namespace fs = std::filesystem;
+  std::error_code unknown;
+  if (!fs::is_regular_file(options.output, unknown)) return;
+  const auto reads = [&](std::string_view path) {
+    if (path.starts_with('@')) path.remove_prefix(1);
+    return fs::is_regular_file(path, unknown) && fs::equivalent(path, options.output, unknown);
+  };
+  const bool is_input = std::ranges::any_of(options.inputs, [&](std::string_view argument) {
+    const auto equals = argument.find('=');
+    return reads(argument) || (equals != std::string_view::npos && reads(argument.substr(equals + 1)));
+  });
+  if (is_input)
+    throw Error(ErrorCode::usage,
+                "--output: got " + text::quoted(options.output) + ", which --input reads, expected another file; name another");
+}
+
 // What takes lines as they come gives answers as they come. Throws Error(usage).
 void check_follow(const PredictOptions& options) {
   if (!options.reading.follow && !options.reading.carry.empty())
@@ -92,6 +113,9 @@ void check_follow(const PredictOptions& options) {
                                       " with --follow, expected none: each line is answered at once; leave one of them out");
   if (options.reading.format == InputFormat::raw)
     throw Error(ErrorCode::usage, "--input-format: got raw with --follow, expected lines; leave one of them out");
+  if (options.format == "npy" || options.format == "npz")
+    throw Error(ErrorCode::usage, "--format: got " + options.format +
+                                      " with --follow, expected jsonl or csv: an array is written when it is whole");
   if (!is_stream(options.output))
     throw Error(ErrorCode::usage, "--output: got " + text::quoted(options.output) +
                                       " with --follow, expected - (stdout) or a pipe: a file appears when it is whole");
@@ -120,6 +144,7 @@ int predict(const PredictOptions& options) {
                         .files = {}};
   check_table(options.reading.table);
   check_follow(options);
+  check_output_is_no_input(options);
   check_output_request(request, contract);
   const std::int64_t batch = samples_of_call(contract, options.reading.follow ? 1 : options.batch);
   InputReader inputs(contract, options.inputs, options.reading);

@@ -243,7 +243,8 @@ def following(request: pytest.FixtureRequest, same: Path) -> Iterator[subprocess
     words = ["predict", str(same), "--engine", "onnxruntime", "--no-isolate", "--input", "-", "--follow"]
     buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen([*PROGRAMS[request.param], *words], env=buffered, **pipes) as process:  # type: ignore[call-overload]
+    heard = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}  # a shell's background job has it ignored
+    with subprocess.Popen([*PROGRAMS[request.param], *words], env=buffered, **pipes, **heard) as process:  # type: ignore[call-overload]
         yield process
         process.kill()
 

@@ -99,6 +99,7 @@ def test_calls_are_verdicts_of_their_own_in_both_programs(programs: dict[str, Pr
     found = [
         json.loads(p("verify", bundle_copy, "--engine", "torchscript", "--calls", 3, "--json").stdout) for p in programs.values()
     ]
+    assert [report.pop("machine")["language"] for report in found] == ["python", "c++"]
     assert found[0] == found[1]
     verdicts = found[0]["engines"][0]["verdicts"]
     assert [verdict["call"] for verdict in verdicts] == [call for call in (1, 2, 3) for _ in range(9)]

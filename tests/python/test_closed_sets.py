@@ -29,7 +29,7 @@ PYTHON = {
         "bundle/dtype.py",
         '["bool", "integer", "float"]',
         '["bool", "integer", "float", "complex"]',
-        {"samples/arrow.py": 2, "samples/cells.py": 1, "samples/text.py": 1},
+        {"samples/arrow.py": 2, "samples/cells.py": 1, "samples/json_lines.py": 1, "samples/text.py": 1},
     ),
     "status": (
         "compare/status.py",
@@ -53,6 +53,7 @@ CPP = {
             "src/compare.cpp": 1,
             "src/telling.cpp": 1,
             "cli/csv_cell.cpp": 1,
+            "cli/json_input.cpp": 1,
             "cli/row_output.cpp": 1,
         },
     ),

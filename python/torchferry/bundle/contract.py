@@ -217,6 +217,7 @@ def check_inputs(contract: Contract, inputs: Mapping[str, Array]) -> dict[str, i
     """
     sizes = _check_shapes("input", contract.inputs, contract.symbols, inputs, {}, ExitCode.BAD_INPUT)
     for spec in contract.inputs:
+        _check_bools("input", spec, inputs[spec.name], ExitCode.BAD_INPUT)
         _check_finite("input", spec, inputs[spec.name], ExitCode.BAD_INPUT)
         _check_indices(spec, inputs[spec.name])
     return sizes
@@ -229,6 +230,7 @@ def check_outputs(contract: Contract, outputs: Mapping[str, Array], sizes: Mappi
     """
     _check_shapes("output", contract.outputs, contract.symbols, outputs, dict(sizes), ExitCode.MISMATCH)
     for spec in contract.outputs:
+        _check_bools("output", spec, outputs[spec.name], ExitCode.MISMATCH)
         _check_finite("output", spec, outputs[spec.name], ExitCode.MISMATCH)
 
 
@@ -286,8 +288,27 @@ def _check_finite(kind: str, spec: TensorSpec, tensor: Array, code: ExitCode) ->
     index = tuple(int(i) for i in np.argwhere(~np.isfinite(tensor))[0])
     value = float(tensor[index])
     text = "nan" if math.isnan(value) else str(value)
-    advice = "clean the data" if code == ExitCode.BAD_INPUT else "the model does not keep its contract for this input"
-    raise FerryError(code, f"{kind} {spec.name}: element {_shape(index)}: got {text}, expected a finite number; {advice}")
+    raise FerryError(code, f"{kind} {spec.name}: element {_shape(index)}: got {text}, expected a finite number; {_advice(code)}")
+
+
+def _check_bools(kind: str, spec: TensorSpec, tensor: Array, code: ExitCode) -> None:
+    """Refuse bytes that are no bool: engines differ in what they make of them."""
+    if spec.dtype != "bool" or not tensor.size:
+        return
+    import numpy as np
+
+    bytes_ = np.ascontiguousarray(tensor).view(np.uint8).reshape(tensor.shape)
+    if bytes_.max() <= 1:
+        return
+    index = tuple(int(i) for i in np.argwhere(bytes_ > 1)[0])
+    raise FerryError(
+        code,
+        f"{kind} {spec.name}: element {_shape(index)}: got the byte {bytes_[index]}, expected 0 or 1 for bool; {_advice(code)}",
+    )
+
+
+def _advice(code: ExitCode) -> str:
+    return "clean the data" if code == ExitCode.BAD_INPUT else "the model does not keep its contract for this input"
 
 
 def _check_indices(spec: TensorSpec, tensor: Array) -> None:

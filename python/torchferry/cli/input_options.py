@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -38,7 +40,17 @@ def input_options(table: TableOptions, format_name: str, *, follow: bool, carry:
     return InputOptions(table, input_format_of(format_name), follow, tuple(carry or ()))
 
 
-def check_follow(reading: InputOptions, batch: int | None, output: str) -> int | None:
+def check_output_is_no_input(output: str, inputs: Sequence[str]) -> None:
+    """Refuse to replace a file that is read. Raises FerryError(USAGE)."""
+    for argument in inputs:
+        for path in (argument.removeprefix("@"), argument.partition("=")[2].removeprefix("@")):
+            if Path(output).is_file() and Path(path).is_file() and Path(output).samefile(path):
+                raise FerryError(
+                    ExitCode.USAGE, f"--output: got {quoted(output)}, which --input reads, expected another file; name another"
+                )
+
+
+def check_follow(reading: InputOptions, batch: int | None, output: str, format_name: str | None) -> int | None:
     """Return the samples of one call: what takes lines as they come gives answers as they come. Raises FerryError(USAGE)."""
     if reading.carry and not reading.follow:
         raise FerryError(
@@ -54,6 +66,11 @@ def check_follow(reading: InputOptions, batch: int | None, output: str) -> int |
         )
     if reading.format == "raw":
         raise FerryError(ExitCode.USAGE, "--input-format: got raw with --follow, expected lines; leave one of them out")
+    if format_name in ("npy", "npz"):
+        raise FerryError(
+            ExitCode.USAGE,
+            f"--format: got {format_name} with --follow, expected jsonl or csv: an array is written when it is whole",
+        )
     if not is_stream(output):
         raise FerryError(
             ExitCode.USAGE,

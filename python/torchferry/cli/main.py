@@ -105,11 +105,26 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores SIGHUP
             signal.signal(number, _end)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell's background job has it ignored
+        signal.signal(signal.SIGINT, _Interrupts.take)
     try:
         sys.exit(run(sys.argv[1:]))
     except _Ended as ended:
         signal.signal(ended.number, signal.SIG_DFL)
         os.kill(os.getpid(), ended.number)
+
+
+class _Interrupts:
+    """Ctrl-C, as Python tells it. A library whose import it breaks tells another error, so that its coming is kept."""
+
+    came = False
+
+    @classmethod
+    def take(cls, number: int, frame: object) -> None:
+        """Note it, and raise KeyboardInterrupt."""
+        del number, frame
+        cls.came = True
+        raise KeyboardInterrupt
 
 
 class _Ended(BaseException):
@@ -177,6 +192,8 @@ def _one_line(message: str) -> str:
 
 def _describe(error: BaseException, verb: str) -> tuple[int, str]:
     """Return the exit code and the line of what ended `verb`; "" for the program without one."""
+    if _Interrupts.came or isinstance(error, KeyboardInterrupt | typer.Abort):
+        return _INTERRUPTED, "interrupted"
     if isinstance(error, SystemExit) and isinstance(error.__context__, OSError):
         error = error.__context__  # click answers a closed pipe with exit code 1, which is that of a mismatch
     if isinstance(error, FerryError):
@@ -190,8 +207,6 @@ def _describe(error: BaseException, verb: str) -> tuple[int, str]:
     if isinstance(error, SystemExit | typer.Exit):
         code = error.code if isinstance(error, SystemExit) else error.exit_code
         return (code if isinstance(code, int) else 0), ""
-    if isinstance(error, KeyboardInterrupt | typer.Abort):
-        return _INTERRUPTED, "interrupted"
     if isinstance(error, OSError):
         return ExitCode.IO, f"{error.filename or 'output'}: got {error.strerror or error}, expected to read or write it"
     if isinstance(error, MemoryError) or (isinstance(error, ImportError) and _NO_ROOM.search(str(error))):

@@ -11,6 +11,7 @@ from torchferry.errors import ExitCode, FerryError
 from torchferry.limits import MAX_LIST_BYTES
 
 _LIST = "@"
+_ENDLESS = (Path.is_fifo, Path.is_socket, Path.is_char_device, Path.is_block_device)  # who opens one may wait for ever
 
 
 def holds_files(argument: str) -> bool:
@@ -38,7 +39,11 @@ def _entries(folder: str) -> list[str]:
     except OSError as error:
         raise _unreadable(folder, error, "a readable folder") from None
     start = folder if folder.endswith("/") else f"{folder}/"
-    return [start + os.fsdecode(name) for name in names]
+    files = [start + os.fsdecode(name) for name in names]
+    for file in files:
+        if any(is_one(Path(file)) for is_one in _ENDLESS):
+            raise FerryError(ExitCode.IO, f"{file}: got a pipe, a socket or a device, expected a file; take it out of the folder")
+    return files
 
 
 def _listed(path: str) -> list[str]:

@@ -28,6 +28,8 @@ def decode_pnm(data: bytes, require_size: Callable[[int, int], None]) -> Picture
     count, dtype = width * height * channels, np.dtype("u1" if maximum < 256 else ">u2")
     if len(data) - header.end() < count * dtype.itemsize:
         raise PictureError("a PNM that is cut short, expected a whole file")
+    if data[header.end() + count * dtype.itemsize :].strip(b" \t\r\n"):
+        raise PictureError("a PNM with bytes behind its pixels, expected one picture a file")
     levels = np.frombuffer(data, dtype, count, header.end()).reshape(height, width, channels)
     if int(levels.max()) > maximum:
         raise PictureError(f"a PNM with a level above its maximum {maximum}, expected an undamaged file")

@@ -43,7 +43,6 @@ def _batches(
         taken += len(data)
         _require_whole(taken, sample_bytes, spec, where)
         values = np.frombuffer(data, np.dtype(spec.dtype).newbyteorder("<")).astype(spec.dtype, copy=False)
-        _require_bools(values, (-1, *sizes) if spec.is_batched else sizes, spec)
         yield values.reshape((-1, *sizes) if spec.is_batched else sizes)
     if not taken and not spec.is_batched:
         _require_whole(taken, sample_bytes, spec, where)
@@ -55,19 +54,4 @@ def _require_whole(found: int, sample_bytes: int, spec: TensorSpec, where: str) 
         raise FerryError(
             ExitCode.BAD_INPUT,
             f"{where}: raw: got {found} bytes, expected {wanted} for {spec.name} {spec.describe()}; is the file whole and of that dtype?",
-        )
-
-
-def _require_bools(values: Array, shape: tuple[int, ...], spec: TensorSpec) -> None:
-    """Refuse bytes that are no bool, as C++ does for every input."""
-    if spec.dtype != "bool":
-        return
-    found = values.view(np.uint8).reshape(shape)
-    wrong = np.argwhere(found > 1)
-    if len(wrong):
-        index = tuple(map(int, wrong[0]))
-        place = "[" + ",".join(map(str, index)) + "]"
-        raise FerryError(
-            ExitCode.BAD_INPUT,
-            f"input {spec.name}: element {place}: got the byte {found[index]}, expected 0 or 1 for bool; clean the data",
         )

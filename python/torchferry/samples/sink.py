@@ -153,7 +153,8 @@ def _check_id(contract: Contract, kind: str, id_column: str | None) -> None:
         raise FerryError(
             ExitCode.USAGE, f"--id: got {quoted(id_column)} for .{kind}, which holds numbers, expected .jsonl or .csv"
         )
-    if id_column in [*(spec.name for spec in contract.outputs), "class"]:
+    taken = (*(spec.name for spec in contract.outputs), "class", "top")
+    if id_column.partition("[")[0] in taken:  # `logits[0]` is a column of .csv
         raise FerryError(
             ExitCode.USAGE, f"--id: got {quoted(id_column)}, the name of an output, expected another; rename the column"
         )

@@ -5,7 +5,7 @@ import platform
 import pytest
 import torch
 
-from torchferry.engines import numerics
+from torchferry.engines import machine
 from torchferry.engines.kernel_probe import kernel_probe
 from torchferry.engines.numerics import torch_numerics
 
@@ -23,7 +23,7 @@ def test_a_processor_without_a_name_is_its_architecture(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     nothing = tmp_path_factory.mktemp("proc") / "cpuinfo"
-    monkeypatch.setattr(numerics, "Path", lambda _: nothing)
+    monkeypatch.setattr(machine, "_CPUINFO", nothing)
     assert torch_numerics().endswith(f", {platform.machine()}, kernels {kernel_probe()}")
     nothing.write_text("processor : 0\nCPU part : 0xd0c\n")
     assert torch_numerics().endswith(f", {platform.machine()}, kernels {kernel_probe()}")
