@@ -150,6 +150,13 @@ class Sum(torch.nn.Module):
         return a + b
 
 
+class Ink(torch.nn.Module):
+    """A mask, for the example that writes one."""
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return (image > 8).long()
+
+
 def write_inputs(folder: Path) -> None:
     """Write the files that the examples name, of three digits."""
     images = np.load(DIGITS / "golden" / "batch-64.input.image.npy")[:3]
@@ -172,6 +179,10 @@ def test_the_help_shows_every_example_and_each_runs(ferry: Program, ferry_run: P
     two = tmp_path / "two"
     inputs = {"a": "float32[N,2]", "b": "float32[N,2]"}
     torchferry.export(Sum().eval(), inputs=inputs, out=two, to=["onnx"], stress=False, note=lambda _: None)
+    ink = tmp_path / "ink"
+    torchferry.export(
+        Ink().eval(), inputs={"image": "uint8[N,8,8]"}, outputs=["mask"], out=ink, to=["onnx"], stress=False, note=lambda _: None
+    )
     for name, program in (("ferry", ferry), ("ferry-run", ferry_run)):
         shown = " ".join(re.sub("[│╭╰─]", " ", program("predict", "--help").stdout.decode()).split())
         for example in predict_examples(name):
@@ -181,10 +192,11 @@ def test_the_help_shows_every_example_and_each_runs(ferry: Program, ferry_run: P
             words = words[: words.index("<")] if "<" in words else words
             if "rows.csv" in example and "--id" not in words:
                 words += ["--ignore-columns"]
-            bundle = two if "a=a.npy" in words else DIGITS
+            bundle = two if "a=a.npy" in words else ink if "mask" in words else DIGITS
             done = program(*[str(bundle) if word == "BUNDLE" else word for word in words], cwd=tmp_path, stdin=stdin)
             assert_answered(done)
-        shutil.rmtree(tmp_path / "answers")
+        for made in ("answers", "masks"):
+            shutil.rmtree(tmp_path / made)
 
 
 def test_the_pages_are_installed_where_man_and_the_shells_look(tmp_path: Path) -> None:
