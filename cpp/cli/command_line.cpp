@@ -56,8 +56,8 @@ std::string require_names(const std::string& text) {
 }
 
 std::string require_format(const std::string& text) {
-  const bool known = text == "jsonl" || text == "csv" || text == "npy" || text == "npz";
-  return known ? std::string() : "got " + text::quoted(text) + ", expected jsonl, csv, npy or npz";
+  const bool known = text == "jsonl" || text == "csv" || text == "npy" || text == "npz" || text == "png";
+  return known ? std::string() : "got " + text::quoted(text) + ", expected jsonl, csv, npy, npz or png";
 }
 
 std::string require_delimiter(const std::string& text) {
@@ -205,10 +205,10 @@ void add_predict(CLI::App& app, Command& command) {
       ->type_name("FILE")
       ->allow_extra_args(false);
   verb->add_option("--output", options->output,
-                   "a .jsonl, .csv, .npy or .npz file, FOLDER/ for one file an input file, or - for stdout")
+                   "a .jsonl, .csv, .npy, .npz or .png (a mask) file, FOLDER/ for one file an input file, or - for stdout")
       ->type_name("FILE")
       ->capture_default_str();
-  verb->add_option("--format", options->format, "jsonl, csv, npy or npz (default: by the output's ending; jsonl on stdout)")
+  verb->add_option("--format", options->format, "jsonl, csv, npy, npz or png (default: by the output's ending; jsonl on stdout)")
       ->type_name("NAME")
       ->check(require_format);
   verb->add_option("--select", options->select, "write this output only")->type_name("OUTPUT")->check(require_name);

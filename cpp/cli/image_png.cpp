@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "adler32.hpp"
 #include "crc32.hpp"
 #include "image_format.hpp"
 #include "stb.hpp"
@@ -14,6 +15,8 @@
 namespace ferry::cli {
 
 namespace {
+
+using archive::adler32;
 
 constexpr std::size_t frame = 12;  // bytes around a chunk's body: length, type and CRC
 constexpr char palette_type = 3;
@@ -125,18 +128,6 @@ std::vector<Pass> passes_of(const Header& header) {
     if (pass.columns > 0 && pass.rows > 0) passes.push_back(pass);
   }
   return passes;
-}
-
-// The checksum of RFC 1950.
-std::uint32_t adler32(std::string_view bytes) {
-  constexpr std::uint32_t modulus = 65521;
-  std::uint32_t low = 1;
-  std::uint32_t high = 0;
-  for (const char byte : bytes) {
-    low = (low + level_of(byte)) % modulus;
-    high = (high + low) % modulus;
-  }
-  return high << 16U | low;
 }
 
 // The rows and nothing else: decoders differ in what they make of less, and more may be a gigabyte.

@@ -9,6 +9,7 @@
 
 #include "folder_output.hpp"
 #include "input.hpp"
+#include "mask_output.hpp"
 #include "npy_output.hpp"
 #include "npz_output.hpp"
 #include "output_file.hpp"
@@ -95,6 +96,15 @@ void check_folder(const OutputRequest& request, std::size_t outputs) {
                                       " outputs, expected one .npy a file; add --select NAME, or --format npz");
 }
 
+// A .png is one output, which is a mask.
+void check_mask(const OutputRequest& request, const Contract& contract) {
+  const auto outputs = selected_outputs(request, contract);
+  if (outputs.size() > 1)
+    throw Error(ErrorCode::usage, "--output: got " + request.path + " for " + std::to_string(outputs.size()) +
+                                      " outputs, expected one mask a .png; add --select NAME");
+  static_cast<void>(Mask(contract, outputs.front()));
+}
+
 }  // namespace
 
 bool is_folder(const std::string& path) noexcept { return path.ends_with('/'); }
@@ -109,6 +119,8 @@ std::string_view name_of(OutputFormat format) noexcept {
       return "npy";
     case OutputFormat::npz:
       return "npz";
+    case OutputFormat::png:
+      return "png";
   }
   return {};
 }
@@ -126,8 +138,9 @@ OutputFormat choose_format(const OutputRequest& request) {
   if (name == ".csv") return OutputFormat::csv;
   if (name == npy_ending) return OutputFormat::npy;
   if (name == ".npz") return OutputFormat::npz;
+  if (name == ".png") return OutputFormat::png;
   throw Error(ErrorCode::usage, "--output: got " + text::quoted(request.path) +
-                                    ", expected a name that ends in .jsonl, .csv, .npy or .npz; rename it or add --format");
+                                    ", expected a name that ends in .jsonl, .csv, .npy, .npz or .png; rename it or add --format");
 }
 
 void check_output_request(const OutputRequest& request, const Contract& contract) {
@@ -139,6 +152,7 @@ void check_output_request(const OutputRequest& request, const Contract& contract
   if (const auto ending = ending_of_numbers(format); request.top && beside.top && !ending.empty())
     throw Error(ErrorCode::usage, "--top: got " + std::to_string(*request.top) + " for " + ending +
                                       ", which holds numbers, expected .jsonl or .csv");
+  if (format == OutputFormat::png) check_mask(request, contract);
   const auto outputs = selected_outputs(request, contract).size();
   if (format != OutputFormat::npy) return;
   check_folder(request, outputs);
@@ -153,6 +167,7 @@ std::unique_ptr<SampleWriter> open_output(const OutputRequest& request, const Co
     return open_json_lines(OutputFile::open(request.path), contract, std::move(names), beside_of(request, contract));
   if (format == OutputFormat::csv)
     return open_csv_rows(OutputFile::open(request.path), contract, std::move(names), beside_of(request, contract));
+  if (format == OutputFormat::png) return open_mask(OutputFile::open(request.path), Mask(contract, names.front()));
   const bool batched = std::ranges::any_of(contract.inputs, is_batched);
   if (format == OutputFormat::npz) return open_npz_file(OutputFile::open(request.path), names, batched);
   std::vector<NpyTarget> targets;

@@ -13,11 +13,11 @@
 
 namespace ferry::cli {
 
-enum class OutputFormat { jsonl, csv, npy, npz };
+enum class OutputFormat { jsonl, csv, npy, npz, png };
 
 struct OutputRequest {
   std::string path = "-";             // "-" is stdout, "FOLDER/" a folder
-  std::string format;                 // "jsonl", "csv", "npy", "npz", or empty: by the path's ending
+  std::string format;                 // "jsonl", "csv", "npy", "npz", "png", or empty: by the path's ending
   std::string select;                 // an output's name, or empty
   std::optional<std::int64_t> total;  // samples that will come, where known
   std::string id;                     // the column of identities that come with each batch, or empty

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "contract.hpp"
+#include "elements.hpp"
 #include "input.hpp"
 #include "text.hpp"
 
@@ -22,28 +23,6 @@ namespace ferry::cli {
 namespace {
 
 using Dims = std::span<const std::int64_t>;
-
-template <typename Visitor>
-void visit_elements(const Tensor& tensor, const Visitor& visitor) {
-  switch (tensor.dtype()) {
-    case DType::boolean:
-      return visitor(tensor.as<bool>());
-    case DType::uint8:
-      return visitor(tensor.as<std::uint8_t>());
-    case DType::int8:
-      return visitor(tensor.as<std::int8_t>());
-    case DType::int16:
-      return visitor(tensor.as<std::int16_t>());
-    case DType::int32:
-      return visitor(tensor.as<std::int32_t>());
-    case DType::int64:
-      return visitor(tensor.as<std::int64_t>());
-    case DType::float32:
-      return visitor(tensor.as<float>());
-    case DType::float64:
-      return visitor(tensor.as<double>());
-  }
-}
 
 // The samples of one output: dims of a sample, and how many there are. Without a batch the whole tensor is the one sample.
 struct Samples {

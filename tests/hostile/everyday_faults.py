@@ -137,6 +137,8 @@ COMMAND_LINE = {
     "an unknown output": Fault("predict B --input I --select no-such"),
     "an empty select": Fault("predict B --input I --select ''"),
     "several outputs to one npy": Fault("predict B --input I --format npy"),
+    "several outputs to one png": Fault("predict B --input I --output DIR/out.png"),
+    "a png of what is no mask": Fault("predict B --input I --output DIR/out.png --select label"),
     "a value for a flag": Fault("inspect B --json=yes"),
     "a verb that is an option": Fault("--no-such"),
     "an operator's name that is none": Fault("predict B --input I --allow-op x"),

@@ -8,6 +8,7 @@ _SAMPLES = "python/torchferry/samples"
 _NPZ = "tests/parity/test_npz_output.py"
 _MANUAL = "tests/package/test_manual.py"
 _FOLDER = "tests/parity/test_folder_output.py"
+_MASK = "tests/parity/test_mask_output.py"
 
 
 def _program(file: str, old: str, new: str, tests: str, why: str) -> Mutant:
@@ -65,6 +66,74 @@ ROWS = (
         "  if (fs::is_regular_file(target, unknown))",
         _FOLDER,
         "a folder that exists is replaced, in C++",
+    ),
+    Mutant(
+        f"{_SAMPLES}/mask_sink.py",
+        "wrong = values[(values < 0) | (values > most)]",
+        "wrong = values[values > most]",
+        _MASK,
+        "a negative value is written as another level of a mask",
+    ),
+    Mutant(
+        f"{_SAMPLES}/mask_sink.py",
+        "    if len(spec.shape) != 3 + first or spec.channels is not None:",
+        "    if len(spec.shape) != 3 + first:",
+        _MASK,
+        "the brightest of three colours is written as a class",
+    ),
+    Mutant(
+        f"{_SAMPLES}/mask_sink.py",
+        "return count == len(names.names) and spec",
+        "return True or spec",
+        _MASK,
+        "rows are taken for classes where the classes are the last dim",
+    ),
+    Mutant(
+        f"{_SAMPLES}/mask_sink.py",
+        "        if self.count > 1:",
+        "        if self.count > 2:",
+        _MASK,
+        "the mask of the second sample is written, and the first is lost",
+    ),
+    Mutant(
+        f"{_SAMPLES}/png_encoder.py",
+        "        is_last = start + len(block) == len(data)",
+        "        is_last = len(block) < _MOST_STORED",
+        _MASK,
+        "the last block of a PNG is not marked where it is full",
+    ),
+    _program(
+        "cli/mask_output.cpp", "    if (value < 0 || value > most)", "    if (value > most)", _MASK, "a negative value, in C++"
+    ),
+    _program(
+        "cli/mask_output.cpp",
+        "scores[i] > high",
+        "scores[i] >= high",
+        _MASK,
+        "of equal scores the last class is taken",
+    ),
+    _program(
+        "cli/mask_output.cpp",
+        "if (std::ranges::any_of(scores, [](T score) { return std::isnan(score); })) return {};",
+        "if (scores.empty()) return {};",
+        _MASK,
+        "a pixel without a score has a class",
+    ),
+    _program("cli/mask_output.cpp", "    if (count_ > 1)", "    if (count_ > 2)", _MASK, "a lost sample, in C++"),
+    _program(
+        "cli/png_encoder.cpp",
+        "if (levels.depth == 16) rows += static_cast<char>(levels.values[i] >> 8U);",
+        "if (levels.depth == 16) rows += static_cast<char>(levels.values[i] & 0xFFU);",
+        _MASK,
+        "the bytes of a level of 16 bits in the wrong order",
+    ),
+    Mutant(
+        "cpp/archive/adler32.cpp",
+        "high = (high + low) % modulus;",
+        "high = high + low;",
+        "Adler32.*",
+        "a checksum of many bytes that is not that of zlib",
+        target="ferry_cli_tests",
     ),
     Mutant(
         "python/torchferry/cli/manual/grammar.py",

@@ -175,6 +175,13 @@ class Sum(torch.nn.Module):
         return a + b
 
 
+class Ink(torch.nn.Module):
+    """A mask, for the example that writes one."""
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return (image > 8).long()
+
+
 def write_inputs(folder: Path) -> None:
     """Write the files that the examples name, of three digits."""
     images = np.load(DIGITS / "golden" / "batch-64.input.image.npy")[:3]
@@ -206,6 +213,9 @@ def test_the_help_shows_every_example_and_each_runs(ferry: Program, ferry_run: P
     torchferry.export(Sum().eval(), inputs={"a": "float32[N,2]", "b": "float32[N,2]"}, out=two, **quiet)
     heard = tmp_path / "heard"
     torchferry.export(torch.nn.Linear(RATE, 2).eval(), inputs={"x": f"float32[N,{RATE}]:{RATE}Hz"}, out=heard, **quiet)
+    ink = tmp_path / "ink"
+    torchferry.export(Ink().eval(), inputs={"image": "uint8[N,8,8]"}, outputs=["mask"], out=ink, **quiet)
+    bundles = {"a=a.npy": two, "sound.wav": heard, "mask": ink}
     for name, program in (("ferry", ferry), ("ferry-run", ferry_run)):
         shown = " ".join(re.sub("[│╭╰─]", " ", program("predict", "--help").stdout.decode()).split())
         for example in predict_examples(name):
@@ -215,10 +225,11 @@ def test_the_help_shows_every_example_and_each_runs(ferry: Program, ferry_run: P
             words = words[: words.index("<")] if "<" in words else words
             if "rows.csv" in example and "--id" not in words:
                 words += ["--ignore-columns"]
-            bundle = two if "a=a.npy" in words else heard if "sound.wav" in words else DIGITS
+            bundle = next((bundles[word] for word in words if word in bundles), DIGITS)
             done = program(*[str(bundle) if word == "BUNDLE" else word for word in words], cwd=tmp_path, stdin=stdin)
             assert_answered(done)
-        shutil.rmtree(tmp_path / "answers")
+        for made in ("answers", "masks"):
+            shutil.rmtree(tmp_path / made)
 
 
 def test_the_pages_are_installed_where_man_and_the_shells_look(tmp_path: Path) -> None:

@@ -53,9 +53,12 @@ Batch = Annotated[
     ),
 ]
 Output = Annotated[
-    str, typer.Option(metavar="FILE", help=".jsonl, .csv, .npy or .npz; FOLDER/ for one file an input file; - is stdout.")
+    str,
+    typer.Option(
+        metavar="FILE", help=".jsonl, .csv, .npy, .npz or .png (a mask); FOLDER/ for one file an input file; - is stdout."
+    ),
 ]
-Format = Annotated[str | None, typer.Option("--format", help="jsonl, csv, npy or npz, whatever the ending.")]
+Format = Annotated[str | None, typer.Option("--format", help="jsonl, csv, npy, npz or png, whatever the ending.")]
 Select = Annotated[str | None, typer.Option(callback=require_name, help="Write this output only.")]
 Top = Annotated[int | None, typer.Option(metavar="K", help="Add the K classes with the highest scores.", show_default=False)]
 CUT_NOTE = "an answer of this model depends on the samples in the same call, so where the input is cut changes the answers"

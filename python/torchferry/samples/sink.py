@@ -1,4 +1,4 @@
-"""Outputs of `predict`: JSON lines, CSV, `.npy` or `.npz`, written beside their place and renamed at the end."""
+"""Outputs of `predict`: JSON lines, CSV, `.npy`, `.npz` or `.png`, written beside their place and renamed at the end."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from torchferry.bundle.printable import json_text, quoted
 from torchferry.errors import ExitCode, FerryError
 from torchferry.samples.array_sink import NpyFile, NpySink, NpzSink
 from torchferry.samples.folder_sink import FolderSink, answer_names, is_folder
+from torchferry.samples.mask_sink import MaskSink, mask_of
 from torchferry.samples.target import is_special, open_folder, open_spool, open_target
 from torchferry.samples.text import csv_header, csv_ranked, csv_rows, csv_text, json_ranked, json_rows
 from torchferry.samples.top import TopClasses, top_classes
 
 Ranked = Iterator[tuple[list[str], Array]]
-FORMATS = ("jsonl", "csv", "npy", "npz")
-_OF_NUMBERS = ("npy", "npz")
+FORMATS = ("jsonl", "csv", "npy", "npz", "png")
+_OF_NUMBERS = ("npy", "npz", "png")
 
 
 class SampleSink(Protocol):
@@ -92,7 +93,18 @@ def check_output(
             ExitCode.USAGE,
             f"--output: got {output} for {len(names)} outputs, expected one .npy a file; add --select NAME, or --format npz",
         )
+    if kind == "png":
+        _check_mask(contract, output, names)
     return kind, names
+
+
+def _check_mask(contract: Contract, output: str, names: list[str]) -> None:
+    """Require one output, and that it is a picture."""
+    if len(names) > 1:
+        raise FerryError(
+            ExitCode.USAGE, f"--output: got {output} for {len(names)} outputs, expected one mask a .png; add --select NAME"
+        )
+    mask_of(contract, names[0])
 
 
 @dataclass(frozen=True)
@@ -115,8 +127,8 @@ def _format(output: str, format_name: str | None) -> str:
 
 def _format_problem(output: str, format_name: str | None) -> str:
     if format_name is not None:
-        return f"--format: got {quoted(format_name)}, expected jsonl, csv, npy or npz"
-    return f"--output: got {quoted(output)}, expected a name that ends in .jsonl, .csv, .npy or .npz; rename it or add --format"
+        return f"--format: got {quoted(format_name)}, expected jsonl, csv, npy, npz or png"
+    return f"--output: got {quoted(output)}, expected a name that ends in .jsonl, .csv, .npy, .npz or .png; rename it or add --format"
 
 
 def _names(contract: Contract, select: str | None) -> list[str]:
@@ -186,6 +198,8 @@ def _open_kind(
     if kind == "npz":
         spools = {name: stack.enter_context(open_spool(output)) for name in names}
         return NpzSink(stream, spools, batched=_is_batched(contract))
+    if kind == "png":
+        return MaskSink(stream, _name_of(output), mask_of(contract, names[0]))
     sink = _JsonSink if kind == "jsonl" else _CsvSink
     return sink(stream, contract, names, beside)
 

@@ -63,7 +63,7 @@ def test_the_format_may_be_said_whatever_the_ending(tmp_path: Path) -> None:
     write(tmp_path / "out.txt", format_name="csv")
     assert (tmp_path / "out.txt").read_text().startswith("y[0],")
     for options in ({}, {"format_name": "xml"}, {"select": "z", "format_name": "csv"}):
-        with pytest.raises(FerryError, match=r"expected (a name that ends in|jsonl, csv, npy or npz|one of)") as caught:
+        with pytest.raises(FerryError, match=r"expected (a name that ends in|jsonl, csv, npy, npz or png|one of)") as caught:
             write(tmp_path / "other.txt", **options)
         assert caught.value.code == ExitCode.USAGE
     assert [path.name for path in tmp_path.iterdir()] == ["out.txt"]
