@@ -144,8 +144,8 @@ int predict(const PredictOptions& options) {
                         .files = {}};
   check_table(options.reading.table);
   check_follow(options);
-  check_output_is_no_input(options);
   check_output_request(request, contract);
+  check_output_is_no_input(options);
   const std::int64_t batch = samples_of_call(contract, options.reading.follow ? 1 : options.batch);
   InputReader inputs(contract, options.inputs, options.reading);
   request.total = inputs.total();

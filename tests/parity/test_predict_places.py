@@ -46,10 +46,10 @@ def marks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle of pictures of 4 x 5 pixels."""
+    """A bundle of pictures of 6 x 5 pixels."""
     out = tmp_path_factory.mktemp("places") / "pictures"
-    module = nn.Sequential(nn.Flatten(), nn.Linear(60, 2)).eval()
-    torchferry.export(module, inputs={"x": "float32[N,4,5,3]:0..255"}, out=out, to=["onnx"], stress=False)
+    module = nn.Sequential(nn.Flatten(), nn.Linear(90, 2)).eval()
+    torchferry.export(module, inputs={"x": "float32[N,6,5,3]:0..255"}, out=out, to=["onnx"], stress=False)
     return out
 
 
@@ -81,14 +81,14 @@ def test_a_byte_that_is_no_bool_is_refused_whatever_holds_it(
 
 
 def test_a_second_picture_in_a_file_is_not_dropped(programs: dict[str, Program], pictures: Path, tmp_path: Path) -> None:
-    Image.fromarray(np.zeros((4, 5, 3), np.uint8)).save(tmp_path / "one.ppm")
+    Image.fromarray(np.zeros((6, 5, 3), np.uint8)).save(tmp_path / "one.ppm")
     (tmp_path / "two.ppm").write_bytes((tmp_path / "one.ppm").read_bytes() * 2)
     said = refusal(programs, ExitCode.BAD_INPUT, pictures, *ENGINE, "--input", tmp_path / "two.ppm")
     assert "a PNM with bytes behind its pixels, expected one picture a file" in said
 
 
 def test_a_pipe_in_a_folder_is_refused_and_not_waited_for(programs: dict[str, Program], pictures: Path, tmp_path: Path) -> None:
-    Image.fromarray(np.zeros((4, 5, 3), np.uint8)).save(tmp_path / "a.png")
+    Image.fromarray(np.zeros((6, 5, 3), np.uint8)).save(tmp_path / "a.png")
     os.mkfifo(tmp_path / "b.png")
     said = refusal(programs, ExitCode.IO, pictures, *ENGINE, "--input", tmp_path)
     assert said == f"error: {tmp_path}/b.png: got a pipe, a socket or a device, expected a file; take it out of the folder\n"

@@ -97,9 +97,8 @@ def predict(
     if isolate:
         given = {"--engine": engine, "--output": output, "--format": format_, "--select": select, "--batch": batch, "--top": top}
         _let_ferry_run(ferry_run, opened, input_, given, reading, where)
-    check_output_is_no_input(output, input_)
     check_output(opened.contract, output, format_name=format_, select=select, id_column=id_, top=top)
-    batch = _batch_of(opened, reading, batch, output, format_)
+    batch = _batch_of(opened, reading, batch, input_, output, format_)
     samples = open_samples(opened.contract, input_, batch=opened.contract.calls_of(batch), options=reading)
     answers = partial(open_sink, opened.contract, output, format_name=format_, select=select, id_column=id_, top=top)
     with samples as source, answers(total=source.total, files=source.files if is_folder(output) else ()) as sink:
@@ -111,8 +110,11 @@ def _say_done(source: SampleSource, sink: SampleSink, engine: str) -> None:
     say(f"predict: {source.describe()}, {sink.count} answer{'' if sink.count == 1 else 's'}, engine {engine}", err=True)
 
 
-def _batch_of(bundle: Bundle, reading: InputOptions, batch: int | None, output: str, format_name: str | None) -> int | None:
-    """Return the samples that were asked for, and say where cutting changes the answers."""
+def _batch_of(
+    bundle: Bundle, reading: InputOptions, batch: int | None, inputs: list[str], output: str, format_name: str | None
+) -> int | None:
+    """Return the samples that were asked for, once input and output fit each other, and say where cutting changes the answers."""
+    check_output_is_no_input(output, inputs)
     batch = check_follow(reading, batch, output, format_name)
     if batch is not None and bundle.contract.samples == "batch":
         say(f"note: --batch {batch}: {CUT_NOTE}", err=True)
