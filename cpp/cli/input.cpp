@@ -72,8 +72,22 @@ std::optional<ByteStream> open_lone(const Contract& contract, const std::vector<
   return ByteStream::open(argument);
 }
 
-// Files that begin as .xlsx, .xls and .ods do. One holds several sheets, formulas and dates.
-void refuse_workbook(ByteStream& stream) {
+// What a picture of a kind that is not read is called; empty for any other file. The Python twin is samples/foreign.py.
+std::string_view foreign_picture(std::string_view head) {
+  using namespace std::string_view_literals;
+  const auto behind = [head](std::size_t at, std::string_view words) {
+    return head.size() >= at && head.substr(at).starts_with(words);
+  };
+  if (head.starts_with("GIF87a") || head.starts_with("GIF89a")) return "a GIF";
+  if (head.starts_with("II*\0"sv) || head.starts_with("MM\0*"sv)) return "a TIFF";
+  if (head.starts_with("RIFF") && behind(8, "WEBP")) return "a WebP";
+  if (behind(4, "ftypavif") || behind(4, "ftypheic") || behind(4, "ftypmif1")) return "an AVIF or HEIC";
+  if (head.starts_with("\0\0\0\x0cjP  "sv)) return "a JPEG 2000";
+  return head.starts_with("%PDF-") ? "a PDF" : std::string_view();
+}
+
+// Files that begin as .xlsx, .xls and .ods do (one holds several sheets, formulas and dates), and pictures of other kinds.
+void refuse_foreign(ByteStream& stream) {
   constexpr std::array<std::string_view, 5> first_entries = {"[Content_Types]", "_rels/", "docProps/", "xl/", "mimetype"};
   constexpr std::size_t name_at = 30;  // of a zip's first entry
   const auto bytes = stream.peek(archive::is_zip(stream.peek(magic_size)) ? 2 * name_at : magic_size);
@@ -83,6 +97,9 @@ void refuse_workbook(ByteStream& stream) {
   if (zipped || head.starts_with("\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1"))
     throw Error(ErrorCode::bad_input,
                 stream.name() + ": got a workbook (Excel, LibreOffice), expected CSV; save its sheet as CSV in UTF-8");
+  if (const auto name = foreign_picture(head); !name.empty())
+    throw Error(ErrorCode::bad_input,
+                stream.name() + ": got " + std::string(name) + ", expected PNG, JPEG, BMP, PGM or PPM; save it as PNG");
 }
 
 // Kinds of tables that Python alone reads.
@@ -127,7 +144,7 @@ bool is_batched(const TensorSpec& spec) noexcept { return !spec.shape.empty() &&
 
 ByteStream open_one(const std::string& path) {
   auto stream = ByteStream::open(path);
-  refuse_workbook(stream);
+  refuse_foreign(stream);
   if (archive::is_zip(stream.peek(magic_size)))
     throw Error(ErrorCode::usage, "--input: got " + path +
                                       ", an .npz, with a NAME or a second file, expected it alone: it names every input itself; "
@@ -157,7 +174,7 @@ void InputReader::open(const Contract& contract, const std::vector<std::string>&
   if (options.format == InputFormat::raw) return open_raw_files(contract, arguments);
   if (options.follow) return open_lines(contract, arguments, options);
   auto lone = open_lone(contract, arguments);
-  if (lone) refuse_workbook(*lone);
+  if (lone) refuse_foreign(*lone);
   if (lone && archive::is_zip(lone->peek(magic_size))) {
     const auto name = lone->name();
     auto files = open_npz(contract, std::move(*lone));

@@ -321,6 +321,13 @@ def test_whole_numbers_among_others_are_a_sample(both: Both, rows: str) -> None:
         (b"PK\x03\x04" + bytes(26) + b"[Content_Types].xml" + bytes(40), ": got a workbook"),
         (b"PK\x03\x04" + bytes(26) + b"mimetypeapplication/vnd.oasis", ": got a workbook"),
         (bytes.fromhex("d0cf11e0a1b11ae1") + bytes(504), ": got a workbook"),
+        (b"GIF89a" + bytes(40), ": got a GIF, expected PNG, JPEG, BMP, PGM or PPM; save it as PNG"),
+        (b"II*\0" + bytes(40), ": got a TIFF"),
+        (b"MM\0*" + bytes(40), ": got a TIFF"),
+        (b"RIFF" + bytes(4) + b"WEBPVP8 " + bytes(40), ": got a WebP"),
+        (bytes(3) + b"\x1cftypavif" + bytes(40), ": got an AVIF or HEIC"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", ": got a JPEG 2000"),
+        (b"%PDF-1.7\n", ": got a PDF"),
     ],
 )  # fmt: skip
 def test_a_file_of_another_program_is_refused_by_its_name(both: Both, data: bytes, words: str) -> None:

@@ -20,6 +20,7 @@ from torchferry.limits import MAX_CSV_SNIFFED_LINES
 from torchferry.samples.arrow import is_arrow, open_arrow
 from torchferry.samples.columns import TableOptions
 from torchferry.samples.csv import CsvTable
+from torchferry.samples.foreign import HEAD_BYTES, refuse_foreign
 from torchferry.samples.image import is_image, read_image
 from torchferry.samples.image_files import expand, holds_files
 from torchferry.samples.json_lines import read_json_lines, starts_json
@@ -29,7 +30,6 @@ from torchferry.samples.raw import read_raw
 from torchferry.samples.state import CarriedState
 from torchferry.samples.table import Table
 from torchferry.samples.wav import is_wav, read_wav
-from torchferry.samples.workbook import HEAD_BYTES, refuse_workbook
 
 InputFormat = Literal["auto", "raw", "jsonl", "csv"]
 _BAD = ExitCode.BAD_INPUT
@@ -195,7 +195,7 @@ class _Opener:
             return [self._open_lines(lone)]
         stream = None if lone is None else _open_file(lone, self.stack)
         if lone is not None and stream is not None:
-            refuse_workbook(_peek(stream), _name_of(lone))
+            refuse_foreign(_peek(stream), _name_of(lone))
             if is_zip(_peek(stream)):
                 return self._open_npz(stream, _name_of(lone))
             if len(self.contract.inputs) > 1 and not _holds_one_input(_peek(stream)):
@@ -317,7 +317,7 @@ def _name_of(path: str) -> str:
 def _open_one(path: str, stack: contextlib.ExitStack) -> BinaryIO:
     """Return a file of one input."""
     stream = _open_file(path, stack)
-    refuse_workbook(_peek(stream), _name_of(path))
+    refuse_foreign(_peek(stream), _name_of(path))
     if is_zip(_peek(stream)):
         raise FerryError(
             ExitCode.USAGE,
