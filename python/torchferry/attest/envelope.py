@@ -11,10 +11,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from torchferry.bundle.contract import Strict
-from torchferry.bundle.problem import first_problem, shown
+from torchferry.bundle.problem import read_model, shown
 from torchferry.bundle.secret_key import SecretKey, sign_ed25519
 from torchferry.bundle.signature import SIGNATURE_BYTES, named, verifies
 from torchferry.bundle.strict_json import parse_json
@@ -118,12 +118,7 @@ def _foreign(where: str, given: Sequence[str], keys: Keyring, trusted: Sequence[
 
 def _parse(data: bytes, where: str) -> _Envelope:
     value = parse_json(data, where=where, most=MAX_BYTES, advice=ADVICE)
-    if not isinstance(value, dict):
-        raise FerryError(ExitCode.FORMAT, f"{where}: got {shown(value)}, expected an envelope of DSSE; {ADVICE}")
-    try:
-        envelope = _Envelope.model_validate(value)
-    except ValidationError as error:
-        raise FerryError(ExitCode.FORMAT, f"{where}: {first_problem(error, ADVICE)}") from None
+    envelope = read_model(_Envelope, value, where, what="an envelope of DSSE", advice=ADVICE)
     if envelope.payloadType != PAYLOAD_TYPE:
         raise FerryError(
             ExitCode.FORMAT, f"{where}: payloadType: got {shown(envelope.payloadType)}, expected {PAYLOAD_TYPE}; {ADVICE}"

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from torchferry.bundle.contract import Number, Size, Strict
 from torchferry.bundle.manifest import Reference
-from torchferry.bundle.problem import first_problem, shown
+from torchferry.bundle.problem import read_model
 from torchferry.compare.kinds import KindName
 from torchferry.compare.status import Status, did_run, is_failure
-from torchferry.errors import ExitCode, FerryError
 
 ADVICE = "make the report again with `verify --json`"
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -109,9 +108,4 @@ class Report(Strict):
 
 def parse_report(value: object, where: str) -> Report:
     """Return a checked report; `where` names its file in messages. Raises FerryError(FORMAT)."""
-    if not isinstance(value, dict):
-        raise FerryError(ExitCode.FORMAT, f"{where}: got {shown(value)}, expected the object of `verify --json`; {ADVICE}")
-    try:
-        return Report.model_validate(value)
-    except ValidationError as error:
-        raise FerryError(ExitCode.FORMAT, f"{where}: {first_problem(error, ADVICE)}") from None
+    return read_model(Report, value, where, what="the object of `verify --json`", advice=ADVICE)

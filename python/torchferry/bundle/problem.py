@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from torchferry.errors import ExitCode, FerryError
 from torchferry.limits import MAX_INTEGER, MAX_PATH_CHARACTERS, MAX_RANK
 
+Model = TypeVar("Model", bound=BaseModel)
 _ADVICE = "export the bundle again"
 _PARTS_OF_TYPES = ("constrained-str", "constrained-int", "function-after", "[key]")
 _SYMBOL = "[A-Z][A-Za-z0-9_]{0,31}"
@@ -30,6 +32,16 @@ _EXPECTED = {
 }
 _VERSIONS = "2 to 3"  # of the manifests that are read; manifest.py, which has them as numbers, imports this file
 _INTEGERS = ("int_type", "int_from_float", "greater_than_equal", "less_than_equal")
+
+
+def read_model(model: type[Model], value: object, where: str, *, what: str, advice: str) -> Model:
+    """Return a JSON value as `model`; `where` names its file, `what` it should be and `advice` what to do. Raises FerryError(FORMAT)."""
+    if not isinstance(value, dict):
+        raise FerryError(ExitCode.FORMAT, f"{where}: got {shown(value)}, expected {what}; {advice}")
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise FerryError(ExitCode.FORMAT, f"{where}: {first_problem(error, advice)}") from None
 
 
 def first_problem(error: ValidationError, advice: str = _ADVICE) -> str:

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from torchferry.attest.check import read_file
 from torchferry.attest.envelope import MAX_BYTES
 from torchferry.attest.report import Digest
 from torchferry.bundle.contract import Strict
-from torchferry.bundle.problem import first_problem, shown
+from torchferry.bundle.problem import read_model
 from torchferry.bundle.publish import only_writer
 from torchferry.bundle.strict_json import parse_json
 from torchferry.errors import ExitCode, FerryError
@@ -114,12 +114,7 @@ def _stored(store: Path, row: _Row, index: _Index, belief: Belief) -> Entry:
 def _read_index(store: Path) -> _Index:
     path = store / INDEX
     value = parse_json(_read(path), where=str(path), most=MAX_BYTES, advice=_ADVICE)
-    if not isinstance(value, dict):
-        raise FerryError(ExitCode.FORMAT, f"{path}: got {shown(value)}, expected the index of a store; {_ADVICE}")
-    try:
-        return _Index.model_validate(value)
-    except ValidationError as error:
-        raise FerryError(ExitCode.FORMAT, f"{path}: {first_problem(error, _ADVICE)}") from None
+    return read_model(_Index, value, str(path), what="the index of a store", advice=_ADVICE)
 
 
 def _read(path: Path) -> bytes:
