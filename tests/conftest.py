@@ -12,6 +12,7 @@ import pytest
 
 from builders.isolation import can_isolate, without_note
 from builders.programs import BUILD, ROOT, Program, run_here, run_program
+from builders.shared_folder import shared_folder
 from builders.trained import Trained
 from builders.zoo import Zoo
 
@@ -78,11 +79,3 @@ def zoo(tmp_path_factory: pytest.TempPathFactory) -> Zoo:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """The course's models, trained once."""
     return Trained(shared_folder(tmp_path_factory, "trained"))
-
-
-def shared_folder(tmp_path_factory: pytest.TempPathFactory, name: str) -> Path:
-    """A folder of the whole run: the workers of pytest-xdist share the one above their own."""
-    base = tmp_path_factory.getbasetemp()
-    folder: Path = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
-    folder.mkdir(exist_ok=True)
-    return folder

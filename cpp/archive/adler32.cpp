@@ -1,5 +1,7 @@
 #include "adler32.hpp"
 
+#include <cstdint>
+
 namespace ferry::archive {
 
 std::uint32_t adler32(std::string_view bytes) noexcept {

@@ -1,6 +1,7 @@
 #include "crc32.hpp"
 
 #include <array>
+#include <cstdint>
 
 namespace ferry::archive {
 

@@ -7,9 +7,11 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <filesystem>
 #include <functional>
 #include <new>
 #include <optional>
@@ -207,7 +209,8 @@ int run(char** arguments) {
   const Mapping page(isolation::page_descriptor, sizeof(Control), true);
   auto& control = *reinterpret_cast<Control*>(page.bytes().data());
   try {
-    const auto& engine = open_plugin(arguments[1], arguments[2]);
+    const std::filesystem::path path = arguments[2];
+    const auto& engine = open_plugin(arguments[1], path);
     limit_resources(number_of(arguments[3]));
     Cell(control, engine).serve();
   } catch (const Error& problem) {

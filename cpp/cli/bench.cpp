@@ -2,6 +2,7 @@
 // directly against the runtime, in turns, so that a slow moment of the machine meets both.
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <utility>

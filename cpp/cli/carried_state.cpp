@@ -1,6 +1,7 @@
 #include "carried_state.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 #include <variant>
 

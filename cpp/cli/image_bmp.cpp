@@ -1,5 +1,6 @@
 // BMP of 8, 24 or 32 bits with a Windows header, not compressed. stb_image reads zeros where such a file is cut short, and looks
 // up indexes beyond a short palette. The Python twin is samples/bmp.py.
+#include <cstdint>
 #include <cstdlib>
 #include <string>
 

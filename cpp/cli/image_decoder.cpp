@@ -1,4 +1,5 @@
 // decode_image: tells the kind of a picture by its first bytes, and holds its size to the contract.
+#include <cstdint>
 #include <string_view>
 
 #include "image_format.hpp"

@@ -1,4 +1,6 @@
 // The orientation in an EXIF block, as cameras write it into JPEG and PNG. The Python twin is samples/exif.py.
+#include <cstdint>
+
 #include "image_format.hpp"
 
 namespace ferry::cli {

@@ -1,6 +1,7 @@
 #include "image_input.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 
 #include "limits.hpp"

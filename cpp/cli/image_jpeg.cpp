@@ -4,6 +4,7 @@
 
 #ifdef FERRY_WITH_JPEG
 #include <csetjmp>
+#include <cstdint>
 #include <cstdio>
 
 #include <jpeglib.h>

@@ -1,6 +1,7 @@
 #include "image_layout.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <utility>
 #include <variant>

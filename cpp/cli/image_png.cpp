@@ -2,6 +2,7 @@
 // only the data are inflated by stb_image. The Python twin is samples/png.py.
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <cstdlib>
 #include <span>
 #include <string>

@@ -1,5 +1,6 @@
 // PGM and PPM in their binary forms P5 and P6, of 8 and 16 bits. The Python twin is samples/pnm.py.
 #include <algorithm>
+#include <cstdint>
 #include <string>
 
 #include "image_format.hpp"

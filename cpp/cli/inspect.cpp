@@ -1,6 +1,7 @@
 // ferry-run inspect: what a bundle holds. Reads the manifest and checks the files; loads no engine.
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <string>

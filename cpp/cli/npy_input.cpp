@@ -1,5 +1,6 @@
 #include "npy_input.hpp"
 
+#include <cstdint>
 #include <string>
 #include <utility>
 

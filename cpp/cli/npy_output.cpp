@@ -1,6 +1,7 @@
 #include "npy_output.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <limits>
 #include <span>
 #include <utility>

@@ -1,6 +1,7 @@
 // ferry-run predict: input files through the model to an output file, some samples at a time.
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <limits>

@@ -7,6 +7,7 @@
 #include <c10/core/InferenceMode.h>
 #include <torch/csrc/inductor/aoti_runner/model_container_runner.h>
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>

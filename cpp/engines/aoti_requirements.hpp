@@ -2,6 +2,7 @@
 // python/torchferry/engines/aoti_requirements.py is its twin. Standard library only.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>

@@ -3,6 +3,7 @@
 // A call runs on the caller's thread. Standard library and POSIX only.
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <optional>

@@ -1,6 +1,7 @@
 #include "executorch_program.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <utility>
 

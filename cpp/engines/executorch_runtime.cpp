@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <cstring>
 
 #if __has_include(<executorch/extension/threadpool/threadpool.h>)

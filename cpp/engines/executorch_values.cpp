@@ -4,6 +4,7 @@
 #include <executorch/runtime/core/exec_aten/util/scalar_type_util.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <string>
 
 namespace ferry::et {

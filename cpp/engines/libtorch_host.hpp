@@ -7,6 +7,7 @@
 #include <torch/version.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <exception>
 #include <new>
@@ -58,6 +59,7 @@ std::int32_t guarded(ferry_engine_error* error, std::int32_t torch_code, std::st
   });
 }
 
+// The device of that name, for the whole process with float32 in full. Throws Refusal where it is not there.
 inline at::Device find_device(const std::string& name) {
   if (name == "cpu") return at::kCPU;
   const std::string_view digits = std::string_view(name).substr(std::min<std::size_t>(name.size(), 5));
@@ -68,6 +70,8 @@ inline at::Device find_device(const std::string& name) {
   if (index >= count)
     throw Refusal{FERRY_UNAVAILABLE, "--device: got " + name + ", expected a device that is here: " + std::to_string(count) +
                                          " CUDA devices; use --device cpu or a CUDA build of torch"};
+  at::globalContext().setAllowTF32CuBLAS(false);
+  at::globalContext().setAllowTF32CuDNN(false);  // on by default: 10 bits of mantissa in convolutions and recurrence
   return {at::kCUDA, static_cast<c10::DeviceIndex>(index)};
 }
 

@@ -3,6 +3,7 @@
 // The model is loaded from the verified bytes; its own description of inputs and outputs is held to the contract before it is
 // run. ONNX Runtime's library is opened when the plugin is (onnxruntime_library.hpp); nothing is linked to it.
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <new>
 #include <optional>

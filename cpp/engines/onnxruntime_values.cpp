@@ -1,5 +1,6 @@
 #include "onnxruntime_values.hpp"
 
+#include <cstdint>
 #include <cstring>
 #include <utility>
 

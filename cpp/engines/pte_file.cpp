@@ -1,5 +1,7 @@
 #include "pte_file.hpp"
 
+#include <cstdint>
+
 #include "program_rule.hpp"
 #include "pte_schema.hpp"
 

@@ -12,6 +12,7 @@
 #include <torch/version.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <iostream>
 #include <memory>
@@ -69,8 +70,6 @@ class VerifiedBytes final : public caffe2::serialize::ReadAdapterInterface {
 void set_process() {
   torch::jit::setPrintHandler([](const std::string& text) { std::cerr << text; });
   torch::jit::getProfilingMode() = false;
-  at::globalContext().setAllowTF32CuBLAS(false);
-  at::globalContext().setAllowTF32CuDNN(false);
 }
 
 torch::jit::Module load_frozen(const ferry_open_request& request, at::Device device) {

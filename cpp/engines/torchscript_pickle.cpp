@@ -1,6 +1,7 @@
 #include "torchscript_pickle.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <memory>
 #include <utility>
 #include <variant>

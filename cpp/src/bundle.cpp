@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <ferry/ferry.hpp>
 #include <functional>
 #include <set>

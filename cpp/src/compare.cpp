@@ -1,6 +1,7 @@
 // The comparison of one output with its golden (FORMAT.md section 9). The Python twin is python/torchferry/compare/verdict.py.
 #include <bit>
 #include <cmath>
+#include <cstdint>
 #include <cstring>
 #include <ferry/ferry.hpp>
 #include <limits>

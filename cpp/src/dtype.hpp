@@ -1,6 +1,7 @@
 // The dtypes of a contract: a closed set (FORMAT.md section 3). The Python twin is python/torchferry/bundle/dtype.py.
 #pragma once
 
+#include <cstdint>
 #include <ferry/ferry.hpp>
 #include <optional>
 #include <string_view>

@@ -1,5 +1,7 @@
 #include "engine_host.hpp"
 
+#include <cstdint>
+
 #include "engine_library.hpp"
 
 namespace ferry {

@@ -204,7 +204,8 @@ const ferry_engine& load_engine(std::string_view name) {
   static std::map<std::string, const ferry_engine*, std::less<>> loaded;
   const std::scoped_lock lock(mutex);
   if (const auto it = loaded.find(name); it != loaded.end()) return *it->second;
-  const ferry_engine& engine = open_plugin(name, find_plugin(name));
+  const fs::path path = find_plugin(name);
+  const ferry_engine& engine = open_plugin(name, path);
   loaded.emplace(name, &engine);
   return engine;
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <ferry/ferry.hpp>
 #include <system_error>
 #include <utility>

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <ferry/ferry.hpp>
 #include <system_error>
 

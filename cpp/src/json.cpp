@@ -1,6 +1,7 @@
 #include "json.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <ferry/ferry.hpp>
 #include <set>
 

@@ -1,6 +1,7 @@
 // manifest.json (FORMAT.md sections 2-7): from text to a Manifest that keeps every rule.
 #pragma once
 
+#include <cstdint>
 #include <ferry/ferry.hpp>
 #include <optional>
 #include <string>

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <ferry/ferry.hpp>
 #include <functional>
 #include <optional>

@@ -1,5 +1,6 @@
 // The header of a .npy file: a Python dict literal with the keys descr, fortran_order and shape.
 #include <algorithm>
+#include <cstdint>
 #include <limits>
 
 #include "dtype.hpp"

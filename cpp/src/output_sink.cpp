@@ -1,5 +1,6 @@
 #include "output_sink.hpp"
 
+#include <cstdint>
 #include <cstring>
 #include <string>
 

@@ -3,6 +3,7 @@
 
 #include <ferry/engine.h>
 
+#include <cstdint>
 #include <exception>
 #include <ferry/ferry.hpp>
 #include <span>

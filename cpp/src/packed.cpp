@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <array>
+#include <cstdint>
 #include <ferry/ferry.hpp>
 
 #include "limits.hpp"

@@ -1,6 +1,8 @@
 // A bundle as one file, or as bytes in memory: the stored zip of its folder, read where it lies and never unpacked.
 #pragma once
 
+#include <cstdint>
+
 #include "container.hpp"
 
 namespace ferry {

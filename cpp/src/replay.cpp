@@ -1,6 +1,7 @@
 #include "replay.hpp"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "isolation/isolation.hpp"
 #include "status.hpp"

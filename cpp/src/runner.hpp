@@ -3,6 +3,7 @@
 
 #include <ferry/engine.h>
 
+#include <cstdint>
 #include <ferry/ferry.hpp>
 #include <memory>
 #include <span>

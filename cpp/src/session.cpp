@@ -1,5 +1,6 @@
 #include <ferry/ferry.hpp>
 
+#include <cstdint>
 #include <new>
 
 #include "inline_vector.hpp"

@@ -1,6 +1,7 @@
 #include <ferry/ferry.hpp>
 
 #include <algorithm>
+#include <cstdint>
 #include <limits>
 
 #include "shape.hpp"

@@ -1,5 +1,6 @@
 // Replays a bundle's golden cases: everything runs first, then everything is compared (FORMAT.md sections 6 and 9).
 #include <algorithm>
+#include <cstdint>
 #include <ferry/ferry.hpp>
 
 #include "contract.hpp"
@@ -122,7 +123,8 @@ void hold_to_samples(const Bundle& bundle, const Session& session, const Replaye
   if (!verdict.passed || item.parts.empty()) return;
   const std::vector<TensorSpec>& outputs = bundle.contract().outputs;
   const bool equality = verdict.tolerance.bound == 0;
-  const Tolerance& row = tolerance_for(bundle, session, equality ? std::string() : session.numerics(), spec.name);
+  const std::string numerics = equality ? std::string() : session.numerics();
+  const Tolerance& row = tolerance_for(bundle, session, numerics, spec.name);
   if (!judge(bundle, item, item.outputs.front(), spec, row).passed) return;
   for (const Regrouped& part : item.parts) {
     if (!verdict.passed) return;

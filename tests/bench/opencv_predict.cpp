@@ -3,6 +3,7 @@
 //   opencv_predict MODEL.pt FOLDER OUT.csv
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <fstream>

@@ -1,6 +1,7 @@
 // What libferry costs: a session's call with the engine `toy` beside the engine's own loop, the contract's checks and SHA-256.
 #include <benchmark/benchmark.h>
 
+#include <cstdint>
 #include <numeric>
 
 #include "contract.hpp"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from fcntl import LOCK_EX, flock
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +11,7 @@ from torch import nn
 
 from builders.contracts import contract, spec
 from builders.models import Classifier, Mixed, Scorer
+from builders.shared_folder import alone
 from torchferry.bundle.contract import Array, Classes, Contract, SymbolRange
 from torchferry.bundle.reader import open_bundle
 from torchferry.errors import ExitCode, FerryError
@@ -136,7 +135,7 @@ class Zoo:
 
     def _export(self, name: str, form: str) -> Path | None:
         out = self.folder / f"{name}-{form}"
-        with self._lock(out.name):
+        with alone(self.folder, out.name):
             if not out.exists() and not self._refusal(out).exists():
                 self._write(name, form, out)
             return out if out.exists() else None
@@ -164,9 +163,3 @@ class Zoo:
                 self._refusal(out).write_text(str(error))
                 return
             raise
-
-    @contextmanager
-    def _lock(self, name: str) -> Iterator[None]:
-        with (self.folder / f"{name}.lock").open("w") as stream:
-            flock(stream, LOCK_EX)
-            yield

@@ -1,5 +1,6 @@
 """Carry modules from outside: export each in every format, verify it in C++, and print a table: `carry.py [NAME...]`.
 
+`--device cuda:0` verifies it there too, and gives the largest share of a bound that a difference took.
 `FERRY_CASES` names the folder of real_modules.py, by default the one beside the checkout.
 """
 
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
 import os
 import resource
 import subprocess
@@ -40,8 +42,8 @@ def load_cases() -> dict[str, tuple[Any, dict[str, Any]]]:
     return dict(module.CASES)
 
 
-def carry_one(name: str, formats: list[str]) -> None:
-    """Export one module, verify it in C++ and print one row."""
+def carry_one(name: str, formats: list[str], device: str) -> None:
+    """Export one module, verify it in C++ on a device and print one row."""
     import torchferry
 
     factory, arguments = load_cases()[name]
@@ -55,25 +57,31 @@ def carry_one(name: str, formats: list[str]) -> None:
             return
         seconds = time.monotonic() - started
         done = subprocess.run(
-            [FERRY_RUN, "verify", out, "--allow-native"], capture_output=True, text=True, timeout=SECONDS, check=False
-        )
+            [FERRY_RUN, "verify", out, "--allow-native", "--device", device, "--json"],
+            capture_output=True, text=True, timeout=SECONDS, check=False,
+        )  # fmt: skip
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-        words = passed(done.stdout) if done.returncode == 0 else " ".join(done.stderr.split())
+        words = passed(json.loads(done.stdout)) if done.returncode in (0, 1) else " ".join(done.stderr.split())
         print(
             f"| {name} | {'carried' if done.returncode == 0 else f'FAILED {done.returncode}'} | {seconds:.0f} | {memory:.1f} GB; {words} |"
         )
 
 
-def passed(table: str) -> str:
-    """Return the engines that passed, of what `ferry-run verify` printed."""
-    return " ".join(line.removeprefix("PASSED ") for line in table.splitlines() if line.startswith("PASSED "))
+def passed(report: dict[str, Any]) -> str:
+    """Return the engines that passed, of what `ferry-run verify --json` printed, and with a bound how much of it was taken."""
+    words = []
+    for engine in report["engines"]:
+        shares = [v["max_abs"] / v["bound"] for v in engine["verdicts"] if v["bound"]]
+        share = f" ({max(shares):.2g} of its bound)" if shares and engine["device"] != "cpu" else ""
+        words += [engine["engine"] + share] if engine["status"] == "passed" else []
+    return " ".join(words)
 
 
-def carry(name: str, formats: list[str]) -> str:
+def carry(name: str, formats: list[str], device: str = "cpu") -> str:
     """Carry one module in a process of its own, so that a crash is a row, and return the row."""
     try:
         done = subprocess.run(
-            [sys.executable, __file__, "--one", name, "--to", ",".join(formats)],
+            [sys.executable, __file__, "--one", name, "--to", ",".join(formats), "--device", device],
             capture_output=True, text=True, timeout=SECONDS, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
@@ -87,15 +95,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*")
     parser.add_argument("--to", default=",".join(DEFAULT_FORMATS), help="comma-separated formats")
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--one", action="store_true", help="in this process")
     options = parser.parse_args()
     formats = options.to.split(",")
     if options.one:
-        carry_one(options.names[0], formats)
+        carry_one(options.names[0], formats, options.device)
         return
     print("| module | C++ | export, s | |\n|---|---|---|---|", flush=True)
     for name in options.names or load_cases():
-        print(carry(name, formats), flush=True)
+        print(carry(name, formats, options.device), flush=True)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <ferry/ferry.hpp>
 #include <memory>
 #include <span>

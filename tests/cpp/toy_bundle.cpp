@@ -1,6 +1,7 @@
 #include "toy_bundle.hpp"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "archive/zip_archive.hpp"
 #include "digest.hpp"

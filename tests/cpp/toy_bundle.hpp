@@ -1,6 +1,7 @@
 // A small valid bundle for the engine `toy` (plugins/toy.cpp), and a manifest that tests break.
 #pragma once
 
+#include <cstdint>
 #include <ferry/ferry.hpp>
 #include <filesystem>
 #include <nlohmann/json.hpp>

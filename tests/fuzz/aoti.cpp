@@ -1,4 +1,6 @@
 // The door of AOTInductor: a package of torch.export's form.
+#include <cstdint>
+
 #include "aoti_package.hpp"
 
 #include "fuzz.hpp"

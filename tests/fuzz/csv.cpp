@@ -1,4 +1,6 @@
 // CSV text: rows of a contract with float32 or int64 numbers, or Error.
+#include <cstdint>
+
 #include "csv_input.hpp"
 
 #include <ferry/ferry.hpp>

@@ -2,6 +2,7 @@
 #include "image_input.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <ferry/ferry.hpp>
 

@@ -2,6 +2,7 @@
 #include "json_input.hpp"
 
 #include <array>
+#include <cstdint>
 #include <ferry/ferry.hpp>
 
 #include "fuzz.hpp"

@@ -1,6 +1,8 @@
 // manifest.json: any bytes are a manifest or Error.
 #include "manifest.hpp"
 
+#include <cstdint>
+
 #include <ferry/ferry.hpp>
 
 #include "fuzz.hpp"

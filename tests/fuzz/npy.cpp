@@ -2,6 +2,7 @@
 #include "npy.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <ferry/ferry.hpp>
 #include <optional>

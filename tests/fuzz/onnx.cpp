@@ -1,4 +1,6 @@
 // The door of ONNX.
+#include <cstdint>
+
 #include "onnx_door.hpp"
 
 #include "ferry/engine.hpp"

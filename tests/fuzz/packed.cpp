@@ -1,4 +1,6 @@
 // The one-file form in memory: its archive, its list of files, its manifest and their digests.
+#include <cstdint>
+
 #include <ferry/ferry.hpp>
 
 #include "fuzz.hpp"

@@ -1,4 +1,6 @@
 // The door of ExecuTorch, with the blobs of XNNPACK.
+#include <cstdint>
+
 #include "pte_door.hpp"
 
 #include "ferry/engine.hpp"

@@ -1,6 +1,7 @@
 // Files of minisign: signatures and public keys.
 #include "signature.hpp"
 
+#include <cstdint>
 #include <ferry/ferry.hpp>
 #include <string>
 

@@ -1,6 +1,8 @@
 // The pickles of a TorchScript archive: of its module, with storages, and of its constants.
 #include "torchscript_pickle.hpp"
 
+#include <cstdint>
+
 #include "fuzz.hpp"
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -1,6 +1,8 @@
 // The code of a TorchScript archive.
 #include "torchscript_source.hpp"
 
+#include <cstdint>
+
 #include "fuzz.hpp"
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

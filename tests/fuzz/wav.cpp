@@ -1,6 +1,7 @@
 // WAV files: whole values of the bits that the file says, or Error.
 #include "wav_file.hpp"
 
+#include <cstdint>
 #include <cstdlib>
 #include <ferry/ferry.hpp>
 

@@ -1,4 +1,5 @@
 // Zip archives: every entry lies inside the archive, by the rules of .npz and by those of model archives.
+#include <cstdint>
 #include <cstdlib>
 #include <functional>
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+
 #include "npy.hpp"
 #include "toy_bundle.hpp"
 #include "zip_archive.hpp"
