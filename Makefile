@@ -28,9 +28,9 @@ missing_of     = $$(grep -v '^\#' $(1) | while read -r program package; do comma
 # Steps that write .venv, build or runs: one `make` of this folder at a time.
 ALONE         := @.ci/alone
 
-.PHONY: wheel help setup setup-edge compiler configure programs build demo test test-tools test-python test-cpp test-quick test-slow test-fresh mutants matrix fuzz lint format manual exported bench clean
+.PHONY: wheel deb help setup setup-edge compiler configure programs build demo test test-tools test-python test-cpp test-quick test-slow test-fresh mutants matrix fuzz lint format manual exported bench clean
 help:
-	@echo "make demo | test | test-slow | mutants | setup-edge | matrix | fuzz | lint | format | manual | exported | wheel | bench | clean"
+	@echo "make demo | test | test-slow | mutants | setup-edge | matrix | fuzz | lint | format | manual | exported | wheel | deb | bench | clean"
 
 setup:
 	$(ALONE) .ci/python-environment
@@ -114,6 +114,10 @@ manual: programs
 # What `pip install` takes, in dist/: the sources, and a wheel with every plugin whose runtime is in .venv.
 wheel: setup
 	$(ALONE) .ci/wheel $(BIN)/python dist
+
+# Debian packages, in dist/: libferry, libferry-dev and ferry-run, with the engine `c`.
+deb: build
+	$(ALONE) $(BIN)/cpack -G DEB --config build/CPackConfig.cmake -B dist
 
 # The reference bundles that are kept in git.
 NOTICE := --metadata licence=BSD-3-Clause --metadata 'source=trained by `ferry train` on the data set of scikit-learn'

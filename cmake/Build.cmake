@@ -52,10 +52,13 @@ if(FERRY_BUILD_FUZZERS)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
-# ferry_add_engine(NAME SOURCES... [LIBRARIES...] [RUN_PATH...]): one engine plugin, libferry_engine_NAME.so, opened on demand.
+# ferry_add_engine(NAME SOURCES... [LIBRARIES...] [RUN_PATH...] [COMPONENT ...]): one engine plugin, libferry_engine_NAME.so, opened on demand.
 # RUN_PATH: the folders of its runtime's libraries, where the plugin finds them from an install tree too: absolute, or relative to $ORIGIN.
 function(ferry_add_engine name)
-  cmake_parse_arguments(PARSE_ARGV 1 engine "" "" "SOURCES;LIBRARIES;RUN_PATH")
+  cmake_parse_arguments(PARSE_ARGV 1 engine "" "COMPONENT" "SOURCES;LIBRARIES;RUN_PATH")
+  if(NOT engine_COMPONENT)
+    set(engine_COMPONENT ferry-engines)
+  endif()
   set(target ferry_engine_${name})
   add_library(${target} MODULE ${engine_SOURCES})
   target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/cpp/posix")
@@ -66,7 +69,7 @@ function(ferry_add_engine name)
     INSTALL_RPATH "$ORIGIN;${engine_RUN_PATH}")
   add_dependencies(ferry_engines ${target})
   if(FERRY_INSTALL)
-    install(TARGETS ${target} LIBRARY DESTINATION "${FERRY_PLUGIN_INSTALL_DIRECTORY}" COMPONENT ferry)
+    install(TARGETS ${target} LIBRARY DESTINATION "${FERRY_PLUGIN_INSTALL_DIRECTORY}" COMPONENT ${engine_COMPONENT})
   endif()
 endfunction()
 add_custom_target(ferry_engines)  # all plugins

@@ -1,17 +1,26 @@
-# The install tree: bin/ferry-run, lib/libferry.so, lib/ferry/*.so, include/ferry, lib/cmake/ferry (find_package(ferry) gives ferry::ferry).
+# The install tree: bin/ferry-run, lib/libferry.so, lib/ferry/*.so, include/ferry, lib/cmake/ferry (find_package(ferry) gives ferry::ferry) and
+# lib/pkgconfig/ferry.pc. Its components: ferry-runtime (libferry, the engine `c`), ferry-dev, ferry-tools (ferry-run) and ferry-engines, the
+# plugins whose runtimes are somewhere else.
 include_guard(GLOBAL)
 include(CMakePackageConfigHelpers)
 set(ferry_cmake_dir "${CMAKE_INSTALL_LIBDIR}/cmake/ferry")
 
-install(TARGETS ferry EXPORT ferry_targets COMPONENT ferry)
+install(TARGETS ferry EXPORT ferry_targets
+  RUNTIME COMPONENT ferry-runtime
+  LIBRARY COMPONENT ferry-runtime NAMELINK_COMPONENT ferry-dev
+  ARCHIVE COMPONENT ferry-dev)
 if(FERRY_SODIUM_IS_OURS AND NOT BUILD_SHARED_LIBS)
-  install(TARGETS ferry_sodium EXPORT ferry_targets COMPONENT ferry)
+  install(TARGETS ferry_sodium EXPORT ferry_targets COMPONENT ferry-dev)
 endif()
-install(DIRECTORY cpp/include/ferry DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT ferry)
-install(EXPORT ferry_targets NAMESPACE ferry:: FILE ferryTargets.cmake DESTINATION "${ferry_cmake_dir}" COMPONENT ferry)
+install(DIRECTORY cpp/include/ferry DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT ferry-dev)
+install(EXPORT ferry_targets NAMESPACE ferry:: FILE ferryTargets.cmake DESTINATION "${ferry_cmake_dir}" COMPONENT ferry-dev)
 
 configure_package_config_file(cmake/ferryConfig.cmake.in "${PROJECT_BINARY_DIR}/ferryConfig.cmake" INSTALL_DESTINATION "${ferry_cmake_dir}")
 # Before 1.0 a minor version may break callers.
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/ferryConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
 install(FILES "${PROJECT_BINARY_DIR}/ferryConfig.cmake" "${PROJECT_BINARY_DIR}/ferryConfigVersion.cmake"
-        DESTINATION "${ferry_cmake_dir}" COMPONENT ferry)
+        DESTINATION "${ferry_cmake_dir}" COMPONENT ferry-dev)
+
+# For those who build without CMake. What a static libferry needs is private: `pkg-config --static`.
+configure_file(cmake/ferry.pc.in "${PROJECT_BINARY_DIR}/ferry.pc" @ONLY)
+install(FILES "${PROJECT_BINARY_DIR}/ferry.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig" COMPONENT ferry-dev)

@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <link.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -44,7 +45,15 @@ fs::path canonical_path(const fs::path& path) {
   return found;
 }
 
-// The folder of the shared library or program that this code is part of.
+// The file of this program: without /proc, as in an image that mounts none, the absolute path that it was started by.
+fs::path program_file() {
+  const fs::path file = canonical_path("/proc/self/exe");
+  if (!file.empty()) return file;
+  const auto* started = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
+  return started != nullptr && *started == '/' ? fs::path(started) : fs::path();
+}
+
+// The folder of the shared library or program that this code is part of; empty where that cannot be told.
 fs::path own_folder() {
   Dl_info info{};
   link_map* map = nullptr;
@@ -52,8 +61,7 @@ fs::path own_folder() {
   const bool found = ::dladdr1(here, &info, reinterpret_cast<void**>(&map), RTLD_DL_LINKMAP) != 0 && map != nullptr;
   // The program itself has an empty name there, and argv[0] need not be a path.
   const bool program = !found || map->l_name == nullptr || *map->l_name == '\0';
-  const fs::path file = program ? fs::path("/proc/self/exe") : fs::path(map->l_name);
-  return canonical_path(file).parent_path();
+  return canonical_path(program ? program_file() : fs::path(map->l_name)).parent_path();
 }
 
 // May somebody else than the user, root and the owner of this library replace what lies at `path`?
@@ -107,6 +115,7 @@ fs::path find_file(std::string_view name, const std::string& file) {
   }
   if (std::ranges::find(python_only_engines, name) != python_only_engines.end())
     fail(name, "runs in Python only; use ferry for it: ferry verify BUNDLE --engine " + std::string(name));
+  if (searched.empty()) searched = "any folder (without /proc this program does not know its own)";
   fail(name, "plugin: got no " + file + " in " + searched +
                  ", expected it there; build that engine or set FERRY_ENGINE_DIR to its folder");
 }
@@ -178,6 +187,7 @@ std::vector<fs::path> engine_folders() {
     rest.remove_prefix(std::min(rest.size(), folder.size() + 1));
   }
   const fs::path own = own_folder();
+  if (own.empty()) return folders;
   folders.push_back(own / "ferry");
   folders.push_back((own / FERRY_PLUGINS_FROM_PROGRAM).lexically_normal());
   return folders;

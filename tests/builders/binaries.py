@@ -22,3 +22,9 @@ def run_path(binary: Path) -> list[str]:
 def is_safe(element: str) -> bool:
     """Is that folder the same from wherever the program is started?"""
     return element.startswith(("/", "$ORIGIN/")) or element == "$ORIGIN"
+
+
+def needed(binary: Path) -> set[str]:
+    """The names of the libraries that a binary asks the loader for."""
+    shown = subprocess.run(["readelf", "--dynamic", "--wide", binary], check=True, capture_output=True, text=True).stdout
+    return set(re.findall(r"\(NEEDED\).*\[(.*)\]", shown))

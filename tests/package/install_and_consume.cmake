@@ -10,7 +10,7 @@ function(step)
   set(output "${output}" PARENT_SCOPE)
 endfunction()
 
-step("${CMAKE_COMMAND}" --install "${BUILD}" --prefix "${WORK}/first" --component ferry)
+step("${CMAKE_COMMAND}" --install "${BUILD}" --prefix "${WORK}/first")
 # An install tree may be moved: nothing in it may point to where it was made.
 file(RENAME "${WORK}/first" "${prefix}")
 # A plugin of another build is found beside libferry.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from builders.binaries import binaries, is_safe, run_path
+from builders.binaries import binaries, is_safe, needed, run_path
 from builders.programs import BUILD, ROOT
 from builders.trained import Trained
 from torchferry.errors import ExitCode, FerryError
@@ -24,9 +24,7 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in 
 def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An install tree that is not where it was made."""
     folder = tmp_path_factory.mktemp("install")
-    subprocess.run(
-        ["cmake", "--install", BUILD, "--prefix", folder / "made", "--component", "ferry"], check=True, capture_output=True
-    )
+    subprocess.run(["cmake", "--install", BUILD, "--prefix", folder / "made"], check=True, capture_output=True)
     return Path(shutil.move(folder / "made", folder / "moved here"))
 
 
@@ -47,11 +45,6 @@ def bait(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     subprocess.run(["gcc", "-shared", "-fPIC", "-o", folder / "bait.so", folder / "bait.c"], check=True)
     return folder / "bait.so"
-
-
-def needed(binary: Path) -> set[str]:
-    shown = subprocess.run(["readelf", "--dynamic", "--wide", binary], check=True, capture_output=True, text=True).stdout
-    return set(re.findall(r"\(NEEDED\).*\[(.*)\]", shown))
 
 
 @pytest.mark.skipif(shutil.which("readelf") is None, reason="readelf is not installed")

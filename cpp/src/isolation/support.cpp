@@ -37,6 +37,7 @@ std::string why_not() {
   const bool has_filters = ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, nullptr, 0, 0) == 0 || errno == EFAULT;
   if (!has_filters) return "got a kernel without seccomp filters, expected one with them";
   if (landlock_version() == 0) return "got a kernel without Landlock, expected one with it (Linux 5.13)";
+  if (::access("/dev/null", R_OK) != 0) return "got a system without /dev/null, expected one with it";
   return has_cell() ? "" : std::string("got no program ") + cell_program + " beside the engines, expected it there";
 }
 
