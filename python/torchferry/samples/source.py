@@ -15,7 +15,7 @@ from torchferry.bundle import npy
 from torchferry.bundle.contract import BATCH, Array, Contract, TensorSpec, check_inputs
 from torchferry.bundle.printable import quoted
 from torchferry.bundle.stored_zip import is_zip
-from torchferry.errors import ExitCode, FerryError
+from torchferry.errors import ElementError, ExitCode, FerryError
 from torchferry.limits import MAX_CSV_SNIFFED_LINES
 from torchferry.samples.arrow import is_arrow, open_arrow
 from torchferry.samples.columns import TableOptions
@@ -45,6 +45,12 @@ class Reader:
     batched: bool = True
     table: Table | None = None
     files: Sequence[str] = ()  # where there are several: one for each sample, in order
+
+    def placed(self, error: ElementError, before: int) -> ElementError:
+        """Return the error of a call behind `before` samples with its place in the file: rows count from 0, as in NumPy."""
+        if self.files:
+            return error.at(self.files[before + error.index[0]], error.index[1:])
+        return error.at(self.origin, (before + error.index[0], *error.index[1:]) if self.batched else error.index)
 
 
 class SampleSource:
@@ -96,7 +102,8 @@ class SampleSource:
 
     def _read(self) -> Iterator[dict[str, Array]]:
         """Raise FerryError(BAD_INPUT) where there is no sample, or not as many in each file."""
-        fixed = [next(reader.arrays) for reader in self._readers if not reader.batched]
+        lone = [reader for reader in self._readers if not reader.batched]
+        fixed = [next(reader.arrays) for reader in lone]
         batched = [reader for reader in self._readers if reader.batched]
         while True:
             parts = [next(reader.arrays, {}) for reader in batched]
@@ -108,7 +115,12 @@ class SampleSource:
                 break
             batch = {name: array for part in (*fixed, *parts) for name, array in part.items()}
             batch = self._state.complete(batch)
-            check_inputs(self._contract, batch)
+            try:
+                check_inputs(self._contract, batch)
+            except ElementError as error:
+                given = zip((*lone, *batched), (*fixed, *parts), strict=True)
+                owner = next((reader for reader, part in given if error.name in part), None)
+                raise error if owner is None else owner.placed(error, self.count) from None
             self.count += samples
             yield batch
             if not batched:
