@@ -44,7 +44,7 @@ complete -c ferry -n '__fish_seen_subcommand_from export' -l force -d 'Replace a
 complete -c ferry -n '__fish_seen_subcommand_from export' -l stress -l no-stress -d 'Add a case of inputs that hurt: ends of ranges, zeros, subnormals, ties.'
 complete -c ferry -n '__fish_seen_subcommand_from export' -l weights -r -F -d 'A state_dict; default: what the factory gives.'
 complete -c ferry -n '__fish_seen_subcommand_from export' -l input -r -F -d 'NAME=DTYPE[DIM,...], e.g. "image=uint8[N,3,32,32]", or with a range, "tokens=int64[N,T]:0..999".'
-complete -c ferry -n '__fish_seen_subcommand_from export' -l output -r -F -d 'NAME, or NAME=DTYPE[DIM,...]; default: the names that the module gives.'
+complete -c ferry -n '__fish_seen_subcommand_from export' -l output -r -F -d 'NAME, or NAME=DTYPE[DIM,...], also with a range; default: the names that the module gives.'
 complete -c ferry -n '__fish_seen_subcommand_from export' -l golden -r -F -d 'Real inputs, .npz or .npy; default: random ones, called synthetic. May be repeated, for cases of other sizes.'
 complete -c ferry -n '__fish_seen_subcommand_from export' -l calibration -r -F -d 'Training inputs for --quantize int8, .npz or .npy; --golden is its test; default: half of --golden.'
 complete -c ferry -n '__fish_seen_subcommand_from export' -l preprocess -r -F -d 'package.module:factory of a module put before it, or of an ImagePreprocess.'
