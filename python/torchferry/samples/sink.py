@@ -189,8 +189,14 @@ def _open_kind(
             )
         paths = {name: output if len(names) == 1 else f"{Path(output).with_suffix('')}.{name}.npy" for name in names}
         batched = _is_batched(contract)
+        is_late = batched and total is None and is_stream(output)  # the row count comes in front of the rows
         files = {
-            name: NpyFile(stack.enter_context(open_target(path)), path, batched=batched, total=total)
+            name: NpyFile(
+                stack.enter_context(open_target(path)),
+                batched=batched,
+                total=total,
+                spool=stack.enter_context(open_spool(path)) if is_late else None,
+            )
             for name, path in paths.items()
         }
         return NpySink(files)
