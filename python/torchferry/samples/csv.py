@@ -24,6 +24,7 @@ from torchferry.samples.plain_rows import Float64, plain_rows
 
 _EXCEL_MARK = re.compile('"?[Ss][Ee][Pp]=.?"?', re.DOTALL)
 _CORRECT = "; correct the file"
+_MANY_LINES = 16_384  # after which a faster reader has paid for its import
 
 
 class CsvTable:
@@ -140,7 +141,8 @@ class CsvTable:
         if batch is None or self.ids is not None or self._begun:
             return None
         lines = self._lines.peek(batch)
-        numbers = plain_rows(lines, self._delimiter, self._columns.cells, self._family)
+        is_long = self._lines.number > _MANY_LINES
+        numbers = plain_rows(lines, self._delimiter, self._columns.cells, self._family, use_arrow=is_long)
         if numbers is None:
             return None
         taken = numbers[:, self._columns.taken]
