@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -33,7 +34,8 @@ from torchferry.errors import ExitCode, FerryError
 from torchferry.proof.ferry_run import become_ferry_run
 from torchferry.proof.where import Where
 from torchferry.samples.folder_sink import is_folder
-from torchferry.samples.sink import SampleSink, check_output, open_sink
+from torchferry.samples.picture import Picture
+from torchferry.samples.sink import SampleSink, check_output, open_sink, shows_pictures
 from torchferry.samples.source import InputOptions, SampleSource, open_samples
 
 Inputs = Annotated[
@@ -55,7 +57,8 @@ Batch = Annotated[
 Output = Annotated[
     str,
     typer.Option(
-        metavar="FILE", help=".jsonl, .csv, .npy, .npz or .png (a mask); FOLDER/ for one file an input file; - is stdout."
+        metavar="FILE",
+        help=".jsonl, .csv, .npy, .npz or .png (a mask, or a picture with its label); FOLDER/ for one file an input file; - is stdout.",
     ),
 ]
 Format = Annotated[str | None, typer.Option("--format", help="jsonl, csv, npy, npz or png, whatever the ending.")]
@@ -97,10 +100,14 @@ def predict(
     if isolate:
         given = {"--engine": engine, "--output": output, "--format": format_, "--select": select, "--batch": batch, "--top": top}
         _let_ferry_run(ferry_run, opened, input_, given, reading, where)
-    check_output(opened.contract, output, format_name=format_, select=select, id_column=id_, top=top)
+    kind, names = check_output(opened.contract, output, format_name=format_, select=select, id_column=id_, top=top)
+    pictures: deque[Picture] | None = deque() if shows_pictures(opened.contract, kind, names) else None
+    reading = replace(reading, pictures=pictures)
     batch = _batch_of(opened, reading, batch, input_, output, format_)
     samples = open_samples(opened.contract, input_, batch=opened.contract.calls_of(batch), options=reading)
-    answers = partial(open_sink, opened.contract, output, format_name=format_, select=select, id_column=id_, top=top)
+    answers = partial(
+        open_sink, opened.contract, output, format_name=format_, select=select, id_column=id_, top=top, pictures=pictures
+    )
     with samples as source, answers(total=source.total, files=source.files if is_folder(output) else ()) as sink:
         used = _answer(opened, engine, where, source, sink)
     _say_done(source, sink, used)

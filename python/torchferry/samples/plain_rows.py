@@ -33,7 +33,7 @@ def plain_rows(lines: Sequence[bytes], delimiter: str, cells: int, family: str, 
     text = b"".join(lines).replace(b"\r\n", b"\n")
     if text.translate(None, _PLAIN[family] + cut):
         return None
-    numbers = arrow_rows(text, delimiter, cells) if use_arrow else None
+    numbers = arrow_rows(text, delimiter) if use_arrow else None
     if numbers is None:
         numbers = _numbers(text[:-1].replace(b"\n", cut).decode(), delimiter)
     if numbers.size != len(lines) * cells or (family == "integer" and not (np.abs(numbers) < _EXACT).all()):

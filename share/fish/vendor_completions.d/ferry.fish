@@ -75,7 +75,7 @@ complete -c ferry -n '__fish_seen_subcommand_from predict' -l allow-op -r -F -d 
 complete -c ferry -n '__fish_seen_subcommand_from predict' -l isolate -l no-isolate -d 'Let ferry-run do it, in a child process that reads the runtime\'s libraries, writes nothing and starts nothing; default: in this process, after the door of the format.'
 complete -c ferry -n '__fish_seen_subcommand_from predict' -l timeout -x -d 'End a model that takes longer to open, or for one call; 0: no limit.'
 complete -c ferry -n '__fish_seen_subcommand_from predict' -l ferry-run -r -F -d 'The C++ program; default: this checkout\'s build, else the one on PATH.'
-complete -c ferry -n '__fish_seen_subcommand_from predict' -l output -r -F -d '.jsonl, .csv, .npy, .npz or .png (a mask); FOLDER/ for one file an input file; - is stdout.'
+complete -c ferry -n '__fish_seen_subcommand_from predict' -l output -r -F -d '.jsonl, .csv, .npy, .npz or .png (a mask, or a picture with its label); FOLDER/ for one file an input file; - is stdout.'
 complete -c ferry -n '__fish_seen_subcommand_from predict' -l format -x -a 'jsonl csv npy npz png' -d 'jsonl, csv, npy, npz or png, whatever the ending.'
 complete -c ferry -n '__fish_seen_subcommand_from predict' -l select -r -F -d 'Write this output only.'
 complete -c ferry -n '__fish_seen_subcommand_from predict' -l batch -x -d 'Samples in one call [default: at most 256 and 8 MiB of inputs; all, where the model mixes samples].'

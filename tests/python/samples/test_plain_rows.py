@@ -148,7 +148,7 @@ def test_an_integer_that_a_float64_may_blur_is_left_to_the_reader_of_cells(cell:
 def arrow() -> Reader:
     """What reads long tables."""
     pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install -e .[tables]")
-    return lambda cells: arrow_rows("".join(cell + "\n" for cell in cells).encode(), ",", 1)
+    return lambda cells: arrow_rows("".join(cell + "\n" for cell in cells).encode(), ",")
 
 
 def test_pyarrow_takes_the_grammar_of_numbers_and_nothing_else(arrow: Reader) -> None:
