@@ -169,8 +169,8 @@ class IsolatedEngine final : public EngineHost {
     const auto must_stop = [&] { return process_->has_ended() || is_late(start) || process_->has_overrun(); };
     while (true) {
       if (!await_turn(*control_, Party::host, rhythm, must_stop)) return fail_stopped(start, error);
-      if (is_late(start))
-        return fail_late(error);  // also where its answer is there: whoever waits looks at the clock now and then
+      // Also where the answer is there: whoever waits looks at the clock now and then.
+      if (is_late(start)) return fail_late(error);
       if (control_->reply != Reply::grow) break;
       if (const auto code = answer_wish(error); code != FERRY_OK) return code;
     }

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def arrow_rows(text: bytes, delimiter: str) -> Float64 | None:
-    r"""Return the numbers of a text, each of which a delimiter or \n ends; None where pyarrow is not here or takes one for no number.
+    r"""Return the numbers [n] of a text, each of which a delimiter or \n ends; None where pyarrow is not here or takes one for no number.
 
     Each is rounded correctly, as plain_rows.py asks, which also says what may stand in the text.
     """

@@ -52,7 +52,7 @@ class Picture:
 
 
 def with_levels_of_bytes(levels: Levels, maximum: int) -> Array:
-    """Return levels from 0 to `maximum` as uint8 from 0 to 255, rounded to the nearest, halves up."""
+    """Return levels [H,W,C] from 0 to `maximum` as uint8 from 0 to 255, rounded to the nearest, halves up."""
     return ((levels * (2 * 255) + maximum) // (2 * maximum)).astype(np.uint8)
 
 
