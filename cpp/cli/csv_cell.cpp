@@ -96,7 +96,7 @@ void store(T value, std::byte* element) noexcept {
 }
 
 template <typename T>
-std::string_view parse_float(std::string_view cell, bool allow_nonfinite, std::byte* element) {
+std::string parse_float(std::string_view cell, bool allow_nonfinite, std::byte* element) {
   if (!is_number(cell)) return "a number";
   const auto value = static_cast<T>(to_double(cell));
   if (!allow_nonfinite && !std::isfinite(value)) return std::is_same_v<T, float> ? "a finite float32" : "a finite float64";
@@ -105,33 +105,20 @@ std::string_view parse_float(std::string_view cell, bool allow_nonfinite, std::b
 }
 
 template <typename T>
-constexpr std::string_view expected_integer() {
-  if constexpr (std::is_same_v<T, std::uint8_t>)
-    return "an integer from 0 to 255";
-  else if constexpr (std::is_same_v<T, std::int8_t>)
-    return "an integer from -128 to 127";
-  else if constexpr (std::is_same_v<T, std::int16_t>)
-    return "an integer from -32768 to 32767";
-  else if constexpr (std::is_same_v<T, std::int32_t>)
-    return "an integer from -2147483648 to 2147483647";
-  else
-    return "an integer from -9223372036854775808 to 9223372036854775807";
-}
-
-template <typename T>
-std::string_view parse_integer(std::string_view cell, std::byte* element) noexcept {
+std::string parse_integer(std::string_view cell, const TensorSpec& spec, std::byte* element) {
+  const auto limits = integer_limits<T>(spec);
   const auto digits = without_sign(cell);
-  if (digits.empty() || !without_digits(digits).empty()) return expected_integer<T>();
+  if (digits.empty() || !without_digits(digits).empty()) return limits.text();
   const auto number = cell.front() == '+' ? digits : cell;
   // Through int64, so that "-0" is 0 for unsigned dtypes too.
   std::int64_t value = 0;
   const auto result = std::from_chars(number.data(), number.data() + number.size(), value);
-  if (result.ec != std::errc() || !std::in_range<T>(value)) return expected_integer<T>();
+  if (result.ec != std::errc() || value < limits.least || value > limits.most) return limits.text();
   store(static_cast<T>(value), element);
   return {};
 }
 
-std::string_view parse_bool(std::string_view cell, std::byte* element) noexcept {
+std::string parse_bool(std::string_view cell, std::byte* element) {
   const bool yes = cell == "1" || equal_ignoring_case(cell, "true");
   if (!yes && cell != "0" && !equal_ignoring_case(cell, "false")) return "0, 1, false or true";
   store(static_cast<std::uint8_t>(yes), element);
@@ -157,20 +144,20 @@ bool is_number(std::string_view cell) noexcept {
   return is_decimal(text) || is_infinity(text) || equal_ignoring_case(text, "nan");
 }
 
-std::string_view parse_cell(std::string_view cell, const TensorSpec& spec, std::byte* element) noexcept {
+std::string parse_cell(std::string_view cell, const TensorSpec& spec, std::byte* element) {
   switch (spec.dtype) {
     case DType::boolean:
       return parse_bool(cell, element);
     case DType::uint8:
-      return parse_integer<std::uint8_t>(cell, element);
+      return parse_integer<std::uint8_t>(cell, spec, element);
     case DType::int8:
-      return parse_integer<std::int8_t>(cell, element);
+      return parse_integer<std::int8_t>(cell, spec, element);
     case DType::int16:
-      return parse_integer<std::int16_t>(cell, element);
+      return parse_integer<std::int16_t>(cell, spec, element);
     case DType::int32:
-      return parse_integer<std::int32_t>(cell, element);
+      return parse_integer<std::int32_t>(cell, spec, element);
     case DType::int64:
-      return parse_integer<std::int64_t>(cell, element);
+      return parse_integer<std::int64_t>(cell, spec, element);
     case DType::float32:
       return parse_float<float>(cell, spec.allow_nonfinite, element);
     case DType::float64:

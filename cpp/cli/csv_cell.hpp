@@ -1,7 +1,10 @@
 // One CSV cell as one element of a tensor (FORMAT.md section 10).
 #pragma once
 
+#include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -30,6 +33,25 @@ namespace ferry::cli {
 
 // Writes the cell as an element of the input's dtype. Floats are parsed as float64 and rounded once. Returns what was expected
 // instead where the cell is not such an element, else an empty text.
-[[nodiscard]] std::string_view parse_cell(std::string_view cell, const TensorSpec& spec, std::byte* element) noexcept;
+[[nodiscard]] std::string parse_cell(std::string_view cell, const TensorSpec& spec, std::byte* element);
+
+// The smallest and the largest integer of an input: those of its dtype and, where it may be an index, of its range.
+struct IntegerLimits {
+  std::int64_t least;
+  std::int64_t most;
+
+  [[nodiscard]] std::string text() const { return "an integer from " + std::to_string(least) + " to " + std::to_string(most); }
+};
+template <typename T>
+[[nodiscard]] IntegerLimits integer_limits(const TensorSpec& spec) noexcept {
+  constexpr IntegerLimits all = {std::numeric_limits<T>::min(), std::numeric_limits<T>::max()};
+  if (!spec.range || sizeof(T) < sizeof(std::int32_t)) return all;
+  const auto [low, high] = *spec.range;
+  const auto whole = [&all](double bound) {
+    if (bound <= static_cast<double>(all.least)) return all.least;
+    return bound >= static_cast<double>(all.most) ? all.most : static_cast<std::int64_t>(bound);
+  };
+  return {whole(std::ceil(low)), whole(std::floor(high))};
+}
 
 }  // namespace ferry::cli

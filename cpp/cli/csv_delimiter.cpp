@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <optional>
 
 #include "ferry/ferry.hpp"
@@ -129,6 +130,14 @@ void split_cells(std::string_view text, char delimiter, Cells& cells) {
     cutter.next(cells[count], count + 1);
   }
   cells.resize(count);
+}
+
+std::size_t count_cells(std::string_view text) noexcept {
+  const auto count = [text](char mark) { return static_cast<std::size_t>(std::ranges::count(text, mark)); };
+  const auto is_space = [](char c) { return c == ' ' || c == '\t'; };
+  std::size_t runs = 0;
+  for (std::size_t i = 1; i < text.size(); ++i) runs += is_space(text[i]) && !is_space(text[i - 1]) ? 1 : 0;
+  return 1 + std::max({runs, count(','), count(';'), count('\t')});
 }
 
 char sniff(std::span<const std::string> lines, const std::function<bool(std::string_view)>& is_name, std::size_t columns) {

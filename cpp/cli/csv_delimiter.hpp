@@ -33,6 +33,9 @@ using Cells = std::vector<std::string>;
 // Throws QuoteError.
 void split_cells(std::string_view text, char delimiter, Cells& cells);
 
+// How many cells a line has at most, whatever its delimiter is.
+[[nodiscard]] std::size_t count_cells(std::string_view text) noexcept;
+
 // What cuts the first lines of a table: into its columns' names, into `columns` cells, or into as many each.
 [[nodiscard]] char sniff(std::span<const std::string> lines, const std::function<bool(std::string_view)>& is_name,
                          std::size_t columns);

@@ -41,10 +41,13 @@ bool is_excel_mark(std::string_view line) {
 // The rows of a file: the lines by which it is judged, then those that follow.
 class CsvRows {
  public:
-  CsvRows(ByteStream stream, std::size_t judged) : lines_(std::move(stream)) {
+  // `elements`: of a sample.
+  CsvRows(ByteStream stream, std::size_t judged, std::size_t elements)
+      : lines_(std::move(stream)), most_cells_(elements + limits::max_csv_extra_cells) {
     std::size_t bytes = 0;
     CsvLine line;
     while (first_.size() < judged && bytes < limits::max_csv_sniffed_bytes && lines_.next(line)) {
+      require_few_cells(line);
       bytes += line.text.size();
       first_.push_back(line);
     }
@@ -57,11 +60,21 @@ class CsvRows {
   // The next row, which lives until the next call; null at the end.
   const CsvLine* next() {
     if (next_ < first_.size()) return &first_[next_++];
-    return lines_.next(line_) ? &line_ : nullptr;
+    if (!lines_.next(line_)) return nullptr;
+    require_few_cells(line_);
+    return &line_;
   }
 
  private:
+  // Refuses a line that takes minutes and memory to cut, and then is no sample.
+  void require_few_cells(const CsvLine& line) const {
+    if (line.text.size() >= most_cells_ && count_cells(line.text) > most_cells_)
+      lines_.refuse(line.number,
+                    "got more than " + std::to_string(most_cells_) + " cells, expected fewer; is this the right file?");
+  }
+
   CsvLines lines_;
+  std::size_t most_cells_;
   std::vector<CsvLine> first_;
   std::size_t next_ = 0;
   CsvLine line_;
@@ -71,7 +84,7 @@ class CsvReader final : public SampleReader {
  public:
   CsvReader(std::span<const TensorSpec> specs, ByteStream stream, const TableOptions& options, std::size_t judged)
       : elements_(specs),
-        rows_(std::move(stream), judged),
+        rows_(std::move(stream), judged, elements_.count()),
         may_be_header_(options.header == HeaderChoice::automatic),
         delimiter_(choose_delimiter(options)) {
     refuse_mark();

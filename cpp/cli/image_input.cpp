@@ -24,6 +24,7 @@ class ImageReader final : public SampleReader {
   }
 
   [[nodiscard]] std::optional<std::int64_t> total() const override { return static_cast<std::int64_t>(paths_.size()); }
+  [[nodiscard]] bool has_file_a_sample() const noexcept override { return true; }
 
  private:
   void append_next(std::vector<std::byte>& elements) {

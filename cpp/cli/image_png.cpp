@@ -64,6 +64,7 @@ Chunks read_chunks(std::string_view file, const ImageRules& rules) {
   }
   if ((order != "IHDRIDATIEND" && order != "IHDRPLTEIDATIEND") || chunks.critical.front().body.size() != 13)
     rules.refuse("a PNG with other chunks than IHDR, PLTE, IDAT and IEND in this order", undamaged_file);
+  if (!rest.empty()) rules.refuse("a PNG with bytes behind its end", "one picture a file");
   return chunks;
 }
 

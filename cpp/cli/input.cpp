@@ -249,6 +249,7 @@ NamedTensors InputReader::read(std::int64_t count) {
   std::map<std::string, Tensor> found;
   const auto samples = read_all(count, found);
   at_end_ = !samples || *samples < count;
+  before_ = count_;
   count_ += samples.value_or(1);
   if (count_ == 0) {
     const auto first = std::ranges::find_if(inputs_, &Input::batched);
@@ -288,6 +289,17 @@ const std::vector<std::string>& InputReader::files() const {
     throw Error(ErrorCode::usage,
                 "--output: got a folder for samples of several files each, expected one file a sample; name a file");
   return files;
+}
+
+ElementError InputReader::placed(const ElementError& error) const {
+  const auto holds = [&error](const Input& input) { return std::ranges::find(input.names, error.name()) != input.names.end(); };
+  const auto owner = std::ranges::find_if(inputs_, holds);
+  if (owner == inputs_.end()) return error;  // a carried state
+  auto index = error.index();
+  if (owner->samples->has_file_a_sample())
+    return error.at(owner->files[static_cast<std::size_t>(before_ + index.front())], {index.begin() + 1, index.end()});
+  if (owner->batched) index.front() += before_;
+  return error.at(owner->origin, std::move(index));
 }
 
 std::string InputReader::describe() const {

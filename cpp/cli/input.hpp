@@ -10,6 +10,7 @@
 
 #include "byte_stream.hpp"
 #include "carried_state.hpp"
+#include "contract.hpp"
 #include "ferry/ferry.hpp"
 #include "verbs.hpp"
 
@@ -40,6 +41,8 @@ class SampleReader {
     return none;
   }
   [[nodiscard]] virtual std::string how() const { return {}; }
+  // Is each sample a file of its own?
+  [[nodiscard]] virtual bool has_file_a_sample() const noexcept { return false; }
 };
 
 // Opens a file of one input. Throws Error(usage) for a .npz, which holds all of them; Error(io).
@@ -70,6 +73,8 @@ class InputReader {
   [[nodiscard]] const std::vector<std::string>& ids() const;
   // The files that the samples come from: one for each, or one of all. Throws Error(usage) where inputs have their own.
   [[nodiscard]] const std::vector<std::string>& files() const;
+  // The error of the last call with its place in the file: rows count from 0, as in NumPy.
+  [[nodiscard]] ElementError placed(const ElementError& error) const;
   // How many samples came from which files, and how these were understood.
   [[nodiscard]] std::string describe() const;
 
@@ -95,6 +100,7 @@ class InputReader {
   std::vector<Input> inputs_;
   bool at_end_ = false;
   std::int64_t count_ = 0;
+  std::int64_t before_ = 0;  // samples in front of the last read
 };
 
 }  // namespace ferry::cli

@@ -86,11 +86,14 @@ void store_bool(const Json& value, std::byte* element) {
 }
 
 template <typename T>
-void store_integer(const Json& value, std::byte* element) {
-  using Limits = std::numeric_limits<T>;
-  const bool fits = value.is_number_unsigned() ? std::in_range<T>(value.get<std::uint64_t>())
-                                               : value.is_number_integer() && std::in_range<T>(value.get<std::int64_t>());
-  if (!fits) throw Misfit(value, "an integer from " + std::to_string(Limits::min()) + " to " + std::to_string(Limits::max()));
+void store_integer(const Json& value, const TensorSpec& spec, std::byte* element) {
+  const auto [least, most] = integer_limits<T>(spec);
+  const auto is_within = [least = least, most = most](auto number) {
+    return std::cmp_greater_equal(number, least) && std::cmp_less_equal(number, most);
+  };
+  const bool fits = value.is_number_unsigned() ? is_within(value.get<std::uint64_t>())
+                                               : value.is_number_integer() && is_within(value.get<std::int64_t>());
+  if (!fits) throw Misfit(value, IntegerLimits{least, most}.text());
   store(value.get<T>(), element);
 }
 
@@ -99,15 +102,15 @@ void store_element(const Json& value, const TensorSpec& spec, std::byte* element
     case DType::boolean:
       return store_bool(value, element);
     case DType::uint8:
-      return store_integer<std::uint8_t>(value, element);
+      return store_integer<std::uint8_t>(value, spec, element);
     case DType::int8:
-      return store_integer<std::int8_t>(value, element);
+      return store_integer<std::int8_t>(value, spec, element);
     case DType::int16:
-      return store_integer<std::int16_t>(value, element);
+      return store_integer<std::int16_t>(value, spec, element);
     case DType::int32:
-      return store_integer<std::int32_t>(value, element);
+      return store_integer<std::int32_t>(value, spec, element);
     case DType::int64:
-      return store_integer<std::int64_t>(value, element);
+      return store_integer<std::int64_t>(value, spec, element);
     case DType::float32:
       return store_float<float>(value, spec.allow_nonfinite, element);
     case DType::float64:

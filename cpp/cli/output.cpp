@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "folder_output.hpp"
+#include "image_layout.hpp"
 #include "input.hpp"
 #include "mask_output.hpp"
 #include "npy_output.hpp"
@@ -96,9 +97,34 @@ void check_folder(const OutputRequest& request, std::size_t outputs) {
                                       " outputs, expected one .npy a file; add --select NAME, or --format npz");
 }
 
-// A .png is one output, which is a mask.
+// Is it accepted, or refused as another use than the user's?
+template <typename Make>
+bool is_made(const Make& make) {
+  try {
+    make();
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+// Would `ferry predict` draw the label into the picture? annotation_of in samples/annotated_sink.py is the twin.
+bool shows_picture(const std::vector<std::string>& outputs, const Contract& contract) {
+  if (!contract.classes || std::ranges::find(outputs, contract.classes->output) == outputs.end()) return false;
+  const auto label = std::ranges::find(contract.outputs, contract.classes->output, &TensorSpec::name);
+  const auto is_mask = [&](const std::string& name) { return is_made([&] { static_cast<void>(Mask(contract, name)); }); };
+  const auto takes_pictures = [](const TensorSpec& spec) { return is_made([&] { static_cast<void>(ImageLayout(spec, {})); }); };
+  return label->shape == std::vector<Dim>{Dim("N")} && std::ranges::none_of(outputs, is_mask) &&
+         std::ranges::count_if(contract.inputs, takes_pictures) == 1;
+}
+
+// A .png is one output, which is a mask. Python draws labels into pictures too, by the font of its library.
 void check_mask(const OutputRequest& request, const Contract& contract) {
   const auto outputs = selected_outputs(request, contract);
+  if (shows_picture(outputs, contract))
+    throw Error(ErrorCode::unavailable, "--output: got " + request.path +
+                                            " for a picture with its label, which ferry-run does not draw, expected .jsonl or "
+                                            ".csv; use ferry predict, or write .jsonl");
   if (outputs.size() > 1)
     throw Error(ErrorCode::usage, "--output: got " + request.path + " for " + std::to_string(outputs.size()) +
                                       " outputs, expected one mask a .png; add --select NAME");

@@ -63,12 +63,23 @@ std::int64_t batch_of(const NamedTensors& tensors, const Contract& contract) {
   return 1;
 }
 
+// What `step` returns; an element that breaks the contract is named by its place in the user's file.
+template <typename Step>
+auto placing(const InputReader& inputs, const Step& step) {
+  try {
+    return step();
+  } catch (const ElementError& error) {
+    if (error.code() != ErrorCode::bad_input) throw;
+    throw inputs.placed(error);
+  }
+}
+
 // Runs and writes `tensors` and what follows them until the inputs end.
 void stream(const Session& session, NamedTensors tensors, InputReader& inputs, SampleWriter& outputs, const Contract& contract,
             std::int64_t batch) {
   Progress progress(inputs.total());
   while (true) {
-    const auto answers = session.run(tensors);
+    const auto answers = placing(inputs, [&] { return session.run(tensors); });
     outputs.write(answers, inputs.ids());
     inputs.keep(answers);
     progress.advance(batch_of(tensors, contract));
@@ -153,7 +164,7 @@ int predict(const PredictOptions& options) {
   if (is_folder(request.path)) request.files = inputs.files();
   // Bad input and a place that cannot be written are told before a runtime is loaded, which takes a hundred times as long.
   auto first = inputs.read(batch);
-  static_cast<void>(ContractChecker(contract).check_inputs(views_of(first)));
+  static_cast<void>(placing(inputs, [&] { return ContractChecker(contract).check_inputs(views_of(first)); }));
   const auto outputs = open_output(request, contract);
   const auto session = open_session(bundle, options.engine);
   stream(session, std::move(first), inputs, *outputs, contract, batch);

@@ -77,9 +77,16 @@ std::string path_beside(const fs::path& target, int attempt) {
   return target.parent_path() / (".ferry-" + std::to_string(::getpid()) + "-" + std::to_string(attempt) + ".tmp");
 }
 
+// Before anything is computed: the rename finds it out last.
+void refuse_long_name(const fs::path& target, const std::string& shown) {
+  struct stat unused{};
+  if (::lstat(target.c_str(), &unused) != 0 && errno == ENAMETOOLONG) throw_io(shown, expected);
+}
+
 }  // namespace
 
 std::pair<TemporaryFile, File> TemporaryFile::create_beside(const fs::path& target, const std::string& shown) {
+  refuse_long_name(target, shown);
   clean_up_however_it_ends();
   for (int attempt = 0;; ++attempt) {
     TemporaryFile temporary(std::make_unique<const std::string>(path_beside(target, attempt)));
@@ -109,6 +116,7 @@ void TemporaryFile::rename_to(const fs::path& target, const std::string& shown) 
 
 TemporaryFolder TemporaryFolder::create_beside(const fs::path& target, const std::vector<std::string>& files,
                                                const std::string& shown) {
+  refuse_long_name(target, shown);
   clean_up_however_it_ends();
   for (int attempt = 0;; ++attempt) {
     Held held{.path = path_beside(target, attempt), .files = {}};

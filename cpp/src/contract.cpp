@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <utility>
 
 #include "dtype.hpp"
 #include "limits.hpp"
@@ -57,8 +58,7 @@ template <typename Float>
   const std::string infinity = *bad > 0 ? "inf" : "-inf";
   const std::string got = std::isnan(*bad) ? "nan" : infinity;
   const Shape index = index_of(static_cast<std::size_t>(bad - values.begin()), shape_of(tensor));
-  throw Error(code, where_of(kind, spec) + "element " + to_string(index) + ": got " + got + ", expected a finite number; " +
-                        std::string(advice(code)));
+  throw ElementError(code, kind, spec.name, index, "got " + got + ", expected a finite number; " + std::string(advice(code)));
 }
 
 void check_bools(const char* kind, ErrorCode code, const ferry_tensor_view& tensor, const TensorSpec& spec) {
@@ -66,8 +66,8 @@ void check_bools(const char* kind, ErrorCode code, const ferry_tensor_view& tens
   const auto bad = std::find_if(bytes.begin(), bytes.end(), [](unsigned char byte) { return byte > 1; });
   if (bad == bytes.end()) return;
   const Shape index = index_of(static_cast<std::size_t>(bad - bytes.begin()), shape_of(tensor));
-  throw Error(code, where_of(kind, spec) + "element " + to_string(index) + ": got the byte " + std::to_string(*bad) +
-                        ", expected 0 or 1 for bool; " + std::string(advice(code)));
+  throw ElementError(code, kind, spec.name, index,
+                     "got the byte " + std::to_string(*bad) + ", expected 0 or 1 for bool; " + std::string(advice(code)));
 }
 
 template <typename Float>
@@ -91,9 +91,9 @@ void check_indices(const ferry_tensor_view& tensor, const TensorSpec& spec) {
   });
   if (bad == values.end()) return;
   const Shape index = index_of(static_cast<std::size_t>(bad - values.begin()), shape_of(tensor));
-  throw Error(ErrorCode::bad_input, where_of("input", spec) + "element " + to_string(index) + ": got " + std::to_string(*bad) +
-                                        ", expected " + whole(std::ceil(low)) + " to " + whole(std::floor(high)) + "; " +
-                                        std::string(advice(ErrorCode::bad_input)));
+  throw ElementError(ErrorCode::bad_input, "input", spec.name, index,
+                     "got " + std::to_string(*bad) + ", expected " + whole(std::ceil(low)) + " to " + whole(std::floor(high)) +
+                         "; " + std::string(advice(ErrorCode::bad_input)));
 }
 
 void check_values(const char* kind, ErrorCode code, const ferry_tensor_view& tensor, const TensorSpec& spec) {
@@ -131,6 +131,18 @@ void check_storage(const char* kind, ErrorCode code, const ferry_tensor_view& te
 }
 
 }  // namespace
+
+ElementError::ElementError(ErrorCode code, std::string kind, std::string name, Shape index, std::string problem,
+                           const std::string& where)
+    : Error(code, where + kind + " " + name + ": element " + to_string(index) + ": " + problem),
+      kind_(std::move(kind)),
+      name_(std::move(name)),
+      index_(std::move(index)),
+      problem_(std::move(problem)) {}
+
+ElementError ElementError::at(const std::string& where, Shape index) const {
+  return {code(), kind_, name_, std::move(index), problem_, where + ": "};
+}
 
 std::string unnamed_class(const Classes& classes, std::int64_t label) {
   const auto count = static_cast<std::int64_t>(classes.names.size());

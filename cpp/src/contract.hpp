@@ -13,6 +13,25 @@
 
 namespace ferry {
 
+// An element of a tensor that breaks the contract: `index` is its place in this call. Who cut the call out of a file knows the
+// place in the file, and says it with `at`.
+class ElementError : public Error {
+ public:
+  // `kind` is "input" or "output"; `where`, with a colon, the file.
+  ElementError(ErrorCode code, std::string kind, std::string name, Shape index, std::string problem,
+               const std::string& where = {});
+
+  [[nodiscard]] ElementError at(const std::string& where, Shape index) const;
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }  // of the tensor
+  [[nodiscard]] const Shape& index() const noexcept { return index_; }
+
+ private:
+  std::string kind_;
+  std::string name_;
+  Shape index_;
+  std::string problem_;
+};
+
 // The values of a contract's symbols within one call; -1 where not yet known.
 using SymbolValues = InlineVector<std::int64_t, 8>;
 

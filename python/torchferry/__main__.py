@@ -9,6 +9,6 @@ from pathlib import Path
 
 sys.path[:] = [folder for folder in sys.path if folder and folder != str(Path.cwd())]
 
-from torchferry.cli.main import main  # noqa: E402
+from torchferry.programs import ferry  # noqa: E402
 
-main()
+ferry()

@@ -25,3 +25,19 @@ class FerryError(Exception):
     def __init__(self, code: ExitCode, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class ElementError(FerryError):
+    """An element of a tensor that breaks the contract: `index` is its place in this call, `problem` says what is wrong.
+
+    Who cut the call out of a file knows the place in the file, and says it with `at`.
+    """
+
+    def __init__(self, code: ExitCode, kind: str, name: str, index: tuple[int, ...], problem: str, *, where: str = "") -> None:
+        place = "[" + ",".join(map(str, index)) + "]"
+        super().__init__(code, f"{where}{kind} {name}: element {place}: {problem}")
+        self.kind, self.name, self.index, self.problem = kind, name, index, problem
+
+    def at(self, where: str, index: tuple[int, ...]) -> ElementError:
+        """Return the same error with the name of the file and the place in it."""
+        return ElementError(self.code, self.kind, self.name, index, self.problem, where=f"{where}: ")

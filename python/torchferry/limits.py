@@ -26,6 +26,8 @@ MAX_LIST_BYTES = 67_108_864  # of names of files: a million of them
 MAX_WAV_FILE_BYTES = 268_435_456
 MAX_SAMPLE_RATE = 4_294_967_295  # Hz: what a WAV file can say
 MAX_CSV_LINE_BYTES = 67_108_864  # a row of a million long numbers has 20 MB
+# Of a line, beside one for each element of the inputs: more take longer to judge than to read.
+MAX_CSV_EXTRA_CELLS = 262_144
 MAX_CSV_SNIFFED_LINES = 16  # by which delimiter and header are told, or fewer:
 MAX_CSV_SNIFFED_BYTES = 1_048_576
 # It is read whole: its directory lies at its end, and each CRC-32 is held before the first sample is used.

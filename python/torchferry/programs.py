@@ -1,15 +1,16 @@
-"""The console scripts of the wheel besides `ferry`: `ferry-run`, which becomes the C++ program, and `torchferry-config`."""
+"""The console scripts of the wheel: `ferry`, `ferry-run`, which becomes the C++ program, and `torchferry-config`."""
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import NoReturn
 
 from torchferry.installed import FOLDER, own_ferry_run
 from torchferry.version import VERSION
 
-_UNAVAILABLE, _USAGE = 5, 2  # ExitCode, whose module would double the time until the program starts
+_UNAVAILABLE, _USAGE, _INTERRUPTED = 5, 2, 130  # ExitCode, whose module would double the time until the program starts
 _PLACES = {
     "--version": (None, "the version"),
     "--prefix": ("", "the folder of the C++ half, as CMAKE_PREFIX_PATH takes it"),
@@ -18,6 +19,21 @@ _PLACES = {
     "--libdir": ("lib", "the folder of libferry, for -L"),
     "--bindir": ("bin", "the folder of the program ferry-run, which starts faster than this script"),
 }
+
+
+def ferry() -> None:
+    """Run the Python program. Ctrl-C ends it without a traceback also while its modules are imported: longer than many verbs take."""
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # a shell's background job has it ignored
+        signal.signal(signal.SIGINT, _interrupt)
+    from torchferry.cli.main import main
+
+    main()
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    """End without a word, as the verbs do. An exception would pass through the import of whatever library is at its turn."""
+    del number, frame
+    os._exit(_INTERRUPTED)
 
 
 def ferry_run() -> None:

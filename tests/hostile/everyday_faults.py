@@ -102,6 +102,7 @@ def _rename_engine(old: str, new: str) -> Callable[[Path], object]:
     return _manifest(change)
 
 
+LONG = 300 * "a"  # more than a file system takes
 ROWS = np.zeros((3, 2), np.float32)
 NAN = np.array([[1, np.nan]], np.float32)
 
@@ -172,6 +173,15 @@ FILES = {
     "no folder for the output": Fault("predict B --input I --output DIR/none/out.jsonl"),
     "a folder in the output's place": Fault("predict B --input I --output DIR --format jsonl"),
     "a file in the place of the output's folder": Fault("predict B --input I --output I/out.csv"),
+    "a long name of a bundle": Fault(f"inspect {LONG}"),
+    "a long name of an input": Fault(f"predict B --input {LONG}"),
+    "a long name behind the input's": Fault(f"predict B --input measurements={LONG}"),
+    "a long name of an output": Fault(f"predict B --input I --output {LONG}.csv"),
+    "a long name of a folder of outputs": Fault(f"predict B --input I --output {LONG}/"),
+    "a long name on the way to an output": Fault(f"predict B --input I --output {LONG}/x.csv"),
+    "a list that is not there": Fault("predict B --input @none.txt"),
+    "a long name of a list": Fault(f"predict B --input @{LONG}"),
+    "a list without a name": Fault("predict B --input @"),
     "text on stdin": Fault("predict B --input -", stdin=b"hello\nworld\n"),
 }
 BUNDLES = {
@@ -285,6 +295,9 @@ INPUTS = {
     "a compressed npz with a flaw": Fault(
         "predict B --input DIR/x.npz", lambda b: np.savez_compressed(b.parent / "x.npz", measurements=ROWS)
     ),
+    "a line of millions of cells": _csv("," * (8 << 20) + "\n"),
+    "a late line of millions of cells": _csv("1,2\n" * 40 + " 1" * (8 << 20) + "\n"),
+    "as many cells as are judged": _csv("," * (2 + (1 << 18) - 1) + "\n"),
 }
 ENGINES = {
     "an engine that nobody has": Fault("predict B --input I --engine no-such"),
@@ -297,5 +310,9 @@ ENGINES = {
     "a device that torch has not": Fault("predict B --input I --engine torchscript --device cuda:9999"),
     "an engine that neither has": Fault("predict B --input I --engine spare", _rename_engine("onnxruntime", "spare")),
     "an engine not exported, for bench": Fault("bench B --engine c"),
+    "a time that is too short": Fault("predict B --input I --engine onnxruntime --timeout 0.0001"),
+    "a time that is too short, without isolation": Fault(
+        "predict B --input I --engine onnxruntime --no-isolate --timeout 0.0001"
+    ),
 }
 FAULTS = {**COMMAND_LINE, **FILES, **BUNDLES, **INPUTS, **ENGINES}

@@ -114,7 +114,7 @@ ROWS = (
     ),
     _unit(
         "cli/csv_cell.cpp",
-        "if (result.ec != std::errc() || !std::in_range<T>(value))",
+        "if (result.ec != std::errc() || value < limits.least || value > limits.most)",
         "if (result.ec != std::errc())",
         "*Csv*",
         "integers outside the dtype",

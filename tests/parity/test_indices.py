@@ -47,7 +47,7 @@ def test_an_index_outside_is_refused_by_every_engine_in_the_same_words(
     ids = GOLDEN.astype(dtype)
     ids[place] = wrong
     np.save(tmp_path / "ids.npy", ids)
-    words = f"input ids: element [{place[0]},{place[1]}]: got {wrong}, expected 0 to 9; clean the data"
+    words = f"{tmp_path}/ids.npy: input ids: element [{place[0]},{place[1]}]: got {wrong}, expected 0 to 9; clean the data"
     for language, program in programs.items():
         for engine in engines_of(bundle, language):
             done = program("predict", bundle, "--engine", engine, ALLOW, "--input", tmp_path / "ids.npy")

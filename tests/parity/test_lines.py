@@ -9,6 +9,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import torch
 from torch import nn
 
 import torchferry
+from builders.isolation import can_isolate
 from builders.programs import BUILD, Finished, Program
 from hostile.refusal import assert_error
 from torchferry.bundle.contract import Array
@@ -299,6 +301,22 @@ def test_an_interrupt_ends_the_stream(following: subprocess.Popen[bytes]) -> Non
     assert following.returncode in (130, -signal.SIGINT)
     assert out == b""
     assert b"Traceback" not in err
+
+
+@pytest.mark.skipif(not can_isolate(), reason="no libseccomp at the build, or a kernel without Landlock")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT, signal.SIGHUP])
+def test_a_signal_of_the_terminal_that_is_ignored_ends_no_isolated_model(same: Path, number: signal.Signals) -> None:
+    """A terminal sends it to the program and to the child process in which the model runs."""
+    words = [*PROGRAMS["cpp"], "predict", str(same), "--engine", "onnxruntime", "--isolate", "--input", "-", "--follow"]
+    command = ["sh", "-c", f"trap '' {number.name[3:]}; exec \"$@\"", "sh", *words]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, start_new_session=True, **pipes) as process:  # type: ignore[call-overload]
+        for line in range(3):
+            assert ask(process, f"[{line}, 2, 3]\n".encode()) == {"y": [line, 2.0, 3.0]}
+            os.killpg(process.pid, number)
+            time.sleep(0.1)  # until it has come
+        out, err = process.communicate(timeout=WAIT_S)
+    assert (process.returncode, out, err.decode().startswith("predict: 3 samples")) == (0, b"", True), err
 
 
 class Sum(nn.Module):

@@ -12,6 +12,7 @@ from PIL import Image
 
 import torchferry
 from builders.bundles import edit_manifest
+from builders.contracts import spec
 from builders.programs import Finished, Program, assert_answered
 from torchferry.samples.png import decode_png
 
@@ -33,16 +34,17 @@ class Masks(torch.nn.Module):
         return values + 0, scores, values + 0, plain, values > 0, scores + 0.0, scores[:, :, 0, 0], scores.permute(0, 2, 3, 1)
 
 
-OUTPUTS = ["label", "scores", "wide", "plain", "flag", "picture", "vector", "last"]
-
-
-def say_more(manifest: Any) -> None:
-    """Add what an export does not ask for: the range of `wide`, that `picture` has colours, and that floats may be NaN."""
-    for output in manifest["contract"]["outputs"]:
-        output["allow_nonfinite"] = output["dtype"] == "float32"
-        output["range"] = [-1.0, 256.0] if output["name"] == "wide" else None
-        if output["name"] == "picture":
-            output["channels"] = "RGB"
+FLOATS: dict[str, Any] = {"dtype": "float32", "allow_nonfinite": True}
+PROMISED = [  # what the contract alone can say of these outputs: the range of `wide`, that `picture` has colours, that floats may be NaN
+    spec("label", "int64", ("N", HEIGHT, WIDTH)),
+    spec("scores", shape=("N", 3, HEIGHT, WIDTH), **FLOATS),
+    spec("wide", "int64", ("N", HEIGHT, WIDTH), range=(-1.0, 256.0)),
+    spec("plain", "int32", ("N", HEIGHT, WIDTH)),
+    spec("flag", "bool", ("N", HEIGHT, WIDTH)),
+    spec("picture", shape=("N", 3, HEIGHT, WIDTH), channels="RGB", **FLOATS),
+    spec("vector", shape=("N", 3), **FLOATS),
+    spec("last", shape=("N", HEIGHT, WIDTH, 3), **FLOATS),
+]
 
 
 class Bands(torch.nn.Module):
@@ -72,11 +74,11 @@ def masks(tmp_path_factory: pytest.TempPathFactory) -> Path:
         tmp_path_factory.mktemp("masks") / "bundle",
         Masks(),
         inputs={"values": "int64[N,5,7]"},
-        outputs=OUTPUTS,
+        outputs=PROMISED,
         golden={"values": np.stack([PIXELS % 3, PIXELS % 2])},
         classes=("label", NAMES),
     )
-    edit_manifest(bundle, say_more)
+    assert list(torchferry.open_bundle(bundle).contract.outputs) == PROMISED
     return bundle
 
 

@@ -184,6 +184,36 @@ def test_pipes_carry_the_same_arrays(programs: Programs, tmp_path: Path) -> None
     assert ours.tobytes() == theirs.tobytes()
 
 
+def test_an_array_of_unknown_length_goes_through_a_pipe(
+    ferry: Program, ferry_run: Program, programs: Programs, tmp_path: Path
+) -> None:
+    """The row count stands in front of the rows, and a table says it last."""
+    bundle, engine = SHARED[-1]
+    rows = np.load(input_of(bundle))
+    np.savetxt(tmp_path / "rows.csv", rows.reshape(len(rows), -1), "%d", ",")
+    words = ["predict", bundle, "--engine", engine, ALLOW, "--input", tmp_path / "rows.csv", "--select", "logits"]
+    assert_answered(programs["python"](*words, "--output", tmp_path / "rows.npy"))
+    wanted = (tmp_path / "rows.npy").read_bytes()
+    for program in (ferry, ferry_run, *programs.values()):
+        done = program(*words, "--format", "npy")
+        assert_answered(done)
+        assert done.stdout == wanted
+
+
+def test_an_array_is_written_behind_what_stands_in_the_file_of_stdout(ferry: Program, ferry_run: Program, tmp_path: Path) -> None:
+    bundle, engine = SHARED[-1]
+    words = ["predict", bundle, "--engine", engine, ALLOW, "--input", input_of(bundle), "--select", "logits", "--format", "npy"]
+    for program in (ferry, ferry_run):
+        with (tmp_path / "out").open("wb") as stream:
+            stream.write(b"before")
+            stream.flush()
+            assert_answered(program(*words, stdout=stream))
+        data = (tmp_path / "out").read_bytes()
+        assert data.startswith(b"before\x93NUMPY")
+        (tmp_path / "rows.npy").write_bytes(data.removeprefix(b"before"))
+        assert np.load(tmp_path / "rows.npy").shape == (64, 10)
+
+
 def test_the_manifests_are_shown_alike(programs: Programs, reference_bundle: Path) -> None:
     shown = [json.loads(program("inspect", reference_bundle, "--json").stdout) for program in programs.values()]
     assert shown[0] == shown[1]

@@ -255,8 +255,31 @@ REFUSED = {
     "a JPEG of zeros": (b"\xff\xd8\xff" + bytes(200), "got a JPEG whose header is damaged, expected a whole file"),
     "no scan": (GOOD[: GOOD.index(b"\xff\xda")], "got a JPEG whose header is damaged"),
     "a filter of kind 5": (png_of(WIDTH, HEIGHT, zlib.compress((b"\5" + bytes(WIDTH)) * HEIGHT)), "got a PNG with a filter of kind 5"),
+    "two PNGs": (2 * encoded(Image.fromarray(COLOURS), "PNG"), "got a PNG with bytes behind its end, expected one picture a file"),
+    "a PGM without its height": (f"P5\n{WIDTH} 255\n".encode() + bytes(WIDTH * HEIGHT), "got a PNM without width, height and maximum"),
+    "a width of ten digits": (f"P5\n{WIDTH:010} {HEIGHT} 255\n".encode() + bytes(WIDTH * HEIGHT), "got a PNM without width, height and"),
+    "a comment of numbers": (f"P5\n#{WIDTH} {HEIGHT} 255\n".encode() + bytes(WIDTH * HEIGHT), "got a PNM without width, height and maximum"),
     "levels above white": (f"P5\n{WIDTH} {HEIGHT}\n100\n".encode() + b"\x65" * WIDTH * HEIGHT, "got a PNM with a level above its maximum 100"),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "BMP"])
+@pytest.mark.parametrize("more", ["a byte", "a film", "a second picture"])
+def test_what_a_phone_puts_behind_a_picture_has_no_effect(
+    programs: tuple[Program, Program], bundle: Path, tmp_path: Path, kind: str, more: str
+) -> None:
+    data = encoded(Image.fromarray(COLOURS), kind)
+    tails = {
+        "a byte": b"\0",
+        "a film": b"\0\0\0\x18ftypmp42" + 4000 * b"\xff\xd9",
+        "a second picture": encoded(Image.fromarray(255 - COLOURS), kind),
+    }
+    (tmp_path / "plain").write_bytes(data)
+    (tmp_path / "more").write_bytes(data + tails[more])
+    answers = [both(programs, bundle, tmp_path / name)[1] for name in ("plain", "more")]
+    assert answers[0] is not None
+    assert answers[1] is not None
+    assert answers[0].tobytes() == answers[1].tobytes()
 
 
 @pytest.mark.parametrize("name", REFUSED)

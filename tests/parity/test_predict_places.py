@@ -77,7 +77,7 @@ def test_a_byte_that_is_no_bool_is_refused_whatever_holds_it(
         file.write_bytes(values.tobytes())
     options = ("--input-format", "raw") if kind == "bin" else ()
     said = refusal(programs, ExitCode.BAD_INPUT, marks, *ENGINE, "--input", file, *options)
-    assert said == "error: input v: element [1,2]: got the byte 2, expected 0 or 1 for bool; clean the data\n"
+    assert said == f"error: {file}: input v: element [1,2]: got the byte 2, expected 0 or 1 for bool; clean the data\n"
 
 
 def test_a_second_picture_in_a_file_is_not_dropped(programs: dict[str, Program], pictures: Path, tmp_path: Path) -> None:

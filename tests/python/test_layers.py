@@ -92,8 +92,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "course.train",
         "course",
     },
-    "__main__": {"cli"},
-    "programs": set(),  # the scripts of the wheel
+    "programs": {"cli"},  # the scripts of the wheel
+    "__main__": {"programs"},
     "__init__": {"bundle", "compare", "preprocess", "engines", "proof", "exporter"},  # the public API, imported when it is used
 }
 WITHOUT_TORCH = {"formats.registry", "native", "bundle", "compare", "samples", "attest", "fleet", "report", "evidence"}
@@ -176,7 +176,7 @@ def test_the_rows_go_one_way() -> None:
 
 
 def test_nobody_but_the_program_imports_cli() -> None:
-    assert [room for room, allowed in MAY_IMPORT.items() if "cli" in allowed] == ["__main__"]
+    assert [room for room, allowed in MAY_IMPORT.items() if "cli" in allowed] == ["programs"]
 
 
 def test_every_row_is_needed() -> None:

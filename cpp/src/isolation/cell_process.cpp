@@ -22,13 +22,22 @@ namespace ferry::isolation {
 
 namespace {
 
-// How the child starts: no signal ignored or blocked, whatever this process does with its own.
+// Does this process ignore a signal that a terminal sends to all of its programs?
+bool ignores(int signal) noexcept {
+  struct sigaction action{};
+  return ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+// How the child starts: no signal blocked, and none ignored but those by which a terminal would end it alone: a shell's
+// background job and `nohup` ignore them.
 class FreshStart {
  public:
   FreshStart(int socket, int page) {
     sigset_t all;
     sigset_t none;
     ::sigfillset(&all);
+    for (const int signal : {SIGINT, SIGQUIT, SIGHUP})
+      if (ignores(signal)) ::sigdelset(&all, signal);
     ::sigemptyset(&none);
     ::posix_spawnattr_init(&attributes);
     ::posix_spawnattr_setsigdefault(&attributes, &all);

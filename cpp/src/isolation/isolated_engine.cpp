@@ -19,6 +19,7 @@
 #include "isolation/channel.hpp"
 #include "isolation/isolation.hpp"
 #include "isolation/support.hpp"
+#include "isolation/watchdog.hpp"
 #include "isolation/wire.hpp"
 #include "no_temporary_folder.hpp"
 #include "text.hpp"
@@ -169,8 +170,9 @@ class IsolatedEngine final : public EngineHost {
     const auto must_stop = [&] { return process_->has_ended() || is_late(start) || process_->has_overrun(); };
     while (true) {
       if (!await_turn(*control_, Party::host, rhythm, must_stop)) return fail_stopped(start, error);
-      if (control_->reply != Reply::grow) break;
+      // Also where the answer is there: whoever waits looks at the clock now and then.
       if (is_late(start)) return fail_late(error);
+      if (control_->reply != Reply::grow) break;
       if (const auto code = answer_wish(error); code != FERRY_OK) return code;
     }
     const std::int32_t code = control_->code;
@@ -251,16 +253,17 @@ class IsolatedEngine final : public EngineHost {
     }
   }
 
-  std::int32_t fail(const std::string& got, ferry_engine_error& error) {
+  std::int32_t end(const std::string& problem, ferry_engine_error& error) {
     is_gone_ = true;
     process_->kill();
     scratch_.reset();
-    set_text(error.text, "isolation: " + got + ", expected an answer" + advice);
+    set_text(error.text, problem);
     return contained;
   }
-  std::int32_t fail_late(ferry_engine_error& error) {
-    return fail("got no answer within the " + text::exact_number(limits_.step_seconds) + " seconds of --timeout", error);
+  std::int32_t fail(const std::string& got, ferry_engine_error& error) {
+    return end("isolation: " + got + ", expected an answer" + advice, error);
   }
+  std::int32_t fail_late(ferry_engine_error& error) { return end(late_words(limits_.step_seconds), error); }
   std::int32_t fail_gone(ferry_engine_error& error) {
     return fail(process_->has_ended() ? process_->ending() : "got a cell that has ended", error);
   }

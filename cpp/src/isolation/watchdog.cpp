@@ -11,6 +11,11 @@ namespace ferry::isolation {
 
 using Clock = std::chrono::steady_clock;
 
+std::string late_words(double seconds) {
+  constexpr int digits = 6;  // as Python's :g
+  return "got no answer within the " + text::short_number(seconds, digits) + " seconds of --timeout, expected one; give it more";
+}
+
 Watchdog::Watchdog(std::string engine, double seconds)
     : engine_(std::move(engine)), seconds_(seconds), thread_([this] { watch(); }) {}
 
@@ -31,8 +36,7 @@ void Watchdog::watch() {
     } else if (const auto first = deadlines_.begin()->first; Clock::now() < first) {
       changed_.wait_until(lock, first);
     } else {
-      const auto line = "error: engine " + text::printable(engine_) + ": got no answer within the " +
-                        text::exact_number(seconds_) + " seconds of --timeout, expected one; give it more\n";
+      const auto line = "error: engine " + text::printable(engine_) + ": " + late_words(seconds_) + "\n";
       std::fputs(line.c_str(), stderr);
       std::quick_exit(static_cast<int>(ErrorCode::unavailable));
     }

@@ -11,6 +11,9 @@
 
 namespace ferry::isolation {
 
+// What is said of a step that takes longer than its limit, behind the engine's name.
+[[nodiscard]] std::string late_words(double seconds);
+
 // Ends the process with one line and exit code 5 where a step takes longer than `seconds`.
 class Watchdog {
  public:

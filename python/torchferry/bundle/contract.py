@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from torchferry.bundle.dtype import DTypeName, family, size_of
-from torchferry.errors import ExitCode, FerryError
+from torchferry.errors import ElementError, ExitCode, FerryError
 from torchferry.limits import MAX_CALL_BYTES, MAX_CALL_SAMPLES, MAX_INTEGER, MAX_RANK, MAX_SAMPLE_RATE
 
 if TYPE_CHECKING:  # numpy takes longer to import than a bundle takes to check
@@ -288,7 +288,7 @@ def _check_finite(kind: str, spec: TensorSpec, tensor: Array, code: ExitCode) ->
     index = tuple(int(i) for i in np.argwhere(~np.isfinite(tensor))[0])
     value = float(tensor[index])
     text = "nan" if math.isnan(value) else str(value)
-    raise FerryError(code, f"{kind} {spec.name}: element {_shape(index)}: got {text}, expected a finite number; {_advice(code)}")
+    raise ElementError(code, kind, spec.name, index, f"got {text}, expected a finite number; {_advice(code)}")
 
 
 def _check_bools(kind: str, spec: TensorSpec, tensor: Array, code: ExitCode) -> None:
@@ -301,10 +301,7 @@ def _check_bools(kind: str, spec: TensorSpec, tensor: Array, code: ExitCode) -> 
     if bytes_.max() <= 1:
         return
     index = tuple(int(i) for i in np.argwhere(bytes_ > 1)[0])
-    raise FerryError(
-        code,
-        f"{kind} {spec.name}: element {_shape(index)}: got the byte {bytes_[index]}, expected 0 or 1 for bool; {_advice(code)}",
-    )
+    raise ElementError(code, kind, spec.name, index, f"got the byte {bytes_[index]}, expected 0 or 1 for bool; {_advice(code)}")
 
 
 def _advice(code: ExitCode) -> str:
@@ -323,10 +320,8 @@ def _check_indices(spec: TensorSpec, tensor: Array) -> None:
     numbers = tensor.astype(np.float64)
     index = tuple(int(i) for i in np.argwhere((numbers < low) | (numbers > high))[0])
     first, last = (int(max(-(2.0**62), min(2.0**62, bound))) for bound in (math.ceil(low), math.floor(high)))
-    raise FerryError(
-        ExitCode.BAD_INPUT,
-        f"input {spec.name}: element {_shape(index)}: got {int(tensor[index])}, expected {first} to {last}; clean the data",
-    )
+    problem = f"got {int(tensor[index])}, expected {first} to {last}; clean the data"
+    raise ElementError(ExitCode.BAD_INPUT, "input", spec.name, index, problem)
 
 
 def _all_finite(tensor: Array) -> bool:

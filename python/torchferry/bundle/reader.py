@@ -142,7 +142,8 @@ def _is_replaced(path: str | os.PathLike[str], data: bytes) -> bool:
 
 def _container(given: str | os.PathLike[str]) -> Container:
     path = Path(given)
-    if os.fspath(given) and path.exists() and not path.is_dir():  # Path("") would be the working folder
+    # Path("") would be the working folder; for a long name Path raises.
+    if os.fspath(given) and os.path.exists(path) and not os.path.isdir(path):  # noqa: PTH110, PTH112
         return open_archive(path)
     return Folder(given)  # or why there is none
 

@@ -70,7 +70,7 @@ OutputNames = Annotated[
     list[str] | None,
     typer.Option(
         "--output",
-        help="NAME, or NAME=DTYPE[DIM,...]; default: the names that the module gives.",
+        help="NAME, or NAME=DTYPE[DIM,...], also with a range; default: the names that the module gives.",
         rich_help_panel=_FACTORY,
         show_default=False,
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -44,7 +45,7 @@ def check_output_is_no_input(output: str, inputs: Sequence[str]) -> None:
     """Refuse to replace a file that is read. Raises FerryError(USAGE)."""
     for argument in inputs:
         for path in (argument.removeprefix("@"), argument.partition("=")[2].removeprefix("@")):
-            if Path(output).is_file() and Path(path).is_file() and Path(output).samefile(path):
+            if os.path.isfile(output) and os.path.isfile(path) and Path(output).samefile(path):  # noqa: PTH113 (Path raises for a long name)
                 raise FerryError(
                     ExitCode.USAGE, f"--output: got {quoted(output)}, which --input reads, expected another file; name another"
                 )

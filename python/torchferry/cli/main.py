@@ -105,7 +105,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores SIGHUP
             signal.signal(number, _end)
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell's background job has it ignored
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # a shell's background job has it ignored
         signal.signal(signal.SIGINT, _Interrupts.take)
     try:
         sys.exit(run(sys.argv[1:]))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -33,7 +34,8 @@ from torchferry.errors import ExitCode, FerryError
 from torchferry.proof.ferry_run import become_ferry_run
 from torchferry.proof.where import Where
 from torchferry.samples.folder_sink import is_folder
-from torchferry.samples.sink import SampleSink, check_output, open_sink
+from torchferry.samples.picture import Picture
+from torchferry.samples.sink import SampleSink, check_output, open_sink, shows_pictures
 from torchferry.samples.source import InputOptions, SampleSource, open_samples
 
 Inputs = Annotated[
@@ -55,7 +57,8 @@ Batch = Annotated[
 Output = Annotated[
     str,
     typer.Option(
-        metavar="FILE", help=".jsonl, .csv, .npy, .npz or .png (a mask); FOLDER/ for one file an input file; - is stdout."
+        metavar="FILE",
+        help=".jsonl, .csv, .npy, .npz or .png (a mask, or a picture with its label); FOLDER/ for one file an input file; - is stdout.",
     ),
 ]
 Format = Annotated[str | None, typer.Option("--format", help="jsonl, csv, npy, npz or png, whatever the ending.")]
@@ -97,13 +100,24 @@ def predict(
     if isolate:
         given = {"--engine": engine, "--output": output, "--format": format_, "--select": select, "--batch": batch, "--top": top}
         _let_ferry_run(ferry_run, opened, input_, given, reading, where)
-    check_output(opened.contract, output, format_name=format_, select=select, id_column=id_, top=top)
+    answers = partial(open_sink, opened.contract, output, format_name=format_, select=select, id_column=id_, top=top)
+    reading = replace(reading, pictures=_pictures_for(answers))
     batch = _batch_of(opened, reading, batch, input_, output, format_)
     samples = open_samples(opened.contract, input_, batch=opened.contract.calls_of(batch), options=reading)
-    answers = partial(open_sink, opened.contract, output, format_name=format_, select=select, id_column=id_, top=top)
-    with samples as source, answers(total=source.total, files=source.files if is_folder(output) else ()) as sink:
+    with samples as source, answers(total=source.total, files=_named_after(source, output), pictures=reading.pictures) as sink:
         used = _answer(opened, engine, where, source, sink)
     _say_done(source, sink, used)
+
+
+def _named_after(source: SampleSource, output: str) -> Sequence[str]:
+    """Return the files after which those of a folder of answers are named."""
+    return source.files if is_folder(output) else ()
+
+
+def _pictures_for(answers: partial[Any]) -> deque[Picture] | None:
+    """Return what takes the pictures of the samples until their answers are drawn into them; None for other answers."""
+    kind, names = check_output(*answers.args, **answers.keywords)
+    return deque() if shows_pictures(answers.args[0], kind, names) else None
 
 
 def _say_done(source: SampleSource, sink: SampleSink, engine: str) -> None:

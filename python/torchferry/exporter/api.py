@@ -26,7 +26,7 @@ from torchferry.intake.binding import contract_name
 from torchferry.intake.devices import check_devices
 from torchferry.intake.framing import framed
 from torchferry.intake.golden_cases import require_samples
-from torchferry.intake.outputs import infer_outputs, name_leaves, run_module, symbol_sizes
+from torchferry.intake.outputs import as_promised, infer_outputs, name_leaves, run_module, symbol_sizes
 from torchferry.intake.pictures import GivenPreprocess, as_modules
 from torchferry.intake.refusals import (
     require_eval,
@@ -104,7 +104,7 @@ def export(
 
     inputs: by name, in any order if all are forward's, else in its order; `batch.image` is an entry of its argument `batch`.
         Each as "uint8[N,3,32,32]:0..255" (N: batch; capitals: free dims), a TensorSpec, or an example batch.
-    outputs: names in forward's order, or its dictionary's keys; default: its own. A TensorSpec is held to what the module gives.
+    outputs: names in forward's order, or its dictionary's keys; default: its own. A TensorSpec is kept, and held to what the module gives.
     golden: real inputs by name (or an array), two samples or more; a list: cases of other sizes. Default: random, from `seed`: 64, or fewer large ones.
     to: formats, or ["all"]: every one that takes the module. quantize: "int8", for format c, by calibration: training inputs, or half the goldens.
     preprocess: a module or an ImagePreprocess before it, exported with it (or by input name). classes: (output, names) or names. symbols: {"T": (1, 512)}.
@@ -187,9 +187,8 @@ def _plan(module: nn.Module, asked: _Interface, samples: _Samples, note: Callabl
         whole = framed(module, list(asked.inputs), before, [leaf.path for leaf in found])
     require_telling_goldens(specs, arrays)
     require_sound_behaviour(whole, arrays, names)
-    contract = _contract(specs, infer_outputs(whole, names, arrays, specs, limits), limits, asked.classes)
-    for item in asked.outputs or ():
-        _require_promised(item, contract)
+    outputs = as_promised(infer_outputs(whole, names, arrays, specs, limits), asked.outputs or ())
+    contract = _contract(specs, outputs, limits, asked.classes)
     calibration = None if samples.calibration is None else _given_arrays(specs, limits, samples.calibration, what="calibration")
     golden = _golden_inputs(given, samples, few_samples(specs, limits))
     return _Plan(whole, contract, golden, None if calibration is None else _quantization(calibration, golden))
@@ -289,17 +288,6 @@ def _classes(outputs: tuple[TensorSpec, ...], classes: ClassNames | None) -> Cla
     integers = [spec.name for spec in outputs if spec.dtype == "int64"]
     chosen = "label" if "label" in integers or not integers else integers[0]
     return Classes(output=chosen, names=tuple(str(item) for item in classes))
-
-
-def _require_promised(item: str | TensorSpec, contract: Contract) -> None:
-    if isinstance(item, str):
-        return
-    found = contract.output(item.name)
-    if (item.dtype, item.shape) != (found.dtype, found.shape):
-        raise FerryError(
-            ExitCode.BAD_INPUT,
-            f"output {item.name}: got {found.describe()} from the module, expected {item.describe()}; correct one of them",
-        )
 
 
 def _name_of(writing: _Writing) -> str:

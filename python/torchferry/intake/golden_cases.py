@@ -87,6 +87,7 @@ def _case(reference: Reference, contract: Contract, name: str, inputs: Mapping[s
         case = reference.case(name, inputs)
         check_outputs(contract, case.float32, check_inputs(contract, inputs))
         _require_both_finite(contract, case)
+        _require_ranges(contract, case)
     except FerryError as error:
         raise FerryError(ExitCode.BAD_INPUT, f"module: {error}; correct the module or its contract") from None
     except Exception as error:  # whatever the user's code raises for a batch of one
@@ -110,6 +111,21 @@ def _require_both_finite(contract: Contract, case: CaseArrays) -> None:
                 ExitCode.BAD_INPUT,
                 f"output {spec.name}: element {list(at)}: got {a[at]:.6g} in float32 and {b[at]:.6g} in float64, expected a finite number in both "
                 "or in neither",
+            )
+
+
+def _require_ranges(contract: Contract, case: CaseArrays) -> None:
+    """Require that the outputs keep the ranges that are promised of them; NaN is in every range. Raises FerryError(BAD_INPUT)."""
+    for spec in contract.outputs:
+        if spec.range is None:
+            continue
+        (low, high), values = spec.range, case.float32[spec.name].astype(np.float64)
+        wrong = np.argwhere((values < low) | (values > high))
+        if len(wrong):
+            at = tuple(int(i) for i in wrong[0])
+            raise FerryError(
+                ExitCode.BAD_INPUT,
+                f"output {spec.name}: element {list(at)}: got {values[at]:.6g} from the module, expected {low:g} to {high:g}",
             )
 
 

@@ -93,6 +93,22 @@ def infer_outputs(
     )
 
 
+def as_promised(found: Sequence[TensorSpec], promised: Sequence[str | TensorSpec]) -> tuple[TensorSpec, ...]:
+    """Return the outputs that were found, in what is promised of them beside dtype and shape: range, unit, channels, rate, non-finite values.
+
+    Raises FerryError(BAD_INPUT) for another dtype or shape than promised.
+    """
+    specs = {item.name: item for item in promised if isinstance(item, TensorSpec)}
+    for item in found:
+        wanted = specs.setdefault(item.name, item)
+        if (wanted.dtype, wanted.shape) != (item.dtype, item.shape):
+            raise FerryError(
+                ExitCode.BAD_INPUT,
+                f"output {item.name}: got {item.describe()} from the module, expected {wanted.describe()}; correct one of them",
+            )
+    return tuple(specs[item.name] for item in found)
+
+
 def symbol_sizes(specs: Sequence[TensorSpec], inputs: Mapping[str, Array]) -> dict[str, int]:
     """Return the size of each symbol in these inputs, which have the shapes of the specs."""
     return {dim: inputs[spec.name].shape[axis] for spec in specs for axis, dim in enumerate(spec.shape) if isinstance(dim, str)}

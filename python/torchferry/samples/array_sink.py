@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from typing import BinaryIO
 
 from torchferry.bundle import npy
 from torchferry.bundle.contract import Array
-from torchferry.errors import ExitCode, FerryError
 from torchferry.samples.zip_file import write_stored
 
 
 class NpyFile:
-    """One growing array. The first rows say the shape; the header is written again at the end, with the row count."""
+    """One growing array, whose first rows say the shape. `total`: how many rows come; None: known last.
 
-    def __init__(self, stream: BinaryIO, path: str, *, batched: bool, total: int | None) -> None:
-        self._stream, self._batched, self._total = stream, batched, total
-        if batched and total is None and not stream.seekable():
-            raise FerryError(
-                ExitCode.USAGE, f"{path}: got .npy into a pipe from an input of unknown length; write to a file or use jsonl"
-            )
+    Then the header is written again at the end, or, where `stream` cannot go back, the rows wait in `spool`.
+    """
+
+    def __init__(self, stream: BinaryIO, *, batched: bool, total: int | None, spool: BinaryIO | None = None) -> None:
+        self._stream, self._batched, self._total, self._spool = stream, batched, total, spool
         self._first: Array | None = None
         self._rows = 0
 
@@ -32,15 +31,20 @@ class NpyFile:
         """Append rows [n, ...], or the array of an output without a batch."""
         if self._first is None:
             self._first = rows
-            self._stream.write(self._header(rows, self._total or 0))
+            if self._spool is None:
+                self._stream.write(self._header(rows, self._total or 0))
         self._rows += len(rows) if self._batched else 0
-        self._stream.write(rows.tobytes())
+        (self._spool or self._stream).write(rows.tobytes())
 
     def finish(self) -> None:
         """Write the row count."""
-        if self._first is not None and self._stream.seekable():
-            self._stream.seek(0)
+        if self._first is not None and self._batched and self._total is None:
+            if self._spool is None:
+                self._stream.seek(0)
             self._stream.write(self._header(self._first, self._rows))
+        if self._spool is not None:
+            self._spool.seek(0)
+            shutil.copyfileobj(self._spool, self._stream)
         self._stream.flush()
 
     def _header(self, rows: Array, count: int) -> bytes:
@@ -73,7 +77,7 @@ class NpzSink(NpySink):
     """One `.npz` of all outputs: each grows in a file of its own, because the entries follow each other in the archive."""
 
     def __init__(self, stream: BinaryIO, spools: Mapping[str, BinaryIO], *, batched: bool) -> None:
-        super().__init__({name: NpyFile(spool, name, batched=batched, total=None) for name, spool in spools.items()})
+        super().__init__({name: NpyFile(spool, batched=batched, total=None) for name, spool in spools.items()})
         self._stream, self._spools = stream, spools
 
     def finish(self) -> None:

@@ -13,7 +13,7 @@ from typing_extensions import assert_never
 from torchferry.bundle.contract import Array, TensorSpec
 from torchferry.bundle.dtype import family
 from torchferry.errors import ExitCode, FerryError
-from torchferry.samples.cells import shown
+from torchferry.samples.cells import integer_limits, shown
 from torchferry.samples.columns import ColumnError, Elements, TableOptions, fills_rows, find_columns
 from torchferry.samples.table import Table
 
@@ -203,10 +203,12 @@ def _outside(values: Array, spec: TensorSpec) -> Array:
         case "bool":
             return np.asarray((values != 0) & (values != 1))
         case "integer":
-            limits = np.iinfo(spec.dtype)
-            return np.array([not limits.min <= value <= limits.max for value in values.tolist()], bool)
+            low, high = integer_limits(spec)
+            return np.array([not low <= value <= high for value in values.tolist()], bool)
     assert_never(found)
 
 
 def _expected(spec: TensorSpec) -> str:
+    if family(spec.dtype) == "integer":
+        return "an integer from {} to {}".format(*integer_limits(spec))
     return f"a finite {spec.dtype}" if spec.is_float else f"a value of {spec.dtype}"

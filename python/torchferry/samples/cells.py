@@ -74,12 +74,21 @@ def cell_parser(spec: TensorSpec) -> Parser:
         case "bool":
             return _parse_bool
         case "integer":
-            return _integer_parser(spec.dtype)
+            return _integer_parser(spec)
     assert_never(found)
 
 
-def _integer_parser(dtype: DTypeName) -> Parser:
-    low, high = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
+def integer_limits(spec: TensorSpec) -> tuple[int, int]:
+    """Return the smallest and the largest integer of an input: those of its dtype and, where it may be an index, of its range."""
+    low, high = int(np.iinfo(spec.dtype).min), int(np.iinfo(spec.dtype).max)
+    if spec.range is None or spec.dtype not in ("int32", "int64"):
+        return low, high
+    first, last = math.ceil(spec.range[0]), math.floor(spec.range[1])
+    return min(max(first, low), high), max(min(last, high), low)
+
+
+def _integer_parser(spec: TensorSpec) -> Parser:
+    low, high = integer_limits(spec)
 
     def parse(cell: str) -> int:
         match = _INTEGER.fullmatch(cell)

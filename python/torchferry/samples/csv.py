@@ -15,15 +15,16 @@ from numpy.typing import ArrayLike
 from torchferry.bundle.contract import Array, TensorSpec
 from torchferry.bundle.dtype import family
 from torchferry.errors import ExitCode, FerryError
-from torchferry.limits import MAX_CSV_SNIFFED_BYTES, MAX_CSV_SNIFFED_LINES
-from torchferry.samples.cells import Parser, cell_parser, cell_problem, shown
+from torchferry.limits import MAX_CSV_EXTRA_CELLS, MAX_CSV_SNIFFED_BYTES, MAX_CSV_SNIFFED_LINES
+from torchferry.samples.cells import Parser, cell_parser, cell_problem, integer_limits, shown
 from torchferry.samples.columns import ColumnError, Columns, Elements, TableOptions, fills_rows, find_columns
-from torchferry.samples.delimiter import DELIMITERS, QuoteError, delimiter_of, sniff, split_cells
+from torchferry.samples.delimiter import DELIMITERS, QuoteError, count_cells, delimiter_of, sniff, split_cells
 from torchferry.samples.lines import Line, Lines
 from torchferry.samples.plain_rows import Float64, plain_rows
 
 _EXCEL_MARK = re.compile('"?[Ss][Ee][Pp]=.?"?', re.DOTALL)
 _CORRECT = "; correct the file"
+_MANY_LINES = 16_384  # after which a faster reader has paid for its import
 
 
 class CsvTable:
@@ -50,7 +51,7 @@ class CsvTable:
         self._elements = Elements(specs)
         self._parsers = [cell_parser(spec) for spec, sample in self._parts() for _ in range(math.prod(sample))]
         reader = iter(self._lines)
-        first = list(_first_lines(reader, judged))
+        first = list(self._first_lines(reader, judged))
         self._refuse_mark(first)
         self._delimiter = self._choose_delimiter(first, options)
         self._first = first[0].number if first else 0
@@ -85,6 +86,22 @@ class CsvTable:
 
     def _parts(self) -> Iterator[tuple[TensorSpec, tuple[int, ...]]]:
         return zip(self._elements.specs, self._elements.samples, strict=True)
+
+    def _first_lines(self, lines: Iterator[Line], judged: int) -> Iterator[Line]:
+        """Yield the lines by which a table is judged."""
+        taken = 0
+        for count, line in enumerate(lines, 1):
+            self._require_few_cells(line)
+            yield line
+            taken += len(line.text.encode())
+            if count == judged or taken >= MAX_CSV_SNIFFED_BYTES:
+                return
+
+    def _require_few_cells(self, line: Line) -> None:
+        """Refuse a line that takes minutes and memory to cut, and then is no sample."""
+        most = self._elements.count + MAX_CSV_EXTRA_CELLS
+        if len(line.text) >= most and count_cells(line.text) > most:
+            self._lines.refuse(line.number, f"got more than {most} cells, expected fewer; is this the right file?")
 
     def _refuse_mark(self, first: Sequence[Line]) -> None:
         if first and _EXCEL_MARK.fullmatch(first[0].text):
@@ -124,7 +141,8 @@ class CsvTable:
         if batch is None or self.ids is not None or self._begun:
             return None
         lines = self._lines.peek(batch)
-        numbers = plain_rows(lines, self._delimiter, self._columns.cells, self._family)
+        is_long = self._lines.number > _MANY_LINES
+        numbers = plain_rows(lines, self._delimiter, self._columns.cells, self._family, use_arrow=is_long)
         if numbers is None:
             return None
         taken = numbers[:, self._columns.taken]
@@ -136,9 +154,10 @@ class CsvTable:
         return arrays
 
     def _are_kept(self, numbers: Float64, arrays: Mapping[str, Array]) -> bool:
-        """Say whether no number became another one in its dtype: infinite, where the contract allows none, or wrapped."""
+        """Say whether all numbers are in range and none became another one in its dtype: infinite, where that is wrong, or wrapped."""
         if self._family == "integer":
-            return np.array_equal(numbers, np.concatenate([part.reshape(len(numbers), -1) for part in arrays.values()], axis=1))
+            kept = np.array_equal(numbers, np.concatenate([part.reshape(len(numbers), -1) for part in arrays.values()], axis=1))
+            return kept and all(_are_within(arrays[spec.name], *integer_limits(spec)) for spec in self._elements.specs)
         return all(spec.allow_nonfinite or bool(np.isfinite(arrays[spec.name]).all()) for spec in self._elements.specs)
 
     def _read(self, batch: int | None) -> dict[str, Array]:
@@ -148,6 +167,7 @@ class CsvTable:
         return self._arrays(len(rows), lambda start, end: [row[start:end] for row in rows]) if rows else {}
 
     def _row(self, line: Line) -> list[float | int]:
+        self._require_few_cells(line)
         cells = self._split(line)
         self._require_fit(line, cells)
         self._last = line.number
@@ -201,16 +221,10 @@ class CsvTable:
         return arrays
 
 
+def _are_within(array: Array, low: int, high: int) -> bool:
+    return array.size == 0 or (low <= int(array.min()) and int(array.max()) <= high)
+
+
 def _header_text(text: str) -> str:
     """Return the first line as a header: numpy.savetxt writes `# ` in front of one."""
     return text.lstrip("#").lstrip(" ") if text.startswith("#") else text
-
-
-def _first_lines(lines: Iterator[Line], judged: int) -> Iterator[Line]:
-    """Yield the lines by which a table is judged."""
-    taken = 0
-    for count, line in enumerate(lines, 1):
-        yield line
-        taken += len(line.text.encode())
-        if count == judged or taken >= MAX_CSV_SNIFFED_BYTES:
-            return

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from torchferry.bundle.printable import quoted
 from torchferry.errors import ExitCode, FerryError
 
@@ -65,6 +67,14 @@ def _next_cell(text: str, start: int, cut: re.Pattern[str], column: int) -> tupl
     if end < len(text) and not cut.match(text, end):
         raise QuoteError(column, "got text after the closing quote, expected the end of the cell; correct the file")
     return body["inside"].replace('""', '"'), end
+
+
+def count_cells(text: str) -> int:
+    """Return how many cells a line has at most, whatever its delimiter is."""
+    data = np.frombuffer(text.encode(), np.uint8)
+    spaces = (data == ord(" ")) | (data == ord("\t"))
+    runs = int(np.count_nonzero(spaces[1:] & ~spaces[:-1]))
+    return 1 + max(runs, *(text.count(delimiter) for delimiter in DELIMITERS if delimiter != " "))
 
 
 def sniff(lines: Sequence[str], is_name: Callable[[str], bool], columns: int) -> str:

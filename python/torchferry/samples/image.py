@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable
 from typing import BinaryIO
 
@@ -28,8 +29,8 @@ def is_image(head: bytes) -> bool:
     return _decoder(head) is not None
 
 
-def read_image(stream: BinaryIO, spec: TensorSpec, *, where: str) -> Array:
-    """Read one sample [1, ...] in the dtype of the contract. Raises FerryError(BAD_INPUT)."""
+def read_image(stream: BinaryIO, spec: TensorSpec, *, where: str, kept: deque[Picture] | None = None) -> Array:
+    """Read one sample [1, ...] in the dtype of the contract, and keep its picture for whoever draws into it. Raises FerryError(BAD_INPUT)."""
     layout = layout_of(spec, where=where)
     data = stream.read(MAX_IMAGE_FILE_BYTES + 1)
     decode = _decoder(data[:10]) or _refuse_other
@@ -40,9 +41,13 @@ def read_image(stream: BinaryIO, spec: TensorSpec, *, where: str) -> Array:
         )
     try:
         with named_extras(where):
-            return layout.sample(decode(data, layout.require_size))
+            picture = decode(data, layout.require_size)
+            sample = layout.sample(picture)
     except PictureError as error:
         raise FerryError(ExitCode.BAD_INPUT, f"{where}: image: got {error}") from None
+    if kept is not None:
+        kept.append(picture)
+    return sample
 
 
 def _decoder(head: bytes) -> Decoder | None:

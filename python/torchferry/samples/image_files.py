@@ -16,7 +16,7 @@ _ENDLESS = (Path.is_fifo, Path.is_socket, Path.is_char_device, Path.is_block_dev
 
 def holds_files(argument: str) -> bool:
     """Say whether an argument is a folder or a list of files."""
-    return argument.startswith(_LIST) or (argument not in ("", "-") and Path(argument).is_dir())
+    return argument.startswith(_LIST) or (argument not in ("", "-") and os.path.isdir(argument))  # noqa: PTH112 (Path raises for a long name)
 
 
 def expand(argument: str) -> list[str]:
@@ -56,7 +56,7 @@ def _listed(path: str) -> list[str]:
             with open(path, "rb") as stream:  # noqa: PTH123 (Path("") would be the working folder)
                 data = stream.read(MAX_LIST_BYTES + 1)
     except OSError as error:
-        raise _unreadable(where, error, "a readable list of files") from None
+        raise _unreadable(where, error, "a readable file") from None
     if len(data) > MAX_LIST_BYTES:
         raise FerryError(
             ExitCode.BAD_INPUT, f"{where}: list: got more than {MAX_LIST_BYTES} bytes, expected fewer; is this the right file?"

@@ -12,7 +12,7 @@ import numpy as np
 from torchferry.bundle.contract import Array, TensorSpec
 from torchferry.errors import ExitCode, FerryError
 from torchferry.limits import MAX_IMAGE_PIXELS, MAX_IMAGE_SIDE
-from torchferry.samples.picture import Picture, PictureError, upright
+from torchferry.samples.picture import Picture, PictureError, upright, with_levels_of_bytes
 
 CHANNELS = (1, 3, 4)
 KINDS = "[N,H,W], [N,1,H,W], [N,3,H,W], [N,4,H,W] or those with the channels last"
@@ -49,11 +49,10 @@ class ImageLayout:
         pixels = upright(picture.as_channels(self.channels), picture.orientation)
         if self.reverse:
             pixels = np.concatenate([pixels[..., 2::-1], pixels[..., 3:]], axis=2)
-        if self.spec.dtype == "uint8":  # rounded to the nearest level, halves up
-            values = (pixels * (2 * 255) + picture.maximum) // (2 * picture.maximum)
+        if self.spec.dtype == "uint8":
+            values = with_levels_of_bytes(pixels, picture.maximum)
         else:
             values = (pixels * self.top).astype(np.float32) / np.float32(picture.maximum)
-        values = values.astype(self.spec.dtype)
         if self.axis is None:
             return values[np.newaxis, ..., 0]
         return np.ascontiguousarray(np.moveaxis(values, 2, 0) if self.axis == 1 else values)[np.newaxis]

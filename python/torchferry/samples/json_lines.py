@@ -14,7 +14,7 @@ from torchferry.bundle.contract import Array, TensorSpec
 from torchferry.bundle.dtype import family
 from torchferry.bundle.strict_json import JsonError, parse_strictly
 from torchferry.errors import ExitCode, FerryError
-from torchferry.samples.cells import INFINITE_FLOAT32, shown
+from torchferry.samples.cells import INFINITE_FLOAT32, integer_limits, shown
 from torchferry.samples.columns import fills_rows, sample_shape
 from torchferry.samples.lines import Line, Lines
 
@@ -126,7 +126,7 @@ def _bool(value: object) -> int:
 
 
 def _integer_of(spec: TensorSpec) -> Element:
-    low, high = int(np.iinfo(spec.dtype).min), int(np.iinfo(spec.dtype).max)
+    low, high = integer_limits(spec)
 
     def element(value: object) -> int:
         if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:

@@ -84,6 +84,15 @@ def mask_of(contract: Contract, name: str) -> Mask:
     return Mask(name, bool(first), spec.is_float, names, 16 if is_wide else 8)
 
 
+def is_mask(contract: Contract, name: str) -> bool:
+    """Say whether the output of that name is a mask."""
+    try:
+        mask_of(contract, name)
+    except FerryError:
+        return False
+    return True
+
+
 def _pixel_label(contract: Contract, first: int) -> TensorSpec | None:
     """Return the output whose values the classes name, where it has one for each pixel."""
     label = None if contract.classes is None else contract.output(contract.classes.output)

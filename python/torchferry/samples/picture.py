@@ -31,6 +31,11 @@ class Picture:
     orientation: int = _UPRIGHT
     is_keyed: bool = False  # is a colour of it transparent (tRNS of PNG)?
 
+    @property
+    def has_alpha(self) -> bool:
+        """Is the last channel alpha?"""
+        return self.levels.shape[2] in _ALPHA
+
     def as_channels(self, count: int) -> Levels:
         """Return [H,W,count] uint32: 1 is grey, 3 are red, green and blue, 4 are those and alpha. Raises PictureError."""
         levels = self.levels.astype(np.uint32)
@@ -42,11 +47,16 @@ class Picture:
             return colours
         if self.is_keyed:
             raise PictureError("a PNG with a transparent colour (tRNS), expected an alpha channel or none")
-        alpha = levels[..., -1:] if channels in _ALPHA else np.full_like(levels[..., :1], self.maximum)
+        alpha = levels[..., -1:] if self.has_alpha else np.full_like(levels[..., :1], self.maximum)
         return np.concatenate([colours, alpha], axis=2)
 
 
-def upright(pixels: Array, orientation: int) -> Array:
+def with_levels_of_bytes(levels: Levels, maximum: int) -> Array:
+    """Return levels [H,W,C] from 0 to `maximum` as uint8 from 0 to 255, rounded to the nearest, halves up."""
+    return ((levels * (2 * 255) + maximum) // (2 * maximum)).astype(np.uint8)
+
+
+def upright(pixels: Levels, orientation: int) -> Levels:
     """Turn pixels [H,W,C] as EXIF's orientation says (1 to 8), so that the first row is the upper one of what was seen."""
     if orientation >= 5:
         pixels = np.swapaxes(pixels, 0, 1)

@@ -10,18 +10,20 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from torchferry.samples.arrow_rows import arrow_rows
+
 Float64: TypeAlias = NDArray[np.float64]
 _INTEGER = b"0123456789+-\n"
 _PLAIN = {"float": _INTEGER + b".eE", "integer": _INTEGER}
 _EXACT = 2.0**53  # from here on a float64 stands for several integers
 
 
-def plain_rows(lines: Sequence[bytes], delimiter: str, cells: int, family: str) -> Float64 | None:
+def plain_rows(lines: Sequence[bytes], delimiter: str, cells: int, family: str, *, use_arrow: bool = False) -> Float64 | None:
     r"""Return the numbers [lines, cells] of raw lines; None where one of them needs a closer look.
 
     Plain is a line that ends with \n or \r\n and holds the wanted number of decimal numbers between commas, semicolons or tabs,
     without spaces, quotes and words; of the family `integer` without points and below 2^53. Each is read as float64, correctly
-    rounded.
+    rounded. `use_arrow`: by pyarrow, which takes a while to import, where that is here.
     """
     if family not in _PLAIN:
         return None
@@ -31,8 +33,10 @@ def plain_rows(lines: Sequence[bytes], delimiter: str, cells: int, family: str) 
     text = b"".join(lines).replace(b"\r\n", b"\n")
     if text.translate(None, _PLAIN[family] + cut):
         return None
-    numbers = _numbers(text[:-1].replace(b"\n", cut).decode(), delimiter)
-    if len(numbers) != len(lines) * cells or (family == "integer" and not (np.abs(numbers) < _EXACT).all()):
+    numbers = arrow_rows(text, delimiter) if use_arrow else None
+    if numbers is None:
+        numbers = _numbers(text[:-1].replace(b"\n", cut).decode(), delimiter)
+    if numbers.size != len(lines) * cells or (family == "integer" and not (np.abs(numbers) < _EXACT).all()):
         return None
     return numbers.reshape(-1, cells)
 

@@ -90,6 +90,8 @@ def _chunks(data: bytes) -> tuple[list[Chunk], int, bool]:
         position += _FRAME + length
     if not _ORDER.fullmatch(b"".join(kind for kind, _ in chunks)) or len(chunks[0][1]) != 13:
         raise PictureError(f"a PNG with other chunks than IHDR, PLTE, IDAT and IEND in this order, {_DAMAGED}")
+    if position != len(data):
+        raise PictureError("a PNG with bytes behind its end, expected one picture a file")
     return chunks, orientation, keyed
 
 

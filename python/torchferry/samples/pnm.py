@@ -9,7 +9,9 @@ import numpy as np
 
 from torchferry.samples.picture import Picture, PictureError
 
-_HEADER = re.compile(rb"P[56]" + 3 * rb"[ \t\r\n]*(?:#[^\n]*[ \t\r\n]*)*([0-9]{1,9})" + rb"[ \t\r\n]")
+# A number is whole, and a comment goes to the end of its line: the header of a file that is cut short must not match as another one.
+_NUMBER = rb"[ \t\r\n]*(?:#[^\n]*\n[ \t\r\n]*)*([0-9]{1,9})(?![0-9])"
+_HEADER = re.compile(rb"P[56]" + 3 * _NUMBER + rb"[ \t\r\n]")
 _CHANNELS = {b"5": 1, b"6": 3}
 
 

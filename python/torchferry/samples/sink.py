@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,9 +15,11 @@ import numpy as np
 from torchferry.bundle.contract import BATCH, Array, Contract
 from torchferry.bundle.printable import json_text, quoted
 from torchferry.errors import ExitCode, FerryError
+from torchferry.samples.annotated_sink import AnnotatedSink, annotation_of
 from torchferry.samples.array_sink import NpyFile, NpySink, NpzSink
 from torchferry.samples.folder_sink import FolderSink, answer_names, is_folder
 from torchferry.samples.mask_sink import MaskSink, mask_of
+from torchferry.samples.picture import Picture
 from torchferry.samples.target import is_special, open_folder, open_spool, open_target
 from torchferry.samples.text import csv_header, csv_ranked, csv_rows, csv_text, json_ranked, json_rows
 from torchferry.samples.top import TopClasses, top_classes
@@ -51,12 +54,13 @@ def open_sink(
     id_column: str | None = None,
     top: int | None = None,
     files: Sequence[str] = (),
+    pictures: deque[Picture] | None = None,
 ) -> Iterator[SampleSink]:
     """Open `--output` (`-` is stdout, `FOLDER/` a folder); the files appear when the block ends without an error.
 
     `select` names the only output to write; `total` is the number of samples if known; `id_column` names the identities that
     come with each batch; `top` is how many classes to rank; `files` are those that the samples come from, for the names in a
-    folder. Raises FerryError(USAGE or IO).
+    folder; `pictures` gives the picture of each sample. Raises FerryError(USAGE or IO).
     """
     kind, names = check_output(contract, output, format_name=format_name, select=select, id_column=id_column, top=top)
     try:
@@ -65,11 +69,14 @@ def open_sink(
             if is_folder(output):
                 answers = answer_names(files, kind)
                 one = partial(open_sink, contract, format_name=kind, select=select, total=None, id_column=id_column, top=top)
+                one = partial(one, pictures=pictures)
                 sink = FolderSink(
                     stack.enter_context(open_folder(output)), answers, one, stack, batched=_batched_outputs(contract)
                 )
             else:
-                sink = _open_kind(kind, contract, output, names, total, stack, _Beside(id_column, top_classes(contract, top)))
+                sink = _open_kind(
+                    kind, contract, output, names, total, stack, _Beside(id_column, top_classes(contract, top), pictures)
+                )
             yield sink
             sink.finish()
     except OSError as error:
@@ -93,9 +100,14 @@ def check_output(
             ExitCode.USAGE,
             f"--output: got {output} for {len(names)} outputs, expected one .npy a file; add --select NAME, or --format npz",
         )
-    if kind == "png":
+    if kind == "png" and annotation_of(contract, names) is None:
         _check_mask(contract, output, names)
     return kind, names
+
+
+def shows_pictures(contract: Contract, kind: str, names: list[str]) -> bool:
+    """Say whether these answers are drawn into the pictures that they are about."""
+    return kind == "png" and annotation_of(contract, names) is not None
 
 
 def _check_mask(contract: Contract, output: str, names: list[str]) -> None:
@@ -109,10 +121,11 @@ def _check_mask(contract: Contract, output: str, names: list[str]) -> None:
 
 @dataclass(frozen=True)
 class _Beside:
-    """What stands beside the outputs of a sample: the column of its identity in front, the best classes behind."""
+    """What stands beside the outputs of a sample: the column of its identity in front, the best classes behind, or its picture."""
 
     id_column: str | None
     top: TopClasses | None
+    pictures: deque[Picture] | None
 
 
 def _format(output: str, format_name: str | None) -> str:
@@ -189,8 +202,14 @@ def _open_kind(
             )
         paths = {name: output if len(names) == 1 else f"{Path(output).with_suffix('')}.{name}.npy" for name in names}
         batched = _is_batched(contract)
+        is_late = batched and total is None and is_stream(output)  # the row count comes in front of the rows
         files = {
-            name: NpyFile(stack.enter_context(open_target(path)), path, batched=batched, total=total)
+            name: NpyFile(
+                stack.enter_context(open_target(path)),
+                batched=batched,
+                total=total,
+                spool=stack.enter_context(open_spool(path)) if is_late else None,
+            )
             for name, path in paths.items()
         }
         return NpySink(files)
@@ -198,6 +217,9 @@ def _open_kind(
     if kind == "npz":
         spools = {name: stack.enter_context(open_spool(output)) for name in names}
         return NpzSink(stream, spools, batched=_is_batched(contract))
+    annotation = annotation_of(contract, names) if kind == "png" else None
+    if annotation is not None:
+        return AnnotatedSink(stream, _name_of(output), annotation, deque() if beside.pictures is None else beside.pictures)
     if kind == "png":
         return MaskSink(stream, _name_of(output), mask_of(contract, names[0]))
     sink = _JsonSink if kind == "jsonl" else _CsvSink
@@ -229,10 +251,9 @@ class _RowSink:
         self._stream.write(line.encode() + b"\n")
 
     def _write_rows(self, rows: Iterator[str]) -> None:
-        write = self._stream.write  # of a million rows each call counts
-        for row in rows:
-            write(row.encode() + b"\n")
-            self.count += 1
+        lines = [*rows, ""]  # of a million rows each call counts
+        self._stream.write("\n".join(lines).encode())
+        self.count += len(lines) - 1
 
 
 class _JsonSink(_RowSink):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain
 from typing import BinaryIO, Literal, Protocol, cast, get_args
 
@@ -15,7 +17,7 @@ from torchferry.bundle import npy
 from torchferry.bundle.contract import BATCH, Array, Contract, TensorSpec, check_inputs
 from torchferry.bundle.printable import quoted
 from torchferry.bundle.stored_zip import is_zip
-from torchferry.errors import ExitCode, FerryError
+from torchferry.errors import ElementError, ExitCode, FerryError
 from torchferry.limits import MAX_CSV_SNIFFED_LINES
 from torchferry.samples.arrow import is_arrow, open_arrow
 from torchferry.samples.columns import TableOptions
@@ -26,6 +28,7 @@ from torchferry.samples.image_files import expand, holds_files
 from torchferry.samples.json_lines import read_json_lines, starts_json
 from torchferry.samples.npy_rows import read_npy
 from torchferry.samples.npz import read_npz
+from torchferry.samples.picture import Picture
 from torchferry.samples.raw import read_raw
 from torchferry.samples.state import CarriedState
 from torchferry.samples.table import Table
@@ -45,6 +48,13 @@ class Reader:
     batched: bool = True
     table: Table | None = None
     files: Sequence[str] = ()  # where there are several: one for each sample, in order
+    has_pictures: bool = False
+
+    def placed(self, error: ElementError, before: int) -> ElementError:
+        """Return the error of a call behind `before` samples with its place in the file: rows count from 0, as in NumPy."""
+        if self.files:
+            return error.at(self.files[before + error.index[0]], error.index[1:])
+        return error.at(self.origin, (before + error.index[0], *error.index[1:]) if self.batched else error.index)
 
 
 class SampleSource:
@@ -96,7 +106,8 @@ class SampleSource:
 
     def _read(self) -> Iterator[dict[str, Array]]:
         """Raise FerryError(BAD_INPUT) where there is no sample, or not as many in each file."""
-        fixed = [next(reader.arrays) for reader in self._readers if not reader.batched]
+        lone = [reader for reader in self._readers if not reader.batched]
+        fixed = [next(reader.arrays) for reader in lone]
         batched = [reader for reader in self._readers if reader.batched]
         while True:
             parts = [next(reader.arrays, {}) for reader in batched]
@@ -108,7 +119,12 @@ class SampleSource:
                 break
             batch = {name: array for part in (*fixed, *parts) for name, array in part.items()}
             batch = self._state.complete(batch)
-            check_inputs(self._contract, batch)
+            try:
+                check_inputs(self._contract, batch)
+            except ElementError as error:
+                given = zip((*lone, *batched), (*fixed, *parts), strict=True)
+                owner = next((reader for reader, part in given if error.name in part), None)
+                raise error if owner is None else owner.placed(error, self.count) from None
             self.count += samples
             yield batch
             if not batched:
@@ -122,13 +138,14 @@ class InputOptions:
     """How the user says the input files are to be read.
 
     `format`: auto tells the kind by the content. `follow`: lines come one by one, and nothing is read ahead.
-    `carry`: pairs `INPUT=OUTPUT` of a state.
+    `carry`: pairs `INPUT=OUTPUT` of a state. `pictures`: takes the pictures of the samples, where the answers show them.
     """
 
     table: TableOptions = field(default_factory=TableOptions)
     format: InputFormat = "auto"
     follow: bool = False
     carry: tuple[str, ...] = ()
+    pictures: deque[Picture] | None = None
 
 
 def input_format_of(word: str) -> InputFormat:
@@ -184,6 +201,11 @@ class _Opener:
                 ExitCode.USAGE,
                 f"--id: got {quoted(self.options.table.id_column)}, expected one table that has this column; leave --id out",
             )
+        if self.options.pictures is not None and not any(reader.has_pictures for reader in readers):
+            raise FerryError(
+                ExitCode.USAGE,
+                f"--output: got .png for samples from {readers[0].origin}, which is no picture, expected PNG, JPEG, BMP, PGM or PPM; write .jsonl",
+            )
         return readers
 
     def _open(self, arguments: Sequence[str]) -> list[Reader]:
@@ -207,11 +229,13 @@ class _Opener:
         ]
 
     def _open_input(self, spec: TensorSpec, paths: list[str], first: BinaryIO) -> Reader:
-        read = read_image if is_image(_peek(first)) else read_wav if is_wav(_peek(first)) else None
+        is_picture = is_image(_peek(first))
+        as_picture = partial(read_image, kept=self.options.pictures)
+        read: _ReadSample | None = as_picture if is_picture else read_wav if is_wav(_peek(first)) else None
         if read is not None:
             samples = ({spec.name: sample} for sample in _one_a_file(read, spec, paths, first, self.batch))
             origin = _name_of(paths[0]) + (f" and {len(paths) - 1} more" if paths[1:] else "")
-            return Reader(origin, len(paths), samples, files=list(map(_name_of, paths)))
+            return Reader(origin, len(paths), samples, files=list(map(_name_of, paths)), has_pictures=is_picture)
         _require_one(spec, paths)
         if _is_array(_peek(first)):
             return _open_npy(spec, first, _name_of(paths[0]), self.batch)

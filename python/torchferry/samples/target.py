@@ -26,6 +26,7 @@ def open_target(path: str) -> Iterator[BinaryIO]:
         sys.stdout.buffer.flush()
         return
     target = Path(path)
+    _refuse_long_name(target, path)
     if is_special(target):
         with target.open("wb") as stream:
             yield stream
@@ -52,6 +53,7 @@ def open_folder(output: str) -> Iterator[Path]:
     target = Path(output)
     if os.path.lexists(target):
         raise FerryError(ExitCode.IO, f"{output}: got an existing path, expected none; name another folder, or remove this one")
+    _refuse_long_name(target, output)
     try:
         temporary = Path(tempfile.mkdtemp(prefix=".ferry-", suffix=".tmp", dir=target.parent))
     except OSError as error:
@@ -78,7 +80,11 @@ def open_spool(path: str) -> BinaryIO:
 
 def is_special(path: Path) -> bool:
     """Say whether a device, a pipe or a socket is there."""
-    return path.exists() and not stat.S_ISREG(path.stat().st_mode) and not path.is_dir()
+    try:
+        mode = path.stat().st_mode
+    except OSError:  # nothing is there, or nobody can say what
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
 def umask() -> int:
@@ -86,6 +92,15 @@ def umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def _refuse_long_name(target: Path, shown: str) -> None:
+    """Refuse a name that is too long before anything is computed: the rename finds it out last. Raises FerryError(IO)."""
+    try:
+        os.lstat(target)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise _unwritable(shown, error) from None
 
 
 def _create_beside(target: Path, shown: str) -> tuple[int, str]:

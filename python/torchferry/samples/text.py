@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -45,8 +44,9 @@ def csv_rows(contract: Contract, samples: Mapping[str, Array]) -> Iterator[str]:
         texts["class"] = _each(_class_names(contract.classes, samples[contract.classes.output]), csv_text)
     count = _count(samples)
     tables: list[list[list[str]]] = [text.reshape(count, -1).tolist() for text in texts.values()]
-    for rows in zip(*tables, strict=True):
-        yield ",".join(chain.from_iterable(rows))
+    first, *others = tables
+    joined = map(",".join, first)
+    yield from joined if not others else map(",".join, zip(joined, *(map(",".join, table) for table in others), strict=True))
 
 
 def json_ranked(names: Sequence[str], scores: Array) -> str:

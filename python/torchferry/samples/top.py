@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from torchferry.bundle.contract import BATCH, Array, Contract, TensorSpec
+from torchferry.bundle.contract import BATCH, Array, Contract
 from torchferry.errors import ExitCode, FerryError
 
 
@@ -36,7 +36,7 @@ def top_classes(contract: Contract, count: int | None) -> TopClasses | None:
             ExitCode.USAGE, f"--top: got {count} for a contract without classes, expected one that names them; leave it out"
         )
     names = contract.classes.names
-    found = [spec.name for spec in contract.outputs if _has_scores(spec, len(names))]
+    found = scores_of(contract)
     if contract.output(contract.classes.output).shape != (BATCH,) or not found:
         raise FerryError(
             ExitCode.USAGE,
@@ -44,8 +44,11 @@ def top_classes(contract: Contract, count: int | None) -> TopClasses | None:
         )
     if not 1 <= count <= len(names):
         raise FerryError(ExitCode.USAGE, f"--top: got {count}, expected 1 to {len(names)}")
-    return TopClasses(count, names, "probabilities" if "probabilities" in found else found[0])
+    return TopClasses(count, names, found[0])
 
 
-def _has_scores(spec: TensorSpec, classes: int) -> bool:
-    return spec.is_float and spec.shape == (BATCH, classes)
+def scores_of(contract: Contract) -> list[str]:
+    """Return the outputs that have a score [N,K] for each of the classes, `probabilities` first."""
+    count = 0 if contract.classes is None else len(contract.classes.names)
+    found = [spec.name for spec in contract.outputs if spec.is_float and spec.shape == (BATCH, count)]
+    return sorted(found, key=lambda name: name != "probabilities")

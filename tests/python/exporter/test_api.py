@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import torchferry
+from builders.contracts import spec
 from builders.modules import MODULES, Several
 from torchferry.bundle.golden import read_case
 from torchferry.bundle.reader import Bundle
@@ -232,3 +233,27 @@ def test_an_output_spec_is_held_to_what_the_module_gives(out: Path) -> None:
     code, text = problem(nn.Linear(4, 2), out, outputs=[wrong])
     assert code == ExitCode.BAD_INPUT
     assert "got float32[N,2] from the module, expected float32[N,3]" in text
+
+
+@pytest.mark.parametrize(
+    ("promised", "wanted"),
+    [
+        ({"range": (0.0, 9.0), "unit": "mm"}, None),
+        (
+            {"range": (0.5, 9.0)},
+            "output y: element [0, 0]: got 0 from the module, expected 0.5 to 9; correct the module or its contract",
+        ),
+        ({"range": (0.0, 5.0)}, "got 8 from the module, expected 0 to 5"),
+    ],
+)
+def test_what_is_promised_of_an_output_is_kept_and_held(out: Path, promised: dict[str, object], wanted: str | None) -> None:
+    """The module gives 0 to 8; only the second golden case has the 8."""
+    cases = [np.array([[0], [1], [2]], np.float32), np.array([[8], [7]], np.float32)]
+    given: dict[str, object] = {"inputs": {"x": "float32[N,1]"}, "golden": cases}
+    wish = spec("y", "float32", ("N", 1), **promised)
+    if wanted is not None:
+        code, text = problem(nn.ReLU(), out, outputs=[wish], **given)
+        assert (code, wanted in text) == (ExitCode.BAD_INPUT, True), text
+        return
+    bundle = torchferry.export(nn.ReLU().eval(), outputs=[wish], out=out, to=["onnx"], stress=False, **given)
+    assert bundle.contract.output("y") == wish

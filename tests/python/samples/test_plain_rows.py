@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import itertools
+import random
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -13,9 +15,12 @@ from torchferry.bundle.contract import Array, TensorSpec
 from torchferry.errors import FerryError
 from torchferry.limits import MAX_CSV_SNIFFED_LINES
 from torchferry.samples import csv
+from torchferry.samples.arrow_rows import arrow_rows
+from torchferry.samples.cells import is_number
 from torchferry.samples.columns import TableOptions
-from torchferry.samples.plain_rows import plain_rows
+from torchferry.samples.plain_rows import Float64, plain_rows
 
+Reader = Callable[[Sequence[str]], Float64 | None]
 COLUMNS = 3
 PLAIN = ["0", "-0", "1", "+7", "255", "007", "-12"]
 POINTED = [".5", "5.", "1e5", "1E-3", "0.1", "3.4028235e38", "1e-46", "9007199254740991", "2.2250738585072011e-308", "16777217"]
@@ -71,14 +76,18 @@ def specs() -> list[TensorSpec]:
 
 @pytest.mark.parametrize("wanted", specs(), ids=lambda item: f"{item.dtype} {item.allow_nonfinite}")
 @pytest.mark.parametrize("seed", range(4))
-def test_the_answers_are_those_of_the_reader_of_cells(wanted: TensorSpec, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("many", [csv._MANY_LINES, -1], ids=["numpy", "pyarrow, where it is"])
+def test_the_answers_are_those_of_the_reader_of_cells(
+    wanted: TensorSpec, seed: int, many: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(csv, "_MANY_LINES", many)
     drawn = np.random.default_rng(seed)
     pool = POOLS.get(wanted.dtype, [*PLAIN, *POINTED])
     went = 0
 
-    def counted(*arguments: object) -> object:
+    def counted(*arguments: object, use_arrow: bool) -> object:
         nonlocal went
-        numbers = plain_rows(*arguments)  # type: ignore[arg-type]
+        numbers = plain_rows(*arguments, use_arrow=use_arrow)  # type: ignore[arg-type]
         went += numbers is not None
         return numbers
 
@@ -93,7 +102,7 @@ def test_the_answers_are_those_of_the_reader_of_cells(wanted: TensorSpec, seed: 
         batch = int(drawn.choice([1, 7, 100]))
         monkeypatch.setattr(csv, "plain_rows", counted)
         fast, said = read(text, wanted, batch)
-        monkeypatch.setattr(csv, "plain_rows", lambda *_: None)
+        monkeypatch.setattr(csv, "plain_rows", lambda *_, **__: None)
         slow, expected = read(text, wanted, batch)
         assert said == expected
         assert [part.tobytes() for part in fast] == [part.tobytes() for part in slow], text
@@ -133,3 +142,49 @@ def test_what_is_not_plain_is_left_to_the_reader_of_cells(lines: Sequence[bytes]
 @pytest.mark.parametrize("cell", [b"9007199254740992", b"1.0", b"1e3"])
 def test_an_integer_that_a_float64_may_blur_is_left_to_the_reader_of_cells(cell: bytes) -> None:
     assert plain_rows([cell + b"\n"], ",", 1, "integer") is None
+
+
+@pytest.fixture
+def arrow() -> Reader:
+    """What reads long tables."""
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install -e .[tables]")
+    return lambda cells: arrow_rows("".join(cell + "\n" for cell in cells).encode(), ",")
+
+
+def test_pyarrow_takes_the_grammar_of_numbers_and_nothing_else(arrow: Reader) -> None:
+    """Every text of up to five marks; a sign in front is what it may leave to the others."""
+    for length in range(1, 6):
+        for marks in itertools.product("1.+-eE0", repeat=length):
+            cell = "".join(marks)
+            found = arrow([cell])
+            assert found is None or (is_number(cell) and found.tobytes() == np.float64(cell).tobytes()), cell
+            assert found is not None or not is_number(cell) or cell.startswith("+"), cell
+
+
+def test_pyarrow_rounds_as_python_does(arrow: Reader) -> None:
+    drawn = random.Random(0)
+    cells = [repr(number) for number in np.frombuffer(drawn.randbytes(8 * 4000), np.float64).tolist() if np.isfinite(number)]
+    cells += [f"{drawn.uniform(-1, 1) * 10.0 ** drawn.randrange(-300, 300):.{drawn.randrange(30)}e}" for _ in range(4000)]
+    halfway = [(2 * (drawn.getrandbits(52) | 1 << 52) + 1) << drawn.randrange(10) for _ in range(2000)]
+    cells += [str(number + change) for number in halfway for change in (-1, 0, 1)]
+    cells += ["1e400", "-1e400", "1e-400", "-0", "007", "5e-324", "2.4703282292062327e-324", "2.4703282292062328e-324"]
+    found = arrow(cells)
+    assert found is not None
+    assert found.tobytes() == np.array(list(map(float, cells))).tobytes()
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_long_table_is_read_to_the_same_bits_as_a_short_one(
+    arrow: Reader, monkeypatch: pytest.MonkeyPatch, delimiter: str, end: str
+) -> None:
+    del arrow  # it says whether pyarrow is here
+    drawn = np.random.default_rng(0)
+    cells = [[f"{value:.{drawn.integers(1, 20)}g}" for value in row] for row in drawn.standard_normal((700, COLUMNS))]
+    text = "".join(delimiter.join(row) + end for row in cells)
+    found = []
+    for many in (10**9, 100):
+        monkeypatch.setattr(csv, "_MANY_LINES", many)
+        found.append(read(text, spec(shape=("N", COLUMNS)), 64))
+    assert [part.tobytes() for part in found[0][0]] == [part.tobytes() for part in found[1][0]]
+    assert (found[0][1], sum(map(len, found[0][0]))) == (found[1][1], 700)

@@ -1,0 +1,154 @@
+"""Mutants of what `predict` says of a wrong element, of files that go on behind their end, and of pictures with their label."""
+
+from __future__ import annotations
+
+from mutants.mutant import Mutant
+
+_SAMPLES = "python/torchferry/samples"
+_PLACES = "tests/parity/test_element_places.py"
+_SAME_WORDS = "tests/hostile/test_same_words.py"
+_PICTURES = "tests/parity/test_pictures.py"
+_ANNOTATED = "tests/python/samples/test_annotated_sink.py"
+_PLAIN = "tests/python/samples/test_plain_rows.py"
+_API = "tests/python/exporter/test_api.py"
+
+
+def _program(file: str, old: str, new: str, tests: str, why: str) -> Mutant:
+    return Mutant(f"cpp/{file}", old, new, tests, why, target="ferry-run")
+
+
+ROWS = (
+    Mutant(
+        f"{_SAMPLES}/source.py",
+        "(before + error.index[0], *error.index[1:]) if self.batched",
+        "error.index if self.batched",
+        _PLACES,
+        "the row inside a call and not of the file",
+    ),
+    Mutant(
+        f"{_SAMPLES}/source.py",
+        "self.files[before + error.index[0]]",
+        "self.files[error.index[0]]",
+        _PLACES,
+        "the fault of a sound in another one's name",
+    ),
+    Mutant(
+        f"{_SAMPLES}/cells.py",
+        "max(min(last, high), low)",
+        "high",
+        _PLACES,
+        "a cell above the contract's range",
+    ),
+    Mutant(
+        f"{_SAMPLES}/csv.py",
+        "return kept and all(_are_within(",
+        "return kept or all(_are_within(",
+        _PLACES,
+        "plain rows outside of the contract's range",
+    ),
+    _program(
+        "cli/input.cpp", "index.front() += before_;", "index.front() += 0;", _PLACES, "the row inside a call and not of the file"
+    ),
+    _program("cli/csv_cell.cpp", "value < limits.least ||", "false ||", _PLACES, "a cell below the contract's range"),
+    _program("cli/json_input.cpp", "std::cmp_less_equal(number, most)", "true", _PLACES, "a number above the contract's range"),
+    Mutant(
+        f"{_SAMPLES}/csv.py",
+        "if len(line.text) >= most and count_cells(line.text) > most:",
+        "if False and count_cells(line.text) > most:",
+        f"{_SAME_WORDS}::test_both_programs_say_the_same",
+        "millions of cells are judged one by one",
+    ),
+    Mutant(f"{_SAMPLES}/png.py", "if position != len(data):", "if position > len(data):", _PICTURES, "a second PNG is dropped"),
+    _program("cli/image_png.cpp", "if (!rest.empty()) rules", "if (false) rules", _PICTURES, "a second PNG is dropped"),
+    Mutant(
+        f"{_SAMPLES}/pnm.py",
+        "([0-9]{1,9})(?![0-9])",
+        "([0-9]{1,9})",
+        _PICTURES,
+        "a header that is cut short matches as another one",
+    ),
+    Mutant(
+        f"{_SAMPLES}/sink.py",
+        "total is None and is_stream(output)",
+        "total is None and False",
+        "tests/parity/test_outputs.py::test_an_array_of_unknown_length_goes_through_a_pipe",
+        "an array into a pipe has the row count of its beginning",
+    ),
+    Mutant(
+        f"{_SAMPLES}/target.py",
+        "if error.errno == errno.ENAMETOOLONG:",
+        "if error.errno == errno.ENOTDIR:",
+        f"{_SAME_WORDS}::test_both_programs_say_the_same",
+        "a name that is too long is found out when all is computed",
+    ),
+    _program(
+        "src/isolation/cell_process.cpp",
+        "if (ignores(signal)) ::sigdelset(&all, signal);",
+        "if (ignores(signal)) ::sigaddset(&all, signal);",
+        "tests/parity/test_lines.py::test_a_signal_of_the_terminal_that_is_ignored_ends_no_isolated_model",
+        "Ctrl-C ends the isolated model of a program that ignores it",
+    ),
+    _program(
+        "src/isolation/isolated_engine.cpp",
+        "if (is_late(start)) return fail_late(error);",
+        "if (false) return fail_late(error);",
+        f"{_SAME_WORDS}::test_both_programs_say_the_same",
+        "an isolated model answers after its time",
+    ),
+    Mutant(
+        "python/torchferry/programs.py",
+        "signal.signal(signal.SIGINT, _interrupt)",
+        "signal.getsignal(signal.SIGINT)",
+        "tests/python/cli/test_interrupt.py",
+        "Ctrl-C while modules are imported is a traceback",
+    ),
+    Mutant(
+        "python/torchferry/intake/golden_cases.py",
+        "(values < low) | (values > high)",
+        "values < low",
+        _API,
+        "a promised range that the module leaves",
+    ),
+    Mutant(
+        "python/torchferry/intake/outputs.py",
+        "return tuple(specs[item.name] for item in found)",
+        "return tuple(found)",
+        _API,
+        "what is promised of an output is dropped",
+    ),
+    Mutant(
+        f"{_SAMPLES}/annotated_sink.py",
+        "index = int(labels[0])",
+        "index = 0",
+        _ANNOTATED,
+        "another label than the model's",
+    ),
+    Mutant(
+        f"{_SAMPLES}/annotated_sink.py",
+        "self._pictures.popleft()",
+        "self._pictures.pop()",
+        _ANNOTATED,
+        "the label on another picture",
+    ),
+    Mutant(
+        f"{_SAMPLES}/annotated_sink.py",
+        "picture.orientation), picture.maximum)",
+        "1), picture.maximum)",
+        _ANNOTATED,
+        "a picture on its side",
+    ),
+    Mutant(
+        f"{_SAMPLES}/annotated_sink.py",
+        "any(is_mask(contract, name) for name in names)",
+        "False",
+        _ANNOTATED,
+        "a picture where a mask was asked for",
+    ),
+    Mutant(
+        f"{_SAMPLES}/arrow_rows.py",
+        "ends - np.arange(len(ends))",
+        "ends",
+        _PLAIN,
+        "cells cut at other places (where pyarrow is installed)",
+    ),
+)
