@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from builders.contracts import contract, spec
 from builders.generated_c import COMPILERS, WARNINGS, Subject, load, quantized, run_tool, subject_of, write
-from builders.networks import dense, fork, image_net
+from builders.networks import dense, fork, image_net, once
 from torchferry.cgen import generate
 from torchferry.cgen.emit import naming
 from torchferry.errors import ExitCode, FerryError
@@ -43,6 +43,7 @@ class Net(nn.Module):
         return scores, scores.argmax(1)
 
 
+@once
 def net(name: str = "net", given: str = "x", wanted: str = "scores", attributes: tuple[str, ...] = ()) -> Subject:
     torch.manual_seed(0)
     return subject_of(Net(*attributes), (spec(given, shape=("N", 40)),), (wanted, "label"), {given: X}, name=name)
@@ -101,9 +102,13 @@ def test_a_tensor_whose_name_is_another_with_our_suffix_stays_apart(tmp_path: Pa
         assert_right(subject_of(Sum(), inputs, (output,), samples), tmp_path / output)
 
 
-def refusal(**names: str) -> str:
+def refusal(given: str = "x", wanted: str = "scores") -> str:
+    """What is said when the same program gets a contract with these names."""
+    subject = net()
+    label = subject.contract.outputs[1]
+    names = contract((spec(given, shape=("N", 40)),), (spec(wanted, shape=("N", 3)), label))
     with pytest.raises(FerryError) as caught:
-        net(**names)
+        generate(subject.program, names, name="net", goldens={given: X})
     assert caught.value.code == ExitCode.FORMAT
     assert "\n" not in str(caught.value)
     return str(caught.value)
