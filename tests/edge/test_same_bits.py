@@ -94,7 +94,7 @@ def pairs() -> Iterator[ParameterSet]:
             yield pytest.param(subject, target, marks=[pytest.mark.slow] * is_slow, id=f"{subject}-{target.name}")
 
 
-@pytest.mark.parametrize(("subject", "target"), pairs(), indirect=["subject"])
+@pytest.mark.parametrize(("subject", "target"), list(pairs()), indirect=["subject"])
 def test_every_processor_gives_the_same_bits(subject: Subject, target: Target, tmp_path: Path) -> None:
     if target.missing:
         pytest.skip(f"{', '.join(target.missing)} not installed; run `make setup-edge`")
