@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from builders import torch_tables
 from builders.isolation import can_isolate, without_note
 from builders.programs import BUILD, ROOT, Program, run_here, run_program
 from builders.shared_folder import shared_folder
@@ -18,6 +19,8 @@ from builders.zoo import Zoo
 
 # The tools of this environment's wheels (cmake, ninja) come before the system's, which may have none.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+torch_tables.keep()
 
 FERRY_RUN = BUILD / "bin" / "ferry-run"
 DATA_ROOT = Path(os.environ.get("FERRY_DATA_ROOT", ROOT.parent / "shared" / "data"))

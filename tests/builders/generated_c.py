@@ -5,7 +5,9 @@ from __future__ import annotations
 import ctypes
 import shutil
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.export import ExportedProgram
 
 from builders.contracts import contract, spec
 from torchferry.bundle.contract import Classes, Contract, TensorSpec
@@ -39,11 +42,12 @@ def contract_of(
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A module with its contract, example inputs and generated C."""
+    """A module with its contract, example inputs, exported program and generated C."""
 
     module: nn.Module
     contract: Contract
     samples: dict[str, Array]
+    program: ExportedProgram
     generated: Generated
 
     def float32(self) -> dict[str, Array]:
@@ -77,16 +81,20 @@ def subject_of(
     module.eval()
     promised = contract_of(module, inputs, names, classes)
     program = ExportSource(module, promised, {key: array[:4] for key, array in samples.items()}).program
-    return Subject(module, promised, samples, generate(program, promised, name=name, goldens=samples))
+    return Subject(module, promised, samples, program, generate(program, promised, name=name, goldens=samples))
 
 
-def quantized(subject: Subject) -> Subject:
+@cache
+def quantized(subject: Subject, name: str | None = None) -> Subject:
     """The same module in int8, calibrated on the subject's samples."""
-    program = ExportSource(subject.module, subject.contract, {k: a[:4] for k, a in subject.samples.items()}).program
     made = generate_int8(
-        program, subject.contract, name=subject.generated.prefix, goldens=subject.samples, calibration=subject.samples
+        subject.program,
+        subject.contract,
+        name=name or subject.generated.prefix,
+        goldens=subject.samples,
+        calibration=subject.samples,
     )
-    return Subject(subject.module, subject.contract, subject.samples, made)
+    return replace(subject, generated=made)
 
 
 def struct_dtype(specs: tuple[TensorSpec, ...]) -> np.dtype[Any]:
@@ -155,10 +163,22 @@ def run_tool(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 def load(subject: Subject, folder: Path, compiler: str = "gcc", *flags: str) -> Compiled:
     """Compile with the strict warnings and load."""
-    source = write(subject.generated, folder)
-    library = folder / f"{compiler}{''.join(flags)}.so".replace("/", "_")
+    return _compiled([subject], write(subject.generated, folder), compiler, flags)[0]
+
+
+def load_together(subjects: Sequence[Subject], folder: Path, compiler: str, *flags: str) -> list[Compiled]:
+    """Compile subjects of different names as one file: the headers of the intrinsics take longer than a small model."""
+    sources = [write(subject.generated, folder / subject.generated.prefix) for subject in subjects]
+    together = folder / "all.c"
+    together.write_text("".join(f'#include "{source.relative_to(folder)}"\n' for source in sources))
+    return _compiled(subjects, together, compiler, flags)
+
+
+def _compiled(subjects: Sequence[Subject], source: Path, compiler: str, flags: tuple[str, ...]) -> list[Compiled]:
+    library = source.parent / f"{compiler}{''.join(flags)}.so".replace("/", "_")
     run_tool(compiler, *WARNINGS, *(flags or ("-O3",)), "-shared", "-fPIC", "-o", library, source)
-    return Compiled(ctypes.CDLL(str(library)), subject.generated.prefix, subject.contract)
+    loaded = ctypes.CDLL(str(library))
+    return [Compiled(loaded, subject.generated.prefix, subject.contract) for subject in subjects]
 
 
 def same_bits(actual: dict[str, Array], expected: dict[str, Array]) -> bool:
@@ -190,3 +210,16 @@ int main(void) {
   return 0;
 }
 """
+
+
+def write_drivers(subjects: Sequence[Subject], folder: Path) -> Path:
+    """Write one program that does what DRIVER does for each of the subjects, whose names differ; returns its C file."""
+    prefixes = [subject.generated.prefix for subject in subjects]
+    parts = []
+    for prefix, subject in zip(prefixes, subjects, strict=True):
+        source = write(subject.generated, folder / prefix)
+        driver = DRIVER.replace("model.h", f"{prefix}/model.h").replace("main(", "NAME_main(").replace("NAME", prefix)
+        parts.append(f'#include "{source.relative_to(folder)}"\nint {prefix}_main(void);\n{driver}')
+    calls = " || ".join(f"{prefix}_main() != 0" for prefix in prefixes)
+    (folder / "main.c").write_text("".join(parts) + f"int main(void) {{ return {calls}; }}\n")
+    return folder / "main.c"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import torch
@@ -158,6 +159,7 @@ class Types(nn.Module):
         return c.gather(1, best % 33) + c[:, :4], (best * 2 - order[:, 4:8]).cumsum(1)
 
 
+@cache
 def _subject(make: Callable[[], nn.Module], names: tuple[str, ...], *shape: int) -> Subject:
     torch.manual_seed(0)
     x: Array = np.random.default_rng(3).standard_normal((COUNT, *shape)).astype(np.float32)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from typing import Any
+from functools import cache, wraps
+from typing import Any, ParamSpec
 
 import numpy as np
 import torch
@@ -16,6 +17,20 @@ from builders.generated_c import Subject, subject_of
 from torchferry.preprocess import Standardize, UnitScale
 
 Array = NDArray[Any]
+P = ParamSpec("P")
+
+
+def once(make: Callable[P, Subject]) -> Callable[P, Subject]:
+    """Export the subject of the same numbers once a process: `torch.export` takes longer than the C compiler. Arrays are not compared."""
+    kept = cache(make)
+
+    @wraps(make)
+    def made(*args: P.args, **options: P.kwargs) -> Subject:
+        has_arrays = any(isinstance(value, np.ndarray) for value in options.values())
+        return make(*args, **options) if has_arrays else kept(*args, **options)
+
+    return made
+
 
 UNARY: dict[str, nn.Module] = {
     "relu": nn.ReLU(),
@@ -120,6 +135,7 @@ def normal(count: int, *shape: int, seed: int = 0) -> Array:
     return np.random.default_rng(seed).standard_normal((count, *shape)).astype(np.float32)
 
 
+@once
 def fork(seed: int = 0, count: int = 40) -> Subject:
     """Every operator."""
     torch.manual_seed(seed)
@@ -128,6 +144,7 @@ def fork(seed: int = 0, count: int = 40) -> Subject:
     return subject_of(module, (spec("x", shape=("N", 7)),), module.names, samples, name="fork")
 
 
+@once
 def dense(*widths: int, activation: type[nn.Module] = nn.ReLU, seed: int = 0, count: int = 30) -> Subject:
     """A chain of Linear layers on float32 input."""
     torch.manual_seed(seed)
@@ -153,6 +170,7 @@ class ImageNet(nn.Module):
         return logits, logits.softmax(1), logits.argmax(1)
 
 
+@once
 def image_net(
     height: int,
     width: int,
@@ -161,7 +179,7 @@ def image_net(
     *,
     seed: int = 0,
     images: Array | None = None,
-    activation: nn.Module | None = None,
+    activation: type[nn.Module] = nn.Sigmoid,
 ) -> Subject:
     """`images` [N, height, width] uint8; without them: sparse noise, every third image dense."""
     torch.manual_seed(seed)
@@ -170,11 +188,12 @@ def image_net(
         images = rng.integers(0, 256, (30, height, width), dtype=np.uint8)
         keep = np.where(np.arange(30) % 3 == 0, 1.0, 0.2)[:, None, None]
         images = np.where(rng.random(images.shape) < keep, images, 0).astype(np.uint8)
-    module = ImageNet(height, width, hidden, classes, activation or nn.Sigmoid())
+    module = ImageNet(height, width, hidden, classes, activation())
     names = ("logits", "probabilities", "label")
     return subject_of(module, (spec("image", "uint8", ("N", height, width)),), names, {"image": images}, name="image_net")
 
 
+@once
 def residual(width: int = 37, seed: int = 0) -> Subject:
     """Two residual blocks and a gate."""
     torch.manual_seed(seed)
@@ -183,6 +202,7 @@ def residual(width: int = 37, seed: int = 0) -> Subject:
     )
 
 
+@once
 def standardized(features: int = 4, outputs: int = 1, seed: int = 0) -> Subject:
     """Standardize -> Linear, as in ADALINE, on numbers with large means."""
     torch.manual_seed(seed)
@@ -192,6 +212,7 @@ def standardized(features: int = 4, outputs: int = 1, seed: int = 0) -> Subject:
     return subject_of(module, (spec("x", shape=("N", features)),), ("y",), samples, name="standardized")
 
 
+@once
 def deep(depth: int = 12, width: int = 24, seed: int = 0) -> Subject:
     """Linear, BatchNorm1d, LeakyReLU, Dropout, many times."""
     torch.manual_seed(seed)
@@ -214,7 +235,7 @@ FLOAT_SUBJECTS: dict[str, Callable[[], Subject]] = {
     "exactly one and two panels": lambda: dense(9, 128, 256, 4),
     "1000 wide": lambda: dense(100, 1000, 1000, 10),
     "bytes, sparse and dense": lambda: image_net(28, 28, 100),
-    "bytes, odd": lambda: image_net(5, 7, 61, 3, activation=nn.ReLU()),
+    "bytes, odd": lambda: image_net(5, 7, 61, 3, activation=nn.ReLU),
     "bytes, one hidden unit": lambda: image_net(3, 3, 1, 2),
     "residual and gate": residual,
     "standardized": standardized,
@@ -224,8 +245,8 @@ FLOAT_SUBJECTS: dict[str, Callable[[], Subject]] = {
 # What int8 is tried on.
 QUANTIZED_SUBJECTS: dict[str, Callable[[], Subject]] = {
     "bytes": lambda: image_net(28, 28, 100),
-    "bytes, odd": lambda: image_net(5, 7, 61, 3, activation=nn.ReLU()),
-    "bytes, one hidden unit": lambda: image_net(3, 3, 1, 2, activation=nn.GELU()),
+    "bytes, odd": lambda: image_net(5, 7, 61, 3, activation=nn.ReLU),
+    "bytes, one hidden unit": lambda: image_net(3, 3, 1, 2, activation=nn.GELU),
     "floats with negative activations": lambda: dense(13, 17, 19, 5, activation=nn.Tanh),
     "one number to one number": lambda: dense(1, 1),
     "wider than a panel": lambda: dense(20, 129, 300, 144, 16, 7, activation=nn.SiLU),

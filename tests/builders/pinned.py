@@ -37,7 +37,7 @@ def reference_bundle(name: str) -> Subject:
     samples = {key: np.ascontiguousarray(array) for key, array in case.inputs.items()}
     module = program.module()
     assert isinstance(module, nn.Module)
-    return Subject(module, bundle.contract, samples, generate(program, bundle.contract, name=name, goldens=samples))
+    return Subject(module, bundle.contract, samples, program, generate(program, bundle.contract, name=name, goldens=samples))
 
 
 PINNED: dict[str, Callable[[], Subject]] = {

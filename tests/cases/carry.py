@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import multiprocessing
 import os
 import resource
 import subprocess
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import time
 import types
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,21 @@ CASES = Path(os.environ.get("FERRY_CASES", ROOT.parent / "shared" / "cases"))
 FERRY_RUN = ROOT / "build" / "bin" / "ferry-run"
 DEFAULT_FORMATS = ("torchscript", "onnx")
 SECONDS = 900
+# What every export imports, in seconds: loaded once into the process that those of the modules are forked from.
+IMPORTS = [
+    "torchvision",
+    "torchferry.exporter.exporter",
+    "torchferry.formats.registry",
+    "torchferry.formats.onnx",
+    "torchferry.formats.torchscript",
+    "torchferry.engines.onnxruntime",
+    "torchferry.engines.torchscript",
+    "torch.export",
+    "torch._functorch.partitioners",
+    "torch.onnx._internal.exporter._core",
+    "onnx.reference",
+    "onnxscript.optimizer",
+]
 
 
 def load_cases() -> dict[str, tuple[Any, dict[str, Any]]]:
@@ -42,8 +59,8 @@ def load_cases() -> dict[str, tuple[Any, dict[str, Any]]]:
     return dict(module.CASES)
 
 
-def carry_one(name: str, formats: list[str], device: str) -> None:
-    """Export one module, verify it in C++ on a device and print one row."""
+def carry_one(name: str, formats: list[str], device: str) -> str:
+    """Export one module, verify it in C++ on a device and return one row."""
     import torchferry
 
     factory, arguments = load_cases()[name]
@@ -53,8 +70,7 @@ def carry_one(name: str, formats: list[str], device: str) -> None:
         try:
             torchferry.export(factory(), to=formats, out=out, note=str, **arguments)
         except torchferry.FerryError as error:
-            print(f"| {name} | refused | {time.monotonic() - started:.0f} | {error} |")
-            return
+            return f"| {name} | refused | {time.monotonic() - started:.0f} | {error} |"
         seconds = time.monotonic() - started
         done = subprocess.run(
             [FERRY_RUN, "verify", out, "--allow-native", "--device", device, "--json"],
@@ -62,9 +78,8 @@ def carry_one(name: str, formats: list[str], device: str) -> None:
         )  # fmt: skip
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         words = passed(json.loads(done.stdout)) if done.returncode in (0, 1) else " ".join(done.stderr.split())
-        print(
-            f"| {name} | {'carried' if done.returncode == 0 else f'FAILED {done.returncode}'} | {seconds:.0f} | {memory:.1f} GB; {words} |"
-        )
+        state = "carried" if done.returncode == 0 else f"FAILED {done.returncode}"
+        return f"| {name} | {state} | {seconds:.0f} | {memory:.1f} GB; {words} |"
 
 
 def passed(report: dict[str, Any]) -> str:
@@ -77,18 +92,31 @@ def passed(report: dict[str, Any]) -> str:
     return " ".join(words)
 
 
+def send_row(name: str, formats: list[str], device: str, sender: Connection) -> None:
+    """Carry one module and send its row, or what went wrong."""
+    try:
+        sender.send(carry_one(name, formats, device))
+    except Exception as error:
+        sender.send(f"| {name} | CRASHED 1 | | {type(error).__name__}: {error} |")
+
+
 def carry(name: str, formats: list[str], device: str = "cpu") -> str:
     """Carry one module in a process of its own, so that a crash is a row, and return the row."""
-    try:
-        done = subprocess.run(
-            [sys.executable, __file__, "--one", name, "--to", ",".join(formats), "--device", device],
-            capture_output=True, text=True, timeout=SECONDS, check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(IMPORTS)
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=send_row, args=(name, formats, device, sender))
+    process.start()
+    sender.close()
+    if not receiver.poll(SECONDS):
+        process.kill()
         return f"| {name} | STOPPED | {SECONDS} | |"
-    rows = [line for line in done.stdout.splitlines() if line.startswith(f"| {name} |")]
-    last = (done.stderr.splitlines() or [""])[-1]
-    return rows[0] if rows else f"| {name} | CRASHED {done.returncode} | | {last} |"
+    try:
+        row: str = receiver.recv()
+    except EOFError:
+        row = ""
+    process.join()
+    return row or f"| {name} | CRASHED {process.exitcode} | | |"
 
 
 def main() -> None:
@@ -100,7 +128,7 @@ def main() -> None:
     options = parser.parse_args()
     formats = options.to.split(",")
     if options.one:
-        carry_one(options.names[0], formats, options.device)
+        print(carry_one(options.names[0], formats, options.device))
         return
     print("| module | C++ | export, s | |\n|---|---|---|---|", flush=True)
     for name in options.names or load_cases():

@@ -33,9 +33,8 @@ def model(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Subject:
     run = load_run(folder / "run", data_root)
     contract, images = run.recipe.contract(run.dataset), run.dataset.test_inputs[:64].numpy()
     program = ExportSource(run.module, contract, {"image": images[:4]}).program
-    return Subject(
-        run.module, contract, {"image": images}, generate(program, contract, name="mnist_mlp", goldens={"image": images})
-    )
+    generated = generate(program, contract, name="mnist_mlp", goldens={"image": images})
+    return Subject(run.module, contract, {"image": images}, program, generated)
 
 
 @pytest.fixture(scope="module")

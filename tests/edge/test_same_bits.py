@@ -6,11 +6,13 @@ import dataclasses
 import hashlib
 import os
 import subprocess
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from _pytest.mark import ParameterSet
 
 from builders.generated_c import Array, Subject, quantized, struct_dtype, write
 from builders.networks import fork, image_net, residual
@@ -66,7 +68,10 @@ def int8_residual() -> Subject:
     return quantized(residual())
 
 
-@pytest.fixture(params=["digits", "every operator", "sorted and indexed", "int8 digits", "int8 residual"])
+SUBJECTS = ("digits", "every operator", "sorted and indexed", "int8 digits", "int8 residual")
+
+
+@pytest.fixture
 def subject(request: pytest.FixtureRequest) -> Subject:
     if "digits" in request.param:
         make = int8_digits if "int8" in request.param else digits
@@ -76,7 +81,20 @@ def subject(request: pytest.FixtureRequest) -> Subject:
     return int8_residual() if "int8" in request.param else operators()
 
 
-@pytest.mark.parametrize("target", ALL, ids=lambda target: target.name)
+# At -O3 the compilers take seconds for the largest subject: always on one target of each processor, on the others in `make test-slow`.
+AT_O3 = {"x86-64 SSE2 gcc", "aarch64 clang", "armhf NEON VFPv4 gcc", "riscv64 gcc", "Cortex-M4F gcc", "wasm32 clang"}
+
+
+def pairs() -> Iterator[ParameterSet]:
+    """Every subject on every target."""
+    for subject in SUBJECTS:
+        for target in ALL:
+            name, _, level = target.name.rpartition(" ")
+            is_slow = subject == "sorted and indexed" and level == "-O3" and name not in AT_O3
+            yield pytest.param(subject, target, marks=[pytest.mark.slow] * is_slow, id=f"{subject}-{target.name}")
+
+
+@pytest.mark.parametrize(("subject", "target"), list(pairs()), indirect=["subject"])
 def test_every_processor_gives_the_same_bits(subject: Subject, target: Target, tmp_path: Path) -> None:
     if target.missing:
         pytest.skip(f"{', '.join(target.missing)} not installed; run `make setup-edge`")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,19 @@ VALUES: dict[str, Any] = {
 FREE = ("requires", "metrics", "versions", "metadata")  # their keys are the writer's: any may be there, none need be
 NULLABLE = ("classes", "range", "unit", "max", "training")
 NUMBERS = ("bound", "metrics", "range")  # a number with or without a fraction
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One copy for the thousands of tests here: `refuse` makes sure that only the manifest changes."""
+    return Path(shutil.copytree(ROOT / "exported" / "iris-adaline", tmp_path_factory.mktemp("keys") / "iris-adaline"))
+
+
+@pytest.fixture
+def iris(copied: Path) -> Path:
+    """The copy with its own manifest."""
+    shutil.copyfile(ROOT / "exported" / "iris-adaline" / "manifest.json", copied / "manifest.json")
+    return copied
 
 
 def type_of(value: Any) -> str:

@@ -26,7 +26,8 @@ from torchferry.bundle.schema import manifest_schema
 from torchferry.errors import FerryError
 
 EXPORTED = Path(__file__).resolve().parents[2] / "exported"
-FAMILIES = range(8)
+# Each run has new mutants: half of the families always, all of them in `make test-slow`.
+FAMILIES = [*range(4), *(pytest.param(family, marks=pytest.mark.slow) for family in range(4, 8))]
 MANIFESTS = 125  # a family, of each reference bundle
 FORM_MUTANTS = 250  # a family
 VALIDATOR = jsonschema.Draft202012Validator(manifest_schema())

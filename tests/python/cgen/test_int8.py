@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -13,16 +14,17 @@ from torch import nn
 from builders.contracts import contract, spec
 from builders.generated_c import (
     COMPILERS,
-    DRIVER,
     WARNINGS,
     Array,
     Subject,
     load,
+    load_together,
     quantized,
     run_tool,
     same_bits,
     subject_of,
     write,
+    write_drivers,
 )
 from builders.networks import QUANTIZED_SUBJECTS, dense, image_net, normal, residual
 from torchferry.cgen import generate_int8, reference
@@ -37,9 +39,10 @@ from torchferry.preprocess import Standardize, UnitScale
 CPU = Path("/proc/cpuinfo").read_text()
 
 
-@pytest.fixture(scope="module", params=QUANTIZED_SUBJECTS)
-def subject(request: pytest.FixtureRequest) -> Subject:
-    return quantized(QUANTIZED_SUBJECTS[request.param]())
+@cache
+def subjects() -> tuple[Subject, ...]:
+    """All of QUANTIZED_SUBJECTS, with names that may stand in one file."""
+    return tuple(quantized(make(), f"net{number}") for number, make in enumerate(QUANTIZED_SUBJECTS.values()))
 
 
 def definition(subject: Subject, samples: dict[str, Array]) -> dict[str, Array]:
@@ -58,20 +61,21 @@ FLAGS = {
 
 @pytest.mark.parametrize("compiler", COMPILERS)
 @pytest.mark.parametrize("path", FLAGS)
-def test_every_path_gives_the_integers_of_the_definition(subject: Subject, path: str, compiler: str, tmp_path: Path) -> None:
-    expected = definition(subject, subject.samples)
-    compiled = load(subject, tmp_path, compiler, *FLAGS[path])
-    assert same_bits(compiled.run(subject.samples), expected)
-    assert same_bits(compiled.run(subject.samples, batch=True), expected)
-    assert compiled.selftest() == -1
+def test_every_path_gives_the_integers_of_the_definition(path: str, compiler: str, tmp_path: Path) -> None:
+    for subject, compiled in zip(subjects(), load_together(subjects(), tmp_path, compiler, *FLAGS[path]), strict=True):
+        expected = definition(subject, subject.samples)
+        assert same_bits(compiled.run(subject.samples), expected), subject.module
+        assert same_bits(compiled.run(subject.samples, batch=True), expected), subject.module
+        assert compiled.selftest() == -1, subject.module
 
 
 @pytest.mark.skipif("avx512_vnni" not in CPU, reason="this processor has no AVX512-VNNI, with which AVX-VNNI is emulated")
-def test_the_avx_vnni_path_gives_the_integers_of_the_definition(subject: Subject, tmp_path: Path) -> None:
+def test_the_avx_vnni_path_gives_the_integers_of_the_definition(tmp_path: Path) -> None:
     """Its two instructions, under the names that they have in AVX512-VNNI: processors with AVX-VNNI are rarer."""
     (tmp_path / "avx_vnni.h").write_text(AVX_VNNI)
-    compiled = load(subject, tmp_path, "gcc", "-O3", "-march=x86-64-v4", "-mavx512vnni", "-include", str(tmp_path / "avx_vnni.h"))
-    assert same_bits(compiled.run(subject.samples), definition(subject, subject.samples))
+    flags = ("-O3", "-march=x86-64-v4", "-mavx512vnni", "-include", str(tmp_path / "avx_vnni.h"))
+    for subject, compiled in zip(subjects(), load_together(subjects(), tmp_path, "gcc", *flags), strict=True):
+        assert same_bits(compiled.run(subject.samples), definition(subject, subject.samples)), subject.module
 
 
 AVX_VNNI = """\
@@ -90,17 +94,17 @@ def test_the_avx_vnni_path_compiles_for_avx_vnni(compiler: str, tmp_path: Path) 
     assert "vpdpbusd" in run_tool("objdump", "-d", tmp_path / "model.o").stdout
 
 
+@pytest.mark.parametrize("path", ["VNNI", "plain"])
 @pytest.mark.parametrize("compiler", COMPILERS)
-def test_sanitizers_find_nothing(subject: Subject, compiler: str, tmp_path: Path) -> None:
-    source = write(subject.generated, tmp_path)
-    (tmp_path / "main.c").write_text(DRIVER.replace("NAME", subject.generated.prefix))
-    for path in ("VNNI", "plain"):
-        flags = [*FLAGS[path], "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-        run_tool(compiler, *WARNINGS, *flags, "-o", tmp_path / "main", tmp_path / "main.c", source)
-        run_tool(tmp_path / "main")
+def test_sanitizers_find_nothing(compiler: str, path: str, tmp_path: Path) -> None:
+    flags = [*FLAGS[path], "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    run_tool(compiler, *WARNINGS, *flags, "-o", tmp_path / "main", write_drivers(subjects(), tmp_path))
+    run_tool(tmp_path / "main")
 
 
-def test_outputs_stay_near_the_float_models(subject: Subject) -> None:
+@pytest.mark.parametrize("number", range(len(QUANTIZED_SUBJECTS)))
+def test_outputs_stay_near_the_float_models(number: int) -> None:
+    subject = subjects()[number]
     actual, exact = definition(subject, subject.samples), subject.float64()
     for s in subject.contract.outputs:
         if s.dtype == "float32":
@@ -115,15 +119,21 @@ def test_inputs_far_outside_the_calibration_saturate(tmp_path: Path) -> None:
     assert same_bits(load(subject, tmp_path, "gcc", "-O3", "-march=native").run({"x": wild}), definition(subject, {"x": wild}))
 
 
-@pytest.mark.parametrize("path", FLAGS)
-def test_the_largest_possible_sums_do_not_overflow(path: str, tmp_path: Path) -> None:
+@cache
+def largest_sums() -> Subject:
+    """66,000 inputs of 255 with weights of 1, and of -1."""
     module = nn.Sequential(UnitScale(1.0), nn.Flatten(), nn.Linear(66_000, 3), nn.ReLU(), nn.Linear(3, 2))
     for part in (module[2], module[4]):
         nn.init.ones_(part.weight)
         nn.init.zeros_(part.bias)
     module[2].weight.data[1] = -1.0
     images = np.stack([np.full((660, 100), 255, np.uint8), np.zeros((660, 100), np.uint8)])
-    subject = quantized(subject_of(module, (spec("image", "uint8", ("N", 660, 100)),), ("y",), {"image": images}))
+    return quantized(subject_of(module, (spec("image", "uint8", ("N", 660, 100)),), ("y",), {"image": images}))
+
+
+@pytest.mark.parametrize("path", FLAGS)
+def test_the_largest_possible_sums_do_not_overflow(path: str, tmp_path: Path) -> None:
+    subject = largest_sums()
     trap = ("-fsanitize=undefined", "-fsanitize-undefined-trap-on-error")
     compiled = load(subject, tmp_path, "gcc", *FLAGS[path], *trap)
     assert same_bits(compiled.run(subject.samples), definition(subject, subject.samples))

@@ -217,10 +217,9 @@ void apply(size_t inputs, size_t outputs, int sums, const float *x, const float 
 SHAPES = [(1, 1), (5, 16), (40, 19), (33, 130), (70, 300)]
 
 
-@pytest.mark.parametrize(("inputs", "outputs"), SHAPES)
 @pytest.mark.parametrize("flags", [("-O2",), ("-O3", "-march=native"), ("-O1", "-U__SSE2__")], ids=" ".join)
 @pytest.mark.parametrize("name", ["columns", "four_columns", "dot"])
-def test_a_product_is_that_of_float64(name: str, inputs: int, outputs: int, flags: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_product_is_that_of_float64(name: str, flags: tuple[str, ...], tmp_path: Path) -> None:
     call = {
         "columns": "model_columns(inputs, outputs, sums, 1, 1, inputs, x, NULL, wide, narrow, bias, y)",
         "four_columns": "const float *const four[4] = {x, x, x, x}; float *const to[4] = {y, y + outputs, y + 2 * outputs, "
@@ -228,6 +227,11 @@ def test_a_product_is_that_of_float64(name: str, inputs: int, outputs: int, flag
         "dot": "(void)sums; (void)narrow; for (size_t j = 0; j < outputs; ++j) y[j] = model_dot(inputs, x, wide + j * inputs, bias[j])",
     }[name]
     library = build(name, PRODUCT.replace("CALL", call), tmp_path, "gcc", *flags)
+    for inputs, outputs in SHAPES:
+        assert_product(library, name, inputs, outputs)
+
+
+def assert_product(library: ctypes.CDLL, name: str, inputs: int, outputs: int) -> None:
     weight, x = RNG.standard_normal((outputs, inputs)).astype(np.float32), RNG.standard_normal(inputs).astype(np.float32)
     bias, y = RNG.standard_normal(outputs).astype(np.float32), np.zeros(4 * outputs, np.float32)
     wide, narrow = (weight, weight) if name == "dot" else in_panels(weight.T)
@@ -240,12 +244,16 @@ def test_a_product_is_that_of_float64(name: str, inputs: int, outputs: int, flag
             assert (np.abs(row - exact) <= (inputs + 1) * 2.0**-24 * size).all()
 
 
-@pytest.mark.parametrize(("inputs", "outputs"), SHAPES)
 @pytest.mark.parametrize("flags", [("-O2",), ("-O3", "-march=native"), ("-O1", "-U__SSE2__")], ids=" ".join)
-def test_an_integer_product_is_exact(inputs: int, outputs: int, flags: tuple[str, ...], tmp_path: Path) -> None:
+def test_an_integer_product_is_exact(flags: tuple[str, ...], tmp_path: Path) -> None:
     signature = "void apply(size_t i, size_t o, const uint8_t *x, const int8_t *w, const int8_t *n, const int32_t *b, int32_t *s)"
     body = f"{signature};\n{signature} {{ model_integer_columns(i, o, x, w, n, b, s); }}\n"
     library = build("integer_columns", body, tmp_path, "gcc", *flags)
+    for inputs, outputs in SHAPES:
+        assert_integer_product(library, inputs, outputs)
+
+
+def assert_integer_product(library: ctypes.CDLL, inputs: int, outputs: int) -> None:
     groups = -(-inputs // GROUP)
     weight = np.zeros((outputs, groups * GROUP), np.int8)
     weight[:, :inputs] = RNG.integers(-127, 128, (outputs, inputs))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from builders.generated_c import COMPILERS, Array, Subject, address, load, quantized, run_tool, write
+from builders.generated_c import COMPILERS, Array, Compiled, Subject, address, load, load_together, quantized, run_tool, write
 from builders.memory_networks import MEMORY_SUBJECTS
 from builders.networks import QUANTIZED_SUBJECTS
 from torchferry.cgen import reference
@@ -17,16 +18,14 @@ from torchferry.cgen.emit.model import Model
 GUARD = 256  # bytes behind the arena that nobody may touch
 POISONS = (0x00, 0xA5, 0xFF)  # as floats: zeros, small numbers, NaN
 
-SUBJECTS = {
-    **MEMORY_SUBJECTS,
-    **{f"int8 {name}": lambda make=make: quantized(make()) for name, make in QUANTIZED_SUBJECTS.items()},
-}
 
-
-@pytest.fixture(scope="module", params=SUBJECTS)
-def subject(request: pytest.FixtureRequest) -> Subject:
-    made: Subject = SUBJECTS[request.param]()
-    return made
+@cache
+def subjects() -> dict[str, Subject]:
+    """Networks with many values in the arena, and those of int8, with names that may stand in one file."""
+    quantised = {
+        f"int8 {name}": quantized(make(), f"net{number}") for number, (name, make) in enumerate(QUANTIZED_SUBJECTS.items())
+    }
+    return {**{name: make() for name, make in MEMORY_SUBJECTS.items()}, **quantised}
 
 
 def arena_bytes(subject: Subject) -> int:
@@ -35,10 +34,14 @@ def arena_bytes(subject: Subject) -> int:
 
 @pytest.mark.parametrize("flags", [("-O3", "-march=native"), ("-O2", "-fno-inline"), ("-O0",)], ids=" ".join)
 @pytest.mark.parametrize("compiler", COMPILERS)
-def test_no_call_meets_what_another_one_left_in_the_arena(
-    subject: Subject, compiler: str, flags: tuple[str, ...], tmp_path: Path
-) -> None:
-    compiled, size = load(subject, tmp_path, compiler, *flags), arena_bytes(subject)
+def test_no_call_meets_what_another_one_left_in_the_arena(compiler: str, flags: tuple[str, ...], tmp_path: Path) -> None:
+    compiled = load_together(list(subjects().values()), tmp_path, compiler, *flags)
+    for (name, subject), one in zip(subjects().items(), compiled, strict=True):
+        assert_reads_no_rest(name, subject, one)
+
+
+def assert_reads_no_rest(of: str, subject: Subject, compiled: Compiled) -> None:
+    size = arena_bytes(subject)
     expected = {
         spec.name: array
         for spec, array in zip(subject.contract.outputs, reference.run(subject.generated.graph, subject.samples), strict=True)
@@ -51,9 +54,9 @@ def test_no_call_meets_what_another_one_left_in_the_arena(
             for _ in range(2):  # the second call meets what the first one left
                 outputs[i : i + 1].view(np.uint8)[:] = 0x5A
                 assert compiled.function("run_with")(address(packed[i:]), address(outputs[i:]), address(arena)) == 0
-            assert (arena[size:] == poison).all(), "a call wrote behind the arena"
+            assert (arena[size:] == poison).all(), f"{of}: a call wrote behind the arena"
         for name, array in compiled.unpack(outputs).items():
-            assert array.tobytes() == expected[name].tobytes(), f"{name} with an arena of {poison:#x}"
+            assert array.tobytes() == expected[name].tobytes(), f"{of}: {name} with an arena of {poison:#x}"
 
 
 @pytest.mark.parametrize("name", MEMORY_SUBJECTS)
@@ -68,11 +71,17 @@ def assert_near(answer: Array, exact: Array) -> None:
     assert np.abs(answer - exact).max() <= 2e-5 * (1 + np.abs(exact).max())
 
 
-def test_the_header_says_how_large_the_arena_is(subject: Subject, tmp_path: Path) -> None:
-    source = f'#include "model.h"\nunsigned long bytes(void);\nunsigned long bytes(void) {{ return sizeof({subject.generated.prefix}_workspace); }}\n'
-    write(subject.generated, tmp_path)
-    (tmp_path / "size.c").write_text(source)
+def test_the_header_says_how_large_the_arena_is(tmp_path: Path) -> None:
+    lines = []
+    for subject in subjects().values():
+        prefix = subject.generated.prefix
+        write(subject.generated, tmp_path / prefix)
+        lines += [f'#include "{prefix}/model.h"', f"unsigned long {prefix}_bytes(void);"]
+        lines += [f"unsigned long {prefix}_bytes(void) {{ return sizeof({prefix}_workspace); }}"]
+    (tmp_path / "size.c").write_text("\n".join(lines) + "\n")
     run_tool("gcc", "-std=c99", "-shared", "-fPIC", "-I", tmp_path, "-o", tmp_path / "size.so", tmp_path / "size.c")
     library = ctypes.CDLL(str(tmp_path / "size.so"))
-    library.bytes.restype = ctypes.c_ulong
-    assert library.bytes() == arena_bytes(subject)
+    for name, subject in subjects().items():
+        function = library[f"{subject.generated.prefix}_bytes"]
+        function.restype = ctypes.c_ulong
+        assert function() == arena_bytes(subject), name

@@ -13,9 +13,11 @@ from torch import Tensor, nn
 
 from builders.contracts import contract, spec
 from builders.generated_c import COMPILERS, WARNINGS, Subject, load, quantized, run_tool, subject_of, write
-from builders.networks import dense, fork, image_net
+from builders.networks import dense, fork, image_net, once
+from torchferry.bundle.contract import Contract
 from torchferry.cgen import generate
 from torchferry.cgen.emit import naming
+from torchferry.cgen.emit.model import Model
 from torchferry.errors import ExitCode, FerryError
 from torchferry.intake.source import ExportSource
 
@@ -43,6 +45,7 @@ class Net(nn.Module):
         return scores, scores.argmax(1)
 
 
+@once
 def net(name: str = "net", given: str = "x", wanted: str = "scores", attributes: tuple[str, ...] = ()) -> Subject:
     torch.manual_seed(0)
     return subject_of(Net(*attributes), (spec(given, shape=("N", 40)),), (wanted, "label"), {given: X}, name=name)
@@ -101,9 +104,14 @@ def test_a_tensor_whose_name_is_another_with_our_suffix_stays_apart(tmp_path: Pa
         assert_right(subject_of(Sum(), inputs, (output,), samples), tmp_path / output)
 
 
-def refusal(**names: str) -> str:
+def renamed(given: str, wanted: str) -> Contract:
+    return contract((spec(given, shape=("N", 40)),), (spec(wanted, shape=("N", 3)), net().contract.outputs[1]))
+
+
+def refusal(given: str = "x", wanted: str = "scores") -> str:
+    """What is said when the same graph is to be printed with these names."""
     with pytest.raises(FerryError) as caught:
-        net(**names)
+        Model.build("net", renamed(given, wanted), net().generated.graph)
     assert caught.value.code == ExitCode.FORMAT
     assert "\n" not in str(caught.value)
     return str(caught.value)
@@ -121,6 +129,11 @@ def test_tensors_that_no_struct_can_hold_are_refused_with_the_way_out(name: str)
     ):
         assert text.startswith(f"c: {kind} name: got {name!r}, expected a C identifier")
         assert option in text
+
+
+def test_what_cannot_be_printed_is_not_generated() -> None:
+    with pytest.raises(FerryError, match="c: output name: got 'size_t'"):
+        generate(net().program, renamed("x", "size_t"), name="net", goldens={"x": X})
 
 
 @pytest.mark.parametrize("name", ["net_relu", "net_columns", "net_input", "net_run", "net_layer1_0"])

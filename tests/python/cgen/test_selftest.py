@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -27,11 +28,13 @@ def images(zeros: float, count: int = 6) -> Array:
     return np.where(rng.random(grey.shape) < zeros, 0, grey).astype(np.uint8)
 
 
+@cache
 def sparse_net() -> Subject:
     """Every golden is as sparse as a written digit; rows of four samples at once, and a first layer that skips zeros."""
     return image_net(9, 8, 70, 3, images=images(0.8))
 
 
+@cache
 def full_net() -> Subject:
     """No golden has a zero."""
     return image_net(9, 8, 70, 3, images=images(0.0))

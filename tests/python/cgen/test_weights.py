@@ -19,7 +19,6 @@ from builders.memory_networks import MEMORY_SUBJECTS
 from builders.networks import deep, fork, image_net, residual
 from torchferry.cgen import generate
 from torchferry.cgen.emit.weights import DIGEST_AT, HEADER
-from torchferry.intake.source import ExportSource
 
 OK, NULL, UNALIGNED, TRUNCATED, NO_WEIGHTS, OTHER_MODEL, DAMAGED = 0, 1, 4, 5, 6, 7, 8
 PASSED = -1
@@ -34,9 +33,8 @@ SUBJECTS: dict[str, Callable[[], Subject]] = {
 
 def separate(subject: Subject) -> Subject:
     """The same module with its weights beside the code."""
-    program = ExportSource(subject.module, subject.contract, {k: a[:4] for k, a in subject.samples.items()}).program
     prefix = subject.generated.prefix
-    made = generate(program, subject.contract, name=prefix, goldens=subject.samples, separate_weights=True)
+    made = generate(subject.program, subject.contract, name=prefix, goldens=subject.samples, separate_weights=True)
     return replace(subject, generated=made)
 
 
