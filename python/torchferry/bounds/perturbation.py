@@ -21,8 +21,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from torchferry.bounds.normalization import NORMALIZATIONS
 from torchferry.bounds.progress import Say, with_time_left
+from torchferry.bounds.resampling import RESAMPLINGS
 from torchferry.bounds.rounding import UNIT
-from torchferry.bounds.rounding_size import Size, is_exact, is_sum, largest_size, multiply_adds, rounding_size
+from torchferry.bounds.rounding_size import ELEMENT, Size, is_exact, is_sum, largest_size, multiply_adds, rounding_size
 from torchferry.bundle.contract import Array, Contract
 from torchferry.engines.torch_device import set_threads, to_arrays, to_tensors
 from torchferry.intake.widen import double_of, float64_everywhere, widen
@@ -33,6 +34,10 @@ FACTOR = 4
 MUCH = 1e9  # multiply-adds
 CALL = 1e6  # multiply-adds in the time that it takes to come here
 
+PARTS = 4  # results that are moved in such an operator, as large as its own
+IN_PARTS = {**NORMALIZATIONS, **RESAMPLINGS}
+"""Operators whose own parts round, by ATen name."""
+
 NO_WIDER: Mapping[str, float] = MappingProxyType({})
 
 
@@ -42,6 +47,8 @@ class NotDrawnError(Exception):
 
 class Noise:
     """Seeded uniform noise."""
+
+    is_smooth = False  # whether derivatives are taken by it
 
     def __init__(self, seed: int) -> None:
         self._generator = torch.Generator().manual_seed(seed)
@@ -98,8 +105,10 @@ class Perturb(TorchDispatchMode):
         name = func.overloadpacket.__name__
         self._calls += 1
         self._moves.work += CALL
-        if name in NORMALIZATIONS:
-            return NORMALIZATIONS[name](self._noise, *args, **named)
+        if name in IN_PARTS:
+            made = IN_PARTS[name](self._noise, *args, **named)
+            self._moves.work += PARTS * ELEMENT * sum(part.numel() for part in (made if isinstance(made, tuple) else (made,)))
+            return made
         if is_exact(func, name):
             return func(*args, **named)
         in_place = name.endswith("_") and not name.startswith("_")
