@@ -15,7 +15,7 @@ import torch
 from torch.fx import GraphModule, Interpreter, Node
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from torchferry.bounds.perturbation import Moves, Noise, Perturb, simple_operators
+from torchferry.bounds.perturbation import CALL, Moves, Noise, Perturb, simple_operators
 from torchferry.bounds.rounding import Float64
 from torchferry.bundle.contract import BATCH, Array, Contract
 from torchferry.engines.base import name_outputs
@@ -69,22 +69,27 @@ class _Derived(Interpreter):
         """Run a node, and give its value to the node that it overwrites."""
         made = super().run_node(n)
         if n.op == "call_function" and _overwrites(n.target):
-            self.env[n.args[0]] = made
+            self.env[n.all_input_nodes[0]] = made
         return made
 
     def call_function(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call an operator and add the variables of its roundings; picking from a tuple has none."""
         if not isinstance(target, torch._ops.OpOverload):
             return target(*args, **kwargs)
-        if _overwrites(target):
-            packet = getattr(torch.ops.aten, target.overloadpacket.__name__.rstrip("_"))
-            target = getattr(packet, target._overloadname)
-        return self._moved.__torch_dispatch__(target, (), args, kwargs)
+        called = _not_overwriting(target) if _overwrites(target) else target
+        return self._moved.__torch_dispatch__(called, (), args, kwargs)
 
 
 def _overwrites(target: Any) -> bool:
     name = target.overloadpacket.__name__ if isinstance(target, torch._ops.OpOverload) else ""
     return name.endswith("_") and not name.startswith("_")
+
+
+def _not_overwriting(target: Any) -> Any:
+    """Return the operator that gives a new value: of the same form, or of the first one (`transpose_.default` is `transpose.int`)."""
+    packet = getattr(torch.ops.aten, target.overloadpacket.__name__.rstrip("_"))
+    forms = packet.overloads()
+    return getattr(packet, target._overloadname if target._overloadname in forms else forms[0])
 
 
 def variances(
@@ -111,13 +116,13 @@ def variances(
     return {name: np.concatenate(squares) if len(parts) > 1 else squares[0] for name, squares in found.items()}
 
 
-def is_affordable(contract: Contract, centre: Mapping[str, Float64], work: float, most: float) -> bool:
-    """Say whether derivatives take no more multiply-adds than `most`; `work` is that of all samples once."""
+def is_affordable(contract: Contract, centre: Mapping[str, Float64], work: float, calls: float, most: float) -> bool:
+    """Say whether derivatives take no more multiply-adds than `most`; `work` is that of all samples once, by so many `calls`."""
     count = max((len(array) for array in centre.values() if array.ndim), default=1)
     samples = count if BATCH in contract.symbols and contract.samples == "independent" else 1
     elements = sum(array.size for array in centre.values())
     each = elements / max(samples, 1)
-    return each <= MOST_OF_A_SAMPLE and (1 + each) * BACKWARD * work <= most
+    return each <= MOST_OF_A_SAMPLE and BACKWARD * ((1 + each) * work + samples * calls * CALL) <= most
 
 
 def _tensors(contract: Contract, inputs: Mapping[str, Array]) -> list[torch.Tensor]:

@@ -39,8 +39,9 @@ from torchferry.intake.widen import double_of
 PROBABILITY = 1e-9  # that any element of an output is off by more, over all cases of a bundle
 MOST_CASES = 8
 DRAWS = (256, 128, 64, 32)
+RUNS = 3  # before there are draws: without roundings, with them, and with roundings of twice the size
 MOST_WORK = 1.2e10
-"""Multiply-adds of all draws: some two seconds. What takes more is estimated, by fewer draws on fewer samples."""
+"""Multiply-adds of all draws: two seconds and more. What takes more is estimated, by fewer draws on fewer samples."""
 CURVED = 0.1
 """Roundings of twice the size move an output twice as far, to this share: else it is not first order that counts."""
 
@@ -128,7 +129,7 @@ def probable_bounds(source: ExportSource, inputs: Mapping[str, Array], say: Say 
     if not set(names) - set(decided):
         raise NotCertifiedError(next(iter(decided.values()), "no output is a float"))
     work = work_of(module, contract, inputs)
-    if 3 * work > MOST_WORK:
+    if RUNS * work > MOST_WORK:
         raise NotCertifiedError(f"runs of {work:.2g} multiply-adds are not waited for")
     subject = _Subject(double_of(module), contract, inputs, ruled, names, work, Moves())
     centre, first, twice = subject.run(0, 0.0), subject.run(1, 1.0), subject.run(1, 2.0)
@@ -147,7 +148,7 @@ def _decided(source: ExportSource) -> tuple[dict[str, str], type[_Ruled]]:
 
 def _derived(subject: _Subject, centre: Mapping[str, Float64]) -> dict[str, Probable]:
     """Return bounds by derivatives; none where they take too long, or are not to be had."""
-    if not is_affordable(subject.contract, centre, subject.work, MOST_WORK):
+    if not is_affordable(subject.contract, centre, subject.work, subject.moves.calls / RUNS, MOST_WORK):
         return {}
     try:
         squares = variances(subject.double, subject.contract, subject.inputs, subject.ruled, centre)
@@ -175,7 +176,7 @@ def _drawn(subject: _Subject, centre: Mapping[str, Float64], say: Say | None) ->
 def _affordable_draws(work: float) -> int:
     """Return how many draws can be made. Raises NotCertifiedError where they are too few to tell anything."""
     for draws in DRAWS:
-        if (draws + 3) * work <= MOST_WORK:
+        if (draws + RUNS) * work <= MOST_WORK:
             return draws
     raise NotCertifiedError(f"{DRAWS[-1]} draws of {work:.2g} multiply-adds are not waited for")
 
