@@ -94,6 +94,19 @@ def test_a_product_carries_the_errors_of_its_inputs_whatever_the_signs_of_the_we
     assert (bounded.error <= 1.01 * worst).all()
 
 
+def test_a_layer_carries_the_errors_of_computed_weights_and_biases() -> None:
+    generator = np.random.default_rng(7)
+    x, weight, bias = generator.normal(size=(5, 30)), generator.normal(size=(4, 30)), generator.normal(size=4)
+    errors = generator.uniform(0, 1e-2, (4, 30)), generator.uniform(0, 1e-2, 4)
+    bounded = RULES["linear"](exact(x), Bounded(weight, errors[0]), Bounded(bias, errors[1]))
+    worst = np.abs(x) @ errors[0].T + errors[1]
+    assert (worst <= bounded.error).all()
+    assert (bounded.error <= 1.01 * worst).all()
+    assert RULES["mv"](exact(weight), Bounded(x[0], np.full(30, 0.1))).error == pytest.approx(
+        0.1 * np.abs(weight).sum(1), rel=1e-3
+    )
+
+
 def test_a_bias_is_one_more_addition() -> None:
     """2^24 + 1 is a tie in float32: a bias beside a product of one term is rounded."""
     bounded = error_bound.linear(exact(np.array([[2.0**24]])), np.array([[1.0]]), np.array([1.0]))
