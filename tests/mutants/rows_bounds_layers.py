@@ -76,8 +76,8 @@ ROWS = (
     ),
     Mutant(
         f"{_RULE_FILES}/upsampling.py",
-        "    error = kernel.slope * off[:, None] + kernel.rounding(distance)",
-        "    error = 0 * off[:, None] + kernel.rounding(distance)",
+        "    error = kernel.slope * off[:, None] + torch",
+        "    error = 0 * off[:, None] + torch",
         _LAYERS,
         "places in the input are exact",
     ),

@@ -24,8 +24,10 @@ PLACE = 4
 """Roundings of a place, in its own size and one more: three, and one to spare."""
 CUBIC = -0.75
 MOST_PLACES = 2**10
-MOST_EXACT = 2**12
-"""Of a dim whose places are exact: they are halves of a power of two, down to 2^-12, of numbers up to 2^12."""
+MOST_EXACT = 2**11
+"""Of a dim whose places are exact: they are multiples of 2^-12 up to 2^11."""
+SHORT = 2**6
+"""Multiples of 2^-6 up to 2 have 3rd powers that float32 holds."""
 
 
 Function = Callable[[torch.Tensor], torch.Tensor]
@@ -70,8 +72,15 @@ def places_of(size: int, wanted: int, scale: float | None, *, align_corners: boo
 
 
 def is_exact(size: int, wanted: int, scale: float | None, *, align_corners: bool) -> bool:
-    """Say whether each place is exact in float32, as where the input grows or shrinks by a power of two."""
-    return not align_corners and math.frexp(1 / scale if scale else size / wanted)[0] == 0.5 and max(size, wanted) <= MOST_EXACT
+    """Say whether each place is exact in float32, in whatever order it is computed: halves, quarters and so on of small numbers.
+
+    Without aligned corners engines multiply by the quotient or divide by its inverse: only of powers of two both are exact.
+    """
+    if max(size, wanted) > MOST_EXACT:
+        return False
+    if align_corners:
+        return wanted == 1 or ((size - 1) / (wanted - 1) * MOST_EXACT).is_integer()
+    return math.frexp(1 / scale if scale else size / wanted)[0] == 0.5
 
 
 def weights_at(kernel: Kernel, size: int, places: torch.Tensor, off: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -82,7 +91,8 @@ def weights_at(kernel: Kernel, size: int, places: torch.Tensor, off: torch.Tenso
     at = (places.clamp_min(0.0) if kernel.reach == 1 else places)[:, None]
     around = torch.arange(-kernel.reach - 1, size + kernel.reach + 1)
     distance = (at - around).abs()
-    error = kernel.slope * off[:, None] + kernel.rounding(distance)
+    is_short = (off[:, None] == 0) & ((distance * SHORT).frac() == 0)  # its polynomials are exact
+    error = kernel.slope * off[:, None] + torch.where(is_short, 0.0, kernel.rounding(distance))
     near = distance < kernel.reach + 2 * UNIT * off[:, None]
     onto = (around.clamp(0, size - 1)[:, None] == torch.arange(size)).to(torch.float64)
     return kernel.weight(distance) @ onto, torch.where(near, error, 0.0) @ onto
