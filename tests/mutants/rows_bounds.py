@@ -149,8 +149,6 @@ ROWS = (
         _CERTIFIED,
         "a function forgets its argument's error",
     ),
-    Mutant(_RULES, "GELU_SLOPE = 1.13", "GELU_SLOPE = 1.0", _CERTIFIED, "gelu is steeper than that"),
-    Mutant(_RULES, "SILU_SLOPE = 1.1 ", "SILU_SLOPE = 1.0 ", _CERTIFIED, "silu is steeper than that"),
     Mutant(
         _RULES,
         "    carried = np.maximum(largest - p, p - smallest)",
@@ -187,8 +185,8 @@ ROWS = (
     ),
     Mutant(
         f"{_RULE_FILES}/products.py",
-        "    if alpha != 1 or beta != 1 or bias.value.ndim != 1:",
-        "    if bias.value.ndim != 1:",
+        "    if alpha != 1 or beta != 1:",
+        "    if False:",
         _CERTIFIED,
         "addmm without its factors",
     ),
@@ -201,10 +199,10 @@ ROWS = (
     ),
     Mutant(
         f"{_RULE_FILES}/products.py",
-        "    if bool(x.error.any()):",
-        "    if bool(x.error.all()):",
+        "    return bilinear(lambda a, w: a @ w.T, x, weight, bias)",
+        "    return bilinear(lambda a, w: a @ w.T, x, Bounded(weight.real, 0 * weight.error), bias)",
         _CERTIFIED,
-        "a product of two computed values",
+        "the weights of a layer are exact, even those that are computed",
     ),
     Mutant(
         f"{_RULE_FILES}/activations.py",
@@ -390,8 +388,8 @@ ROWS = (
     ),
     Mutant(
         f"{_BOUNDS}/decided.py",
-        "        elif by_rounded and (name in _JUMPS or _is_integer(node)):",
-        "        elif by_rounded and name in _JUMPS:",
+        "        elif by_rounded and (name in JUMPS or _is_integer(node)):",
+        "        elif by_rounded and name in JUMPS:",
         _PROBABLE,
         "places that rounded numbers tell are exact",
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mutants import (
     rows_bounds,
+    rows_bounds_layers,
     rows_bundle,
     rows_cgen,
     rows_compare,
@@ -17,7 +18,8 @@ from mutants import (
     rows_places,
 )
 
-_PYTHON = (*rows_compare.ROWS, *rows_bundle.ROWS, *rows_bounds.ROWS, *rows_cgen.ROWS, *rows_engines.ROWS, *rows_inputs.ROWS)
+_BOUNDS = (*rows_bounds.ROWS, *rows_bounds_layers.ROWS)
+_PYTHON = (*rows_compare.ROWS, *rows_bundle.ROWS, *_BOUNDS, *rows_cgen.ROWS, *rows_engines.ROWS, *rows_inputs.ROWS)
 _CPP = (*rows_cpp.ROWS, *rows_cpp_inputs.ROWS)
 
 MUTANTS = (*_PYTHON, *_CPP, *rows_edges.ROWS, *rows_evidence.ROWS, *rows_outputs.ROWS, *rows_places.ROWS)

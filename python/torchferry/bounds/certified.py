@@ -28,7 +28,9 @@ def _words(text: str) -> frozenset[str]:
 MOVES = _words(
     "view reshape _unsafe_view flatten unflatten permute transpose t numpy_T mT squeeze unsqueeze expand expand_as clone "
     "contiguous slice select narrow cat concat stack alias detach detach_ lift_fresh lift_fresh_copy split split_with_sizes chunk unbind flip repeat roll "
-    "tile movedim swapaxes diagonal tril triu unfold"
+    "tile movedim swapaxes diagonal tril triu unfold moveaxis swapdims broadcast_to view_as reshape_as hstack vstack dstack "
+    "column_stack tensor_split hsplit vsplit dsplit rot90 fliplr flipud pixel_shuffle pixel_unshuffle channel_shuffle "
+    "select_scatter slice_scatter diagonal_scatter"
 )
 IDENTITIES = frozenset({"dropout", "feature_dropout", "alpha_dropout", "native_dropout"})
 CONVERSIONS = frozenset({"to", "_to_copy", "type_as"})
@@ -41,7 +43,7 @@ SHAPES = frozenset({"sym_size", "sym_numel", "sym_stride"})
 
 def certified_bounds(program: ExportedProgram, contract: Contract, inputs: Mapping[str, Array]) -> dict[str, float]:
     """Return a bound on |any float32 evaluation - float64| of each float output, on these inputs [N, ...]. Raises NotCertifiedError."""
-    outputs = _Walk(program).run([inputs[spec.name] for spec in contract.inputs])
+    outputs = _Walk(_functional(program)).run([inputs[spec.name] for spec in contract.inputs])[-len(contract.outputs) :]
     bounds = {}
     for spec, output in zip(contract.outputs, outputs, strict=True):
         if spec.is_float:
@@ -49,6 +51,15 @@ def certified_bounds(program: ExportedProgram, contract: Contract, inputs: Mappi
             if not np.isfinite(bounds[spec.name]):
                 raise NotCertifiedError(f"the error of {spec.name} has no finite bound")
     return bounds
+
+
+def _functional(program: ExportedProgram) -> ExportedProgram:
+    """Return the program without operators that write into their arguments, which others may look at; as it is if it has none."""
+    names = [
+        node.target.overloadpacket.__name__ for node in program.graph.nodes if isinstance(node.target, torch._ops.OpOverload)
+    ]
+    writes = any(name.endswith("_") and not name.startswith("_") for name in names)
+    return program.run_decompositions({}) if writes else program
 
 
 class _Walk:
@@ -108,10 +119,10 @@ def _apply(target: Any, args: Any, kwargs: Any) -> Any:
         return args[0]
     if name in CONVERSIONS:
         return _converted(target, args, kwargs)
-    if name in DECISIONS:
-        return _decision(target, args, kwargs)
     if name in rules():
         return rules()[name](*args, **kwargs)
+    if name in DECISIONS:
+        return _decision(target, args, kwargs)
     raise NotCertifiedError(f"operator {name} has no certified rule")
 
 
@@ -123,6 +134,8 @@ def _plain(target: Any, args: Any, kwargs: Any) -> Any:
 
 
 def _shape_of(target: Any, args: Any) -> Any:
+    if target.overloadpacket.__name__ == "sym_numel":
+        return args[0].value.size
     if target.overloadpacket.__name__ != "sym_size":
         return None
     shape = args[0].value.shape

@@ -67,8 +67,6 @@ def _probable(source: ExportSource, case: CaseArrays, say: Say | None) -> tuple[
     """Return the certificates with a probability by output; none, and why, where there are none."""
     try:
         found = probable_bounds(source, case.inputs, say)
-    except FerryError:
-        return {}, "it has no program to look for decisions in"
     except (NotCertifiedError, NotDrawnError) as error:
         return {}, str(error)
     except Exception as error:  # whatever the user's code, or torch, raises under the draws
@@ -96,8 +94,9 @@ def _certified_reason(bound: float, observed: float) -> str:
 
 
 def _probable_reason(found: Probable, observed: float) -> str:
+    size = f"{found.draws} draws" if found.draws else "the derivatives by each rounding (Linnainmaa 1976)"
     return (
         f"{name_probability(PROBABILITY)}on these goldens no float32 evaluation is more than {found.value:.3g} from float64, if its roundings are "
         "independent, have mean 0 and act to first order, and partial sums grow evenly (Higham and Mary, A new approach to probabilistic rounding "
-        f"error analysis, 2019): {found.deviations:.3g} deviations, of which {found.draws} draws tell the size; float32 eager is within {observed:.2g}"
+        f"error analysis, 2019): {found.deviations:.3g} deviations, of which {size} tell the size; float32 eager is within {observed:.2g}"
     )

@@ -13,9 +13,26 @@ from torch.fx import Node
 from torchferry.bounds.certified import CONVERSIONS, DECISIONS, IDENTITIES, MOVES, SHAPES
 from torchferry.bundle.contract import Contract
 
-_JUMPS = DECISIONS | frozenset(
-    {"remainder", "fmod", "floor_divide", "nonzero", "masked_select", "bucketize", "searchsorted", "unique_consecutive", "frac"}
+JUMPS = DECISIONS | frozenset(
+    {
+        "_local_scalar_dense",
+        "equal",
+        "is_nonzero",
+        "remainder",
+        "fmod",
+        "floor_divide",
+        "nonzero",
+        "masked_select",
+        "bucketize",
+        "searchsorted",
+        "unique_consecutive",
+        "frac",
+    }
 )
+PLACES = frozenset(
+    {"max_pool2d_with_indices", "max_pool3d_with_indices", "adaptive_max_pool2d", "adaptive_max_pool3d", "_embedding_bag"}
+)
+"""What they say of places is not looked at by layers."""
 _EXACT = (
     MOVES
     | IDENTITIES
@@ -37,9 +54,9 @@ def decided_outputs(program: ExportedProgram, contract: Contract) -> dict[str, s
         by_rounded = any(arg in rounded for arg in node.all_input_nodes)
         if before:
             decided[node] = decided[before[0]]
-        elif by_rounded and (name in _JUMPS or _is_integer(node)):
+        elif by_rounded and (name in JUMPS or _is_integer(node)):
             decided[node] = f"operator {name} decides by rounded numbers"
-        elif by_rounded or (name not in _EXACT | _JUMPS and node.target is not operator.getitem):
+        elif by_rounded or (name not in _EXACT | JUMPS and node.target is not operator.getitem):
             rounded.add(node)
     (results,) = (node.args[0] for node in program.graph.nodes if node.op == "output")
     found: Mapping[str, Any] = dict(zip((spec.name for spec in contract.outputs), results[-len(contract.outputs) :], strict=True))

@@ -20,8 +20,7 @@ from torchferry.bundle.contract import Array
 
 # The float64 value itself, and the bound's own arithmetic, are in error by some 2^-53: far below this share of the bound.
 INFLATION = 1 + 2.0**-20
-GELU_SLOPE = 1.13  # max |f'| of x Phi(x), at x = sqrt(2)
-SILU_SLOPE = 1.1  # max |f'| of x sigmoid(x), at x = 2.4
+VANISHED = -110.0  # e^-110 is below half of the smallest subnormal float32, 2^-150
 
 
 class NotCertifiedError(Exception):
@@ -148,10 +147,18 @@ def monotone(name: str | None, function: Callable[[Float64], Float64], x: Bounde
     return Bounded(value, carried + FUNCTIONS[name].bound(x.size, np.maximum(np.abs(low), np.abs(high))))
 
 
-def lipschitz(name: str, slope: float, function: Callable[[Float64], Float64], x: Bounded) -> Bounded:
-    """Bound a function whose slope is never above `slope`, element by element."""
+def lipschitz(name: str, slope: float | Float64, function: Callable[[Float64], Float64], x: Bounded) -> Bounded:
+    """Bound a function whose slope within the error of x is never above `slope`, element by element."""
     value = function(x.real)
     return Bounded(value, slope * x.error + FUNCTIONS[name].bound(x.size, np.abs(value) + slope * x.error))
+
+
+def slopes(function: Callable[[torch.Tensor], torch.Tensor], steepest: float, most_bent: float, x: Bounded) -> Float64:
+    """Return the largest |f'| within the error of x, element by element: |f'(x)| + max |f''| e, and never above `steepest`."""
+    at = to_tensor(x.real).clone().requires_grad_()
+    with torch.enable_grad():
+        (slope,) = torch.autograd.grad(function(at).sum(), at)
+    return np.asarray(np.minimum(steepest, np.abs(slope.numpy()) + most_bent * x.error))
 
 
 def softmax(x: Bounded, axis: int) -> Bounded:
@@ -160,12 +167,19 @@ def softmax(x: Bounded, axis: int) -> Bounded:
     With p the exact result, x_i + d_i for x_i gives p_i / (p_i + K_i), K_i = sum over j != i of p_j exp(d_j - d_i), which is
     largest and smallest at |d| = e. On top of that come x_i - m and exp, the sum's additions, and two roundings for the division.
     """
+    x, count = without_vanished(x, axis), x.value.shape[axis]
     p = _probabilities(x, axis)
     largest = p / (p + _others(p, -x.error, axis))
     smallest = p / (p + _others(p, x.error, axis))
     carried = np.maximum(largest - p, p - smallest)
     relative = np.expm1(_numerator(x, axis) + np.log(_growth(p, x, axis)) + _sum_of_positive(x, axis) + gamma(2))
-    return Bounded(p, carried + largest * relative + 4 * SMALLEST)
+    return Bounded(p, carried + largest * relative + 4 * count * SMALLEST)
+
+
+def without_vanished(x: Bounded, axis: int) -> Bounded:
+    """Return scores of any shape with minus infinity for those whose exp(x_i - m) is 0 in float32, as of masked ones; such are exact."""
+    gone = _shifted(x, axis) + x.error + x.error.max(axis, keepdims=True, where=np.isfinite(x.real), initial=0.0) < VANISHED
+    return Bounded(np.where(gone, -np.inf, x.real), np.where(gone, 0.0, x.error))
 
 
 def log_softmax(x: Bounded, axis: int) -> Bounded:
@@ -192,7 +206,8 @@ def _others(p: Float64, error: Float64, axis: int) -> Float64:
 
 def _numerator(x: Bounded, axis: int) -> Float64:
     """Return how far rounding x_i - m and the function exp move the logarithm of a numerator."""
-    distance = np.abs(_shifted(x, axis)) + x.error + x.error.max(axis, keepdims=True)
+    shifted = _shifted(x, axis)
+    distance = np.where(np.isneginf(shifted), 0.0, np.abs(shifted)) + x.error + x.error.max(axis, keepdims=True)
     own = FUNCTIONS["exp"]
     return np.asarray(UNIT * (distance + 2 * own.relative + 2 * own.per_both * distance))
 

@@ -17,7 +17,10 @@ from torchferry.bounds.rounding import FUNCTIONS, UNIT
 
 
 class NoiseSource(Protocol):
-    """What moves a tensor by at most a size."""
+    """What moves a tensor by at most a size. Where it `is_smooth`, derivatives are taken: what is moved must have one."""
+
+    @property
+    def is_smooth(self) -> bool: ...  # noqa: D102
 
     def add(self, result: Tensor, size: Tensor, *, in_place: bool = False) -> Tensor:
         """Return the moved tensor, in the shape of `result`."""
@@ -124,6 +127,16 @@ def safe_softmax(noise: NoiseSource, x: Tensor, dim: int, *_rest: Any) -> Tensor
     return torch.where((x == -torch.inf).all(dim, keepdim=True), 0.0, softmax(noise, x, dim))
 
 
+def weight_norm(noise: NoiseSource, v: Tensor, g: Tensor, dim: int = 0) -> tuple[Tensor, Tensor]:
+    """Compute `_weight_norm_interface`, v / |v| g, with moved norms over all dims but `dim`; the shape stays, beside the norms."""
+    dims = [axis for axis in range(v.ndim) if axis != dim % v.ndim]
+    norm = torch.linalg.vector_norm(v, dim=dims, keepdim=True)
+    terms = v.numel() / max(norm.numel(), 1)
+    norm = noise.add(norm, UNIT * (math.sqrt(terms / 3 + 1) / 2 + FUNCTIONS["sqrt"].relative) * norm)
+    result = v * (g / norm)
+    return noise.add(result, 3 * UNIT * result.abs()), norm
+
+
 NORMALIZATIONS: dict[str, Callable[..., Any]] = {
     "_softmax": softmax,
     "_safe_softmax": safe_softmax,
@@ -132,4 +145,5 @@ NORMALIZATIONS: dict[str, Callable[..., Any]] = {
     "native_group_norm": group_norm,
     "_native_batch_norm_legit_no_training": batch_norm,
     "native_batch_norm": batch_norm,
+    "_weight_norm_interface": weight_norm,
 }

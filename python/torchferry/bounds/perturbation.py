@@ -8,6 +8,7 @@ CESTAC and CADNA (J. Vignes, 2004, Discrete stochastic arithmetic for validating
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,8 +22,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from torchferry.bounds.normalization import NORMALIZATIONS
 from torchferry.bounds.progress import Say, with_time_left
+from torchferry.bounds.resampling import RESAMPLINGS
 from torchferry.bounds.rounding import UNIT
-from torchferry.bounds.rounding_size import Size, is_exact, is_sum, largest_size, multiply_adds, rounding_size
+from torchferry.bounds.rounding_size import ELEMENT, Size, is_exact, is_sum, largest_size, multiply_adds, rounding_size
 from torchferry.bundle.contract import Array, Contract
 from torchferry.engines.torch_device import set_threads, to_arrays, to_tensors
 from torchferry.intake.widen import double_of, float64_everywhere, widen
@@ -32,6 +34,9 @@ FACTOR = 4
 
 MUCH = 1e9  # multiply-adds
 CALL = 1e6  # multiply-adds in the time that it takes to come here
+
+IN_PARTS = {**NORMALIZATIONS, **RESAMPLINGS}
+"""Operators whose own parts round, by ATen name."""
 
 NO_WIDER: Mapping[str, float] = MappingProxyType({})
 
@@ -43,15 +48,20 @@ class NotDrawnError(Exception):
 class Noise:
     """Seeded uniform noise."""
 
+    is_smooth = False  # whether derivatives are taken by it
+
     def __init__(self, seed: int) -> None:
         self._generator = torch.Generator().manual_seed(seed)
+        self.elements = 0  # that were moved
 
     def add(self, result: torch.Tensor, size: torch.Tensor, *, in_place: bool = False) -> torch.Tensor:
         """Return the result, in its shape, moved by at most `size`; what is not finite stays."""
+        self.elements += result.numel()
         noise = self._drawn(result.shape) * size
-        if not bool(torch.isfinite(result + noise).all()):
-            noise = torch.where(torch.isfinite(result) & torch.isfinite(noise), noise, 0.0)
-        return result.add_(noise) if in_place else result + noise
+        moved = result + noise
+        if not math.isfinite(float(moved.sum())):
+            moved = result + torch.where(torch.isfinite(result) & torch.isfinite(noise), noise, 0.0)
+        return result.copy_(moved) if in_place else moved
 
     def _drawn(self, shape: torch.Size) -> torch.Tensor:
         """Draw from -1 to 1; in float32, which takes half the time and is fine enough for noise."""
@@ -62,12 +72,14 @@ class Moves:
     """What the draws of one module have in common: how far each operator moves, and what the first draw found out about it.
 
     `wider`: factors by operator name, for kernels that are less exact than the rule says. A sum's error is the same in every draw to
-    some 2^-20 of it, so that the sum of magnitudes, as dear as the operator itself, is made once. `work`: multiply-adds of the draws.
+    some 2^-20 of it, so that the sum of magnitudes, as dear as the operator itself, is made once. `work`: multiply-adds of the draws,
+    `calls`: operators in them.
     """
 
     def __init__(self, wider: Mapping[str, float] = NO_WIDER) -> None:
         self.wider = wider
         self.work = 0.0
+        self.calls = 0
         self._sums: dict[int, tuple[str, Size]] = {}
 
     def size(self, index: int, func: Any, name: str, args: Any, kwargs: Any) -> Size:
@@ -97,9 +109,13 @@ class Perturb(TorchDispatchMode):
         named = dict(kwargs or {})
         name = func.overloadpacket.__name__
         self._calls += 1
+        self._moves.calls += 1
         self._moves.work += CALL
-        if name in NORMALIZATIONS:
-            return NORMALIZATIONS[name](self._noise, *args, **named)
+        if name in IN_PARTS:
+            before = self._noise.elements
+            made = IN_PARTS[name](self._noise, *args, **named)
+            self._moves.work += ELEMENT * (self._noise.elements - before)
+            return made
         if is_exact(func, name):
             return func(*args, **named)
         in_place = name.endswith("_") and not name.startswith("_")

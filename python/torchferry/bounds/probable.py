@@ -7,44 +7,48 @@ to first order, an output's error is a sum over all roundings of the network, ea
 lambda sqrt(V) with that probability only, V being the sum of the squares of the largest value of each term. Of a sum, partial sums
 are taken to grow evenly to the largest that any order can meet.
 
-V is not computed but measured: with each rounding replaced by a normal number of its largest size as its deviation, an output is off
-by a normal number of variance V, so that D draws z give sum z^2 / V of a chi-squared distribution. With probability 1 - delta it is at
-least D x, where x e^(1 - x) = delta^(2 / D) (Chernoff's bound). The error of that is part of the probability which is stated.
+Where the outputs are few V is computed, from derivatives (adjoint.py). Else it is measured: with each rounding replaced by a normal
+number of its largest size as its deviation, an output is off by a normal number of variance V, so that D draws z give sum z^2 / V of a
+chi-squared distribution. With probability 1 - delta it is at least D x, where x e^(1 - x) = delta^(2 / D) (Chernoff's bound). The
+error of that is part of the probability which is stated.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from torchferry.bounds.decided import decided_outputs
+from torchferry.bounds.adjoint import is_affordable, variances
+from torchferry.bounds.decided import JUMPS, PLACES, decided_outputs
 from torchferry.bounds.eager_distance import difference
 from torchferry.bounds.error_bound import INFLATION, NotCertifiedError
 from torchferry.bounds.perturbation import Moves, Noise, NotDrawnError, Perturb, run_under, threads_for, work_of
 from torchferry.bounds.progress import Say, with_time_left
 from torchferry.bounds.rounding import Float64
-from torchferry.bounds.rounding_size import has_rule
-from torchferry.bundle.contract import Array
+from torchferry.bounds.rounding_size import has_rule, is_exact
+from torchferry.bundle.contract import Array, Contract
+from torchferry.errors import FerryError
 from torchferry.intake.source import ExportSource
 from torchferry.intake.widen import double_of
 
 PROBABILITY = 1e-9  # that any element of an output is off by more, over all cases of a bundle
 MOST_CASES = 8
 DRAWS = (256, 128, 64, 32)
+RUNS = 3  # before there are draws: without roundings, with them, and with roundings of twice the size
 MOST_WORK = 1.2e10
-"""Multiply-adds of all draws: some two seconds. What takes more is estimated, by fewer draws on fewer samples."""
+"""Multiply-adds of all draws: two seconds and more. What takes more is estimated, by fewer draws on fewer samples."""
 CURVED = 0.1
 """Roundings of twice the size move an output twice as far, to this share: else it is not first order that counts."""
 
 
 @dataclass(frozen=True)
 class Probable:
-    """A bound of one output, and how it came about: so many deviations, and draws that tell how large one is at most."""
+    """A bound of one output, and how it came about: so many deviations, and draws that tell how large one is; 0: derivatives do."""
 
     value: float
     deviations: float
@@ -78,40 +82,101 @@ class _Ruled(Perturb):
         return result
 
 
+class _Undecided(_Ruled):
+    """Raises NotCertifiedError for an operator that decides by floats too: for a module without a program to look for them in."""
+
+    def __torch_dispatch__(
+        self, func: Any, types: object, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Call `func` and move what it gives."""
+        name = func.overloadpacket.__name__
+        result = super().__torch_dispatch__(func, types, args, kwargs)
+        parts = result if isinstance(result, tuple | list) else (result,)
+        is_of_floats = any(isinstance(arg, torch.Tensor) and arg.is_floating_point() for arg in args)
+        gives_others = any(not isinstance(part, torch.Tensor) or not part.is_floating_point() for part in parts)
+        if is_of_floats and (name in JUMPS or (gives_others and name not in PLACES and not is_exact(func, name))):
+            raise NotCertifiedError(f"operator {name} may decide by rounded numbers")
+        return result
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """A module in float64, its inputs [N, ...] and its float outputs: under normal roundings, and without any."""
+
+    double: torch.nn.Module
+    contract: Contract
+    inputs: Mapping[str, Array]
+    ruled: type[_Ruled]
+    names: Sequence[str]
+    work: float
+    moves: Moves
+
+    def run(self, seed: int, scale: float) -> dict[str, Float64]:
+        """Return the float outputs [N, ...] under roundings that are `scale` times as large."""
+        mode = self.ruled(NormalNoise(seed, scale), self.moves)
+        moved = run_under(self.double, self.contract, self.inputs, mode, threads_for(self.work))
+        return {name: np.asarray(moved[name], dtype=np.float64) for name in self.names}
+
+
 def probable_bounds(source: ExportSource, inputs: Mapping[str, Array], say: Say | None = None) -> dict[str, Probable]:
     """Return what each float output is off by at most, on inputs [N, ...], but for a probability of PROBABILITY.
 
     Raises NotCertifiedError, also for a module that takes too long, or that decides something by rounded numbers.
     """
     module, contract = source.module, source.contract
-    decided = decided_outputs(source.program, contract)
+    decided, ruled = _decided(source)
     names = [spec.name for spec in contract.outputs if spec.is_float]
     if not set(names) - set(decided):
         raise NotCertifiedError(next(iter(decided.values()), "no output is a float"))
     work = work_of(module, contract, inputs)
-    draws, threads = _affordable_draws(work), threads_for(work)
-    double = double_of(module)
-    moves = Moves()
+    if RUNS * work > MOST_WORK:
+        raise NotCertifiedError(f"runs of {work:.2g} multiply-adds are not waited for")
+    subject = _Subject(double_of(module), contract, inputs, ruled, names, work, Moves())
+    centre, first, twice = subject.run(0, 0.0), subject.run(1, 1.0), subject.run(1, 2.0)
+    linear = [name for name in names if name not in decided and _is_linear(name, centre, first, twice)]
+    found = _derived(subject, centre) or _drawn(subject, centre, say)
+    return {name: found[name] for name in linear}
 
-    def run(seed: int, scale: float) -> dict[str, Float64]:
-        moved = run_under(double, contract, inputs, _Ruled(NormalNoise(seed, scale), moves), threads)
-        return {name: np.asarray(moved[name], dtype=np.float64) for name in names}
 
-    centre, first, twice = run(0, 0.0), run(1, 1.0), run(1, 2.0)
-    squares = {name: np.zeros(centre[name].shape) for name in names}
+def _decided(source: ExportSource) -> tuple[dict[str, str], type[_Ruled]]:
+    """Return the outputs that are decided by rounded numbers; without a program to tell, operators that may are refused as they run."""
+    try:
+        return decided_outputs(source.program, source.contract), _Ruled
+    except FerryError:
+        return {}, _Undecided
+
+
+def _derived(subject: _Subject, centre: Mapping[str, Float64]) -> dict[str, Probable]:
+    """Return bounds by derivatives; none where they take too long, or are not to be had."""
+    if not is_affordable(subject.contract, centre, subject.work, subject.moves.calls / RUNS, MOST_WORK):
+        return {}
+    try:
+        squares = variances(subject.double, subject.contract, subject.inputs, subject.ruled, centre)
+    except Exception:  # of the user's code under a trace, or of an operator that has no derivative: draws need none
+        return {}
+    return {name: _certain(squares[name]) for name in centre}
+
+
+def _certain(squares: Float64) -> Probable:
+    deviations = math.sqrt(2 * math.log(2 * max(squares.size, 1) * MOST_CASES / PROBABILITY))
+    return Probable(INFLATION * deviations * math.sqrt(float(squares.max(initial=0.0))), deviations, 0)
+
+
+def _drawn(subject: _Subject, centre: Mapping[str, Float64], say: Say | None) -> dict[str, Probable]:
+    """Return bounds by draws. Raises NotCertifiedError where those that are affordable are too few to tell anything."""
+    draws = _affordable_draws(subject.work)
+    squares = {name: np.zeros(centre[name].shape) for name in subject.names}
     for seed in with_time_left(range(draws), "certificate: draw", say):
-        moved = run(seed + 2, 1.0)
-        for name in names:
+        moved = subject.run(seed + 2, 1.0)
+        for name in subject.names:
             squares[name] += _moved(name, moved, centre) ** 2
-    return {
-        name: _bound(squares[name], draws) for name in names if name not in decided and _is_linear(name, centre, first, twice)
-    }
+    return {name: _bound(squares[name], draws) for name in subject.names}
 
 
 def _affordable_draws(work: float) -> int:
     """Return how many draws can be made. Raises NotCertifiedError where they are too few to tell anything."""
     for draws in DRAWS:
-        if (draws + 3) * work <= MOST_WORK:
+        if (draws + RUNS) * work <= MOST_WORK:
             return draws
     raise NotCertifiedError(f"{DRAWS[-1]} draws of {work:.2g} multiply-adds are not waited for")
 

@@ -51,9 +51,10 @@ _ARITHMETIC = {
     "_prelu_kernel": 2,
 }
 _REDUCTIONS = _words("sum mean avg_pool1d avg_pool2d avg_pool3d _adaptive_avg_pool2d _adaptive_avg_pool3d cumsum logcumsumexp")
-_PRODUCTS = _words("mm bmm addmm baddbmm mv dot addmv convolution _convolution _embedding_bag")
+_PRODUCTS = _words("mm bmm addmm baddbmm mv dot vdot addmv convolution _convolution _embedding_bag")
 _SUMS_OF_TWO = _words("add sub rsub")  # a number of the program is rounded too, however small the sum is
-_AVERAGED = _words("_embedding_bag logcumsumexp")  # how many terms each element sums is not known
+_DEFAULTS: Mapping[str, tuple[float, ...]] = {"elu": (1, 1, 1), "softplus": (1, 20)}
+_RESAMPLED = _words("upsample_linear1d upsample_bilinear2d upsample_trilinear3d upsample_bicubic2d")
 _COARSE = (torch.float16, torch.bfloat16)
 MOST_EXACT = 2**24  # integers up to it are float32 numbers
 _UNKNOWN = 4  # roundings of the largest magnitude, for an operator without a rule
@@ -87,11 +88,15 @@ def has_rule(func: Any, name: str, args: tuple[Any, ...], kwargs: Mapping[str, A
     if plain == "pow":
         return len(args) > 1 and args[1] in (2, 3, 4)
     if plain in ("elu", "softplus"):
-        return len(args) == 1
+        return all(given == default for given, default in zip(args[1:], _DEFAULTS[plain], strict=False))
+    if name == "_embedding_bag":
+        return args[6] is None if len(args) > 6 else True
     if name == "_to_copy" and not args[0].is_floating_point() and not args[0].is_complex():
         return args[0].numel() == 0 or -MOST_EXACT <= int(args[0].min()) <= int(args[0].max()) <= MOST_EXACT
-    ruled = plain in FUNCTIONS or plain in ("mul", "reciprocal", "leaky_relu", "_prelu_kernel") or name in NORMALIZATIONS
-    return ruled or is_exact(func, name) or (is_sum(name) and name not in _AVERAGED)
+    ruled = plain in FUNCTIONS or plain in ("mul", "reciprocal", "leaky_relu", "_prelu_kernel")
+    return (
+        ruled or name in NORMALIZATIONS or name in _RESAMPLED or is_exact(func, name) or (is_sum(name) and name != "logcumsumexp")
+    )
 
 
 def rounding_size(func: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Size:
@@ -150,9 +155,15 @@ def _same_shape(size: Any, result: Tensor) -> Tensor:
     return chosen if chosen.shape == result.shape else torch.zeros_like(result)
 
 
+def _in_the_largest_bag(indices: Tensor, offsets: Tensor) -> float:
+    """Return the terms of the largest mean of rows, which divides too."""
+    ends = torch.cat([offsets, offsets.new_tensor([indices.numel()])])
+    return float(ends.diff().max()) + 2 if offsets.numel() else 1.0
+
+
 def _terms(name: str, args: tuple[Any, ...], result: Tensor) -> float:
     """Return how many terms one element of the result sums."""
-    if name in ("mm", "bmm", "mv", "dot"):
+    if name in ("mm", "bmm", "mv", "dot", "vdot"):
         return float(args[0].shape[-1])
     if name in ("addmm", "baddbmm", "addmv"):
         return float(args[1].shape[-1] + 1)
@@ -160,7 +171,7 @@ def _terms(name: str, args: tuple[Any, ...], result: Tensor) -> float:
         weight, transposed = args[1], args[6]
         return float(weight[0].numel() + 1 if not transposed else weight.numel() / weight.shape[1] / args[8] + 1)
     if name == "_embedding_bag":
-        return max(1.0, float(args[1].numel()) / max(result.shape[0], 1))
+        return _in_the_largest_bag(*args[1:3])
     if name in ("cumsum", "logcumsumexp"):
         return float(args[0].shape[args[1]]) if args[0].ndim else 1.0
     return max(1.0, float(args[0].numel()) / max(result.numel(), 1))

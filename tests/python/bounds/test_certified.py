@@ -94,6 +94,19 @@ def test_a_product_carries_the_errors_of_its_inputs_whatever_the_signs_of_the_we
     assert (bounded.error <= 1.01 * worst).all()
 
 
+def test_a_layer_carries_the_errors_of_computed_weights_and_biases() -> None:
+    generator = np.random.default_rng(7)
+    x, weight, bias = generator.normal(size=(5, 30)), generator.normal(size=(4, 30)), generator.normal(size=4)
+    errors = generator.uniform(0, 1e-2, (4, 30)), generator.uniform(0, 1e-2, 4)
+    bounded = RULES["linear"](exact(x), Bounded(weight, errors[0]), Bounded(bias, errors[1]))
+    worst = np.abs(x) @ errors[0].T + errors[1]
+    assert (worst <= bounded.error).all()
+    assert (bounded.error <= 1.01 * worst).all()
+    assert RULES["mv"](exact(weight), Bounded(x[0], np.full(30, 0.1))).error == pytest.approx(
+        0.1 * np.abs(weight).sum(1), rel=1e-3
+    )
+
+
 def test_a_bias_is_one_more_addition() -> None:
     """2^24 + 1 is a tie in float32: a bias beside a product of one term is rounded."""
     bounded = error_bound.linear(exact(np.array([[2.0**24]])), np.array([[1.0]]), np.array([1.0]))
@@ -164,8 +177,6 @@ def bound_of(function: Callable[[Tensor, Tensor], Tensor]) -> float:
 @pytest.mark.parametrize(
     ("function", "words"),
     [
-        (lambda x, eye: F.linear(x, x * 0.1 + eye), "a layer with computed weights"),
-        (lambda x, _: x @ x[0], "a product with a vector"),
         (lambda x, eye: torch.addmm(x[0], x, eye, alpha=2), "a scaled product"),
         (lambda x, eye: torch.addmm(x[0], x, eye, beta=3), "a scaled product"),
         (lambda x, _: torch.div(x, 0.3, rounding_mode="floor"), "a rounded division"),
@@ -174,8 +185,11 @@ def bound_of(function: Callable[[Tensor, Tensor], Tensor]) -> float:
         (lambda x, _: F.softplus(x, beta=3.0), "a scaled softplus"),
         (lambda x, _: x.to(torch.bfloat16).to(torch.float32), "bfloat16"),
         (lambda x, _: x.to(torch.float16).to(torch.float32), "float16"),
-        (lambda x, _: (x * 0.1 > 0).to(torch.float32), "no finite bound"),
-        (lambda x, _: (x * 0.1).round(), "no finite bound"),
+        (lambda x, _: (x * 0.1).argmax(0, keepdim=True).to(torch.float32) + x, "no finite bound"),
+        (lambda x, _: (x * 0.1).round(decimals=1), "a rounding to decimals"),
+        (lambda x, _: F.rms_norm(x, [3]), "without eps"),
+        (lambda x, _: F.scaled_dot_product_attention(x, x, x, dropout_p=0.5), "attention with dropout"),
+        (lambda x, _: torch.einsum("ij,jk,kl->il", x, x, x), "a sum of products of 3 tensors"),
         (lambda x, _: x / (x - x), "no finite bound"),
         (lambda x, _: torch.cumprod(x, 0), "cumprod has no certified rule"),
         (lambda x, _: F.dropout(x, 0.5, training=True), "dropout has no certified rule"),
@@ -188,6 +202,19 @@ def test_what_has_no_rule_is_not_certified(function: Callable[[Tensor, Tensor], 
 
 def test_a_decision_on_exact_values_is_certified() -> None:
     assert bound_of(lambda x, _: (x > 0).to(torch.float32)) == 0
+
+
+def test_a_decision_by_rounded_numbers_is_sure_where_their_errors_do_not_reach_it() -> None:
+    assert bound_of(lambda x, _: (x * 0.1 > 0).to(torch.float32)) == 0
+    assert bound_of(lambda x, _: (x * 0.1).floor()) == 0
+    assert bound_of(lambda x, _: (x * 0.1 > 0.05).to(torch.float32)) >= 1, "0.5 * 0.1 is 0.05 or not"
+    assert bound_of(lambda x, _: (x > 0.1).to(torch.float32)) >= 1, "0.1 is another number in float32, which x has"
+    assert bound_of(lambda x, _: (x * 10).floor()) >= 1, "10 times 0.1 or 0.3 in float32 is a whole number or not"
+
+
+def test_a_choice_that_is_not_sure_counts_both() -> None:
+    assert bound_of(lambda x, _: torch.where(x * 0.1 > 0.05, x * 0 + 7, x)) >= 6.5
+    assert bound_of(lambda x, _: torch.where(x * 0.1 > 0, x, -x)) == 0
 
 
 def test_dropout_in_eval_mode_changes_nothing() -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
-from torchferry.bounds.error_bound import Bounded, add, bounded, constant, divide, lipschitz, monotone, multiply, negate
+from torchferry.bounds.error_bound import Bounded, add, bounded, constant, divide, lipschitz, monotone, multiply, negate, slopes
 from torchferry.bounds.rounding import FUNCTIONS, Float64
 from torchferry.bounds.rules import Rule
 from torchferry.bounds.rules.activations import RULES as ACTIVATIONS
 
-MISH_SLOPE = 1.09  # max |f'| of x tanh(softplus(x)), at x = 1.5
+MISH_SLOPE, MISH_BEND = 1.09, 0.65
+"""max |f'| of x tanh(softplus(x)), at x = 1.5, and max |f''|, at x = 0."""
 
 
 def _mish_of(v: Float64) -> Float64:
@@ -60,7 +62,7 @@ def _prelu(x: Bounded, weight: Bounded) -> Bounded:
 
 
 def _mish(x: Bounded) -> Bounded:
-    made = lipschitz("mish", MISH_SLOPE, _mish_of, x)
+    made = lipschitz("mish", slopes(torch.nn.functional.mish, MISH_SLOPE, MISH_BEND, x), _mish_of, x)
     return Bounded(made.value, made.error + FUNCTIONS["tanh"].bound(x.size, np.abs(made.value)))
 
 

@@ -93,11 +93,35 @@ def _topk(x: Bounded, k: int, dim: int = -1, largest: bool = True, sorted: bool 
     return _ordered(x, dim, k, descending=largest)
 
 
+def choose(condition: Bounded, a: Bounded, b: Bounded) -> Bounded:
+    """Bound a where the condition holds and b elsewhere, broadcast: where it is not sure, an engine may have the other one."""
+    value = np.where(condition.value, a.real, b.real)
+    error, other = (np.where(condition.value, *pair) for pair in ((a.error, b.error), (b.error, a.error)))
+    unsure = np.broadcast_to(condition.error > 0, value.shape)
+    with np.errstate(invalid="ignore"):  # infinity minus infinity
+        apart = np.where(unsure, np.abs(a.real - b.real), 0.0)
+    return Bounded(value, np.where(unsure, np.maximum(error, np.nan_to_num(apart + other, nan=np.inf)), error))
+
+
 def _where(condition: Bounded, a: Any, b: Any) -> Bounded:
-    first, second = bounded(a), bounded(b)
-    value = np.where(condition.value, first.real, second.real)
-    error = np.where(condition.value, first.error, second.error)
-    return Bounded(value, np.where(condition.error > 0, np.inf, error))
+    return choose(condition, bounded(a), bounded(b))
+
+
+def _put(x: Bounded, indices: Any, values: Bounded, accumulate: bool = False) -> Bounded:
+    """Bound x with other values at exact places, or one value where a mask says so, which need not be sure."""
+    if accumulate:
+        raise NotCertifiedError("an index_put that adds has no certified rule")
+    (first, *others) = indices
+    if first is not None and first.value.dtype == bool and not others and values.value.size == 1:
+        shape = (*first.value.shape, *[1] * (x.value.ndim - first.value.ndim))
+        mask = Bounded(first.value.reshape(shape), first.error.reshape(shape))
+        return choose(mask, Bounded(values.real.reshape(()), values.error.reshape(())), x)
+    at = [None if index is None else _exact_index(index) for index in indices]
+    made = (
+        torch.ops.aten.index_put.default(to_tensor(a), at, to_tensor(b))
+        for a, b in ((x.real, values.real), (x.error, values.error))
+    )
+    return Bounded(*(part.numpy() for part in made))
 
 
 def _masked_fill(x: Bounded, mask: Bounded, value: Any) -> Bounded:
@@ -125,6 +149,7 @@ RULES: dict[str, Rule] = {
     "embedding": lambda table, index, *_, **__: _picked(lambda t, i: torch.nn.functional.embedding(i, t), table, index),
     "where": _where,
     "masked_fill": _masked_fill,
+    "index_put": _put,
     "pad": _pad,
     "constant_pad_nd": lambda x, pad, value=0: _pad(x, pad, "constant", value),
 }

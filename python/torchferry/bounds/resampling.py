@@ -1,0 +1,60 @@
+"""Upsampling under rounding errors: places in the input, and weights, are computed in float32, once for a whole row of the output.
+
+What a place is off by moves all numbers of its row alike, and so is drawn once for them; the scale is rounded once for all places.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from torchferry.bounds.normalization import NoiseSource
+from torchferry.bounds.rounding import UNIT
+from torchferry.bounds.rules.upsampling import KERNELS, Kernel, factors_of, is_exact, places_of, wanted_of, weights_at
+
+CORNER = 1e-5
+"""Of two numbers of the input, how near a place is that roundings may carry across one of them."""
+
+
+def upsample(name: str, noise: NoiseSource, x: Tensor, output: Any, align_corners: bool, *scales: Any) -> Tensor:
+    """Interpolate x [N, C, ...] with moved places, weights and sums, one dim after the other."""
+    kernel, dims = KERNELS[name], x.ndim - 2
+    factors = factors_of(scales, dims)
+    for axis, (wanted, factor) in enumerate(zip(wanted_of(x.shape[2:], output, factors), factors, strict=True), start=2):
+        size = x.shape[axis]
+        places = torch.from_numpy(places_of(size, wanted, factor, align_corners=align_corners))
+        if not is_exact(size, wanted, factor, align_corners=align_corners):
+            places = _moved(noise, places)
+        matrix = _weights(noise, kernel, size, places)
+        # one product and one addition for each weight after the first, in the size of what is added up
+        rounding = UNIT * math.sqrt(2 * kernel.reach)
+        turned = x.movedim(axis, -1)
+        made = noise.add(turned @ matrix.T, rounding * (turned.abs() @ matrix.abs().T))
+        x = made.movedim(-1, axis)
+    return x
+
+
+def _moved(noise: NoiseSource, places: Tensor) -> Tensor:
+    """Move places by the rounding of the scale, which is the same for all of them, and by two of their own."""
+    common = noise.add(torch.zeros((), dtype=torch.float64), torch.full((), UNIT, dtype=torch.float64))
+    own = noise.add(torch.zeros_like(places), math.sqrt(2) * UNIT * (places.abs() + 1))
+    return places + common * (places.abs() + 1) + own
+
+
+def _weights(noise: NoiseSource, kernel: Kernel, size: int, places: Tensor) -> Tensor:
+    """Return moved weights [out, in]. Raises ValueError where a derivative is asked for and a place is on a corner of the kernel."""
+    if noise.is_smooth and kernel.reach == 1 and bool(((places - places.round()).abs() < CORNER).any()):
+        raise ValueError("linear interpolation has no derivative at the numbers of its input")
+    weights, rounding = weights_at(kernel, size, places, torch.zeros_like(places))
+    return noise.add(weights, UNIT * rounding.detach())
+
+
+def _of(name: str) -> Callable[..., Tensor]:
+    return lambda noise, *args, **named: upsample(name, noise, *args, **named)
+
+
+RESAMPLINGS: dict[str, Callable[..., Tensor]] = {name: _of(name) for name in KERNELS}
