@@ -23,6 +23,7 @@ EXTRAS: dict[str, str] = {
     "PIL": "images",
     "simplejpeg": "images",
     "pyarrow": "tables",
+    "ray": "ray",
     "cyclonedx": "evidence",
     "packageurl": "evidence",
     "onnxruntime": "onnxruntime",

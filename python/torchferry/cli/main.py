@@ -36,6 +36,7 @@ VERBS = (
     "sign",
     "inspect",
     "predict",
+    "score",
     "verify",
     "attest",
     "bom",
