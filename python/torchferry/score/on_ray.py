@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from torchferry.score.worker import Fault, Worker
 
 _REPEATS = 3  # of a part whose worker died: one that ends every worker ends the run
 _MAX_BLOCKS = 4096
+_STORE_BYTES = 128 * 2**20  # of a cluster of this machine alone: only names of parts and receipts go through it
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,9 @@ class _Actor:
 def require_ray() -> Any:
     """Return Ray, silent and without its statistics. Raises FerryError(UNAVAILABLE) with what to type where it is not installed."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     with named_extras("ferry score", "ray"):
         import ray
         import ray.data
@@ -51,9 +55,9 @@ def require_ray() -> Any:
 def run_on_ray(job: Job, parts: Sequence[Part], cluster: Cluster) -> Iterator[Receipt | Fault]:
     """Yield what the workers say, as it comes. Raises FerryError(UNAVAILABLE) without a cluster, IO where workers die again and again."""
     ray = require_ray()
-    _connect(ray, cluster)
+    _connect(ray, cluster, job.where.threads)
     try:
-        yield from _answers(ray, job, parts, _worker_count(ray, cluster, job, len(parts)))
+        yield from _answers(ray, job, parts, cluster.workers)
     except (ray.exceptions.RayActorError, ray.exceptions.RayTaskError, ray.exceptions.WorkerCrashedError) as error:
         words = " ".join(str(error).split())[-300:]
         raise FerryError(
@@ -64,10 +68,13 @@ def run_on_ray(job: Job, parts: Sequence[Part], cluster: Cluster) -> Iterator[Re
         ray.shutdown()
 
 
-def _connect(ray: Any, cluster: Cluster) -> None:
+def _connect(ray: Any, cluster: Cluster, threads: int) -> None:
+    processors = max(os.cpu_count() or 1, (cluster.workers or 1) * threads)
+    own = {"include_dashboard": False, "num_cpus": processors, "object_store_memory": _STORE_BYTES}
     try:
-        options: dict[str, Any] = {} if cluster.address else {"include_dashboard": False}
-        ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR", **options)
+        ray.init(
+            address=cluster.address or "local", log_to_driver=False, logging_level="ERROR", **({} if cluster.address else own)
+        )
     except (ConnectionError, RuntimeError, ValueError) as error:
         words = " ".join(str(error).split())[:200]
         raise FerryError(
@@ -75,12 +82,14 @@ def _connect(ray: Any, cluster: Cluster) -> None:
         ) from None
 
 
-def _worker_count(ray: Any, cluster: Cluster, job: Job, parts: int) -> int:
-    fits = int(ray.cluster_resources().get("CPU", 1)) // job.where.threads
-    return max(1, min(cluster.workers or fits, parts))
+def _pool(ray: Any, threads: int, workers: int | None, parts: int) -> Any:
+    """Return how many workers start, and how many there may be where the cluster grows."""
+    fits = max(int(ray.cluster_resources().get("CPU", 1)) // threads, 1)
+    most = min(workers or fits, parts)
+    return ray.data.ActorPoolStrategy(min_size=min(fits, most), max_size=most)
 
 
-def _answers(ray: Any, job: Job, parts: Sequence[Part], workers: int) -> Iterator[Receipt | Fault]:
+def _answers(ray: Any, job: Job, parts: Sequence[Part], workers: int | None) -> Iterator[Receipt | Fault]:
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
@@ -90,10 +99,9 @@ def _answers(ray: Any, job: Job, parts: Sequence[Part], workers: int) -> Iterato
         _Actor,
         fn_constructor_args=(job,),
         batch_size=1,
-        compute=ray.data.ActorPoolStrategy(size=workers),
+        compute=_pool(ray, job.where.threads, workers, len(parts)),
         num_cpus=job.where.threads,
-        max_restarts=-1,
-        max_task_retries=_REPEATS,
+        ray_remote_args_fn=lambda: {"max_task_retries": _REPEATS},
     )
     for row in answers.iter_rows():
         yield (Receipt if row["ok"] else Fault).model_validate_json(row["answer"])
