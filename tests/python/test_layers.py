@@ -50,6 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # intake, formats, bounds: a probe is an artifact that shows its layers, held to a module and to bounds of its own.
     "proof": {"formats.registry", "bundle", "compare", "samples", "engines", "intake", "bounds", "formats"},
     "score": {"bundle", "samples", "engines", "proof"},
+    "serve": {"bundle", "proof"},
     "attest": {"bundle", "compare"},
     "fleet": {"bundle", "compare", "attest"},
     "report": {"bundle", "compare", "attest", "fleet", "proof"},
@@ -86,6 +87,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "intake",
         "proof",
         "score",
+        "serve",
         "attest",
         "fleet",
         "report",

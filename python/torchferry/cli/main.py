@@ -37,6 +37,7 @@ VERBS = (
     "inspect",
     "predict",
     "score",
+    "serve",
     "verify",
     "attest",
     "bom",

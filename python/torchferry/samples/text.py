@@ -44,7 +44,7 @@ def csv_rows(contract: Contract, samples: Mapping[str, Array]) -> Iterator[str]:
     if contract.classes is not None and contract.classes.output in samples:
         texts["class"] = _each(_class_names(contract.classes, samples[contract.classes.output]), csv_text)
     count = _count(samples)
-    tables: list[list[list[str]]] = [text.reshape(count, -1).tolist() for text in texts.values()]
+    tables: list[list[list[str]]] = [text.reshape(count, -1).tolist() for text in texts.values() if count]
     for rows in zip(*tables, strict=True):
         yield ",".join(chain.from_iterable(rows))
 

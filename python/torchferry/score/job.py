@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from torchferry.bundle.trust import Trust
 from torchferry.errors import ExitCode, FerryError
-from torchferry.proof.where import Where
+from torchferry.proof.proven import Chosen
 from torchferry.samples.columns import TableOptions
 
 BadRows = Literal["fail", "skip"]
@@ -25,11 +24,7 @@ class Job:
     others is refused where `allow` is "bits".
     """
 
-    bundle: str
-    manifest_sha256: str
-    trust: Trust | None
-    engine: str
-    where: Where
+    chosen: Chosen
     numerics: str
     batch: int
     output: Path

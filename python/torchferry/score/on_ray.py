@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -41,11 +42,13 @@ class _Actor:
 
 
 def require_ray() -> Any:
-    """Return Ray, silent and without its statistics. Raises FerryError(UNAVAILABLE) with what to type where it is not installed."""
+    """Return Ray, without its statistics and as silent as it can be. Raises FerryError(UNAVAILABLE) with what to type where it is not installed."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     logging.getLogger("ray.data").setLevel(logging.ERROR)
+    warnings.filterwarnings(
+        "ignore", message="`ray_remote_args", module="torchferry"
+    )  # how often a part is repeated has no other name yet
     with named_extras("ferry score", "ray"):
         import ray
         import ray.data
@@ -55,7 +58,7 @@ def require_ray() -> Any:
 def run_on_ray(job: Job, parts: Sequence[Part], cluster: Cluster) -> Iterator[Receipt | Fault]:
     """Yield what the workers say, as it comes. Raises FerryError(UNAVAILABLE) without a cluster, IO where workers die again and again."""
     ray = require_ray()
-    _connect(ray, cluster, job.where.threads)
+    _connect(ray, cluster, job.chosen.where.threads)
     try:
         yield from _answers(ray, job, parts, cluster.workers)
     except (ray.exceptions.RayActorError, ray.exceptions.RayTaskError, ray.exceptions.WorkerCrashedError) as error:
@@ -78,7 +81,9 @@ def _connect(ray: Any, cluster: Cluster, threads: int) -> None:
     except (ConnectionError, RuntimeError, ValueError) as error:
         words = " ".join(str(error).split())[:200]
         raise FerryError(
-            ExitCode.UNAVAILABLE, f"--ray-address: got {cluster.address}, expected a Ray cluster that answers ({words}); start it"
+            ExitCode.UNAVAILABLE,
+            f"--ray-address: got {cluster.address}, expected a Ray cluster that answers ({words}); start it, "
+            "and set RAY_AUTH_MODE=token where it asks for one",
         ) from None
 
 
@@ -99,8 +104,8 @@ def _answers(ray: Any, job: Job, parts: Sequence[Part], workers: int | None) -> 
         _Actor,
         fn_constructor_args=(job,),
         batch_size=1,
-        compute=_pool(ray, job.where.threads, workers, len(parts)),
-        num_cpus=job.where.threads,
+        compute=_pool(ray, job.chosen.where.threads, workers, len(parts)),
+        num_cpus=job.chosen.where.threads,
         ray_remote_args_fn=lambda: {"max_task_retries": _REPEATS},
     )
     for row in answers.iter_rows():

@@ -12,6 +12,7 @@ from torchferry.bundle.publish import only_writer
 from torchferry.bundle.reader import Bundle, open_bundle
 from torchferry.bundle.trust import Trust, demands
 from torchferry.errors import ExitCode, FerryError
+from torchferry.proof.proven import Chosen
 from torchferry.proof.where import Where
 from torchferry.samples.columns import TableOptions
 from torchferry.samples.sink import check_output
@@ -129,7 +130,7 @@ def _prepare(request: Request) -> tuple[Job, Plan]:
     plan = Plan(
         format_version=1,
         name=bundle.manifest.name,
-        manifest_sha256=job.manifest_sha256,
+        manifest_sha256=job.chosen.manifest_sha256,
         settings=settings,
         streams=tuple(streams),
     )
@@ -138,12 +139,15 @@ def _prepare(request: Request) -> tuple[Job, Plan]:
 
 def _job(request: Request, bundle: Bundle, engine: str, numerics: str, batch: int) -> Job:
     asked = demands(request.trust)
-    return Job(
+    chosen = Chosen(
         bundle=str(Path(request.bundle).absolute()),
         manifest_sha256=sha256_of(bundle.manifest_json),
         trust=_absolute(asked[0]) if asked else None,
         engine=engine,
         where=request.where,
+    )
+    return Job(
+        chosen=chosen,
         numerics=numerics,
         batch=batch,
         output=request.output.absolute(),
@@ -168,9 +172,9 @@ def _settings(job: Job, part_rows: int) -> Settings:
         )
     table = job.table
     return Settings(
-        engine=job.engine,
-        device=job.where.device,
-        threads=job.where.threads,
+        engine=job.chosen.engine,
+        device=job.chosen.where.device,
+        threads=job.chosen.where.threads,
         batch=job.batch,
         part_rows=part_rows,
         numerics=job.numerics,

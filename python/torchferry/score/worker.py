@@ -8,11 +8,10 @@ from pathlib import Path
 
 from torchferry.bundle.contract import Strict
 from torchferry.bundle.digest import sha256_of
-from torchferry.bundle.reader import Bundle, open_bundle
+from torchferry.bundle.reader import Bundle
 from torchferry.engines.base import Session, empty_outputs
 from torchferry.errors import ExitCode, FerryError
-from torchferry.proof.replay import EngineVerdict
-from torchferry.proof.verify import verify
+from torchferry.proof.proven import open_proven
 from torchferry.samples.sink import open_sink
 from torchferry.score.folder import OutputFolder, Receipt
 from torchferry.score.job import Job
@@ -39,7 +38,7 @@ class Worker:
         self._job, self._folder = job, OutputFolder(job.output, job.format)
         self._fault: Fault | None = None
         try:
-            self._bundle, self._session = open_proven(job)
+            self._bundle, self._session = _open(job)
         except FerryError as error:
             self._fault = Fault(code=error.code, message=f"{platform.node()}: {error}")
 
@@ -109,40 +108,13 @@ class Worker:
         )
 
 
-def open_proven(job: Job) -> tuple[Bundle, Session]:
-    """Open the bundle on this machine and replay its goldens.
-
-    Raises FerryError: what open_bundle and Session raise, INTEGRITY for another bundle than the plan's, MISMATCH where an answer is
-    outside its bound, UNAVAILABLE where the bits of this machine are others and the job allows none.
-    """
-    bundle = open_bundle(job.bundle, trust=job.trust)
-    if sha256_of(bundle.manifest_json) != job.manifest_sha256:
-        raise FerryError(
-            ExitCode.INTEGRITY,
-            f"{job.bundle}: got another bundle here, expected {job.manifest_sha256[:16]}... as where the run began; copy that one",
-        )
-    session = job.where.open(bundle, job.engine)
-    require_passed(bundle, verify(bundle, session))
+def _open(job: Job) -> tuple[Bundle, Session]:
+    """Open a proven session. Raises FerryError(UNAVAILABLE) where the bits of this machine are others and the job allows none."""
+    bundle, session = open_proven(job.chosen)
     if job.allow == "bits" and session.numerics != job.numerics:
         raise FerryError(
             ExitCode.UNAVAILABLE,
-            f"engine {job.engine}: got kernels {session.numerics or 'unknown'} on this machine, expected {job.numerics or 'unknown'} as "
-            "where the run began, so that bits may differ; leave this machine out, or add --allow bound",
+            f"engine {session.engine}: got kernels {session.numerics or 'unknown'} on this machine, expected {job.numerics or 'unknown'} "
+            "as where the run began, so that bits may differ; leave this machine out, or add --allow bound",
         )
     return bundle, session
-
-
-def require_passed(bundle: Bundle, verdict: EngineVerdict) -> None:
-    """Require that every output of every golden is within its bound. Raises FerryError(MISMATCH) with the first that is not."""
-    if verdict.passed:
-        return
-    failed = next((one for one in verdict.verdicts if not one.passed), None)
-    what = (
-        ""
-        if failed is None
-        else f": output {failed.output} of {failed.case}: {failed.problem or f'{failed.mismatches} of {failed.compared} wrong'}"
-    )
-    raise FerryError(
-        ExitCode.MISMATCH,
-        f"{bundle.folder}: engine {verdict.engine} fails the goldens on this machine{what}; see `ferry verify` there",
-    )
