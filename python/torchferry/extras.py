@@ -27,6 +27,8 @@ EXTRAS: dict[str, str] = {
     "fastapi": "serve",
     "starlette": "serve",
     "prometheus_client": "serve",
+    "tritonclient": "serve",
+    "grpc": "serve",
     "cyclonedx": "evidence",
     "packageurl": "evidence",
     "onnxruntime": "onnxruntime",

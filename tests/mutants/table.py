@@ -14,9 +14,10 @@ from mutants import (
     rows_evidence,
     rows_inputs,
     rows_outputs,
+    rows_scale,
 )
 
 _PYTHON = (*rows_compare.ROWS, *rows_bundle.ROWS, *rows_bounds.ROWS, *rows_cgen.ROWS, *rows_engines.ROWS, *rows_inputs.ROWS)
 _CPP = (*rows_cpp.ROWS, *rows_cpp_inputs.ROWS)
 
-MUTANTS = (*_PYTHON, *_CPP, *rows_edges.ROWS, *rows_evidence.ROWS, *rows_outputs.ROWS)
+MUTANTS = (*_PYTHON, *_CPP, *rows_edges.ROWS, *rows_evidence.ROWS, *rows_outputs.ROWS, *rows_scale.ROWS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -47,6 +48,13 @@ RayAddress = Annotated[
 Resume = Annotated[
     bool, typer.Option("--resume", help="Go on where a run into this folder ended; its whole parts stay as they are.")
 ]
+BadRows = Annotated[
+    str, typer.Option("--bad-rows", metavar="fail|skip", help="skip writes the rows that cannot be read to _skipped.jsonl.")
+]
+Allow = Annotated[str, typer.Option(metavar="bits|bound", help="bits refuses a machine whose kernels are others than here.")]
+Format = Annotated[str, typer.Option("--format", help="jsonl, csv, npz or npy.")]
+Select = Annotated[str | None, typer.Option(callback=require_name, help="Write this output only.")]
+Top = Annotated[int | None, typer.Option(metavar="K", help="Add the K classes with the highest scores.", show_default=False)]
 
 
 def score(
@@ -57,50 +65,31 @@ def score(
     ray_address: RayAddress = None,
     workers: Workers = None,
     resume: Resume = False,
-    bad_rows: Annotated[
-        str, typer.Option(metavar="fail|skip", help="skip writes the rows that cannot be read to _skipped.jsonl.")
-    ] = "fail",
-    allow: Annotated[
-        str, typer.Option(metavar="bits|bound", help="bits refuses a machine whose kernels are others than here.")
-    ] = "bits",
+    bad_rows: BadRows = "fail",
+    allow: Allow = "bits",
     engine: OneEngine = None,
     device: Device = "cpu",
     threads: Threads = 1,
     allow_native: AllowNative = False,
     allow_op: AllowOp = None,
-    format_: Annotated[str, typer.Option("--format", help="jsonl, csv, npz or npy.")] = "jsonl",
-    select: Annotated[str | None, typer.Option(callback=require_name, help="Write this output only.")] = None,
+    format_: Format = "jsonl",
+    select: Select = None,
     batch: Batch = None,
     part_rows: PartRows = None,
     delimiter: Delimiter = None,
     header: HeaderLine = "auto",
     ignore_columns: IgnoreColumns = False,
     id_: IdColumn = None,
-    top: Annotated[
-        int | None, typer.Option(metavar="K", help="Add the K classes with the highest scores.", show_default=False)
-    ] = None,
+    top: Top = None,
     trust: TrustPaths = None,
     require_signature: RequireSignature = False,
 ) -> None:
     """Run many rows through a bundle: numbered files, no row lost or doubled, every worker proven on its machine."""
-    request = Request(
-        bundle,
-        input_,
-        _folder(output),
-        where_of(device, threads, allow_native, allow_op),
-        cluster=_cluster(local, ray_address, workers),
-        trust=trust_of(trust, require_signature),
-        engine=engine,
-        batch=batch,
-        part_rows=part_rows,
-        format=format_,
-        select=select,
-        top=top,
-        table=table_options(delimiter, header, ignore_columns, id_),
-        bad_rows=policy_of(bad_rows),
-        allow=promise_of(allow),
-        resume=resume,
-    )
+    where, asked = where_of(device, threads, allow_native, allow_op), trust_of(trust, require_signature)
+    table = table_options(delimiter, header, ignore_columns, id_)
+    request = Request(bundle, input_, _folder(output), where, _cluster(local, ray_address, workers), asked, engine, batch)
+    request = replace(request, part_rows=part_rows, format=format_, select=select, top=top, table=table, resume=resume)
+    request = replace(request, bad_rows=policy_of(bad_rows), allow=promise_of(allow))
     _say_done(output, _with_progress(request))
 
 

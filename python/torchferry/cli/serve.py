@@ -25,6 +25,7 @@ def serve(
     bundles: Bundles,
     host: Annotated[str, typer.Option(help="Address to listen at; 0.0.0.0: every one of this machine.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port of HTTP.")] = 8000,
+    grpc_port: Annotated[int | None, typer.Option(help="Port of gRPC [default: no gRPC].", show_default=False)] = None,
     ray_address: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="A Ray cluster [default: this machine].", show_default=False)
     ] = None,
@@ -44,15 +45,15 @@ def serve(
     trust: TrustPaths = None,
     require_signature: RequireSignature = False,
 ) -> None:
-    """Answer requests over HTTP; a version is ready when its goldens passed on its replica."""
+    """Answer requests over HTTP and gRPC; a version is ready when its goldens passed on its replica."""
     for option, value in (("--replicas", replicas), ("--queue", queue), ("--max-bytes", max_bytes), ("--deadline", deadline)):
         if not value > 0:
             raise FerryError(ExitCode.USAGE, f"{option}: got {value}, expected more than 0")
-    require_serve()
+    require_serve(speaks_grpc=grpc_port is not None)
     where, asked = where_of(device, threads, allow_native, allow_op), trust_of(trust, require_signature)
     served = numbered([choose(path, "", where, engine=engine, trust=asked) for path in bundles])
     limits = Limits(max_bytes, deadline, queue, replicas)
-    run_server(served, Place(host, port, ray_address), limits, repository or (), tell=_tell)
+    run_server(served, Place(host, port, grpc_port, ray_address), limits, repository or (), tell=_tell)
 
 
 def _tell(line: str) -> None:

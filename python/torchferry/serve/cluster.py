@@ -61,8 +61,10 @@ class Replicas:
                     ) from None
         raise AssertionError
 
-    async def is_ready(self, served: Served) -> bool:
-        """Say whether a version has a replica whose goldens passed."""
+    async def is_ready(self, served: Served, *, now: bool = True) -> bool:
+        """Say whether a version has a replica whose goldens passed; without `now`, whether it ever had one."""
+        if not now and served.application in self._running:
+            return True
         if time.monotonic() - self._looked > _STATUS_S:
             self._running = await asyncio.to_thread(_running)
             self._looked = time.monotonic()
@@ -92,6 +94,7 @@ def model_application(served: Served, limits: Limits) -> Any:
         max_queued_requests=limits.queue,
         ray_actor_options={"num_cpus": 0.1 if limits.replicas > 1 else 0},
         health_check_period_s=2,
+        max_constructor_retry_count=3,
         graceful_shutdown_timeout_s=5,
     )
     return deployment.bind(served)

@@ -17,11 +17,13 @@ from torchferry.bundle.reader import open_bundle
 from torchferry.bundle.strict_json import JsonError, parse_strictly
 from torchferry.errors import FerryError
 from torchferry.proof.diff_engines import diff
+from torchferry.proof.proven import open_proven
 from torchferry.serve.catalogue import Catalogue
 from torchferry.serve.cluster import Replicas
 from torchferry.serve.metrics import Metrics
-from torchferry.serve.refusal import RefusalError, refusal_of
-from torchferry.serve.request import read_request
+from torchferry.serve.refusal import RefusalError
+from torchferry.serve.replica import Outputs
+from torchferry.serve.request import Asked, read_request
 from torchferry.serve.response import model_metadata, server_metadata, write_answer
 from torchferry.serve.served import Limits, Served, choose
 
@@ -45,8 +47,7 @@ class Front:
 
     async def ready(self, _request: Request) -> Response:
         """Answer 200 where every model's active version has proven itself, else 503."""
-        states = [await self._is_ready(self._catalogue.find(name)) for name in self._catalogue.names()]
-        is_ready = bool(states) and all(states)
+        is_ready = await self.are_ready()
         return _json({"ready": is_ready}, HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE)
 
     async def server(self, _request: Request) -> Response:
@@ -55,9 +56,7 @@ class Front:
 
     async def metadata(self, request: Request) -> Response:
         """Say what a model takes and gives."""
-        served = self._find(request)
-        versions = self._catalogue.versions(served.name)
-        return _json(model_metadata(served.contract, served.name, served.version, versions, served.about))
+        return _json(self.about(self._find(request)))
 
     async def model_ready(self, request: Request) -> Response:
         """Answer 200 where a version has proven itself, else 503."""
@@ -68,14 +67,40 @@ class Front:
     async def infer(self, request: Request) -> Response:
         """Answer one call."""
         served = self._find(request)
+        body, at = await _body(request, self._limits.body_bytes), _json_bytes(request)
+        asked, outputs = await self.answer(served, body, at)
+        answer = write_answer(served.contract, served.name, served.version, asked, outputs)
+        if answer.json_bytes is None:
+            return Response(answer.body, media_type=_JSON)
+        return Response(answer.body, headers={_HEADER: str(answer.json_bytes)}, media_type="application/octet-stream")
+
+    async def answer(self, served: Served, body: bytes, json_bytes: int | None) -> tuple[Asked, Outputs]:
+        """Return what a body asks for and the outputs [N, ...] by name; counted and timed. Raises RefusalError."""
         try:
             with self._metrics.timed(served.name, served.version):
-                response, rows = await self._infer(served, request)
+                asked = read_request(served.contract, body, json_bytes)
+                outputs = await self._run(served, asked)
         except RefusalError as error:
             self._metrics.count(served.name, served.version, error.status)
             raise
+        rows = max((len(array) for array in asked.inputs.values() if array.ndim), default=1)
         self._metrics.count(served.name, served.version, HTTPStatus.OK, rows)
-        return response
+        return asked, outputs
+
+    def find(self, name: str, version: str) -> Served:
+        """Return a version of a model, the active one for "". Raises RefusalError(404)."""
+        return self._catalogue.find(name, version or None)
+
+    def about(self, served: Served) -> dict[str, Any]:
+        """Return the metadata of a version."""
+        versions = self._catalogue.versions(served.name)
+        return model_metadata(served.contract, served.name, served.version, versions, served.about)
+
+    async def are_ready(self, served: Sequence[Served] | None = None) -> bool:
+        """Say whether these have proven themselves; None: the active version of every model, and that there is one."""
+        asked = [self._catalogue.find(name) for name in self._catalogue.names()] if served is None else served
+        states = [await self._is_ready(one) for one in asked]
+        return bool(states) and all(states)
 
     async def metrics(self, _request: Request) -> Response:
         """Return the metrics."""
@@ -105,23 +130,14 @@ class Front:
             served = self._catalogue.roll_back(request.path_params["name"])
         return _json({"name": served.name, "version": served.version})
 
-    async def _infer(self, served: Served, request: Request) -> tuple[Response, int]:
-        """Return the response and how many samples it answers."""
-        asked = read_request(served.contract, await _body(request, self._limits.body_bytes), _json_bytes(request))
-        if not await self._is_ready(served):
+    async def _run(self, served: Served, asked: Asked) -> Outputs:
+        if not await self._replicas.is_ready(served, now=False):
             raise RefusalError(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 f"model {served.name}: version {served.version} has not proven itself yet; try again later",
             )
         deadline_s = min(asked.timeout_s or self._limits.deadline_s, self._limits.deadline_s)
-        outputs = await self._replicas.call(served, asked.inputs, deadline_s)
-        answer = write_answer(served.contract, served.name, served.version, asked, outputs)
-        if answer.json_bytes is None:
-            response = Response(answer.body, media_type=_JSON)
-        else:
-            headers = {_HEADER: str(answer.json_bytes)}
-            response = Response(answer.body, headers=headers, media_type="application/octet-stream")
-        return response, max((len(array) for array in asked.inputs.values() if array.ndim), default=1)
+        return await self._replicas.call(served, asked.inputs, deadline_s)
 
     def _load(self, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
         """Do what `load` says, without the event loop."""
@@ -132,10 +148,10 @@ class Front:
             served = choose(str(path), self._catalogue.next_version(name), chosen.where, engine=None, trust=chosen.trust)
             if served.name != name:
                 raise RefusalError(HTTPStatus.BAD_REQUEST, f"{path}: got bundle {served.name}, expected {name}")
+            differences = _compared(before, served)
             self._replicas.start(served)
-            differences = self._compared(before, served)
         except FerryError as error:
-            raise refusal_of(error) from None
+            raise RefusalError(HTTPStatus.UNPROCESSABLE_ENTITY, f"{error}; version {before.version} goes on answering") from None
         if given.get("require_same") is True and not all(one["within_tolerance"] for one in differences):
             raise RefusalError(
                 HTTPStatus.CONFLICT,
@@ -146,17 +162,6 @@ class Front:
         for one in differences:
             self._metrics.differs(name, served.version, str(one["output"]), float(one["max_abs"]))
         return {"name": name, "version": served.version, "before": before.version, "differences": differences}
-
-    def _compared(self, before: Served, after: Served) -> list[dict[str, Any]]:
-        """Run both versions on the goldens of the older one."""
-        old, new = (open_bundle(one.chosen.bundle, trust=one.chosen.trust) for one in (before, after))
-        found = diff(
-            old,
-            before.chosen.where.open(old, before.chosen.engine),
-            after.chosen.where.open(new, after.chosen.engine),
-            other=new,
-        )
-        return [{"output": one.output, "max_abs": float(one.max_abs), "within_tolerance": one.passed} for one in found.outputs]
 
     def _allowed(self, bundle: object) -> Path:
         """Return the path of a bundle inside a repository. Raises RefusalError(403)."""
@@ -173,6 +178,14 @@ class Front:
 
     def _find(self, request: Request) -> Served:
         return self._catalogue.find(request.path_params["name"], request.path_params.get("version"))
+
+
+def _compared(before: Served, after: Served) -> list[dict[str, Any]]:
+    """Prove the new version here, then run both on the goldens of the older one. Raises what open_proven and diff raise."""
+    new, second = open_proven(after.chosen)
+    old = open_bundle(before.chosen.bundle, trust=before.chosen.trust)
+    found = diff(old, before.chosen.where.open(old, before.chosen.engine), second, other=new)
+    return [{"output": one.output, "max_abs": float(one.max_abs), "within_tolerance": one.passed} for one in found.outputs]
 
 
 ROUTES = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -123,16 +124,21 @@ def _from_json(spec: TensorSpec, given: _Input) -> Array:
     if len(flat) != _elements(given.shape):
         raise RefusalError(_BAD, f"input {spec.name}: data: got {len(flat)} values, expected those of shape {given.shape}")
     kinds = {"bool": (bool,), "integer": (int,), "float": (int, float)}[family(spec.dtype)]
-    wrong = next((value for value in flat if type(value) not in kinds), None)
-    if wrong is not None:
-        raise RefusalError(_BAD, f"input {spec.name}: data: got {wrong!r:.40}, expected values of {given.datatype}")
+    wrong = [value for value in flat if type(value) not in kinds]
+    if wrong:
+        raise RefusalError(_BAD, f"input {spec.name}: data: got {_shown(wrong[0])}, expected values of {given.datatype}")
     if family(spec.dtype) == "integer":
         limits = np.iinfo(spec.dtype)
-        wrong = next((value for value in flat if not limits.min <= value <= limits.max), None)
-        if wrong is not None:
-            raise RefusalError(_BAD, f"input {spec.name}: data: got {wrong}, expected {limits.min} to {limits.max}")
+        wrong = [value for value in flat if not limits.min <= value <= limits.max]
+        if wrong:
+            raise RefusalError(_BAD, f"input {spec.name}: data: got {_shown(wrong[0])}, expected {limits.min} to {limits.max}")
     with np.errstate(over="ignore"):  # an infinite number is refused by the contract, where it allows none
         return np.array(flat, np.float64 if spec.is_float else spec.dtype).astype(spec.dtype).reshape(given.shape)
+
+
+def _shown(value: Any) -> str:
+    """Return a value of the request as JSON, cut."""
+    return json.dumps(value, ensure_ascii=False)[:40]
 
 
 def _elements(shape: Sequence[int]) -> int:
@@ -167,5 +173,5 @@ def _timeout_s(parameters: Mapping[str, Any]) -> float:
     """Return the request's own deadline: `timeout` in microseconds."""
     timeout = parameters.get("timeout", 0)
     if isinstance(timeout, bool) or not isinstance(timeout, int) or timeout < 0:
-        raise RefusalError(_BAD, f"parameters: timeout: got {timeout!r:.40}, expected microseconds")
+        raise RefusalError(_BAD, f"parameters: timeout: got {_shown(timeout)}, expected microseconds")
     return timeout / 1e6

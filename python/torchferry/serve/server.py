@@ -16,15 +16,17 @@ from torchferry.serve.catalogue import Catalogue
 from torchferry.serve.refusal import RefusalError
 from torchferry.serve.served import Limits, Served
 
+_SERVICER = "tritonclient.grpc.service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server"
 _STORE_BYTES = 256 * 2**20  # requests and answers go through it
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where the server listens, and where Ray runs: None: on this machine alone."""
+    """Where the server listens, for gRPC only where a port is given, and where Ray runs: None: on this machine alone."""
 
     host: str
     port: int
+    grpc_port: int | None = None
     ray_address: str | None = None
 
 
@@ -38,7 +40,7 @@ def numbered(found: Sequence[Served]) -> list[Served]:
     return numbered
 
 
-def require_serve() -> None:
+def require_serve(*, speaks_grpc: bool) -> None:
     """Import what serving needs. Raises FerryError(UNAVAILABLE) with what to type where it is not installed."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -48,6 +50,9 @@ def require_serve() -> None:
         import fastapi  # noqa: F401
         import prometheus_client  # noqa: F401
         import ray.serve  # noqa: F401
+
+        if speaks_grpc:
+            import tritonclient.grpc  # noqa: F401
 
 
 def run_server(
@@ -59,7 +64,7 @@ def run_server(
     tell: Callable[[str], None],
 ) -> None:
     """Serve until SIGTERM or SIGINT; `tell` gets one line for each thing that happens. Raises FerryError(UNAVAILABLE, IO)."""
-    require_serve()
+    require_serve(speaks_grpc=place.grpc_port is not None)
     import ray
     from ray import serve
 
@@ -71,8 +76,11 @@ def run_server(
         for number in (signal.SIGTERM, signal.SIGINT):  # Ray has just taken them for itself
             signal.signal(number, lambda *_: stop.set())
         _listen(serve, place)
-        serve.run(_front(serve, served, limits, repositories), name="ferry", route_prefix="/")
-        tell(f"live at http://{place.host}:{place.port}")
+        serve.run(
+            _front(serve, served, limits, repositories, speaks_grpc=place.grpc_port is not None), name="ferry", route_prefix="/"
+        )
+        also = "" if place.grpc_port is None else f", gRPC at {place.host}:{place.grpc_port}"
+        tell(f"live at http://{place.host}:{place.port}{also}")
         replicas = Replicas(limits)
         for one in served:
             try:
@@ -102,7 +110,8 @@ def _connect(ray: Any, place: Place, limits: Limits, models: int) -> None:
 
 def _listen(serve: Any, place: Place) -> None:
     try:
-        serve.start(http_options={"host": place.host, "port": place.port})
+        spoken = None if place.grpc_port is None else {"port": place.grpc_port, "grpc_servicer_functions": [_SERVICER]}
+        serve.start(http_options={"host": place.host, "port": place.port}, grpc_options=spoken)
     except (RuntimeError, OSError) as error:
         words = " ".join(str(error).split())[:200]
         raise FerryError(
@@ -110,17 +119,23 @@ def _listen(serve: Any, place: Place) -> None:
         ) from None
 
 
-def _front(serve: Any, served: Sequence[Served], limits: Limits, repositories: Sequence[str]) -> Any:
+def _front(serve: Any, served: Sequence[Served], limits: Limits, repositories: Sequence[str], *, speaks_grpc: bool) -> Any:
     from fastapi import FastAPI
 
     from torchferry.serve.front import ROUTES, Front, answered
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     methods = {name: answered(getattr(Front, name)) for _, _, name in ROUTES}
-    routed = type("Front", (Front,), methods)
+    routed = type("Front", (Front,), {**methods, **(_grpc_methods() if speaks_grpc else {})})
     for verb, path, name in ROUTES:
         app.add_api_route(path, methods[name], methods=[verb], response_model=None)
     deployment = serve.deployment(serve.ingress(app)(routed)).options(
         name="front", max_ongoing_requests=1024, ray_actor_options={"num_cpus": 0}
     )
     return deployment.bind(list(served), limits, list(repositories))
+
+
+def _grpc_methods() -> dict[str, Any]:
+    from torchferry.serve.grpc_routes import ROUTES, spoken
+
+    return {name: spoken(name, route) for name, route in ROUTES.items()}

@@ -28,7 +28,16 @@ from builders.scoring import (
     wait_for_parts,
     write_rows,
 )
+from torchferry.bundle.digest import sha256_of
+from torchferry.bundle.reader import open_bundle
+from torchferry.engines import Session
 from torchferry.errors import ExitCode
+from torchferry.proof.proven import Chosen
+from torchferry.proof.where import Where
+from torchferry.score.folder import Receipt
+from torchferry.score.job import Job
+from torchferry.score.plan import Part
+from torchferry.score.worker import Fault, Worker
 
 LOCAL = ["--local", *ENGINE, "--part-rows", 4 * BATCH]
 
@@ -286,6 +295,25 @@ def test_a_run_goes_on_with_other_kernels_only_where_bounds_are_enough(ferry_her
     allowed = start(*options, "--resume", "--allow", "bound", environment=other)
     _, error = allowed.communicate(timeout=300)
     assert allowed.returncode == ExitCode.OK, error
+
+
+@pytest.mark.parametrize(("allow", "numerics", "is_answered"), [("bits", "", False), ("bound", "", True), ("bits", None, True)])
+def test_a_worker_with_other_kernels_answers_only_where_bounds_are_enough(
+    tmp_path: Path, allow: Any, numerics: str | None, is_answered: bool
+) -> None:
+    (tmp_path / "_score").mkdir()
+    bundle = open_bundle(BUNDLE)
+    chosen = Chosen(str(BUNDLE), sha256_of(bundle.manifest_json), None, "torchscript", Where())
+    here = Session(bundle, "torchscript").numerics
+    job = Job(chosen, here if numerics is None else numerics, BATCH, tmp_path, "jsonl", allow=allow)
+    part = Part(index=0, first=0, start=0, stop=64, arguments=(str(GOLDEN),), one_a_file=False)
+    answer = Worker(job).score(part)
+    if is_answered:
+        assert isinstance(answer, Receipt)
+        assert answer.rows == 64
+    else:
+        assert isinstance(answer, Fault)
+        assert (answer.code, "bits may differ" in answer.message) == (ExitCode.UNAVAILABLE, True)
 
 
 def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(ferry_run: Program, tmp_path: Path) -> None:
