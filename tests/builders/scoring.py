@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -40,10 +41,12 @@ def answers(output: Path) -> bytes:
     return b"".join(path.read_bytes() for path in sorted(output.glob("part-*.jsonl")))
 
 
-def start(*arguments: object, environment: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
-    """Start `ferry` and let it run."""
+def start(
+    *arguments: object, environment: dict[str, str] | None = None, errors: int | BinaryIO = subprocess.PIPE
+) -> subprocess.Popen[bytes]:
+    """Start `ferry` and let it run; what it says on stderr goes to `errors`."""
     command = [sys.executable, "-m", "torchferry", *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**os.environ, **(environment or {})})
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors, env={**os.environ, **(environment or {})})
 
 
 def wait_for_parts(output: Path, more_than: int, process: subprocess.Popen[bytes], patience_s: float = 120) -> bool:

@@ -96,8 +96,10 @@ ROUTES: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def spoken(name: str, route: Callable[[Any, Any], Any]) -> Any:
-    """Return a method for Ray Serve's gRPC proxy, which answers a refusal with its code and its line."""
-    empty = getattr(messages, f"{name}Response")
+    """Return a method for Ray Serve's gRPC proxy, which answers a refusal with its code and its line.
+
+    It holds no message: Ray carries it to a replica, and messages cannot be carried.
+    """
 
     async def answer(self: Any, message: Any, grpc_context: Any) -> Any:
         try:
@@ -105,7 +107,7 @@ def spoken(name: str, route: Callable[[Any, Any], Any]) -> Any:
         except RefusalError as error:
             grpc_context.set_code(_CODES.get(HTTPStatus(error.status), grpc.StatusCode.INTERNAL))
             grpc_context.set_details(str(error))
-            return empty()
+            return getattr(messages, f"{name}Response")()
 
     answer.__name__ = name
     return answer

@@ -17,6 +17,13 @@ from torchferry.serve.refusal import RefusalError
 from torchferry.serve.served import Limits, Served
 
 _SERVICER = "tritonclient.grpc.service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server"
+# Of Ray. A busy machine starts its proxy in more than the 5 seconds after which Ray Serve kills it and begins again.
+_SURROUNDINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "120",
+    "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "60",
+}
 _STORE_BYTES = 256 * 2**20  # requests and answers go through it
 
 
@@ -42,8 +49,8 @@ def numbered(found: Sequence[Served]) -> list[Served]:
 
 def require_serve(*, speaks_grpc: bool) -> None:
     """Import what serving needs. Raises FerryError(UNAVAILABLE) with what to type where it is not installed."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    for name, value in _SURROUNDINGS.items():
+        os.environ.setdefault(name, value)
     for name in ("ray.serve", "ray.data"):
         logging.getLogger(name).setLevel(logging.ERROR)
     with named_extras("ferry serve", "serve"):

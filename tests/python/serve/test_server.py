@@ -67,7 +67,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         other.bind(("127.0.0.1", 0))
         port, grpc_port = free.getsockname()[1], other.getsockname()[1]
     limits = ["--replicas", 2, "--queue", 4, "--max-bytes", MOST_BYTES, "--repository", repository]
-    process = start("serve", BUNDLE, OTHER, "--engine", "onnxruntime", "--port", port, "--grpc-port", grpc_port, *limits)
+    ports = ["--port", port, "--grpc-port", grpc_port]
+    with (repository / "stderr").open("wb") as errors:
+        process = start("serve", BUNDLE, OTHER, "--engine", "onnxruntime", *ports, *limits, errors=errors)
     found = Server(process, f"127.0.0.1:{port}", f"127.0.0.1:{grpc_port}", repository)
     try:
         wait_until(lambda: answers(found, "/v2/health/live"))
@@ -83,7 +85,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
                 kill(one)
 
 
-def wait_until(happens: Any, patience_s: float = 240) -> None:
+def wait_until(happens: Any, patience_s: float = 400) -> None:
     deadline = time.monotonic() + patience_s
     while not happens():
         assert time.monotonic() < deadline
@@ -91,7 +93,7 @@ def wait_until(happens: Any, patience_s: float = 240) -> None:
 
 
 def answers(server: Server, path: str) -> bool:
-    assert server.process.poll() is None, "the server ended"
+    assert server.process.poll() is None, (server.repository / "stderr").read_text()[-3000:]
     try:
         return server.get(path)[0] == 200
     except OSError:
