@@ -6,6 +6,7 @@ The messages are those of tritonclient: its stubs are the protocol's.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Any
@@ -13,11 +14,15 @@ from typing import Any
 import grpc
 import numpy as np
 from tritonclient.grpc import service_pb2 as messages
+from tritonclient.grpc import service_pb2_grpc
 
 from torchferry.bundle.dtype import descr
 from torchferry.serve.datatype import datatype_of
 from torchferry.serve.refusal import RefusalError
 from torchferry.serve.response import EXTENSIONS, server_metadata
+
+# Ray pickles a message, by the name under which its module was compiled; no module of this name is installed.
+sys.modules.setdefault("grpc_service_pb2", messages)
 
 _CONTENTS = (
     "bool_contents",
@@ -35,6 +40,11 @@ _CODES = {
     HTTPStatus.SERVICE_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
     HTTPStatus.GATEWAY_TIMEOUT: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
+
+
+def add_servicer(servicer: Any, server: Any) -> None:
+    """Register the protocol's methods with the server of Ray Serve's proxy."""
+    service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(servicer, server)
 
 
 async def server_live(_front: Any, _message: Any) -> Any:

@@ -16,7 +16,7 @@ from torchferry.serve.catalogue import Catalogue
 from torchferry.serve.refusal import RefusalError
 from torchferry.serve.served import Limits, Served
 
-_SERVICER = "tritonclient.grpc.service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server"
+_SERVICER = "torchferry.serve.grpc_routes.add_servicer"
 # Of Ray. A busy machine starts its proxy in more than the 5 seconds after which Ray Serve kills it and begins again.
 _SURROUNDINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -24,6 +24,7 @@ _SURROUNDINGS = {
     "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "120",
     "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "60",
 }
+_PATIENCE = 5  # times that Ray Serve waits for its proxy, a minute each
 _STORE_BYTES = 256 * 2**20  # requests and answers go through it
 
 
@@ -116,14 +117,23 @@ def _connect(ray: Any, place: Place, limits: Limits, models: int) -> None:
 
 
 def _listen(serve: Any, place: Place) -> None:
-    try:
-        spoken = None if place.grpc_port is None else {"port": place.grpc_port, "grpc_servicer_functions": [_SERVICER]}
-        serve.start(http_options={"host": place.host, "port": place.port}, grpc_options=spoken)
-    except (RuntimeError, OSError) as error:
-        words = " ".join(str(error).split())[:200]
-        raise FerryError(
-            ExitCode.IO, f"--port: got {place.port} on {place.host}, expected a free one ({words}); choose another"
-        ) from None
+    spoken = None if place.grpc_port is None else {"port": place.grpc_port, "grpc_servicer_functions": [_SERVICER]}
+    for left in reversed(range(_PATIENCE)):
+        try:
+            serve.start(http_options={"host": place.host, "port": place.port}, grpc_options=spoken)
+            return
+        except TimeoutError as error:  # a busy machine: the proxy goes on starting
+            if not left:
+                raise _unheard(place, error) from None
+        except (RuntimeError, OSError) as error:
+            raise _unheard(place, error) from None
+
+
+def _unheard(place: Place, error: Exception) -> FerryError:
+    words = " ".join(str(error).split())[:200]
+    return FerryError(
+        ExitCode.IO, f"--port: got {place.port} on {place.host}, expected to listen there ({words}); choose another"
+    )
 
 
 def _front(serve: Any, served: Sequence[Served], limits: Limits, repositories: Sequence[str], *, speaks_grpc: bool) -> Any:
