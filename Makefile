@@ -40,8 +40,9 @@ setup:
 test-tools:
 	$(ALONE) .ci/system-packages "the tests that need them are skipped" $(call packages_of,tests/packages.txt)
 
-# Cross compilers, emulators and a browser for tests/edge, other languages for tests/bindings; without them those tests are skipped.
+# Cross compilers, emulators and a browser for tests/edge, other languages for tests/bindings, Ray; without them their tests are skipped.
 setup-edge: setup test-tools
+	$(ALONE) .ci/ray-packages
 	$(ALONE) .ci/system-packages "the tests that need them are skipped" $(call packages_of,tests/edge/packages.txt) $(call missing_of,tests/bindings/packages.txt)
 
 # Before minutes of pip.

@@ -31,6 +31,7 @@ from torchferry.errors import ExitCode, FerryError
 from torchferry.samples.columns import TableOptions
 from torchferry.samples.csv import CsvTable
 from torchferry.samples.json_lines import read_json_lines
+from torchferry.samples.lines import Lines
 from torchferry.samples.wav import read_wav
 
 Parser = Callable[[bytes], object]
@@ -63,7 +64,7 @@ def _json_lines(data: bytes) -> None:
     ]
     for count in (1, 2):
         with contextlib.suppress(FerryError):  # the other contract goes on
-            for _ in read_json_lines(io.BytesIO(data), specs[:count], 3, where="rows.jsonl"):
+            for _ in read_json_lines(Lines(io.BytesIO(data), "rows.jsonl"), specs[:count], 3):
                 pass
 
 

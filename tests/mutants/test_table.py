@@ -27,6 +27,8 @@ ROOMS = {
         "preprocess",
         "proof",
         "samples",
+        "score",
+        "serve",
     },
     "cpp": {"src", "cli", "archive", "engines"},
 }

@@ -31,6 +31,7 @@ DISTRIBUTIONS = {
     "markupsafe": "jinja2",
     "cyclonedx": "cyclonedx-python-lib",
     "packageurl": "packageurl-python",
+    "grpc": "grpcio",
 }  # jinja2 brings markupsafe
 REFUSE = """
 import sys
@@ -136,6 +137,8 @@ def test_verify_goes_on_without_torch_and_says_how_to_have_the_engines_that_need
         ("torch", "export", ["diff", BUNDLE, "--engine", "onnxruntime"]),
         ("jinja2", "report", ["report", BUNDLE]),
         ("cyclonedx", "evidence", ["bom", BUNDLE]),
+        ("ray", "ray", ["score", BUNDLE, "--input", SAMPLES, "--output", "never-made"]),
+        ("fastapi", "serve", ["serve", BUNDLE]),
         ("PIL", "images", ["predict", ROOT / "exported" / "digits-mlp", "--engine", "onnxruntime", "--input", "IMAGE"]),
     ],
     ids=lambda value: value if isinstance(value, str) else value[0],

@@ -49,6 +49,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     },  # engines: the compiler of C, requirements of a machine
     # intake, formats, bounds: a probe is an artifact that shows its layers, held to a module and to bounds of its own.
     "proof": {"formats.registry", "bundle", "compare", "samples", "engines", "intake", "bounds", "formats"},
+    "score": {"bundle", "samples", "engines", "proof"},
+    "serve": {"bundle", "proof"},
     "attest": {"bundle", "compare"},
     "fleet": {"bundle", "compare", "attest"},
     "report": {"bundle", "compare", "attest", "fleet", "proof"},
@@ -84,6 +86,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "samples",
         "intake",
         "proof",
+        "score",
+        "serve",
         "attest",
         "fleet",
         "report",

@@ -36,6 +36,8 @@ VERBS = (
     "sign",
     "inspect",
     "predict",
+    "score",
+    "serve",
     "verify",
     "attest",
     "bom",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
@@ -52,14 +54,35 @@ def open_arrow(stream: BinaryIO, specs: Sequence[TensorSpec], *, where: str, opt
         _refuse(where, kind, error)
 
 
-def _open(stream: BinaryIO, kind: str) -> tuple[list[str], Iterator[Any]]:
+class _RowGroups:
+    """The pieces of a Parquet file; a whole row group can be passed over unread."""
+
+    def __init__(self, file: Any) -> None:
+        self._file, self._sizes = file, [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+        self._next = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        while self._next < len(self._sizes):
+            self._next += 1
+            yield from self._file.iter_batches(batch_size=_ROWS, row_groups=[self._next - 1])
+
+    def pass_over(self, count: int | None) -> int:
+        """Pass over groups that hold at most `count` rows (None: all of them); return how many rows these have."""
+        passed = 0
+        while self._next < len(self._sizes) and (count is None or passed + self._sizes[self._next] <= count):
+            passed += self._sizes[self._next]
+            self._next += 1
+        return passed
+
+
+def _open(stream: BinaryIO, kind: str) -> tuple[list[str], Iterable[Any]]:
     """Return the columns' names and the pieces of the table."""
     import pyarrow as pa
     from pyarrow import ipc, parquet
 
     if kind == "Parquet":
         file = parquet.ParquetFile(pa.BufferReader(stream.read()) if not stream.seekable() else stream)
-        return list(file.schema_arrow.names), file.iter_batches(batch_size=_ROWS)
+        return list(file.schema_arrow.names), _RowGroups(file)
     if stream.peek(8)[:8] != _ARROW_FILE:  # type: ignore[attr-defined]  # a BufferedReader
         tail = _Tail(stream)
         reader = ipc.open_stream(pa.PythonFile(tail, mode="r"))
@@ -97,9 +120,12 @@ def _refuse(where: str, kind: str, error: Exception) -> NoReturn:
 
 
 class _ArrowTable:
-    def __init__(self, names: list[str], pieces: Iterator[Any], elements: Elements, where: str, options: TableOptions) -> None:
+    def __init__(self, names: list[str], pieces: Iterable[Any], elements: Elements, where: str, options: TableOptions) -> None:
         self.ids: list[str] | None = None if options.id_column is None else []
-        self._names, self._pieces, self._elements, self._where = names, pieces, elements, where
+        self._names, self._elements, self._where = names, elements, where
+        self._groups = pieces if isinstance(pieces, _RowGroups) else None
+        self._pieces = iter(pieces)
+        self._row = 1  # of the next piece
         try:
             self._columns = find_columns(names, [], elements, replace(options, header="yes"))
         except ColumnError as error:
@@ -110,6 +136,21 @@ class _ArrowTable:
         """Return what was found out about the file."""
         by_place = ["columns taken in their order"] if self._columns.header == "places" else []
         return by_place + ([self._columns.ignored_text] if self._columns.ignored else [])
+
+    def skip(self, count: int | None) -> int:
+        """Pass over the next samples, at most `count` (None: all); return how many there were. Raises FerryError(BAD_INPUT)."""
+        passed = 0 if self._groups is None else self._groups.pass_over(count)
+        with self._whole_file():
+            while count is None or passed < count:
+                piece = next(self._pieces, None)
+                if piece is None:
+                    break
+                taken = piece.num_rows if count is None else min(piece.num_rows, count - passed)
+                passed += taken
+                if taken < piece.num_rows:
+                    self._pieces = chain([piece.slice(taken)], self._pieces)
+        self._row += passed
+        return passed
 
     def batches(self, batch: int | None) -> Iterator[dict[str, Array]]:
         """Yield the inputs of up to `batch` samples, however the file is cut."""
@@ -131,13 +172,18 @@ class _ArrowTable:
 
     def _converted(self) -> Iterator[tuple[dict[str, Array], list[str]]]:
         """Yield each piece of the file in the contract's dtypes, and its identities."""
+        with self._whole_file():
+            for piece in self._pieces:
+                yield self._inputs(piece, self._row), self._identities(piece)
+                self._row += piece.num_rows
+
+    @contextlib.contextmanager
+    def _whole_file(self) -> Iterator[None]:
+        """Turn what pyarrow says of a damaged file into one line. Raises FerryError(BAD_INPUT)."""
         import pyarrow as pa
 
-        row = 1
         try:
-            for piece in self._pieces:
-                yield self._inputs(piece, row), self._identities(piece)
-                row += piece.num_rows
+            yield
         except (pa.ArrowException, OSError) as error:
             raise FerryError(
                 ExitCode.BAD_INPUT,

@@ -68,6 +68,12 @@ class CsvTable:
         while arrays := self._plain(batch) or self._read(batch):
             yield arrays
 
+    def skip(self, count: int | None) -> int:
+        """Pass over the next samples, at most `count` (None: all), without a look at their cells; return how many there were."""
+        begun = len(self._begun) if count is None else min(count, len(self._begun))
+        del self._begun[:begun]
+        return begun + self._lines.pass_over(None if count is None else count - begun)
+
     @property
     def how(self) -> list[str]:
         """Return what was found out about the file, for the user."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import BinaryIO
 
 import numpy as np
 from typing_extensions import assert_never
@@ -37,17 +36,15 @@ def starts_json(head: bytes) -> bool:
     return head[:1] in (b"{", b"[")
 
 
-def read_json_lines(
-    stream: BinaryIO, specs: Sequence[TensorSpec], batch: int | None, *, where: str
-) -> Iterator[dict[str, Array]]:
+def read_json_lines(lines: Lines, specs: Sequence[TensorSpec], batch: int | None) -> Iterator[dict[str, Array]]:
     """Return batches [n, ...] of at most `batch` samples (None: of all) by the names of the inputs. Raises FerryError(BAD_INPUT) with the line."""
     for spec in specs:
         if not fills_rows(spec):
             raise FerryError(
                 ExitCode.BAD_INPUT,
-                f"{where}: got JSON lines, expected .npy: a line is a sample of the batch N, and {spec.name} is {spec.describe()}",
+                f"{lines.where}: got JSON lines, expected .npy: a line is a sample of the batch N, and {spec.name} is {spec.describe()}",
             )
-    return _batches(Lines(stream, where), specs, batch)
+    return _batches(lines, specs, batch)
 
 
 def _batches(lines: Lines, specs: Sequence[TensorSpec], batch: int | None) -> Iterator[dict[str, Array]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
@@ -14,9 +15,12 @@ from torchferry.errors import ExitCode, FerryError
 _BAD = ExitCode.BAD_INPUT
 
 
-def read_npy(stream: BinaryIO, spec: TensorSpec, batch: int | None, *, where: str) -> tuple[int | None, Iterator[Array]]:
+def read_npy(
+    stream: BinaryIO, spec: TensorSpec, batch: int | None, *, where: str, rows: range | None = None
+) -> tuple[int | None, Iterator[Array]]:
     """Return the number of samples and batches [n, ...] of at most `batch` (None: of all); None and the array without a batch.
 
+    `rows`: those samples only, of a file in which one can seek.
     Raises FerryError(BAD_INPUT) for another dtype or shape than the contract's, and for data that do not fit the header.
     """
     header = npy.read_header(stream, where=where, code=_BAD)
@@ -28,8 +32,14 @@ def read_npy(stream: BinaryIO, spec: TensorSpec, batch: int | None, *, where: st
         return None, _npy_rows(stream, header, (header.shape[0],) if header.shape else (1,), where)
     count = header.shape[0]
     step = batch or max(count, 1)
-    sizes = tuple(min(step, count - start) for start in range(0, count, step)) or (0,)  # no rows are a batch with a shape too
-    return count, _npy_rows(stream, header, sizes, where)
+    if rows is not None:
+        stream.seek(rows.start * header.row_bytes, os.SEEK_CUR)
+        return len(rows), _npy_rows(stream, header, _sizes(len(rows), step), where, is_end=rows.stop == count)
+    return count, _npy_rows(stream, header, _sizes(count, step), where)
+
+
+def _sizes(count: int, step: int) -> tuple[int, ...]:
+    return tuple(min(step, count - start) for start in range(0, count, step)) or (0,)  # no rows are a batch with a shape too
 
 
 def _check_header(spec: TensorSpec, header: npy.Header, where: str) -> None:
@@ -42,7 +52,7 @@ def _check_header(spec: TensorSpec, header: npy.Header, where: str) -> None:
         raise FerryError(_BAD, f"{where}: {spec.name}: got {got}, expected {spec.describe()}; convert it with numpy")
 
 
-def _npy_rows(stream: BinaryIO, header: npy.Header, sizes: Sequence[int], where: str) -> Iterator[Array]:
+def _npy_rows(stream: BinaryIO, header: npy.Header, sizes: Sequence[int], where: str, *, is_end: bool = True) -> Iterator[Array]:
     before = 0
     for left, size in zip(reversed(range(len(sizes))), sizes, strict=True):
         wanted = size * header.row_bytes if header.shape else header.data_bytes
@@ -50,6 +60,6 @@ def _npy_rows(stream: BinaryIO, header: npy.Header, sizes: Sequence[int], where:
         if len(data) != wanted:
             npy.check_size(header, before + len(data), where=where, code=_BAD)
         before += wanted
-        if left == 0 and stream.read(1):  # before the last batch is given away
+        if left == 0 and is_end and stream.read(1):  # before the last batch is given away
             raise FerryError(_BAD, f"{where}: data: got bytes after the last row, expected the end for shape {header.shape_text}")
         yield np.frombuffer(data, header.dtype).reshape((size, *header.shape[1:]) if header.shape else ())

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from typing import BinaryIO, Literal, Protocol, cast, get_args
 
 import numpy as np
@@ -26,6 +26,7 @@ from torchferry.samples.foreign import HEAD_BYTES, refuse_foreign
 from torchferry.samples.image import is_image, read_image
 from torchferry.samples.image_files import expand, holds_files
 from torchferry.samples.json_lines import read_json_lines, starts_json
+from torchferry.samples.lines import Lines
 from torchferry.samples.npy_rows import read_npy
 from torchferry.samples.npz import read_npz
 from torchferry.samples.picture import Picture
@@ -49,6 +50,7 @@ class Reader:
     table: Table | None = None
     files: Sequence[str] = ()  # where there are several: one for each sample, in order
     has_pictures: bool = False
+    skip: Callable[[int | None], int] | None = None  # of a table or of lines: passes over samples, and says how many there were
 
     def placed(self, error: ElementError, before: int) -> ElementError:
         """Return the error of a call behind `before` samples with its place in the file: rows count from 0, as in NumPy."""
@@ -71,6 +73,18 @@ class SampleSource:
     def batches(self) -> Iterator[dict[str, Array]]:
         """The batches that are left: arrays [n, ...] by the names of the inputs."""
         return chain(self._ahead, self._batches)
+
+    def measure(self) -> int:
+        """Count the samples; nothing is left to be read. Raises FerryError(BAD_INPUT) where files have different numbers of them."""
+        counts = {reader.skip(None) if reader.skip is not None else reader.total for reader in self._readers if reader.batched}
+        if len(counts) > 1:
+            raise _other_count()
+        return counts.pop() or 0 if counts else 1
+
+    @property
+    def is_one_a_file(self) -> bool:
+        """Is each sample a file of its own?"""
+        return all(reader.files for reader in self._readers if reader.batched)
 
     def read_ahead(self) -> None:
         """Read the first batch now: bad input is told before a runtime is loaded, which takes a hundred times as long."""
@@ -138,7 +152,8 @@ class InputOptions:
     """How the user says the input files are to be read.
 
     `format`: auto tells the kind by the content. `follow`: lines come one by one, and nothing is read ahead.
-    `carry`: pairs `INPUT=OUTPUT` of a state. `pictures`: takes the pictures of the samples, where the answers show them.
+    `carry`: pairs `INPUT=OUTPUT` of a state. `pictures`: takes the pictures of the samples, where the answers show them. `rows`: these
+    samples only, of files in which one can seek; they are whole batches from the first one on, or reach the last sample.
     """
 
     table: TableOptions = field(default_factory=TableOptions)
@@ -146,6 +161,7 @@ class InputOptions:
     follow: bool = False
     carry: tuple[str, ...] = ()
     pictures: deque[Picture] | None = None
+    rows: range | None = None
 
 
 def input_format_of(word: str) -> InputFormat:
@@ -233,12 +249,14 @@ class _Opener:
         as_picture = partial(read_image, kept=self.options.pictures)
         read: _ReadSample | None = as_picture if is_picture else read_wav if is_wav(_peek(first)) else None
         if read is not None:
-            samples = ({spec.name: sample} for sample in _one_a_file(read, spec, paths, first, self.batch))
+            rows = self.options.rows
+            chosen = paths if rows is None else paths[rows.start : rows.stop]
+            samples = ({spec.name: sample} for sample in _one_a_file(read, spec, chosen, {paths[0]: first}, self.batch))
             origin = _name_of(paths[0]) + (f" and {len(paths) - 1} more" if paths[1:] else "")
-            return Reader(origin, len(paths), samples, files=list(map(_name_of, paths)), has_pictures=is_picture)
+            return Reader(origin, len(chosen), samples, files=list(map(_name_of, chosen)), has_pictures=is_picture)
         _require_one(spec, paths)
         if _is_array(_peek(first)):
-            return _open_npy(spec, first, _name_of(paths[0]), self.batch)
+            return self._open_npy(spec, first, _name_of(paths[0]))
         return self._open_rows([spec], first, _name_of(paths[0]))
 
     def _open_raw(self, spec: TensorSpec, paths: list[str]) -> Reader:
@@ -259,19 +277,33 @@ class _Opener:
         """Open a table or JSON lines."""
         is_json = self.options.format == "auto" and starts_json(_peek(stream))
         if is_json or self.options.format == "jsonl":
-            return Reader(where, None, read_json_lines(stream, specs, self.batch, where=where))
+            lines = Lines(stream, where)
+            return self._cut(Reader(where, None, read_json_lines(lines, specs, self.batch), skip=lines.pass_over))
         table: Table
         if is_arrow(_peek(stream)) and not self.options.follow:
             table = open_arrow(stream, specs, where=where, options=self.options.table)
         else:
             judged = 1 if self.options.follow else MAX_CSV_SNIFFED_LINES
             table = CsvTable(stream, specs, where=where, options=self.options.table, judged=judged)
-        return Reader(where, None, table.batches(self.batch), table=table)
+        return self._cut(Reader(where, None, table.batches(self.batch), table=table, skip=table.skip))
+
+    def _cut(self, reader: Reader) -> Reader:
+        """Return the reader of the samples that are asked for."""
+        rows = self.options.rows
+        if rows is None or reader.skip is None:
+            return reader
+        reader.skip(rows.start)
+        calls = -(-len(rows) // (self.batch or max(len(rows), 1)))
+        return replace(reader, arrays=islice(reader.arrays, calls))
+
+    def _open_npy(self, spec: TensorSpec, stream: BinaryIO, where: str) -> Reader:
+        count, rows = read_npy(stream, spec, self.batch, where=where, rows=self.options.rows)
+        return Reader(where, count, ({spec.name: row} for row in rows), batched=spec.is_batched)
 
     def _open_npz(self, stream: BinaryIO, where: str) -> list[Reader]:
         files = read_npz(stream, [spec.name for spec in self.contract.inputs], where=where)
         return [
-            replace(_open_npy(self.contract.input(name), file, f"{where}: {name}.npy", self.batch), origin=where)
+            replace(self._open_npy(self.contract.input(name), file, f"{where}: {name}.npy"), origin=where)
             for name, file in files.items()
         ]
 
@@ -361,19 +393,17 @@ class _ReadSample(Protocol):
     def __call__(self, stream: BinaryIO, spec: TensorSpec, *, where: str) -> Array: ...
 
 
-def _one_a_file(read: _ReadSample, spec: TensorSpec, paths: list[str], first: BinaryIO, batch: int | None) -> Iterator[Array]:
-    """Yield batches of files that hold one sample each; the first one fixes the symbols of the shape."""
+def _one_a_file(
+    read: _ReadSample, spec: TensorSpec, paths: list[str], opened: dict[str, BinaryIO], batch: int | None
+) -> Iterator[Array]:
+    """Yield batches of files that hold one sample each; the first one fixes the symbols of the shape. Each of `opened` is used once."""
     rows: list[Array] = []
     for index, path in enumerate(paths):
         with contextlib.ExitStack() as stack:
-            sample = read(first if index == 0 else _open_one(path, stack), spec, where=_name_of(path))
+            stream = opened.pop(path, None) or _open_one(path, stack)
+            sample = read(stream, spec, where=_name_of(path))
         spec = spec.model_copy(update={"shape": (BATCH, *sample.shape[1:])})
         rows.append(sample)
         if len(rows) == batch or index == len(paths) - 1:
             yield np.concatenate(rows)
             rows = []
-
-
-def _open_npy(spec: TensorSpec, stream: BinaryIO, where: str, batch: int | None) -> Reader:
-    count, rows = read_npy(stream, spec, batch, where=where)
-    return Reader(where, count, ({spec.name: row} for row in rows), batched=spec.is_batched)

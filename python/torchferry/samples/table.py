@@ -16,6 +16,9 @@ class Table(Protocol):
     def batches(self, batch: int | None) -> Iterator[dict[str, Array]]:
         """Yield the inputs of up to `batch` samples [n, ...]; None: of all. Raises FerryError(BAD_INPUT) with the place."""
 
+    def skip(self, count: int | None) -> int:
+        """Pass over the next samples, at most `count` (None: all), without a look at their values; return how many there were."""
+
     @property
     def how(self) -> list[str]:
         """Return what was found out about the file, for the user; whole after the last batch."""

@@ -43,6 +43,8 @@ def csv_rows(contract: Contract, samples: Mapping[str, Array]) -> Iterator[str]:
     if contract.classes is not None and contract.classes.output in samples:
         texts["class"] = _each(_class_names(contract.classes, samples[contract.classes.output]), csv_text)
     count = _count(samples)
+    if not count:
+        return
     tables: list[list[list[str]]] = [text.reshape(count, -1).tolist() for text in texts.values()]
     first, *others = tables
     joined = map(",".join, first)

@@ -1,0 +1,93 @@
+"""Which rows there are: the files of `--input`, their digests, and how many samples each has. The reading is that of samples/."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from torchferry.bundle.contract import Contract
+from torchferry.bundle.digest import sha256_of_stream
+from torchferry.bundle.printable import quoted
+from torchferry.errors import ExitCode, FerryError
+from torchferry.samples.columns import TableOptions
+from torchferry.samples.image_files import expand
+from torchferry.samples.source import InputOptions, open_samples
+from torchferry.score.plan import InputFile, Plan, Stream
+
+
+def survey(contract: Contract, arguments: Sequence[str], table: TableOptions) -> list[Stream]:
+    """Return the streams of the inputs, in their order; every file is read once.
+
+    Raises FerryError: USAGE for arguments that do not fit the contract, IO, BAD_INPUT for a file that cannot be understood or is empty.
+    """
+    return [_measured(contract, one, table) for one in _streams(contract, arguments, table)]
+
+
+def require_unchanged(plan: Plan) -> None:
+    """Hold every file to the size that it had when the plan was made. Raises FerryError(IO or INTEGRITY)."""
+    for file in (file for stream in plan.streams for file in stream.files):
+        if (found := _size(file.path)) != file.bytes:
+            raise FerryError(
+                ExitCode.INTEGRITY,
+                f"{file.path}: got {found} bytes, expected {file.bytes} as at the start; the input changed while it was scored: score it again",
+            )
+
+
+def _streams(contract: Contract, arguments: Sequence[str], table: TableOptions) -> Iterator[list[str]]:
+    """Yield the arguments of each stream, every path absolute."""
+    names = [spec.name for spec in contract.inputs]
+    pairs = [_pair(names, argument) for argument in arguments]
+    if len(names) > 1 and any(name for name, _ in pairs):
+        yield [f"{name}={file}" if name else file for name, path in pairs for file in _files(path)]
+        return
+    files = [file for _, path in pairs for file in _files(path)]
+    alone = [f"{names[0]}={file}" if len(names) == 1 else file for file in files]  # a path may have an = in it
+    if not alone:
+        raise FerryError(ExitCode.USAGE, "--input: got nothing, expected a file or a folder")
+    with open_samples(contract, alone[:1], batch=1, options=InputOptions(table)) as source:
+        together = source.is_one_a_file and len(names) == 1
+    yield from [alone] if together else ([one] for one in alone)
+
+
+def _pair(names: Sequence[str], argument: str) -> tuple[str, str]:
+    """Return the name of an input, "" where none stands in front, and the path."""
+    name, equals, path = argument.partition("=")
+    return (name, path) if equals and name in names else ("", argument)
+
+
+def _files(path: str) -> list[str]:
+    """Return the files of an argument. They begin with /, so that none is taken for stdin or a list."""
+    if path == "-" or "://" in path:
+        raise FerryError(
+            ExitCode.USAGE,
+            f"--input: got {quoted(path)}, expected files that every worker can open again, e.g. of a shared or mounted folder",
+        )
+    return [str(Path(file).absolute()) for file in expand(path)]
+
+
+def _measured(contract: Contract, arguments: list[str], table: TableOptions) -> Stream:
+    names = [spec.name for spec in contract.inputs]
+    files = tuple(_digest(_pair(names, argument)[1]) for argument in arguments)
+    with open_samples(contract, arguments, batch=1, options=InputOptions(table)) as source:
+        one_a_file, rows = source.is_one_a_file, source.measure()
+    if not rows:
+        raise FerryError(ExitCode.BAD_INPUT, f"{files[0].path}: got no samples, expected at least one; take it out")
+    return Stream(arguments=tuple(arguments), files=files, one_a_file=one_a_file and len(names) == 1, rows=rows)
+
+
+def _digest(path: str) -> InputFile:
+    try:
+        with Path(path).open("rb") as stream:
+            digest = sha256_of_stream(stream)
+            return InputFile(path=path, bytes=stream.tell(), sha256=digest)
+    except OSError as error:
+        raise FerryError(
+            ExitCode.IO, f"{path}: got {error.strerror}, expected a readable file; check the path and its permissions"
+        ) from None
+
+
+def _size(path: str) -> int:
+    try:
+        return Path(path).stat().st_size
+    except OSError as error:
+        raise FerryError(ExitCode.IO, f"{path}: got {error.strerror}, expected the input that was there at the start") from None

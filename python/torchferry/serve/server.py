@@ -1,0 +1,158 @@
+"""A server: Ray Serve with the front and one application for each version, until it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torchferry.errors import ExitCode, FerryError
+from torchferry.extras import named_extras
+from torchferry.serve.catalogue import Catalogue
+from torchferry.serve.refusal import RefusalError
+from torchferry.serve.served import Limits, Served
+
+_SERVICER = "torchferry.serve.grpc_routes.add_servicer"
+# Of Ray. A busy machine starts its proxy in more than the 5 seconds after which Ray Serve kills it and begins again.
+_SURROUNDINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "120",
+    "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "60",
+}
+_PATIENCE = 5  # times that Ray Serve waits for its proxy, a minute each
+_STORE_BYTES = 256 * 2**20  # requests and answers go through it
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the server listens, for gRPC only where a port is given, and where Ray runs: None: on this machine alone."""
+
+    host: str
+    port: int
+    grpc_port: int | None = None
+    ray_address: str | None = None
+
+
+def numbered(found: Sequence[Served]) -> list[Served]:
+    """Return them with the versions 1, 2 ... of each name, in their order."""
+    catalogue, numbered = Catalogue(()), []
+    for one in found:
+        served = Served(one.name, catalogue.next_version(one.name), one.chosen, one.contract)
+        catalogue.add(served)
+        numbered.append(served)
+    return numbered
+
+
+def require_serve(*, speaks_grpc: bool) -> None:
+    """Import what serving needs. Raises FerryError(UNAVAILABLE) with what to type where it is not installed."""
+    for name, value in _SURROUNDINGS.items():
+        os.environ.setdefault(name, value)
+    for name in ("ray.serve", "ray.data"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    with named_extras("ferry serve", "serve"):
+        import fastapi  # noqa: F401
+        import prometheus_client  # noqa: F401
+        import ray.serve  # noqa: F401
+
+        if speaks_grpc:
+            import tritonclient.grpc  # noqa: F401
+
+
+def run_server(
+    served: Sequence[Served],
+    place: Place,
+    limits: Limits,
+    repositories: Sequence[str],
+    *,
+    tell: Callable[[str], None],
+) -> None:
+    """Serve until SIGTERM or SIGINT; `tell` gets one line for each thing that happens. Raises FerryError(UNAVAILABLE, IO)."""
+    require_serve(speaks_grpc=place.grpc_port is not None)
+    import ray
+    from ray import serve
+
+    from torchferry.serve.cluster import Replicas
+
+    _connect(ray, place, limits, len(served))
+    stop = threading.Event()
+    try:
+        for number in (signal.SIGTERM, signal.SIGINT):  # Ray has just taken them for itself
+            signal.signal(number, lambda *_: stop.set())
+        _listen(serve, place)
+        serve.run(
+            _front(serve, served, limits, repositories, speaks_grpc=place.grpc_port is not None), name="ferry", route_prefix="/"
+        )
+        also = "" if place.grpc_port is None else f", gRPC at {place.host}:{place.grpc_port}"
+        tell(f"live at http://{place.host}:{place.port}{also}")
+        replicas = Replicas(limits)
+        for one in served:
+            try:
+                replicas.start(one)
+                tell(f"ready: {one.name} version {one.version}, engine {one.chosen.engine}: its goldens passed")
+            except RefusalError as error:
+                tell(f"not ready: {error}")
+        stop.wait()
+    finally:
+        serve.shutdown()
+        ray.shutdown()
+
+
+def _connect(ray: Any, place: Place, limits: Limits, models: int) -> None:
+    processors = max(os.cpu_count() or 1, limits.replicas * models + 2)
+    own = {"include_dashboard": False, "num_cpus": processors, "object_store_memory": _STORE_BYTES}
+    try:
+        options = {} if place.ray_address else own
+        ray.init(address=place.ray_address or "local", log_to_driver=False, logging_level="ERROR", **options)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        words = " ".join(str(error).split())[:200]
+        raise FerryError(
+            ExitCode.UNAVAILABLE,
+            f"--ray-address: got {place.ray_address}, expected a Ray cluster that answers ({words}); start it",
+        ) from None
+
+
+def _listen(serve: Any, place: Place) -> None:
+    spoken = None if place.grpc_port is None else {"port": place.grpc_port, "grpc_servicer_functions": [_SERVICER]}
+    for left in reversed(range(_PATIENCE)):
+        try:
+            serve.start(http_options={"host": place.host, "port": place.port}, grpc_options=spoken)
+            return
+        except TimeoutError as error:  # a busy machine: the proxy goes on starting
+            if not left:
+                raise _unheard(place, error) from None
+        except (RuntimeError, OSError) as error:
+            raise _unheard(place, error) from None
+
+
+def _unheard(place: Place, error: Exception) -> FerryError:
+    words = " ".join(str(error).split())[:200]
+    return FerryError(
+        ExitCode.IO, f"--port: got {place.port} on {place.host}, expected to listen there ({words}); choose another"
+    )
+
+
+def _front(serve: Any, served: Sequence[Served], limits: Limits, repositories: Sequence[str], *, speaks_grpc: bool) -> Any:
+    from fastapi import FastAPI
+
+    from torchferry.serve.front import ROUTES, Front, answered
+
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    methods = {name: answered(getattr(Front, name)) for _, _, name in ROUTES}
+    routed = type("Front", (Front,), {**methods, **(_grpc_methods() if speaks_grpc else {})})
+    for verb, path, name in ROUTES:
+        app.add_api_route(path, methods[name], methods=[verb], response_model=None)
+    deployment = serve.deployment(serve.ingress(app)(routed)).options(
+        name="front", max_ongoing_requests=1024, ray_actor_options={"num_cpus": 0}
+    )
+    return deployment.bind(list(served), limits, list(repositories))
+
+
+def _grpc_methods() -> dict[str, Any]:
+    from torchferry.serve.grpc_routes import ROUTES, spoken
+
+    return {name: spoken(name, route) for name, route in ROUTES.items()}

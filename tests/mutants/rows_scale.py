@@ -1,0 +1,91 @@
+"""Mutants of score/ and serve/: rows lost or doubled, answers of machines that failed, requests that are understood as others."""
+
+from __future__ import annotations
+
+from mutants.mutant import Mutant
+
+_SCORE = "python/torchferry/score"
+_SERVE = "python/torchferry/serve"
+_TESTS = "tests/python/score/test_score.py::"
+_RANGES = "tests/python/samples/test_row_ranges.py"
+_REQUEST = "tests/python/serve/test_request.py"
+
+ROWS = (
+    Mutant(
+        f"{_SCORE}/folder.py",
+        "path.is_file() and _digest(path) == receipt.sha256",
+        "path.is_file()",
+        f"{_TESTS}test_a_part_that_was_changed_since_is_answered_again",
+        "a part that was cut since counts as whole",
+    ),
+    Mutant(
+        f"{_SCORE}/plan.py",
+        "if old.manifest_sha256 != new.manifest_sha256:",
+        "if old.name != new.name:",
+        f"{_TESTS}test_a_run_goes_on_only_with_what_it_began_with",
+        "half of the answers from one bundle, half from another",
+    ),
+    Mutant(
+        f"{_SCORE}/plan.py",
+        "if (before.bytes, before.sha256) != (now.bytes, now.sha256):",
+        "if before.bytes != now.bytes:",
+        f"{_TESTS}test_a_run_goes_on_only_with_what_it_began_with",
+        "other rows in a file of the same size",
+    ),
+    Mutant(
+        f"{_SCORE}/rows.py",
+        "Skipped(self._part.first + start - self._part.start, str(error))",
+        "Skipped(self._part.first + start, str(error))",
+        f"{_TESTS}test_bad_rows_fail_or_are_left_out_of_their_call_alone",
+        "a skipped row of a later part under another number",
+    ),
+    Mutant(
+        f"{_SCORE}/worker.py",
+        'if job.allow == "bits" and session.numerics != job.numerics:',
+        'if job.allow == "bound" and session.numerics != job.numerics:',
+        f"{_TESTS}test_a_worker_with_other_kernels_answers_only_where_bounds_are_enough",
+        "a machine with other kernels among those that promise bits",
+    ),
+    Mutant(
+        "python/torchferry/proof/proven.py",
+        "    require_passed(bundle, verify(bundle, session))",
+        "    verify(bundle, session)",
+        f"{_TESTS}test_a_machine_that_fails_the_goldens_answers_nothing",
+        "a machine that failed the goldens answers",
+    ),
+    Mutant(
+        "python/torchferry/samples/csv.py",
+        "self._lines.pass_over(None if count is None else count - begun)",
+        "self._lines.pass_over(count)",
+        _RANGES,
+        "the lines that were read ahead are passed over twice",
+    ),
+    Mutant(
+        "python/torchferry/samples/npy_rows.py",
+        "stream.seek(rows.start * header.row_bytes, os.SEEK_CUR)",
+        "stream.seek(rows.start * header.row_bytes)",
+        _RANGES,
+        "rows counted from the header on",
+    ),
+    Mutant(
+        f"{_SERVE}/request.py",
+        "    if len(binary):",
+        "    if len(binary) > 1:",
+        _REQUEST,
+        "a byte behind the last tensor",
+    ),
+    Mutant(
+        f"{_SERVE}/request.py",
+        "size != wanted or wanted > len(binary)",
+        "size != wanted",
+        _REQUEST,
+        "a tensor that is cut short",
+    ),
+    Mutant(
+        f"{_SERVE}/catalogue.py",
+        "model.active, model.before = served.version, model.active or None",
+        "model.active, model.before = served.version, None",
+        _REQUEST,
+        "no way back to the version before",
+    ),
+)
