@@ -4,7 +4,7 @@
         [--ferry-run build/bin/ferry-run] [--opencv build/tests/bin/ferry_opencv_predict] [--packages FOLDER]
 
 One thread each, in turns in one run; medians of wall and processor time, and the peak of memory, as Markdown for
-tests/bench/RESULTS.md. Everybody writes the answers as CSV. `--packages`: a folder with pandas, where this Python has none.
+tests/bench/RESULTS.md. Everybody writes the answers as CSV. `--packages`: a folder with pandas and pyarrow, where this Python has none.
 """
 
 from __future__ import annotations

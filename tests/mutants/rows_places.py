@@ -88,13 +88,6 @@ ROWS = (
         "tests/parity/test_lines.py::test_a_signal_of_the_terminal_that_is_ignored_ends_no_isolated_model",
         "Ctrl-C ends the isolated model of a program that ignores it",
     ),
-    _program(
-        "src/isolation/isolated_engine.cpp",
-        "if (is_late(start)) return fail_late(error);",
-        "if (false) return fail_late(error);",
-        f"{_SAME_WORDS}::test_both_programs_say_the_same",
-        "an isolated model answers after its time",
-    ),
     Mutant(
         "python/torchferry/programs.py",
         "signal.signal(signal.SIGINT, _interrupt)",

@@ -30,11 +30,13 @@ def plain_rows(lines: Sequence[bytes], delimiter: str, cells: int, family: str, 
     cut = delimiter.encode()
     if cut == b" " or not lines or not lines[-1].endswith(b"\n") or set(map(bytes.count, lines, repeat(cut))) != {cells - 1}:
         return None
-    text = b"".join(lines).replace(b"\r\n", b"\n")
-    if text.translate(None, _PLAIN[family] + cut):
-        return None
-    numbers = arrow_rows(text, delimiter) if use_arrow else None
-    if numbers is None:
+    text = b"".join(lines)
+    text = text.replace(b"\r\n", b"\n") if b"\r" in text else text
+    # Its grammar is that of cells.py, words and infinite numbers apart.
+    numbers = arrow_rows(text, delimiter) if use_arrow and family == "float" else None
+    if numbers is None or not np.isfinite(numbers).all():
+        if text.translate(None, _PLAIN[family] + cut):
+            return None
         numbers = _numbers(text[:-1].replace(b"\n", cut).decode(), delimiter)
     if numbers.size != len(lines) * cells or (family == "integer" and not (np.abs(numbers) < _EXACT).all()):
         return None
