@@ -64,7 +64,7 @@ KERNELS = {
 
 
 def places_of(size: int, wanted: int, scale: float | None, *, align_corners: bool) -> Float64:
-    """Return where in the input, of `size` numbers, each of the `wanted` numbers of the output is."""
+    """Return where in the input, of `size` numbers, each of the `wanted` numbers of the output is, as [wanted]."""
     index = np.arange(wanted, dtype=np.float64)
     if align_corners:
         return index * ((size - 1) / (wanted - 1) if wanted > 1 else 0.0)
