@@ -54,13 +54,6 @@ ROWS = (
         "the scores of attention are exact",
     ),
     Mutant(
-        "python/torchferry/bounds/error_bound.py",
-        "gone = _shifted(x, axis) + x.error",
-        "gone = 1e9 + _shifted(x, axis) + x.error",
-        _LAYERS,
-        "masked scores have an error",
-    ),
-    Mutant(
         f"{_RULE_FILES}/recurrent.py",
         "    both = _sums(_joined([x, h]), _joined([w_x, w_h]), biases)",
         "    both = _sums(_joined([x, exact(h.real)]), _joined([w_x, w_h]), biases)",

@@ -117,7 +117,7 @@ def variances(
 
 
 def is_affordable(contract: Contract, centre: Mapping[str, Float64], work: float, calls: float, most: float) -> bool:
-    """Say whether derivatives take no more multiply-adds than `most`; `work` is that of all samples once, by so many `calls`."""
+    """Say whether derivatives of outputs [N, ...] take at most `most` multiply-adds; `work` is that of all samples once, by so many `calls`."""
     count = max((len(array) for array in centre.values() if array.ndim), default=1)
     samples = count if BATCH in contract.symbols and contract.samples == "independent" else 1
     elements = sum(array.size for array in centre.values())

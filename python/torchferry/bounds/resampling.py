@@ -27,9 +27,8 @@ def upsample(name: str, noise: NoiseSource, x: Tensor, output: Any, align_corner
     for axis, (wanted, factor) in enumerate(zip(wanted_of(x.shape[2:], output, factors), factors, strict=True), start=2):
         size = x.shape[axis]
         places = torch.from_numpy(places_of(size, wanted, factor, align_corners=align_corners))
-        if not is_exact(size, wanted, factor, align_corners=align_corners):
-            places = _moved(noise, places)
-        matrix = _weights(noise, kernel, size, places)
+        exact = is_exact(size, wanted, factor, align_corners=align_corners)
+        matrix = _weights(noise, kernel, size, places if exact else _moved(noise, places), exact=exact)
         # one product and one addition for each weight after the first, in the size of what is added up
         rounding = UNIT * math.sqrt(2 * kernel.reach)
         turned = x.movedim(axis, -1)
@@ -45,11 +44,11 @@ def _moved(noise: NoiseSource, places: Tensor) -> Tensor:
     return places + common * (places.abs() + 1) + own
 
 
-def _weights(noise: NoiseSource, kernel: Kernel, size: int, places: Tensor) -> Tensor:
+def _weights(noise: NoiseSource, kernel: Kernel, size: int, places: Tensor, *, exact: bool) -> Tensor:
     """Return moved weights [out, in]. Raises ValueError where a derivative is asked for and a place is on a corner of the kernel."""
     if noise.is_smooth and kernel.reach == 1 and bool(((places - places.round()).abs() < CORNER).any()):
         raise ValueError("linear interpolation has no derivative at the numbers of its input")
-    weights, rounding = weights_at(kernel, size, places, torch.zeros_like(places))
+    weights, rounding = weights_at(kernel, size, places, torch.zeros_like(places), exact=exact)
     return noise.add(weights, UNIT * rounding.detach())
 
 

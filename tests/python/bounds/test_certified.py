@@ -36,6 +36,7 @@ FUNCTIONS: dict[str, tuple[Callable[[Bounded], Bounded], Callable[[Tensor], Tens
     "gelu": (RULES["gelu"], F.gelu),
     "gelu tanh": (lambda x: RULES["gelu"](x, approximate="tanh"), lambda x: F.gelu(x, approximate="tanh")),
     "silu": (RULES["silu"], F.silu),
+    "hardswish": (RULES["hardswish"], F.hardswish),
     "softplus": (RULES["softplus"], F.softplus),
     "sigmoid": (RULES["sigmoid"], torch.sigmoid),
     "tanh": (RULES["tanh"], torch.tanh),

@@ -75,6 +75,8 @@ RULES: dict[str, Rule] = {
     "elu": _elu,
     "gelu": lambda x, *, approximate="none": _GELUS[approximate](x),
     "silu": _smooth("silu", F.silu, 1.1, 0.51),  # x sigmoid(x) is steepest at 2.4, most bent at 0
+    # x clamp(x + 3, 0, 6) / 6 is steepest at 3
+    "hardswish": lambda x: lipschitz("hardswish", 1.5, lambda v: F.hardswish(to_tensor(v)).numpy(), x),
     "softplus": _softplus,
     "sigmoid": _sigmoid,
     "tanh": lambda x: monotone("tanh", np.tanh, x),

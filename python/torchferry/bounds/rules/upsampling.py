@@ -64,7 +64,7 @@ KERNELS = {
 
 
 def places_of(size: int, wanted: int, scale: float | None, *, align_corners: bool) -> Float64:
-    """Return where in the input, of `size` numbers, each of the `wanted` numbers of the output is."""
+    """Return where in the input, of `size` numbers, each of the `wanted` numbers of the output is, as [wanted]."""
     index = np.arange(wanted, dtype=np.float64)
     if align_corners:
         return index * ((size - 1) / (wanted - 1) if wanted > 1 else 0.0)
@@ -83,15 +83,18 @@ def is_exact(size: int, wanted: int, scale: float | None, *, align_corners: bool
     return math.frexp(1 / scale if scale else size / wanted)[0] == 0.5
 
 
-def weights_at(kernel: Kernel, size: int, places: torch.Tensor, off: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def weights_at(
+    kernel: Kernel, size: int, places: torch.Tensor, off: torch.Tensor, *, exact: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the weights [out, in] of one dim and their errors in u, where places [out] are `off` [out] by at most so many u.
 
     What lies outside the input counts for its edge. A linear kernel takes what lies before the first number for the first number.
+    Of places that are `exact` and short the polynomials are exact too.
     """
     at = (places.clamp_min(0.0) if kernel.reach == 1 else places)[:, None]
     around = torch.arange(-kernel.reach - 1, size + kernel.reach + 1)
     distance = (at - around).abs()
-    is_short = (off[:, None] == 0) & ((distance * SHORT).frac() == 0)  # its polynomials are exact
+    is_short = ((distance * SHORT).frac() == 0) & exact
     error = kernel.slope * off[:, None] + torch.where(is_short, 0.0, kernel.rounding(distance))
     near = distance < kernel.reach + 2 * UNIT * off[:, None]
     onto = (around.clamp(0, size - 1)[:, None] == torch.arange(size)).to(torch.float64)
@@ -100,7 +103,7 @@ def weights_at(kernel: Kernel, size: int, places: torch.Tensor, off: torch.Tenso
 
 def _matrix(kernel: Kernel, size: int, places: Float64, *, exact: bool) -> Bounded:
     off = PLACE * (np.abs(places) + 1) * (not exact)
-    weights, errors = weights_at(kernel, size, to_tensor(places), to_tensor(off))
+    weights, errors = weights_at(kernel, size, to_tensor(places), to_tensor(off), exact=exact)
     return Bounded(weights.numpy(), UNIT * errors.numpy())
 
 
