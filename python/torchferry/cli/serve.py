@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -46,9 +47,7 @@ def serve(
     require_signature: RequireSignature = False,
 ) -> None:
     """Answer requests over HTTP and gRPC; a version is ready when its goldens passed on its replica."""
-    for option, value in (("--replicas", replicas), ("--queue", queue), ("--max-bytes", max_bytes), ("--deadline", deadline)):
-        if not value > 0:
-            raise FerryError(ExitCode.USAGE, f"{option}: got {value}, expected more than 0")
+    _require_positive({"--replicas": replicas, "--queue": queue, "--max-bytes": max_bytes, "--deadline": deadline})
     require_serve(speaks_grpc=grpc_port is not None)
     where, asked = where_of(device, threads, allow_native, allow_op), trust_of(trust, require_signature)
     served = numbered([choose(path, "", where, engine=engine, trust=asked) for path in bundles])
@@ -58,3 +57,9 @@ def serve(
 
 def _tell(line: str) -> None:
     say(f"serve: {line}", err=True)
+
+
+def _require_positive(options: Mapping[str, float]) -> None:
+    for option, value in options.items():
+        if not value > 0:
+            raise FerryError(ExitCode.USAGE, f"{option}: got {value}, expected more than 0")
