@@ -131,13 +131,6 @@ ROWS = (
         "what is derived need not be what the module computes",
     ),
     Mutant(
-        f"{_BOUNDS}/adjoint.py",
-        "            self.env[n.all_input_nodes[0]] = made",
-        "            pass",
-        _ADJOINT,
-        "what is overwritten keeps its value",
-    ),
-    Mutant(
         f"{_BOUNDS}/probable.py",
         "        if is_of_floats and (name in JUMPS or",
         "        if False and (name in JUMPS or",

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.fx import GraphModule, Interpreter, Node
+from torch.fx import GraphModule, Interpreter
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from torchferry.bounds.perturbation import CALL, Moves, Noise, Perturb, simple_operators
@@ -57,20 +57,13 @@ class _Leaves(Noise):
 class _Derived(Interpreter):
     """Runs a traced module, with a variable for each rounding.
 
-    An operator that writes into its first argument gives a new value, which is the argument's from then on: what it would overwrite is
-    needed for derivatives. Views of the argument keep the old one, so that what comes out must be compared with the module's.
+    An operator that writes into its first argument gives a new value, by which the trace goes on: what it would overwrite is needed for
+    derivatives. Views of the argument keep the old one, so that what comes out must be compared with the module's.
     """
 
     def __init__(self, traced: GraphModule, moved: Perturb) -> None:
         super().__init__(traced)
         self._moved = moved
-
-    def run_node(self, n: Node) -> Any:
-        """Run a node, and give its value to the node that it overwrites."""
-        made = super().run_node(n)
-        if n.op == "call_function" and _overwrites(n.target):
-            self.env[n.all_input_nodes[0]] = made
-        return made
 
     def call_function(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call an operator and add the variables of its roundings; picking from a tuple has none."""
