@@ -144,8 +144,9 @@ class Front:
         before = self._catalogue.find(name)
         path = self._allowed(given.get("bundle"))
         try:
-            chosen = before.chosen
-            served = choose(str(path), self._catalogue.next_version(name), chosen.where, engine=None, trust=chosen.trust)
+            chosen, version = before.chosen, self._catalogue.next_version(name)
+            engine = str(given.get("engine", chosen.engine))
+            served = choose(str(path), version, chosen.where, engine=engine, trust=chosen.trust)
             if served.name != name:
                 raise RefusalError(HTTPStatus.BAD_REQUEST, f"{path}: got bundle {served.name}, expected {name}")
             differences = _compared(before, served)
