@@ -31,9 +31,19 @@ def test_bits_are_promised_only_for_engines_with_eagers_kernels_on_the_goldens_m
 
 
 def test_a_float_is_held_to_its_bound_of_float64_and_a_label_without_scores_to_equality() -> None:
-    rows = {row.output: row for row in tolerances(doubling(), [doubling_case()], ["onnxruntime"], BOUNDS)}
+    written = tolerances(doubling(), [doubling_case()], ["onnxruntime"], BOUNDS)
+    rows = {row.output: row for row in written if row.device == "cpu"}
     assert (rows["y"].bound, rows["y"].reason, rows["y"].reference) == (0.25, "at most 0.25: because of the test", "float64")
     assert (rows["label"].bound, rows["label"].kind, rows["label"].scores) == (0, "absolute", None)
+
+
+def test_the_reason_of_a_bound_on_cuda_says_which_kernels_it_is_derived_for() -> None:
+    written = tolerances(doubling(), [doubling_case()], ["torchscript"], BOUNDS)
+    (row,) = [row for row in written if (row.device, row.output) == ("cuda", "y")]
+    assert row.reason.startswith("at most 0.25: because of the test; ")
+    assert "not for convolutions by Winograd or FFT" in row.reason
+    (label,) = [row for row in written if (row.device, row.output) == ("cuda", "label")]
+    assert "Winograd" not in label.reason
 
 
 CLASSIFIER = contract((spec("x"),), (spec("logits", shape=("N", 3)), spec("label", "int64", ("N",))))
