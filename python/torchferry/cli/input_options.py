@@ -12,8 +12,8 @@ import typer
 from torchferry.bundle.printable import quoted
 from torchferry.errors import ExitCode, FerryError
 from torchferry.samples.columns import TableOptions
+from torchferry.samples.options import InputOptions, input_format_of
 from torchferry.samples.sink import is_stream
-from torchferry.samples.source import InputOptions, input_format_of
 
 InputFormatName = Annotated[
     str,

@@ -34,9 +34,10 @@ from torchferry.errors import ExitCode, FerryError
 from torchferry.proof.ferry_run import become_ferry_run
 from torchferry.proof.where import Where
 from torchferry.samples.folder_sink import is_folder
+from torchferry.samples.options import InputOptions
 from torchferry.samples.picture import Picture
 from torchferry.samples.sink import SampleSink, check_output, open_sink, shows_pictures
-from torchferry.samples.source import InputOptions, SampleSource, open_samples
+from torchferry.samples.source import SampleSource, open_samples
 
 Inputs = Annotated[
     list[str],

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import sys
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice
-from typing import BinaryIO, Literal, Protocol, cast, get_args
+from typing import BinaryIO, Protocol
 
 import numpy as np
 
@@ -19,23 +17,21 @@ from torchferry.bundle.printable import quoted
 from torchferry.bundle.stored_zip import is_zip
 from torchferry.errors import ElementError, ExitCode, FerryError
 from torchferry.limits import MAX_CSV_SNIFFED_LINES
+from torchferry.samples.arguments import assign, lone_file, name_of, open_file, open_one, peek, require_one
 from torchferry.samples.arrow import is_arrow, open_arrow
-from torchferry.samples.columns import TableOptions
 from torchferry.samples.csv import CsvTable
-from torchferry.samples.foreign import HEAD_BYTES, refuse_foreign
+from torchferry.samples.foreign import refuse_foreign
 from torchferry.samples.image import is_image, read_image
-from torchferry.samples.image_files import expand, holds_files
 from torchferry.samples.json_lines import read_json_lines, starts_json
 from torchferry.samples.lines import Lines
 from torchferry.samples.npy_rows import read_npy
 from torchferry.samples.npz import read_npz
-from torchferry.samples.picture import Picture
+from torchferry.samples.options import InputOptions
 from torchferry.samples.raw import read_raw
 from torchferry.samples.state import CarriedState
 from torchferry.samples.table import Table
 from torchferry.samples.wav import is_wav, read_wav
 
-InputFormat = Literal["auto", "raw", "jsonl", "csv"]
 _BAD = ExitCode.BAD_INPUT
 
 
@@ -147,31 +143,6 @@ class SampleSource:
             raise FerryError(_BAD, f"{batched[0].origin}: got no samples, expected at least one; is this the right file?")
 
 
-@dataclass(frozen=True)
-class InputOptions:
-    """How the user says the input files are to be read.
-
-    `format`: auto tells the kind by the content. `follow`: lines come one by one, and nothing is read ahead.
-    `carry`: pairs `INPUT=OUTPUT` of a state. `pictures`: takes the pictures of the samples, where the answers show them. `rows`: these
-    samples only, of files in which one can seek; they are whole batches from the first one on, or reach the last sample.
-    """
-
-    table: TableOptions = field(default_factory=TableOptions)
-    format: InputFormat = "auto"
-    follow: bool = False
-    carry: tuple[str, ...] = ()
-    pictures: deque[Picture] | None = None
-    rows: range | None = None
-
-
-def input_format_of(word: str) -> InputFormat:
-    """Return what `--input-format` says. Raises FerryError(USAGE)."""
-    for known in get_args(InputFormat):
-        if word == known:
-            return known  # type: ignore[no-any-return]
-    raise FerryError(ExitCode.USAGE, f"--input-format: got {quoted(word)}, expected auto, raw, jsonl or csv")
-
-
 @contextlib.contextmanager
 def open_samples(
     contract: Contract,
@@ -226,43 +197,43 @@ class _Opener:
 
     def _open(self, arguments: Sequence[str]) -> list[Reader]:
         if self.options.format == "raw":
-            files = _assign(self.contract, arguments)
+            files = assign(self.contract, arguments)
             return [self._open_raw(spec, files[spec.name]) for spec in self.contract.inputs]
-        lone = _lone_file(self.contract, arguments)
+        lone = lone_file(self.contract, arguments)
         if self.options.follow:
             return [self._open_lines(lone)]
-        stream = None if lone is None else _open_file(lone, self.stack)
+        stream = None if lone is None else open_file(lone, self.stack)
         if lone is not None and stream is not None:
-            refuse_foreign(_peek(stream), _name_of(lone))
-            if is_zip(_peek(stream)):
-                return self._open_npz(stream, _name_of(lone))
-            if len(self.contract.inputs) > 1 and not _holds_one_input(_peek(stream)):
-                return [self._open_rows(self.contract.inputs, stream, _name_of(lone))]
-        files = _assign(self.contract, arguments)
+            refuse_foreign(peek(stream), name_of(lone))
+            if is_zip(peek(stream)):
+                return self._open_npz(stream, name_of(lone))
+            if len(self.contract.inputs) > 1 and not _holds_one_input(peek(stream)):
+                return [self._open_rows(self.contract.inputs, stream, name_of(lone))]
+        files = assign(self.contract, arguments)
         return [
-            self._open_input(spec, files[spec.name], stream or _open_one(files[spec.name][0], self.stack))
+            self._open_input(spec, files[spec.name], stream or open_one(files[spec.name][0], self.stack))
             for spec in self.contract.inputs
         ]
 
     def _open_input(self, spec: TensorSpec, paths: list[str], first: BinaryIO) -> Reader:
-        is_picture = is_image(_peek(first))
+        is_picture = is_image(peek(first))
         as_picture = partial(read_image, kept=self.options.pictures)
-        read: _ReadSample | None = as_picture if is_picture else read_wav if is_wav(_peek(first)) else None
+        read: _ReadSample | None = as_picture if is_picture else read_wav if is_wav(peek(first)) else None
         if read is not None:
             rows = self.options.rows
             chosen = paths if rows is None else paths[rows.start : rows.stop]
             samples = ({spec.name: sample} for sample in _one_a_file(read, spec, chosen, {paths[0]: first}, self.batch))
-            origin = _name_of(paths[0]) + (f" and {len(paths) - 1} more" if paths[1:] else "")
-            return Reader(origin, len(chosen), samples, files=list(map(_name_of, chosen)), has_pictures=is_picture)
-        _require_one(spec, paths)
-        if _is_array(_peek(first)):
-            return self._open_npy(spec, first, _name_of(paths[0]))
-        return self._open_rows([spec], first, _name_of(paths[0]))
+            origin = name_of(paths[0]) + (f" and {len(paths) - 1} more" if paths[1:] else "")
+            return Reader(origin, len(chosen), samples, files=list(map(name_of, chosen)), has_pictures=is_picture)
+        require_one(spec, paths)
+        if _is_array(peek(first)):
+            return self._open_npy(spec, first, name_of(paths[0]))
+        return self._open_rows([spec], first, name_of(paths[0]))
 
     def _open_raw(self, spec: TensorSpec, paths: list[str]) -> Reader:
-        _require_one(spec, paths)
-        where = _name_of(paths[0])
-        rows = read_raw(_open_file(paths[0], self.stack), spec, self.batch, where=where)
+        require_one(spec, paths)
+        where = name_of(paths[0])
+        rows = read_raw(open_file(paths[0], self.stack), spec, self.batch, where=where)
         return Reader(where, None, ({spec.name: row} for row in rows), batched=spec.is_batched)
 
     def _open_lines(self, lone: str | None) -> Reader:
@@ -271,16 +242,16 @@ class _Opener:
                 ExitCode.USAGE,
                 "--follow: got inputs by name or several files, expected one stream of lines with all inputs, e.g. --input -",
             )
-        return self._open_rows(self.contract.inputs, _open_file(lone, self.stack), _name_of(lone))
+        return self._open_rows(self.contract.inputs, open_file(lone, self.stack), name_of(lone))
 
     def _open_rows(self, specs: Sequence[TensorSpec], stream: BinaryIO, where: str) -> Reader:
         """Open a table or JSON lines."""
-        is_json = self.options.format == "auto" and starts_json(_peek(stream))
+        is_json = self.options.format == "auto" and starts_json(peek(stream))
         if is_json or self.options.format == "jsonl":
             lines = Lines(stream, where)
             return self._cut(Reader(where, None, read_json_lines(lines, specs, self.batch), skip=lines.pass_over))
         table: Table
-        if is_arrow(_peek(stream)) and not self.options.follow:
+        if is_arrow(peek(stream)) and not self.options.follow:
             table = open_arrow(stream, specs, where=where, options=self.options.table)
         else:
             judged = 1 if self.options.follow else MAX_CSV_SNIFFED_LINES
@@ -316,77 +287,6 @@ def _holds_one_input(head: bytes) -> bool:
     return _is_array(head) or is_image(head) or is_wav(head)
 
 
-def _require_one(spec: TensorSpec, paths: Sequence[str]) -> None:
-    if len(paths) > 1:
-        raise FerryError(
-            ExitCode.USAGE,
-            f"--input: got {len(paths)} files for {spec.name}, expected one; only images and WAV files are put together to a batch",
-        )
-
-
-def _lone_file(contract: Contract, arguments: Sequence[str]) -> str | None:
-    """Return the only argument, where it has no NAME: it may hold every input."""
-    if len(arguments) != 1:
-        return None
-    name, equals, _ = arguments[0].partition("=")
-    names = [spec.name for spec in contract.inputs]
-    return None if holds_files(arguments[0]) or (equals and (len(names) > 1 or name in names)) else arguments[0]
-
-
-def _assign(contract: Contract, arguments: Sequence[str]) -> dict[str, list[str]]:
-    names = [spec.name for spec in contract.inputs]
-    files: dict[str, list[str]] = {}
-    for argument in arguments:
-        name, equals, path = argument.partition("=")
-        if not equals or name not in names:
-            if len(names) != 1:
-                raise FerryError(
-                    ExitCode.USAGE,
-                    f"--input: got {quoted(argument)}, expected NAME=FILE with NAME one of {', '.join(names)}, or one .npz or table of all alone",
-                )
-            name, path = names[0], argument
-        files.setdefault(name, []).extend(expand(path))
-    if sum(path == "-" for paths in files.values() for path in paths) > 1:
-        raise FerryError(ExitCode.USAGE, "--input: got - (stdin) more than once, expected it once")
-    missing = [name for name in names if name not in files]
-    if missing:
-        raise FerryError(ExitCode.USAGE, f"--input: got no file for {missing[0]}, expected one for each of {', '.join(names)}")
-    return files
-
-
-def _open_file(path: str, stack: contextlib.ExitStack) -> BinaryIO:
-    if path == "-":
-        return sys.stdin.buffer
-    try:
-        return stack.enter_context(open(path, "rb"))  # noqa: PTH123 (Path("") would be the working folder)
-    except OSError as error:
-        raise FerryError(
-            ExitCode.IO, f"{_name_of(path)}: got {error.strerror}, expected a readable file; check the path and its permissions"
-        ) from None
-
-
-def _name_of(path: str) -> str:
-    """Return what messages call it."""
-    return "stdin" if path == "-" else path or "''"
-
-
-def _open_one(path: str, stack: contextlib.ExitStack) -> BinaryIO:
-    """Return a file of one input."""
-    stream = _open_file(path, stack)
-    refuse_foreign(_peek(stream), _name_of(path))
-    if is_zip(_peek(stream)):
-        raise FerryError(
-            ExitCode.USAGE,
-            f"--input: got {path}, an .npz, with a NAME or a second file, expected it alone: it names every input itself; "
-            f"write --input {path}",
-        )
-    return stream
-
-
-def _peek(stream: BinaryIO) -> bytes:
-    return cast(bytes, stream.peek(HEAD_BYTES)[:HEAD_BYTES])  # type: ignore[attr-defined]  # every stream here is a BufferedReader
-
-
 class _ReadSample(Protocol):
     """Reads a whole file as one sample [1, ...]."""
 
@@ -400,8 +300,8 @@ def _one_a_file(
     rows: list[Array] = []
     for index, path in enumerate(paths):
         with contextlib.ExitStack() as stack:
-            stream = opened.pop(path, None) or _open_one(path, stack)
-            sample = read(stream, spec, where=_name_of(path))
+            stream = opened.pop(path, None) or open_one(path, stack)
+            sample = read(stream, spec, where=name_of(path))
         spec = spec.model_copy(update={"shape": (BATCH, *sample.shape[1:])})
         rows.append(sample)
         if len(rows) == batch or index == len(paths) - 1:

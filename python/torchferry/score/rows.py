@@ -9,7 +9,8 @@ import numpy as np
 
 from torchferry.bundle.contract import Array, Contract
 from torchferry.errors import ExitCode, FerryError
-from torchferry.samples.source import InputOptions, open_samples
+from torchferry.samples.options import InputOptions
+from torchferry.samples.source import open_samples
 from torchferry.score.job import Job
 from torchferry.score.plan import Part
 

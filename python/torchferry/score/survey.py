@@ -11,7 +11,8 @@ from torchferry.bundle.printable import quoted
 from torchferry.errors import ExitCode, FerryError
 from torchferry.samples.columns import TableOptions
 from torchferry.samples.image_files import expand
-from torchferry.samples.source import InputOptions, open_samples
+from torchferry.samples.options import InputOptions
+from torchferry.samples.source import open_samples
 from torchferry.score.plan import InputFile, Plan, Stream
 
 

@@ -13,7 +13,8 @@ from builders.contracts import doubling
 from torchferry.bundle.contract import Array
 from torchferry.errors import ExitCode, FerryError
 from torchferry.samples.columns import TableOptions
-from torchferry.samples.source import InputOptions, open_samples
+from torchferry.samples.options import InputOptions
+from torchferry.samples.source import open_samples
 
 ROWS = np.arange(60, dtype=np.float32).reshape(30, 2) / 8
 
