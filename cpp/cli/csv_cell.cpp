@@ -96,7 +96,7 @@ void store(T value, std::byte* element) noexcept {
 }
 
 template <typename T>
-std::string parse_float(std::string_view cell, bool allow_nonfinite, std::byte* element) {
+std::string_view parse_float(std::string_view cell, bool allow_nonfinite, std::byte* element) {
   if (!is_number(cell)) return "a number";
   const auto value = static_cast<T>(to_double(cell));
   if (!allow_nonfinite && !std::isfinite(value)) return std::is_same_v<T, float> ? "a finite float32" : "a finite float64";
@@ -118,7 +118,7 @@ std::string parse_integer(std::string_view cell, const TensorSpec& spec, std::by
   return {};
 }
 
-std::string parse_bool(std::string_view cell, std::byte* element) {
+std::string_view parse_bool(std::string_view cell, std::byte* element) {
   const bool yes = cell == "1" || equal_ignoring_case(cell, "true");
   if (!yes && cell != "0" && !equal_ignoring_case(cell, "false")) return "0, 1, false or true";
   store(static_cast<std::uint8_t>(yes), element);
@@ -147,7 +147,7 @@ bool is_number(std::string_view cell) noexcept {
 std::string parse_cell(std::string_view cell, const TensorSpec& spec, std::byte* element) {
   switch (spec.dtype) {
     case DType::boolean:
-      return parse_bool(cell, element);
+      return std::string(parse_bool(cell, element));
     case DType::uint8:
       return parse_integer<std::uint8_t>(cell, spec, element);
     case DType::int8:
@@ -159,9 +159,9 @@ std::string parse_cell(std::string_view cell, const TensorSpec& spec, std::byte*
     case DType::int64:
       return parse_integer<std::int64_t>(cell, spec, element);
     case DType::float32:
-      return parse_float<float>(cell, spec.allow_nonfinite, element);
+      return std::string(parse_float<float>(cell, spec.allow_nonfinite, element));
     case DType::float64:
-      return parse_float<double>(cell, spec.allow_nonfinite, element);
+      return std::string(parse_float<double>(cell, spec.allow_nonfinite, element));
   }
   return "a dtype that a contract can name";
 }

@@ -47,8 +47,9 @@ fs::path canonical_path(const fs::path& path) {
 
 // The file of this program: without /proc, as in an image that mounts none, the absolute path that it was started by.
 fs::path program_file() {
-  const fs::path file = canonical_path("/proc/self/exe");
+  fs::path file = canonical_path("/proc/self/exe");
   if (!file.empty()) return file;
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): the kernel gives every value as an integer
   const auto* started = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
   return started != nullptr && *started == '/' ? fs::path(started) : fs::path();
 }
