@@ -14,13 +14,20 @@ import pytest
 WAIT_S = 60
 
 
+def _heed_interrupts() -> None:
+    """A shell starts what it puts into the background with Ctrl-C ignored; these tests may be there."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def ended_while_importing(folder: Path, start: str) -> tuple[int, str]:
     """Start `ferry` with a library that waits while it is imported, interrupt it there, and return its exit code and stderr."""
     told, tell = os.pipe()
     # What every verb imports; it says that it has begun, and stays.
     (folder / "typer.py").write_text(f"import os, time\nos.write({tell}, b'x')\ntime.sleep({WAIT_S})\n")
     code = f"import sys; sys.path.insert(0, {str(folder)!r}); {start}"
-    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, pass_fds=[tell])
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, pass_fds=[tell], preexec_fn=_heed_interrupts
+    )
     os.close(tell)
     assert os.read(told, 1) == b"x"
     os.close(told)
