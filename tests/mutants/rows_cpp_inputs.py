@@ -77,7 +77,7 @@ ROWS = (
         "wav_file",
         "  if (size > left)",
         "  if (size > left + 1)",
-        "test_a_sound_that_is_cut_at_64_places_is_refused",
+        _REFUSED_SOUND,
         "a chunk that the file does not hold",
     ),
     _sound(

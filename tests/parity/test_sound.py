@@ -196,6 +196,7 @@ REFUSED = {
     "12 of 16 bits": (riff(chunk(b"fmt ", extended(1, 16, valid=12)), GOOD), "a WAV with 12 valid bits of 16, expected all of them"),
     "a data size of 4 GiB": (riff(FMT, b"data\xff\xff\xff\xff" + bytes(2 * LENGTH)), f"a WAV with a chunk of 4294967295 bytes of which {2 * LENGTH} are there"),
     "a data size beyond the file": (riff(FMT, b"data" + struct.pack("<I", 2 * LENGTH + 2) + bytes(2 * LENGTH)), f"chunk of {2 * LENGTH + 2} bytes of which"),
+    "a data size too large by 1": (riff(FMT, b"data" + struct.pack("<I", 2 * LENGTH + 1) + bytes(2 * LENGTH)), f"chunk of {2 * LENGTH + 1} bytes of which"),
     "a data size of 0": (riff(FMT, b"data" + bytes(4) + bytes(2 * LENGTH)), "a WAV with a part of a chunk at its end"),
     "a size of 0": (riff(FMT, GOOD, size=0), "bytes behind its size, expected 0; there are trailing bytes"),
     "a size of 4 GiB": (riff(FMT, GOOD, size=0xFFFFFFFF), "bytes behind its size, expected 4294967295; the file is cut short"),
