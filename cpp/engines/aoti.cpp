@@ -93,7 +93,7 @@ std::int32_t open_model(const ferry_open_request* request, ferry_engine_model** 
     if (const auto shortcoming = ferry::aoti::find_shortcoming(*request, TORCH_VERSION))
       throw Refusal{shortcoming->code, shortcoming->text};
     const c10::InferenceMode inference;
-    const auto device = find_device(request->device);
+    const auto device = require_device(request->device);
     auto& library = load_once(choose_file(*request, device), device);
     *model = new ferry_engine_model{&library, device, request->threads};
   });

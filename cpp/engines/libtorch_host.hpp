@@ -60,7 +60,7 @@ std::int32_t guarded(ferry_engine_error* error, std::int32_t torch_code, std::st
 }
 
 // The device of that name, for the whole process with float32 in full. Throws Refusal where it is not there.
-inline at::Device find_device(const std::string& name) {
+inline at::Device require_device(const std::string& name) {
   if (name == "cpu") return at::kCPU;
   const std::string_view digits = std::string_view(name).substr(std::min<std::size_t>(name.size(), 5));
   if (!name.starts_with("cuda:") || digits.empty() || digits.find_first_not_of("0123456789") != std::string_view::npos)

@@ -107,7 +107,7 @@ std::int32_t open_model(const ferry_open_request* request, ferry_engine_model** 
   return guarded(error, FERRY_FORMAT, task, [&] {
     require_version();
     const c10::InferenceMode inference;
-    const auto device = find_device(request->device);
+    const auto device = require_device(request->device);
     set_process();
     auto module = load_frozen(*request, device);
     auto forward = module.get_method("forward");

@@ -381,7 +381,7 @@ ROWS = (
     ),
     Mutant(
         f"{_BOUNDS}/probable.py",
-        "        if is_real and not has_rule(func, name, args, kwargs or {}):",
+        "        if is_real and not has_rule(func, name, args, kwargs):",
         "        if is_real and False:",
         _PROBABLE,
         "an operator without a rule is certified",

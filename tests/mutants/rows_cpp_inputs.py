@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mutants.mutant import Mutant
+from mutants.mutant import Mutant, of_ferry_run
 
 
 def _unit(file: str, old: str, new: str, tests: str, why: str, *, survives: str = "") -> Mutant:
@@ -10,7 +10,7 @@ def _unit(file: str, old: str, new: str, tests: str, why: str, *, survives: str 
 
 
 def _sound(file: str, old: str, new: str, test: str, why: str) -> Mutant:
-    return Mutant(f"cpp/cli/{file}.cpp", old, new, f"tests/parity/test_sound.py::{test}", why, target="ferry-run")
+    return of_ferry_run(f"cli/{file}.cpp", old, new, f"tests/parity/test_sound.py::{test}", why)
 
 
 def _lines(file: str, old: str, new: str, test: str, why: str) -> Mutant:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from mutants.mutant import Mutant
+from mutants.mutant import Mutant, of_ferry_run
 
 _SAMPLES = "python/torchferry/samples"
 _NPZ = "tests/parity/test_npz_output.py"
 _MANUAL = "tests/package/test_manual.py"
 _FOLDER = "tests/parity/test_folder_output.py"
 _MASK = "tests/parity/test_mask_output.py"
-
-
-def _program(file: str, old: str, new: str, tests: str, why: str) -> Mutant:
-    return Mutant(f"cpp/{file}", old, new, tests, why, target="ferry-run")
 
 
 ROWS = (
@@ -30,7 +26,7 @@ ROWS = (
         _NPZ,
         "--id is forgotten in an .npz",
     ),
-    _program(
+    of_ferry_run(
         "cli/npz_output.cpp",
         "entry.crc = archive::crc32(piece, entry.crc);",
         "entry.crc = archive::crc32(piece.first(1), entry.crc);",
@@ -59,8 +55,8 @@ ROWS = (
         _FOLDER,
         "a folder that exists is replaced",
     ),
-    _program("cli/folder_output.cpp", "    if (!is_new)", "    if (owner->second == file)", _FOLDER, "the same in C++"),
-    _program(
+    of_ferry_run("cli/folder_output.cpp", "    if (!is_new)", "    if (owner->second == file)", _FOLDER, "the same in C++"),
+    of_ferry_run(
         "cli/folder_output.cpp",
         "  if (fs::exists(fs::symlink_status(target, unknown)))",
         "  if (fs::is_regular_file(target, unknown))",
@@ -102,25 +98,25 @@ ROWS = (
         _MASK,
         "the last block of a PNG is not marked where it is full",
     ),
-    _program(
+    of_ferry_run(
         "cli/mask_output.cpp", "    if (value < 0 || value > most)", "    if (value > most)", _MASK, "a negative value, in C++"
     ),
-    _program(
+    of_ferry_run(
         "cli/mask_output.cpp",
         "scores[i] > high",
         "scores[i] >= high",
         _MASK,
         "of equal scores the last class is taken",
     ),
-    _program(
+    of_ferry_run(
         "cli/mask_output.cpp",
         "if (std::ranges::any_of(scores, [](T score) { return std::isnan(score); })) return {};",
         "if (scores.empty()) return {};",
         _MASK,
         "a pixel without a score has a class",
     ),
-    _program("cli/mask_output.cpp", "    if (count_ > 1)", "    if (count_ > 2)", _MASK, "a lost sample, in C++"),
-    _program(
+    of_ferry_run("cli/mask_output.cpp", "    if (count_ > 1)", "    if (count_ > 2)", _MASK, "a lost sample, in C++"),
+    of_ferry_run(
         "cli/png_encoder.cpp",
         "if (levels.depth == 16) rows += static_cast<char>(levels.values[i] >> 8U);",
         "if (levels.depth == 16) rows += static_cast<char>(levels.values[i] & 0xFFU);",

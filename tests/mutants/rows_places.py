@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mutants.mutant import Mutant
+from mutants.mutant import Mutant, of_ferry_run
 
 _SAMPLES = "python/torchferry/samples"
 _PLACES = "tests/parity/test_element_places.py"
@@ -11,10 +11,6 @@ _PICTURES = "tests/parity/test_pictures.py"
 _ANNOTATED = "tests/python/samples/test_annotated_sink.py"
 _PLAIN = "tests/python/samples/test_plain_rows.py"
 _API = "tests/python/exporter/test_api.py"
-
-
-def _program(file: str, old: str, new: str, tests: str, why: str) -> Mutant:
-    return Mutant(f"cpp/{file}", old, new, tests, why, target="ferry-run")
 
 
 ROWS = (
@@ -46,11 +42,13 @@ ROWS = (
         _PLACES,
         "plain rows outside of the contract's range",
     ),
-    _program(
+    of_ferry_run(
         "cli/input.cpp", "index.front() += before_;", "index.front() += 0;", _PLACES, "the row inside a call and not of the file"
     ),
-    _program("cli/csv_cell.cpp", "value < limits.least ||", "false ||", _PLACES, "a cell below the contract's range"),
-    _program("cli/json_input.cpp", "std::cmp_less_equal(number, most)", "true", _PLACES, "a number above the contract's range"),
+    of_ferry_run("cli/csv_cell.cpp", "value < limits.least ||", "false ||", _PLACES, "a cell below the contract's range"),
+    of_ferry_run(
+        "cli/json_input.cpp", "std::cmp_less_equal(number, most)", "true", _PLACES, "a number above the contract's range"
+    ),
     Mutant(
         f"{_SAMPLES}/csv.py",
         "if len(line.text) >= most and count_cells(line.text) > most:",
@@ -59,7 +57,7 @@ ROWS = (
         "millions of cells are judged one by one",
     ),
     Mutant(f"{_SAMPLES}/png.py", "if position != len(data):", "if position > len(data):", _PICTURES, "a second PNG is dropped"),
-    _program("cli/image_png.cpp", "if (!rest.empty()) rules", "if (false) rules", _PICTURES, "a second PNG is dropped"),
+    of_ferry_run("cli/image_png.cpp", "if (!rest.empty()) rules", "if (false) rules", _PICTURES, "a second PNG is dropped"),
     Mutant(
         f"{_SAMPLES}/pnm.py",
         "([0-9]{1,9})(?![0-9])",
@@ -81,7 +79,7 @@ ROWS = (
         f"{_SAME_WORDS}::test_both_programs_say_the_same",
         "a name that is too long is found out when all is computed",
     ),
-    _program(
+    of_ferry_run(
         "src/isolation/cell_process.cpp",
         "if (ignores(signal)) ::sigdelset(&all, signal);",
         "if (ignores(signal)) ::sigaddset(&all, signal);",

@@ -73,30 +73,28 @@ class _Ruled(Perturb):
         self, func: Any, types: object, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         """Call `func` and move what it gives; what it gives in integers is decided or exact."""
-        name = func.overloadpacket.__name__
         result = super().__torch_dispatch__(func, types, args, kwargs)
-        parts = result if isinstance(result, tuple | list) else (result,)
-        is_real = any(isinstance(part, torch.Tensor) and (part.is_floating_point() or part.is_complex()) for part in parts)
-        if is_real and not has_rule(func, name, args, kwargs or {}):
-            raise NotCertifiedError(f"operator {name} has no rule for independent roundings")
+        self._require_rule(func, args, kwargs or {}, result if isinstance(result, tuple | list) else (result,))
         return result
+
+    def _require_rule(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], parts: Sequence[object]) -> None:
+        """Raise NotCertifiedError where what `func` gave, `parts`, is not moved by a rule."""
+        name = func.overloadpacket.__name__
+        is_real = any(isinstance(part, torch.Tensor) and (part.is_floating_point() or part.is_complex()) for part in parts)
+        if is_real and not has_rule(func, name, args, kwargs):
+            raise NotCertifiedError(f"operator {name} has no rule for independent roundings")
 
 
 class _Undecided(_Ruled):
     """Raises NotCertifiedError for an operator that decides by floats too: for a module without a program to look for them in."""
 
-    def __torch_dispatch__(
-        self, func: Any, types: object, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
-        """Call `func` and move what it gives."""
+    def _require_rule(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], parts: Sequence[object]) -> None:
+        super()._require_rule(func, args, kwargs, parts)
         name = func.overloadpacket.__name__
-        result = super().__torch_dispatch__(func, types, args, kwargs)
-        parts = result if isinstance(result, tuple | list) else (result,)
         is_of_floats = any(isinstance(arg, torch.Tensor) and arg.is_floating_point() for arg in args)
         gives_others = any(not isinstance(part, torch.Tensor) or not part.is_floating_point() for part in parts)
         if is_of_floats and (name in JUMPS or (gives_others and name not in PLACES and not is_exact(func, name))):
             raise NotCertifiedError(f"operator {name} may decide by rounded numbers")
-        return result
 
 
 @dataclass(frozen=True)

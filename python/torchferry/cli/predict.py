@@ -16,6 +16,7 @@ from rich.progress import Progress
 
 from torchferry.bundle.contract import Array
 from torchferry.bundle.reader import Bundle, open_bundle
+from torchferry.cli.answer_options import Select, Top
 from torchferry.cli.console import say
 from torchferry.cli.input_options import Carry, Follow, InputFormatName, check_follow, check_output_is_no_input, input_options
 from torchferry.cli.options import (
@@ -25,7 +26,6 @@ from torchferry.cli.options import (
     OneEngine,
     RequireSignature,
     TrustPaths,
-    require_name,
     trust_of,
 )
 from torchferry.cli.session_options import AllowNative, Device, Isolate, Threads, Timeout, where_of
@@ -63,8 +63,6 @@ Output = Annotated[
     ),
 ]
 Format = Annotated[str | None, typer.Option("--format", help="jsonl, csv, npy, npz or png, whatever the ending.")]
-Select = Annotated[str | None, typer.Option(callback=require_name, help="Write this output only.")]
-Top = Annotated[int | None, typer.Option(metavar="K", help="Add the K classes with the highest scores.", show_default=False)]
 CUT_NOTE = "an answer of this model depends on the samples in the same call, so where the input is cut changes the answers"
 
 

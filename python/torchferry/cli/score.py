@@ -12,8 +12,9 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from torchferry.cli.answer_options import Select, Top
 from torchferry.cli.console import say
-from torchferry.cli.options import AllowOp, BundleFolder, OneEngine, RequireSignature, TrustPaths, require_name, trust_of
+from torchferry.cli.options import AllowOp, BundleFolder, OneEngine, RequireSignature, TrustPaths, trust_of
 from torchferry.cli.session_options import AllowNative, Device, Threads, where_of
 from torchferry.cli.table_options import Delimiter, HeaderLine, IdColumn, IgnoreColumns, table_options
 from torchferry.errors import ExitCode, FerryError
@@ -53,8 +54,6 @@ BadRows = Annotated[
 ]
 Allow = Annotated[str, typer.Option(metavar="bits|bound", help="bits refuses a machine whose kernels are others than here.")]
 Format = Annotated[str, typer.Option("--format", help="jsonl, csv, npz or npy.")]
-Select = Annotated[str | None, typer.Option(callback=require_name, help="Write this output only.")]
-Top = Annotated[int | None, typer.Option(metavar="K", help="Add the K classes with the highest scores.", show_default=False)]
 
 
 def score(

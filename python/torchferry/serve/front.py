@@ -150,14 +150,14 @@ class Front:
             if served.name != name:
                 raise RefusalError(HTTPStatus.BAD_REQUEST, f"{path}: got bundle {served.name}, expected {name}")
             differences = _compared(before, served)
+            if given.get("require_same") is True and not all(one["within_tolerance"] for one in differences):
+                raise RefusalError(
+                    HTTPStatus.CONFLICT,
+                    f"model {name}: got other answers than version {before.version} on its goldens, expected the same",
+                )
             self._replicas.start(served)
         except FerryError as error:
             raise RefusalError(HTTPStatus.UNPROCESSABLE_ENTITY, f"{error}; version {before.version} goes on answering") from None
-        if given.get("require_same") is True and not all(one["within_tolerance"] for one in differences):
-            raise RefusalError(
-                HTTPStatus.CONFLICT,
-                f"model {name}: got other answers than version {before.version} on its goldens, expected the same",
-            )
         self._catalogue.add(served)
         self._catalogue.switch(served)
         for one in differences:

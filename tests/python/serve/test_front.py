@@ -1,0 +1,39 @@
+"""What `load` does with a version that is not to be taken, without a server."""
+
+from __future__ import annotations
+
+import shutil
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builders.programs import ROOT
+from torchferry.proof.where import Where
+from torchferry.serve.refusal import RefusalError
+from torchferry.serve.served import Limits, Served, choose
+
+pytest.importorskip("ray", reason="ray is not installed: pip install 'torchferry[serve]'")
+from torchferry.serve import front
+
+BUNDLE = ROOT / "exported" / "iris-adaline"
+
+
+def test_a_version_with_other_answers_starts_no_replica_where_the_same_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Served] = []
+    monkeypatch.setattr(front.Replicas, "start", lambda _self, served: started.append(served))
+    other: list[dict[str, Any]] = [{"output": "label", "max_abs": 1.0, "within_tolerance": False}]
+    monkeypatch.setattr(front, "_compared", lambda _before, _after: other)
+    shutil.copytree(BUNDLE, tmp_path / "new")
+    served = choose(str(BUNDLE), "1", Where(), engine="onnxruntime", trust=None)
+    server = front.Front([served], Limits(2**20, 10, 4, 1), [str(tmp_path)])
+    given = {"bundle": str(tmp_path / "new")}
+    with pytest.raises(RefusalError) as caught:
+        server._load("iris-adaline", {**given, "require_same": True})
+    assert (caught.value.status, started) == (HTTPStatus.CONFLICT, [])
+    assert server.find("iris-adaline", "").version == "1"
+    assert server._load("iris-adaline", given)["version"] == "2"
+    assert [one.version for one in started] == ["2"]
