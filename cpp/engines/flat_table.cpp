@@ -83,13 +83,20 @@ class Reader {
     };
     for (const auto& [name, what] : schema_.fields(kind)) {
       if (what.find('|') == std::string::npos) {
-        found.fields.push_back({name, field(what, next())});
+        const auto place = next();
+        require_presence(place, kind, name, what);
+        found.fields.push_back({name, field(what, place)});
       } else {
         const auto tag = next();
         found.fields.push_back({name, any_of(what, tag, next())});
       }
     }
     return found;
+  }
+
+  static void require_presence(const Place& at, std::string_view kind, const std::string& name, const std::string& what) {
+    if (!at && number_named(what) == nullptr && !what.ends_with('?'))
+      throw Refusal{FERRY_FORMAT, "got a " + std::string(kind) + " without " + name + ", expected one as ExecuTorch exports it"};
   }
 
   Flat any_of(std::string_view kinds, const Place& tag, const Place& place) {
@@ -107,6 +114,7 @@ class Reader {
   Flat field(std::string_view what, const Place& at) {
     Flat found;
     if (!at) return found;
+    if (what.ends_with('?')) what.remove_suffix(1);
     found.present = true;
     if (const auto* number = number_named(what)) {
       found.number = static_cast<std::uint64_t>(number_at(*at, number->bytes, number->is_signed));

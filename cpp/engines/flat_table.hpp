@@ -14,7 +14,7 @@ namespace ferry::engines {
 
 struct FlatField;
 
-// A number, text, list, table or union, by what the schema says. Absent numbers are 0; absent others are not `present`.
+// A number, text, list, table or union, by what the schema says. Absent numbers are 0; what may be absent is then not `present`.
 struct Flat {
   bool present = false;
   std::uint64_t number = 0;           // signed numbers extended to 64 bits

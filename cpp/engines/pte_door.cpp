@@ -32,12 +32,11 @@ bool is_printable(std::string_view text) {
 }
 
 // The runtime's log and Python's binding take other bytes for UTF-8 and end the process where they are none.
-bool is_name(const Flat& text) { return text.present && !text.bytes.empty() && is_printable(text.bytes); }
+bool is_name(const Flat& text) { return !text.bytes.empty() && is_printable(text.bytes); }
 
 bool is_operator(const Flat& call) {
-  const auto& overload = call.at("overload");
-  return is_name(call.at("name")) && call.at("name").bytes.find("::") != std::string_view::npos && overload.present &&
-         is_printable(overload.bytes);
+  return is_name(call.at("name")) && call.at("name").bytes.find("::") != std::string_view::npos &&
+         is_printable(call.at("overload").bytes);
 }
 
 // One method: its values, then the instructions over them.
@@ -62,10 +61,7 @@ class Plan {
     std::vector<std::optional<Flat>> blobs;
     for (const auto& delegate : plan_.at("delegates").items) blobs.push_back(blob(delegate));
     require_pte(!plan_.at("chains").items.empty(), "got a method without instructions");
-    for (const auto& chain : plan_.at("chains").items) {
-      require_pte(chain.at("instructions").present, "got a chain without instructions");
-      check_chain(chain.at("instructions").items, blobs);
-    }
+    for (const auto& chain : plan_.at("chains").items) check_chain(chain.at("instructions").items, blobs);
   }
 
  private:
@@ -84,25 +80,16 @@ class Plan {
     const auto& table = value(index).items.front();
     if (kind == "Tensor") {
       check_tensor(index, table);
-    } else if (kind == "String") {
-      require_pte(table.at("string_val").present, "got a text without its bytes");
     } else if (kind == "IntList") {
-      for (const auto item : list(table))
+      for (const auto item : table.at("items").numbers)
         require_pte(value(item).kind == "Int", "got a list of numbers with another value in it");
     } else if (kind == "TensorList" || kind == "OptionalTensorList") {
-      for (const auto item : list(table)) {
+      for (const auto item : table.at("items").numbers) {
         if (item == -1 && kind == "OptionalTensorList") continue;
         static_cast<void>(tensor(item));
         require_pte(item < index, "got a list of tensors in front of them");
       }
-    } else if (kind == "DoubleList" || kind == "BoolList") {
-      list(table);
     }
-  }
-
-  static const std::vector<std::int64_t>& list(const Flat& table) {
-    require_rule(table.at("items").present, "got a list without its items", "a program as ExecuTorch exports it");
-    return table.at("items").numbers;
   }
 
   void check_tensor(std::int64_t index, const Flat& table) {
@@ -158,8 +145,7 @@ class Plan {
       const auto number = extra.present ? extra.at("mutable_data_segments_idx").integer() : 0;
       offsets = &parts[index_in("mutable segment", number, parts.size())];
     }
-    static const std::vector<std::int64_t> nothing;
-    const auto& starts = offsets->present ? offsets->at("offsets").numbers : nothing;
+    const auto& starts = offsets->at("offsets").numbers;
     const auto start = starts[index_in("constant", index, starts.size())];
     const auto size = file_.segment(offsets->at("segment_index").integer()).size();
     return lies_inside(static_cast<std::uint64_t>(start), 0, size) ? static_cast<std::int64_t>(size) - start : -1;
@@ -216,20 +202,19 @@ class Plan {
   // The graph of a delegate of XNNPACK, checked; none for another backend, which no runtime here has.
   [[nodiscard]] std::optional<Flat> blob(const Flat& delegate) const {
     const auto& processed = delegate.at("processed");
-    require_pte(is_name(delegate.at("id")) && processed.present, "got a delegate without name or data");
+    require_pte(is_name(delegate.at("id")), "got a delegate without a name");
     for (const auto& spec : delegate.at("compile_specs").items)
       require_pte(is_name(spec.at("key")), "got a delegate's option without a name");
     const auto index = processed.at("index").integer();
-    std::optional<std::string_view> bytes;
+    std::string_view bytes;
     if (processed.at("location").number == 0) {
       const auto& buffers = file_.program.at("backend_delegate_data").items;
-      const auto& storage = buffers[index_in("delegate data", index, buffers.size())].at("storage");
-      if (storage.present) bytes = storage.bytes;
+      bytes = buffers[index_in("delegate data", index, buffers.size())].at("storage").bytes;
     } else {
       bytes = file_.segment(index);
     }
-    if (delegate.at("id").bytes != "XnnpackBackend" || !bytes) return std::nullopt;
-    return check_xnnpack_blob(*bytes, file_.named());
+    if (delegate.at("id").bytes != "XnnpackBackend") return std::nullopt;
+    return check_xnnpack_blob(bytes, file_.named());
   }
 
   const PteFile& file_;

@@ -129,9 +129,10 @@ except FerryError as error:
 """
 
 
-FOUND = {  # by the fuzzer: a delegate that claims four billion tensors, of which it has three; a layer whose weights have no dims
+FOUND = {  # by the fuzzer: no fields at all; four billion tensors, of which there are three; a tensor without sizes
+    "a-delegate-without-values": "got a Graph without version",
     "tensors-beyond-memory": "got a delegate whose tensors are not numbered one by one",
-    "weights-without-dims": "got a delegate's layer whose weights are no matrix",
+    "weights-without-dims": "got a Tensor without sizes",
 }
 
 

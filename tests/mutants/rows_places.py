@@ -142,4 +142,18 @@ ROWS = (
         _PLAIN,
         "cells cut at other places (where pyarrow is installed)",
     ),
+    Mutant(
+        f"{_SAMPLES}/arrow_rows.py",
+        " & (np.rint(numbers) != numbers)",
+        "",
+        "tests/python/samples/test_text.py",
+        "whole numbers of a long table without `.0`",
+    ),
+    Mutant(
+        f"{_SAMPLES}/sink.py",
+        "use_arrow=self.count > MANY_LINES",
+        "use_arrow=False",
+        "tests/python/samples/test_sink.py",
+        "long tables written number by number",
+    ),
 )

@@ -3,7 +3,8 @@
 Binary format: flatbuffers.dev/internals. A schema is text, one table a line, which an indented line goes on:
 `Name field:type ...`. A type is a number
 (`i8 u8 i16 u16 i32 u32 i64 u64 f32 f64 bool`), `string`, another table, a vector of one of these in brackets, or the tables
-of a union between bars. Absent numbers are 0, absent others None; a vector of `u8` stays bytes; a union becomes (kind, table).
+of a union between bars. Absent numbers are 0; others must be there, but for those that end in `?`, which are None where absent:
+what reads the file after us may follow an offset that is not there. A vector of `u8` stays bytes; a union becomes (kind, table).
 """
 
 from __future__ import annotations
@@ -67,7 +68,9 @@ class _Reader:
                 entry = self._number("u16", vtable + slot) if slot + 2 <= size else 0
                 places.append(at + entry if entry else None)
                 slot += 2
-            found[name] = self._union(what, places) if "|" in what else self._field(what, places[0])
+            if places[0] is None and not (what in _NUMBERS or "|" in what or what.endswith("?")):
+                raise ValueError(f"got a {kind} without {name}, expected one as ExecuTorch exports it")
+            found[name] = self._union(what, places) if "|" in what else self._field(what.rstrip("?"), places[0])
         return found
 
     def _union(self, kinds: str, places: list[int | None]) -> tuple[str, Table]:

@@ -45,7 +45,7 @@ def check_program(path: str, data: bytes) -> list[Table]:
     """Judge a program; returns its plans, for checks that need a table of operators. Raises FerryError(FORMAT)."""
     try:
         file = _read_file(memoryview(data))
-        plans: list[Table] = file.program["execution_plan"] or []
+        plans: list[Table] = file.program["execution_plan"]
         for entry in file.program["named_data"] or []:
             _require(_is_name(entry["key"]), "got named data without a name")
             file.segment(entry["segment_index"])
@@ -68,7 +68,7 @@ def _read_file(data: memoryview) -> _File:
     program = read_root(body, _SCHEMA, "Program")
     _require(program["version"] == 0, "got a program of another version, expected 0")
     segments = []
-    for entry in program["segments"] or []:
+    for entry in program["segments"]:
         _require(entry["offset"] + entry["size"] <= len(tail), "got a segment outside the file")
         segments.append(tail[entry["offset"] : entry["offset"] + entry["size"]])
     return _File(program, segments)
@@ -79,15 +79,15 @@ class _Plan:
 
     def __init__(self, file: _File, plan: Table) -> None:
         self._file, self._plan = file, plan
-        self._values: list[tuple[str, Table]] = [value["val"] for value in plan["values"] or []]
-        self._planned = plan["non_const_buffer_sizes"] or []
+        self._values: list[tuple[str, Table]] = [value["val"] for value in plan["values"]]
+        self._planned = plan["non_const_buffer_sizes"]
         self._used = [0] * len(self._planned)
 
     def check(self) -> None:
         """Check the program. Raises ValueError."""
         _require(_is_name(self._plan["name"]), "got a method without a name")
         _require(not self._plan["non_const_buffer_device"], "got memory of another device")
-        for index in [*(self._plan["inputs"] or []), *(self._plan["outputs"] or [])]:
+        for index in [*self._plan["inputs"], *self._plan["outputs"]]:
             self._tensor(index)
         for index, (kind, value) in enumerate(self._values):
             self._check_value(index, kind, value)
@@ -96,14 +96,13 @@ class _Plan:
                 0 <= size <= used + _MAX_SLACK and size <= _MAX_PLANNED,
                 f"got a memory plan of {size} bytes, of which {used} are used",
             )
-        for operator in self._plan["operators"] or []:
-            is_named = _is_name(operator["name"]) and b"::" in operator["name"] and _is_name(b"." + (operator["overload"] or b""))
-            _require(is_named and operator["overload"] is not None, "got an operator without a name")
-        blobs = [self._blob(delegate) for delegate in self._plan["delegates"] or []]
-        chains = self._plan["chains"] or []
+        for operator in self._plan["operators"]:
+            is_named = _is_name(operator["name"]) and b"::" in operator["name"] and _is_name(b"." + operator["overload"])
+            _require(is_named, "got an operator without a name")
+        blobs = [self._blob(delegate) for delegate in self._plan["delegates"]]
+        chains = self._plan["chains"]
         _require(bool(chains), "got a method without instructions")
         for chain in chains:
-            _require(chain["instructions"] is not None, "got a chain without instructions")
             self._check_chain(chain["instructions"], blobs)
 
     # ---- values ---------------------------------------------------------------------------------------------------
@@ -119,22 +118,17 @@ class _Plan:
     def _check_value(self, index: int, kind: str, value: Table) -> None:
         if kind == "Tensor":
             self._check_tensor(index, value)
-        elif kind == "String":
-            _require(value["string_val"] is not None, "got a text without its bytes")
         elif kind == "IntList":
-            _require(
-                all(self._value(item)[0] == "Int" for item in _list(value)), "got a list of numbers with another value in it"
-            )
+            is_plain = all(self._value(item)[0] == "Int" for item in value["items"])
+            _require(is_plain, "got a list of numbers with another value in it")
         elif kind in ("TensorList", "OptionalTensorList"):
-            for item in _list(value):
+            for item in value["items"]:
                 if item != -1 or kind == "TensorList":
                     self._tensor(item)
                     _require(item < index, "got a list of tensors in front of them")
-        elif kind in ("DoubleList", "BoolList"):
-            _list(value)
 
     def _check_tensor(self, index: int, tensor: Table) -> None:
-        sizes, order = tensor["sizes"] or [], list(tensor["dim_order"] or b"")
+        sizes, order = tensor["sizes"], list(tensor["dim_order"])
         _require(tensor["scalar_type"] in _ELEMENT_BYTES, f"got a tensor of type {tensor['scalar_type']}")
         _require(len(sizes) <= _MAX_RANK and sorted(order) == list(range(len(sizes))), "got a tensor whose dims have no order")
         _require(all(size >= 0 for size in sizes), "got a tensor with a negative size")
@@ -163,34 +157,33 @@ class _Plan:
                 "got a tensor that leaves its data",
             )
         elif place is None:
-            _require(index in (self._plan["inputs"] or []) or needed == 0, "got a tensor without memory")
+            _require(index in self._plan["inputs"] or needed == 0, "got a tensor without memory")
 
     def _constant_bytes(self, tensor: Table, index: int, *, is_initial: bool) -> int:
         """Return how many bytes there are for a constant or an initial state."""
-        inline = self._file.program["constant_buffer"] or []
+        inline = self._file.program["constant_buffer"]
         if inline:
-            return len(inline[_index("constant", index, len(inline))]["storage"] or b"")
+            return len(inline[_index("constant", index, len(inline))]["storage"])
         offsets = self._file.program["constant_segment"]
         if is_initial:
             parts = self._file.program["mutable_data_segments"] or []
             extra = tensor["extra_tensor_info"]
             offsets = parts[_index("mutable segment", extra["mutable_data_segments_idx"] if extra else 0, len(parts))]
-        starts = (offsets["offsets"] or []) if offsets else []
-        start = starts[_index("constant", index, len(starts))]
+        start = offsets["offsets"][_index("constant", index, len(offsets["offsets"]))]
         return len(self._file.segment(offsets["segment_index"])) - int(start)
 
     # ---- instructions -----------------------------------------------------------------------------------------------
 
     def _check_chain(self, instructions: Sequence[Table], blobs: Sequence[Table | None]) -> None:
-        operators = len(self._plan["operators"] or [])
+        operators = len(self._plan["operators"])
         for instruction in instructions:
             kind, call = instruction["instr_args"]
             if kind == "KernelCall":
                 _index("operator", call["op_index"], operators)
-                for argument in call["args"] or []:
+                for argument in call["args"]:
                     self._value(argument)
             elif kind == "DelegateCall":
-                self._check_delegate_call(blobs[_index("delegate", call["delegate_index"], len(blobs))], call["args"] or [])
+                self._check_delegate_call(blobs[_index("delegate", call["delegate_index"], len(blobs))], call["args"])
             elif kind == "MoveCall":
                 is_same = self._value(call["move_from"])[0] == self._value(call["move_to"])[0]
                 _require(is_same, "got a move between values of two kinds")
@@ -210,22 +203,22 @@ class _Plan:
         for _, value in (item["xvalue_union"] for item in graph["xvalues"]):
             if value["external_id"] < len(tensors):
                 tensor = tensors[value["external_id"]]
-                sizes = tensor["sizes"] or []
+                sizes = tensor["sizes"]
                 is_same = {1: 6, 2: 5, 12: 3}[value["datatype"]] == tensor["scalar_type"] and (sizes or [1]) == value["dims"]
                 _require(is_same, "got a delegate's tensor of another type or shape than the program's")
 
     def _blob(self, delegate: Table) -> Table | None:
         """Return the graph of a delegate of XNNPACK, checked; None for another backend, which no runtime here has."""
-        _require(_is_name(delegate["id"]) and delegate["processed"] is not None, "got a delegate without name or data")
-        for spec in delegate["compile_specs"] or []:
+        _require(_is_name(delegate["id"]), "got a delegate without a name")
+        for spec in delegate["compile_specs"]:
             _require(_is_name(spec["key"]), "got a delegate's option without a name")
         index = delegate["processed"]["index"]
         if delegate["processed"]["location"] == _INLINE:
-            inline = self._file.program["backend_delegate_data"] or []
+            inline = self._file.program["backend_delegate_data"]
             blob = inline[_index("delegate data", index, len(inline))]["storage"]
         else:
             blob = self._file.segment(index)
-        return check_blob(blob, self._file.named()) if delegate["id"] == _XNNPACK and blob is not None else None
+        return check_blob(blob, self._file.named()) if delegate["id"] == _XNNPACK else None
 
 
 def kernel_calls(plan: Table) -> Iterator[tuple[str, str, list[tuple[str, Any]]]]:
@@ -234,14 +227,8 @@ def kernel_calls(plan: Table) -> Iterator[tuple[str, str, list[tuple[str, Any]]]
         for kind, call in (instruction["instr_args"] for instruction in chain["instructions"]):
             if kind == "KernelCall":
                 operator = plan["operators"][call["op_index"]]
-                arguments = [plan["values"][index]["val"] for index in call["args"] or []]
+                arguments = [plan["values"][index]["val"] for index in call["args"]]
                 yield operator["name"].decode("latin-1"), operator["overload"].decode("latin-1"), arguments
-
-
-def _list(value: Table) -> list[int]:
-    items = value["items"]
-    _require(items is not None, "got a list without its items")
-    return list(items)
 
 
 def _index(what: str, index: int, count: int) -> int:
@@ -250,9 +237,9 @@ def _index(what: str, index: int, count: int) -> int:
     return index
 
 
-def _is_name(text: bytes | None) -> bool:
+def _is_name(text: bytes) -> bool:
     """Say whether a name is printable ASCII: the runtime's log and Python's binding end the process at other bytes."""
-    return text is not None and len(text) > 0 and all(0x20 < byte < 0x7F for byte in text)
+    return len(text) > 0 and all(0x20 < byte < 0x7F for byte in text)
 
 
 def _require(is_good: bool, text: str) -> None:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 PROGRAM = """
 Program version:u32 execution_plan:[Plan] constant_buffer:[Buffer] backend_delegate_data:[Buffer] segments:[Segment]
- constant_segment:Offsets mutable_data_segments:[Offsets] named_data:[Named]
+ constant_segment:Offsets mutable_data_segments:[Offsets]? named_data:[Named]?
 Plan name:string container_meta_type:Empty values:[Value] inputs:[i32] outputs:[i32] chains:[Chain]
- operators:[Operator] delegates:[Delegate] non_const_buffer_sizes:[i64] non_const_buffer_device:[BufferDevice]
+ operators:[Operator] delegates:[Delegate] non_const_buffer_sizes:[i64] non_const_buffer_device:[BufferDevice]?
 Empty
 Value val:Null|Int|Bool|Double|Tensor|String|IntList|DoubleList|BoolList|TensorList|OptionalTensorList
 Null
@@ -17,9 +17,9 @@ Int int_val:i64
 Bool bool_val:bool
 Double double_val:f64
 Tensor scalar_type:i8 storage_offset:i32 sizes:[i32] dim_order:[u8] requires_grad:bool data_buffer_idx:u32
- allocation_info:Allocation layout:i8 shape_dynamism:i8 extra_tensor_info:Extra
+ allocation_info:Allocation? layout:i8 shape_dynamism:i8 extra_tensor_info:Extra?
 Allocation memory_id:u32 memory_offset_low:u32 memory_offset_high:u32
-Extra mutable_data_segments_idx:u64 fully_qualified_name:string location:i8 device_type:i8 device_index:i8
+Extra mutable_data_segments_idx:u64 fully_qualified_name:string? location:i8 device_type:i8 device_index:i8
 String string_val:string
 IntList items:[i64]
 DoubleList items:[f64]
@@ -36,7 +36,7 @@ FreeCall value_index:i32
 Operator name:string overload:string
 Delegate id:string processed:Processed compile_specs:[Spec]
 Processed location:i8 index:u32
-Spec key:string value:[u8]
+Spec key:string value:[u8]?
 Buffer storage:[u8]
 Segment offset:u64 size:u64
 Offsets segment_index:u32 offsets:[u64]
@@ -46,17 +46,17 @@ BufferDevice buffer_idx:i32 device_type:i8 device_index:i8
 
 XNNPACK = """
 Graph version:string xnodes:[Node] xvalues:[Value] num_externs:u32 input_ids:[u32] output_ids:[u32]
- constant_buffer:[Buffer] mem_buffer_sizes:[u32] constant_data:[Constant]
+ constant_buffer:[Buffer]? mem_buffer_sizes:[u32]? constant_data:[Constant]
 Node xnode_union:Two|Full|One|One|Transpose|One|Conv|Two|Resize|Pad|Pool|Two|Conv|Pool|Two|Two|One|One|One|
  Reshape|ArgMaxPool|One|One|One|Leaky|Two|One|One|Elu|One|Two|Cat|Cat|Cat|
- Slice|Attention|Two|Cat|Conv|One|One|One|One|One|One|One|One debug_handle:u32 output_min_max:MinMax
+ Slice|Attention|Two|Cat|Conv|One|One|One|One|One|One|One|One debug_handle:u32 output_min_max:MinMax?
 MinMax output_min:f32 output_max:f32
 Value xvalue_union:Tensor|Quantized
 Tensor datatype:i16 num_dims:u32 dims:[u32] constant_buffer_idx:u32 external_id:u32 flags:u32 id_out:u32
  dq_datatype:i16
 Quantized
 Buffer storage:[u8]
-Constant offset:u64 size:u64 named_key:string
+Constant offset:u64 size:u64 named_key:string?
 Two input1_id:u32 input2_id:u32 output_id:u32 flags:u32
 One input_id:u32 output_id:u32 flags:u32
 Full input1_id:u32 filter_id:u32 bias_id:u32 output_id:u32 flags:u32

@@ -34,13 +34,13 @@ def check_blob(blob: memoryview, named: Mapping[bytes, memoryview]) -> Table:
     _require(bytes(body[4:8]) in (b"XN00", b"XN01"), "got a delegate of another version")
     graph = read_root(body, _SCHEMA, "Graph")
     values = _values(graph)
-    rooms = [_room(entry, constant_size, named) for entry in graph["constant_data"] or []]
+    rooms = [_room(entry, constant_size, named) for entry in graph["constant_data"]]
     _require(not graph["constant_buffer"], "got a delegate's weights inside its graph")
     for value in values.values():
         _check_value(value, graph["num_externs"], rooms)
-    for kind, node in (item["xnode_union"] for item in graph["xnodes"] or []):
+    for kind, node in (item["xnode_union"] for item in graph["xnodes"]):
         _check_node(kind, node, values)
-    for number in [*(graph["input_ids"] or []), *(graph["output_ids"] or [])]:
+    for number in [*graph["input_ids"], *graph["output_ids"]]:
         _require(
             number in values and values[number]["external_id"] != _NONE, f"got a delegate's input or output {number} that is none"
         )
@@ -50,7 +50,7 @@ def check_blob(blob: memoryview, named: Mapping[bytes, memoryview]) -> Table:
 def _values(graph: Table) -> dict[int, Table]:
     """Return the values by their ids."""
     found: dict[int, Table] = {}
-    for kind, value in (item["xvalue_union"] for item in graph["xvalues"] or []):
+    for kind, value in (item["xvalue_union"] for item in graph["xvalues"]):
         _require(kind == "Tensor", "got a delegate with quantized values")
         _require(value["id_out"] not in found and value["id_out"] < _MAX_VALUES, "got a delegate's value twice")
         found[value["id_out"]] = value
@@ -72,7 +72,7 @@ def _room(entry: Table, constant_size: int, named: Mapping[bytes, memoryview]) -
 
 
 def _check_value(value: Table, externs: int, rooms: list[int]) -> None:
-    dims = value["dims"] or []
+    dims = value["dims"]
     _require(value["datatype"] in _BYTES and value["dq_datatype"] == 0, "got a delegate's value of another type")
     _require(
         len(dims) == value["num_dims"] <= _MAX_RANK and math.prod(dims) <= _MAX_ELEMENTS,
@@ -110,11 +110,11 @@ def _is_unused(kind: str, name: str, node: Table) -> bool:
 
 
 def _check_weights(node: Table, values: Mapping[int, Table]) -> None:
-    filter_dims = values[node["filter_id"]]["dims"] or []
+    filter_dims = values[node["filter_id"]]["dims"]
     _require(len(filter_dims) == 2, "got a delegate's layer whose weights are no matrix")
     outputs = filter_dims[-1 if node["flags"] & _TRANSPOSED else 0]
     if node["bias_id"] != _NONE:
-        _require(list(values[node["bias_id"]]["dims"] or []) == [outputs], "got a delegate's bias of another size")
+        _require(list(values[node["bias_id"]]["dims"]) == [outputs], "got a delegate's bias of another size")
 
 
 def _check_convolution(node: Table, values: Mapping[int, Table]) -> None:
@@ -124,9 +124,9 @@ def _check_convolution(node: Table, values: Mapping[int, Table]) -> None:
     _require(all(0 < node[name] < _MAX_VALUES for name in counts), "got a delegate's channels of another number")
     channels = node["groups"] * node["group_output_channels"]
     taps = node["kernel_height"] * node["kernel_width"] * node["group_input_channels"]
-    _require(math.prod(values[node["filter_id"]]["dims"] or []) == channels * taps, "got a delegate's filter of another size")
+    _require(math.prod(values[node["filter_id"]]["dims"]) == channels * taps, "got a delegate's filter of another size")
     if node["bias_id"] != _NONE:
-        _require(math.prod(values[node["bias_id"]]["dims"] or []) == channels, "got a delegate's bias of another size")
+        _require(math.prod(values[node["bias_id"]]["dims"]) == channels, "got a delegate's bias of another size")
 
 
 def _check_lists(kind: str, node: Table, value: Table) -> None:
@@ -138,7 +138,7 @@ def _check_lists(kind: str, node: Table, value: Table) -> None:
         "Pad": ["pre_paddings", "post_paddings"],
     }[kind]
     for name in names:
-        items = node[name] or []
+        items = node[name]
         expected = node["num_dims"] if kind == "Reshape" else rank
         _require(len(items) == expected <= _MAX_RANK, f"got a delegate's {name} of another length")
         _require(kind != "Transpose" or sorted(items) == list(range(rank)), "got a delegate's order of dims that is none")

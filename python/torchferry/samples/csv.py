@@ -16,6 +16,7 @@ from torchferry.bundle.contract import Array, TensorSpec
 from torchferry.bundle.dtype import family
 from torchferry.errors import ExitCode, FerryError
 from torchferry.limits import MAX_CSV_EXTRA_CELLS, MAX_CSV_SNIFFED_BYTES, MAX_CSV_SNIFFED_LINES
+from torchferry.samples.arrow_rows import MANY_LINES
 from torchferry.samples.cells import Parser, cell_parser, cell_problem, integer_limits, shown
 from torchferry.samples.columns import ColumnError, Columns, Elements, TableOptions, fills_rows, find_columns
 from torchferry.samples.delimiter import DELIMITERS, QuoteError, count_cells, delimiter_of, sniff, split_cells
@@ -24,7 +25,6 @@ from torchferry.samples.plain_rows import Float64, plain_rows
 
 _EXCEL_MARK = re.compile('"?[Ss][Ee][Pp]=.?"?', re.DOTALL)
 _CORRECT = "; correct the file"
-_MANY_LINES = 16_384  # after which a faster reader has paid for its import
 
 
 class CsvTable:
@@ -147,7 +147,7 @@ class CsvTable:
         if batch is None or self.ids is not None or self._begun:
             return None
         lines = self._lines.peek(batch)
-        is_long = self._lines.number > _MANY_LINES
+        is_long = self._lines.number > MANY_LINES
         numbers = plain_rows(lines, self._delimiter, self._columns.cells, self._family, use_arrow=is_long)
         if numbers is None:
             return None

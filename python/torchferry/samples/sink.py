@@ -17,6 +17,7 @@ from torchferry.bundle.printable import json_text, quoted
 from torchferry.errors import ExitCode, FerryError
 from torchferry.samples.annotated_sink import AnnotatedSink, annotation_of
 from torchferry.samples.array_sink import NpyFile, NpySink, NpzSink
+from torchferry.samples.arrow_rows import MANY_LINES
 from torchferry.samples.folder_sink import FolderSink, answer_names, is_folder
 from torchferry.samples.mask_sink import MaskSink, mask_of
 from torchferry.samples.picture import Picture
@@ -274,7 +275,7 @@ class _CsvSink(_RowSink):
         if self._needs_header:
             self._write_line(self._header(samples))
             self._needs_header = False
-        rows = csv_rows(self._contract, samples)
+        rows = csv_rows(self._contract, samples, use_arrow=self.count > MANY_LINES)
         if top is not None:
             rows = (f"{row},{csv_ranked(*ranked)}" for row, ranked in zip(rows, top, strict=True))
         if ids is not None:

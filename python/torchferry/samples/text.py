@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from torchferry.bundle.contract import Array, Classes, Contract
 from torchferry.bundle.dtype import dtype_of, family
 from torchferry.bundle.printable import json_text, printable
 from torchferry.errors import ExitCode, FerryError
+from torchferry.samples.arrow_rows import arrow_lines
 
 _LEAST_POWER, _MOST_POWER = -4, 15  # of ten, for a number without an exponent
 _LEAST_PLAIN, _MOST_PLAIN = 1e-2, 1e5  # between them no release of NumPy writes one
@@ -37,18 +38,25 @@ def csv_header(contract: Contract, samples: Mapping[str, Array]) -> str:
     return ",".join(column for name, shape in shapes.items() for column in _columns(name, shape))
 
 
-def csv_rows(contract: Contract, samples: Mapping[str, Array]) -> Iterator[str]:
-    """Yield one line for each sample of [count, ...], in the header's order."""
-    texts = {name: _texts(array, quote="") for name, array in samples.items()}
-    if contract.classes is not None and contract.classes.output in samples:
-        texts["class"] = _each(_class_names(contract.classes, samples[contract.classes.output]), csv_text)
+def csv_rows(contract: Contract, samples: Mapping[str, Array], *, use_arrow: bool = False) -> Iterator[str]:
+    """Yield one line for each sample of [count, ...], in the header's order.
+
+    `use_arrow`: by pyarrow, which takes a while to import, where that is here; the text is the same.
+    """
     count = _count(samples)
     if not count:
         return
-    tables: list[list[list[str]]] = [text.reshape(count, -1).tolist() for text in texts.values()]
-    first, *others = tables
-    joined = map(",".join, first)
-    yield from joined if not others else map(",".join, zip(joined, *(map(",".join, table) for table in others), strict=True))
+    parts = [_joined(array.reshape(count, -1), use_arrow=use_arrow) for array in samples.values()]
+    if contract.classes is not None and contract.classes.output in samples:
+        names = _each(_class_names(contract.classes, samples[contract.classes.output]), csv_text)
+        parts.append(map(",".join, names.reshape(count, -1).tolist()))
+    yield from parts[0] if len(parts) == 1 else map(",".join, zip(*parts, strict=True))
+
+
+def _joined(array: Array, *, use_arrow: bool) -> Iterable[str]:
+    """Return the elements [count, cells] of each sample, joined by commas."""
+    lines = arrow_lines(array, _decimals) if use_arrow and family(dtype_of(array)) == "float" else None
+    return map(",".join, _texts(array, quote="").tolist()) if lines is None else lines
 
 
 def json_ranked(names: Sequence[str], scores: Array) -> str:

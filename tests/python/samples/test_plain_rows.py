@@ -76,11 +76,11 @@ def specs() -> list[TensorSpec]:
 
 @pytest.mark.parametrize("wanted", specs(), ids=lambda item: f"{item.dtype} {item.allow_nonfinite}")
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("many", [csv._MANY_LINES, -1], ids=["numpy", "pyarrow, where it is"])
+@pytest.mark.parametrize("many", [csv.MANY_LINES, -1], ids=["numpy", "pyarrow, where it is"])
 def test_the_answers_are_those_of_the_reader_of_cells(
     wanted: TensorSpec, seed: int, many: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(csv, "_MANY_LINES", many)
+    monkeypatch.setattr(csv, "MANY_LINES", many)
     drawn = np.random.default_rng(seed)
     pool = POOLS.get(wanted.dtype, [*PLAIN, *POINTED])
     went = 0
@@ -185,7 +185,7 @@ def test_a_long_table_is_read_to_the_same_bits_as_a_short_one(
     text = "".join(delimiter.join(row) + end for row in cells)
     found = []
     for many in (10**9, 100):
-        monkeypatch.setattr(csv, "_MANY_LINES", many)
+        monkeypatch.setattr(csv, "MANY_LINES", many)
         found.append(read(text, spec(shape=("N", COLUMNS)), 64))
     assert [part.tobytes() for part in found[0][0]] == [part.tobytes() for part in found[1][0]]
     assert (found[0][1], sum(map(len, found[0][0]))) == (found[1][1], 700)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -11,17 +12,19 @@ from builders.bundles import doubled
 from builders.contracts import contract, doubling, spec
 from torchferry.bundle.contract import Array, Contract
 from torchferry.errors import ExitCode, FerryError
+from torchferry.samples import sink
 from torchferry.samples.array_sink import NpyFile
 from torchferry.samples.sink import SampleSink, open_sink
+from torchferry.samples.text import csv_rows
 
 X = np.arange(10, dtype=np.float32).reshape(5, 2)
 OUTPUTS = doubled(X)
 
 
 def write(target: Path | str, *batches: dict[str, Array], format_name: str | None = None, select: str | None = None) -> None:
-    with open_sink(doubling(), str(target), format_name=format_name, select=select, total=None) as sink:
+    with open_sink(doubling(), str(target), format_name=format_name, select=select, total=None) as opened:
         for batch in batches or (OUTPUTS,):
-            sink.write(batch)
+            opened.write(batch)
 
 
 def halves() -> list[dict[str, Array]]:
@@ -34,6 +37,19 @@ def test_batches_are_appended(tmp_path: Path, kind: str) -> None:
     write(tmp_path / f"parts.{kind}", *halves())
     assert (tmp_path / f"parts.{kind}").read_text() == (tmp_path / f"whole.{kind}").read_text()
     assert len((tmp_path / f"whole.{kind}").read_text().splitlines()) == 5 + (kind == "csv")
+
+
+def test_pyarrow_is_used_from_many_answers_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    used: list[bool] = []
+
+    def noted(*arguments: object, use_arrow: bool) -> Iterator[str]:
+        used.append(use_arrow)
+        return csv_rows(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(sink, "csv_rows", noted)
+    monkeypatch.setattr(sink, "MANY_LINES", 2)
+    write(tmp_path / "parts.csv", *halves())
+    assert used == [False, True]
 
 
 def test_arrays_are_one_file_an_output_with_the_count_of_all_batches(tmp_path: Path) -> None:

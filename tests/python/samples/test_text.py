@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from builders.contracts import contract, doubling, spec
 from torchferry.bundle.contract import Classes
 from torchferry.errors import ExitCode, FerryError
+from torchferry.samples.arrow_rows import arrow_lines
 from torchferry.samples.text import csv_header, csv_rows, json_rows
 
 IMAGE_OUT = contract((spec("x"),), (spec("map", shape=("N", 2, 2)), spec("flag", "bool", ("N",))))
@@ -82,3 +83,23 @@ def test_a_float_reads_back_to_the_same_bits(narrow: float, wide: float) -> None
 def test_a_float32_is_printed_with_as_few_digits_as_a_float32_needs() -> None:
     one = contract((spec("x"),), (spec("f", shape=("N",)),))
     assert list(json_rows(one, {"f": np.array([0.1, 1e-7], np.float32)})) == ['{"f": 0.1}', '{"f": 1e-07}']
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_long_table_has_the_texts_of_a_short_one(dtype: str) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install -e .[tables]")
+    drawn = np.random.default_rng(0)
+    bits = np.frombuffer(drawn.bytes(8 * 20_000), dtype)
+    sizes = drawn.standard_normal(20_000) * 10.0 ** drawn.integers(-6, 20, 20_000)
+    edges = [0.0, -0.0, np.nan, np.inf, -np.inf, 0.01, 0.00999999, 99999.0, 99999.99, 100000.0, *range(-20, 20)]
+    with np.errstate(invalid="ignore", over="ignore"):
+        values = np.concatenate([bits, sizes, edges]).astype(dtype)
+    values = values[: len(values) // 3 * 3].reshape(-1, 3)
+    lines = arrow_lines(values, lambda numbers: np.array(["odd"] * len(numbers)))
+    assert lines is not None
+    cells = [cell for line in lines for cell in line.split(",")]
+    own = [(cell, value) for cell, value in zip(cells, values.ravel().tolist(), strict=True) if cell != "odd"]
+    assert len(own) > 5_000
+    assert [cell for cell, _ in own] == [str(np.dtype(dtype).type(value)) for _, value in own]
+    out = contract((spec("x"),), (spec("map", dtype, ("N", 3), allow_nonfinite=True),))
+    assert list(csv_rows(out, {"map": values}, use_arrow=True)) == list(csv_rows(out, {"map": values}))
