@@ -9,6 +9,7 @@ _PLACES = "tests/parity/test_element_places.py"
 _SAME_WORDS = "tests/hostile/test_same_words.py"
 _PICTURES = "tests/parity/test_pictures.py"
 _ANNOTATED = "tests/python/samples/test_annotated_sink.py"
+_LINES = "tests/python/samples/test_lines.py"
 _PLAIN = "tests/python/samples/test_plain_rows.py"
 _API = "tests/python/exporter/test_api.py"
 
@@ -155,5 +156,26 @@ ROWS = (
         "use_arrow=False",
         "tests/python/samples/test_sink.py",
         "long tables written number by number",
+    ),
+    Mutant(
+        f"{_SAMPLES}/lines.py",
+        "self._next + lines, self",
+        "self._next, self",
+        _LINES,
+        "lines that are taken at once and read again",
+    ),
+    Mutant(
+        f"{_SAMPLES}/lines.py",
+        "len(self._held) - self._at <= MAX_CSV_LINE_BYTES and ",
+        "",
+        _LINES,
+        "a line without end that is held whole",
+    ),
+    Mutant(
+        f"{_SAMPLES}/plain_rows.py",
+        "    if not is_whole or not is_line_end[last].all() or",
+        "    if not is_whole or",
+        _PLAIN,
+        "rows of other lengths that have as many cells together",
     ),
 )

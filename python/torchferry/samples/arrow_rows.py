@@ -13,14 +13,14 @@ import numpy as np
 from torchferry.bundle.contract import Array
 
 if TYPE_CHECKING:
-    from torchferry.samples.plain_rows import Float64
+    from torchferry.samples.plain_rows import Float64, Places
 
 MANY_LINES = 16_384  # after which pyarrow has paid for its import
 _LEAST, _MOST = 1e-2, 1e5  # between them Arrow writes a float as Python does, but for whole numbers
 
 
-def arrow_rows(text: bytes, delimiter: str) -> Float64 | None:
-    r"""Return the numbers [n] of a text, each of which a delimiter or \n ends; None where pyarrow is not here or takes one for no number.
+def arrow_rows(text: bytes, ends: Places, cut: bytes) -> Float64 | None:
+    r"""Return the numbers [n] of a text whose cells end at `ends` [n], with `cut` or \n; None where pyarrow is not here or takes one for no number.
 
     Each is rounded correctly, as plain_rows.py asks, which also says what may stand in the text.
     """
@@ -28,12 +28,9 @@ def arrow_rows(text: bytes, delimiter: str) -> Float64 | None:
         import pyarrow as pa
     except ImportError:
         return None
-    cut = delimiter.encode()
-    text = text.replace(b"\n", cut)
-    ends = np.flatnonzero(np.frombuffer(text, np.uint8) == cut[0])
     offsets = np.zeros(len(ends) + 1, np.int32)
     offsets[1:] = ends - np.arange(len(ends))  # in the text without its delimiters
-    digits = text.translate(None, cut)
+    digits = text.translate(None, cut + b"\n")
     cells = pa.StringArray.from_buffers(len(ends), pa.py_buffer(offsets), pa.py_buffer(digits))
     try:
         numbers: Float64 = cells.cast(pa.float64()).to_numpy()

@@ -57,6 +57,8 @@ class CsvTable:
         self._first = first[0].number if first else 0
         self._may_be_header = options.header == "auto"
         self._columns = self._choose_columns(first, options)
+        taken = self._columns.taken
+        self._order = slice(None) if list(taken) == list(range(self._columns.cells)) else taken  # a slice is not copied
         self._begun = first[self._columns.header != "no" :]
         self._rows = chain(self._take_begun(), reader)
         self._last = 0  # the number of the last line that was read
@@ -146,16 +148,16 @@ class CsvTable:
         """Return the next samples where all are plain numbers; None: they have to be read cell by cell, and have not been taken."""
         if batch is None or self.ids is not None or self._begun:
             return None
-        lines = self._lines.peek(batch)
+        text = self._lines.peek(batch)
         is_long = self._lines.number > MANY_LINES
-        numbers = plain_rows(lines, self._delimiter, self._columns.cells, self._family, use_arrow=is_long)
+        numbers = plain_rows(text, self._delimiter, self._columns.cells, self._family, use_arrow=is_long)
         if numbers is None:
             return None
-        taken = numbers[:, self._columns.taken]
-        arrays = self._arrays(len(lines), lambda start, end: taken[:, start:end])
+        taken = numbers[:, self._order]
+        arrays = self._arrays(len(numbers), lambda start, end: taken[:, start:end])
         if not self._are_kept(taken, arrays):
             return None
-        self._lines.skip(len(lines))
+        self._lines.skip(text)
         self._last = self._lines.number
         return arrays
 

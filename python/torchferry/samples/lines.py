@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
-from itertools import islice
-from typing import BinaryIO, NoReturn
+from io import BufferedReader
+from typing import BinaryIO, NoReturn, cast
+
+import numpy as np
 
 from torchferry.errors import ExitCode, FerryError
 from torchferry.limits import MAX_CSV_LINE_BYTES
 
 _NO_TEXT = "got bytes that are no text, expected .npy, CSV in UTF-8, WAV, PNG, JPEG, BMP, PGM or PPM; correct the file"
 _UTF_16 = "got UTF-16, expected CSV in UTF-8; save it again as UTF-8"
+_BLOCK = 1 << 17
+_NEW_LINE = 10
 _UTF_8_MARK = b"\xef\xbb\xbf"
 _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _RETURN = (
@@ -39,8 +41,9 @@ class Lines:
         self.where = where
         self.last_is_open = False  # has the last line that was read no line end?
         self.number = 0  # of the last line that was read
-        self._stream = stream
-        self._ahead: deque[bytes] = deque()
+        self._stream = cast(BufferedReader, stream)  # as every stream here is, or BytesIO, which reads in the same way
+        self._held, self._at = b"", 0  # what was read, and where the next line begins in it
+        self._ends, self._next = np.empty(0, np.intp), 0  # where its lines end, and which of them is the next
         self._blank = 0
         self._seen = False
 
@@ -73,26 +76,42 @@ class Lines:
         return passed
 
     def _take(self) -> bytes:
-        """Return the next line as it is, and count it; b"" at the end."""
-        raw = self._ahead.popleft() if self._ahead else self._stream.readline(MAX_CSV_LINE_BYTES + 1)
+        """Return the next line as it is, at most MAX_CSV_LINE_BYTES + 1 of it, and count it; b"" at the end."""
+        end = self._end_of(1)
+        raw = self._held[self._at : min(end, self._at + MAX_CSV_LINE_BYTES + 1)]
+        self._at += len(raw)
+        self._next += raw.endswith(b"\n")
         self.number += bool(raw)
         return raw
+
+    def _end_of(self, count: int) -> int:
+        """Return where the next `count` lines end in what is held, after reading on until they do or are too long."""
+        while len(self._ends) - self._next < count and len(self._held) - self._at <= MAX_CSV_LINE_BYTES and self._read_on():
+            pass
+        last = self._next + count - 1
+        return int(self._ends[last]) + 1 if last < len(self._ends) else len(self._held)
+
+    def _read_on(self) -> bool:
+        """Hold more of the stream, as soon as there is some; say whether there was. What was taken is let go."""
+        rest = self._held[self._at :]
+        more = self._stream.read1(max(_BLOCK, len(rest)))  # of a long line twice as much each time
+        self._held, self._at = rest + more, 0
+        self._ends, self._next = np.flatnonzero(np.frombuffer(self._held, np.uint8) == _NEW_LINE), 0
+        return bool(more)
 
     def _note_blank(self) -> None:
         if self._seen and not self._blank:
             self._blank = self.number
 
-    def peek(self, count: int) -> list[bytes]:
+    def peek(self, count: int) -> bytes:
         """Return the next lines, at most `count`, as they are; they stay."""
-        rest = iter(partial(self._stream.readline, MAX_CSV_LINE_BYTES + 1), b"")
-        self._ahead.extend(islice(rest, max(count - len(self._ahead), 0)))
-        return list(islice(self._ahead, count))
+        end = self._end_of(count)
+        return self._held[self._at : end]
 
-    def skip(self, count: int) -> None:
-        """Take lines, as `peek` showed them: none is blank, and each has an end."""
-        for _ in range(count):
-            self._ahead.popleft()
-        self.number += count
+    def skip(self, text: bytes) -> None:
+        """Take lines, as `peek` returned them: none is blank, and each has an end."""
+        lines = text.count(b"\n")
+        self._at, self._next, self.number = self._at + len(text), self._next + lines, self.number + lines
         self._blank, self._seen, self.last_is_open = 0, True, False
 
     def _text(self, raw: bytes, number: int) -> str:
