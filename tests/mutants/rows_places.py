@@ -172,10 +172,10 @@ ROWS = (
         "a line without end that is held whole",
     ),
     Mutant(
-        f"{_SAMPLES}/plain_rows.py",
-        "    if not is_whole or not is_line_end[last].all() or",
-        "    if not is_whole or",
-        _PLAIN,
-        "rows of other lengths that have as many cells together",
+        f"{_SAMPLES}/gathered_sink.py",
+        "_sizes(batch) != _sizes(self._held[0])",
+        "False",
+        "tests/python/samples/test_gathered_sink.py",
+        "answers of other sizes joined",
     ),
 )

@@ -157,7 +157,7 @@ class CsvTable:
         arrays = self._arrays(len(numbers), lambda start, end: taken[:, start:end])
         if not self._are_kept(taken, arrays):
             return None
-        self._lines.skip(text)
+        self._lines.skip(text, len(numbers))
         self._last = self._lines.number
         return arrays
 

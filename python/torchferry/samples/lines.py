@@ -108,9 +108,8 @@ class Lines:
         end = self._end_of(count)
         return self._held[self._at : end]
 
-    def skip(self, text: bytes) -> None:
-        """Take lines, as `peek` returned them: none is blank, and each has an end."""
-        lines = text.count(b"\n")
+    def skip(self, text: bytes, lines: int) -> None:
+        """Take that many lines, as `peek` returned them: none is blank, and each has an end."""
         self._at, self._next, self.number = self._at + len(text), self._next + lines, self.number + lines
         self._blank, self._seen, self.last_is_open = 0, True, False
 

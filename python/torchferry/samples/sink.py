@@ -19,6 +19,7 @@ from torchferry.samples.annotated_sink import AnnotatedSink, annotation_of
 from torchferry.samples.array_sink import NpyFile, NpySink, NpzSink
 from torchferry.samples.arrow_rows import MANY_LINES
 from torchferry.samples.folder_sink import FolderSink, answer_names, is_folder
+from torchferry.samples.gathered_sink import GatheredSink
 from torchferry.samples.mask_sink import MaskSink, mask_of
 from torchferry.samples.picture import Picture
 from torchferry.samples.target import is_special, open_folder, open_spool, open_target
@@ -223,8 +224,8 @@ def _open_kind(
         return AnnotatedSink(stream, _name_of(output), annotation, deque() if beside.pictures is None else beside.pictures)
     if kind == "png":
         return MaskSink(stream, _name_of(output), mask_of(contract, names[0]))
-    sink = _JsonSink if kind == "jsonl" else _CsvSink
-    return sink(stream, contract, names, beside)
+    rows = (_JsonSink if kind == "jsonl" else _CsvSink)(stream, contract, names, beside)
+    return rows if is_stream(output) or not _is_batched(contract) else GatheredSink(rows, _batched_outputs(contract))
 
 
 class _RowSink:

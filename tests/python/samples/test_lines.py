@@ -42,7 +42,7 @@ def test_lines_are_those_of_python_however_they_are_taken(most: int, seed: int) 
         ahead = reader.peek(count).decode()
         assert ahead == "".join(left[:count])
         if drawn.random() < 0.5 and ahead.endswith("\n"):
-            reader.skip(ahead.encode())
+            reader.skip(ahead.encode(), ahead.count("\n"))
             del left[:count]
         else:
             line = next(one_by_one)

@@ -12,7 +12,7 @@ from builders.bundles import doubled
 from builders.contracts import contract, doubling, spec
 from torchferry.bundle.contract import Array, Contract
 from torchferry.errors import ExitCode, FerryError
-from torchferry.samples import sink
+from torchferry.samples import gathered_sink, sink
 from torchferry.samples.array_sink import NpyFile
 from torchferry.samples.sink import SampleSink, open_sink
 from torchferry.samples.text import csv_rows
@@ -48,6 +48,7 @@ def test_pyarrow_is_used_from_many_answers_on(tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setattr(sink, "csv_rows", noted)
     monkeypatch.setattr(sink, "MANY_LINES", 2)
+    monkeypatch.setattr(gathered_sink, "_ENOUGH", 1)
     write(tmp_path / "parts.csv", *halves())
     assert used == [False, True]
 
