@@ -190,7 +190,8 @@ class CsvReader final : public SampleReader {
     if (line.blank != 0 && columns_.cells == 1)
       rows_.lines().refuse(line.blank, "got a blank line between rows, expected a number; fill it in or leave it out");
     if (cells_.size() == columns_.cells) return;
-    const bool doubled = delimiter_ == ',' && cells_.size() == 2 * columns_.cells;
+    const auto is_whole = [](const auto& cell) { return cell.find_first_not_of("+-0123456789 ") == std::string::npos; };
+    const bool doubled = delimiter_ == ',' && cells_.size() == 2 * columns_.cells && std::ranges::all_of(cells_, is_whole);
     rows_.lines().refuse(line.number,
                          "got " + std::to_string(cells_.size()) + " cells, expected " + expected_cells() +
                              (doubled ? "; write decimal points if these are decimal commas" : "; correct the file"));

@@ -252,6 +252,7 @@ REFUSED = {
     "a page": ("<html>404</html>\n", [], "line 1: got 1 cells, expected 3 for x float32[N,3]"),
     "a decimal comma": ("1,5;2,5;3,5\n", [], "line 1, column 1: got '1,5' (a comma in a number), expected a number; write decimal points"),
     "decimal commas between commas": ("1,5,2,5,3,5\n", [], "line 1: got 6 cells, expected 3 for x float32[N,3]; write decimal points"),
+    "twice as many words": ("a,b,c,d,e,f\n1,2,3,4,5,6\n", [], "line 1: got 6 cells, expected 3 for x float32[N,3]; correct the file"),
     "thousands": ('1,"1,000",3\n', [], "line 1, column 2: got '1,000' (a comma in a number)"),
     "a missing word": ("1,2,3\n4,NA,6\n", [], "line 2, column 2: got 'NA' (a missing value), expected a number; fill it in"),
     "a missing word first": ("NA,2,3\n", [], "line 1, column 1: got 'NA' (a missing value)"),

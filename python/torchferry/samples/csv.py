@@ -195,7 +195,8 @@ class CsvTable:
         if len(cells) == self._columns.cells:
             return
         advice = "correct the file"
-        if self._delimiter == "," and len(cells) == 2 * self._columns.cells:
+        are_whole = all(not cell.strip("+-0123456789 ") for cell in cells)
+        if self._delimiter == "," and len(cells) == 2 * self._columns.cells and are_whole:
             advice = "write decimal points if these are decimal commas"
         self._lines.refuse(line.number, f"got {len(cells)} cells, expected {self._expected()}; {advice}")
 
