@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -116,6 +116,14 @@ class Reduce(OneToOne):
     def describe(self) -> str:
         """Name it for the list of layers."""
         return f"{self.reduction.name} of {self.count}"
+
+    def with_channels_last(self, twins: Mapping[Value, Value]) -> Reduce | None:
+        """Return this reduction of each channel of an image; None of another part of it."""
+        channels = self.outer
+        if self.inner != 1 or self.x not in twins or (self.x.shape[0], self.output.size) != (channels, channels):
+            return None
+        same_order = self.output.shape[0] in (1, channels)
+        return replace(self, x=twins[self.x], inner=channels, output=twins.get(self.output, self.output)) if same_order else None
 
     def emit(self, scope: Scope) -> list[str]:
         """Return one call per number."""
