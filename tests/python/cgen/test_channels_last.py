@@ -47,6 +47,11 @@ def _between(channels: int, *inner: nn.Module, after: int | None = None) -> nn.S
     return nn.Sequential(nn.Conv2d(2, channels, 1), *inner, nn.Conv2d(after or channels, 3, 1))
 
 
+def _viewed(function: nn.Module) -> nn.Sequential:
+    """A function of an image whose channels are others after it than before."""
+    return nn.Sequential(nn.Conv2d(2, 8, 1), nn.Flatten(1), nn.Unflatten(1, (4, 12, 5)), function, nn.Conv2d(4, 3, 2))
+
+
 NETS: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
     "many results": (_between(5, nn.Conv2d(5, 39, 3, padding=1), nn.ReLU(), nn.Conv2d(39, 150, 3, stride=2), after=150), (2, 9, 14)),
     "one by one": (_between(18, nn.Conv2d(18, 35, 1), nn.ReLU(), nn.Conv2d(35, 6, 1, stride=2), after=6), (2, 5, 5)),
@@ -62,7 +67,8 @@ NETS: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
     "squeeze": (_between(20, Squeeze(20)), (2, 4, 6)),
     "flattened": (nn.Sequential(nn.Conv2d(2, 20, 3), nn.ReLU(), nn.Flatten(), nn.Linear(20 * 12, 5)), (2, 5, 6)),
     "mean": (nn.Sequential(nn.Conv2d(2, 20, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(20, 5)), (2, 5, 6)),
-    "viewed otherwise": (nn.Sequential(nn.Conv2d(2, 8, 1), nn.Flatten(1), nn.Unflatten(1, (4, 12, 5)), nn.Conv2d(4, 3, 2)), (2, 6, 5)),
+    "viewed otherwise": (_viewed(nn.LeakyReLU()), (2, 6, 5)),
+    "viewed otherwise, relu": (_viewed(nn.ReLU()), (2, 6, 5)),
     "a number for each place": (_between(4, Of(lambda x: x + torch.arange(80.0).reshape(4, 4, 5) / 80)), (2, 4, 5)),
     "padded and shifted": (_between(6, nn.ZeroPad2d((1, 2, 0, 1)), Of(lambda x: x[:, :, 1:].flip(3))), (2, 4, 5)),
     "one dim": (nn.Sequential(nn.Conv1d(2, 17, 3), nn.ReLU(), nn.Conv1d(17, 17, 5, padding=2, groups=17), nn.Conv1d(17, 4, 1)), (2, 23)),
@@ -106,7 +112,7 @@ def test_only_what_must_have_its_channels_first_has_them_there(name: str) -> Non
     nodes = [node for node in subject.generated.graph.nodes if isinstance(node, Conv2d)]
     given, made = subject.generated.graph.inputs, subject.generated.graph.outputs
     first = [order for node in nodes for order in (node.x_last or node.x in given, node.y_last or node.output in made)]
-    assert all(first) == (name not in ("concatenation", "viewed otherwise")), (
+    assert all(first) == (name not in ("concatenation", "viewed otherwise", "viewed otherwise, relu")), (
         "a concatenation is made in place, channel by channel"
     )
 

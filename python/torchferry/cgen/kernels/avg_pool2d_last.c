@@ -25,8 +25,8 @@ MODEL_INLINE void model_avg_pool2d_last(const model_window *const w, const int p
         }
       }
     }
-    const size_t count = model_avg_pool2d_count(w, 0, row * w->stride[0], padded) *
-                         model_avg_pool2d_count(w, 1, column * w->stride[1], padded);
+    const size_t count =
+        model_avg_pool2d_count(w, 0, row * w->stride[0], padded) * model_avg_pool2d_count(w, 1, column * w->stride[1], padded);
     for (size_t c = 0; c < channels; ++c) {
       sums[c] /= (float)(divisor > 0 ? divisor : count);
     }

@@ -23,8 +23,6 @@ typedef float model_vector __attribute__((vector_size(4 * MODEL_LANES), aligned(
 typedef float model_quad __attribute__((vector_size(16), aligned(4), may_alias));
 #define MODEL_VECTOR(p) (*(const model_vector *)(p))
 #define MODEL_QUAD(p) (*(const model_quad *)(p))
-#define MODEL_STORE(p) (*(model_vector *)(p))
-#define MODEL_STORE_QUAD(p) (*(model_quad *)(p))
 #endif
 #if defined(__clang__) && MODEL_LANES == 16
 #define MODEL_WIDE __attribute__((min_vector_width(512)))

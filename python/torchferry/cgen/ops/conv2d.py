@@ -164,8 +164,9 @@ class Conv2d(Convolution):
         return replace(self, relu=True, output=node.output) if node.function is RELU and not self.relu else None
 
     def with_channels_last(self, twins: Mapping[Value, Value]) -> Conv2d | None:
-        """Return this convolution with either value in either order; None where x has other channels than the window."""
-        if self.x in twins and self.x.shape[0] != self.window.channels:
+        """Return this convolution with either value in either order; None where one is a view with other channels."""
+        channels = {self.x: self.window.channels, self.output: self.results}
+        if any(value in twins and value.shape[0] != count for value, count in channels.items()):
             return None
         return replace(
             self,

@@ -126,7 +126,13 @@ class Reduce(OneToOne):
         return replace(self, x=twins[self.x], inner=channels, output=twins.get(self.output, self.output)) if same_order else None
 
     def emit(self, scope: Scope) -> list[str]:
-        """Return one call per number."""
+        """Return one call per number; for sums of many columns one per `outer`."""
+        if self.reduction is SUM and self.x.dtype == "float32" and self.inner >= LANES:
+            scope.use("reduce_sum_columns")
+            x, y = scope.pointer(self.x), scope.pointer(self.output)
+            places = f"{x} + i0 * {self.count * self.inner}, {y} + i0 * {self.inner}"
+            call = f"{OWN}reduce_sum_columns({self.count}, {self.inner}, {places});"
+            return [f"  for (size_t i0 = 0; i0 < {self.outer}; ++i0) {{", f"    {call}", "  }"]
         whole = self.x.dtype == "int64"
         name = f"reduce_{self.reduction.name}{'_int64' if whole else ''}"
         scope.use("reduce_int64" if whole else name)
