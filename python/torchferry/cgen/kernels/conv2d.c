@@ -13,12 +13,21 @@ typedef struct {
 } model_conv2d_task;
 
 #if MODEL_LANES > 1
-#if MODEL_LANES == 16 || defined(__aarch64__)
-#define MODEL_CONV_PIXELS 8 /* beside two or three vectors of results: 32 vector registers */
-#define MODEL_CONV_MOST 12  /* beside one */
+/* Vectors of results beside each other, and pixels beside these or beside one vector. With AVX-512 a product takes its number
+ * from memory at no cost; a number that several vectors share would be spread in a register first, which costs as much as a
+ * product. */
+#if MODEL_LANES == 16
+#define MODEL_CONV_VECTORS 1
+#define MODEL_CONV_PIXELS 8
+#define MODEL_CONV_MOST 16
+#elif defined(__aarch64__)
+#define MODEL_CONV_VECTORS 2
+#define MODEL_CONV_PIXELS 8 /* 32 vector registers */
+#define MODEL_CONV_MOST 12
 #else
-#define MODEL_CONV_PIXELS 4 /* 16 vector registers */
-#define MODEL_CONV_MOST 8
+#define MODEL_CONV_VECTORS 2
+#define MODEL_CONV_PIXELS 6 /* 16 vector registers */
+#define MODEL_CONV_MOST 12
 #endif
 
 /* A function for `vectors` vectors of results of `pixels` neighbours, of which the first `columns` numbers of a pixel are
@@ -122,11 +131,12 @@ MODEL_INLINE MODEL_WIDE void model_conv2d_group(const model_window *const w, con
     const float *const restrict bias, float *const restrict y) {
   const size_t split = own / 16 * 16;
   for (size_t panel = 0; panel < split; panel += MODEL_PANEL) {
-    const size_t width = split - panel < MODEL_PANEL ? split - panel : MODEL_PANEL, pair = 2 * MODEL_LANES;
+    const size_t width = split - panel < MODEL_PANEL ? split - panel : MODEL_PANEL;
     const float *const table = wide + panel * t.taps, *const shift = bias + panel;
+    const int most = MODEL_CONV_VECTORS, step = most * MODEL_LANES;
     size_t at = 0;
-    for (; at + pair <= width; at += pair) {
-      model_conv2d_pixels(w, t, MODEL_LANES, 2, x, table + at, width, shift + at, y + panel + at, (int)pair);
+    for (; at + (size_t)step <= width; at += (size_t)step) {
+      model_conv2d_pixels(w, t, MODEL_LANES, most, x, table + at, width, shift + at, y + panel + at, step);
     }
     if (at < width) {
       model_conv2d_pixels(w, t, MODEL_LANES, 1, x, table + at, width, shift + at, y + panel + at, MODEL_LANES);
