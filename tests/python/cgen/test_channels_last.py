@@ -2,85 +2,20 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from torch import Tensor, nn
 
 from builders.contracts import spec
-from builders.functions import Of, differing, member, side_by_side
+from builders.functions import differing, member
 from builders.generated_c import COMPILERS, Array, Subject, load, subject_of
+from builders.image_nets import IMAGE_NETS, every_image_net
 from builders.networks import normal
 from torchferry.cgen import reference
 from torchferry.cgen.ops.conv2d import Conv2d
 
 FLAGS = [("-O0",), ("-O2",), ("-O3", "-march=native"), ("-O3", "-march=x86-64-v3"), ("-O2", "-U__SSE2__")]
-
-
-class Squeeze(nn.Module):
-    """Channels weighted by a number each, which small convolutions make of their means."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.down, self.up = nn.Conv2d(channels, 4, 1), nn.Conv2d(4, channels, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x * torch.sigmoid(self.up(torch.relu(self.down(x.mean((2, 3), keepdim=True)))))
-
-
-class Skip(nn.Module):
-    """What the layers add to x, or set beside it."""
-
-    def __init__(self, *layers: nn.Module, beside: bool = False) -> None:
-        super().__init__()
-        self.layers, self.beside = nn.Sequential(*layers), beside
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.cat([x, self.layers(x)], 1) if self.beside else torch.relu(x + self.layers(x))
-
-
-def _between(channels: int, *inner: nn.Module, after: int | None = None) -> nn.Sequential:
-    """Layers whose input and output nobody but a convolution sees."""
-    return nn.Sequential(nn.Conv2d(2, channels, 1), *inner, nn.Conv2d(after or channels, 3, 1))
-
-
-def _viewed(function: nn.Module) -> nn.Sequential:
-    """A function of an image whose channels are others after it than before."""
-    return nn.Sequential(nn.Conv2d(2, 8, 1), nn.Flatten(1), nn.Unflatten(1, (4, 12, 5)), function, nn.Conv2d(4, 3, 2))
-
-
-NETS: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
-    "many results": (_between(5, nn.Conv2d(5, 39, 3, padding=1), nn.ReLU(), nn.Conv2d(39, 150, 3, stride=2), after=150), (2, 9, 14)),
-    "one by one": (_between(18, nn.Conv2d(18, 35, 1), nn.ReLU(), nn.Conv2d(35, 6, 1, stride=2), after=6), (2, 5, 5)),
-    "groups and dilation": (_between(12, nn.Conv2d(12, 54, 3, padding=2, dilation=2, groups=3), after=54), (2, 8, 7)),
-    "groups of many": (_between(36, nn.Conv2d(36, 38, (1, 3), padding=(0, 1), groups=2), nn.ReLU6(), after=38), (2, 3, 27)),
-    "depthwise": (_between(21, nn.Conv2d(21, 21, 3, padding=1, groups=21), nn.ReLU(), nn.Conv2d(21, 21, 3, 2, groups=21)), (2, 9, 13)),
-    "depthwise with dilation": (_between(33, nn.Conv2d(33, 33, (3, 2), 1, 2, (2, 3), 33)), (2, 9, 7)),
-    "depthwise with two results": (_between(8, nn.Conv2d(8, 16, 3, groups=8), after=16), (2, 6, 5)),
-    "padding wider than the window": (_between(6, nn.Conv2d(6, 17, 2, padding=5, stride=3), after=17), (2, 3, 4)),
-    "pools": (_between(19, nn.MaxPool2d(3, 2, 1), nn.AvgPool2d(2, 1, 1, count_include_pad=False), nn.AvgPool2d(2)), (2, 12, 9)),
-    "sum": (_between(16, Skip(nn.Conv2d(16, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 16, 1))), (2, 6, 6)),
-    "concatenation": (_between(16, Skip(nn.Conv2d(16, 7, 3, padding=1), beside=True), after=23), (2, 6, 6)),
-    "squeeze": (_between(20, Squeeze(20)), (2, 4, 6)),
-    "flattened": (nn.Sequential(nn.Conv2d(2, 20, 3), nn.ReLU(), nn.Flatten(), nn.Linear(20 * 12, 5)), (2, 5, 6)),
-    "mean": (nn.Sequential(nn.Conv2d(2, 20, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(20, 5)), (2, 5, 6)),
-    "viewed otherwise": (_viewed(nn.LeakyReLU()), (2, 6, 5)),
-    "viewed otherwise, relu": (_viewed(nn.ReLU()), (2, 6, 5)),
-    "a number for each place": (_between(4, Of(lambda x: x + torch.arange(80.0).reshape(4, 4, 5) / 80)), (2, 4, 5)),
-    "padded and shifted": (_between(6, nn.ZeroPad2d((1, 2, 0, 1)), Of(lambda x: x[:, :, 1:].flip(3))), (2, 4, 5)),
-    "one dim": (nn.Sequential(nn.Conv1d(2, 17, 3), nn.ReLU(), nn.Conv1d(17, 17, 5, padding=2, groups=17), nn.Conv1d(17, 4, 1)), (2, 23)),
-}  # fmt: skip
-
-
-@cache
-def every_net() -> Subject:
-    torch.manual_seed(0)
-    return side_by_side(
-        {name: net for name, (net, _) in NETS.items()}, {name: normal(5, *shape, seed=3) for name, (_, shape) in NETS.items()}
-    )
 
 
 def definition(subject: Subject) -> dict[str, Array]:
@@ -91,23 +26,23 @@ def definition(subject: Subject) -> dict[str, Array]:
 @pytest.mark.parametrize("compiler", COMPILERS)
 @pytest.mark.parametrize("flags", FLAGS, ids=" ".join)
 def test_the_c_gives_the_bits_of_the_definition(compiler: str, flags: tuple[str, ...], tmp_path: Path) -> None:
-    subject = every_net()
+    subject = every_image_net()
     compiled = load(subject, tmp_path, compiler, *flags)
     assert differing(compiled.run(subject.samples), definition(subject)) == []
     assert compiled.selftest() == -1
 
 
-@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("name", IMAGE_NETS)
 def test_the_definition_is_near_to_float64(name: str) -> None:
-    subject, output = every_net(), f"{member(name)}_0"
+    subject, output = every_image_net(), f"{member(name)}_0"
     exact = subject.float64()[output]
     assert np.abs(definition(subject)[output] - exact).max() <= 1e-5 * np.abs(exact).max()
 
 
-@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("name", IMAGE_NETS)
 def test_only_what_must_have_its_channels_first_has_them_there(name: str) -> None:
     """The first convolution reads the caller's image and the last one writes the caller's; all between have their channels last."""
-    net, shape = NETS[name]
+    net, shape = IMAGE_NETS[name]
     subject = subject_of(net, (spec("x", shape=("N", *shape)),), ("y",), {"x": normal(5, *shape, seed=3)})
     nodes = [node for node in subject.generated.graph.nodes if isinstance(node, Conv2d)]
     given, made = subject.generated.graph.inputs, subject.generated.graph.outputs
@@ -119,5 +54,5 @@ def test_only_what_must_have_its_channels_first_has_them_there(name: str) -> Non
 
 def test_sanitizers_find_nothing(tmp_path: Path) -> None:
     trap = ("-O1", "-march=native", "-fsanitize=undefined,bounds", "-fsanitize-undefined-trap-on-error")
-    subject = every_net()
+    subject = every_image_net()
     assert differing(load(subject, tmp_path, "gcc", *trap).run(subject.samples), definition(subject)) == []
