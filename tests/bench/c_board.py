@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from c_contenders import HERE, OURS, Subject, generated_kinds
 
+from torchferry.cgen import Generated
+
 FIRMWARE = HERE.parents[1] / "cpp" / "examples" / "firmware"
 COMPILER, EMULATOR = "arm-none-eabi-gcc", "qemu-system-arm"
 CPU = ("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16")
@@ -26,14 +28,23 @@ def print_board(model: Subject, folder: Path) -> None:
     print("\n| 784-100-10 on Cortex-M4F, instructions a call | dense | a digit |\n|---|---|---|")
     for kind, generated in generated_kinds(model).items():
         for level in ("-O2", "-O3"):
-            own = folder / f"board-{kind}{level}"
-            own.mkdir()
-            for name, text in generated.files.items():
-                (own / name).write_text(text)
-            header = OURS.replace("NAME", generated.prefix).replace("outputs[1024]", "outputs[1]")
-            (own / "contender.h").write_text(header + _array(model.inputs[0]))
-            counts = _count(own, level)
+            counts = _counts(generated, model.inputs[0], folder / f"board-{kind}{level}", level)
             print(f"| torchferry {kind}, gcc {level} | {counts[0]:,} | {counts[1]:,} |")
+
+
+def count_of_board(generated: Generated, sample: np.ndarray[Any, Any], own: Path, level: str) -> int:
+    """Return the instructions of one call with a sample."""
+    return _counts(generated, sample, own, level)[1]
+
+
+def _counts(generated: Generated, sample: np.ndarray[Any, Any], own: Path, level: str) -> list[int]:
+    """Return the instructions of a call with bytes of which none is zero, and with a sample."""
+    own.mkdir()
+    for name, text in generated.files.items():
+        (own / name).write_text(text)
+    header = OURS.replace("NAME", generated.prefix).replace("outputs[1024]", "outputs[1]")
+    (own / "contender.h").write_text(header + _array(np.ascontiguousarray(sample).view(np.uint8)))
+    return _count(own, level)
 
 
 def _array(sample: np.ndarray[Any, Any]) -> str:

@@ -117,6 +117,12 @@ def arithmetic_limit(folder: Path, inputs: int, outputs: int) -> Path:
     return _limit(folder / "arithmetic", ADDING.replace("STEPS", str(inputs * outputs // 96)))
 
 
+def multiplications_limit(folder: Path, count: int) -> Path:
+    """A program that multiplies and adds `count` times, as `arithmetic_limit` does for four samples."""
+    text = ADDING.replace("STEPS", str(count // 384)).replace("n + 4 <= count", "n < count")
+    return _limit(folder / "arithmetic", text.replace("inputs[n + (size_t)r].image[300 + i]", "inputs[n].image[300 + 4 * i + r]"))
+
+
 def _limit(own: Path, text: str) -> Path:
     own.mkdir()
     (own / "model.c").write_text("")
@@ -170,8 +176,8 @@ static void one(INPUT* input) {
 """
 
 
-def c_turn(program: Path, inputs: np.ndarray[Any, Any], file: Path, batch: int) -> Turn:
-    """Blocks of so many calls that a turn takes some 20 ms; every digit is used at least once in a run."""
+def c_turn(program: Path, inputs: np.ndarray[Any, Any], file: Path, batch: int, tried: int = 1000) -> Turn:
+    """Blocks of so many calls that a turn takes some 20 ms, as `tried` calls show; every digit is used at least once in a run."""
     file.write_bytes(np.ascontiguousarray(inputs).tobytes())
     mode = ["batch"] if batch > 1 else []
 
@@ -179,5 +185,5 @@ def c_turn(program: Path, inputs: np.ndarray[Any, Any], file: Path, batch: int) 
         command = [str(program), str(file), str(len(inputs)), str(blocks), str(calls), *mode]
         return [float(line) for line in subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()]
 
-    calls = max(1, round(TURN_NS / BLOCKS / statistics.median(run(5, 1 if batch > 1 else 1000))))
+    calls = max(1, round(TURN_NS / BLOCKS / statistics.median(run(5, 1 if batch > 1 else tried))))
     return lambda: run(BLOCKS, calls)

@@ -15,6 +15,7 @@ import pytest
 from _pytest.mark import ParameterSet
 
 from builders.generated_c import Array, Subject, quantized, struct_dtype, write
+from builders.image_nets import every_image_net
 from builders.networks import fork, image_net, residual
 from builders.operator_families import family
 from edge.targets import CORTEX_M4F, FIRMWARE, HOSTED, WASM, Target
@@ -68,7 +69,7 @@ def int8_residual() -> Subject:
     return quantized(residual())
 
 
-SUBJECTS = ("digits", "every operator", "sorted and indexed", "int8 digits", "int8 residual")
+SUBJECTS = ("digits", "every operator", "sorted and indexed", "images", "int8 digits", "int8 residual")
 
 
 @pytest.fixture
@@ -78,6 +79,8 @@ def subject(request: pytest.FixtureRequest) -> Subject:
         return make(request.getfixturevalue("data_root"))
     if "indexed" in request.param:
         return indexed()
+    if "images" in request.param:
+        return every_image_net()
     return int8_residual() if "int8" in request.param else operators()
 
 
@@ -90,7 +93,7 @@ def pairs() -> Iterator[ParameterSet]:
     for subject in SUBJECTS:
         for target in ALL:
             name, _, level = target.name.rpartition(" ")
-            is_slow = subject == "sorted and indexed" and level == "-O3" and name not in AT_O3
+            is_slow = subject in ("sorted and indexed", "images") and level == "-O3" and name not in AT_O3
             yield pytest.param(subject, target, marks=[pytest.mark.slow] * is_slow, id=f"{subject}-{target.name}")
 
 

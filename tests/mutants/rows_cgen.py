@@ -17,6 +17,7 @@ _COMPOSED = f"{_KERNELS}::test_a_composed_function_is_near_the_exact_value"
 _PRODUCT = f"{_KERNELS}::test_a_product_is_that_of_float64"
 _SPECIAL = "tests/python/cgen/test_networks.py::test_special_numbers_come_out_as_the_definition_says"
 _NAN = "tests/python/cgen/test_networks.py::test_nan_and_infinity_behave_as_in_eager"
+_LAST = "tests/python/cgen/test_channels_last.py"
 _VERIFY = "tests/python/cgen/test_verify.py"
 _FOLD = "tests/python/cgen/test_fold.py"
 _INT8 = "tests/python/cgen/test_int8.py"
@@ -59,21 +60,47 @@ ROWS = (
         "a pool reads beyond its row",
     ),
     Mutant(
-        f"{_C}/avg_pool2d.c", "(padded ? 2 : 1) * padding;", "2 * padding;", _WINDOWS, "a mean counts padding that it must not"
+        f"{_C}/avg_pool2d_count.c",
+        "(padded ? 2 : 1) * padding;",
+        "2 * padding;",
+        _WINDOWS,
+        "a mean counts padding that it must not",
     ),
     Mutant(
-        f"{_C}/window_reach.c",
-        "*after = at >= end ? 0 : (end - at - 1) / stride + 1;",
-        "*after = at >= end ? 0 : (end - at) / stride + 1;",
-        f"{_KERNELS}::test_the_reach_of_a_window_is_what_slicing_gives",
-        "a convolution reads beyond its row",
+        f"{_C}/fill_lines.c",
+        "const size_t after = i < w->sample[0] ? end : left;",
+        "const size_t after = end;",
+        f"{_KERNELS}::test_lines_are_the_rows_of_the_padded_image",
+        "a convolution reads above and below its image",
     ),
+    Mutant(
+        f"{_C}/fill_lines.c",
+        "row > 0 ? w->size[0] - w->stride[0] : 0;",
+        "row > 0 ? w->size[0] : 0;",
+        f"{_KERNELS}::test_lines_are_the_rows_of_the_padded_image",
+        "a convolution sees the rows of the image above once more",
+    ),
+    Mutant(f"{_C}/conv2d.c", "own, x + g * channels, wide", "own, x, wide", _LAST, "a channel reads another group"),
     Mutant(
         f"{_C}/conv2d.c",
-        "x + o / (results / groups) * channels",
-        "x + o % groups * channels",
-        _WINDOWS,
-        "a channel reads another group",
+        "const size_t count = w->results[1], tiles = (count + most - 1) / most, longer = count % tiles;",
+        "const size_t count = w->results[1], tiles = (count + most - 1) / most, longer = 0;",
+        _LAST,
+        "tiles of one size leave the last pixels of a row out, or go beyond it",
+    ),
+    Mutant(
+        f"{_OPS}/linear.py",
+        "ordered = np.moveaxis(self.weight.reshape(self.results, *self.x.shape), 1, -1)",
+        "ordered = self.weight",
+        f"{_LAST}::test_the_definition_is_near_to_float64",
+        "a product of an image whose channels are last has its columns as before",
+    ),
+    Mutant(
+        f"{_CGEN}/passes/channels_last.py",
+        "if any(value not in twins or value.shape != shape for value in whole):",
+        "if any(value not in twins for value in whole):",
+        f"{_LAST}::test_the_definition_is_near_to_float64",
+        "a function of two views of images in one order",
     ),
     Mutant(
         f"{_C}/relu.c",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 
 import numpy as np
@@ -135,6 +135,24 @@ class IndexMap(Step):
             written[piece.targets] = True
         return found
 
+    def with_channels_last(self, twins: Mapping[Value, Value]) -> IndexMap | None:
+        """Return the same copy between other places; None where it would need tables of these, or is a concatenation made in place."""
+        if self.runs_of_output:
+            return None
+        pieces = tuple(self._moved(piece, twins) for piece in self.pieces)
+        if any(step(places) is None for piece in pieces for axis in piece.axes for places in (axis.targets, axis.sources)):
+            return None
+        sources = tuple(twins.get(source, source) if isinstance(source, Value) else source for source in self.sources)
+        return replace(self, sources=sources, pieces=pieces, output=twins.get(self.output, self.output))
+
+    def _moved(self, piece: Piece, twins: Mapping[Value, Value]) -> Piece:
+        source, index = self.sources[piece.source], np.full(self.output.size, -1, np.int64)
+        index[piece.targets] = (
+            places_last(source)[piece.sources] if isinstance(source, Value) and source in twins else piece.sources
+        )
+        shape = self.output.shape
+        return piece_of(piece.source, np.moveaxis(index.reshape(shape), 0, -1) if self.output in twins else index.reshape(shape))
+
     def problems(self) -> Iterator[str]:
         """Yield what is wrong with places and dtypes."""
         for value in self.inputs:
@@ -210,6 +228,12 @@ class IndexMap(Step):
                 return literal(float(source.array), self.output.dtype)
             return f"{scope.table(f'constant{number}')}[{place}]"
         return stored_as(source.dtype, f"{scope.pointer(source)}[{place}]")
+
+
+def places_last(value: Value) -> Integers:
+    """Return where each element of a value [size] is when its first dim becomes the last."""
+    rest = value.size // value.shape[0]
+    return np.arange(value.size, dtype=np.int64).reshape(rest, value.shape[0]).T.ravel()
 
 
 def _places(kind: str, places: Integers) -> Table:

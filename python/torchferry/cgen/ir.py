@@ -120,6 +120,16 @@ class Step(ABC):
         del x, affine
         return None
 
+    def finished_by(self, node: Map) -> Step | None:
+        """Return this node with an elementwise function of its output alone as its own last step; None where it has none such."""
+        del node
+        return None
+
+    def with_channels_last(self, twins: Mapping[Value, Value]) -> Step | None:
+        """Return this node with `twins` in place of values: the same elements, their first dim last. None where it cannot be."""
+        del twins
+        return None
+
     def reading(self, x: Value) -> Step:
         """Return this node with another first input. Called where `takes_bytes`."""
         raise NotImplementedError(x.name)

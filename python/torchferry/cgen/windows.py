@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from torchferry.cgen.text import OWN
+from torchferry.cgen.values import Array
 
 Pair = tuple[int, int]
 
@@ -58,6 +61,29 @@ class Window:
     def inputs(self) -> int:
         """Elements of a sample."""
         return self.channels * math.prod(self.sample)
+
+    @property
+    def line(self) -> int:
+        """Columns that the windows of one row of results reach."""
+        return (self.results[1] - 1) * self.stride[1] + (self.size[1] - 1) * self.dilation[1] + 1
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether every position of every window lies inside the sample."""
+        ends = [(self.results[a] - 1) * self.stride[a] + (self.size[a] - 1) * self.dilation[a] for a in (0, 1)]
+        return self.padding == (0, 0) and all(end < size for end, size in zip(ends, self.sample, strict=True))
+
+    def as_one_row(self) -> Window:
+        """Return a window with the same results in one row, where each reads the element at its own place; else this one."""
+        if self.size != (1, 1) or self.stride != (1, 1) or self.sample != self.results:
+            return self
+        return replace(self, sample=(1, math.prod(self.sample)), results=(1, math.prod(self.results)))
+
+    def images(self, x: Array, *, last: bool) -> Array:
+        """Return samples [N, size] as [N, channels, height, width]; `last`: they are [height, width, channels]."""
+        if not last:
+            return x.reshape(-1, self.channels, *self.sample)
+        return np.moveaxis(x.reshape(-1, *self.sample, self.channels), -1, 1)
 
     def taps(self) -> Iterator[tuple[Pair, tuple[slice, slice], tuple[slice, slice]]]:
         """Yield, row by row, each position in the window with the results that have it inside the sample, and where it is there."""

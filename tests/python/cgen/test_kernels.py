@@ -18,7 +18,18 @@ from torchferry.cgen.windows import Window
 FOLDER = Path(kernels.__file__).parent
 NAMES = sorted(path.stem for path in FOLDER.glob("*.c"))
 # Macros and types that other files use, and the pairs of floats that pow is made of.
-DECLARATIONS = {"strict", "compiler", "vectors", "gathered", "panel", "float_bits", "byte_paths", "window", "pair"}
+DECLARATIONS = {
+    "strict",
+    "compiler",
+    "vectors",
+    "gathered",
+    "panel",
+    "float_bits",
+    "byte_paths",
+    "window",
+    "pair",
+    "narrow_vectors",
+}
 RNG = np.random.default_rng(5)
 X = np.concatenate([RNG.standard_normal(400) * 4, [0.0, -0.0, 0.5, -0.5, 1.5, 1e-40, -1e-40, 87.5, -100.0, 1e30, -1e30]]).astype(
     np.float32
@@ -326,50 +337,62 @@ WINDOWS = [Window(2, (5, 6), (3, 3), (3, 2), (2, 2), (1, 0), (1, 1)), Window(4, 
 
 
 @pytest.mark.parametrize("window", WINDOWS, ids=["strided", "padded"])
-@pytest.mark.parametrize("name", ["conv2d", "conv2d in groups", "max_pool2d", "avg_pool2d", "avg_pool2d of the inside"])
+@pytest.mark.parametrize("name", ["max_pool2d", "avg_pool2d", "avg_pool2d of the inside"])
 def test_a_window_slides_as_in_torch(name: str, window: Window, tmp_path: Path) -> None:
     import torch
     from torch.nn import functional
 
-    groups, counts = (2 if "groups" in name else 1), "inside" not in name
-    struct = window.expression().replace("§", "model_")
-    kernel = name.split()[0]
+    counts, kernel, struct = "inside" not in name, name.split()[0], window.expression().replace("§", "model_")
     calls = {
-        "conv2d": f"model_conv2d({struct}, 4, {groups}, x, w, b, y)",
-        "max_pool2d": f"(void)w; (void)b; model_max_pool2d({struct}, x, y)",
-        "avg_pool2d": f"(void)w; (void)b; model_avg_pool2d({struct}, {int(counts)}, 0, x, y)",
+        "max_pool2d": f"model_max_pool2d({struct}, x, y)",
+        "avg_pool2d": f"model_avg_pool2d({struct}, {int(counts)}, 0, x, y)",
     }
-    signature = "void apply(const float *x, const float *w, const float *b, float *y)"
+    signature = "void apply(const float *x, float *y)"
     library = build(kernel, f"{signature};\n{signature} {{ {calls[kernel]}; }}\n", tmp_path)
-    shapes = ((window.channels, *window.sample), (4, window.channels // groups, *window.size), (4,))
-    x, w, b = (RNG.standard_normal(shape).astype(np.float32) for shape in shapes)
+    x = RNG.standard_normal((window.channels, *window.sample)).astype(np.float32)
     if kernel == "max_pool2d":
         x[0, 2, 3] = np.nan
-    y = np.zeros((4 if kernel == "conv2d" else window.channels, *window.results), np.float32)
-    library.apply(address(x), address(w), address(b), address(y))
-    wide = [torch.from_numpy(array.astype(np.float64)) for array in (x[None], w, b)]
+    y = np.zeros((window.channels, *window.results), np.float32)
+    library.apply(address(x), address(y))
+    wide = torch.from_numpy(x[None].astype(np.float64))
     size, stride, padding = window.size, window.stride, window.padding
     exact = {
-        "conv2d": lambda: functional.conv2d(*wide, stride=stride, padding=padding, groups=groups),
-        "max_pool2d": lambda: functional.max_pool2d(wide[0], size, stride, padding),
-        "avg_pool2d": lambda: functional.avg_pool2d(wide[0], size, stride, padding, count_include_pad=counts),
+        "max_pool2d": lambda: functional.max_pool2d(wide, size, stride, padding),
+        "avg_pool2d": lambda: functional.avg_pool2d(wide, size, stride, padding, count_include_pad=counts),
     }[kernel]()[0].numpy()
     assert exact.shape == y.shape
     assert np.allclose(y, exact, rtol=0, atol=1e-5, equal_nan=True)
 
 
-def test_the_reach_of_a_window_is_what_slicing_gives(tmp_path: Path) -> None:
-    window = Window(1, (7, 9), (4, 6), (3, 4), (2, 3), (2, 5), (1, 2))
-    signature = "void apply(int axis, size_t tap, size_t *reach)"
-    expression = window.expression().replace("§", "model_")
-    body = f"{signature};\n{signature} {{ model_window_reach({expression}, axis, tap, reach, reach + 1); }}\n"
-    library, reach = build("window_reach", body, tmp_path), np.zeros(2, np.uint64)
-    for axis in (0, 1):
-        for tap in range(window.size[axis]):
-            library.apply(axis, ctypes.c_size_t(tap), address(reach))
-            at = np.arange(window.results[axis]) * window.stride[axis] + tap * window.dilation[axis] - window.padding[axis]
-            inside = np.flatnonzero((at >= 0) & (at < window.sample[axis]))
-            assert list(range(*map(int, reach))) == inside.tolist()
+LINES = [
+    *WINDOWS,
+    Window(3, (7, 9), (4, 6), (3, 4), (2, 3), (2, 9), (1, 2)),
+    Window(2, (5, 3), (2, 2), (2, 1), (3, 2), (1, 0), (2, 1)),
+]
+
+
+@pytest.mark.parametrize("last", [0, 1])
+@pytest.mark.parametrize("window", LINES, ids=["strided", "padded", "beyond both sides", "apart"])
+def test_lines_are_the_rows_of_the_padded_image(window: Window, last: int, tmp_path: Path) -> None:
+    """Row by row, as a convolution asks for them; each window row k is where `line_of` says."""
+    signature, struct = (
+        "void apply(size_t row, const float *x, float *lines, float *found)",
+        window.expression().replace("§", "model_"),
+    )
+    copy = (
+        f"for (size_t e = 0; e < {window.line * window.channels}; ++e) *found++ = model_line_of({struct}, 0, row, k, lines)[e];"
+    )
+    body = f"model_fill_lines({struct}, {last}, row, x, lines); for (size_t k = 0; k < {window.size[0]}; ++k) {copy}"
+    library = build("fill_lines", f"{signature};\n{signature} {{ {body} }}\n", tmp_path)
+    x = RNG.standard_normal((window.channels, *window.sample)).astype(np.float32)
+    given = np.ascontiguousarray(np.moveaxis(x, 0, -1) if last else x)
+    padded = np.pad(x, ((0, 0), (9, 9), (window.padding[1], 99)))[:, :, : window.line]
+    lines, found = np.full((2, window.size[0], window.line, window.channels), np.nan, np.float32)
+    for row in range(window.results[0]):
+        library.apply(ctypes.c_size_t(row), address(given), address(lines), address(found))
+        top = 9 - window.padding[0] + row * window.stride[0]
+        expected = padded[:, top : top + window.size[0] * window.dilation[0] : window.dilation[0]]
+        assert np.array_equal(found, np.moveaxis(expected, 0, -1))
 
 
 # Run in generated C, whose bits test_operators.py, test_families.py and test_dtypes.py compare with the definition and with torch.
@@ -388,6 +411,12 @@ LAYERS = {
     ),
     *("reduce_sum", "reduce_squares", "reduce_var", "reduce_prod", "reduce_max", "reduce_min", "cumsum", "normalize", "product"),
     *(
+        "conv2d",
+        "depthwise2d",
+        "line_to_planes",
+        "max_pool2d_last",
+        "avg_pool2d_last",
+        "reduce_sum_columns",
         "conv3d",
         "conv_transpose2d",
         "resample2d",
@@ -407,7 +436,7 @@ def test_every_kernel_is_called_by_a_test_or_declares_only() -> None:
     called |= {"integer_columns", "gather_uint8", "gather_float32", "to_floats", "quantize", "index", "four_inputs", "arithmetic"}
     called |= LAYERS
     called |= {"log_of_parts"}  # all of log and of ln but their special values
-    called |= {"window_reach", "conv2d", "max_pool2d", "avg_pool2d"}
+    called |= {"fill_lines", "image_lines", "max_pool2d", "avg_pool2d", "avg_pool2d_count"}
     called |= {"sha256"}  # of separate weights, held to hashlib's in test_weights.py
     assert set(NAMES) == called | DECLARATIONS
 

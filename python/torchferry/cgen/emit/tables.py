@@ -27,18 +27,19 @@ def wrap(items: Iterable[str], indent: str = "    ") -> str:
 
 
 def wrap_code(text: str) -> str:
-    """Break lines of code that are too long after a comma. A line with a string literal stays as it is."""
+    """Break lines of code that are too long after a comma, those of macros too. A line with a string literal stays as it is."""
     return "\n".join(line if len(line) <= WIDTH or '"' in line else _broken(line) for line in text.split("\n"))
 
 
 def _broken(line: str) -> str:
-    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    body, end = (line.removesuffix(" \\"), " \\") if line.endswith(" \\") else (line, "")
+    indent, width = " " * (len(body) - len(body.lstrip()) + 4), WIDTH - len(end)
     parts = []
-    while len(line) > WIDTH and ", " in line[len(indent) : WIDTH - 1]:
-        at = line.rindex(", ", len(indent), WIDTH - 1) + 1
-        parts.append(line[:at])
-        line = indent + line[at + 1 :]
-    return "\n".join([*parts, line])
+    while len(body) > width and ", " in body[len(indent) : width - 1]:
+        at = body.rindex(", ", len(indent), width - 1) + 1
+        parts.append(body[:at] + end)
+        body = indent + body[at + 1 :]
+    return "\n".join([*parts, body + end])
 
 
 def initializer(array: NDArray[Any]) -> str:

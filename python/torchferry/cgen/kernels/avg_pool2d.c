@@ -1,15 +1,7 @@
 #ifndef MODEL_KERNEL_AVG_POOL2D
 #define MODEL_KERNEL_AVG_POOL2D
 
-#include "window.c"
-
-/* How many positions of a window at `start` count: those inside the sample, or with `padded` also those in its padding. */
-MODEL_INLINE size_t model_avg_pool2d_count(const model_window *const w, const int axis, const size_t start, const int padded) {
-  const size_t padding = w->padding[axis], end = start + w->size[axis];
-  const size_t last = w->sample[axis] + (padded ? 2 : 1) * padding;
-  const size_t first = padded || start > padding ? start : padding;
-  return (end < last ? end : last) - first;
-}
+#include "avg_pool2d_count.c"
 
 /* The mean inside each window, in the order row, column. `divisor`: instead of the count of positions, unless it is 0. */
 MODEL_INLINE void model_avg_pool2d(const model_window *const w, const int padded, const size_t divisor,

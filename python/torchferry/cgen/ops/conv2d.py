@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from torchferry.cgen.convolution import Convolution
+from torchferry.cgen.ir import Map
 from torchferry.cgen.lowering import Operator
-from torchferry.cgen.target import Scope
+from torchferry.cgen.ops.elementwise import RELU
+from torchferry.cgen.packing import PANEL_COMMENTS, in_panels, padded
+from torchferry.cgen.target import Scope, Scratch, Table
 from torchferry.cgen.text import OWN
-from torchferry.cgen.values import Array, Doubles
+from torchferry.cgen.values import Array, Doubles, Value
 from torchferry.cgen.windows import Window
 
 
@@ -19,18 +22,28 @@ from torchferry.cgen.windows import Window
 class Conv2d(Convolution):
     """y = bias + x * weight, from x [channels, height, width] with weight [results, channels / groups, rows, columns].
 
-    Each sum starts at +0 and takes the positions inside the sample in the order channel, row, column; the bias comes last. Zeros
+    Each sum starts at +0 and takes the positions inside the sample in the order row, column, channel; the bias comes last. Zeros
     of the padding would change nothing: a sum that starts at +0 never is -0. Every product and every sum is rounded once.
+
+    `x_last`, `y_last`: x and y are [height, width, channels]. `relu`: what is below zero becomes zero.
     """
 
-    order = "[output channel][input channel of the group][row][column]"
+    order = "of each group [row][column][input channel][output channel]"
 
     window: Window
+    x_last: bool = False
+    y_last: bool = False
+    relu: bool = False
 
     @property
     def results(self) -> int:
         """Channels of the output."""
         return len(self.weight)
+
+    @property
+    def is_depthwise(self) -> bool:
+        """Whether each channel of x gives one of y."""
+        return self.groups == self.window.channels == self.results > 1
 
     def problems(self) -> Iterator[str]:
         """Yield what is wrong with shapes and dtypes."""
@@ -47,39 +60,121 @@ class Conv2d(Convolution):
     def compute(self, *inputs: Array) -> tuple[Array, ...]:
         """Return the convolution [N, size] of x [N, size]."""
         channels, weight = self.window.channels // self.groups, self.weight.astype(np.float32)
-        x = inputs[0].reshape(-1, self.groups, channels, *self.window.sample)
+        x = self.window.images(inputs[0], last=self.x_last).reshape(-1, self.groups, channels, *self.window.sample)
         sums = np.zeros((len(x), self.groups, self.results // self.groups, *self.window.results), np.float32)
         grouped = weight.reshape(self.groups, -1, channels, *self.window.size)
-        for channel in range(channels):
-            for (row, column), to, source in self.window.taps():
+        for (row, column), to, source in self.window.taps():
+            for channel in range(channels):
                 read = x[:, :, channel, source[0], source[1]][:, :, None]
                 sums[..., to[0], to[1]] += grouped[:, :, channel, row, column][None, :, :, None, None] * read
         sums = sums.reshape(len(x), self.results, -1) + self.bias.astype(np.float32)[:, None]
-        return (sums.reshape(len(x), -1),)
+        sums = RELU.numpy(sums) if self.relu else sums
+        return ((sums.swapaxes(1, 2) if self.y_last else sums).reshape(len(x), -1),)
 
     def describe(self) -> str:
         """Name it for the list of layers."""
         groups = f", {self.groups} groups" if self.groups > 1 else ""
-        return f"Conv2d {self.window.channels} -> {self.results}, {self.window.describe()}{groups}"
+        return f"Conv2d {self.window.channels} -> {self.results}, {self.window.describe()}{groups}" + ", relu" * self.relu
 
-    def emit(self, scope: Scope) -> list[str]:
-        """Return one call."""
-        scope.use("conv2d")
-        return [f"  {OWN}conv2d({self.window.expression()}, {self.results}, {self.groups}, {self.places(scope)});"]
+    # ---- C ----
+
+    def tables(self) -> tuple[Table, ...]:
+        """Return the weights as the kernels read them, and the bias."""
+        weight, bias = self.weight.astype(np.float32), self.bias.astype(np.float32)
+        if self.is_depthwise:
+            taps = weight.reshape(self.results, -1).T
+            return (
+                Table("weights", "float", taps, "[row][column][channel]"),
+                Table("bias", "float", bias, "one per output channel"),
+            )
+        grouped = weight.reshape(self.groups, -1, *weight.shape[1:]).transpose(0, 3, 4, 2, 1)
+        panels = [in_panels(group) for group in grouped.reshape(self.groups, -1, grouped.shape[-1])]
+        wide, narrow = (np.concatenate([pair[i] for pair in panels]) for i in (0, 1))
+        biases = np.concatenate([padded(group) for group in bias.reshape(self.groups, -1)])
+        comments = [f"{self.order}, as {comment}" for comment in PANEL_COMMENTS["input"]]
+        return (
+            Table("wide", "float", wide, comments[0]),
+            Table("narrow", "float", narrow, comments[1]),
+            Table("bias", "float", biases, "one per output channel"),
+        )
+
+    @property
+    def _is_direct(self) -> bool:
+        """Whether windows can read x itself: its channels are last, and all windows lie inside of it."""
+        return self.x_last and self.window.is_inside
+
+    def scratch(self) -> tuple[Scratch, ...]:
+        """Return the rows that windows read, with their padding, and a row of results that become planes."""
+        window = self.window
+        lines = () if self._is_direct else (Scratch("lines", "floats", window.size[0] * window.line * window.channels),)
+        return lines if self.y_last else (*lines, Scratch("line", "floats", window.results[1] * self.results))
 
     @property
     def part(self) -> int | None:
-        """One row of a channel."""
-        return self.window.results[1]
+        """One row, where its channels are last."""
+        return self.window.results[1] * self.results if self.y_last else None
+
+    def emit(self, scope: Scope) -> list[str]:
+        """Return one call per row; of windows of one position all pixels are one row."""
+        window = self.window.as_one_row() if self._is_direct and self.y_last else self.window
+        y = scope.pointer(self.output)
+        if window.results[0] == 1:
+            return self._row(scope, window, "0", y)
+        target = f"{y} + row * {self.part}" if self.y_last else y
+        return [
+            f"  for (size_t row = 0; row < {window.results[0]}; ++row) {{",
+            *(f"  {line}" for line in self._row(scope, window, "row", target)),
+            "  }",
+        ]
 
     def emit_part(self, scope: Scope) -> list[str]:
-        """Return one call."""
-        scope.use("conv2d")
-        return [f"  {OWN}conv2d_part({self.window.expression()}, {self.results}, {self.groups}, row, {self.places(scope)});"]
+        """Return the call for row `row`."""
+        return self._row(scope, self.window, "row", scope.pointer(self.output))
+
+    def _row(self, scope: Scope, window: Window, row: str, y: str) -> list[str]:
+        at, x, target = window.expression(), scope.pointer(self.x), y if self.y_last else "line"
+        source, lines, kernel = x, [], "depthwise2d" if self.is_depthwise else "conv2d"
+        scope.use(kernel)
+        if not self._is_direct:
+            source = "lines"
+            scope.use("fill_lines")
+            lines.append(f"  {OWN}fill_lines({at}, {int(self.x_last)}, {row}, {x}, lines);")
+        shape = "" if self.is_depthwise else f"{self.results}, {self.groups}, "
+        how = f"{shape}{int(self._is_direct)}, {int(self.relu)}, {row}"
+        lines.append(f"  {OWN}{kernel}_row({at}, {how}, {source}, {self._table_names(scope)}, {target});")
+        if not self.y_last:
+            scope.use("line_to_planes")
+            lines.append(f"  {OWN}line_to_planes({at}, {self.results}, {row}, line, {y});")
+        return lines
+
+    def _table_names(self, scope: Scope) -> str:
+        """Return the names of the tables; where one of two for the weights is empty the other stands for it."""
+        sizes = {table.kind: table.array.size for table in self.tables()}
+        filled = [kind for kind in sizes if sizes[kind]]
+        return ", ".join(scope.table(kind if sizes[kind] else filled[0]) for kind in sizes)
+
+    # ---- passes ----
 
     def scaled(self, scale: Doubles) -> Doubles:
         """Return weights of results that are `scale` [results] times as large."""
         return self.weight * scale[:, None, None, None]
+
+    def finished_by(self, node: Map) -> Conv2d | None:
+        """Return this convolution with a ReLU; None for another function."""
+        return replace(self, relu=True, output=node.output) if node.function is RELU and not self.relu else None
+
+    def with_channels_last(self, twins: Mapping[Value, Value]) -> Conv2d | None:
+        """Return this convolution with either value in either order; None where one is a view with other channels."""
+        channels = {self.x: self.window.channels, self.output: self.results}
+        if any(value in twins and value.shape[0] != count for value, count in channels.items()):
+            return None
+        return replace(
+            self,
+            x=twins.get(self.x, self.x),
+            output=twins.get(self.output, self.output),
+            x_last=self.x in twins,
+            y_last=self.output in twins,
+        )
 
 
 OPERATORS: tuple[Operator, ...] = ()

@@ -7,7 +7,7 @@ products with few outputs. Every product and every sum is rounded once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -202,6 +202,13 @@ class Linear(MatrixOverRows):
     def reading(self, x: Value) -> Linear:
         """Return this product of the same numbers in another value."""
         return replace(self, x=x)
+
+    def with_channels_last(self, twins: Mapping[Value, Value]) -> Linear | None:
+        """Return this product of a whole image, its columns in the order of the elements; None of rows of it."""
+        if self.rows != 1 or self.x not in twins or self.output in twins:
+            return None
+        ordered = np.moveaxis(self.weight.reshape(self.results, *self.x.shape), 1, -1)
+        return replace(self, x=twins[self.x], weight=ordered.reshape(self.weight.shape))
 
     def knowing_zeros(self, often_zero: frozenset[Value]) -> Linear:
         """Return this product with or without the search for zeros."""

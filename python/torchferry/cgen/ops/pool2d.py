@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch.fx
@@ -27,6 +27,13 @@ class _Pool2d(OneToOne):
     window: Window
     output: Value
     label: str
+    last: bool = False
+
+    def with_channels_last(self, twins: Mapping[Value, Value]) -> _Pool2d | None:
+        """Return this pool of [height, width, channels]; None where only x or only the output has its channels last."""
+        if self.x not in twins or self.output not in twins or self.x.shape[0] != self.window.channels:
+            return None
+        return replace(self, x=twins[self.x], output=twins[self.output], last=True)
 
     def problems(self) -> Iterator[str]:
         """Yield what is wrong with shapes and dtypes."""
@@ -37,7 +44,17 @@ class _Pool2d(OneToOne):
             yield f"{self.x.size} elements to {self.output.size}, expected {self.window.inputs} to {expected}"
 
     def _images(self, inputs: tuple[Array, ...]) -> Floats:
-        return inputs[0].reshape(-1, self.window.channels, *self.window.sample)
+        return self.window.images(inputs[0], last=self.last)
+
+    def _samples(self, pooled: Floats) -> tuple[Floats]:
+        """Return samples [N, size] of pools [N, channels, height, width]."""
+        return ((np.moveaxis(pooled, 1, -1) if self.last else pooled).reshape(len(pooled), -1),)
+
+    def _emit(self, scope: Scope, name: str, more: str = "") -> list[str]:
+        kernel = f"{name}_last" if self.last else name
+        scope.use(kernel)
+        places = f"{scope.pointer(self.x)}, {scope.pointer(self.output)}"
+        return [f"  {OWN}{kernel}({self.window.expression()}, {more}{places});"]
 
     def _filled(self, count: int, number: float) -> Floats:
         return np.full((count, self.window.channels, *self.window.results), number, np.float32)
@@ -54,7 +71,7 @@ class MaxPool2d(_Pool2d):
         for _, to, source in self.window.taps():
             value, old = x[..., source[0], source[1]], largest[..., to[0], to[1]]
             largest[..., to[0], to[1]] = np.where((value > old) | np.isnan(value), value, old)
-        return ((largest + np.float32(0)).reshape(len(x), -1),)
+        return self._samples(largest + np.float32(0))
 
     def describe(self) -> str:
         """Name it for the list of layers."""
@@ -62,8 +79,7 @@ class MaxPool2d(_Pool2d):
 
     def emit(self, scope: Scope) -> list[str]:
         """Return one call."""
-        scope.use("max_pool2d")
-        return [f"  {OWN}max_pool2d({self.window.expression()}, {scope.pointer(self.x)}, {scope.pointer(self.output)});"]
+        return self._emit(scope, "max_pool2d")
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +99,7 @@ class AvgPool2d(_Pool2d):
         for _, to, source in self.window.taps():
             sums[..., to[0], to[1]] += x[..., source[0], source[1]]
         counts = np.outer(*(self.counts(axis) for axis in (0, 1))).astype(np.float32)
-        return ((sums / (np.float32(self.divisor) if self.divisor else counts)).reshape(len(x), -1),)
+        return self._samples(sums / (np.float32(self.divisor) if self.divisor else counts))
 
     def counts(self, axis: int) -> Array:
         """Return how many positions of each window [results] count along an axis."""
@@ -98,9 +114,7 @@ class AvgPool2d(_Pool2d):
 
     def emit(self, scope: Scope) -> list[str]:
         """Return one call."""
-        scope.use("avg_pool2d")
-        places = f"{scope.pointer(self.x)}, {scope.pointer(self.output)}"
-        return [f"  {OWN}avg_pool2d({self.window.expression()}, {int(self.padded)}, {self.divisor}, {places});"]
+        return self._emit(scope, "avg_pool2d", f"{int(self.padded)}, {self.divisor}, ")
 
 
 def _window(node: torch.fx.Node, dilation: Pair) -> Window:
@@ -126,7 +140,7 @@ def _average(builder: Builder, node: torch.fx.Node) -> Value:
     given, window = arguments(node), _window(node, (1, 1))
     x, output = builder.as_float(node, builder.value(node, node.args[0])), Value(node.name, sample_shape(node), "float32")
     padded, divisor = bool(given["count_include_pad"]), given["divisor_override"] or 0
-    builder.nodes.append(AvgPool2d(x, window, output, module_path(node), padded, divisor))
+    builder.nodes.append(AvgPool2d(x, window, output, module_path(node), padded=padded, divisor=divisor))
     return output
 
 

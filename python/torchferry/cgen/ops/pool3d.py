@@ -57,7 +57,7 @@ def _average(builder: Builder, node: torch.fx.Node) -> Value:
     padded = bool(given["count_include_pad"])
 
     def sums(x: Value, window: Window, output: Value, label: str) -> AvgPool2d:
-        return AvgPool2d(x, window, output, label, padded, 1)
+        return AvgPool2d(x, window, output, label, padded=padded, divisor=1)
 
     total = _twice(builder, node, windows, sums, f"{node.name}_sums")
     if given["divisor_override"]:

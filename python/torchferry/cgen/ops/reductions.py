@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -117,8 +117,22 @@ class Reduce(OneToOne):
         """Name it for the list of layers."""
         return f"{self.reduction.name} of {self.count}"
 
+    def with_channels_last(self, twins: Mapping[Value, Value]) -> Reduce | None:
+        """Return this reduction of each channel of an image; None of another part of it."""
+        channels = self.outer
+        if self.inner != 1 or self.x not in twins or (self.x.shape[0], self.output.size) != (channels, channels):
+            return None
+        same_order = self.output.shape[0] in (1, channels)
+        return replace(self, x=twins[self.x], inner=channels, output=twins.get(self.output, self.output)) if same_order else None
+
     def emit(self, scope: Scope) -> list[str]:
-        """Return one call per number."""
+        """Return one call per number; for sums of many columns one per `outer`."""
+        if self.reduction is SUM and self.x.dtype == "float32" and self.inner >= LANES:
+            scope.use("reduce_sum_columns")
+            x, y = scope.pointer(self.x), scope.pointer(self.output)
+            places = f"{x} + i0 * {self.count * self.inner}, {y} + i0 * {self.inner}"
+            call = f"{OWN}reduce_sum_columns({self.count}, {self.inner}, {places});"
+            return [f"  for (size_t i0 = 0; i0 < {self.outer}; ++i0) {{", f"    {call}", "  }"]
         whole = self.x.dtype == "int64"
         name = f"reduce_{self.reduction.name}{'_int64' if whole else ''}"
         scope.use("reduce_int64" if whole else name)

@@ -119,3 +119,17 @@ def mark_zeros(graph: Graph) -> Graph:
     often_zero = frozenset((*graph.inputs, *made))
     nodes = (node.knowing_zeros(often_zero) if isinstance(node, Step) else node for node in graph.nodes)
     return replace(graph, nodes=tuple(nodes))
+
+
+def join_functions(graph: Graph) -> Graph:
+    """Let a step that can do so compute the elementwise function that alone reads its output, before it stores that."""
+    uses, readers = graph.uses(), graph.readers()
+    nodes, gone = list(graph.nodes), set[Node]()
+    for index, node in enumerate(graph.nodes):
+        if isinstance(node, Step) and len(node.outputs) == 1 and uses.get(node.outputs[0]) == 1:
+            after = readers.get(node.outputs[0], [None])[0]
+            joined = node.finished_by(after) if isinstance(after, Map) and after.output.size == node.outputs[0].size else None
+            if joined is not None and after is not None:
+                nodes[index] = joined
+                gone.add(after)
+    return replace(graph, nodes=tuple(node for node in nodes if node not in gone))

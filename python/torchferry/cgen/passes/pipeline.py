@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from torchferry.cgen.ir import Graph
-from torchferry.cgen.passes.fold import drop_dead, fold_after, fold_before, mark_zeros, read_bytes
+from torchferry.cgen.passes.channels_last import channels_last
+from torchferry.cgen.passes.fold import drop_dead, fold_after, fold_before, join_functions, mark_zeros, read_bytes
 from torchferry.cgen.verify import verify
 
 Pass = Callable[[Graph], Graph]
-SIMPLIFY: tuple[Pass, ...] = (drop_dead, fold_after, fold_before, read_bytes, mark_zeros)
+SIMPLIFY: tuple[Pass, ...] = (drop_dead, fold_after, fold_before, read_bytes, mark_zeros, join_functions, channels_last)
 
 
 def run(graph: Graph, passes: tuple[Pass, ...] = SIMPLIFY) -> Graph:

@@ -1,0 +1,154 @@
+#ifndef MODEL_KERNEL_DEPTHWISE2D
+#define MODEL_KERNEL_DEPTHWISE2D
+
+#include "image_lines.c"
+#include "narrow_vectors.c"
+#include "relu.c"
+
+/* One row of results; see image_lines.c. */
+typedef struct {
+  int direct, relu;
+  size_t row;
+} model_depthwise2d_task;
+
+#if MODEL_LANES > 1
+#if MODEL_LANES == 16 || defined(__aarch64__)
+#define MODEL_DEPTHWISE_PIXELS 6 /* 32 vector registers */
+#else
+#define MODEL_DEPTHWISE_PIXELS 4 /* 16 vector registers */
+#endif
+
+/* A function for a vector of channels of `pixels` neighbours: an element that has been loaded serves all windows that reach it.
+ */
+#define MODEL_DEPTHWISE2D_TILE(name, type) \
+  MODEL_INLINE MODEL_WIDE void name(const model_window *const w, const model_depthwise2d_task t, const size_t pixels, \
+      const float *const restrict x, const float *const restrict weights, const float *const restrict bias, \
+      float *const restrict y) { \
+    const size_t channels = w->channels, stride = w->stride[1], dilation = w->dilation[1]; \
+    const size_t width = (pixels - 1) * stride + (w->size[1] - 1) * dilation + 1; \
+    type a[MODEL_DEPTHWISE_PIXELS]; \
+    MODEL_UNROLL for (size_t p = 0; p < pixels; ++p) { a[p] = (type){0.0f}; } \
+    MODEL_UNROLL for (size_t k = 0; k < w->size[0]; ++k) { \
+      const float *const line = model_line_of(w, t.direct, t.row, k, x); \
+      MODEL_UNROLL for (size_t j = 0; j < width; ++j) { \
+        const type value = *(const type *)(line + j * channels); \
+        MODEL_UNROLL for (size_t p = 0; p < pixels; ++p) { \
+          const size_t l = (j - p * stride) / dilation; /* left of the window: wraps to a large number */ \
+          if (j >= p * stride && (j - p * stride) % dilation == 0 && l < w->size[1]) { \
+            a[p] += value * *(const type *)(weights + (k * w->size[1] + l) * channels); \
+          } \
+        } \
+      } \
+    } \
+    MODEL_UNROLL for (size_t p = 0; p < pixels; ++p) { \
+      const type sum = a[p] + *(const type *)bias; \
+      *(type *)(y + p * channels) = t.relu ? MODEL_CUT(type, sum) : sum; \
+    } \
+  }
+MODEL_DEPTHWISE2D_TILE(model_depthwise2d_wide_tile, model_vector)
+MODEL_DEPTHWISE2D_TILE(model_depthwise2d_quad_tile, model_quad)
+#if MODEL_LANES > 4
+MODEL_DEPTHWISE2D_TILE(model_depthwise2d_oct_tile, model_oct)
+#endif
+
+/* A tile of one vector of `lanes`. */
+MODEL_INLINE MODEL_WIDE void model_depthwise2d_tile(const model_window *const w, const model_depthwise2d_task t,
+    const size_t lanes, const size_t pixels, const float *const restrict x, const float *const restrict weights,
+    const float *const restrict bias, float *const restrict y) {
+  if (lanes == MODEL_LANES) {
+    model_depthwise2d_wide_tile(w, t, pixels, x, weights, bias, y);
+    return;
+  }
+#if MODEL_LANES > 4
+  if (lanes == 8) {
+    model_depthwise2d_oct_tile(w, t, pixels, x, weights, bias, y);
+    return;
+  }
+#endif
+  model_depthwise2d_quad_tile(w, t, pixels, x, weights, bias, y);
+}
+
+/* Channels [first, channels) that fill vectors of `lanes`, of the whole row; returns the channel after them. */
+MODEL_INLINE MODEL_WIDE size_t model_depthwise2d_vectors(const model_window *const w, const model_depthwise2d_task t,
+    const size_t lanes, const size_t first, const float *const restrict x, const float *const restrict weights,
+    const float *const restrict bias, float *const restrict y) {
+  const size_t channels = w->channels, step = w->stride[1] * channels;
+  const size_t count = w->results[1], tiles = (count + MODEL_DEPTHWISE_PIXELS - 1) / MODEL_DEPTHWISE_PIXELS;
+  const size_t longer = count % tiles, pixels = count / tiles;
+  size_t c = first;
+  for (; c + lanes <= channels; c += lanes) {
+    size_t j = 0;
+    for (size_t n = 0; n < longer; ++n, j += pixels + 1) {
+      model_depthwise2d_tile(w, t, lanes, pixels + 1, x + c + j * step, weights + c, bias + c, y + j * channels + c);
+    }
+    for (; j < count; j += pixels) {
+      model_depthwise2d_tile(w, t, lanes, pixels, x + c + j * step, weights + c, bias + c, y + j * channels + c);
+    }
+  }
+  return c;
+}
+#endif
+
+/* Four channels, or one, of one pixel: their sums stay in registers. */
+MODEL_INLINE void model_depthwise2d_pixel(const model_window *const w, const model_depthwise2d_task t, const int four,
+    const float *const restrict x, const float *restrict weights, float sums[4]) {
+  float a = 0.0f, b = 0.0f, c = 0.0f, d = 0.0f;
+  for (size_t k = 0; k < w->size[0]; ++k) {
+    const float *from = model_line_of(w, t.direct, t.row, k, x);
+    for (size_t l = 0; l < w->size[1]; ++l, from += w->dilation[1] * w->channels, weights += w->channels) {
+      a += from[0] * weights[0];
+      if (four) {
+        b += from[1] * weights[1];
+        c += from[2] * weights[2];
+        d += from[3] * weights[3];
+      }
+    }
+  }
+  sums[0] = a;
+  sums[1] = b;
+  sums[2] = c;
+  sums[3] = d;
+}
+
+/* Channels [first, channels) of the row, in fours as long as there are four. */
+static void model_depthwise2d_rest(const model_window *const w, const model_depthwise2d_task t, const size_t first,
+    const float *const restrict x, const float *const restrict weights, const float *const restrict bias,
+    float *const restrict y) {
+  for (size_t j = 0; j < w->results[1]; ++j) {
+    for (size_t c = first; c < w->channels;) {
+      const float *const from = x + j * w->stride[1] * w->channels + c;
+      const size_t count = w->channels - c < 4 ? 1 : 4;
+      float sums[4];
+      if (count == 4) {
+        model_depthwise2d_pixel(w, t, 1, from, weights + c, sums);
+      } else {
+        model_depthwise2d_pixel(w, t, 0, from, weights + c, sums);
+      }
+      for (size_t i = 0; i < count; ++i, ++c) {
+        const float sum = sums[i] + bias[c];
+        y[j * w->channels + c] = t.relu ? model_relu(sum) : sum;
+      }
+    }
+  }
+}
+
+/* Row `row` of y [height, width, channels]: each channel with a window of its own, of weights [row, column, channel]. Each sum
+ * starts at +0 and takes the positions in the order row, column; the bias comes last. */
+MODEL_INLINE MODEL_WIDE void model_depthwise2d_row(const model_window *const w, const int direct, const int relu,
+    const size_t row, const float *const restrict x, const float *const restrict weights, const float *const restrict bias,
+    float *const restrict y) {
+  const model_depthwise2d_task t = {direct, relu, row};
+  size_t first = 0;
+#if MODEL_LANES > 1
+  first = model_depthwise2d_vectors(w, t, MODEL_LANES, first, x, weights, bias, y);
+#if MODEL_LANES > 8
+  first = model_depthwise2d_vectors(w, t, 8, first, x, weights, bias, y);
+#endif
+  first = model_depthwise2d_vectors(w, t, 4, first, x, weights, bias, y);
+#endif
+  if (first < w->channels) {
+    model_depthwise2d_rest(w, t, first, x, weights, bias, y);
+  }
+}
+
+#endif
