@@ -34,6 +34,12 @@ set(FERRY_PLUGIN_INSTALL_DIRECTORY "${CMAKE_INSTALL_LIBDIR}/ferry")
 set(CMAKE_BUILD_WITH_INSTALL_RPATH ON)
 set(CMAKE_INSTALL_RPATH "$ORIGIN;$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
 
+# The folder of cpp/ with what the operating system gives.
+set(FERRY_SYSTEM posix)
+if(WIN32)
+  set(FERRY_SYSTEM windows)
+endif()
+
 add_library(ferry_warnings INTERFACE)
 if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
   target_compile_options(ferry_warnings INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror=switch
@@ -61,7 +67,7 @@ function(ferry_add_engine name)
   endif()
   set(target ferry_engine_${name})
   add_library(${target} MODULE ${engine_SOURCES})
-  target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/cpp/posix")
+  target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/cpp/${FERRY_SYSTEM}")
   target_link_libraries(${target} PRIVATE ferry_headers ferry_warnings ${engine_LIBRARIES})
   set_target_properties(${target} PROPERTIES
     PREFIX lib

@@ -13,6 +13,7 @@
 #include "engine_choice.hpp"
 #include "ferry/ferry.hpp"
 #include "input.hpp"
+#include "text.hpp"
 #include "verbs.hpp"
 
 namespace ferry::cli {
@@ -116,12 +117,12 @@ int bench(const BenchOptions& options) {
     if (batch < 1) throw Error(ErrorCode::usage, "--batch: got " + std::to_string(batch) + ", expected at least 1");
   if (options.calls < 0) throw Error(ErrorCode::usage, "--calls: got " + std::to_string(options.calls) + ", expected at least 0");
   const auto calls = static_cast<std::size_t>(options.calls);
-  const auto bundle = Bundle::open(options.bundle.folder, options.bundle.trust);
+  const auto bundle = Bundle::open(text::path_of(options.bundle.folder), options.bundle.trust);
   const auto golden = golden_inputs(bundle);
   const auto start = Clock::now();
   const auto session = open_session(bundle, options.engine);
   const auto load_ms = static_cast<double>(since(start)) / 1e6;
-  BenchResult result{.bundle = bundle.folder().string(),
+  BenchResult result{.bundle = text::utf8(bundle.folder()),
                      .name = bundle.manifest().name,
                      .engine = session.engine(),
                      .device = session.device(),

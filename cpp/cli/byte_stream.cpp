@@ -1,14 +1,14 @@
 #include "byte_stream.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
 #include <utility>
 
+#include "descriptor.hpp"
 #include "ferry/ferry.hpp"
+#include "text.hpp"
 
 namespace ferry::cli {
 
@@ -24,8 +24,8 @@ constexpr std::size_t chunk_size = std::size_t{1} << 16U;
 }  // namespace
 
 ByteStream ByteStream::open(const std::string& path) {
-  if (path == "-") return ByteStream(File(STDIN_FILENO, "stdin", false));
-  return ByteStream(File::open(path));
+  if (path == "-") return ByteStream(File(system::standard_input, "stdin", false));
+  return ByteStream(File::open(text::path_of(path)));
 }
 
 bool ByteStream::refill() {
@@ -42,7 +42,7 @@ bool ByteStream::refill() {
 std::optional<std::uint64_t> ByteStream::bytes_left() const {
   const std::uint64_t held = buffer_.size() - position_;
   if (!file_) return held;
-  const auto position = ::lseek(file_->descriptor(), 0, SEEK_CUR);
+  const auto position = system::position(file_->descriptor());
   if (!file_->is_regular() || position < 0) return std::nullopt;
   const auto size = file_->size();
   const auto taken = std::min(size, static_cast<std::uint64_t>(position));  // the file may have shrunk

@@ -37,7 +37,10 @@ void add_bundle(CLI::App& verb, BundleOptions& bundle) {
       ->required()
       ->type_name("");
   verb.add_option_function<std::vector<std::string>>(
-          "--trust", [&bundle](const std::vector<std::string>& keys) { bundle.trust.keys.assign(keys.begin(), keys.end()); },
+          "--trust",
+          [&bundle](const std::vector<std::string>& keys) {
+            for (const auto& key : keys) bundle.trust.keys.push_back(text::path_of(key));
+          },
           "open the bundle only if one of these keys signed it: a .pub file, or a folder of them; instead of FERRY_TRUST; may be "
           "repeated")
       ->type_name("KEY_OR_FOLDER")
@@ -297,7 +300,7 @@ std::string say_no_verb(std::string_view word) {
 
 }  // namespace
 
-Command parse(int argc, char** argv) {
+Command parse(const std::vector<std::string>& words) {
   Command command;
   CLI::App app("ferry-run: run a torchferry bundle without Python, and prove that its answers are the same.", "ferry-run");
   app.footer(exit_codes);
@@ -308,12 +311,12 @@ Command parse(int argc, char** argv) {
   add_predict(app, command);
   add_verify(app, command);
   add_bench(app, command);
-  if (argc == 2 && std::string_view(argv[1]) == "--grammar") {  // for the man page and the completions of shells
+  if (words.size() == 2 && words[1] == "--grammar") {  // for the man page and the completions of shells
     const std::string text = grammar_json(app);
     return [text] { return print_json(text), EXIT_SUCCESS; };
   }
   try {
-    app.parse(argc, argv);
+    app.parse(std::vector(words.rbegin(), words.rend() - (words.empty() ? 0 : 1)));  // CLI11 takes them from the end
   } catch (const CLI::CallForHelp&) {
     const std::string text = app.help();  // of the verb, where there is one
     return [text] { return print(text), EXIT_SUCCESS; };
@@ -322,7 +325,7 @@ Command parse(int argc, char** argv) {
     return [text] { return print(text + "\n"), EXIT_SUCCESS; };
   } catch (const CLI::ParseError& failure) {
     const auto verbs = app.get_subcommands();
-    throw Error(ErrorCode::usage, verbs.empty() ? say_no_verb(argc > 1 ? argv[1] : "") : say(*verbs.front(), failure));
+    throw Error(ErrorCode::usage, verbs.empty() ? say_no_verb(words.size() > 1 ? words[1] : "") : say(*verbs.front(), failure));
   }
   return command;
 }

@@ -1,13 +1,12 @@
 #include "console.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <span>
 #include <string>
 
+#include "descriptor.hpp"
 #include "file.hpp"
 #include "text.hpp"
 
@@ -16,7 +15,7 @@ namespace ferry::cli {
 namespace {
 
 void write(const std::string& text) {
-  File out(STDOUT_FILENO, "stdout", false);
+  File out(system::standard_output, "stdout", false);
   out.write(std::as_bytes(std::span(text)));
 }
 

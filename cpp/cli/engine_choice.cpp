@@ -50,8 +50,7 @@ Session open_session(const Bundle& bundle, const EngineOptions& options) {
       reasons += "; " + artifact.engine + ": " + error.what();
     }
   }
-  throw Error(ErrorCode::unavailable,
-              text::printable(bundle.folder().native()) + ": no engine of this bundle can run here" + reasons);
+  throw Error(ErrorCode::unavailable, text::shown(bundle.folder()) + ": no engine of this bundle can run here" + reasons);
 }
 
 }  // namespace ferry::cli

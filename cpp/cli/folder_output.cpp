@@ -11,6 +11,7 @@
 
 #include "input.hpp"
 #include "temporary_file.hpp"
+#include "text.hpp"
 
 namespace ferry::cli {
 
@@ -46,9 +47,10 @@ NamedTensors sample_of(const NamedTensors& outputs, const Contract& contract, st
 
 TemporaryFolder begin(const std::string& target, const std::vector<std::string>& names, const std::string& shown) {
   std::error_code unknown;
-  if (fs::exists(fs::symlink_status(target, unknown)))
+  const auto place = text::path_of(target);
+  if (fs::exists(fs::symlink_status(place, unknown)))
     throw Error(ErrorCode::io, shown + ": got an existing path, expected none; name another folder, or remove this one");
-  return TemporaryFolder::create_beside(target, names, shown);
+  return TemporaryFolder::create_beside(place, names, shown);
 }
 
 class FolderWriter final : public SampleWriter {
@@ -79,7 +81,7 @@ class FolderWriter final : public SampleWriter {
     say_places([&] {
       if (only_ != nullptr) only_->finish();
     });
-    folder_.rename_to(target_, request_.path);
+    folder_.rename_to(text::path_of(target_), request_.path);
   }
 
   [[nodiscard]] std::int64_t count() const noexcept override { return only_ == nullptr ? count_ : only_->count(); }
@@ -87,7 +89,7 @@ class FolderWriter final : public SampleWriter {
  private:
   std::unique_ptr<SampleWriter> open_one(std::size_t index) const {
     auto request = request_;
-    request.path = folder_.path() + "/" + names_.at(index);
+    request.path = text::utf8(folder_.path()) + "/" + names_.at(index);
     request.format = name_of(choose_format(request_));
     return open_output(request, *contract_);
   }
@@ -99,8 +101,8 @@ class FolderWriter final : public SampleWriter {
       action();
     } catch (const Error& error) {
       std::string message = error.what();
-      if (const auto at = message.find(folder_.path()); at != std::string::npos)
-        message.replace(at, folder_.path().size(), target_);
+      const auto place = text::utf8(folder_.path());
+      if (const auto at = message.find(place); at != std::string::npos) message.replace(at, place.size(), target_);
       throw Error(error.code(), message);
     }
   }

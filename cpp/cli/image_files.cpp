@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 // Who opens one of these may wait for ever.
 void refuse_endless(const std::string& file) {
   std::error_code unknown;
-  const auto type = fs::status(file, unknown).type();
+  const auto type = fs::status(text::path_of(file), unknown).type();
   if (type == fs::file_type::fifo || type == fs::file_type::socket || type == fs::file_type::character ||
       type == fs::file_type::block)
     throw Error(ErrorCode::io, file + ": got a pipe, a socket or a device, expected a file; take it out of the folder");
@@ -29,8 +29,8 @@ void refuse_endless(const std::string& file) {
 std::vector<std::string> entries_of(const std::string& folder) {
   std::vector<std::string> names;
   std::error_code problem;
-  for (fs::directory_iterator entry(folder, problem), end; !problem && entry != end; entry.increment(problem)) {
-    auto name = entry->path().filename().string();
+  for (fs::directory_iterator entry(text::path_of(folder), problem), end; !problem && entry != end; entry.increment(problem)) {
+    auto name = text::utf8(entry->path().filename());
     if (!name.starts_with('.')) names.push_back(std::move(name));
   }
   if (problem)
@@ -73,7 +73,7 @@ std::vector<std::string> listed_in(const std::string& path) {
 
 bool holds_files(const std::string& argument) {
   std::error_code unknown;
-  return argument.starts_with('@') || (argument != "-" && fs::is_directory(argument, unknown));
+  return argument.starts_with('@') || (argument != "-" && fs::is_directory(text::path_of(argument), unknown));
 }
 
 std::vector<std::string> expand(const std::string& argument) {

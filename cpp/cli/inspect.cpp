@@ -126,7 +126,7 @@ std::string lacks_text(const Manifest& manifest) {
 
 std::string to_text(const Bundle& bundle) {
   const auto& manifest = bundle.manifest();
-  std::string text = manifest.name + " (" + text::printable(bundle.folder().native()) + "), format " +
+  std::string text = manifest.name + " (" + text::shown(bundle.folder()) + "), format " +
                      std::to_string(manifest.format_version) + ", every SHA-256 is right\n\n";
   text += lacks_text(manifest) + contract_text(manifest.contract) + "\n" + artifacts_text(manifest) + "\n" +
           golden_text(manifest.golden) + "\n" + tolerances_text(manifest);
@@ -148,7 +148,7 @@ nlohmann::json signatures_json(const Bundle& bundle) {
 }
 
 std::string to_json(const Bundle& bundle) {
-  const nlohmann::json object = {{"bundle", bundle.folder().string()},
+  const nlohmann::json object = {{"bundle", text::utf8(bundle.folder())},
                                  {"manifest", nlohmann::json::parse(bundle.manifest_json())},
                                  {"ignored", bundle.ignored()},
                                  {"signatures", signatures_json(bundle)}};
@@ -158,7 +158,7 @@ std::string to_json(const Bundle& bundle) {
 }  // namespace
 
 int inspect(const InspectOptions& options) {
-  const auto bundle = Bundle::open(options.bundle.folder, options.bundle.trust);
+  const auto bundle = Bundle::open(text::path_of(options.bundle.folder), options.bundle.trust);
   options.json ? print_json(to_json(bundle)) : print(to_text(bundle));
   return EXIT_SUCCESS;
 }

@@ -1,8 +1,4 @@
 // ferry-run: inspect, predict, verify and bench a bundle. Calls the verb of the command line, returns its exit code.
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <csignal>
 #include <cstdlib>
 #include <exception>
 #include <new>
@@ -15,6 +11,7 @@
 #include "command_line.hpp"
 #include "console.hpp"
 #include "ferry/ferry.hpp"
+#include "terminal.hpp"
 
 namespace ferry::cli {
 namespace {
@@ -48,7 +45,7 @@ int fail() noexcept {
 
 int run(int argc, char** argv) noexcept {
   try {
-    return parse(argc, argv)();
+    return parse(system::command_line(argc, argv))();
   } catch (...) {
     return fail();
   }
@@ -57,15 +54,6 @@ int run(int argc, char** argv) noexcept {
 // An exception that no handler can reach: LibTorch runs out of memory while it is loaded, for one.
 [[noreturn]] void end_on_terminate() noexcept {
   std::_Exit(std::current_exception() == nullptr ? fail_internal("std::terminate was called") : fail());
-}
-
-// A file that is opened later must not take the place of a closed stdin, stdout or stderr, where the program would then read
-// or write. These are opened the wrong way round, so that reading and writing fail as before.
-void keep_standard_descriptors() noexcept {
-  for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-    if (::fcntl(descriptor, F_GETFD) < 0)
-      static_cast<void>(::open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY));
-  }
 }
 
 // Each batch takes and frees the same memory. By default glibc hands large pieces back to the kernel every time, and the page
@@ -83,10 +71,8 @@ void keep_freed_memory() noexcept {
 }  // namespace ferry::cli
 
 int main(int argc, char** argv) {
-  // A closed stdout is then an error of `write` like any other, and temporary files are removed.
-  std::signal(SIGPIPE, SIG_IGN);
-  std::signal(SIGXFSZ, SIG_IGN);  // and so is a file that may not grow
-  ferry::cli::keep_standard_descriptors();
+  ferry::system::ignore_failing_writes();  // and temporary files are removed
+  ferry::system::prepare_standard_streams();
   std::set_terminate(ferry::cli::end_on_terminate);
   ferry::cli::keep_freed_memory();
   return ferry::cli::run(argc, argv);

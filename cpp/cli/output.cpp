@@ -153,13 +153,13 @@ std::string_view name_of(OutputFormat format) noexcept {
 
 bool is_stream(const std::string& path) {
   std::error_code unknown;
-  const auto status = fs::status(path, unknown);
+  const auto status = fs::status(text::path_of(path), unknown);
   return path == "-" || (fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status));
 }
 
 OutputFormat choose_format(const OutputRequest& request) {
   if (request.format.empty() && (is_stream(request.path) || is_folder(request.path))) return OutputFormat::jsonl;
-  const auto name = request.format.empty() ? fs::path(request.path).extension().string() : "." + request.format;
+  const auto name = request.format.empty() ? text::utf8(text::path_of(request.path).extension()) : "." + request.format;
   if (name == ".jsonl") return OutputFormat::jsonl;
   if (name == ".csv") return OutputFormat::csv;
   if (name == npy_ending) return OutputFormat::npy;

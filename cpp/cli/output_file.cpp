@@ -1,19 +1,16 @@
 #include "output_file.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <memory>
 #include <span>
 #include <system_error>
 #include <utility>
 #include <vector>
 
+#include "descriptor.hpp"
 #include "ferry/ferry.hpp"
+#include "new_files.hpp"
+#include "text.hpp"
 
 namespace ferry::cli {
 
@@ -24,10 +21,10 @@ namespace fs = std::filesystem;
 constexpr std::size_t piece_size = std::size_t{1} << 16U;
 constexpr auto expected = "a file that can be written; check the path and its permissions";
 
-File open_directly(const std::string& path) {
-  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
-  if (descriptor < 0) throw_io(path, expected);
-  return {descriptor, path};
+File open_directly(const fs::path& path, const std::string& shown) {
+  const int descriptor = system::open_to_write(path);
+  if (descriptor < 0) throw_io(shown, expected);
+  return {descriptor, shown};
 }
 
 }  // namespace
@@ -35,16 +32,17 @@ File open_directly(const std::string& path) {
 OutputFile::OutputFile(File file, std::optional<TemporaryFile> temporary, fs::path target)
     : file_(std::move(file)), temporary_(std::move(temporary)), target_(std::move(target)) {}
 
-OutputFile OutputFile::open(const std::string& path) {
-  if (path == "-" || path == "/dev/stdout") return {File(STDOUT_FILENO, "stdout", false), std::nullopt, {}};
+OutputFile OutputFile::open(const std::string& name) {
+  if (name == "-" || name == "/dev/stdout") return {File(system::standard_output, "stdout", false), std::nullopt, {}};
+  const fs::path path = text::path_of(name);
   std::error_code unknown;
   const auto status = fs::status(path, unknown);
-  if (fs::is_directory(status)) throw Error(ErrorCode::io, path + ": got a folder, expected " + expected);
-  if (fs::exists(status) && !fs::is_regular_file(status)) return {open_directly(path), std::nullopt, {}};
+  if (fs::is_directory(status)) throw Error(ErrorCode::io, name + ": got a folder, expected " + expected);
+  if (fs::exists(status) && !fs::is_regular_file(status)) return {open_directly(path, name), std::nullopt, {}};
   // A rename would replace a file that its owner has made read-only.
-  if (fs::exists(status) && ::access(path.c_str(), W_OK) != 0) throw_io(path, expected);
-  auto target = fs::exists(status) ? fs::canonical(path, unknown) : fs::path(path);  // a symbolic link stays one
-  auto [temporary, file] = TemporaryFile::create_beside(target, path);
+  if (fs::exists(status) && !system::may_write(path)) throw_io(name, expected);
+  auto target = fs::exists(status) ? fs::canonical(path, unknown) : path;  // a symbolic link stays one
+  auto [temporary, file] = TemporaryFile::create_beside(target, name);
   return {std::move(file), std::move(temporary), std::move(target)};
 }
 
@@ -52,8 +50,7 @@ void OutputFile::write(std::string_view text) { file_.write(std::as_bytes(std::s
 
 File OutputFile::open_spool() const {
   if (temporary_) return TemporaryFile::create_beside(target_, file_.name()).second;  // its name is gone, and it stays open
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> stream(std::tmpfile(), std::fclose);
-  const int descriptor = stream == nullptr ? -1 : ::fcntl(::fileno(stream.get()), F_DUPFD_CLOEXEC, 0);
+  const int descriptor = system::create_nameless();
   if (descriptor < 0) throw_io("temporary file", "room in the folder for temporary files");
   return {descriptor, "temporary file"};
 }

@@ -18,7 +18,7 @@ class OutputFile {
  public:
   // `-` is stdout. A device, pipe or socket that is there is written directly; for anything else a temporary sibling is written,
   // which `commit` renames. Throws Error(io) where the place cannot be written.
-  [[nodiscard]] static OutputFile open(const std::string& path);
+  [[nodiscard]] static OutputFile open(const std::string& name);
 
   [[nodiscard]] File& file() noexcept { return file_; }
   // Is it a file of our own, so that bytes before its end can be written again?

@@ -100,10 +100,12 @@ void check_table(const TableOptions& table) {
 void check_output_is_no_input(const PredictOptions& options) {
   namespace fs = std::filesystem;
   std::error_code unknown;
-  if (!fs::is_regular_file(options.output, unknown)) return;
-  const auto reads = [&](std::string_view path) {
-    if (path.starts_with('@')) path.remove_prefix(1);
-    return fs::is_regular_file(path, unknown) && fs::equivalent(path, options.output, unknown);
+  const auto output = text::path_of(options.output);
+  if (!fs::is_regular_file(output, unknown)) return;
+  const auto reads = [&](std::string_view name) {
+    if (name.starts_with('@')) name.remove_prefix(1);
+    const auto path = text::path_of(name);
+    return fs::is_regular_file(path, unknown) && fs::equivalent(path, output, unknown);
   };
   const bool is_input = std::ranges::any_of(options.inputs, [&](std::string_view argument) {
     const auto equals = argument.find('=');
@@ -145,7 +147,7 @@ void require_all_answered(const InputReader& inputs, const SampleWriter& outputs
 int predict(const PredictOptions& options) {
   if (options.batch && *options.batch < 1)
     throw Error(ErrorCode::usage, "--batch: got " + std::to_string(*options.batch) + ", expected at least 1");
-  const auto bundle = Bundle::open(options.bundle.folder, options.bundle.trust);
+  const auto bundle = Bundle::open(text::path_of(options.bundle.folder), options.bundle.trust);
   const auto& contract = bundle.contract();
   OutputRequest request{.path = options.output,
                         .format = options.format,

@@ -1,10 +1,10 @@
 #include "progress.hpp"
 
-#include <unistd.h>
-
 #include <cstdint>
 #include <cstdio>
 #include <string>
+
+#include "descriptor.hpp"
 
 namespace ferry::cli {
 
@@ -15,7 +15,7 @@ constexpr auto wipe_line = "\r\033[K";
 
 }  // namespace
 
-Progress::Progress(std::optional<std::int64_t> total) : total_(total), watched_(::isatty(STDERR_FILENO) == 1) {}
+Progress::Progress(std::optional<std::int64_t> total) : total_(total), watched_(system::is_terminal(system::standard_error)) {}
 
 Progress::~Progress() {
   if (watched_ && shown_ != start_) std::fputs(wipe_line, stderr);

@@ -1,9 +1,5 @@
 #include "temporary_file.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -12,6 +8,9 @@
 #include <system_error>
 
 #include "ferry/ferry.hpp"
+#include "new_files.hpp"
+#include "terminal.hpp"
+#include "text.hpp"
 
 namespace ferry::cli {
 
@@ -22,21 +21,21 @@ namespace fs = std::filesystem;
 constexpr auto expected = "a place that can be written; check the folder and its permissions";
 constexpr std::size_t max_files = 64;  // further ones are removed by their destructors only
 
-std::array<std::atomic<const char*>, max_files> remembered;  // null where free
+std::array<std::atomic<const fs::path*>, max_files> remembered;  // null where free
 std::atomic<const TemporaryFolder::Held*> remembered_folder;
 
 // Makes only calls that POSIX allows in a handler. Another thread may put one more file into the folder meanwhile.
 void remove_folder(const TemporaryFolder::Held& folder) noexcept {
   constexpr int attempts = 8;
   for (int attempt = 0; attempt < attempts; ++attempt) {
-    for (const auto& file : folder.files) ::unlink(file.c_str());
-    if (::rmdir(folder.path.c_str()) == 0 || errno == ENOENT) return;
+    for (const auto& file : folder.files) system::remove_file(file);
+    if (system::remove_folder(folder.path)) return;
   }
 }
 
-void replace_in_slots(const char* old, const char* now) noexcept {
+void replace_in_slots(const fs::path* old, const fs::path* now) noexcept {
   for (auto& slot : remembered) {
-    const char* held = old;
+    const auto* held = old;
     if (slot.compare_exchange_strong(held, now)) return;
   }
 }
@@ -44,14 +43,14 @@ void replace_in_slots(const char* old, const char* now) noexcept {
 // Makes only calls that POSIX allows in a handler. Also of a process that ends without its destructors: a model took too long.
 extern "C" void remove_all_remembered() {
   for (const auto& slot : remembered) {
-    if (const char* path = slot.load()) ::unlink(path);
+    if (const auto* path = slot.load()) system::remove_file(*path);
   }
   if (const auto* folder = remembered_folder.load()) remove_folder(*folder);
 }
 
 extern "C" void remove_remembered(int signal) {
   remove_all_remembered();
-  ::raise(signal);  // its default action follows: SA_RESETHAND
+  std::raise(signal);  // its default action follows
 }
 
 void clean_up_on_quick_exit() {
@@ -59,28 +58,19 @@ void clean_up_on_quick_exit() {
   static_cast<void>(once);
 }
 
-void clean_up_on(int signal) {
-  struct sigaction action{};
-  if (::sigaction(signal, nullptr, &action) != 0 || action.sa_handler != SIG_DFL) return;  // nohup ignores SIGHUP
-  action.sa_handler = remove_remembered;
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  ::sigaction(signal, &action, nullptr);
-}
-
 void clean_up_however_it_ends() {
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) clean_up_on(signal);
+  system::call_at_ending_signals(remove_remembered);
   clean_up_on_quick_exit();
 }
 
 // A sibling's path, another for each attempt.
-std::string path_beside(const fs::path& target, int attempt) {
-  return target.parent_path() / (".ferry-" + std::to_string(::getpid()) + "-" + std::to_string(attempt) + ".tmp");
+fs::path path_beside(const fs::path& target, int attempt) {
+  return target.parent_path() / (".ferry-" + std::to_string(system::process_id()) + "-" + std::to_string(attempt) + ".tmp");
 }
 
 // Before anything is computed: the rename finds it out last.
 void refuse_long_name(const fs::path& target, const std::string& shown) {
-  struct stat unused{};
-  if (::lstat(target.c_str(), &unused) != 0 && errno == ENAMETOOLONG) throw_io(shown, expected);
+  if (system::is_name_too_long(target)) throw_io(shown, expected);
 }
 
 }  // namespace
@@ -89,11 +79,11 @@ std::pair<TemporaryFile, File> TemporaryFile::create_beside(const fs::path& targ
   refuse_long_name(target, shown);
   clean_up_however_it_ends();
   for (int attempt = 0;; ++attempt) {
-    TemporaryFile temporary(std::make_unique<const std::string>(path_beside(target, attempt)));
-    const int descriptor = ::open(temporary.path_->c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    TemporaryFile temporary(std::make_unique<const fs::path>(path_beside(target, attempt)));
+    const int descriptor = system::create_new(*temporary.path_);
     const int reason = errno;
     if (descriptor >= 0) {
-      replace_in_slots(nullptr, temporary.path_->c_str());
+      replace_in_slots(nullptr, temporary.path_.get());
       return {std::move(temporary), File(descriptor, shown)};
     }
     temporary.path_.reset();  // it is not ours to remove
@@ -104,13 +94,13 @@ std::pair<TemporaryFile, File> TemporaryFile::create_beside(const fs::path& targ
 
 TemporaryFile::~TemporaryFile() {
   if (path_ == nullptr) return;
-  ::unlink(path_->c_str());
-  replace_in_slots(path_->c_str(), nullptr);
+  system::remove_file(*path_);
+  replace_in_slots(path_.get(), nullptr);
 }
 
 void TemporaryFile::rename_to(const fs::path& target, const std::string& shown) {
-  if (::rename(path_->c_str(), target.c_str()) != 0) throw_io(shown, expected);
-  replace_in_slots(path_->c_str(), nullptr);
+  if (!system::rename(*path_, target)) throw_io(shown, expected);
+  replace_in_slots(path_.get(), nullptr);
   path_.reset();
 }
 
@@ -120,11 +110,11 @@ TemporaryFolder TemporaryFolder::create_beside(const fs::path& target, const std
   clean_up_however_it_ends();
   for (int attempt = 0;; ++attempt) {
     Held held{.path = path_beside(target, attempt), .files = {}};
-    held.files.push_back(path_beside(fs::path(held.path) / "", 0));  // of the one that is being written
-    for (const auto& file : files) held.files.push_back(held.path + "/" + file);
-    const std::string path = held.path;
+    held.files.push_back(path_beside(held.path / "", 0));  // of the one that is being written
+    for (const auto& file : files) held.files.push_back(held.path / text::path_of(file));
+    const fs::path path = held.path;
     auto kept = std::make_unique<const Held>(std::move(held));
-    if (::mkdir(path.c_str(), 0777) == 0) {
+    if (system::create_new_folder(path)) {
       remembered_folder = kept.get();
       return TemporaryFolder(std::move(kept));
     }
@@ -139,7 +129,7 @@ TemporaryFolder::~TemporaryFolder() {
 }
 
 void TemporaryFolder::rename_to(const fs::path& target, const std::string& shown) {
-  if (::rename(held_->path.c_str(), target.c_str()) != 0) throw_io(shown, expected);
+  if (!system::rename(held_->path, target)) throw_io(shown, expected);
   remembered_folder = nullptr;
   held_.reset();
 }

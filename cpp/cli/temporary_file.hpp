@@ -28,9 +28,10 @@ class TemporaryFile {
   void rename_to(const std::filesystem::path& target, const std::string& shown);
 
  private:
-  explicit TemporaryFile(std::unique_ptr<const std::string> path) : path_(std::move(path)) {}
+  explicit TemporaryFile(std::unique_ptr<const std::filesystem::path> path) : path_(std::move(path)) {}
 
-  std::unique_ptr<const std::string> path_;  // null once renamed; on the heap, because the signal handler keeps its address
+  std::unique_ptr<const std::filesystem::path>
+      path_;  // null once renamed; on the heap, because the signal handler keeps its address
 };
 
 // The same for a folder, of which there is one at a time.
@@ -46,13 +47,13 @@ class TemporaryFolder {
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
   ~TemporaryFolder();
 
-  [[nodiscard]] const std::string& path() const noexcept { return held_->path; }
+  [[nodiscard]] const std::filesystem::path& path() const noexcept { return held_->path; }
   // Throws Error(io); the folder is then still removed.
   void rename_to(const std::filesystem::path& target, const std::string& shown);
 
   struct Held {
-    std::string path;
-    std::vector<std::string> files;  // their paths
+    std::filesystem::path path;
+    std::vector<std::filesystem::path> files;
   };
 
  private:

@@ -55,7 +55,7 @@ void require_these_ran(const std::vector<std::string>& names, const std::vector<
 
 int verify_bundle(const VerifyOptions& options) {
   const auto calls = checked_calls(options.calls, "--calls");
-  const auto bundle = Bundle::open(options.bundle.folder, options.bundle.trust);
+  const auto bundle = Bundle::open(text::path_of(options.bundle.folder), options.bundle.trust);
   const auto result = replay(bundle, {.engine = options.engine.engine, .device = options.engine.device, .calls = calls},
                              [&](const std::string& engine) { return open_engine(bundle, options.engine, engine); });
   const auto& verdicts = result.verdicts;

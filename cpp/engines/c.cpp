@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "c_object.hpp"
+#include "c_table.hpp"
 #include "ferry/engine.hpp"
 
 namespace {
@@ -193,17 +194,20 @@ const char* numerics() noexcept { return ""; }  // the bits are those of no BLAS
 
 }  // namespace
 
-extern "C" FERRY_ENGINE_EXPORT const ferry_engine* ferry_engine_entry() {
-  static const ferry_engine engine = {.abi_version = FERRY_ENGINE_ABI_VERSION,
-                                      .flags = FERRY_ENGINE_NATIVE_CODE | FERRY_ENGINE_PREPARES | FERRY_ENGINE_WRITES,
-                                      .name = FERRY_C_ENGINE,
-                                      .runtime = "C99",
-                                      .numerics = numerics,
-                                      .open = open_model,
-                                      .run = run_model,
-                                      .run_direct = run_direct,
-                                      .close = close_model,
-                                      .prepare = prepare,
-                                      .run_into = run_into};
-  return &engine;
+namespace ferry::c {
+
+ferry_engine table_of(const char* name) noexcept {
+  return {.abi_version = FERRY_ENGINE_ABI_VERSION,
+          .flags = FERRY_ENGINE_NATIVE_CODE | FERRY_ENGINE_PREPARES | FERRY_ENGINE_WRITES,
+          .name = name,
+          .runtime = "C99",
+          .numerics = numerics,
+          .open = open_model,
+          .run = run_model,
+          .run_direct = run_direct,
+          .close = close_model,
+          .prepare = ::prepare,  // not that of c_object.hpp
+          .run_into = run_into};
 }
+
+}  // namespace ferry::c

@@ -1,13 +1,6 @@
 #include "c_build.hpp"
 
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -16,9 +9,9 @@
 #include <sstream>
 
 #include "ferry/engine.hpp"
+#include "library.hpp"
 #include "private_folder.hpp"
-
-extern "C" char** environ;  // NOLINT(*-redundant-declaration): POSIX has it in no header, glibc in one
+#include "program.hpp"
 
 namespace ferry::c {
 
@@ -36,17 +29,12 @@ constexpr std::string_view probe =
 
 // ---- the compiler -------------------------------------------------------------------------------------------------------
 
-bool is_program(const fs::path& path) {
-  std::error_code error;
-  return fs::is_regular_file(path, error) && ::access(path.c_str(), X_OK) == 0;
-}
-
 bool is_found(const std::string& program) {
-  if (program.find('/') != std::string::npos) return is_program(program);
+  if (fs::path(program).has_parent_path()) return system::is_program(program);
   const char* variable = std::getenv("PATH");
-  std::istringstream folders(variable == nullptr ? "/usr/bin:/bin" : variable);
-  for (std::string folder; std::getline(folders, folder, ':');)
-    if (is_program(fs::path(folder) / program)) return true;
+  std::istringstream folders(variable == nullptr ? system::default_path : variable);
+  for (std::string folder; std::getline(folders, folder, system::path_separator);)
+    if (system::is_program(fs::path(folder) / program)) return true;
   return false;
 }
 
@@ -73,54 +61,6 @@ Words command_for(Words compiler, const std::string& triple) {
 }
 
 // ---- one run of it ------------------------------------------------------------------------------------------------------
-
-// A host program may ignore SIGCHLD. A compiler that inherited that could not wait for its own parts. What this thread holds
-// back ends the compiler at once.
-class DefaultSignals {
- public:
-  explicit DefaultSignals(const sigset_t& mask) noexcept {
-    sigset_t signals;
-    ::sigemptyset(&signals);
-    ::sigaddset(&signals, SIGCHLD);
-    ::posix_spawnattr_init(&attributes_);
-    ::posix_spawnattr_setsigdefault(&attributes_, &signals);
-    ::posix_spawnattr_setsigmask(&attributes_, &mask);
-    ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-  }
-  DefaultSignals(const DefaultSignals&) = delete;
-  DefaultSignals& operator=(const DefaultSignals&) = delete;
-  ~DefaultSignals() { ::posix_spawnattr_destroy(&attributes_); }
-
-  [[nodiscard]] const posix_spawnattr_t* get() const noexcept { return &attributes_; }
-
- private:
-  posix_spawnattr_t attributes_{};
-};
-
-// Runs a program without input and with this signal mask; what it says goes to the file `log`. False where it is known to have
-// failed.
-bool run(const Words& command, const std::string& log, const sigset_t& mask) {
-  std::vector<char*> arguments;
-  for (const auto& word : command)
-    arguments.push_back(const_cast<char*>(word.c_str()));  // NOLINT(*-const-cast): POSIX's signature
-  arguments.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  ::posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-  ::posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log.c_str(), O_WRONLY | O_CREAT, 0600);
-  pid_t child = 0;
-  const DefaultSignals signals(mask);
-  const int failure = ::posix_spawnp(&child, arguments[0], &actions, signals.get(), arguments.data(), environ);
-  ::posix_spawn_file_actions_destroy(&actions);
-  if (failure != 0) return false;
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0) {
-    if (errno == ECHILD) return true;  // the host program ignores SIGCHLD, and nobody gets the status: the object speaks
-    if (errno != EINTR) return false;
-  }
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
 
 std::string without(std::string text, const std::string& part) {
   for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at)) text.erase(at, part.size());
@@ -152,7 +92,7 @@ Result compile(Words command, const std::vector<Source>& sources) {
   const auto object = folder.path_of(std::string(object_name));
   const auto log = folder.path_of("log");
   command.insert(command.end(), {paths[0], "-o", object});
-  if (!run(command, log, folder.signals().before())) return {std::nullopt, read_complaint(folder, log)};
+  if (!system::run_program(command, log, folder.signals())) return {std::nullopt, read_complaint(folder, log)};
   std::ifstream stream(object, std::ios::binary);
   const std::string content{std::istreambuf_iterator<char>(stream), {}};
   const auto bytes = std::as_bytes(std::span(content));

@@ -8,14 +8,11 @@
 #include <string_view>
 #include <vector>
 
+#include "c_files.hpp"
+
 namespace ferry::c {
 
 inline constexpr std::string_view object_name = "model.so";
-
-struct Source {
-  std::string path;
-  std::span<const std::byte> data;
-};
 
 // The shared object for one kind of machine; `sources` is not empty, its first is the one to compile, and `digest` what the
 // object shall say of them. Throws Refusal: FERRY_UNAVAILABLE without a C compiler that works, FERRY_FORMAT for sources that are

@@ -1,21 +1,8 @@
 #include "machine.hpp"
 
-#include <sys/utsname.h>
-
-#include <algorithm>
-#include <cctype>
+#include "processor.hpp"
 
 namespace ferry::engines {
-
-namespace {
-
-utsname describe_system() {
-  utsname system{};
-  ::uname(&system);
-  return system;
-}
-
-}  // namespace
 
 std::size_t own_isa_level() {
 #if defined(__x86_64__)
@@ -30,10 +17,10 @@ std::size_t own_isa_level() {
 #endif
 }
 
-std::string machine_name() { return static_cast<const char*>(describe_system().machine); }
+std::string machine_name() { return describe_system().machine; }
 
 std::string system_name() {
-  std::string name = static_cast<const char*>(describe_system().sysname);
+  std::string name = describe_system().name;
   for (char& c : name)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');  // std::tolower asks the host program's locale
   return name;

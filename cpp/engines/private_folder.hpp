@@ -1,9 +1,6 @@
 // Where machine code lies for the moment in which it is built and loaded. Standard library and POSIX only.
 #pragma once
 
-#include <unistd.h>
-
-#include <cstdlib>
 #include <deque>
 #include <filesystem>
 #include <fstream>
@@ -15,6 +12,7 @@
 #include "ferry/engine.hpp"
 #include "held_signals.hpp"
 #include "no_temporary_folder.hpp"
+#include "private_place.hpp"
 
 namespace ferry::engines {
 
@@ -22,15 +20,15 @@ namespace ferry::engines {
 class PrivateFolder {
  public:
   // `prefix`: how its name begins.
-  explicit PrivateFolder(const std::string& prefix) : path_((place() / (prefix + "XXXXXX")).string()) {
-    if (::mkdtemp(path_.data()) == nullptr)
+  explicit PrivateFolder(const std::string& prefix) : path_((place() / prefix).string()) {
+    if (!system::make_private_folder(path_))
       throw Refusal{FERRY_IO, path_ + ": got no folder there, expected to make one; set TMPDIR to a folder with space"};
   }
   PrivateFolder(const PrivateFolder&) = delete;
   PrivateFolder& operator=(const PrivateFolder&) = delete;
   ~PrivateFolder() {
-    for (const auto& file : files_) ::unlink(file.c_str());
-    if (::rmdir(path_.c_str()) == 0) return;
+    for (const auto& file : files_) system::remove_file(file.c_str());
+    if (system::remove_empty_folder(path_.c_str())) return;
     try {
       std::error_code ignored;
       std::filesystem::remove_all(path_, ignored);  // what a runtime put there

@@ -1,4 +1,4 @@
-// What the processor calls itself. For libferry and for plugins.
+// What this machine calls itself. For libferry and for plugins. cpp/windows/processor.hpp is its twin.
 #pragma once
 
 #include <sys/utsname.h>
@@ -7,6 +7,19 @@
 #include <string>
 
 namespace ferry {
+
+struct System {
+  std::string name;     // "Linux"
+  std::string release;  // "6.1.0"
+  std::string machine;  // "x86_64"
+};
+
+[[nodiscard]] inline System describe_system() {
+  utsname system{};
+  ::uname(&system);
+  return {static_cast<const char*>(system.sysname), static_cast<const char*>(system.release),
+          static_cast<const char*>(system.machine)};
+}
 
 // The first `model name` of /proc/cpuinfo, else the machine's architecture.
 [[nodiscard]] inline std::string processor_name() {
@@ -18,9 +31,7 @@ namespace ferry {
     if (first == std::string::npos) break;
     return line.substr(first, line.find_last_not_of(" \t") - first + 1);
   }
-  utsname system{};
-  ::uname(&system);
-  return static_cast<const char*>(system.machine);
+  return describe_system().machine;
 }
 
 }  // namespace ferry

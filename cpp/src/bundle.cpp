@@ -151,7 +151,7 @@ Bundle Bundle::open(const fs::path& path, const TrustOptions& trust) try {
     }
   }
   throw Error(ErrorCode::io,
-              text::printable(path.native()) + ": got another bundle each time it was read, expected one that stays; try again");
+              text::shown(path) + ": got another bundle each time it was read, expected one that stays; try again");
 } catch (const std::bad_alloc&) {
   throw_lack_of_memory();
 }
@@ -178,7 +178,7 @@ std::vector<Signature> Bundle::signatures() const {
     const bool trusted = std::ranges::any_of(good, [&](const ParsedSignature& other) {
       return other.where == one.where && other.signature == one.signature && other.comment == one.comment;
     });
-    found.push_back({fs::path(one.where).filename().native(), one.key_id, one.comment, trusted});
+    found.push_back({text::utf8(text::path_of(one.where).filename()), one.key_id, one.comment, trusted});
   }
   return found;
 }

@@ -6,6 +6,7 @@
 
 #include "digest.hpp"
 #include "runner.hpp"
+#include "text.hpp"
 
 namespace {
 
@@ -67,7 +68,7 @@ int32_t ferry_last_code(void) { return last_failure.code; }
 int32_t ferry_bundle_open(const char* path, ferry_bundle** bundle) {
   if (bundle != nullptr) *bundle = nullptr;
   if (path == nullptr || bundle == nullptr) return fail_null("ferry_bundle_open");
-  return guarded([&] { *bundle = opened(ferry::Bundle::open(path)); });
+  return guarded([&] { *bundle = opened(ferry::Bundle::open(ferry::text::path_of(path))); });
 }
 
 int32_t ferry_bundle_open_memory(const void* bytes, size_t size, ferry_bundle** bundle) {
@@ -79,19 +80,20 @@ int32_t ferry_bundle_open_memory(const void* bytes, size_t size, ferry_bundle** 
 int32_t ferry_bundle_open_trusted(const char* path, const char* keys, ferry_bundle** bundle) {
   if (bundle != nullptr) *bundle = nullptr;
   if (path == nullptr || keys == nullptr || bundle == nullptr) return fail_null("ferry_bundle_open_trusted");
-  return guarded([&] { *bundle = opened(ferry::Bundle::open(path, {.keys = {keys}})); });
+  return guarded(
+      [&] { *bundle = opened(ferry::Bundle::open(ferry::text::path_of(path), {.keys = {ferry::text::path_of(keys)}})); });
 }
 
 int32_t ferry_bundle_open_memory_trusted(const void* bytes, size_t size, const char* keys, ferry_bundle** bundle) {
   if (bundle != nullptr) *bundle = nullptr;
   if (bytes == nullptr || keys == nullptr || bundle == nullptr) return fail_null("ferry_bundle_open_memory_trusted");
-  return guarded([&] { *bundle = opened(from_memory(bytes, size, {.keys = {keys}})); });
+  return guarded([&] { *bundle = opened(from_memory(bytes, size, {.keys = {ferry::text::path_of(keys)}})); });
 }
 
 int32_t ferry_set_trust_policy(const char* keys, int32_t require_signature) {
   return guarded([&] {
     ferry::TrustOptions options{.keys = {}, .require_signature = require_signature != 0};
-    if (keys != nullptr) options.keys.emplace_back(keys);
+    if (keys != nullptr) options.keys.push_back(ferry::text::path_of(keys));
     ferry::set_trust_policy(options);
   });
 }

@@ -7,6 +7,7 @@
 #include "replay.hpp"
 #include "runner.hpp"
 #include "status.hpp"
+#include "text.hpp"
 #include "verdict_json.hpp"
 
 using ferry::c_api::at;
@@ -46,6 +47,16 @@ void require_proof(const ferry::Bundle& bundle, const ferry::Replay& replay) {
 }  // namespace
 
 extern "C" {
+
+int32_t ferry_register_engine(const ferry_engine* engine) {
+  if (engine == nullptr) return fail_null("ferry_register_engine");
+  return guarded([&] { ferry::register_engine(*engine); });
+}
+
+int32_t ferry_add_engine_folder(const char* path) {
+  if (path == nullptr) return fail_null("ferry_add_engine_folder");
+  return guarded([&] { ferry::add_engine_folder(ferry::text::path_of(path)); });
+}
 
 int32_t ferry_session_open(const ferry_bundle* bundle, const char* engine, const char* device, int32_t threads,
                            ferry_session** session) {

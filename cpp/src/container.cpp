@@ -22,7 +22,7 @@ std::vector<std::byte> Content::read(std::size_t max_bytes) const {
   return bytes;
 }
 
-std::string Container::name_of(std::string_view path) const { return text::printable((root_ / path).native()); }
+std::string Container::name_of(std::string_view path) const { return text::shown(root_ / text::path_of(path)); }
 
 bool is_hidden(std::string_view path) noexcept {
   while (true) {

@@ -1,13 +1,6 @@
 #include "engine_library.hpp"
 
-#include <dlfcn.h>
-#include <link.h>
-#include <sys/auxv.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstdlib>
 #include <ferry/ferry.hpp>
 #include <map>
@@ -17,7 +10,9 @@
 
 #include "engines.hpp"
 #include "float_mode.hpp"
+#include "library.hpp"
 #include "manifest.hpp"
+#include "plugin_place.hpp"
 #include "text.hpp"
 
 namespace ferry {
@@ -27,7 +22,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view prefix = "libferry_engine_";
-constexpr std::string_view suffix = ".so";
+using system::plugin_suffix;
 
 [[noreturn]] void fail(std::string_view engine, const std::string& problem) {
   throw Error(ErrorCode::unavailable, "engine " + text::printable(engine) + ": " + problem);
@@ -38,71 +33,22 @@ void require_memory(const std::error_code& error) {
   if (error == std::errc::not_enough_memory) throw std::bad_alloc();
 }
 
-fs::path canonical_path(const fs::path& path) {
-  std::error_code error;
-  fs::path found = fs::canonical(path, error);
-  require_memory(error);
-  return found;
-}
-
-// The file of this program: without /proc, as in an image that mounts none, the absolute path that it was started by.
-fs::path program_file() {
-  fs::path file = canonical_path("/proc/self/exe");
-  if (!file.empty()) return file;
-  // NOLINTNEXTLINE(performance-no-int-to-ptr): the kernel gives every value as an integer
-  const auto* started = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
-  return started != nullptr && *started == '/' ? fs::path(started) : fs::path();
-}
-
-// The folder of the shared library or program that this code is part of; empty where that cannot be told.
-fs::path own_folder() {
-  Dl_info info{};
-  link_map* map = nullptr;
-  const void* here = reinterpret_cast<const void*>(&own_folder);
-  const bool found = ::dladdr1(here, &info, reinterpret_cast<void**>(&map), RTLD_DL_LINKMAP) != 0 && map != nullptr;
-  // The program itself has an empty name there, and argv[0] need not be a path.
-  const bool program = !found || map->l_name == nullptr || *map->l_name == '\0';
-  return canonical_path(program ? program_file() : fs::path(map->l_name)).parent_path();
-}
-
-// May somebody else than the user, root and the owner of this library replace what lies at `path`?
-bool belongs_to_others(const fs::path& path, ::uid_t installer) {
-  struct stat status{};
-  if (::stat(path.c_str(), &status) != 0) return true;
-  const auto is_owned = status.st_uid == 0 || status.st_uid == ::geteuid() || status.st_uid == installer;
-  const auto is_private_group = status.st_gid == ::getegid() && ::getegid() == ::geteuid();  // one group a user, umask 002
-  const auto open = S_IWOTH | (is_private_group ? 0U : S_IWGRP);
-  return !is_owned || ((status.st_mode & open) != 0);
-}
-
 // A plugin has all rights of this process: neither it nor its folder may be another user's to write.
 void check_owners(std::string_view name, const fs::path& plugin) {
-  struct stat own{};
-  const auto installer = ::stat(own_folder().c_str(), &own) == 0 ? own.st_uid : ::geteuid();
   for (const fs::path& path : {plugin, plugin.parent_path()})
-    if (belongs_to_others(path, installer))
-      fail(name, text::printable(path.native()) +
+    if (system::belongs_to_others(path))
+      fail(name, text::shown(path) +
                      ": got a plugin that another user may write, expected one of yours or root's; change its owner or mode");
 }
 
-// Would the loader look for libraries in the working folder? It takes empty and relative elements of the variable for that.
+// Would the loader look for libraries in the working folder?
 void check_library_path(std::string_view name) {
-  const char* variable = std::getenv("LD_LIBRARY_PATH");
-  std::string_view rest = variable == nullptr ? "" : variable;
-  for (bool more = !rest.empty(); more;) {
-    const auto stop = rest.find_first_of(":;");
-    if (!rest.substr(0, stop).starts_with('/'))
-      fail(name,
-           "LD_LIBRARY_PATH: got an empty or relative folder, expected absolute ones: libraries would come from the working "
-           "folder; unset it");
-    more = stop != std::string_view::npos;
-    rest.remove_prefix(more ? stop + 1 : rest.size());
-  }
+  if (const auto problem = system::problem_of_library_path(); !problem.empty()) fail(name, problem);
 }
 
 void check_engine_folder(std::string_view name, const fs::path& folder) {
   if (folder.is_absolute()) return;
-  fail(name, "FERRY_ENGINE_DIR: got the relative folder " + text::printable(folder.native()) +
+  fail(name, "FERRY_ENGINE_DIR: got the relative folder " + text::shown(folder) +
                  ", expected an absolute one: plugins would come from the working folder; name it from /");
 }
 
@@ -111,8 +57,12 @@ fs::path find_file(std::string_view name, const std::string& file) {
   for (const fs::path& folder : engine_folders()) {
     check_engine_folder(name, folder);
     std::error_code error;
-    if (fs::is_regular_file(folder / file, error)) return canonical_path(folder / file);
-    searched += (searched.empty() ? "" : ", ") + text::printable(folder.native());
+    if (fs::is_regular_file(folder / file, error)) {
+      auto found = fs::canonical(folder / file, error);
+      require_memory(error);
+      return found;
+    }
+    searched += (searched.empty() ? "" : ", ") + text::shown(folder);
   }
   if (std::ranges::find(python_only_engines, name) != python_only_engines.end())
     fail(name, "runs in Python only; use ferry for it: ferry verify BUNDLE --engine " + std::string(name));
@@ -125,9 +75,22 @@ void check_word(std::string_view name) {
   if (!is_word(name)) fail(name, "name: got this, expected a word matching [a-z][a-z0-9_-]{0,31}");
 }
 
-std::string last_dl_error() {
-  const char* reason = ::dlerror();
-  return text::printable(reason == nullptr ? "an unknown reason" : reason);
+struct Engines {
+  std::mutex mutex;
+  std::map<std::string, const ferry_engine*, std::less<>> opened;
+  std::mutex folder_mutex;
+  std::vector<fs::path> folders;  // that the program has named
+};
+
+// What this process has. The engines that are built in need no plugin.
+Engines& engines() {
+  static Engines all;
+  static const bool once = [] {
+    for (const ferry_engine* engine : built_in_engines()) all.opened.emplace(engine->name, engine);
+    return true;
+  }();
+  static_cast<void>(once);
+  return all;
 }
 
 void check_table(std::string_view name, const std::string& plugin, const ferry_engine* engine) {
@@ -151,16 +114,15 @@ void check_table(std::string_view name, const std::string& plugin, const ferry_e
 }  // namespace
 
 const ferry_engine& open_plugin(std::string_view name, const fs::path& path) {
-  const std::string plugin = text::printable(path.native());
+  const std::string plugin = text::shown(path);
   const IeeeArithmetic arithmetic;  // a runtime that is built with fast-math changes it where it is loaded
-  errno = 0;
-  void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr && errno == ENOMEM) throw std::bad_alloc();
+  std::string reason;
+  void* library = system::open_library(path, reason);
   if (library == nullptr)
-    fail(name, plugin + ": got " + last_dl_error() + ", expected a plugin that loads; " + FERRY_MISSING_LIBRARY_ADVICE);
-  const auto entry = reinterpret_cast<ferry_engine_entry_function>(::dlsym(library, "ferry_engine_entry"));
+    fail(name, plugin + ": got " + text::printable(reason) + ", expected a plugin that loads; " + FERRY_MISSING_LIBRARY_ADVICE);
+  const auto entry = reinterpret_cast<ferry_engine_entry_function>(system::find_symbol(library, "ferry_engine_entry", reason));
   if (entry == nullptr)
-    fail(name, plugin + ": got " + last_dl_error() + ", expected an engine plugin that exports ferry_engine_entry");
+    fail(name, plugin + ": got " + text::printable(reason) + ", expected an engine plugin that exports ferry_engine_entry");
   const ferry_engine* engine = entry();
   check_table(name, plugin, engine);
   return *engine;
@@ -169,7 +131,7 @@ const ferry_engine& open_plugin(std::string_view name, const fs::path& path) {
 fs::path find_plugin(std::string_view name) {
   check_word(name);
   check_library_path(name);
-  return find_program(name, std::string(prefix) + std::string(name) + std::string(suffix));
+  return find_program(name, std::string(prefix) + std::string(name) + std::string(plugin_suffix));
 }
 
 fs::path find_program(std::string_view name, const std::string& file) {
@@ -183,11 +145,13 @@ std::vector<fs::path> engine_folders() {
   const char* variable = std::getenv("FERRY_ENGINE_DIR");
   std::string_view rest = variable == nullptr ? "" : variable;
   while (!rest.empty()) {
-    const std::string_view folder = rest.substr(0, rest.find(':'));
-    if (!folder.empty()) folders.emplace_back(folder);
+    const std::string_view folder = rest.substr(0, rest.find(system::path_separator));
+    if (!folder.empty()) folders.push_back(text::path_of(folder));
     rest.remove_prefix(std::min(rest.size(), folder.size() + 1));
   }
-  const fs::path own = own_folder();
+  const std::scoped_lock lock(engines().folder_mutex);
+  folders.insert(folders.end(), engines().folders.begin(), engines().folders.end());
+  const fs::path own = system::own_folder();
   if (own.empty()) return folders;
   folders.push_back(own / "ferry");
   folders.push_back((own / FERRY_PLUGINS_FROM_PROGRAM).lexically_normal());
@@ -199,9 +163,10 @@ std::vector<std::string> installed_engines() {
   for (const fs::path& folder : engine_folders()) {
     std::error_code error;
     for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-      const std::string file = it->path().filename().native();
-      const bool plugin = file.size() > prefix.size() + suffix.size() && file.starts_with(prefix) && file.ends_with(suffix);
-      if (plugin) names.push_back(file.substr(prefix.size(), file.size() - prefix.size() - suffix.size()));
+      const std::string file = text::utf8(it->path().filename());
+      const bool plugin =
+          file.size() > prefix.size() + plugin_suffix.size() && file.starts_with(prefix) && file.ends_with(plugin_suffix);
+      if (plugin) names.push_back(file.substr(prefix.size(), file.size() - prefix.size() - plugin_suffix.size()));
     }
     require_memory(error);
   }
@@ -211,14 +176,29 @@ std::vector<std::string> installed_engines() {
 }
 
 const ferry_engine& load_engine(std::string_view name) {
-  static std::mutex mutex;
-  static std::map<std::string, const ferry_engine*, std::less<>> loaded;
-  const std::scoped_lock lock(mutex);
-  if (const auto it = loaded.find(name); it != loaded.end()) return *it->second;
-  const fs::path path = find_plugin(name);
-  const ferry_engine& engine = open_plugin(name, path);
-  loaded.emplace(name, &engine);
+  const std::scoped_lock lock(engines().mutex);
+  auto& opened = engines().opened;
+  if (const auto it = opened.find(name); it != opened.end()) return *it->second;
+  const ferry_engine& engine = open_plugin(name, find_plugin(name));
+  opened.emplace(name, &engine);
   return engine;
+}
+
+void register_engine(const ferry_engine& engine) {
+  const std::string_view name = engine.abi_version == FERRY_ENGINE_ABI_VERSION && engine.name != nullptr ? engine.name : "";
+  check_table(name, "this program's table", &engine);
+  check_word(name);
+  const std::scoped_lock lock(engines().mutex);
+  if (engines().opened.emplace(name, &engine).first->second != &engine)
+    throw Error(ErrorCode::usage,
+                "engine " + std::string(name) + ": got a second table, expected one a process; register it before it is used");
+}
+
+void add_engine_folder(const fs::path& folder) {
+  if (!folder.is_absolute())
+    throw Error(ErrorCode::usage, text::shown(folder) + ": got a relative folder of engines, expected an absolute one");
+  const std::scoped_lock lock(engines().folder_mutex);
+  engines().folders.push_back(folder);
 }
 
 }  // namespace ferry

@@ -5,15 +5,20 @@
 #include <ferry/engine.h>
 
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace ferry {
 
-// The folders searched, in order: FERRY_ENGINE_DIR (several are separated by colons), `ferry/` beside the file that holds this
-// code (libferry, or a program that it is linked into), and ../lib/ferry seen from there.
+// The folders searched, in order: FERRY_ENGINE_DIR (several are separated by colons; on Windows by semicolons), those of
+// `add_engine_folder`, `ferry/` beside the file that holds this code (libferry, or a program that it is linked into), and
+// ../lib/ferry seen from there.
 [[nodiscard]] std::vector<std::filesystem::path> engine_folders();
+
+// Those that libferry itself was built with (FERRY_STATIC).
+[[nodiscard]] std::span<const ferry_engine* const> built_in_engines();
 
 // The names of the engines whose plugins lie in those folders, sorted; nothing is loaded.
 [[nodiscard]] std::vector<std::string> installed_engines();

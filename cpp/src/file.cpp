@@ -1,26 +1,21 @@
 #include "file.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstdint>
 #include <ferry/ferry.hpp>
 #include <system_error>
 #include <utility>
 
+#include "descriptor.hpp"
 #include "text.hpp"
 
 namespace ferry {
 
 namespace {
 
-constexpr mode_t new_file_mode = 0666;  // less the umask
-
-struct stat status_of(int descriptor, const std::string& name) {
-  struct stat status{};
-  if (::fstat(descriptor, &status) != 0) throw_io(name, "an open file");
+system::Status status_of(int descriptor, const std::string& name) {
+  const auto status = system::status(descriptor);
+  if (!status.is_known) throw_io(name, "an open file");
   return status;
 }
 
@@ -32,15 +27,21 @@ void throw_io(const std::string& name, const std::string& expected) {
 }
 
 File File::open(const std::filesystem::path& path) {
-  const std::string name = path.empty() ? "''" : text::printable(path.native());  // a script's unset variable
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const std::string name = path.empty() ? "''" : text::shown(path);  // a script's unset variable
+  const int descriptor = system::open_to_read(path);
   if (descriptor < 0) throw_io(name, "a readable file; check the path and its permissions");
   return {descriptor, name};
 }
 
+File File::open_at_once(const std::filesystem::path& path, const std::string& expected) {
+  const int descriptor = system::open_at_once(path);
+  if (descriptor < 0) throw_io(text::shown(path), expected);
+  return {descriptor, text::shown(path)};
+}
+
 File File::create(const std::filesystem::path& path) {
-  const std::string name = text::printable(path.native());
-  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, new_file_mode);
+  const std::string name = text::shown(path);
+  const int descriptor = system::create(path);
   if (descriptor < 0) throw_io(name, "a file that can be written; check its folder and permissions");
   return {descriptor, name};
 }
@@ -59,12 +60,12 @@ File& File::operator=(File&& other) noexcept {
 }
 
 File::~File() {
-  if (owned_ && descriptor_ >= 0) ::close(descriptor_);
+  if (owned_ && descriptor_ >= 0) system::close(descriptor_);
 }
 
-bool File::is_regular() const { return S_ISREG(status_of(descriptor_, name_).st_mode); }
+bool File::is_regular() const { return status_of(descriptor_, name_).is_regular; }
 
-std::uint64_t File::size() const { return static_cast<std::uint64_t>(status_of(descriptor_, name_).st_size); }
+std::uint64_t File::size() const { return status_of(descriptor_, name_).bytes; }
 
 std::size_t File::read(std::span<std::byte> buffer) {
   std::size_t filled = 0;
@@ -78,7 +79,7 @@ std::size_t File::read(std::span<std::byte> buffer) {
 
 std::size_t File::read_some(std::span<std::byte> buffer) {
   while (true) {
-    const ssize_t got = ::read(descriptor_, buffer.data(), buffer.size());
+    const auto got = system::read(descriptor_, buffer.data(), buffer.size());
     if (got >= 0) return static_cast<std::size_t>(got);
     if (errno != EINTR) throw_io(name_, "a readable file; check the path and its permissions");
   }
@@ -87,7 +88,7 @@ std::size_t File::read_some(std::span<std::byte> buffer) {
 std::size_t File::read_at(std::uint64_t offset, std::span<std::byte> buffer) const {
   std::size_t filled = 0;
   while (filled < buffer.size()) {
-    const ssize_t got = ::pread(descriptor_, buffer.data() + filled, buffer.size() - filled, static_cast<off_t>(offset + filled));
+    const auto got = system::read_at(descriptor_, buffer.data() + filled, buffer.size() - filled, offset + filled);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) throw_io(name_, "a readable file");
     if (got == 0) break;
@@ -98,7 +99,7 @@ std::size_t File::read_at(std::uint64_t offset, std::span<std::byte> buffer) con
 
 void File::write(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
-    const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
+    const auto written = system::write(descriptor_, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) throw_io(name_, "to write to it; check the disk's space");
     bytes = bytes.subspan(static_cast<std::size_t>(written));
@@ -107,7 +108,7 @@ void File::write(std::span<const std::byte> bytes) {
 
 void File::write_at(std::uint64_t offset, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
-    const ssize_t written = ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    const auto written = system::write_at(descriptor_, bytes.data(), bytes.size(), offset);
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) throw_io(name_, "to write to its start; write to a file, not to a pipe");
     offset += static_cast<std::uint64_t>(written);
@@ -117,7 +118,7 @@ void File::write_at(std::uint64_t offset, std::span<const std::byte> bytes) {
 
 void File::close() {
   const int descriptor = std::exchange(descriptor_, -1);
-  if (owned_ && descriptor >= 0 && ::close(descriptor) != 0) throw_io(name_, "to write to it; check the disk's space");
+  if (owned_ && descriptor >= 0 && system::close(descriptor) != 0) throw_io(name_, "to write to it; check the disk's space");
 }
 
 }  // namespace ferry

@@ -13,6 +13,8 @@ class File {
  public:
   // Opens for reading; waits for a writer where `path` is a FIFO. Throws Error(io).
   [[nodiscard]] static File open(const std::filesystem::path& path);
+  // The same without waiting for whoever writes into a FIFO; messages say what was `expected`.
+  [[nodiscard]] static File open_at_once(const std::filesystem::path& path, const std::string& expected);
   // Creates or truncates for writing. Throws Error(io).
   [[nodiscard]] static File create(const std::filesystem::path& path);
   // Takes an open descriptor, which is closed at the end if `owned` (stdin and stdout are not). `name` stands in messages.

@@ -1,14 +1,11 @@
 #include "packed.hpp"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-
 #include <array>
 #include <cstdint>
 #include <ferry/ferry.hpp>
 
 #include "limits.hpp"
+#include "mapping.hpp"
 #include "stored_zip.hpp"
 #include "text.hpp"
 
@@ -16,23 +13,7 @@ namespace ferry {
 
 namespace {
 
-// A whole file, mapped for reading. Throws Error(io).
-class Mapping {
- public:
-  explicit Mapping(const File& file)
-      : size_(file.size()), address_(::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.descriptor(), 0)) {
-    if (address_ == MAP_FAILED) throw_io(file.name(), "a file that can be mapped; check its file system");
-  }
-  Mapping(const Mapping&) = delete;
-  Mapping& operator=(const Mapping&) = delete;
-  ~Mapping() { ::munmap(address_, size_); }
-
-  [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {static_cast<const std::byte*>(address_), size_}; }
-
- private:
-  std::size_t size_;
-  void* address_;
-};
+constexpr auto expected = "a readable file; check the path and its permissions";
 
 }  // namespace
 
@@ -41,17 +22,17 @@ Packed::Packed(std::vector<std::byte> archive, const std::string& name) : Contai
 }
 
 Packed::Packed(const std::filesystem::path& path) : Container(path) {
-  struct stat status{};
-  const std::string name = text::printable(path.native());
-  if (::stat(path.c_str(), &status) != 0) throw_io(name, "a readable file; check the path and its permissions");
-  if (!S_ISREG(status.st_mode)) refuse_kind();  // before opening: that may already do something to a device
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (descriptor < 0) throw_io(name, "a readable file; check the path and its permissions");
-  file_ = std::make_shared<const File>(descriptor, name);
+  std::error_code unknown;  // opening it says why
+  const auto status = std::filesystem::status(path, unknown);
+  // Before opening: that may already do something to a device.
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) refuse_kind();
+  file_ = std::make_shared<const File>(File::open_at_once(path, expected));
   std::array<std::byte, 4> head{};
   const std::size_t got = file_->is_regular() ? file_->read_at(0, head) : 0;
   if (!archive::is_zip(std::span(head).first(got))) refuse_kind();
-  find_parts(Mapping(*file_).bytes());
+  const system::Mapping mapping(file_->descriptor(), file_->size());
+  if (!mapping.is_there()) throw_io(file_->name(), "a file that can be mapped; check its file system");
+  find_parts(mapping.bytes());
 }
 
 void Packed::find_parts(std::span<const std::byte> archive) {
@@ -62,13 +43,12 @@ void Packed::find_parts(std::span<const std::byte> archive) {
       parts_.emplace(name, Part{static_cast<std::uint64_t>(member.data.data() - archive.data()), member.size});
     }
   } catch (const archive::ZipError& error) {
-    throw Error(ErrorCode::format, text::printable(root().native()) + ": " + error.what() + "; pack the bundle again");
+    throw Error(ErrorCode::format, text::shown(root()) + ": " + error.what() + "; pack the bundle again");
   }
 }
 
 void Packed::refuse_kind() const {
-  throw Error(ErrorCode::io,
-              text::printable(root().native()) + ": got a file, expected a bundle folder, or one file that `ferry pack` wrote");
+  throw Error(ErrorCode::io, text::shown(root()) + ": got a file, expected a bundle folder, or one file that `ferry pack` wrote");
 }
 
 std::vector<std::string> Packed::names() const {

@@ -71,7 +71,7 @@ void require_a_run(const Bundle& bundle, const Replay& replay) {
   if (!replay.contained.empty()) throw Error(ErrorCode::unavailable, replay.contained);
   if (std::ranges::none_of(replay.verdicts, did_run, &EngineVerdict::status))
     throw Error(ErrorCode::unavailable,
-                text::printable(bundle.folder().native()) + ": no engine of this bundle can run here, expected at least one");
+                text::shown(bundle.folder()) + ": no engine of this bundle can run here, expected at least one");
 }
 
 }  // namespace ferry

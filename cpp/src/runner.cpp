@@ -57,7 +57,7 @@ const Artifact& artifact_for(const Bundle& bundle, const std::string& engine) {
   if (const Artifact* artifact = bundle.find_artifact(engine)) return *artifact;
   std::string known;
   for (const Artifact& artifact : bundle.manifest().artifacts) known += (known.empty() ? "" : ", ") + artifact.engine;
-  throw Error(ErrorCode::unavailable, text::printable(bundle.folder().native()) + ": this bundle has no artifact for engine " +
+  throw Error(ErrorCode::unavailable, text::shown(bundle.folder()) + ": this bundle has no artifact for engine " +
                                           text::quoted(engine) + "; it has " + known + "; export that format too");
 }
 
@@ -208,8 +208,7 @@ void Runner::run_golden(const GoldenCase& golden_case) const {
     static_cast<void>(run(views_of(inputs)));
   } catch (const Error& error) {
     if (error.code() != ErrorCode::bad_input) throw;
-    throw Error(ErrorCode::format,
-                text::printable(bundle_.folder().native()) + ": golden case " + golden_case.name + ": " + error.what());
+    throw Error(ErrorCode::format, text::shown(bundle_.folder()) + ": golden case " + golden_case.name + ": " + error.what());
   }
 }
 

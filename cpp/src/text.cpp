@@ -205,6 +205,17 @@ std::string printable(std::string_view raw, std::size_t max_bytes) {
   return out;
 }
 
+std::string utf8(const std::filesystem::path& path) {
+  const auto text = path.u8string();
+  return {reinterpret_cast<const char*>(text.data()), text.size()};
+}
+
+std::filesystem::path path_of(std::string_view utf8) {
+  return {std::u8string(reinterpret_cast<const char8_t*>(utf8.data()), utf8.size())};
+}
+
+std::string shown(const std::filesystem::path& path) { return printable(utf8(path)); }
+
 std::string quoted(std::string_view word) { return word.empty() ? "nothing" : "'" + printable(word) + "'"; }
 
 std::string printable_lines(std::string_view text) {

@@ -1,6 +1,7 @@
 // Text for people and for JSON: one-line messages, JSON strings, shortest numbers.
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <string_view>
 
@@ -10,6 +11,12 @@ namespace ferry::text {
 // writing, becomes \xNN, \uNNNN or \UNNNNNNNN. More than `max_bytes` are cut with "...". The one way by which text from a bundle
 // or a file reaches a terminal, CSV or HTML.
 [[nodiscard]] std::string printable(std::string_view raw, std::size_t max_bytes = 1000);
+
+// A path as UTF-8, and back. On POSIX its bytes stay what they are, UTF-8 or not.
+[[nodiscard]] std::string utf8(const std::filesystem::path& path);
+[[nodiscard]] std::filesystem::path path_of(std::string_view utf8);
+// `printable` of a path.
+[[nodiscard]] std::string shown(const std::filesystem::path& path);
 
 // A word of the user in quotes, for a message; `nothing` where it is empty.
 [[nodiscard]] std::string quoted(std::string_view word);

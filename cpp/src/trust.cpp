@@ -1,7 +1,5 @@
 #include "trust.hpp"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <functional>
@@ -43,13 +41,11 @@ Policy& policy() {
 
 bool is_asked(const TrustOptions& trust) { return trust.require_signature || !trust.keys.empty(); }
 
-std::string shown(const fs::path& path) { return text::printable(path.native()); }
+using text::shown;
 
 // At most one byte beyond the limit; waits for nothing. Throws Error(io), or Error(integrity) for a special file.
 std::string read_small(const fs::path& path, const std::string& expected) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-  if (descriptor < 0) throw_io(shown(path), expected);
-  File file(descriptor, shown(path));
+  File file = File::open_at_once(path, expected);
   if (!file.is_regular()) throw Error(ErrorCode::integrity, shown(path) + ": got a special file, expected " + expected);
   std::string data(limits::max_signature_bytes + 1, '\0');
   data.resize(file.read(std::as_writable_bytes(std::span(data))));
@@ -60,7 +56,7 @@ std::vector<std::string> names_in(const fs::path& folder) {
   std::vector<std::string> names;
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
-    names.push_back(it->path().filename().native());
+    names.push_back(text::utf8(it->path().filename()));
   if (error)
     throw Error(ErrorCode::io,
                 shown(folder) + ": got " + error.message() + ", expected a readable folder; check its permissions");
@@ -107,7 +103,7 @@ void add_folder(Keyring& ring, const fs::path& folder) {
                 shown(folder) + ": got no key, expected at least one .pub file; put the keys you trust there");
   }
   for (const std::string& name : names)
-    if (is_key(name)) add_key(ring, folder / name);
+    if (is_key(name)) add_key(ring, folder / text::path_of(name));
   if (std::ranges::binary_search(names, revoked_name)) add_revoked(ring, folder / revoked_name);
 }
 

@@ -1,7 +1,5 @@
 #include "verdict_json.hpp"
 
-#include <sys/utsname.h>
-
 #include <array>
 #include <cmath>
 #include <cstdint>
@@ -15,6 +13,7 @@
 #include "reference.hpp"
 #include "replay.hpp"
 #include "status.hpp"
+#include "text.hpp"
 
 namespace ferry {
 
@@ -77,14 +76,13 @@ Json to_json(const EngineVerdict& engine) {
 Json machine_json() {
   constexpr std::array names = {"ATEN_CPU_CAPABILITY", "DNNL_MAX_CPU_ISA", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS",
                                 "ONEDNN_MAX_CPU_ISA"};
-  utsname system{};
-  ::uname(&system);
+  const auto system = describe_system();
   auto switches = Json::object();
   for (const char* name : names)
     if (const char* value = std::getenv(name); value != nullptr) switches[name] = value;
   return {{"language", "c++"},
-          {"system", std::string(static_cast<const char*>(system.sysname)) + ' ' + static_cast<const char*>(system.release)},
-          {"architecture", static_cast<const char*>(system.machine)},
+          {"system", system.name + ' ' + system.release},
+          {"architecture", system.machine},
           {"processor", processor_name()},
           {"versions", {{"torchferry", version()}}},
           {"switches", std::move(switches)}};
@@ -95,10 +93,13 @@ Json machine_json() {
 std::string verdicts_json(const Bundle& bundle, std::span<const EngineVerdict> engines) {
   auto list = Json::array();
   for (const auto& engine : engines) list.push_back(to_json(engine));
-  const Json object = {
-      {"bundle", bundle.folder().string()}, {"name", bundle.manifest().name},     {"source", bundle.manifest().golden.source},
-      {"passed", all_passed(engines)},      {"manifest_sha256", bundle.digest()}, {"machine", machine_json()},
-      {"engines", std::move(list)}};
+  const Json object = {{"bundle", text::utf8(bundle.folder())},
+                       {"name", bundle.manifest().name},
+                       {"source", bundle.manifest().golden.source},
+                       {"passed", all_passed(engines)},
+                       {"manifest_sha256", bundle.digest()},
+                       {"machine", machine_json()},
+                       {"engines", std::move(list)}};
   return object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

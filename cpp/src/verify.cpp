@@ -28,7 +28,7 @@ struct Replayed {
   std::vector<Regrouped> parts;       // the same samples in other groups
 };
 
-std::string name_of(const Bundle& bundle) { return text::printable(bundle.folder().native()); }
+std::string name_of(const Bundle& bundle) { return text::shown(bundle.folder()); }
 
 Replayed read_case(const Bundle& bundle, const GoldenCase& item) {
   return {bundle.read_tensors(item.inputs), bundle.read_tensors(item.float32), bundle.read_tensors(item.float64), {}, {}};

@@ -6,6 +6,10 @@
 #ifndef FERRY_ENGINE_HPP
 #define FERRY_ENGINE_HPP
 
+#if (defined(_MSVC_LANG) ? _MSVC_LANG : __cplusplus) < 201709L
+#error "engine.hpp needs C++20: pass -std=c++20 (/std:c++20), or include ferry/engine.h, which is C and works in every C++"
+#endif
+
 #include <ferry/engine.h>
 
 #include <algorithm>

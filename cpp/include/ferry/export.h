@@ -2,7 +2,9 @@
 #ifndef FERRY_EXPORT_H
 #define FERRY_EXPORT_H
 
-#if !defined(_WIN32)
+#if defined(_WIN32) && defined(FERRY_STATIC_LIBRARY)
+#define FERRY_API
+#elif !defined(_WIN32)
 #define FERRY_API __attribute__((visibility("default")))
 #elif defined(FERRY_BUILDING)
 #define FERRY_API __declspec(dllexport)

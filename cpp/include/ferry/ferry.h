@@ -82,6 +82,13 @@ FERRY_API void ferry_bundle_isolate(ferry_bundle* bundle);
  * takes longer is FERRY_UNAVAILABLE; otherwise the process ends with exit code 5 (SessionOptions::timeout). */
 FERRY_API void ferry_bundle_set_timeout(ferry_bundle* bundle, double seconds);
 
+/* Takes an engine that is linked into this program, instead of a plugin of that name: `engine` stays alive. FERRY_UNAVAILABLE
+ * for a table that no plugin may have, FERRY_USAGE for a second one of that name. */
+FERRY_API int32_t ferry_register_engine(const ferry_engine* engine);
+
+/* Looks for plugins in an absolute folder too: after those of FERRY_ENGINE_DIR, before those beside libferry. */
+FERRY_API int32_t ferry_add_engine_folder(const char* path);
+
 /* One bundle on one engine and device ("cpu" or "cuda:N"), warmed up. The bundle may be closed before the session. */
 FERRY_API int32_t ferry_session_open(const ferry_bundle* bundle, const char* engine, const char* device, int32_t threads,
                                      ferry_session** session);

@@ -9,6 +9,10 @@
 // A host program's floating-point mode (flush to zero, rounding) has no effect, and is left as it was found.
 #pragma once
 
+#if (defined(_MSVC_LANG) ? _MSVC_LANG : __cplusplus) < 201709L
+#error "ferry.hpp needs C++20: pass -std=c++20 (/std:c++20), or include ferry/ferry.h, which is C and works in every C++"
+#endif
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -355,6 +359,20 @@ class FERRY_API Bundle {
 };
 
 // ---- session ----------------------------------------------------------------------------------------------------------
+
+}  // namespace ferry
+
+struct ferry_engine;  // ferry/engine.h
+
+namespace ferry {
+
+// Takes an engine that is linked into this program, instead of a plugin of that name; `engine` stays alive. Throws
+// Error(unavailable) for a table that no plugin may have, Error(usage) for a second one of that name.
+FERRY_API void register_engine(const ferry_engine& engine);
+
+// Looks for plugins in an absolute folder too: after those of FERRY_ENGINE_DIR, before those beside libferry. Throws
+// Error(usage).
+FERRY_API void add_engine_folder(const std::filesystem::path& folder);
 
 struct SessionOptions {
   std::string engine;          // e.g. "torchscript"

@@ -30,7 +30,7 @@ std::string problem_of(const fs::path& root, int reason) {
 }
 
 File open_root(const fs::path& root) {
-  const std::string name = text::printable(root.native());
+  const std::string name = text::shown(root);
   int descriptor = ::open(root.c_str(), open_flags | O_DIRECTORY);
   if (descriptor < 0 && errno == ENOENT && root.has_filename()) {
     descriptor = ::open(set_aside(root).c_str(), open_flags | O_DIRECTORY | O_NOFOLLOW);
@@ -59,8 +59,8 @@ File hold(const fs::path& root) {
     ::flock(file.descriptor(), LOCK_SH | LOCK_NB);  // fails without locks, or while it is being removed: seen below
     if (stands_at(file, root)) return file;
   }
-  throw Error(ErrorCode::io, text::printable(root.native()) +
-                                 ": got a bundle that is replaced again and again, expected one that stays; stop its writers");
+  throw Error(ErrorCode::io,
+              text::shown(root) + ": got a bundle that is replaced again and again, expected one that stays; stop its writers");
 }
 
 }  // namespace ferry
