@@ -28,9 +28,9 @@ missing_of     = $$(grep -v '^\#' $(1) | while read -r program package; do comma
 # Steps that write .venv, build or runs: one `make` of this folder at a time.
 ALONE         := @.ci/alone
 
-.PHONY: wheel deb help setup setup-edge compiler configure programs build demo test test-tools test-python test-cpp test-quick test-slow test-fresh mutants matrix fuzz lint format manual exported bench clean
+.PHONY: wheel deb docs help setup setup-edge compiler configure programs build demo test test-tools test-python test-cpp test-quick test-slow test-fresh mutants matrix fuzz lint format manual exported bench clean
 help:
-	@echo "make demo | test | test-slow | mutants | setup-edge | matrix | fuzz | lint | format | manual | exported | wheel | deb | bench | clean"
+	@echo "make demo | test | test-slow | mutants | setup-edge | matrix | fuzz | lint | format | manual | docs | exported | wheel | deb | bench | clean"
 
 setup:
 	$(ALONE) .ci/python-environment
@@ -40,9 +40,11 @@ setup:
 test-tools:
 	$(ALONE) .ci/system-packages "the tests that need them are skipped" $(call packages_of,tests/packages.txt)
 
-# Cross compilers, emulators and a browser for tests/edge, other languages for tests/bindings, Ray; without them their tests are skipped.
+# Cross compilers, emulators and a browser for tests/edge, other languages for tests/bindings, Ray, MkDocs and the tools that
+# torchferry.integrations goes into; without them their tests are skipped.
 setup-edge: setup test-tools
 	$(ALONE) .ci/ray-packages
+	$(ALONE) .ci/docs-packages
 	$(ALONE) .ci/system-packages "the tests that need them are skipped" $(call packages_of,tests/edge/packages.txt) $(call missing_of,tests/bindings/packages.txt)
 
 # Before minutes of pip.
@@ -119,6 +121,11 @@ wheel: setup
 # Debian packages, in dist/: libferry, libferry-dev and ferry-run, with the engine `c`.
 deb: build
 	$(ALONE) $(BIN)/cpack -G DEB --config build/CPackConfig.cmake -B dist
+
+# The documentation site, in build/site: every link and anchor is checked, nothing in it is loaded from elsewhere.
+docs: setup
+	$(ALONE) .ci/docs-packages
+	$(ALONE) $(BIN)/python -m mkdocs build --quiet --strict
 
 # The reference bundles that are kept in git.
 NOTICE := --metadata licence=BSD-3-Clause --metadata 'source=trained by `ferry train` on the data set of scikit-learn'

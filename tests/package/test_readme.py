@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from builders.documents import looks_like_a_checkout, shell
+from builders.programs import BUILD, ROOT
+
 README = (ROOT / "README.md").read_text()
-BIN = Path(sys.executable).parent
-ENVIRONMENT = {**os.environ, "PATH": f"{BIN}:{ROOT / 'build' / 'bin'}:{os.environ['PATH']}"}
 
 
 def blocks(language: str) -> list[str]:
@@ -31,19 +28,7 @@ def commands() -> list[str]:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that looks like a clone with the build done, where commands may write."""
-    folder = tmp_path_factory.mktemp("readme")
-    for name in ("build", ".venv", "python", "tests", "cpp", "Makefile", "README.md"):
-        (folder / name).symlink_to(ROOT / name)
-    shutil.copytree(ROOT / "exported", folder / "exported", ignore=shutil.ignore_patterns("mnist*"))
-    return folder
-
-
-def run(command: str, folder: Path) -> str:
-    done = subprocess.run(
-        ["bash", "-ec", command], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=300, check=False
-    )
-    assert done.returncode == 0, f"{command}: exit code {done.returncode}: {done.stderr}"
-    return done.stdout
+    return looks_like_a_checkout(tmp_path_factory.mktemp("readme"))
 
 
 def test_shows_both_commands_within_20_lines() -> None:
@@ -64,12 +49,12 @@ def test_every_other_command_runs_in_order(project: Path) -> None:
     assert len(ran) >= 4
     for command in ran:
         if "mnist" not in command and "cuda" not in command:
-            run(command, project)
+            shell(command, project)
 
 
 def test_the_demo_prints_the_table_that_the_readme_shows(project: Path) -> None:
     shown = next(block for block in blocks("text") if block.startswith("model "))
-    printed = run("ferry demo", project)
+    printed = shell("ferry demo", project)
     table = printed[printed.index("model ") :]
     assert shape_of(table) == shape_of(shown)
     assert table.count("PASS") == len(table.splitlines()) - 1
@@ -94,11 +79,11 @@ def test_the_cpp_example_has_at_most_15_lines_and_runs(project: Path, tmp_path: 
         "-Wextra",
         "-Werror",
         f"-I{ROOT}/cpp/include",
-        f"-L{ROOT}/build/lib",
-        f"-Wl,-rpath,{ROOT}/build/lib",
+        f"-L{BUILD}/lib",
+        f"-Wl,-rpath,{BUILD}/lib",
     ]
     subprocess.run(["g++", *flags, str(source), "-lferry", "-o", str(program)], check=True, capture_output=True)
-    assert run(str(program), project) == blocks("text")[2]
+    assert shell(str(program), project) == blocks("text")[2]
 
 
 def test_every_link_leads_somewhere() -> None:
