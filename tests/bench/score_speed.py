@@ -44,8 +44,9 @@ def main() -> None:
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--rows", type=int, default=2_000_000)
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("score", nargs="*", help="options of ferry score")
-    options = parser.parse_args()
+    own, _, given = " ".join(sys.argv[1:]).partition(" -- ")
+    options = parser.parse_args(own.split())
+    options.score = given.split()  # options of ferry score
     places = {"this process": ["--local"], "1 worker": ["--workers", "1"], "2 workers": ["--workers", "2"]}
     print(
         f"{datetime.date.today()}, {os.cpu_count()} cores, load {os.getloadavg()[1]:.1f}; `score_speed.py {options.bundle.name}`\n"

@@ -69,8 +69,9 @@ def main() -> None:
     parser.add_argument("--capacity-seconds", type=float, default=20)
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--kill-every", type=float, default=30, help="0: nobody is killed")
-    parser.add_argument("serve", nargs="*", help="options of ferry serve")
-    options = parser.parse_args()
+    own, _, given = " ".join(sys.argv[1:]).partition(" -- ")
+    options = parser.parse_args(own.split())
+    options.serve = given.split()  # options of ferry serve
     with tempfile.TemporaryDirectory() as folder:
         requests = prepare(options, Path(folder))
         process, port = start(options, Path(folder))
