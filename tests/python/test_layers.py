@@ -50,7 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # intake, formats, bounds: a probe is an artifact that shows its layers, held to a module and to bounds of its own.
     "proof": {"formats.registry", "bundle", "compare", "samples", "engines", "intake", "bounds", "formats"},
     "score": {"bundle", "samples", "engines", "proof"},
-    "serve": {"bundle", "proof"},
+    "serve": {"bundle", "compare", "proof"},  # compare: how far a shadow is from the answer
     "attest": {"bundle", "compare"},
     "fleet": {"bundle", "compare", "attest"},
     "report": {"bundle", "compare", "attest", "fleet", "proof"},

@@ -38,6 +38,7 @@ VERBS = (
     "predict",
     "score",
     "serve",
+    "repository",
     "verify",
     "attest",
     "bom",

@@ -82,6 +82,16 @@ def diff_two_engines(
     return EnginesDiff(pair, described, tuple(diffs))
 
 
+def diff_answers(
+    bundle: Bundle, engine: str, answers: Mapping[str, Array], second: Session, inputs: Mapping[str, Array]
+) -> list[OutputDiff]:
+    """Return how `second` differs, per output, from what `engine` answered to the same inputs; both [N, ...] by name.
+
+    Raises FerryError: FORMAT for a bundle without a tolerance for an engine, and what `second.run` raises.
+    """
+    return diff_engines(bundle, Pair(engine, second.engine, device=second.device), [(answers, second.run(inputs))])
+
+
 def golden_inputs(bundle: Bundle) -> Iterator[dict[str, Array]]:
     """Yield the inputs [N, ...] of every golden case."""
     for case in bundle.manifest.golden.cases:

@@ -12,10 +12,12 @@ from ray.exceptions import RayActorError
 from ray.serve.exceptions import BackPressureError
 
 from torchferry.bundle.contract import Array
+from torchferry.compare.engine_diff import OutputDiff
 from torchferry.errors import ExitCode, FerryError
 from torchferry.serve.refusal import RefusalError, refusal_of
 from torchferry.serve.replica import Outputs, Replica
 from torchferry.serve.served import Limits, Served
+from torchferry.serve.shadow import Shadow
 
 _STATUS_S = 0.5  # how long a look at the replicas is believed
 _REPEATS = 5  # of a call whose replica died: a call changes nothing, so that it may be made again
@@ -52,7 +54,7 @@ class Replicas:
         """Make the call, again where its replica died."""
         for left in reversed(range(_REPEATS)):
             try:
-                answer: Outputs | tuple[int, str] = await self._handle(served).remote(inputs)
+                answer: Outputs | tuple[int, str] = await self._handle(served.application).remote(inputs)
                 return answer
             except RayActorError:
                 if not left:
@@ -70,19 +72,39 @@ class Replicas:
             self._looked = time.monotonic()
         return served.application in self._running
 
-    def start(self, served: Served) -> None:
-        """Start a version, and wait until its goldens passed. Raises RefusalError(422) with the reason where they do not."""
+    def start(self, served: Served, shadow: str | None = None) -> None:
+        """Start a version and its shadow, and wait until their goldens passed. Raises RefusalError(422) where they do not."""
+        _start(served, served.application, model_application(served, self._limits))
+        if shadow is None:
+            return
         try:
-            serve.run(model_application(served, self._limits), name=served.application, route_prefix=None)
-        except RuntimeError as error:
-            reason = failure_of(served) or " ".join(str(error).split())[-300:]
+            _start(served, served.shadow, shadow_application(served, shadow))
+        except RefusalError:
             serve.delete(served.application, _blocking=False)
-            raise RefusalError(HTTPStatus.UNPROCESSABLE_ENTITY, f"{reason}; it was not taken") from None
+            raise
 
-    def _handle(self, served: Served) -> Any:
-        if served.application not in self._handles:
-            self._handles[served.application] = serve.get_app_handle(served.application)
-        return self._handles[served.application]
+    async def repeat(self, served: Served, inputs: dict[str, Array], outputs: Outputs) -> list[OutputDiff] | str:
+        """Return how the shadow's outputs differ from these [N, ...], or the line of an error."""
+        try:
+            call = self._handle(served.shadow).remote(inputs, outputs)
+            found: list[OutputDiff] | str = await asyncio.wait_for(call, self._limits.deadline_s)
+            return found
+        except Exception as error:  # whatever Ray raises: a shadow must not touch the answers
+            return f"{type(error).__name__}: {error}"
+
+    def _handle(self, application: str) -> Any:
+        if application not in self._handles:
+            self._handles[application] = serve.get_app_handle(application)
+        return self._handles[application]
+
+
+def _start(served: Served, name: str, application: Any) -> None:
+    try:
+        serve.run(application, name=name, route_prefix=None)
+    except RuntimeError as error:
+        reason = failure_of(served, name) or " ".join(str(error).split())[-300:]
+        serve.delete(name, _blocking=False)
+        raise RefusalError(HTTPStatus.UNPROCESSABLE_ENTITY, f"{reason}; it was not taken") from None
 
 
 def model_application(served: Served, limits: Limits) -> Any:
@@ -90,14 +112,27 @@ def model_application(served: Served, limits: Limits) -> Any:
     deployment = serve.deployment(Replica).options(
         name="replica",
         num_replicas=limits.replicas,
-        max_ongoing_requests=limits.at_once,
+        max_ongoing_requests=max(limits.at_once, limits.joining.rows),
         max_queued_requests=limits.queue,
         ray_actor_options={"num_cpus": 0.1 if limits.replicas > 1 else 0},
         health_check_period_s=2,
         max_constructor_retry_count=3,
         graceful_shutdown_timeout_s=5,
     )
-    return deployment.bind(served)
+    return deployment.bind(served, limits.joining)
+
+
+def shadow_application(served: Served, engine: str) -> Any:
+    """Return the application of a version's shadow: one replica."""
+    deployment = serve.deployment(Shadow).options(
+        name="shadow",
+        max_ongoing_requests=1,
+        ray_actor_options={"num_cpus": 0},
+        health_check_period_s=2,
+        max_constructor_retry_count=3,
+        graceful_shutdown_timeout_s=5,
+    )
+    return deployment.bind(served, engine)
 
 
 def _running() -> frozenset[str]:
@@ -110,9 +145,9 @@ def _running() -> frozenset[str]:
     )
 
 
-def failure_of(served: Served) -> str:
+def failure_of(served: Served, application: str) -> str:
     """Return the line by which a replica refused to start; "" where Ray knows none."""
-    one = serve.status().applications.get(served.application)
+    one = serve.status().applications.get(application)
     texts = [] if one is None else [one.message, *(deployment.message for deployment in one.deployments.values())]
     marks = [line.partition("RuntimeError: ")[2] for text in texts for line in text.splitlines() if "RuntimeError: " in line]
     return next((mark for mark in marks if mark.startswith(served.name)), "")

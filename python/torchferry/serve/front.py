@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping, Sequence
-from functools import wraps
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -14,68 +12,75 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from torchferry.bundle.reader import open_bundle
-from torchferry.bundle.strict_json import JsonError, parse_strictly
 from torchferry.errors import FerryError
 from torchferry.proof.diff_engines import diff
 from torchferry.proof.proven import open_proven
 from torchferry.serve.catalogue import Catalogue
 from torchferry.serve.cluster import Replicas
+from torchferry.serve.http import JSON, LENGTH_HEADER, json_bytes, json_response, read_body, read_parameters
+from torchferry.serve.log import RequestLog
 from torchferry.serve.metrics import Metrics
 from torchferry.serve.refusal import RefusalError
 from torchferry.serve.replica import Outputs
 from torchferry.serve.request import Asked, read_request
 from torchferry.serve.response import model_metadata, server_metadata, write_answer
-from torchferry.serve.served import Limits, Served, choose
+from torchferry.serve.served import Limits, Served, Watch, choose
 
-_HEADER = "Inference-Header-Content-Length"
-_JSON = "application/json"
+_MOST_REPEATED = 4  # calls that wait for a shadow; more are dropped and counted
 
 
 class Front:
     """One per server: it knows the versions."""
 
-    def __init__(self, served: Sequence[Served], limits: Limits, repositories: Sequence[str]) -> None:
+    def __init__(self, served: Sequence[Served], limits: Limits, repositories: Sequence[str], watch: Watch | None = None) -> None:
         """`repositories`: folders from which a client may load new versions."""
+        self._watch = watch or Watch()
         self._catalogue, self._limits, self._metrics = Catalogue(served), limits, Metrics()
         self._replicas = Replicas(limits)
         self._repositories = [Path(path).resolve() for path in repositories]
         self._change = asyncio.Lock()
+        self.log = RequestLog(self._watch.log, lost=self._metrics.log_lost)
+        self._answers = 0
+        self._repeats: set[asyncio.Task[None]] = set()
 
     async def live(self, _request: Request) -> Response:
         """Answer at once: the server runs."""
-        return _json({"live": True})
+        return json_response({"live": True})
 
     async def ready(self, _request: Request) -> Response:
         """Answer 200 where every model's active version has proven itself, else 503."""
         is_ready = await self.are_ready()
-        return _json({"ready": is_ready}, HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE)
+        return json_response({"ready": is_ready}, HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE)
 
     async def server(self, _request: Request) -> Response:
         """Say what this server is."""
-        return _json(server_metadata())
+        return json_response(server_metadata())
 
     async def metadata(self, request: Request) -> Response:
         """Say what a model takes and gives."""
-        return _json(self.about(self._find(request)))
+        return json_response(self.about(self._find(request)))
 
     async def model_ready(self, request: Request) -> Response:
         """Answer 200 where a version has proven itself, else 503."""
         served = self._find(request)
         is_ready = await self._is_ready(served)
-        return _json({"name": served.name, "ready": is_ready}, HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE)
+        return json_response(
+            {"name": served.name, "ready": is_ready}, HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE
+        )
 
     async def infer(self, request: Request) -> Response:
         """Answer one call."""
         served = self._find(request)
-        body, at = await _body(request, self._limits.body_bytes), _json_bytes(request)
+        body, at = await read_body(request, self._limits.body_bytes), json_bytes(request)
         asked, outputs = await self.answer(served, body, at)
         answer = write_answer(served.contract, served.name, served.version, asked, outputs)
         if answer.json_bytes is None:
-            return Response(answer.body, media_type=_JSON)
-        return Response(answer.body, headers={_HEADER: str(answer.json_bytes)}, media_type="application/octet-stream")
+            return Response(answer.body, media_type=JSON)
+        return Response(answer.body, headers={LENGTH_HEADER: str(answer.json_bytes)}, media_type="application/octet-stream")
 
     async def answer(self, served: Served, body: bytes, json_bytes: int | None) -> tuple[Asked, Outputs]:
         """Return what a body asks for and the outputs [N, ...] by name; counted and timed. Raises RefusalError."""
+        self.log.note(version=served.version, engine=served.chosen.engine, bytes=len(body))
         try:
             with self._metrics.timed(served.name, served.version):
                 asked = read_request(served.contract, body, json_bytes)
@@ -85,6 +90,8 @@ class Front:
             raise
         rows = max((len(array) for array in asked.inputs.values() if array.ndim), default=1)
         self._metrics.count(served.name, served.version, HTTPStatus.OK, rows)
+        self.log.note(rows=rows)
+        self._repeat_some(served, asked, outputs)
         return asked, outputs
 
     def find(self, name: str, version: str) -> Served:
@@ -94,7 +101,9 @@ class Front:
     def about(self, served: Served) -> dict[str, Any]:
         """Return the metadata of a version."""
         versions = self._catalogue.versions(served.name)
-        return model_metadata(served.contract, served.name, served.version, versions, served.about)
+        return model_metadata(
+            served.contract, served.name, served.version, versions, {**served.about, "joined": self._limits.joining.describe()}
+        )
 
     async def are_ready(self, served: Sequence[Served] | None = None) -> bool:
         """Say whether these have proven themselves; None: the active version of every model, and that there is one."""
@@ -116,19 +125,19 @@ class Front:
             for version in self._catalogue.versions(name):
                 is_ready = await self._is_ready(self._catalogue.find(name, version))
                 rows.append({"name": name, "version": version, "state": "READY" if is_ready else "LOADING", "reason": ""})
-        return _json(rows)
+        return json_response(rows)
 
     async def load(self, request: Request) -> Response:
         """Load a new version of a model: proven, compared with the active one, then switched to."""
-        given = _parameters(await _body(request, 2**20))
+        given = read_parameters(await read_body(request, 2**20))
         async with self._change:
-            return _json(await asyncio.to_thread(self._load, request.path_params["name"], given))
+            return json_response(await asyncio.to_thread(self._load, request.path_params["name"], given))
 
     async def roll_back(self, request: Request) -> Response:
         """Go back to the version before the active one, which still runs."""
         async with self._change:
             served = self._catalogue.roll_back(request.path_params["name"])
-        return _json({"name": served.name, "version": served.version})
+        return json_response({"name": served.name, "version": served.version})
 
     async def _run(self, served: Served, asked: Asked) -> Outputs:
         if not await self._replicas.is_ready(served, now=False):
@@ -139,6 +148,29 @@ class Front:
         deadline_s = min(asked.timeout_s or self._limits.deadline_s, self._limits.deadline_s)
         return await self._replicas.call(served, asked.inputs, deadline_s)
 
+    def _repeat_some(self, served: Served, asked: Asked, outputs: Outputs) -> None:
+        """Let the shadow repeat one call of `every`, beside the answers."""
+        self._answers += 1
+        shadow = self._watch.shadow
+        if shadow is None or self._answers % self._watch.every:
+            return
+        if len(self._repeats) >= _MOST_REPEATED:
+            self._metrics.shadowed(served.name, served.version, shadow, "dropped")
+            return
+        task = asyncio.create_task(self._repeat(served, shadow, asked, outputs))
+        self._repeats.add(task)
+        task.add_done_callback(self._repeats.discard)
+
+    async def _repeat(self, served: Served, shadow: str, asked: Asked, outputs: Outputs) -> None:
+        found = await self._replicas.repeat(served, asked.inputs, outputs)
+        if isinstance(found, str):
+            self._metrics.shadowed(served.name, served.version, shadow, "failed")
+            return
+        for one in found:
+            self._metrics.shadow_differs(served.name, served.version, shadow, one.output, float(one.max_abs))
+        result = "within" if all(one.passed for one in found) else "outside"
+        self._metrics.shadowed(served.name, served.version, shadow, result)
+
     def _load(self, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
         """Do what `load` says, without the event loop."""
         before = self._catalogue.find(name)
@@ -146,7 +178,7 @@ class Front:
         try:
             chosen, version = before.chosen, self._catalogue.next_version(name)
             engine = str(given.get("engine", chosen.engine))
-            served = choose(str(path), version, chosen.where, engine=engine, trust=chosen.trust)
+            served = choose(str(path), version, chosen.where, engine=engine, trust=chosen.trust, joining=self._limits.joining)
             if served.name != name:
                 raise RefusalError(HTTPStatus.BAD_REQUEST, f"{path}: got bundle {served.name}, expected {name}")
             differences = _compared(before, served)
@@ -155,7 +187,7 @@ class Front:
                     HTTPStatus.CONFLICT,
                     f"model {name}: got other answers than version {before.version} on its goldens, expected the same",
                 )
-            self._replicas.start(served)
+            self._replicas.start(served, self._watch.shadow)
         except FerryError as error:
             raise RefusalError(HTTPStatus.UNPROCESSABLE_ENTITY, f"{error}; version {before.version} goes on answering") from None
         self._catalogue.add(served)
@@ -204,57 +236,3 @@ ROUTES = (
     ("POST", "/v2/repository/models/{name}/rollback", "roll_back"),
     ("GET", "/metrics", "metrics"),
 )
-
-
-def answered(route: Any) -> Any:
-    """Return a route that answers a refusal with its status and its line."""
-
-    @wraps(route)
-    async def answer(self: Any, request: Request) -> Response:
-        try:
-            found: Response = await route(self, request)
-            return found
-        except RefusalError as error:
-            headers = {"Retry-After": "1"} if error.status == HTTPStatus.SERVICE_UNAVAILABLE else {}
-            return _json({"error": str(error)}, error.status, headers)
-
-    # FastAPI reads the signature where the names of this module are not known: in a replica.
-    answer.__annotations__ = {"request": Request, "return": Response}
-    vars(answer).pop("__wrapped__")
-    return answer
-
-
-def _json(document: object, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None) -> Response:
-    body = json.dumps(document, ensure_ascii=False).encode()
-    return Response(body, status_code=int(status), headers=dict(headers or {}), media_type=_JSON)
-
-
-async def _body(request: Request, most: int) -> bytes:
-    """Read a body. Raises RefusalError(413) once it has more bytes than `most`."""
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > most:
-            raise RefusalError(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                f"body: got more than {most} bytes, expected fewer; send the samples in several requests",
-            )
-    return bytes(body)
-
-
-def _json_bytes(request: Request) -> int | None:
-    text = request.headers.get(_HEADER)
-    if text is not None and not (text.isascii() and text.isdigit() and len(text) < 16):
-        raise RefusalError(HTTPStatus.BAD_REQUEST, f"{_HEADER}: got {text!r:.40}, expected a number of bytes")
-    return None if text is None else int(text)
-
-
-def _parameters(body: bytes) -> Mapping[str, Any]:
-    try:
-        document = parse_strictly(body or b"{}")
-    except JsonError as error:
-        raise RefusalError(HTTPStatus.BAD_REQUEST, f"request: {error}") from None
-    found = document.get("parameters", {}) if isinstance(document, dict) else None
-    if not isinstance(found, dict):
-        raise RefusalError(HTTPStatus.BAD_REQUEST, "request: got no parameters, expected an object with them")
-    return found

@@ -18,6 +18,7 @@ from tritonclient.grpc import service_pb2_grpc
 
 from torchferry.bundle.dtype import descr
 from torchferry.serve.datatype import datatype_of
+from torchferry.serve.log import REQUEST_ID
 from torchferry.serve.refusal import RefusalError
 from torchferry.serve.response import EXTENSIONS, server_metadata
 
@@ -113,7 +114,9 @@ def spoken(name: str, route: Callable[[Any, Any], Any]) -> Any:
 
     async def answer(self: Any, message: Any, grpc_context: Any) -> Any:
         try:
-            return await route(self, message)
+            if name != "ModelInfer":
+                return await route(self, message)
+            return await _logged(self, route, message, grpc_context)
         except RefusalError as error:
             grpc_context.set_code(_CODES.get(HTTPStatus(error.status), grpc.StatusCode.INTERNAL))
             grpc_context.set_details(str(error))
@@ -121,6 +124,22 @@ def spoken(name: str, route: Callable[[Any, Any], Any]) -> Any:
 
     answer.__name__ = name
     return answer
+
+
+async def _logged(front: Any, route: Callable[[Any, Any], Any], message: Any, grpc_context: Any) -> Any:
+    """Answer a call, and note it. The protocol's `id` names the request where no metadata does."""
+    headers = {str(key): str(value) for key, value in grpc_context.invocation_metadata()}
+    headers.setdefault(REQUEST_ID, message.id)
+    names = {"name": message.model_name, "version": message.model_version}
+    with front.log.entry("grpc", "infer", headers, names) as entry:
+        try:
+            answer = await route(front, message)
+        except RefusalError as error:
+            entry.status = error.status
+            front.log.note(error=str(error))
+            raise
+        entry.status = HTTPStatus.OK
+        return answer
 
 
 def _document(message: Any) -> dict[str, Any]:

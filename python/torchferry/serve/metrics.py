@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,19 @@ class Metrics:
             registry=self._registry,
         )
 
+        shadowed = (*names, "engine")
+        self._shadowed = Counter(
+            "ferry_shadow_calls",
+            "Calls that a second engine repeated: within or outside the bundle's bound, failed, or dropped",
+            (*shadowed, "result"),
+            registry=self._registry,
+        )
+        self._shadow_most = Gauge(
+            "ferry_shadow_difference", "Largest |shadow - answer| of an output", (*shadowed, "output"), registry=self._registry
+        )
+        self._log_lost = Counter("ferry_log_lines_lost", "Lines of the log that could not be written", registry=self._registry)
+        self._most: dict[tuple[str, ...], float] = {}
+
     @contextmanager
     def timed(self, model: str, version: str) -> Iterator[None]:
         """Measure a request."""
@@ -52,6 +66,21 @@ class Metrics:
     def differs(self, model: str, version: str, output: str, most: float) -> None:
         """Note how far a new version is from the one before it."""
         self._drift.labels(model, version, output).set(most)
+
+    def shadowed(self, model: str, version: str, engine: str, result: str) -> None:
+        """Count a call that a shadow repeated, or did not."""
+        self._shadowed.labels(model, version, engine, result).inc()
+
+    def shadow_differs(self, model: str, version: str, engine: str, output: str, difference: float) -> None:
+        """Note how far a shadow was from the answer; the largest is kept, and NaN is larger than all."""
+        key = (model, version, engine, output)
+        before = self._most.get(key, 0.0)
+        self._most[key] = before if difference <= before or math.isnan(before) else difference
+        self._shadow_most.labels(*key).set(self._most[key])
+
+    def log_lost(self) -> None:
+        """Count a line of the log that is lost."""
+        self._log_lost.inc()
 
     def text(self) -> bytes:
         """Return everything in the text format of Prometheus."""

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torchferry.errors import ExitCode, FerryError
 from torchferry.extras import named_extras
 from torchferry.serve.catalogue import Catalogue
 from torchferry.serve.refusal import RefusalError
-from torchferry.serve.served import Limits, Served
+from torchferry.serve.served import Limits, Served, Watch
 
 _SERVICER = "torchferry.serve.grpc_routes.add_servicer"
 # Of Ray. A busy machine starts its proxy in more than the 5 seconds after which Ray Serve kills it and begins again.
 _SURROUNDINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_worker_niceness": "0",  # Ray's own is 15: whatever else runs here would come before the answers
     "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "120",
     "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "60",
 }
+_STOPPING = (signal.SIGTERM, signal.SIGINT)
 _PATIENCE = 5  # times that Ray Serve waits for its proxy, a minute each
 _STORE_BYTES = 256 * 2**20  # requests and answers go through it
 
@@ -42,7 +46,7 @@ def numbered(found: Sequence[Served]) -> list[Served]:
     """Return them with the versions 1, 2 ... of each name, in their order."""
     catalogue, numbered = Catalogue(()), []
     for one in found:
-        served = Served(one.name, catalogue.next_version(one.name), one.chosen, one.contract)
+        served = replace(one, version=catalogue.next_version(one.name))
         catalogue.add(served)
         numbered.append(served)
     return numbered
@@ -68,6 +72,7 @@ def run_server(
     place: Place,
     limits: Limits,
     repositories: Sequence[str],
+    watch: Watch,
     *,
     tell: Callable[[str], None],
 ) -> None:
@@ -78,28 +83,56 @@ def run_server(
 
     from torchferry.serve.cluster import Replicas
 
-    _connect(ray, place, limits, len(served))
-    stop = threading.Event()
+    if place.ray_address is None:
+        _require_free(place)
     try:
-        for number in (signal.SIGTERM, signal.SIGINT):  # Ray has just taken them for itself
-            signal.signal(number, lambda *_: stop.set())
-        _listen(serve, place)
-        serve.run(
-            _front(serve, served, limits, repositories, speaks_grpc=place.grpc_port is not None), name="ferry", route_prefix="/"
-        )
-        also = "" if place.grpc_port is None else f", gRPC at {place.host}:{place.grpc_port}"
-        tell(f"live at http://{place.host}:{place.port}{also}")
-        replicas = Replicas(limits)
-        for one in served:
-            try:
-                replicas.start(one)
-                tell(f"ready: {one.name} version {one.version}, engine {one.chosen.engine}: its goldens passed")
-            except RefusalError as error:
-                tell(f"not ready: {error}")
-        stop.wait()
+        with contextlib.suppress(_StoppedError):
+            _connect(ray, place, limits, len(served))
+            for number in _STOPPING:  # Ray has just taken them for itself
+                signal.signal(number, _stop)
+            _listen(serve, place)
+            front = _front(serve, served, limits, repositories, watch, speaks_grpc=place.grpc_port is not None)
+            serve.run(front, name="ferry", route_prefix="/")
+            also = "" if place.grpc_port is None else f", gRPC at {place.host}:{place.grpc_port}"
+            tell(f"live at http://{place.host}:{place.port}{also}")
+            _start(Replicas(limits), served, watch.shadow, tell)
+            threading.Event().wait()
     finally:
+        for number in _STOPPING:
+            signal.signal(number, signal.SIG_IGN)
         serve.shutdown()
         ray.shutdown()
+
+
+class _StoppedError(BaseException):
+    """The server is told to stop, in whatever it does: a start can take minutes."""
+
+
+def _stop(*_: object) -> None:
+    raise _StoppedError
+
+
+def _start(replicas: Any, served: Sequence[Served], shadow: str | None, tell: Callable[[str], None]) -> None:
+    """Start each version, and tell whether it is ready."""
+    for one in served:
+        try:
+            replicas.start(one, shadow)
+            tell(f"ready: {one.name} version {one.version}, engine {one.chosen.engine}: its goldens passed")
+        except RefusalError as error:
+            tell(f"not ready: {error}")
+
+
+def _require_free(place: Place) -> None:
+    """Refuse ports that somebody listens at: Ray's proxy would share them, and each would get some of the requests. Raises FerryError(IO)."""
+    for option, port in (("--port", place.port), ("--grpc-port", place.grpc_port)):
+        if port is None:
+            continue
+        try:
+            with socket.socket() as free:
+                free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # not of connections that have just ended
+                free.bind((place.host, port))
+        except (OSError, OverflowError) as error:
+            raise _unheard(place, error, option, port) from None
 
 
 def _connect(ray: Any, place: Place, limits: Limits, models: int) -> None:
@@ -108,12 +141,14 @@ def _connect(ray: Any, place: Place, limits: Limits, models: int) -> None:
     try:
         options = {} if place.ray_address else own
         ray.init(address=place.ray_address or "local", log_to_driver=False, logging_level="ERROR", **options)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except Exception as error:  # a cluster that is slow to start raises just that
         words = " ".join(str(error).split())[:200]
-        raise FerryError(
-            ExitCode.UNAVAILABLE,
-            f"--ray-address: got {place.ray_address}, expected a Ray cluster that answers ({words}); start it",
-        ) from None
+        problem = (
+            f"--ray-address: got {place.ray_address}, expected a Ray cluster that answers ({words}); start it"
+            if place.ray_address
+            else f"Ray: got no cluster on this machine, expected one to start ({words}); try again when the machine is less busy"
+        )
+        raise FerryError(ExitCode.UNAVAILABLE, problem) from None
 
 
 def _listen(serve: Any, place: Place) -> None:
@@ -124,32 +159,33 @@ def _listen(serve: Any, place: Place) -> None:
             return
         except TimeoutError as error:  # a busy machine: the proxy goes on starting
             if not left:
-                raise _unheard(place, error) from None
+                raise _unheard(place, error, "--port", place.port) from None
         except (RuntimeError, OSError) as error:
-            raise _unheard(place, error) from None
+            raise _unheard(place, error, "--port", place.port) from None
 
 
-def _unheard(place: Place, error: Exception) -> FerryError:
-    words = " ".join(str(error).split())[:200]
-    return FerryError(
-        ExitCode.IO, f"--port: got {place.port} on {place.host}, expected to listen there ({words}); choose another"
-    )
+def _unheard(place: Place, error: Exception, option: str, port: int) -> FerryError:
+    words = " ".join(str(getattr(error, "strerror", None) or error).split())[:200]
+    return FerryError(ExitCode.IO, f"{option}: got {port} on {place.host}, expected to listen there ({words}); choose another")
 
 
-def _front(serve: Any, served: Sequence[Served], limits: Limits, repositories: Sequence[str], *, speaks_grpc: bool) -> Any:
+def _front(
+    serve: Any, served: Sequence[Served], limits: Limits, repositories: Sequence[str], watch: Watch, *, speaks_grpc: bool
+) -> Any:
     from fastapi import FastAPI
 
-    from torchferry.serve.front import ROUTES, Front, answered
+    from torchferry.serve.front import ROUTES, Front
+    from torchferry.serve.http import answered
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    methods = {name: answered(getattr(Front, name)) for _, _, name in ROUTES}
+    methods = {name: answered(name, getattr(Front, name)) for _, _, name in ROUTES}
     routed = type("Front", (Front,), {**methods, **(_grpc_methods() if speaks_grpc else {})})
     for verb, path, name in ROUTES:
         app.add_api_route(path, methods[name], methods=[verb], response_model=None)
     deployment = serve.deployment(serve.ingress(app)(routed)).options(
         name="front", max_ongoing_requests=1024, ray_actor_options={"num_cpus": 0}
     )
-    return deployment.bind(list(served), limits, list(repositories))
+    return deployment.bind(list(served), limits, list(repositories), watch)
 
 
 def _grpc_methods() -> dict[str, Any]:

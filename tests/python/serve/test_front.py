@@ -24,7 +24,7 @@ def test_a_version_with_other_answers_starts_no_replica_where_the_same_are_asked
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[Served] = []
-    monkeypatch.setattr(front.Replicas, "start", lambda _self, served: started.append(served))
+    monkeypatch.setattr(front.Replicas, "start", lambda _self, served, _shadow: started.append(served))
     other: list[dict[str, Any]] = [{"output": "label", "max_abs": 1.0, "within_tolerance": False}]
     monkeypatch.setattr(front, "_compared", lambda _before, _after: other)
     shutil.copytree(BUNDLE, tmp_path / "new")
