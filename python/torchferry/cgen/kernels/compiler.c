@@ -16,14 +16,6 @@
 #define MODEL_OWN_FRAME
 #define MODEL_IN_ORDER (void)0
 #endif
-/* Before a loop of a few steps over sums that shall stay in registers. */
-#if defined(__clang__)
-#define MODEL_UNROLL _Pragma("clang loop unroll(full)")
-#elif defined(__GNUC__) && __GNUC__ >= 8
-#define MODEL_UNROLL _Pragma("GCC unroll 16")
-#else
-#define MODEL_UNROLL
-#endif
 #if defined(__clang__)
 #define MODEL_APART __attribute__((noinline)) /* clang vectorises such a loop only as a function of its own */
 #else

@@ -213,7 +213,7 @@ static void model_conv2d_group(const model_window *const w, const model_conv2d_t
       for (size_t p = 0; p < pixels; ++p, ++j) {
         for (size_t o = 0; o < used; ++o) {
           const float sum = sums[p][o] + bias[at + o]; /* never -0 */
-          y[j * t.results + at + o] = (t.relu && sum < 0.0f ? 0.0f : sum) + 0.0f;
+          y[j * t.results + at + o] = t.relu && sum < 0.0f ? 0.0f : sum;
         }
       }
     }

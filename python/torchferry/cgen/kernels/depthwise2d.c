@@ -3,7 +3,6 @@
 
 #include "image_lines.c"
 #include "narrow_vectors.c"
-#include "relu.c"
 
 /* One row of results; see image_lines.c. */
 typedef struct {
@@ -89,44 +88,57 @@ MODEL_INLINE MODEL_WIDE size_t model_depthwise2d_vectors(const model_window *con
 }
 #endif
 
-/* Four channels, or one, of one pixel: their sums stay in registers. */
-MODEL_INLINE void model_depthwise2d_pixel(const model_window *const w, const model_depthwise2d_task t, const int four,
-    const float *const restrict x, const float *restrict weights, float sums[4]) {
-  float a = 0.0f, b = 0.0f, c = 0.0f, d = 0.0f;
+/* Four channels of two neighbours or of one pixel, or one channel of one pixel: their sums stay in registers. */
+MODEL_INLINE void model_depthwise2d_sums(const model_window *const w, const model_depthwise2d_task t, const int two,
+    const int four, const float *const restrict x, const float *restrict weights, float sums[2][4]) {
+  float a = 0.0f, b = 0.0f, c = 0.0f, d = 0.0f, e = 0.0f, f = 0.0f, g = 0.0f, h = 0.0f;
+  const size_t channels = w->channels, step = w->stride[1] * channels, apart = w->dilation[1] * channels;
   for (size_t k = 0; k < w->size[0]; ++k) {
-    const float *from = model_line_of(w, t.direct, t.row, k, x);
-    for (size_t l = 0; l < w->size[1]; ++l, from += w->dilation[1] * w->channels, weights += w->channels) {
+    const float *from = model_line_of(w, t.direct, t.row, k, x), *next = two ? from + step : from;
+    for (const float *const end = weights + w->size[1] * channels; weights < end; from += apart, weights += channels) {
       a += from[0] * weights[0];
       if (four) {
         b += from[1] * weights[1];
         c += from[2] * weights[2];
         d += from[3] * weights[3];
       }
+      if (two) {
+        e += next[0] * weights[0];
+        f += next[1] * weights[1];
+        g += next[2] * weights[2];
+        h += next[3] * weights[3];
+        next += apart;
+      }
     }
   }
-  sums[0] = a;
-  sums[1] = b;
-  sums[2] = c;
-  sums[3] = d;
+  const float all[2][4] = {{a, b, c, d}, {e, f, g, h}};
+  for (size_t i = 0; i < 8; ++i) {
+    sums[i / 4][i % 4] = all[i / 4][i % 4];
+  }
 }
 
 /* Channels [first, channels) of the row, in fours as long as there are four. */
 static void model_depthwise2d_rest(const model_window *const w, const model_depthwise2d_task t, const size_t first,
     const float *const restrict x, const float *const restrict weights, const float *const restrict bias,
     float *const restrict y) {
-  for (size_t j = 0; j < w->results[1]; ++j) {
-    for (size_t c = first; c < w->channels;) {
-      const float *const from = x + j * w->stride[1] * w->channels + c;
-      const size_t count = w->channels - c < 4 ? 1 : 4;
-      float sums[4];
-      if (count == 4) {
-        model_depthwise2d_pixel(w, t, 1, from, weights + c, sums);
+  const size_t channels = w->channels, step = w->stride[1] * channels;
+  for (size_t c = first, count; c < channels; c += count) {
+    count = channels - c < 4 ? 1 : 4;
+    for (size_t j = 0, pixels; j < w->results[1]; j += pixels) {
+      float sums[2][4];
+      pixels = count == 4 && w->results[1] - j > 1 ? 2 : 1;
+      if (pixels == 2) {
+        model_depthwise2d_sums(w, t, 1, 1, x + j * step + c, weights + c, sums);
+      } else if (count == 4) {
+        model_depthwise2d_sums(w, t, 0, 1, x + j * step + c, weights + c, sums);
       } else {
-        model_depthwise2d_pixel(w, t, 0, from, weights + c, sums);
+        model_depthwise2d_sums(w, t, 0, 0, x + j * step + c, weights + c, sums);
       }
-      for (size_t i = 0; i < count; ++i, ++c) {
-        const float sum = sums[i] + bias[c];
-        y[j * w->channels + c] = t.relu ? model_relu(sum) : sum;
+      for (size_t p = 0; p < pixels; ++p) {
+        for (size_t i = 0; i < count; ++i) {
+          const float sum = sums[p][i] + bias[c + i]; /* never -0 */
+          y[(j + p) * channels + c + i] = t.relu && sum < 0.0f ? 0.0f : sum;
+        }
       }
     }
   }

@@ -1,6 +1,7 @@
 #ifndef MODEL_KERNEL_NARROW_VECTORS
 #define MODEL_KERNEL_NARROW_VECTORS
 
+#include "unroll.c"
 #include "vectors.c"
 
 #if MODEL_LANES > 1

@@ -2,6 +2,7 @@
 #define MODEL_KERNEL_REDUCE_SUM_COLUMNS
 
 #include "reduce_sum.c"
+#include "unroll.c"
 #include "vectors.c"
 
 /* y[columns] = the sums of x [count, columns] along the columns, each as reduce_sum has it. */
