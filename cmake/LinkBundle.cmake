@@ -37,22 +37,16 @@ function(ferry_find_c_files folder engine)
   set(digest "${digest}" PARENT_SCOPE)
 endfunction()
 
-function(ferry_link_bundle target folder)
-  cmake_parse_arguments(PARSE_ARGV 2 bundle "" "ENGINE" "")
-  if(NOT bundle_ENGINE)
-    set(bundle_ENGINE c)
-  endif()
-  get_filename_component(folder "${folder}" ABSOLUTE)
-  ferry_find_c_files("${folder}" ${bundle_ENGINE})
+# Writes the C file that registers the model whose C files these are.
+function(ferry_write_linked folder digest files out)
   list(GET files 0 entry)
   string(SHA256 id "${digest}")
   string(SUBSTRING "${id}" 0 16 id)
-  set(source "${CMAKE_CURRENT_BINARY_DIR}/ferry_models/${id}.c")
   set(renamed "")
   foreach(name Sources Input Output Run Selftest)
     string(APPEND renamed "#define ferry${name} ferry_${id}_${name}\n")
   endforeach()
-  file(CONFIGURE OUTPUT "${source}" @ONLY CONTENT
+  file(CONFIGURE OUTPUT "${out}" @ONLY CONTENT
 "/* The model of @folder@, linked in: ferry/c_model.h. */
 #define FERRY_SOURCES \"@digest@\"
 @renamed@
@@ -64,6 +58,18 @@ static const ferry_c_model ferry_@id@ = {ferrySources, ferryInput, ferryOutput, 
 
 __attribute__((constructor)) static void ferry_@id@_link(void) { (void)ferry_register_c_model(&ferry_@id@); }
 ")
+endfunction()
+
+function(ferry_link_bundle target folder)
+  cmake_parse_arguments(PARSE_ARGV 2 bundle "" "ENGINE" "")
+  if(NOT bundle_ENGINE)
+    set(bundle_ENGINE c)
+  endif()
+  get_filename_component(folder "${folder}" ABSOLUTE)
+  ferry_find_c_files("${folder}" ${bundle_ENGINE})
+  string(SHA256 id "${digest}")
+  set(source "${CMAKE_CURRENT_BINARY_DIR}/ferry_models/${id}.c")
+  ferry_write_linked("${folder}" "${digest}" "${files}" "${source}")
   set_source_files_properties("${source}" PROPERTIES OBJECT_DEPENDS "${files}" COMPILE_OPTIONS "-O3;-ffp-contract=off")
   target_sources(${target} PRIVATE "${source}")
 endfunction()

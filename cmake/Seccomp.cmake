@@ -3,7 +3,8 @@
 # It is found by its header and library, without pkg-config, which a minimal system has not.
 include_guard(GLOBAL)
 set(FERRY_HAS_ISOLATION OFF)
-if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT FERRY_SANITIZE)  # a sanitiser's process cannot give up what it needs
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT FERRY_SANITIZE AND NOT FERRY_STATIC)  # a sanitiser's process cannot
+  # give up what it needs, and a static program starts no cell, which loads plugins
   find_path(FERRY_SECCOMP_INCLUDE_DIR seccomp.h)
   find_library(FERRY_SECCOMP_LIBRARY seccomp)
   find_path(FERRY_LANDLOCK_INCLUDE_DIR linux/landlock.h)

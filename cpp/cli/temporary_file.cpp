@@ -9,6 +9,7 @@
 
 #include "ferry/ferry.hpp"
 #include "new_files.hpp"
+#include "sudden_end.hpp"
 #include "terminal.hpp"
 #include "text.hpp"
 
@@ -53,14 +54,9 @@ extern "C" void remove_remembered(int signal) {
   std::raise(signal);  // its default action follows
 }
 
-void clean_up_on_quick_exit() {
-  static const bool once = std::at_quick_exit(remove_all_remembered) == 0;
-  static_cast<void>(once);
-}
-
 void clean_up_however_it_ends() {
   system::call_at_ending_signals(remove_remembered);
-  clean_up_on_quick_exit();
+  system::call_at_sudden_end(remove_all_remembered);
 }
 
 // A sibling's path, another for each attempt.

@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
+#include <new>
 #include <vector>
 
-#include "c_api.hpp"
 #include "c_files.hpp"
 #include "c_object.hpp"
 #include "ferry/c_model.h"
@@ -55,10 +55,13 @@ void prepare(const ferry_open_request& /*request*/) {}
 }  // namespace ferry::c
 
 extern "C" int32_t ferry_register_c_model(const ferry_c_model* model) {
-  if (model == nullptr) return ferry::c_api::fail_null("ferry_register_c_model");
-  return ferry::c_api::guarded([&] {
+  if (model == nullptr) return FERRY_USAGE;
+  try {
     auto& all = ferry::c::linked();
     const std::scoped_lock lock(all.mutex);
     all.models.push_back(model);
-  });
+    return FERRY_OK;
+  } catch (const std::bad_alloc&) {
+    return FERRY_IO;
+  }
 }

@@ -100,7 +100,7 @@ Opened open_path(const fs::path& path) {
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
   if (fs::exists(status) && !fs::is_directory(status)) return std::make_shared<const Packed>(path);
-  return std::make_shared<const Folder>(path);  // or why there is none
+  return open_folder(path);  // or why there is none
 }
 
 // Whether another manifest is there now than the one whose bundle has just been refused.

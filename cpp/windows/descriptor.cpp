@@ -64,9 +64,8 @@ std::int64_t position(int descriptor) { return ::_lseeki64(descriptor, 0, SEEK_C
 Status status(int descriptor) {
   struct _stat64 found{};
   if (::_fstat64(descriptor, &found) != 0) return {};
-  return {.is_known = true,
-          .is_regular = (found.st_mode & _S_IFMT) == _S_IFREG,
-          .bytes = static_cast<std::uint64_t>(found.st_size)};
+  return {
+      .is_known = true, .is_regular = (found.st_mode & _S_IFMT) == _S_IFREG, .bytes = static_cast<std::uint64_t>(found.st_size)};
 }
 
 bool is_terminal(int descriptor) { return ::_isatty(descriptor) != 0; }

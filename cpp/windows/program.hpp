@@ -38,7 +38,8 @@ inline constexpr auto default_path = "";
 }
 
 // Runs a program without input; what it says goes to the file `log`. False where it failed.
-[[nodiscard]] inline bool run_program(const std::vector<std::string>& words, const std::string& log, const HeldSignals& /*held*/) {
+[[nodiscard]] inline bool run_program(const std::vector<std::string>& words, const std::string& log,
+                                      const HeldSignals& /*held*/) {
   static std::mutex mutex;  // the standard streams are the process's
   const std::scoped_lock lock(mutex);
   std::vector<std::string> quoted;

@@ -6,7 +6,15 @@ from mutants.mutant import Mutant
 
 
 def _row(file: str, old: str, new: str, tests: str, why: str, *, survives: str = "") -> Mutant:
-    return Mutant(f"cpp/src/{file}", old, new, tests, why, target="ferry_tests", survives=survives)
+    return Mutant(
+        f"cpp/{file.removeprefix('../')}" if file.startswith("../") else f"cpp/src/{file}",
+        old,
+        new,
+        tests,
+        why,
+        target="ferry_tests",
+        survives=survives,
+    )
 
 
 ROWS = (
@@ -391,14 +399,14 @@ ROWS = (
         "an unlisted file",
     ),
     _row(
-        "folder.cpp",
+        "posix/folder.cpp",
         "folder_flags | O_NOFOLLOW));",
         "folder_flags));",
         "Bundle.*:*SpecialFiles*",
         "a link out of the bundle",
     ),
     _row(
-        "folder.cpp",
+        "posix/folder.cpp",
         "if (!S_ISREG(status.st_mode)) refuse_special(path);",
         "if (S_ISDIR(status.st_mode)) refuse_special(path);",
         "Bundle.*:*SpecialFiles*",
@@ -412,7 +420,7 @@ ROWS = (
         "a plugin of another interface",
     ),
     _row(
-        "engine_library.cpp",
+        "../posix/plugin_place.cpp",
         "return !is_owned || ((status.st_mode & open) != 0);",
         "return !is_owned;",
         "EngineLibrary.*",
@@ -426,7 +434,7 @@ ROWS = (
         "plugins out of the working folder",
     ),
     _row(
-        "engine_library.cpp",
+        "../posix/plugin_place.cpp",
         "if (!rest.substr(0, stop).starts_with('/'))",
         "if (rest.substr(0, stop).starts_with('.'))",
         "EngineLibrary.*",

@@ -109,11 +109,12 @@ RUNTIME_MODULES = {
 # A folder of cpp/ -> what its quoted includes may reach besides itself, and which runtimes' headers it may include.
 CPP_MAY_INCLUDE: dict[str, set[str]] = {
     "include": set(),
-    "src": {"archive", "include", "posix"},
+    "src": {"archive", "include", "posix", "windows"},
     "archive": set(),
     "posix": set(),
-    "engines": {"archive", "include", "posix"},
-    "cli": {"archive", "include", "src"},
+    "windows": set(),
+    "engines": {"archive", "include", "posix", "windows"},
+    "cli": {"archive", "include", "posix", "src", "windows"},
     "cell": {"include", "src"},
     "examples": {"include"},
     "bindings": {"include"},

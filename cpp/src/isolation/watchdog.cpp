@@ -1,10 +1,10 @@
 #include "isolation/watchdog.hpp"
 
 #include <cstdio>
-#include <cstdlib>
 #include <ferry/ferry.hpp>
 #include <utility>
 
+#include "sudden_end.hpp"
 #include "text.hpp"
 
 namespace ferry::isolation {
@@ -38,7 +38,7 @@ void Watchdog::watch() {
     } else {
       const auto line = "error: engine " + text::printable(engine_) + ": " + late_words(seconds_) + "\n";
       std::fputs(line.c_str(), stderr);
-      std::quick_exit(static_cast<int>(ErrorCode::unavailable));
+      system::end_suddenly(static_cast<int>(ErrorCode::unavailable));
     }
   }
 }

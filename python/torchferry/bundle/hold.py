@@ -1,7 +1,7 @@
 """Taking hold of a folder: the descriptor of one bundle, also while a writer replaces it (FORMAT.md section 1).
 
 A shared lock on the descriptor tells writers to leave the folder where it is, under another name, until nobody reads it any more.
-cpp/src/hold.cpp is its twin.
+cpp/src/posix/hold.cpp is its twin.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 #include "folder.hpp"
 
+#include "windows_folder.hpp"
+
 #include <windows.h>
 
 #include <algorithm>
@@ -23,13 +25,13 @@ std::string problem_of(const fs::path& root) {
 }
 
 std::shared_ptr<void> hold(const fs::path& root) {
-  const HANDLE handle = ::CreateFileW(root.c_str(), FILE_LIST_DIRECTORY, FILE_SHARE_READ | FILE_SHARE_WRITE, nullptr, OPEN_EXISTING,
-                                      FILE_FLAG_BACKUP_SEMANTICS, nullptr);
+  const HANDLE handle = ::CreateFileW(root.c_str(), FILE_LIST_DIRECTORY, FILE_SHARE_READ | FILE_SHARE_WRITE, nullptr,
+                                      OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS, nullptr);
   std::error_code error;
   if (handle != INVALID_HANDLE_VALUE && fs::is_directory(root, error)) return {handle, ::CloseHandle};
   if (handle != INVALID_HANDLE_VALUE) ::CloseHandle(handle);
-  throw Error(ErrorCode::io, (root.empty() ? "''" : text::shown(root)) + ": " + problem_of(root) +
-                                 "; check the path or run `ferry export`");
+  throw Error(ErrorCode::io,
+              (root.empty() ? "''" : text::shown(root)) + ": " + problem_of(root) + "; check the path or run `ferry export`");
 }
 
 }  // namespace
@@ -45,8 +47,8 @@ void Folder::refuse_special(std::string_view path) const {
 }
 
 void Folder::fail_folder(std::string_view path, const std::error_code& error) const {
-  throw Error(ErrorCode::io, name_of(path) + ": got " + error.message() +
-                                 ", expected a readable folder; check the path and its permissions");
+  throw Error(ErrorCode::io,
+              name_of(path) + ": got " + error.message() + ", expected a readable folder; check the path and its permissions");
 }
 
 bool Folder::has(std::string_view path) const {
@@ -108,5 +110,7 @@ Content Folder::open(std::string_view path, Links links) const {
   const std::uint64_t size = file.size();
   return {std::make_shared<const File>(std::move(file)), 0, size, is_link};
 }
+
+std::shared_ptr<const Container> open_folder(const fs::path& root) { return std::make_shared<const Folder>(root); }
 
 }  // namespace ferry

@@ -1,4 +1,4 @@
-// A bundle as a folder. Its files may be links; its folders may not. cpp/posix/folder.hpp is its twin.
+// A bundle as a folder. Its files may be links; its folders may not. ../posix/posix_folder.hpp is its twin.
 //
 // It is held open without the right to delete it: Windows lets nobody rename or remove what is held so, and a writer sees that
 // it is in use. Each file is opened once, and what is read comes from there.

@@ -1,5 +1,7 @@
 #include "folder.hpp"
 
+#include "posix_folder.hpp"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -125,5 +127,7 @@ Content Folder::open(std::string_view path, Links links) const {
   const std::uint64_t size = at.size();
   return {std::make_shared<const File>(std::move(at)), 0, size, is_link};
 }
+
+std::shared_ptr<const Container> open_folder(const fs::path& root) { return std::make_shared<const Folder>(root); }
 
 }  // namespace ferry
