@@ -45,6 +45,7 @@ test-tools:
 setup-edge: setup test-tools
 	$(ALONE) .ci/ray-packages
 	$(ALONE) .ci/docs-packages
+	$(ALONE) .ci/habit-packages
 	$(ALONE) .ci/system-packages "the tests that need them are skipped" $(call packages_of,tests/edge/packages.txt) $(call missing_of,tests/bindings/packages.txt)
 
 # Before minutes of pip.

@@ -31,6 +31,7 @@ EXTRAS: dict[str, str] = {
     "grpc": "serve",
     "cyclonedx": "evidence",
     "packageurl": "evidence",
+    "huggingface_hub": "hub",
     "onnxruntime": "onnxruntime",
     "executorch": "executorch",
 }

@@ -75,7 +75,9 @@ def test_every_package_of_the_table_is_brought_by_its_extra_and_by_no_core() -> 
 
 
 def test_every_package_that_an_extra_brings_stands_in_the_table() -> None:
-    brought = set().union(*(brought_by(extra) for extra in PROJECT["optional-dependencies"] if extra not in ("dev", "docs")))
+    brought = set().union(
+        *(brought_by(extra) for extra in PROJECT["optional-dependencies"] if extra not in ("dev", "docs", "habits"))
+    )
     assert brought == {DISTRIBUTIONS.get(module, module) for module in EXTRAS}
 
 
@@ -139,6 +141,8 @@ def test_verify_goes_on_without_torch_and_says_how_to_have_the_engines_that_need
         ("cyclonedx", "evidence", ["bom", BUNDLE]),
         ("ray", "ray", ["score", BUNDLE, "--input", SAMPLES, "--output", "never-made"]),
         ("fastapi", "serve", ["serve", BUNDLE]),
+        ("huggingface_hub", "hub", ["push", BUNDLE, "me/mine"]),
+        ("huggingface_hub", "hub", ["pull", "me/mine", "--out", "never-made"]),
         ("PIL", "images", ["predict", ROOT / "exported" / "digits-mlp", "--engine", "onnxruntime", "--input", "IMAGE"]),
     ],
     ids=lambda value: value if isinstance(value, str) else value[0],

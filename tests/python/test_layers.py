@@ -78,7 +78,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "course.train",
     },  # a trained model's whole crossing
     # report: the line that a verdict is told by.
-    "integrations": {"formats.registry", "bundle", "proof", "report", "exporter"},
+    "integrations": {"formats.registry", "bundle", "engines", "proof", "report", "exporter"},
     "cli": {
         "formats.registry",
         "bundle",
@@ -93,6 +93,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "report",
         "evidence",
         "exporter",
+        "integrations",
         "course.train",
         "course",
     },

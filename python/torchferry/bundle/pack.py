@@ -63,13 +63,13 @@ def _check_target(target: Path, *, force: bool) -> None:
 
 def _write(bundle: Bundle, stream: BinaryIO) -> None:
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
-        for path, data in _files(bundle):
+        for path, data in files_of(bundle):
             info = zipfile.ZipInfo(path, _DATE)
             info.create_system, info.external_attr = _UNIX, _MODE
             archive.writestr(info, data)
 
 
-def _files(bundle: Bundle) -> Iterator[tuple[str, bytes]]:
+def files_of(bundle: Bundle) -> Iterator[tuple[str, bytes]]:
     """Return path and bytes of every file, sorted by path: those that were hashed, the manifest that was parsed, named sidecars."""
     entries = {entry.path: entry for entry in bundle.present(bundle.manifest.files())}
     sidecars = [path for path in bundle.ignored if not is_hidden(path)]

@@ -34,6 +34,8 @@ VERBS = (
     "pack",
     "key",
     "sign",
+    "push",
+    "pull",
     "inspect",
     "predict",
     "score",
