@@ -9,6 +9,8 @@ _SERVE = "python/torchferry/serve"
 _TESTS = "tests/python/score/test_score.py::"
 _RANGES = "tests/python/samples/test_row_ranges.py"
 _REQUEST = "tests/python/serve/test_request.py"
+_JOINING = "tests/python/serve/test_joining.py"
+_REPOSITORY = "tests/python/serve/test_repository.py"
 
 ROWS = (
     Mutant(
@@ -87,5 +89,61 @@ ROWS = (
         "model.active, model.before = served.version, None",
         _REQUEST,
         "no way back to the version before",
+    ),
+    Mutant(
+        "python/torchferry/proof/joined.py",
+        "if row is not None and row.sample_by_sample:",
+        "if row is not None:",
+        _JOINING,
+        "an engine whose bits depend on the batch joins calls and promises bits",
+    ),
+    Mutant(
+        "python/torchferry/proof/joined.py",
+        "    for index in range(count):",
+        "    for index in range(0):",
+        _JOINING,
+        "a replica that computes otherwise beside others starts",
+    ),
+    Mutant(
+        f"{_SERVE}/joining.py",
+        "array[end - size : end]",
+        "array[:size]",
+        _JOINING,
+        "a caller gets the answers of the first",
+    ),
+    Mutant(
+        f"{_SERVE}/joining.py",
+        "return self.rows if limit is None else min(self.rows, limit)",
+        "return self.rows",
+        _JOINING,
+        "calls larger than the contract's largest batch",
+    ),
+    Mutant(
+        "python/torchferry/proof/fastest.py",
+        "    require_passed(bundle, verify(bundle, session))",
+        "    verify(bundle, session)",
+        "tests/python/proof/test_fastest.py",
+        "the fastest engine answers, although it fails the goldens",
+    ),
+    Mutant(
+        f"{_SERVE}/trace.py",
+        "and int(parent_id, 16) != 0",
+        "",
+        "tests/python/serve/test_trace_and_log.py",
+        "a trace whose caller has no id",
+    ),
+    Mutant(
+        f"{_SERVE}/repository.py",
+        "for dim in spec.shape][int(is_batched) :]",
+        "for dim in spec.shape]",
+        _REPOSITORY,
+        "Triton adds a batch to sizes that have one",
+    ),
+    Mutant(
+        f"{_SERVE}/repository.py",
+        'f"{spec.name}__{index}" if backend.numbers_tensors else spec.name',
+        "spec.name",
+        _REPOSITORY,
+        "names that LibTorch's backend does not know",
     ),
 )
