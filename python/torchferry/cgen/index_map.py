@@ -136,8 +136,8 @@ class IndexMap(Step):
         return found
 
     def with_channels_last(self, twins: Mapping[Value, Value]) -> IndexMap | None:
-        """Return the same copy between other places; None where it would need tables of these, or is a concatenation made in place."""
-        if self.runs_of_output:
+        """Return the same copy between other places; None where it would need tables of these, or is one that need not be made."""
+        if self.runs_of_output or self.run_of_input is not None:
             return None
         pieces = tuple(self._moved(piece, twins) for piece in self.pieces)
         if any(step(places) is None for piece in pieces for axis in piece.axes for places in (axis.targets, axis.sources)):

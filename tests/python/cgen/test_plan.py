@@ -94,9 +94,10 @@ class Skip(nn.Module):
 
 
 def test_a_residual_is_added_in_its_own_place() -> None:
-    tensor, row = 8 * 16 * 16 * 4, 16 * 4
+    """Beside two tensors there are a row of results and three rows of the input with their padding, all of eight channels."""
+    tensor, row, lines = 8 * 16 * 16 * 4, 16 * 8 * 4, 3 * (16 + 2) * 8 * 4
     made = made_for(of(Skip(), 8, 16, 16))[1]
-    assert made.bytes == 2 * tensor + row
+    assert made.bytes == 2 * tensor + row + lines
 
 
 class Joined(nn.Module):
