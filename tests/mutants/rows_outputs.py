@@ -58,7 +58,7 @@ ROWS = (
     of_ferry_run("cli/folder_output.cpp", "    if (!is_new)", "    if (owner->second == file)", _FOLDER, "the same in C++"),
     of_ferry_run(
         "cli/folder_output.cpp",
-        "  if (fs::exists(fs::symlink_status(target, unknown)))",
+        "  if (fs::exists(fs::symlink_status(place, unknown)))",
         "  if (fs::is_regular_file(target, unknown))",
         _FOLDER,
         "a folder that exists is replaced, in C++",
