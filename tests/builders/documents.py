@@ -13,7 +13,13 @@ from pathlib import Path
 from builders.programs import BUILD, ROOT
 
 BIN = Path(sys.executable).parent
-ENVIRONMENT = {**os.environ, "PATH": f"{BUILD / 'bin'}:{BIN}:{os.environ['PATH']}", "COLUMNS": "120"}
+# One thread: where other programs use the processors, threads of one step wait for each other for minutes.
+ENVIRONMENT = {
+    **os.environ,
+    "PATH": f"{BUILD / 'bin'}:{BIN}:{os.environ['PATH']}",
+    "COLUMNS": "120",
+    "OMP_NUM_THREADS": "1",
+}
 LINKED = (".venv", "python", "tests", "cpp", "Makefile", "README.md", "SECURITY.md")
 FENCE = re.compile(r'^```(\w*)(?: title="([^"\n]*)")?\n(.*?)^```$', re.DOTALL | re.MULTILINE)
 NUMBER = re.compile(r"\b\d[\d.,]*(e[+-]?\d+)?|[0-9a-f]{16,}")
@@ -45,7 +51,7 @@ def looks_like_a_checkout(folder: Path) -> Path:
     return folder
 
 
-def shell(command: str, folder: Path, seconds: int = 300) -> str:
+def shell(command: str, folder: Path, seconds: int = 900) -> str:
     """Return what a command of bash prints in that folder; any other exit code than 0 is an error."""
     done = subprocess.run(
         ["bash", "-ec", command], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=seconds, check=False

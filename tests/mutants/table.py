@@ -13,6 +13,7 @@ from mutants import (
     rows_edges,
     rows_engines,
     rows_evidence,
+    rows_habits,
     rows_inputs,
     rows_outputs,
     rows_places,
@@ -23,4 +24,13 @@ _BOUNDS = (*rows_bounds.ROWS, *rows_bounds_layers.ROWS)
 _PYTHON = (*rows_compare.ROWS, *rows_bundle.ROWS, *_BOUNDS, *rows_cgen.ROWS, *rows_engines.ROWS, *rows_inputs.ROWS)
 _CPP = (*rows_cpp.ROWS, *rows_cpp_inputs.ROWS)
 
-MUTANTS = (*_PYTHON, *_CPP, *rows_edges.ROWS, *rows_evidence.ROWS, *rows_outputs.ROWS, *rows_places.ROWS, *rows_scale.ROWS)
+MUTANTS = (
+    *_PYTHON,
+    *_CPP,
+    *rows_edges.ROWS,
+    *rows_evidence.ROWS,
+    *rows_habits.ROWS,
+    *rows_outputs.ROWS,
+    *rows_places.ROWS,
+    *rows_scale.ROWS,
+)
