@@ -78,13 +78,15 @@ def _connect(ray: Any, cluster: Cluster, threads: int) -> None:
         ray.init(
             address=cluster.address or "local", log_to_driver=False, logging_level="ERROR", **({} if cluster.address else own)
         )
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except Exception as error:  # a cluster that is slow to start raises just that
         words = " ".join(str(error).split())[:200]
-        raise FerryError(
-            ExitCode.UNAVAILABLE,
+        problem = (
             f"--ray-address: got {cluster.address}, expected a Ray cluster that answers ({words}); start it, "
-            "and set RAY_AUTH_MODE=token where it asks for one",
-        ) from None
+            "and set RAY_AUTH_MODE=token where it asks for one"
+            if cluster.address
+            else f"Ray: got no cluster on this machine, expected one to start ({words}); try again when it is less busy, or --local"
+        )
+        raise FerryError(ExitCode.UNAVAILABLE, problem) from None
 
 
 def _pool(ray: Any, threads: int, workers: int | None, parts: int) -> Any:
