@@ -19,6 +19,7 @@ from builders.programs import BUILD, Program
 from hostile.refusal import assert_error
 
 COMMANDS = {"Python": [sys.executable, "-m", "torchferry"], "C++": [str(BUILD / "bin" / "ferry-run")]}
+_NO_BYTECODE = {"PYTHONDONTWRITEBYTECODE": "1"}  # Python puts a .pyc that a limit has cut in its place, for every later program
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 both_languages = pytest.mark.parametrize("language", COMMANDS)
 
@@ -72,6 +73,7 @@ def test_a_file_that_may_not_grow_is_an_io_error_and_leaves_none(iris: Path, lan
     done = subprocess.run(
         [*COMMANDS[language], *map(str, arguments)],
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),  # the kernel sends SIGXFSZ
+        env={**os.environ, **_NO_BYTECODE},
         capture_output=True,
         check=False,
     )
@@ -86,7 +88,7 @@ def test_a_full_disk_is_told_with_the_place_of_the_export(tmp_path: Path, most: 
     done = subprocess.run(
         [sys.executable, "-m", "torchferry", "export", "builders.models:Classifier", *options],
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)),
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        env={**os.environ, **_NO_BYTECODE, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
         check=False,
