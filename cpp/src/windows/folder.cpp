@@ -5,6 +5,7 @@
 #include <windows.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <ferry/ferry.hpp>
 #include <system_error>
 
