@@ -72,7 +72,7 @@ bool belongs_to_others(const fs::path& path) {
   return !is_owned || ((status.st_mode & open) != 0);
 }
 
-std::string problem_of_library_path() {
+std::string_view problem_of_library_path() {
   const char* variable = std::getenv("LD_LIBRARY_PATH");
   std::string_view rest = variable == nullptr ? "" : variable;
   for (bool more = !rest.empty(); more;) {

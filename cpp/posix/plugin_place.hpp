@@ -2,7 +2,7 @@
 #pragma once
 
 #include <filesystem>
-#include <string>
+#include <string_view>
 
 namespace ferry::system {
 
@@ -13,6 +13,6 @@ namespace ferry::system {
 [[nodiscard]] bool belongs_to_others(const std::filesystem::path& path);
 
 // Why the loader would look for libraries in the working folder; empty where it would not.
-[[nodiscard]] std::string problem_of_library_path();
+[[nodiscard]] std::string_view problem_of_library_path();
 
 }  // namespace ferry::system

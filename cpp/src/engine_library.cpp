@@ -43,7 +43,7 @@ void check_owners(std::string_view name, const fs::path& plugin) {
 
 // Would the loader look for libraries in the working folder?
 void check_library_path(std::string_view name) {
-  if (const auto problem = system::problem_of_library_path(); !problem.empty()) fail(name, problem);
+  if (const auto problem = system::problem_of_library_path(); !problem.empty()) fail(name, std::string(problem));
 }
 
 void check_engine_folder(std::string_view name, const fs::path& folder) {

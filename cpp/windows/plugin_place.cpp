@@ -16,6 +16,6 @@ std::filesystem::path own_folder() {
 
 bool belongs_to_others(const std::filesystem::path& /*path*/) { return false; }
 
-std::string problem_of_library_path() { return {}; }
+std::string_view problem_of_library_path() { return {}; }
 
 }  // namespace ferry::system
