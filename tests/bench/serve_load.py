@@ -17,14 +17,12 @@ import datetime
 import json
 import os
 import random
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +33,10 @@ import numpy as np
 from torchferry.bundle.golden import read_case
 from torchferry.bundle.reader import open_bundle
 from torchferry.proof.bench import tiled
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from builders.scoring import descendants, kill
 
 SAMPLES, ATTEMPTS, PAGE = 64, 20, os.sysconf("SC_PAGE_SIZE")
 HEADER = "Inference-Header-Content-Length"
@@ -216,23 +218,6 @@ async def kill_replicas(server: int, every: float, tally: Tally) -> None:
             tally.kills += 1
 
 
-def descendants(root: int) -> Iterator[tuple[int, str]]:
-    parents, lines = {}, {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-                lines[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            except (OSError, ValueError):
-                continue
-    for one in parents:
-        above = one
-        while above in parents and above != root:
-            above = parents[above]
-        if above == root and one != root:
-            yield one, lines[one]
-
-
 def resident(process: int) -> int:
     """Memory of a process that no other process shares, in bytes."""
     try:
@@ -240,13 +225,6 @@ def resident(process: int) -> int:
         return (int(pages[1]) - int(pages[2])) * PAGE
     except (OSError, IndexError, ValueError):
         return 0
-
-
-def kill(process: int) -> None:
-    try:
-        os.kill(process, signal.SIGKILL)
-    except ProcessLookupError:
-        return
 
 
 def report(options: argparse.Namespace, capacity: float, found: Tally) -> str:

@@ -87,6 +87,17 @@ def kill(process: int) -> None:
         return
 
 
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Ask a server to end, and end at once what is left of it."""
+    below = [one for one, _ in descendants(process.pid)]
+    process.terminate()
+    try:
+        process.wait(timeout=60)
+    finally:
+        for one in [process.pid, *below]:
+            kill(one)
+
+
 def broken_machine(folder: Path) -> dict[str, str]:
     """A Python whose onnxruntime computes a little wrong: a machine with a fault. Returns its environment."""
     folder.mkdir()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,28 @@ def carry(
         first = next((line for run in runs for line in evidence(bundle, run)), "")
         raise FerryError(ExitCode.MISMATCH, f"{bundle.manifest.name}: {closing(bundle, runs)}; {first}")
     return bundle
+
+
+class Carrier:
+    """What the callbacks of training tools share: they carry the trained module when the training ends.
+
+    inputs: batches [N, ...] of two samples or more, by name, which become the goldens. module: from the tool's model to the module to
+    carry; default: itself. options: those of `carry`. `bundle` is what was written.
+    """
+
+    def __init__(
+        self, inputs: Inputs, out: str | Path, *, module: Callable[[Any], nn.Module] | None = None, **options: Any
+    ) -> None:
+        self._inputs = inputs
+        self._out = Path(out)
+        self._module = module
+        self._options = options
+        self.bundle: Bundle | None = None
+
+    def _carry(self, model: Any) -> None:
+        """Carry what the tool trained. Raises FerryError as carry does: a training whose model does not cross ends with its line."""
+        chosen = model if self._module is None else self._module(model)
+        self.bundle = carry(chosen, self._inputs, self._out, **self._options)
 
 
 def _arrays(module: nn.Module, inputs: Inputs) -> dict[str, np.ndarray[Any, Any]]:

@@ -36,7 +36,9 @@ class GatheredSink:
         if self._held and _sizes(batch) != _sizes(self._held[0]):
             self._write_held()
         self._held.append(batch)
-        self._ids = None if ids is None else [*(self._ids or []), *ids]
+        if ids is not None:
+            self._ids = self._ids or []
+            self._ids.extend(ids)
         self._elements += sum(array.size for array in batch.values())
         self.count += len(next(iter(batch.values())))
         if self._elements >= _ENOUGH:

@@ -23,7 +23,7 @@ import pytest
 
 from builders.bundles import reseal
 from builders.programs import Program
-from builders.scoring import BUNDLE, GOLDEN, descendants, kill, start
+from builders.scoring import BUNDLE, GOLDEN, descendants, kill, start, stop
 from torchferry.bundle.reader import open_bundle
 
 pytest.importorskip("ray", reason="ray is not installed: pip install 'torchferry[serve]'")
@@ -76,13 +76,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         wait_until(lambda: answers(found, "/v2/health/ready"))
         yield found
     finally:
-        below = [one for one, _ in descendants(process.pid)]
-        process.terminate()
-        try:
-            process.wait(timeout=60)
-        finally:
-            for one in [process.pid, *below]:
-                kill(one)
+        stop(process)
 
 
 def wait_until(happens: Any, patience_s: float = 400) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from builders.programs import Program
-from builders.scoring import descendants, kill, start
+from builders.scoring import start, stop
 from builders.zoo import Zoo
 
 pytest.importorskip("ray", reason="ray is not installed: pip install 'torchferry[serve]'")
@@ -82,13 +82,7 @@ def server(zoo: Zoo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watch
             time.sleep(0.2)
         yield found
     finally:
-        below = [one for one, _ in descendants(process.pid)]
-        process.terminate()
-        try:
-            process.wait(timeout=60)
-        finally:
-            for one in [process.pid, *below]:
-                kill(one)
+        stop(process)
 
 
 def images(count: int) -> list[Any]:
