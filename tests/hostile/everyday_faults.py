@@ -305,7 +305,7 @@ ENGINES = {
     "an engine that was not exported": Fault("verify B --engine aoti"),
     "an engine that was not exported, for predict": Fault("predict B --input I --engine executorch"),
     "machine code": Fault("predict B --input I --engine c", _rename_engine("onnxruntime", "c")),
-    "machine code, for verify": Fault("verify B --engine aoti", _rename_engine("onnxruntime", "aoti")),
+    "machine code, for verify": Fault("verify B --engine c", _rename_engine("onnxruntime", "c")),
     "a device that is not here": Fault("predict B --input I --engine onnxruntime --device cuda:9999"),
     "a device that torch has not": Fault("predict B --input I --engine torchscript --device cuda:9999"),
     "an engine that neither has": Fault("predict B --input I --engine spare", _rename_engine("onnxruntime", "spare")),
