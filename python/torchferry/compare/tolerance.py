@@ -30,18 +30,22 @@ def tolerances(
     engines: Sequence[str],
     bounds: Mapping[str, Bound],
     own_bounds: Mapping[str, Mapping[str, Bound]] | None = None,
+    cuda_bounds: Mapping[str, Bound] | None = None,
 ) -> tuple[Tolerance, ...]:
     """Return the rows of a manifest for the outputs of these engines, on cpu and cuda.
 
-    `bounds` has every float output of a float32 engine; `own_bounds` those of engines that compute in another way, by engine.
+    `bounds` has every float output of a float32 engine; `own_bounds` those of engines that compute in another way, by engine;
+    `cuda_bounds` those on CUDA where they differ.
     """
     rows = []
     for engine in engines:
-        held_to = (own_bounds or {}).get(engine, bounds)
+        own = (own_bounds or {}).get(engine)
         for spec in contract.outputs:
             if promised_bits(engine) == "eager":
                 rows.append(_bits_row(engine, spec))
-            rows += [_any_row(engine, device, spec, contract, cases, held_to) for device in DEVICES]
+            for device in DEVICES:
+                held_to = own or (cuda_bounds if device == "cuda" else None) or bounds
+                rows.append(_any_row(engine, device, spec, contract, cases, held_to))
     return tuple(rows)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from torchferry.bounds.choice import output_bounds
+from torchferry.bounds.cudnn import bounds_on_cuda
 from torchferry.bounds.quantized import with_headroom
 from torchferry.bundle.contract import BATCH, Array, Contract, check_inputs
 from torchferry.bundle.golden import CaseArrays, write_case
@@ -216,7 +217,9 @@ def _written(
             numerics=torch_numerics(),
             cases=tuple(write_case(folder, source.contract, case) for case in cases),
         ),
-        tolerances=tolerances(source.contract, cases, [artifact.engine for artifact in artifacts], bounds, own),
+        tolerances=tolerances(
+            source.contract, cases, [artifact.engine for artifact in artifacts], bounds, own, bounds_on_cuda(source, bounds)
+        ),
         training=request.training,
         metadata=checked_metadata(request.metadata),
     )
