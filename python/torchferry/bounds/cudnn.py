@@ -29,7 +29,7 @@ def bounds_on_cuda(source: ExportSource, bounds: Mapping[str, Bound]) -> Mapping
 
 
 def _is_gated(part: nn.Module) -> bool:
-    """A layer of tanh or sigmoid that cuDNN runs whole; in a TorchScript module it keeps its name only."""
+    """Say whether a module is a layer of tanh or sigmoid that cuDNN runs whole; one of TorchScript keeps its name only."""
     is_recurrent = isinstance(part, nn.RNNBase) or getattr(part, "original_name", "") in ("LSTM", "GRU", "RNN")
     return is_recurrent and getattr(part, "nonlinearity", "") != "relu"
 
