@@ -15,7 +15,18 @@ REFUSED = {
     "dyn_quant": "a quantized layer has no float64 reference",
     "ssdlite320": "Couldn't load custom C++ ops",
 }
-LARGE = ("squeezenet1_1", "resnet18", "efficientnet_b0", "densenet121", "swin_t", "r3d_18", "vit_b_16", "ssdlite320", "unet")
+LARGE = (
+    "squeezenet1_1",
+    "resnet18",
+    "efficientnet_b0",
+    "densenet121",
+    "swin_t",
+    "r3d_18",
+    "vit_b_16",
+    "ssdlite320",
+    "unet",
+    "lstm_state_bf",
+)
 NAMES = sorted(load_cases()) if (CASES / "real_modules.py").exists() else []
 
 

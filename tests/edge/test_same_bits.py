@@ -84,7 +84,8 @@ def subject(request: pytest.FixtureRequest) -> Subject:
     return int8_residual() if "int8" in request.param else operators()
 
 
-# At -O3 the compilers take seconds for the largest subject: always on one target of each processor, on the others in `make test-slow`.
+# Always: each subject on one target of each processor at -O3, and two small ones on every target at -O2; the others in `make test-slow`.
+EVERYWHERE = {"every operator", "int8 residual"}
 AT_O3 = {"x86-64 SSE2 gcc", "aarch64 clang", "armhf NEON VFPv4 gcc", "riscv64 gcc", "Cortex-M4F gcc", "wasm32 clang"}
 
 
@@ -93,8 +94,8 @@ def pairs() -> Iterator[ParameterSet]:
     for subject in SUBJECTS:
         for target in ALL:
             name, _, level = target.name.rpartition(" ")
-            is_slow = subject in ("sorted and indexed", "images") and level == "-O3" and name not in AT_O3
-            yield pytest.param(subject, target, marks=[pytest.mark.slow] * is_slow, id=f"{subject}-{target.name}")
+            is_quick = (level == "-O3" and name in AT_O3) or (level == "-O2" and subject in EVERYWHERE)
+            yield pytest.param(subject, target, marks=[] if is_quick else [pytest.mark.slow], id=f"{subject}-{target.name}")
 
 
 @pytest.mark.parametrize(("subject", "target"), list(pairs()), indirect=["subject"])

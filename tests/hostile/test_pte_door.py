@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from builders.programs import BUILD
+from builders.spread import spread
 from builders.zoo import Zoo
 from hostile.test_pte_mutants import mutant, program_size
 from torchferry.engines import pte_schema
@@ -23,7 +24,7 @@ FILE = "model.pte"
 DOOR = BUILD / "tests" / "bin" / "ferry-door"
 
 
-@pytest.fixture(scope="module", params=["classifier", "mixed"])
+@pytest.fixture(scope="module", params=spread(["classifier", "mixed"], 1))
 def program(request: pytest.FixtureRequest, zoo: Zoo) -> bytes:
     found = zoo.bundle(request.param, "executorch")
     if found is None:

@@ -17,6 +17,7 @@ import pytest
 
 from builders.forms import linked, zip_folder
 from builders.programs import Program
+from builders.spread import spread
 from hostile.documents import at, distinct_places, read_manifest, removed, replaced, write_manifest
 from hostile.form_mutants import archives, changed_folder
 from hostile.fresh import seed_of, told
@@ -27,7 +28,7 @@ from torchferry.errors import FerryError
 
 EXPORTED = Path(__file__).resolve().parents[2] / "exported"
 # Each run has new mutants: half of the families always, all of them in `make test-slow`.
-FAMILIES = [*range(4), *(pytest.param(family, marks=pytest.mark.slow) for family in range(4, 8))]
+FAMILIES = spread(range(8), 2)
 MANIFESTS = 125  # a family, of each reference bundle
 FORM_MUTANTS = 250  # a family
 VALIDATOR = jsonschema.Draft202012Validator(manifest_schema())

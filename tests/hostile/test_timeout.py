@@ -12,6 +12,7 @@ from builders.bundles import fill_bundle
 from builders.endless import endless_onnx, endless_torchscript
 from builders.isolation import can_isolate
 from builders.programs import Finished, Program
+from builders.spread import spread
 from hostile.refusal import assert_error
 from torchferry.errors import ExitCode
 
@@ -54,7 +55,7 @@ def assert_ended(done: Finished, folder: Path, seconds: int) -> None:
     assert str(folder) not in running
 
 
-@pytest.mark.parametrize("isolation", [(), ("--isolate",), ("--no-isolate",)], ids=["default", "isolated", "here"])
+@pytest.mark.parametrize("isolation", spread([(), ("--isolate",), ("--no-isolate",)], 1), ids=["default", "isolated", "here"])
 def test_verify_ends(
     request: pytest.FixtureRequest, program: Program, bundle: Path, engine: str, isolation: tuple[str, ...]
 ) -> None:
@@ -64,7 +65,7 @@ def test_verify_ends(
     assert_ended(done, bundle, seconds)
 
 
-@pytest.mark.parametrize("isolation", ["--isolate", "--no-isolate"])
+@pytest.mark.parametrize("isolation", spread(["--isolate", "--no-isolate"], 1))
 def test_predict_ends_and_leaves_no_file(
     request: pytest.FixtureRequest, program: Program, bundle: Path, engine: str, isolation: str
 ) -> None:

@@ -273,7 +273,10 @@ def test_a_zip_with_two_readings_is_refused(case: str, tmp_path: Path, quick_pro
 @pytest.mark.parametrize(
     "content",
     [
-        *(pytest.param(lambda c=code: archive(c), id=name) for name, (code, _) in (OPERATORS | STRUCTURE).items()),
+        *(
+            pytest.param(lambda c=code: archive(c), id=name, marks=[pytest.mark.slow] * (at % 3 > 0))
+            for at, (name, (code, _)) in enumerate((OPERATORS | STRUCTURE).items())
+        ),
         *(pytest.param(lambda e=entries: write_zip(e), id=name) for name, (entries, _) in PICKLES.items()),
         *(pytest.param(lambda c=content: c, id=name) for name, (content, _) in ZIPS.items()),
     ],

@@ -18,9 +18,9 @@ from mutants.mutant import Mutant
 from mutants.tree import COPY
 
 LIMIT_S = 240  # of one mutant: a test that never ends is a test that noticed
-BASELINE_LIMIT_S = 3600
+AGAIN_LIMIT_S = 1800  # of all tests that noticed a mutant, once more without any
 _GREEN, _RED, _NONE_FOUND = 0, 1, 5  # pytest's exit codes
-_FIRST_RED = re.compile(r"^(?:FAILED|ERROR) (\S+)|^\[  FAILED  \] (\S+)", re.MULTILINE)
+_FIRST_RED = re.compile(r"^\[  FAILED  \] (\S+)", re.MULTILINE)
 _BUILT = COPY / "build" / "tests"
 
 
@@ -73,23 +73,53 @@ def run_gtest(program: str, selection: str) -> Answer:
 
 
 def run_pytest(selection: list[str], *, limit_s: float = LIMIT_S) -> Answer:
-    """Run pytest in a fork of this process, in which nothing of the product has been imported."""
-    log = COPY.parent / "pytest.log"
-    child = os.fork()
-    if child == 0:
-        _become_pytest(selection, log)
-    code = _wait(child, limit_s)
-    text = log.read_text(encoding="utf-8", errors="replace")
+    """Run tests until one is red."""
+    code, reds, log = _fork_pytest(["-x", *selection], limit_s)
     if code is None:
         return Answer(True, "it never ended")
     if code in (_GREEN, _RED):
-        return Answer(code == _RED, _first_red(text))
+        return Answer(code == _RED, reds[0] if reds else "")
     if code < 0:
         return Answer(True, f"killed by signal {-code}")
-    return Answer(False, problem="it selects no test" if code == _NONE_FOUND else text[-1500:])
+    return Answer(False, problem="it selects no test" if code == _NONE_FOUND else log[-1500:])
 
 
-def _become_pytest(selection: list[str], log: Path) -> None:
+def red_tests(tests: list[str]) -> set[str]:
+    """Run these tests, all of them, and return those that are red, or every one where pytest did not end by itself."""
+    code, reds, _ = _fork_pytest(tests, AGAIN_LIMIT_S)
+    return set(reds) if code in (_GREEN, _RED) else set(tests)
+
+
+class _Reds:
+    """A plugin of pytest that writes down the ids of red tests, one a line."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._note(report)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        self._note(report)
+
+    def _note(self, report: pytest.TestReport | pytest.CollectReport) -> None:
+        if report.failed:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(f"{report.nodeid}\n")
+
+
+def _fork_pytest(words: list[str], limit_s: float) -> tuple[int | None, list[str], str]:
+    """Run pytest in a fork of this process, in which nothing of the product has been imported: its code, red tests and log."""
+    log, reds = COPY.parent / "pytest.log", COPY.parent / "reds.txt"
+    reds.write_text("", encoding="utf-8")
+    child = os.fork()
+    if child == 0:
+        _become_pytest(words, log, _Reds(reds))
+    code = _wait(child, limit_s)
+    return code, reds.read_text(encoding="utf-8").splitlines(), log.read_text(encoding="utf-8", errors="replace")
+
+
+def _become_pytest(words: list[str], log: Path, plugin: _Reds) -> None:
     """Never returns."""
     code = 70
     try:
@@ -104,8 +134,8 @@ def _become_pytest(selection: list[str], log: Path) -> None:
         sys.path[:] = [str(COPY / "python"), *(entry for entry in sys.path if not entry.endswith("/tests"))]
         os.environ.update(PYTHONPATH=str(COPY / "python"), PYTHONDONTWRITEBYTECODE="1")
         os.environ.pop("FERRY_BUILD", None)
-        arguments = ["-x", "-q", "-rfE", "-p", "no:cacheprovider", "--rootdir", str(COPY), "-c", str(COPY / "pyproject.toml")]
-        code = int(pytest.main([*arguments, *selection]))
+        arguments = ["-q", "-rfE", "-p", "no:cacheprovider", "--rootdir", str(COPY), "-c", str(COPY / "pyproject.toml")]
+        code = int(pytest.main([*arguments, *words], plugins=[plugin]))
         sys.stdout.flush()
     except BaseException:
         traceback.print_exc()
@@ -128,4 +158,4 @@ def _wait(child: int, limit_s: float) -> int | None:
 
 def _first_red(text: str) -> str:
     found = _FIRST_RED.search(text)
-    return "" if found is None else (found[1] or found[2]).removeprefix("tests/")
+    return "" if found is None else found[1]

@@ -71,30 +71,32 @@ def main(words: Sequence[str]) -> int:
         if problem := tree.build(*tree.TARGETS):
             print(problem, file=sys.stderr)
             return 1
-    for problem in _baseline(chosen):
-        print(f"error: without any mutant: {problem}", file=sys.stderr)
-        return 1
     if not words:
         NOTES.unlink(missing_ok=True)
     ran = f"{datetime.datetime.now(datetime.timezone.utc).date()} at {_commit()}"
     results = [_run(mutant, ran) for mutant in chosen]
-    _report(results)
+    if any(mutant.target for mutant in chosen):
+        tree.build(*tree.TARGETS)
+    for result in _red_anyway(results):
+        _note(
+            dataclasses.replace(result, answer=narrow.Answer(False, problem=f"{result.answer.by} is red without the mutant too"))
+        )
     noted = _noted()
+    results = [result for result in noted if result.mutant in chosen]
+    _report(results)
     RESULTS.write_text(_markdown(noted), encoding="utf-8")
     caught = sum(result.word == "caught" for result in results)
     return 0 if caught >= LEAST_CAUGHT * len(results) and all(result.is_good for result in results) else 1
 
 
-def _baseline(chosen: Sequence[Mutant]) -> list[str]:
-    """What is red in the tree as it is: there a red test says nothing about a mutant."""
-    answers = []
-    selections = sorted({part for mutant in chosen if mutant.runs_pytest for part in mutant.tests.split()})
-    if selections:
-        answers.append(narrow.run_pytest(selections, limit_s=narrow.BASELINE_LIMIT_S))
-    for target in sorted({mutant.target for mutant in chosen if not mutant.runs_pytest}):
-        filters = sorted({mutant.tests for mutant in chosen if mutant.target == target and not mutant.runs_pytest})
-        answers.append(narrow.run_gtest(target, ":".join(filters)))
-    return [answer.problem or answer.by for answer in answers if answer.problem or answer.is_red]
+def _red_anyway(results: Sequence[Result]) -> list[Result]:
+    """Those whose test is red in the tree as it is too: it says nothing about the mutant."""
+    tests = sorted({r.answer.by for r in results if r.mutant.runs_pytest and "::" in r.answer.by})
+    red = narrow.red_tests(tests) if tests else set()
+    for target in {r.mutant.target for r in results if not r.mutant.runs_pytest}:
+        names = {r.answer.by for r in results if r.mutant.target == target and not r.mutant.runs_pytest and "." in r.answer.by}
+        red |= {name for name in names if narrow.run_gtest(target, name).is_red}
+    return [result for result in results if result.word == "caught" and result.answer.by in red]
 
 
 def _commit() -> str:
@@ -117,9 +119,14 @@ def _run(mutant: Mutant, ran: str) -> Result:
     print(f"{result.word:8} {result.seconds:5.1f} s  {mutant.file}: {mutant.old}  ->  {mutant.new}  [{answer.by}]", flush=True)
     if answer.problem:
         print(answer.problem[-1500:], flush=True)
-    with NOTES.open("a", encoding="utf-8") as notes:
-        notes.write(json.dumps([repr(mutant), dataclasses.astuple(answer), result.seconds, ran]) + "\n")
+    _note(result)
     return result
+
+
+def _note(result: Result) -> None:
+    with NOTES.open("a", encoding="utf-8") as notes:
+        row = [repr(result.mutant), dataclasses.astuple(result.answer), result.seconds, result.ran]
+        notes.write(json.dumps(row) + "\n")
 
 
 def _noted() -> list[Result]:
@@ -168,7 +175,7 @@ def _markdown(results: Sequence[Result]) -> str:
 
 def _row(result: Result) -> str:
     mutant = result.mutant
-    by = f"`{result.answer.by}`" if result.word == "caught" else f"**{result.word}**"
+    by = _code(result.answer.by.removeprefix("tests/")) if result.word == "caught" else f"**{result.word}**"
     return f"| {Path(mutant.file).name} | {_code(mutant.old)} → {_code(mutant.new)} | {mutant.why} | {by} |"
 
 

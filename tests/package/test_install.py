@@ -12,6 +12,7 @@ import pytest
 
 from builders.binaries import binaries, is_safe, needed, run_path
 from builders.programs import BUILD, ROOT
+from builders.spread import spread
 from builders.trained import Trained
 from torchferry.errors import ExitCode, FerryError
 
@@ -65,7 +66,7 @@ def test_a_library_in_a_bundle_does_not_run(tree: str, verb: list[str], prefix: 
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("name", ["iris-adaline", "digits-mlp"])
+@pytest.mark.parametrize("name", spread(["digits-mlp", "iris-adaline"], 1))
 def test_every_engine_verifies_from_a_moved_prefix(engine: str, name: str, prefix: Path, trained: Trained) -> None:
     try:
         bundle = trained.bundle_for(name, FORMATS.get(engine, engine))

@@ -43,6 +43,7 @@ def is_clean(said: str) -> bool:
     return len(lines) <= 1 and not any(word in said for word in ("Traceback", "rror", "***"))
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_pip_says_nothing_more_and_the_next_make_begins_again(tmp_path: Path, silent_index: str) -> None:
     checkout = checkout_in(tmp_path / "törch ferry")
     silence = {
@@ -95,6 +96,7 @@ def test_ctrl_c_in_cmake_says_nothing_more_and_it_is_configured_again(tmp_path: 
         assert (then.strip(), ended) == ("^C", -2)
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_the_compiler_says_one_line_and_the_build_goes_on(tmp_path: Path) -> None:
     environment = ready_checkout(tmp_path / "törch ferry", ninja="sleep 60")
     _, then, ended = press_ctrl_c(["make", "programs"], r"\[0/3\]", cwd=tmp_path / "törch ferry", env=environment)

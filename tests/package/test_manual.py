@@ -206,7 +206,10 @@ def write_inputs(folder: Path) -> None:
     (folder / "list.txt").write_text("pictures/0.png\npictures/2.png\n")
 
 
-def test_the_help_shows_every_example_and_each_runs(ferry: Program, ferry_run: Program, tmp_path: Path) -> None:
+def test_the_help_shows_every_example_and_each_runs(
+    ferry_here: Program, ferry_run: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     write_inputs(tmp_path)
     quiet = {"to": ["onnx"], "stress": False, "note": lambda _: None}
     two = tmp_path / "two"
@@ -216,7 +219,7 @@ def test_the_help_shows_every_example_and_each_runs(ferry: Program, ferry_run: P
     ink = tmp_path / "ink"
     torchferry.export(Ink().eval(), inputs={"image": "uint8[N,8,8]"}, outputs=["mask"], out=ink, **quiet)
     bundles = {"a=a.npy": two, "sound.wav": heard, "mask": ink}
-    for name, program in (("ferry", ferry), ("ferry-run", ferry_run)):
+    for name, program in (("ferry", ferry_here), ("ferry-run", ferry_run)):
         shown = " ".join(re.sub("[│╭╰─]", " ", program("predict", "--help").stdout.decode()).split())
         for example in predict_examples(name):
             assert example in shown
@@ -226,7 +229,7 @@ def test_the_help_shows_every_example_and_each_runs(ferry: Program, ferry_run: P
             if "rows.csv" in example and "--id" not in words:
                 words += ["--ignore-columns"]
             bundle = next((bundles[word] for word in words if word in bundles), DIGITS)
-            done = program(*[str(bundle) if word == "BUNDLE" else word for word in words], cwd=tmp_path, stdin=stdin)
+            done = program(*[str(bundle) if word == "BUNDLE" else word for word in words], stdin=stdin)
             assert_answered(done)
         for made in ("answers", "masks"):
             shutil.rmtree(tmp_path / made)

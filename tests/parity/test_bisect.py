@@ -17,6 +17,7 @@ import torchferry
 from builders.bundles import reseal
 from builders.faults import FAULTS, plant, right_bundle, six_layers, with_fault
 from builders.programs import BUILD, Finished, Program
+from builders.spread import spread
 from torchferry.errors import ExitCode
 
 SIDES = {
@@ -51,7 +52,7 @@ def test_there_are_at_least_20_faults() -> None:
     assert len(FAULTS) >= 20
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", spread(FAULTS, 8))
 def test_the_layer_named_is_the_planted_one(bisect: Bisect, right: Path, tmp_path: Path, fault: str) -> None:
     """Against the bundle's program, which is right, in every engine and language that can show its layers."""
     wrong = plant(right, with_fault(FAULTS[fault]), tmp_path / "wrong")

@@ -21,6 +21,7 @@ from builders.models import Classifier
 from builders.mutants import Normalized, with_weight_changed, write_mutant
 from builders.programs import Program
 from builders.sides import Verify, runnable_engines
+from builders.spread import spread
 from builders.trained import FORMATS, Trained
 from builders.zoo import Zoo
 from torchferry.bundle.contract import Classes
@@ -38,7 +39,7 @@ def test_the_right_model_passes_through_the_same_builder(verify: Verify, trained
 
 
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["on the golden's machine", "on another"])
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", spread(FAULTS, 14))
 def test_a_wrong_model_is_found(verify: Verify, made: Callable[[str], Path], tmp_path: Path, fault: str, elsewhere: bool) -> None:
     mutant = made(fault)
     if elsewhere:  # the bits are no longer promised: the bound alone must find it
@@ -109,6 +110,7 @@ def test_a_model_of_nan_fails_even_against_goldens_of_nan(verify: Verify, made: 
     assert every(verify(mutant)) == {1}
 
 
+@pytest.mark.slow
 def test_both_languages_give_the_same_evidence(programs: dict[str, Program], made: Callable[[str], Path]) -> None:
     for fault in FAULTS:
         mutant = made(fault)

@@ -53,7 +53,7 @@ def test_outputs_of_both_languages_are_within_the_bound_of_float64(
 
 
 @pytest.mark.parametrize("engine", SUCCESSORS)
-@pytest.mark.parametrize(("name", "size"), [("digits-mlp", 360), ("mnist-mlp", 10_000)])
+@pytest.mark.parametrize(("name", "size"), [("digits-mlp", 360), pytest.param("mnist-mlp", 10_000, marks=pytest.mark.slow)])
 def test_the_whole_test_set_gets_the_labels_of_eager_in_cpp(
     request: pytest.FixtureRequest, trained: Trained, ferry_run: Program, tmp_path: Path, name: str, size: int, engine: str
 ) -> None:

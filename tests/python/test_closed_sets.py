@@ -140,6 +140,7 @@ def compiler_errors(commands: dict[str, list[str]], tree: Path) -> Iterator[str]
                 yield line
 
 
+@pytest.mark.slow
 def test_the_compiler_names_every_place_that_a_new_member_needs(commands: dict[str, list[str]], tmp_path: Path) -> None:
     tree = Path(shutil.copytree(ROOT / "cpp", tmp_path / "cpp"))
     header = (tree / CPP_HEADER).read_text()

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 import torchferry
 from builders.contracts import contract, spec
 from builders.functions import Of
+from builders.spread import spread
 from torchferry.bounds import probable
 from torchferry.bounds.certified import certified_bounds
 from torchferry.bounds.error_bound import NotCertifiedError
@@ -79,7 +80,7 @@ def source_of(module: nn.Module, x: Array) -> tuple[ExportSource, Array]:
     return ExportSource(module, given, {"x": x}), Reference(module, given).float64({"x": x})["y"]
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", spread(MODULES, 5))
 def test_no_engine_thread_count_or_batch_leaves_a_certificate(name: str, tmp_path: Path) -> None:
     torch.manual_seed(1)
     make, shape = MODULES[name]

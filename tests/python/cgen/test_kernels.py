@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from builders.generated_c import COMPILERS, WARNINGS, Array, address, run_tool
+from builders.spread import spread
 from torchferry.cgen import elementary, kernels, power, transcendental
 from torchferry.cgen.ops.integer_linear import GROUP
 from torchferry.cgen.packing import PANEL, in_panels, padded
@@ -133,7 +134,7 @@ def applied(library: ctypes.CDLL) -> Array:
 
 
 @pytest.mark.parametrize("compiler", COMPILERS)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", spread(NAMES, 40))
 def test_each_file_compiles_alone_without_a_warning(name: str, compiler: str, tmp_path: Path) -> None:
     for flags in (("-O2",), ("-O2", "-march=x86-64-v3"), ("-O2", "-march=x86-64-v4", "-mavx512vnni"), ("-O0", "-U__SSE2__")):
         # Alone, a static function has no caller.

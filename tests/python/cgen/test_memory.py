@@ -12,6 +12,7 @@ import pytest
 from builders.generated_c import COMPILERS, Array, Compiled, Subject, address, load, load_together, quantized, run_tool, write
 from builders.memory_networks import MEMORY_SUBJECTS
 from builders.networks import QUANTIZED_SUBJECTS
+from builders.spread import spread
 from torchferry.cgen import reference
 from torchferry.cgen.emit.model import Model
 
@@ -32,7 +33,7 @@ def arena_bytes(subject: Subject) -> int:
     return Model.build("net", subject.contract, subject.generated.graph).plan.bytes
 
 
-@pytest.mark.parametrize("flags", [("-O3", "-march=native"), ("-O2", "-fno-inline"), ("-O0",)], ids=" ".join)
+@pytest.mark.parametrize("flags", spread([("-O2", "-fno-inline"), ("-O3", "-march=native"), ("-O0",)], 1), ids=" ".join)
 @pytest.mark.parametrize("compiler", COMPILERS)
 def test_no_call_meets_what_another_one_left_in_the_arena(compiler: str, flags: tuple[str, ...], tmp_path: Path) -> None:
     compiled = load_together(list(subjects().values()), tmp_path, compiler, *flags)

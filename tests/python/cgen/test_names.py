@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from builders.contracts import contract, spec
 from builders.generated_c import COMPILERS, WARNINGS, Subject, load, quantized, run_tool, subject_of, write
 from builders.networks import dense, fork, image_net, once
+from builders.spread import spread
 from torchferry.bundle.contract import Contract
 from torchferry.cgen import generate
 from torchferry.cgen.emit import naming
@@ -194,14 +195,14 @@ def test_every_macro_and_type_of_the_included_headers_is_refused(tmp_path: Path)
     ],
     ids=lambda names: names[0],
 )
-@pytest.mark.parametrize("compiler", COMPILERS)
+@pytest.mark.parametrize("compiler", spread(COMPILERS, 1))
 def test_submodules_may_have_any_name(compiler: str, attributes: tuple[str, ...], tmp_path: Path) -> None:
     subject = net(attributes=attributes)
     assert all(text.isascii() for text in subject.generated.files.values())
     assert_right(subject, tmp_path, compiler)
 
 
-@pytest.mark.parametrize("name", ["value", "tensor", "layer1", "x", "input", "j", "flt", "int64", "SIZE", "model"])
+@pytest.mark.parametrize("name", spread(["value", "tensor", "layer1", "x", "input", "j", "flt", "int64", "SIZE", "model"], 3))
 def test_submodules_and_any_bundle_name_go_together(name: str, tmp_path: Path) -> None:
     subject = net(name=name, given="given", attributes=("value_0", f"{name}_columns", f"{name.upper()}_LANES"))
     assert_right(subject, tmp_path)

@@ -165,6 +165,7 @@ NEW_MEMBERS = [
 ]
 
 
+@pytest.mark.slow
 def test_mypy_names_every_place_that_a_new_member_of_a_closed_set_needs(tmp_path: Path) -> None:
     """One run of mypy sees them all: the message names the member."""
     cgen = copied_package(tmp_path)

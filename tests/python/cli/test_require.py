@@ -9,13 +9,16 @@ import pytest
 
 from builders.bundles import edit_manifest
 from builders.programs import ROOT, Program
+from builders.spread import spread
 from torchferry.errors import ExitCode
 
 BUNDLE = ROOT / "exported" / "iris-adaline"
 
 
 @pytest.mark.parametrize(
-    "asked", [["onnxruntime"], ["onnxruntime,torchscript"], ["onnxruntime", "torchscript"], ["onnxruntime,onnxruntime"]], ids=str
+    "asked",
+    spread([["onnxruntime", "torchscript"], ["onnxruntime,torchscript"], ["onnxruntime"], ["onnxruntime,onnxruntime"]], 1),
+    ids=str,
 )
 def test_what_ran_is_enough(asked: list[str], program: Program) -> None:
     options = [word for names in asked for word in ("--require", names)]

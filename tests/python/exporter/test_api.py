@@ -12,6 +12,7 @@ from torch import Tensor, nn
 import torchferry
 from builders.contracts import spec
 from builders.modules import MODULES, Several
+from builders.spread import spread
 from torchferry.bundle.golden import read_case
 from torchferry.bundle.reader import Bundle
 from torchferry.engines import Session
@@ -51,7 +52,7 @@ def test_a_function_is_no_module(tmp_path: Path) -> None:
     assert (caught.value.code, "expected a torch.nn.Module" in str(caught.value)) == (ExitCode.USAGE, True)
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", spread(MODULES, 4))
 def test_a_users_module_becomes_a_bundle_whose_engines_agree(name: str, out: Path) -> None:
     sample = MODULES[name]
     module = sample.module()

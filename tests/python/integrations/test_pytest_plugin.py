@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from builders.programs import ROOT
+from builders.spread import spread
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -56,11 +57,14 @@ def run_pytest(folder: Path, test: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(
     "call",
-    [
-        "torchferry_same(nn.Linear(3, 2), torch.randn(8, 3))",
-        "torchferry_same(nn.Bilinear(3, 4, 2), {'input1': torch.randn(8, 3), 'input2': torch.randn(8, 4).numpy()}, to=['onnx'])",
-        "torchferry_same(nn.Sequential(nn.Linear(3, 3), nn.Dropout()), torch.randn(8, 3)); torchferry_same(nn.ReLU(), torch.randn(8, 3))",
-    ],
+    spread(
+        [
+            "torchferry_same(nn.Linear(3, 2), torch.randn(8, 3))",
+            "torchferry_same(nn.Bilinear(3, 4, 2), {'input1': torch.randn(8, 3), 'input2': torch.randn(8, 4).numpy()}, to=['onnx'])",
+            "torchferry_same(nn.Sequential(nn.Linear(3, 3), nn.Dropout()), torch.randn(8, 3)); torchferry_same(nn.ReLU(), torch.randn(8, 3))",
+        ],
+        1,
+    ),
 )
 def test_a_module_that_crosses_passes(tmp_path: Path, call: str) -> None:
     done = run_pytest(tmp_path, f"def test_it(torchferry_same):\n    {call}\n")

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 import torchferry
 from builders.modules import MODULES
+from builders.spread import spread
 from torchferry.bundle.golden import read_case
 from torchferry.bundle.reader import Bundle
 from torchferry.engines.base import Session
@@ -51,10 +52,11 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> Export:
     return run
 
 
-@pytest.mark.parametrize(("name", "engine"), SEEN)
+@pytest.mark.parametrize("name_and_engine", spread(SEEN, 4))
 def test_a_right_file_shows_its_layers_and_each_is_within_its_tolerance(
-    export: Export, tmp_path: Path, name: str, engine: str
+    export: Export, tmp_path: Path, name_and_engine: tuple[str, str]
 ) -> None:
+    name, engine = name_and_engine
     bundle = export(name)
     inputs = read_case(bundle, bundle.manifest.golden.cases[1]).inputs
     reference = module_reference(MODULES[name].module(), bundle, None, inputs)

@@ -50,6 +50,7 @@ def workers_of(process: subprocess.Popen[bytes]) -> list[int]:
     return [one for one, line in descendants(process.pid) if "MapWorker" in line]
 
 
+@pytest.mark.slow
 def test_a_worker_killed_at_any_moment_costs_no_row(rows: Path, expected: bytes, tmp_path: Path) -> None:
     output, chance, killed = tmp_path / "out", random.Random(os.getpid()), 0
     process = start("score", BUNDLE, *PARTS, "--workers", 2, "--input", rows, "--output", output)
@@ -65,6 +66,7 @@ def test_a_worker_killed_at_any_moment_costs_no_row(rows: Path, expected: bytes,
     assert error.splitlines()[-1] == f"score: {COUNT} answers in 100 parts of {output}, engine onnxruntime".encode()
 
 
+@pytest.mark.slow
 def test_a_driver_killed_at_any_moment_goes_on_with_the_parts_that_are_there(rows: Path, expected: bytes, tmp_path: Path) -> None:
     output, chance = tmp_path / "out", random.Random(os.getpid())
     options = ["score", BUNDLE, *PARTS, "--workers", 2, "--input", rows, "--output", output, "--resume"]

@@ -47,6 +47,7 @@ def test_two_processes_reach_the_weights_of_one_and_only_the_first_prints(tmp_pa
     assert_close("two", "one")
 
 
+@pytest.mark.slow
 def test_two_processes_resume_and_accumulate(tmp_path: Path):
     settings = ("--batch-size", "10", "--accumulate", "3")
     for arguments in (("--epochs", "2"), ("--epochs", "3", "--resume")):
