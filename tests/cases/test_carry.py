@@ -26,6 +26,9 @@ LARGE = (
     "ssdlite320",
     "unet",
     "lstm_state_bf",
+    "audio1d",
+    "seg_dyn",
+    "gpt_tied",
 )
 NAMES = sorted(load_cases()) if (CASES / "real_modules.py").exists() else []
 

@@ -238,6 +238,7 @@ TARGETS = ["all", "ALL_BUILD", "clean", "codegen", "depend", "edit_cache", "help
 
 
 @pytest.mark.skipif(shutil.which("cmake") is None, reason="cmake is not installed")
+@pytest.mark.slow
 def test_every_bundle_name_gives_a_cmake_target_that_links(tmp_path: Path) -> None:
     """One project with all of them, next to CTest and CPack, which make targets of their own."""
     lines = ["cmake_minimum_required(VERSION 3.16)", "project(every C)", "include(CTest)", "include(CPack)"]
