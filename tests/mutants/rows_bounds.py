@@ -491,4 +491,11 @@ ROWS = (
         "tests/python/bounds/test_quantized.py",
         "an int8 bound that passes any model",
     ),
+    Mutant(
+        f"{_BOUNDS}/cudnn.py",
+        "COARSER = 256",
+        "COARSER = 1",
+        "tests/python/bounds/test_cudnn.py",
+        "an LSTM that cuDNN computes as it always does fails",
+    ),
 )
