@@ -7,7 +7,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -109,6 +109,7 @@ def test_terms_that_are_zero_do_not_round() -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(SIZES, SIZES, st.floats(0, 2.0**-10), st.floats(0, 2.0**-10), st.floats(-1, 1), st.floats(-1, 1), st.sampled_from("+-*/"))
+@example(0.0, 1.0, 2.0**-10, 0.0, 1.0, 0.0, "*")  # a zero that is only near zero
 def test_arithmetic_on_inexact_values_stays_within_its_bound(
     a: float, b: float, ea: float, eb: float, sa: float, sb: float, sign: str
 ) -> None:
