@@ -198,7 +198,7 @@ namespace ferry::c {
 
 ferry_engine table_of(const char* name) noexcept {
   return {.abi_version = FERRY_ENGINE_ABI_VERSION,
-          .flags = FERRY_ENGINE_NATIVE_CODE | FERRY_ENGINE_PREPARES | FERRY_ENGINE_WRITES,
+          .flags = FERRY_ENGINE_NATIVE_CODE | FERRY_ENGINE_PREPARES | FERRY_ENGINE_WRITES | FERRY_ENGINE_SAMPLE_BY_SAMPLE,
           .name = name,
           .runtime = "C99",
           .numerics = numerics,

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "contract.hpp"
+#include "runner.hpp"
 
 namespace ferry::c_api {
 
@@ -79,3 +80,18 @@ struct ferry_bundle {
   bool isolate = false;
   double timeout = 0;
 };
+
+struct ferry_outputs {
+  explicit ferry_outputs(ferry::NamedTensors named) : tensors(std::move(named)), views(ferry::views_of(tensors)) {}
+  ferry::NamedTensors tensors;
+  std::vector<ferry_tensor_view> views;
+};
+
+namespace ferry::c_api {
+
+// The session that is asked for, with what the bundle's handle allows.
+inline SessionOptions options_of(const ferry_bundle& bundle, const std::string& engine, const char* device, int32_t threads) {
+  return {engine, device, threads, bundle.allow_native, bundle.allow_ops, bundle.isolate, bundle.timeout};
+}
+
+}  // namespace ferry::c_api

@@ -13,15 +13,10 @@
 using ferry::c_api::at;
 using ferry::c_api::fail_null;
 using ferry::c_api::guarded;
+using ferry::c_api::options_of;
 
 struct ferry_session {
   ferry::Runner runner;
-};
-
-struct ferry_outputs {
-  explicit ferry_outputs(ferry::NamedTensors named) : tensors(std::move(named)), views(ferry::views_of(tensors)) {}
-  ferry::NamedTensors tensors;
-  std::vector<ferry_tensor_view> views;
 };
 
 struct ferry_text {
@@ -29,10 +24,6 @@ struct ferry_text {
 };
 
 namespace {
-
-ferry::SessionOptions options_of(const ferry_bundle& bundle, const std::string& engine, const char* device, int32_t threads) {
-  return {engine, device, threads, bundle.allow_native, bundle.allow_ops, bundle.isolate, bundle.timeout};
-}
 
 // Throws Error(unavailable | mismatch) where the replay is no proof.
 void require_proof(const ferry::Bundle& bundle, const ferry::Replay& replay) {

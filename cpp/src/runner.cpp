@@ -282,6 +282,10 @@ NamedTensors Runner::run(std::span<const ferry_tensor_view> inputs) const {
   return sink.take();
 }
 
+std::int64_t Runner::check(std::span<const ferry_tensor_view> inputs) const {
+  return checker_.batch(checker_.check_inputs(in_contract_order("input", inputs, checker_.inputs())));
+}
+
 void Runner::run_into(std::span<const ferry_tensor_view> inputs, std::span<const ferry_tensor_buffer> outputs) const {
   const auto ordered = in_contract_order("input", inputs, checker_.inputs());
   const auto buffers = in_contract_order("output", outputs, checker_.outputs());

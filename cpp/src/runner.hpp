@@ -33,6 +33,11 @@ class Runner {
   void run_into(std::span<const ferry_tensor_view> inputs, std::span<const ferry_tensor_buffer> outputs) const;
   [[nodiscard]] std::vector<std::int64_t> run_direct(std::span<const ferry_tensor_view> inputs, std::size_t calls) const;
 
+  // Holds inputs to the contract and runs nothing: the batch N, or -1 where the contract has none. Throws Error(bad_input).
+  [[nodiscard]] std::int64_t check(std::span<const ferry_tensor_view> inputs) const;
+  // Whether a sample's answer has the same bits in every call.
+  [[nodiscard]] bool sample_by_sample() const noexcept { return (engine_->flags() & FERRY_ENGINE_SAMPLE_BY_SAMPLE) != 0; }
+
   [[nodiscard]] const std::string& engine() const noexcept { return options_.engine; }
   [[nodiscard]] const std::string& device() const noexcept { return options_.device; }
   [[nodiscard]] const std::string& runtime() const noexcept { return runtime_; }

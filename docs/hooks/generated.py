@@ -67,7 +67,9 @@ def generated() -> dict[str, str]:
     """Return the text of each generated page by its place in docs/."""
     pages = {place: included(path) for path, place in PAGES.items()}
     include = ROOT / "cpp" / "include" / "ferry"
-    pages["reference/cpp.md"] = cpp_page((include / "ferry.hpp").read_text(encoding="utf-8"))
+    pages["reference/cpp.md"] = cpp_page(
+        {name: (include / name).read_text(encoding="utf-8") for name in ("ferry.hpp", "batcher.hpp")}
+    )
     pages["reference/c.md"] = c_page({name: (include / name).read_text(encoding="utf-8") for name in ("ferry.h", "engine.h")})
     for program in ("ferry", "ferry-run"):
         page = ROOT / "share" / "man" / "man1" / f"{program}.1"

@@ -15,10 +15,12 @@ SKIPPED = re.compile(r"#(?!define FERRY_\w+ [0-9a-z])|namespace \w+ \{|\} *// na
 COMMENT = re.compile(r"^(//|/\*| \*)")
 
 
-def cpp_page(header: str) -> str:
-    """Return the page of ferry.hpp."""
-    intro, _, body = header.partition("#pragma once\n")
-    return _page("C++: `ferry/ferry.hpp`", {"cpp": intro + "\n" + body}, "cpp")
+def cpp_page(headers: Mapping[str, str]) -> str:
+    """Return the page of the C++ headers, by their names."""
+    parted = {name: header.partition("#pragma once\n") for name, header in headers.items()}
+    return _page(
+        "C++: `ferry/ferry.hpp` and `ferry/batcher.hpp`", {name: a + "\n" + b for name, (a, _, b) in parted.items()}, "cpp"
+    )
 
 
 def c_page(headers: Mapping[str, str]) -> str:
@@ -29,7 +31,7 @@ def c_page(headers: Mapping[str, str]) -> str:
 def _page(title: str, headers: Mapping[str, str], language: str) -> str:
     page = [f"# {title}"]
     for name, header in headers.items():
-        page += [f"## `ferry/{name}`"] if language == "c" else []
+        page += [f"## `ferry/{name}`"]
         for block in _blocks(header.splitlines()):
             page += _entries(block, language)
     return "\n\n".join(page) + "\n"

@@ -46,6 +46,48 @@ static void check_run(const ferry_session* session) {
   ferry_outputs_close(outputs);
 }
 
+/* A call of one sample and one of two, joined: nobody waits for the hour, since three samples fill a call. */
+static void check_batcher(const ferry_bundle* bundle) {
+  const int64_t hour = (int64_t)3600 * 1000 * 1000;
+  const float values[6] = {1, 2, 3, 6, 5, 4};
+  const int64_t one[2] = {1, 3};
+  const int64_t two[2] = {2, 3};
+  const ferry_tensor_view first = {"x", FERRY_FLOAT32, 2, one, values, 12};
+  const ferry_tensor_view rest = {"x", FERRY_FLOAT32, 2, two, values, 24};
+  ferry_batcher* batcher = (ferry_batcher*)&hour; /* must become NULL */
+  CHECK(ferry_batcher_open(bundle, "toy", "cpu", 1, 3, hour, 9, 1, &batcher) == FERRY_USAGE);
+  CHECK(batcher == NULL && strstr(ferry_last_error(), "keep_bits") != NULL);
+  CHECK(ferry_batcher_open(bundle, "toy", "cpu", 1, 3, hour, 9, 0, &batcher) == FERRY_OK);
+  ferry_call* call = NULL;
+  ferry_outputs* outputs = NULL;
+  CHECK(ferry_batcher_submit(batcher, &first, 1, -1, &call) == FERRY_OK);
+  CHECK(ferry_batcher_run(batcher, &rest, 1, -1, &outputs) == FERRY_OK);
+  const ferry_tensor_view* scaled = ferry_outputs_find(outputs, "scaled");
+  CHECK(scaled != NULL && scaled->bytes == 24 && ((const float*)scaled->data)[5] == 8.0F);
+  ferry_outputs_close(outputs);
+  CHECK(ferry_call_get(call, &outputs) == FERRY_OK);
+  scaled = ferry_outputs_find(outputs, "scaled");
+  CHECK(scaled != NULL && scaled->bytes == 12 && ((const float*)scaled->data)[2] == 6.0F);
+  ferry_outputs_close(outputs);
+  CHECK(ferry_call_get(call, &outputs) == FERRY_USAGE && outputs == NULL);
+  CHECK(ferry_call_cancel(call) == FERRY_USAGE);
+  ferry_call_close(call);
+  CHECK(ferry_batcher_submit(batcher, &first, 1, 0, &call) == FERRY_OK);
+  CHECK(ferry_call_cancel(call) == FERRY_OK);
+  CHECK(ferry_call_cancel(call) == FERRY_MISMATCH);
+  CHECK(ferry_call_get(call, &outputs) == FERRY_UNAVAILABLE);
+  ferry_call_close(call);
+  const ferry_tensor_view broken[3] = {{"x", FERRY_FLOAT32, 99, one, values, 12},
+                                       {"x", FERRY_FLOAT32, 2, NULL, values, 12},
+                                       {NULL, FERRY_FLOAT32, 2, one, values, 12}};
+  for (int i = 0; i < 3; ++i) CHECK(ferry_batcher_run(batcher, &broken[i], 1, -1, &outputs) == FERRY_BAD_INPUT);
+  CHECK(ferry_batcher_run(NULL, &first, 1, -1, &outputs) == FERRY_USAGE);
+  CHECK(ferry_batcher_submit(batcher, &first, 1, -1, NULL) == FERRY_USAGE);
+  ferry_batcher_close(batcher);
+  ferry_batcher_close(NULL);
+  ferry_call_close(NULL);
+}
+
 static void check_run_into(const ferry_session* session) {
   const float values[3] = {1, 5, 3};
   float scaled[3] = {0};
@@ -222,6 +264,7 @@ int main(int argc, char** argv) {
   check_session(session);
   check_run(session);
   check_run_into(session);
+  check_batcher(bundle);
   check_verify(bundle);
   check_refusals(bundle, session);
   check_memory(argv[2]);

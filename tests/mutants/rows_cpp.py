@@ -489,4 +489,33 @@ ROWS = (
         "*Tensor*:*Contract*:*Npy*",
         "a size that overflows and comes back",
     ),
+    _row("batcher.cpp", "    first += call->rows;", "    first += 1;", "Batcher.*", "a call gets the rows of another"),
+    _row(
+        "batcher.cpp",
+        "if (!call->begin()) continue;",
+        "call->begin();",
+        "Batcher.*",
+        "a call that was taken back is run, and answered twice",
+    ),
+    _row(
+        "batcher.cpp",
+        "    for (const Call& call : calls) run_alone(call);",
+        "    for (const Call& call : calls) call->fail(std::current_exception());",
+        "Batcher.*",
+        "one caller's wrong answer is everybody's",
+    ),
+    _row(
+        "batcher.cpp",
+        "if (options.keep_bits && !runner.sample_by_sample())",
+        "if (false)",
+        "Batcher.*",
+        "bits are promised that an engine does not keep",
+    ),
+    _row(
+        "batcher.cpp",
+        "if (rows + call->rows > options.queue && rows > 0)",
+        "if (rows > 2 * options.queue)",
+        "Batcher.*",
+        "a queue without an end",
+    ),
 )

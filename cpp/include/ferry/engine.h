@@ -53,7 +53,9 @@ enum {
   /* Its table has `prepare`. */
   FERRY_ENGINE_PREPARES = 2,
   /* Its table has `run_into`. */
-  FERRY_ENGINE_WRITES = 4
+  FERRY_ENGINE_WRITES = 4,
+  /* It computes one sample after the other: a sample's answer has the same bits in every call. */
+  FERRY_ENGINE_SAMPLE_BY_SAMPLE = 8
 };
 
 /* A borrowed, contiguous, C-order tensor in host memory, little-endian. */

@@ -21,6 +21,8 @@ extern "C" {
 
 typedef struct ferry_bundle ferry_bundle;
 typedef struct ferry_session ferry_session;
+typedef struct ferry_batcher ferry_batcher;
+typedef struct ferry_call ferry_call;
 typedef struct ferry_outputs ferry_outputs;
 typedef struct ferry_text ferry_text;
 
@@ -110,6 +112,25 @@ FERRY_API int32_t ferry_session_run(const ferry_session* session, const ferry_te
  * was refused (FERRY_BAD_INPUT: too small, misaligned, overlapping). What the buffers hold after a failure is not defined. */
 FERRY_API int32_t ferry_session_run_into(const ferry_session* session, const ferry_tensor_view* inputs, size_t count,
                                          const ferry_tensor_buffer* outputs, size_t output_count);
+
+/* Calls of many threads, joined to larger ones of a session of its own (ferry/batcher.hpp): up to `most` samples, a call waiting
+ * `wait_us` microseconds for others, `queue` samples at most. With `keep_bits` only an engine that computes one sample after the
+ * other: each answer has the bits of a call of its own. Closing it runs every call that waits. */
+FERRY_API int32_t ferry_batcher_open(const ferry_bundle* bundle, const char* engine, const char* device, int32_t threads,
+                                     size_t most, int64_t wait_us, size_t queue, int32_t keep_bits, ferry_batcher** batcher);
+FERRY_API void ferry_batcher_close(ferry_batcher* batcher);
+
+/* Copies the inputs and waits for the answer. A call that has not begun within `limit_us` microseconds is FERRY_UNAVAILABLE, as
+ * is one for which the queue is full; below 0: no limit. */
+FERRY_API int32_t ferry_batcher_run(const ferry_batcher* batcher, const ferry_tensor_view* inputs, size_t count, int64_t limit_us,
+                                    ferry_outputs** outputs);
+
+/* The same without waiting. `ferry_call_get` waits, once; `ferry_call_cancel` is FERRY_MISMATCH where the call has begun. */
+FERRY_API int32_t ferry_batcher_submit(const ferry_batcher* batcher, const ferry_tensor_view* inputs, size_t count,
+                                       int64_t limit_us, ferry_call** call);
+FERRY_API int32_t ferry_call_get(ferry_call* call, ferry_outputs** outputs);
+FERRY_API int32_t ferry_call_cancel(ferry_call* call);
+FERRY_API void ferry_call_close(ferry_call* call);
 
 /* The outputs in contract order. Valid until they are closed; NULL beyond the count or for an unknown name. */
 FERRY_API size_t ferry_outputs_count(const ferry_outputs* outputs);
