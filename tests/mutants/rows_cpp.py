@@ -518,4 +518,12 @@ ROWS = (
         "Batcher.*",
         "a queue without an end",
     ),
+    _row("shadow.cpp", "  row.bound += one.bound;", "  row.bound += 1e9;", "Shadow.*", "a shadow that nothing differs from"),
+    _row(
+        "shadow.cpp",
+        "if (counts.calls++ % options.every != 0) return;",
+        "if (counts.calls++ != 0) return;",
+        "Shadow.*",
+        "the first call alone is repeated",
+    ),
 )
