@@ -33,7 +33,7 @@ def arena_bytes(subject: Subject) -> int:
     return Model.build("net", subject.contract, subject.generated.graph).plan.bytes
 
 
-@pytest.mark.parametrize("flags", spread([("-O2", "-fno-inline"), ("-O3", "-march=native"), ("-O0",)], 1), ids=" ".join)
+@pytest.mark.parametrize("flags", spread([("-O3", "-march=native"), ("-O2", "-fno-inline"), ("-O0",)], 1), ids=" ".join)
 @pytest.mark.parametrize("compiler", COMPILERS)
 def test_no_call_meets_what_another_one_left_in_the_arena(compiler: str, flags: tuple[str, ...], tmp_path: Path) -> None:
     compiled = load_together(list(subjects().values()), tmp_path, compiler, *flags)
