@@ -62,6 +62,7 @@ def test_a_wrong_weight_is_found_on_an_engine_whose_export_takes_long(
     ) == {1}
 
 
+@pytest.mark.slow
 def test_c_is_under_every_fault_that_it_can_express(made: Callable[[str], Path]) -> None:
     """The others are operators, dtypes and shapes that --to c refuses: such a mutant has no artifact of that format."""
     assert len([fault for fault in FAULTS if "c" in runnable_engines(made(fault), "python")]) >= 12
