@@ -16,6 +16,7 @@
 #include "packed.hpp"
 #include "signature.hpp"
 #include "text.hpp"
+#include "timed.hpp"
 #include "trust.hpp"
 
 namespace ferry {
@@ -138,6 +139,7 @@ Bundle Bundle::checked(std::shared_ptr<const Container> container, std::string m
 }
 
 Bundle Bundle::open(const fs::path& path, const TrustOptions& trust) try {
+  const Timed timed("bundle.open");
   const IeeeArithmetic arithmetic;  // the numbers of the manifest are read and rounded as everywhere
   const std::vector<TrustOptions> asked = demands(trust);
   constexpr int attempts = 16;  // a bundle that is replaced while it is checked is opened again
@@ -157,6 +159,7 @@ Bundle Bundle::open(const fs::path& path, const TrustOptions& trust) try {
 }
 
 Bundle Bundle::from_memory(std::span<const std::byte> bytes, const std::string& name, const TrustOptions& trust) try {
+  const Timed timed("bundle.open");
   const IeeeArithmetic arithmetic;
   const std::vector<TrustOptions> asked = demands(trust);
   Opened container = std::make_shared<const Packed>(std::vector(bytes.begin(), bytes.end()), name);

@@ -9,6 +9,7 @@
 #include "isolation/isolation.hpp"
 #include "limits.hpp"
 #include "text.hpp"
+#include "timed.hpp"
 
 namespace ferry {
 
@@ -166,6 +167,9 @@ std::vector<ferry_tensor_view> views_of(const NamedTensors& tensors) {
 }
 
 Runner::Runner(const Bundle& bundle, const SessionOptions& options)
+    : Runner(bundle, options, Timed("session.open", options.engine)) {}
+
+Runner::Runner(const Bundle& bundle, const SessionOptions& options, const Timed& /*until it is open*/)
     : bundle_(bundle),
       options_(checked(options)),
       checker_(bundle_.contract()),
@@ -274,6 +278,7 @@ void Runner::run_to(OutputSink& sink, std::span<const ferry_tensor_view> inputs)
 }
 
 NamedTensors Runner::run(std::span<const ferry_tensor_view> inputs) const {
+  const Timed timed("session.run", engine());
   const auto ordered = in_contract_order("input", inputs, checker_.inputs());
   SymbolValues symbols = checker_.check_inputs(ordered);
   if (checker_.batch(symbols) == 0) return empty_outputs(symbols);
@@ -287,6 +292,7 @@ std::int64_t Runner::check(std::span<const ferry_tensor_view> inputs) const {
 }
 
 void Runner::run_into(std::span<const ferry_tensor_view> inputs, std::span<const ferry_tensor_buffer> outputs) const {
+  const Timed timed("session.run", engine());
   const auto ordered = in_contract_order("input", inputs, checker_.inputs());
   const auto buffers = in_contract_order("output", outputs, checker_.outputs());
   SymbolValues symbols = checker_.check_inputs(ordered);

@@ -15,6 +15,7 @@
 #include "engine_host.hpp"
 #include "isolation/watchdog.hpp"
 #include "output_sink.hpp"
+#include "timed.hpp"
 
 namespace ferry {
 
@@ -44,6 +45,7 @@ class Runner {
   [[nodiscard]] const std::string& numerics() const noexcept { return numerics_; }
 
  private:
+  Runner(const Bundle& bundle, const SessionOptions& options, const Timed& timed);
   void open_model() const;
   void warm_up() const;
   void run_golden(const GoldenCase& golden_case) const;

@@ -13,6 +13,7 @@
 #include "regroup.hpp"
 #include "telling.hpp"
 #include "text.hpp"
+#include "timed.hpp"
 
 namespace ferry {
 
@@ -178,6 +179,7 @@ std::vector<Replayed> replay(const Bundle& bundle, const Session& session, std::
 }  // namespace
 
 EngineVerdict verify(const Bundle& bundle, const Session& session, std::size_t calls) try {
+  const Timed timed("verify", session.engine());
   const IeeeArithmetic arithmetic;
   const std::vector<Replayed> replayed = replay(bundle, session, calls);
   EngineVerdict result{session.engine(), session.device(), EngineVerdict::Status::passed, {}, session.numerics(), {}};

@@ -526,4 +526,11 @@ ROWS = (
         "Shadow.*",
         "the first call alone is repeated",
     ),
+    _row(
+        "timed.cpp",
+        "span_.failed = std::uncaught_exceptions() > exceptions_;",
+        "span_.failed = false;",
+        "Spans.*",
+        "a trace in which nothing fails",
+    ),
 )
