@@ -68,7 +68,10 @@ def generated() -> dict[str, str]:
     pages = {place: included(path) for path, place in PAGES.items()}
     include = ROOT / "cpp" / "include" / "ferry"
     pages["reference/cpp.md"] = cpp_page(
-        {name: (include / name).read_text(encoding="utf-8") for name in ("ferry.hpp", "batcher.hpp", "shadow.hpp", "spans.hpp")}
+        {
+            name: (include / name).read_text(encoding="utf-8")
+            for name in ("ferry.hpp", "batcher.hpp", "shadow.hpp", "spans.hpp", "stream.hpp")
+        }
     )
     pages["reference/c.md"] = c_page({name: (include / name).read_text(encoding="utf-8") for name in ("ferry.h", "engine.h")})
     for program in ("ferry", "ferry-run"):

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torchferry.bundle.reader import Bundle, open_bundle
     from torchferry.compare.verdict import Verdict
     from torchferry.engines.base import Session
+    from torchferry.engines.stream import Stream
     from torchferry.errors import ExitCode, FerryError
     from torchferry.exporter.api import export
     from torchferry.preprocess.image import ImagePreprocess
@@ -29,6 +30,7 @@ else:
         "FerryError": "errors",
         "ImagePreprocess": "preprocess.image",
         "Session": "engines.base",
+        "Stream": "engines.stream",
         "TensorSpec": "bundle.contract",
         "Verdict": "compare.verdict",
         "diff": "proof.diff_engines",
@@ -64,6 +66,7 @@ __all__ = [
     "FerryError",
     "ImagePreprocess",
     "Session",
+    "Stream",
     "TensorSpec",
     "Verdict",
     "__version__",

@@ -533,4 +533,12 @@ ROWS = (
         "Spans.*",
         "a trace in which nothing fails",
     ),
+    Mutant(
+        "cpp/src/stream.cpp",
+        "  stream.carried.keep(outputs);",
+        "",
+        "tests/parity/test_stream.py",
+        "a stream that remembers nothing",
+        target="ferry_stream_host",
+    ),
 )

@@ -259,4 +259,11 @@ ROWS = (
         _PTE,
         "weights that leave their bytes",
     ),
+    Mutant(
+        "python/torchferry/engines/stream.py",
+        "        self._carried.keep(outputs)",
+        "        pass",
+        "tests/parity/test_stream.py",
+        "a stream that remembers nothing",
+    ),
 )

@@ -14,6 +14,7 @@ import numpy as np
 from torchferry.bundle import npy
 from torchferry.bundle.contract import BATCH, Array, Contract, TensorSpec, check_inputs
 from torchferry.bundle.printable import quoted
+from torchferry.bundle.state import CarriedState
 from torchferry.bundle.stored_zip import is_zip
 from torchferry.errors import ElementError, ExitCode, FerryError
 from torchferry.limits import MAX_CSV_SNIFFED_LINES
@@ -28,7 +29,6 @@ from torchferry.samples.npy_rows import read_npy
 from torchferry.samples.npz import read_npz
 from torchferry.samples.options import InputOptions
 from torchferry.samples.raw import read_raw
-from torchferry.samples.state import CarriedState
 from torchferry.samples.table import Table
 from torchferry.samples.wav import is_wav, read_wav
 

@@ -6,10 +6,9 @@
 #include <variant>
 
 #include "contract.hpp"
-#include "input.hpp"
 #include "text.hpp"
 
-namespace ferry::cli {
+namespace ferry {
 
 namespace {
 
@@ -38,7 +37,8 @@ void require_equal(const TensorSpec& input, const TensorSpec& output) {
 
 }  // namespace
 
-CarriedState::CarriedState(const Contract& contract, const std::vector<std::string>& pairs) : lines_(contract) {
+CarriedState::CarriedState(const Contract& contract, const std::vector<std::string>& pairs, std::int64_t samples)
+    : lines_(contract) {
   for (const auto& pair : pairs) {
     const auto equals = std::min(pair.find('='), pair.size());
     const auto* input = find(contract.inputs, pair.substr(0, equals));
@@ -46,7 +46,7 @@ CarriedState::CarriedState(const Contract& contract, const std::vector<std::stri
     if (input == nullptr || output == nullptr)
       throw Error(ErrorCode::usage, "--carry: got " + text::quoted(pair) + ", expected INPUT=OUTPUT with names of the contract");
     require_equal(*input, *output);
-    parts_.push_back({*input, output->name, zeros(*input, 1)});
+    parts_.push_back({*input, output->name, zeros(*input, samples), samples});
     std::erase_if(lines_.inputs, [input](const TensorSpec& spec) { return spec.name == input->name; });
   }
   if (lines_.inputs.size() + parts_.size() != contract.inputs.size() || lines_.inputs.empty())
@@ -57,8 +57,18 @@ void CarriedState::complete(std::map<std::string, Tensor>& inputs, std::int64_t 
   for (const auto& part : parts_) inputs.insert_or_assign(part.input.name, samples == 0 ? zeros(part.input, 0) : part.value);
 }
 
+NamedTensors CarriedState::values() const {
+  NamedTensors found;
+  for (const auto& part : parts_) found.add(part.input.name, part.value);
+  return found;
+}
+
+void CarriedState::reset() {
+  for (auto& part : parts_) part.value = zeros(part.input, part.samples);
+}
+
 void CarriedState::keep(const NamedTensors& outputs) {
   for (auto& part : parts_) part.value = outputs[part.output];
 }
 
-}  // namespace ferry::cli
+}  // namespace ferry

@@ -1,4 +1,4 @@
-"""The state of a model that is fed line by line: an output that is an input of the next call. The C++ twin is cpp/cli/carried_state.cpp."""
+"""The state of a model that is called again and again: an output that is an input of the next call. The C++ twin: cpp/src/carried_state.cpp."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from torchferry.errors import ExitCode, FerryError
 class CarriedState:
     """The inputs that are zeros in the first call, and the outputs of the last call in each other one.
 
-    `lines`: the contract of what the lines hold. Raises FerryError(USAGE) for a pair `INPUT=OUTPUT` that cannot be carried.
+    `lines`: the contract of what a call is given beside it. `samples`: streams side by side. Raises FerryError(USAGE) for a pair
+    `INPUT=OUTPUT` that cannot be carried.
     """
 
-    def __init__(self, contract: Contract, pairs: Sequence[str]) -> None:
+    def __init__(self, contract: Contract, pairs: Sequence[str], *, samples: int = 1) -> None:
         self._sources = dict(_pair(contract, pair) for pair in pairs)
-        self._values = {name: _zeros(contract.input(name)) for name in self._sources}
+        self._zeros = {name: _zeros(contract.input(name), samples) for name in self._sources}
+        self._values = dict(self._zeros)
         left = tuple(spec for spec in contract.inputs if spec.name not in self._sources)
         if len(self._sources) < len(pairs) or not left:
             raise FerryError(ExitCode.USAGE, "--carry: got an input twice, or no input is left for the lines; take one out")
@@ -28,6 +30,15 @@ class CarriedState:
     def complete(self, inputs: dict[str, Array]) -> dict[str, Array]:
         """Return the inputs of a call [N, ...] by name, of those that a line holds."""
         return {**inputs, **self._values}
+
+    @property
+    def values(self) -> dict[str, Array]:
+        """What the next call gets, by input, [N, ...]."""
+        return dict(self._values)
+
+    def reset(self) -> None:
+        """Begin again with zeros."""
+        self._values = dict(self._zeros)
 
     def keep(self, outputs: Mapping[str, Array]) -> None:
         """Keep what the next call gets of the outputs [N, ...] of this one."""
@@ -48,5 +59,5 @@ def _pair(contract: Contract, pair: str) -> tuple[str, str]:
     return name, source
 
 
-def _zeros(spec: TensorSpec) -> Array:
-    return np.zeros([1 if isinstance(dim, str) else dim for dim in spec.shape], spec.dtype)
+def _zeros(spec: TensorSpec, samples: int) -> Array:
+    return np.zeros([samples if isinstance(dim, str) else dim for dim in spec.shape], spec.dtype)

@@ -1,0 +1,27 @@
+#include <gtest/gtest.h>
+
+#include <ferry/stream.hpp>
+#include <utility>
+
+#include "toy_bundle.hpp"
+
+namespace {
+
+// The toy's output `scaled` could be its input `x`, and then there is none left; sequences that run are in tests/parity.
+Failure refusal(const std::map<std::string, std::string>& state, std::int64_t samples = 1) {
+  const ToyBundle toy;
+  const auto bundle = toy.open();
+  const ferry::Session session(bundle, {.engine = "toy"});
+  return failure_of([&] { const ferry::Stream stream(bundle, session, state, samples); });
+}
+
+TEST(Stream, RefusesWhatCannotBeCarried) {
+  EXPECT_EQ(refusal({}).text, "stream: got no state, expected at least one input and its output");
+  EXPECT_EQ(refusal({{"y", "scaled"}}).code, 2);
+  EXPECT_EQ(refusal({{"x", "other"}}).code, 2);
+  EXPECT_EQ(refusal({{"x", "label"}}).text.find("--carry: got x float32[N,3] and label int64[N]"), 0U);
+  EXPECT_EQ(refusal({{"x", "scaled"}}).code, 2) << "no input is left";
+  EXPECT_EQ(refusal({{"x", "scaled"}}, 0).text.find("stream: got 0 samples"), 0U);
+}
+
+}  // namespace

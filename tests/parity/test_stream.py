@@ -1,0 +1,113 @@
+"""A Stream hands the state from call to call, in both languages, as a loop over the module in PyTorch does."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import torchferry
+from builders.programs import BUILD, run_program
+from torchferry.bundle.contract import Array
+from torchferry.bundle.reader import Bundle
+from torchferry.errors import ExitCode, FerryError
+
+HOST = BUILD / "tests" / "bin" / "ferry_stream_host"
+STEPS = 30
+STATE = {"state": "next_state"}
+
+
+class Step(nn.Module):
+    """From samples [N, 3] and a state [N, 2, 8] of two layers to answers [N, 1] and the next state."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.memory, self.head = nn.GRU(3, 8, num_layers=2), nn.Linear(8, 1)
+
+    def forward(self, sample: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        shown, state = self.memory(sample[None], state.transpose(0, 1).contiguous())
+        return self.head(shown[0]), state.transpose(0, 1)
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    torch.manual_seed(6)
+    return torchferry.export(
+        Step().eval(),
+        inputs={"sample": "float32[N,3]:-1..1", "state": "float32[N,2,8]:-1..1"},
+        outputs=["answer", "next_state"],
+        to=["torchscript", "onnx"],
+        out=tmp_path_factory.mktemp("stream") / "step",
+        note=lambda _: None,
+    )
+
+
+@pytest.fixture(scope="module")
+def samples() -> Array:
+    """Two sequences side by side, [steps, 2, 3]."""
+    return np.random.default_rng(8).uniform(-1, 1, (STEPS, 2, 3)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def expected(samples: Array) -> Array:
+    """What a loop in PyTorch gives, [steps, 2, 1], in float64."""
+    torch.manual_seed(6)
+    module, state, answers = Step().eval().double(), torch.zeros(2, 2, 8, dtype=torch.float64), []
+    with torch.inference_mode():
+        for sample in samples:
+            answer, state = module(torch.from_numpy(sample).double(), state)
+            answers.append(answer.numpy())
+    return np.stack(answers)
+
+
+@pytest.mark.parametrize("engine", ["torchscript", "onnxruntime"])
+def test_both_languages_answer_as_a_loop_in_pytorch(bundle: Bundle, samples: Array, expected: Array, engine: str) -> None:
+    stream = torchferry.Stream(torchferry.Session(bundle, engine), STATE, samples=2)
+    ours = np.stack([stream.run({"sample": sample})["answer"] for sample in samples])
+    assert np.abs(ours - expected).max() < 1e-5
+    done = run_program([str(HOST)], bundle.folder, engine, stdin=samples.tobytes())
+    assert done.code == 0, done.stderr
+    theirs = np.frombuffer(done.stdout, np.float32).reshape(2, *expected.shape)
+    assert theirs[0].tobytes() == theirs[1].tobytes(), "a reset begins with zeros again"
+    assert np.abs(theirs[0] - expected).max() < 1e-5
+
+
+def test_a_reset_begins_again_and_the_state_can_be_seen(bundle: Bundle, samples: Array) -> None:
+    stream = torchferry.Stream(torchferry.Session(bundle, "torchscript"), STATE, samples=2)
+    assert not stream.state["state"].any()
+    first = stream.run({"sample": samples[0]})
+    assert stream.state["state"].tobytes() == first["next_state"].tobytes()
+    assert stream.run({"sample": samples[0]})["answer"].tobytes() != first["answer"].tobytes()
+    stream.reset()
+    assert stream.run({"sample": samples[0]})["answer"].tobytes() == first["answer"].tobytes()
+
+
+def test_a_call_that_fails_leaves_the_state_as_it_was(bundle: Bundle, samples: Array) -> None:
+    stream = torchferry.Stream(torchferry.Session(bundle, "torchscript"), STATE, samples=2)
+    stream.run({"sample": samples[0]})
+    before = stream.state["state"].tobytes()
+    for wrong in (
+        {"sample": samples[0] + np.nan},
+        {"sample": samples[0][:1]},
+        {"sample": samples[0], "state": stream.state["state"]},
+    ):
+        with pytest.raises(FerryError) as caught:
+            stream.run(wrong)
+        assert caught.value.code == ExitCode.BAD_INPUT
+        assert stream.state["state"].tobytes() == before
+
+
+@pytest.mark.parametrize(
+    ("state", "count", "words"),
+    [
+        ({}, 1, "got no state"),
+        ({"state": "answer"}, 1, "expected one dtype and shape"),
+        ({"state": "nothing"}, 1, "expected INPUT=OUTPUT with names of the contract"),
+        ({"state": "next_state"}, 0, "got 0 samples side by side"),
+    ],
+)
+def test_what_cannot_be_carried_is_one_line(bundle: Bundle, state: dict[str, str], count: int, words: str) -> None:
+    with pytest.raises(FerryError, match=words) as caught:
+        torchferry.Stream(torchferry.Session(bundle, "torchscript"), state, samples=count)
+    assert caught.value.code == ExitCode.USAGE
