@@ -1,6 +1,7 @@
 #ifndef MODEL_KERNEL_REQUANTISE
 #define MODEL_KERNEL_REQUANTISE
 
+#include "byte_halves.c"
 #include "byte_paths.c"
 #include "index.c"
 
@@ -12,18 +13,29 @@ typedef struct {
   int32_t least, most;
 } model_step;
 
+/* The byte of a sum of a column. */
+MODEL_INLINE uint8_t model_byte(const model_step *const s, const size_t column, const int32_t sum) {
+#if defined(MODEL_HALVES)
+  if (s->shift >= 32) {
+    const int64_t scaled = (int64_t)sum * s->multiplier[column] + s->offset;
+    const int32_t byte = model_saturated((uint32_t)((int32_t)(scaled >> 32) >> (s->shift - 32)));
+    return (uint8_t)(byte > s->most ? s->most : (byte < s->least ? s->least : byte));
+  }
+#endif
+  return (uint8_t)model_index(sum, s->multiplier[column], s->offset, s->shift, s->least, s->most);
+}
+
 /* The bytes of the sums of `count` columns from column `first` on. Where the shift is at least 32 the upper halves of the
  * products are enough. */
 MODEL_INLINE void model_requantise(
     const model_step *const s, const size_t first, const size_t count, const int32_t *const sums, uint8_t *const y) {
-  const int32_t *const multiplier = s->multiplier + first;
   size_t j = 0;
 #if defined(__AVX512VL__) && defined(__AVX512BW__)
   if (s->shift >= 32) {
     const __m512i offset = _mm512_set1_epi64(s->offset);
     const __m512i least = _mm512_set1_epi32(s->least), most = _mm512_set1_epi32(s->most);
     for (; j + 16 <= count; j += 16) {
-      const __m512i a = _mm512_loadu_si512(sums + j), b = _mm512_loadu_si512(multiplier + j);
+      const __m512i a = _mm512_loadu_si512(sums + j), b = _mm512_loadu_si512(s->multiplier + first + j);
       const __m512i even = _mm512_add_epi64(_mm512_mul_epi32(a, b), offset);
       const __m512i odd = _mm512_add_epi64(_mm512_mul_epi32(_mm512_srli_epi64(a, 32), _mm512_srli_epi64(b, 32)), offset);
       const __m512i upper = _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 32), odd);
@@ -39,7 +51,7 @@ MODEL_INLINE void model_requantise(
     const __m256i least = _mm256_set1_epi32(s->least), most = _mm256_set1_epi32(s->most);
     for (; j + 8 <= count; j += 8) {
       const __m256i a = _mm256_loadu_si256((const __m256i *)(const void *)(sums + j));
-      const __m256i b = _mm256_loadu_si256((const __m256i *)(const void *)(multiplier + j));
+      const __m256i b = _mm256_loadu_si256((const __m256i *)(const void *)(s->multiplier + first + j));
       const __m256i even = _mm256_add_epi64(_mm256_mul_epi32(a, b), offset);
       const __m256i odd = _mm256_add_epi64(_mm256_mul_epi32(_mm256_srli_epi64(a, 32), _mm256_srli_epi64(b, 32)), offset);
       const __m256i upper = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
@@ -51,7 +63,7 @@ MODEL_INLINE void model_requantise(
   }
 #endif
   for (; j < count; ++j) {
-    y[j] = (uint8_t)model_index(sums[j], multiplier[j], s->offset, s->shift, s->least, s->most);
+    y[j] = model_byte(s, first + j, sums[j]);
   }
 }
 

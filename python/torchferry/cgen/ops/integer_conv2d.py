@@ -164,11 +164,19 @@ class IntegerConv2d(OneToOne):
         return not self.y_last or not isinstance(self.finish, ToBytes) or len(self.finish.table) > 0
 
     def scratch(self) -> tuple[Scratch, ...]:
-        """Return the rows that windows read, with their padding, and the sums of a row."""
+        """Return the rows that windows read, with their padding, room for the inputs of two pixels, and the sums of a row."""
         window = self.window
         line = -(-(window.line * window.channels + SLACK) // GROUP) * GROUP
         lines = () if self._is_direct else (Scratch("lines", "bytes", window.size[0] * line),)
-        return (*lines, Scratch("sums", "sums", window.results[1] * self.results)) if self._keeps_sums else lines
+        patch = () if self.is_depthwise else (Scratch("patch", "sums", 4 * self._fours),)
+        sums = (Scratch("sums", "sums", window.results[1] * self.results),) if self._keeps_sums else ()
+        return (*lines, *patch, *sums)
+
+    @property
+    def _fours(self) -> int:
+        """Groups of four inputs of a sum."""
+        runs = self.window.size[0] * (1 if self.is_joined else self.window.size[1])
+        return runs * -(-self.run // GROUP)
 
     def emit(self, scope: Scope) -> list[str]:
         """Return one call per row; of windows of one position all pixels are one row."""
@@ -193,7 +201,8 @@ class IntegerConv2d(OneToOne):
         how = f"{shape}{int(self._is_direct)}, {row}"
         target = f"{scope.pointer(self.output)} + {row} * {window.results[1] * self.results}"
         to = "NULL, NULL, sums" if self._keeps_sums else f"{self._step(scope)}, {target}, NULL"
-        lines.append(f"  {OWN}{kernel}_row({at}, {how}, {source}, {self._table_names(scope)}, {to});")
+        tables = self._table_names(scope) + ("" if self.is_depthwise else ", patch")
+        lines.append(f"  {OWN}{kernel}_row({at}, {how}, {source}, {tables}, {to});")
         return [*lines, *self._finished(scope, row)] if self._keeps_sums else lines
 
     def _step(self, scope: Scope) -> str:
