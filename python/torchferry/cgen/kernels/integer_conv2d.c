@@ -140,7 +140,7 @@ static void model_integer_conv2d_patch(
 }
 
 /* Sums of two results of two pixels. weights[g * step + 4 column + k] belongs to input 4 g + k. */
-static void model_integer_conv2d_tile(const size_t fours, const int32_t *restrict patch, const int8_t *restrict weights,
+MODEL_INLINE void model_integer_conv2d_tile(const size_t fours, const int32_t *restrict patch, const int8_t *restrict weights,
     const size_t step, const int32_t *const restrict bias, int32_t sums[4]) {
   int32_t a = bias[0], b = bias[1], c = a, d = b;
   for (const int32_t *const end = patch + 4 * fours; patch < end; patch += 4, weights += step) {

@@ -9,7 +9,7 @@
 /* A row of a convolution of bytes with a window for each channel; with a step bytes `y`, else the sums. */
 typedef struct {
   int direct;
-  size_t row;
+  size_t row, first; /* `first`: the line of the first row of a window */
   const model_step *step;
 } model_integer_depthwise2d_task;
 
@@ -120,8 +120,11 @@ MODEL_INLINE void model_integer_depthwise2d_sums(const model_window *const w, co
     int32_t sums[4]) {
   const size_t channels = w->channels, apart = w->dilation[1] * channels;
   int32_t a = bias[0], b = four ? bias[1] : 0, c = four ? bias[2] : 0, d = four ? bias[3] : 0;
+  size_t line = t.first;
   for (size_t k = 0; k < w->size[0]; ++k) {
-    const uint8_t *from = model_byte_line_of(w, t.direct, t.row, k, x);
+    const uint8_t *const from =
+        t.direct ? model_byte_line_of(w, 1, t.row, k, x) : x + (w->dilation[0] == 1 ? line : k) * model_byte_line(w);
+    line = line + 1 == w->size[0] ? 0 : line + 1;
     MODEL_UNROLL for (size_t l = 0; l < w->size[1]; ++l) {
       const uint8_t *const p = from + l * apart;
       const int8_t *const v = weights + l * channels;
@@ -157,7 +160,7 @@ MODEL_INLINE void model_integer_depthwise2d_row(const model_window *const w, con
     const uint8_t *const restrict x, const int8_t *const restrict weights, const int32_t *const restrict bias,
     const model_step *const step, uint8_t *const restrict y, int32_t *const restrict sums) {
   const size_t channels = w->channels, next = w->stride[1] * channels;
-  const model_integer_depthwise2d_task t = {direct, row, step};
+  const model_integer_depthwise2d_task t = {direct, row, row * w->stride[0] % w->size[0], step};
   const size_t first = model_integer_depthwise2d_wide(w, t, x, weights, bias, y, sums);
   for (size_t c = first, count; c < channels; c += count) {
     count = channels - c < 4 ? 1 : 4;

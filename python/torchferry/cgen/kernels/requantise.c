@@ -19,6 +19,9 @@ MODEL_INLINE uint8_t model_byte(const model_step *const s, const size_t column, 
   if (s->shift >= 32) {
     const int64_t scaled = (int64_t)sum * s->multiplier[column] + s->offset;
     const int32_t byte = model_saturated((uint32_t)((int32_t)(scaled >> 32) >> (s->shift - 32)));
+    if (s->least == 0 && s->most == 255) {
+      return (uint8_t)byte;
+    }
     return (uint8_t)(byte > s->most ? s->most : (byte < s->least ? s->least : byte));
   }
 #endif
