@@ -114,6 +114,12 @@ MODEL_INLINE size_t model_integer_depthwise2d_wide(const model_window *const w, 
 }
 #endif
 
+#if defined(MODEL_HALVES) && !defined(__clang__) /* clang warns where it does not know the size of the window */
+#define MODEL_WINDOW_UNROLL MODEL_UNROLL
+#else
+#define MODEL_WINDOW_UNROLL
+#endif
+
 /* Sums of four channels of one pixel, or of one channel. */
 MODEL_INLINE void model_integer_depthwise2d_sums(const model_window *const w, const model_integer_depthwise2d_task t,
     const int four, const uint8_t *const restrict x, const int8_t *restrict weights, const int32_t *const restrict bias,
@@ -125,7 +131,7 @@ MODEL_INLINE void model_integer_depthwise2d_sums(const model_window *const w, co
     const uint8_t *const from =
         t.direct ? model_byte_line_of(w, 1, t.row, k, x) : x + (w->dilation[0] == 1 ? line : k) * model_byte_line(w);
     line = line + 1 == w->size[0] ? 0 : line + 1;
-    MODEL_UNROLL for (size_t l = 0; l < w->size[1]; ++l) {
+    MODEL_WINDOW_UNROLL for (size_t l = 0; l < w->size[1]; ++l) {
       const uint8_t *const p = from + l * apart;
       const int8_t *const v = weights + l * channels;
 #if defined(MODEL_HALVES)
