@@ -77,7 +77,7 @@ def _where_bytes_change(chain: Sequence[Map], before: Range, kind: Bytes) -> tup
 
 
 def function_bytes(chain: Sequence[Map], points: Doubles, kind: Bytes) -> Integers:
-    """Return the byte for each argument of the chain, whose maps have one argument and numbers that hold for every column."""
+    """Return the bytes [n] of the chain for arguments `points` [n]; its maps have one argument and numbers that hold for every column."""
     values: dict[Value, Floats] = {chain[0].inputs[0]: points.astype(np.float32)}
     with np.errstate(all="ignore"):
         for node in chain:
