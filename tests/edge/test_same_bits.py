@@ -69,7 +69,7 @@ def int8_residual() -> Subject:
     return quantized(residual())
 
 
-SUBJECTS = ("digits", "every operator", "sorted and indexed", "images", "int8 digits", "int8 residual")
+SUBJECTS = ("digits", "every operator", "sorted and indexed", "images", "int8 digits", "int8 residual", "int8 images")
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def subject(request: pytest.FixtureRequest) -> Subject:
     if "indexed" in request.param:
         return indexed()
     if "images" in request.param:
-        return every_image_net()
+        return quantized(every_image_net()) if "int8" in request.param else every_image_net()
     return int8_residual() if "int8" in request.param else operators()
 
 

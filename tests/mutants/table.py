@@ -15,13 +15,22 @@ from mutants import (
     rows_evidence,
     rows_habits,
     rows_inputs,
+    rows_int8,
     rows_outputs,
     rows_places,
     rows_scale,
 )
 
 _BOUNDS = (*rows_bounds.ROWS, *rows_bounds_layers.ROWS)
-_PYTHON = (*rows_compare.ROWS, *rows_bundle.ROWS, *_BOUNDS, *rows_cgen.ROWS, *rows_engines.ROWS, *rows_inputs.ROWS)
+_PYTHON = (
+    *rows_compare.ROWS,
+    *rows_bundle.ROWS,
+    *_BOUNDS,
+    *rows_cgen.ROWS,
+    *rows_int8.ROWS,
+    *rows_engines.ROWS,
+    *rows_inputs.ROWS,
+)
 _CPP = (*rows_cpp.ROWS, *rows_cpp_inputs.ROWS)
 
 MUTANTS = (

@@ -25,6 +25,7 @@ from torchferry.cgen.emit.weights import structs
 from torchferry.cgen.ir import Graph
 from torchferry.cgen.passes import pipeline
 from torchferry.cgen.passes.calibrate import calibrate
+from torchferry.cgen.passes.fold import join_functions
 from torchferry.cgen.passes.quantize import quantize
 from torchferry.cgen.pattern import pattern_of
 from torchferry.cgen.scales import Range
@@ -113,14 +114,19 @@ def float_graph(program: ExportedProgram, contract: Contract) -> Graph:
 
 def int8_graph(program: ExportedProgram, contract: Contract, calibration: Mapping[str, Array], headroom: float = 1.0) -> Graph:
     """Return the graph that `generate_int8` prints, calibrated on raw inputs [N, ...]. Raises what `generate_int8` raises."""
-    graph = float_graph(program, contract)
+    graph = unjoined_graph(program, contract)
     return quantized_graph(graph, calibrate(graph, contract, calibration), headroom)
 
 
+def unjoined_graph(program: ExportedProgram, contract: Contract) -> Graph:
+    """Return the graph that is calibrated: that of `float_graph` with its elementwise functions apart. Raises what `generate` raises."""
+    return pipeline.run(verify(capture(program, contract), "capture"), pipeline.INT8)
+
+
 def quantized_graph(graph: Graph, ranges: Mapping[Value, Range], headroom: float) -> Graph:
-    """Return the int8 form of a folded graph whose bytes hold `headroom` times the calibrated ranges. Raises what `generate_int8` raises."""
+    """Return the int8 form of an unjoined graph whose bytes hold `headroom` times the calibrated ranges. Raises what `generate_int8` raises."""
     wider = {value: Range(headroom * found.low, headroom * found.high) for value, found in ranges.items()}
-    return verify(quantize(graph, wider), "quantize")
+    return pipeline.run(verify(quantize(graph, wider), "quantize"), (join_functions,))
 
 
 def _generated(

@@ -9,7 +9,7 @@ from torch.export import ExportedProgram
 
 from torchferry.bundle.contract import Contract
 from torchferry.cgen import reference
-from torchferry.cgen.generate import float_graph, quantized_graph
+from torchferry.cgen.generate import quantized_graph, unjoined_graph
 from torchferry.cgen.passes.calibrate import calibrate
 from torchferry.cgen.values import Array
 from torchferry.errors import FerryError
@@ -25,7 +25,7 @@ def measured_headroom(program: ExportedProgram, contract: Contract, calibration:
 
     Raises what `generate` raises for the program.
     """
-    graph = float_graph(program, contract)
+    graph = unjoined_graph(program, contract)
     seen, fresh = ({name: array[start::2] for name, array in calibration.items()} for start in (0, 1))
     fresh = {name: array[:SAMPLES] for name, array in fresh.items()}
     try:

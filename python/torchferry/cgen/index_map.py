@@ -8,7 +8,8 @@ from functools import cached_property, reduce
 
 import numpy as np
 
-from torchferry.cgen.ir import Step
+from torchferry.cgen.ir import Int8Form, Step
+from torchferry.cgen.scales import Bytes, byte_of
 from torchferry.cgen.target import Scope, Table, c_type, stored_as
 from torchferry.cgen.text import literal
 from torchferry.cgen.values import Array, Constant, Integers, Operand, Value
@@ -152,6 +153,19 @@ class IndexMap(Step):
         )
         shape = self.output.shape
         return piece_of(piece.source, np.moveaxis(index.reshape(shape), 0, -1) if self.output in twins else index.reshape(shape))
+
+    @property
+    def int8_form(self) -> Int8Form:
+        """Bytes are copied as they are."""
+        return "same" if self.output.dtype == "float32" else "none"
+
+    def over_bytes(self, twins: Mapping[Value, Value], kind: Bytes) -> IndexMap:
+        """Return the same copy of bytes, and of the bytes of constants."""
+
+        def twin(source: Operand) -> Operand:
+            return twins[source] if isinstance(source, Value) else Constant(byte_of(source.array, kind).astype(np.float64))
+
+        return replace(self, sources=tuple(map(twin, self.sources)), output=twins[self.output])
 
     def problems(self) -> Iterator[str]:
         """Yield what is wrong with places and dtypes."""

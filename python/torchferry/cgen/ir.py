@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
@@ -22,6 +22,10 @@ from torchferry.cgen.values import Array, Constant, Doubles, DType, Operand, Val
 
 AffineRule = Callable[[Affine, Doubles, bool], Affine | None]
 
+# What a step is in an int8 graph. A product reads bytes, quantised for it if need be; a total reads bytes that are there; both give
+# bytes or float32. What moves bytes, or picks some, gives bytes of the same meaning. The rest computes in float32.
+Int8Form = Literal["product", "total", "same", "none"]
+
 
 class Step(ABC):
     """A node that prints C of its own. Subclasses are frozen dataclasses compared by identity.
@@ -30,7 +34,6 @@ class Step(ABC):
     """
 
     label: str  # the path of the user's module
-    has_integers: ClassVar[bool] = False  # has it an int8 form, see `in_integers`
     takes_bytes: ClassVar[bool] = False  # can its first input be uint8 in place of the same numbers in float32
     notes: ClassVar[tuple[str, ...]] = ()  # lines about its arithmetic in the comment at the top of the C
 
@@ -57,6 +60,11 @@ class Step(ABC):
     @abstractmethod
     def describe(self) -> str:
         """Name it for the list of layers: `Linear 784 -> 100`."""
+
+    @property
+    def int8_form(self) -> Int8Form:
+        """What it is in an int8 graph: see `in_integers` and `over_bytes`."""
+        return "none"
 
     # ---- memory ----
 
@@ -140,8 +148,12 @@ class Step(ABC):
         return self
 
     def in_integers(self, quantizer: Quantizer) -> None:
-        """Add the int8 form of this node to `quantizer`. Called where `has_integers`."""
+        """Add the int8 form of this node to `quantizer`. Called for products and totals."""
         raise NotImplementedError(quantizer)
+
+    def over_bytes(self, twins: Mapping[Value, Value], kind: Bytes) -> Step:
+        """Return this node with bytes that mean `kind` in place of its float32 values. Called for the form `same`."""
+        raise NotImplementedError(twins, kind)
 
 
 class OneToOne(Step):
@@ -166,9 +178,9 @@ class Elementwise:
     """A function of numbers: `c` has {0}, {1} ... for the operands, `numpy` takes the same rounding steps.
 
     `uses`: the files of `kernels/` that `c` calls. `dtype`: of the result; None: that of the operands. `makes_zeros`: the result is
-    exactly zero for a whole range of arguments. `cuts_negatives`: it is max(x, 0), as which the lower end of bytes acts. `widens`:
-    it keeps the number and changes the dtype. `affine`: how it continues a scale and shift, with a constant operand that may
-    stand first.
+    exactly zero for a whole range of arguments. `clamps`: it keeps its first operand between limits, as the ends of bytes do.
+    `widens`: it keeps the number and changes the dtype. `affine`: how it continues a scale and shift, with a constant operand that
+    may stand first. `terms`: of a sum of operands the factor of each.
     """
 
     name: str
@@ -177,9 +189,10 @@ class Elementwise:
     uses: tuple[str, ...] = ()
     dtype: DType | None = None
     makes_zeros: bool = False
-    cuts_negatives: bool = False
+    clamps: bool = False
     widens: bool = False
     affine: AffineRule | None = None
+    terms: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -256,6 +269,9 @@ class Quantizer(Protocol):
 
     def operand(self, step: Step, rows: int, columns: int) -> tuple[Value, Bytes, Doubles]:
         """Return bytes [rows, columns] for the step's first input, what they mean, and what to subtract [columns] from that."""
+
+    def bytes_of(self, step: Step) -> tuple[Value, Bytes]:
+        """Return bytes for the step's first input and what they mean; 0 is exactly a byte."""
 
     def finish(self, output: Value, unit: Doubles) -> tuple[Finish, Value]:
         """Return what becomes of sums for `output`, of which one step of each column means `unit` [columns], and the value that it gives."""

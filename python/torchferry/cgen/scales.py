@@ -34,11 +34,20 @@ class Bytes:
     zero: int
 
 
+def byte_of(numbers: Doubles, kind: Bytes) -> Integers:
+    """Return the bytes nearest to numbers of any shape; NaN counts as 0."""
+    with np.errstate(all="ignore"):
+        steps = np.nan_to_num(numbers.astype(np.float64) / kind.scale, nan=0.0)
+    made: Integers = np.clip(np.rint(steps) + kind.zero, 0, BYTE_MOST).astype(np.int64)
+    return made
+
+
 @dataclass(frozen=True, eq=False)
 class ToBytes:
-    """Sums -> bytes in integers: index = (sum * multiplier[column] + offset) >> shift, kept within 0..last; then table[index].
+    """Sums -> bytes in integers: index = (sum * multiplier[column] + offset) >> shift, kept within least..last; then table[index].
 
-    An empty table: the index is the byte. `functions` are the elementwise functions that the step stands for.
+    An empty table: the index is the byte, and `most` the last one. `functions` are the elementwise functions that the step stands
+    for; `least` and `most` are where those that clamp end.
     """
 
     multiplier: Integers
@@ -46,11 +55,13 @@ class ToBytes:
     shift: int
     table: Integers
     functions: tuple[str, ...]
+    least: int = 0
+    most: int = BYTE_MOST
 
     @property
     def last(self) -> int:
         """The largest index."""
-        return len(self.table) - 1 if len(self.table) else BYTE_MOST
+        return len(self.table) - 1 if len(self.table) else self.most
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +92,7 @@ def finish_sums(finish: Finish, sums: Integers) -> Array:
             return sums.astype(np.float32) * scale.astype(np.float32)
         case ToBytes():
             scaled = sums * finish.multiplier + finish.offset
-            index = np.minimum(np.where(scaled < 0, 0, scaled >> finish.shift), finish.last)
+            index = np.clip(np.where(scaled < 0, 0, scaled >> finish.shift), finish.least, finish.last)
             return (finish.table[index] if len(finish.table) else index).astype(np.uint8)
         case _:
             assert_never(finish)
@@ -102,15 +113,17 @@ def finish_tables(finish: Finish) -> tuple[Table, ...]:
             assert_never(finish)
 
 
-def finish_expression(finish: Finish, scope: Scope) -> str:
-    """Return the C expression of what becomes of sums[j]."""
+def finish_expression(finish: Finish, scope: Scope, sums: str = "sums") -> str:
+    """Return the C expression of what becomes of element j of `sums`, the sum of column j."""
     match finish:
         case ToFloats():
-            return f"(float)sums[j] * {scope.table('scale')}[j]"
+            return f"(float){sums}[j] * {scope.table('scale')}[j]"
         case ToBytes():
             scope.use("index")
             multiplier = f"{scope.table('multiplier')}[j]"
-            index = f"{OWN}index(sums[j], {multiplier}, INT64_C({finish.offset}), {finish.shift}, {finish.last})"
+            index = (
+                f"{OWN}index({sums}[j], {multiplier}, INT64_C({finish.offset}), {finish.shift}, {finish.least}, {finish.last})"
+            )
             return f"{scope.table('bytes')}[{index}]" if len(finish.table) else f"(uint8_t){index}"
         case _:
             assert_never(finish)

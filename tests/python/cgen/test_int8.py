@@ -26,6 +26,7 @@ from builders.generated_c import (
     write,
     write_drivers,
 )
+from builders.image_nets import every_image_net
 from builders.networks import QUANTIZED_SUBJECTS, dense, image_net, normal, residual
 from torchferry.cgen import generate_int8, reference
 from torchferry.cgen.ops.integer_linear import IntegerLinear
@@ -41,8 +42,9 @@ CPU = Path("/proc/cpuinfo").read_text()
 
 @cache
 def subjects() -> tuple[Subject, ...]:
-    """All of QUANTIZED_SUBJECTS, with names that may stand in one file."""
-    return tuple(quantized(make(), f"net{number}") for number, make in enumerate(QUANTIZED_SUBJECTS.values()))
+    """All of QUANTIZED_SUBJECTS and the networks of images, with names that may stand in one file."""
+    makes = (*QUANTIZED_SUBJECTS.values(), every_image_net)
+    return tuple(quantized(make(), f"net{number}") for number, make in enumerate(makes))
 
 
 def definition(subject: Subject, samples: dict[str, Array]) -> dict[str, Array]:
@@ -102,7 +104,7 @@ def test_sanitizers_find_nothing(compiler: str, path: str, tmp_path: Path) -> No
     run_tool(tmp_path / "main")
 
 
-@pytest.mark.parametrize("number", range(len(QUANTIZED_SUBJECTS)))
+@pytest.mark.parametrize("number", range(len(QUANTIZED_SUBJECTS) + 1))
 def test_outputs_stay_near_the_float_models(number: int) -> None:
     subject = subjects()[number]
     actual, exact = definition(subject, subject.samples), subject.float64()

@@ -314,7 +314,7 @@ def test_bytes_become_floats_and_floats_bytes(tmp_path: Path) -> None:
 
 def test_sums_become_indices_and_four_bytes_one_number(tmp_path: Path) -> None:
     signature = "void apply(size_t n, const int32_t *s, uint32_t *y)"
-    body = f"{signature};\n{signature} {{ for (size_t i = 0; i < n; ++i) y[i] = model_index(s[i], 1000, INT64_C(70000), 9, 255); }}\n"
+    body = f"{signature};\n{signature} {{ for (size_t i = 0; i < n; ++i) y[i] = model_index(s[i], 1000, INT64_C(70000), 9, 0, 255); }}\n"
     library, sums = build("index", body, tmp_path), np.arange(-2000, 2000, 3).astype(np.int32)
     made = np.zeros(len(sums), np.uint32)
     library.apply(ctypes.c_size_t(len(sums)), address(sums), address(made))

@@ -23,7 +23,10 @@ PACKAGE = Path(torchferry.__file__).parent
 CGEN = PACKAGE / "cgen"
 SHARED = [path for path in sorted(CGEN.rglob("*.py")) if path.parent.name in ("emit", "passes", "cgen")]
 # What the pass to int8 makes itself: bytes of floats stand for no ATen operator.
-MADE_BY_PASSES = {("passes/quantize.py", "torchferry.cgen.ops.quantize"), ("capture.py", "torchferry.cgen.ops")}
+MADE_BY_PASSES = {
+    *(("passes/quantize.py", f"torchferry.cgen.ops.{name}") for name in ("quantize", "integer_sum", "byte_function")),
+    ("capture.py", "torchferry.cgen.ops"),
+}
 
 
 def imported(path: Path) -> Iterator[str]:

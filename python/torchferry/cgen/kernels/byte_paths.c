@@ -34,6 +34,7 @@ MODEL_INLINE __m128i model_add_four_quad(const __m128i a, const uint32_t x, cons
 #include <immintrin.h>
 #define MODEL_PAIR_COLUMNS 4
 typedef __m256i model_pairs; /* per column two sums: of inputs 0 and 1, of inputs 2 and 3 */
+typedef __m256i model_wide_four;
 MODEL_INLINE model_pairs model_no_pairs(void) { return _mm256_setzero_si256(); }
 MODEL_INLINE void model_store_pairs(int32_t *const p, const model_pairs a) { _mm256_storeu_si256((__m256i *)(void *)p, a); }
 MODEL_INLINE model_pairs model_spread(const uint32_t x) { return _mm256_cvtepu8_epi16(_mm_set1_epi32((int)x)); }
@@ -45,6 +46,7 @@ MODEL_INLINE model_pairs model_add_pairs(const model_pairs a, const model_pairs 
 #include <emmintrin.h>
 #define MODEL_PAIR_COLUMNS 2
 typedef __m128i model_pairs; /* per column two sums: of inputs 0 and 1, of inputs 2 and 3 */
+typedef __m128i model_wide_four;
 MODEL_INLINE model_pairs model_no_pairs(void) { return _mm_setzero_si128(); }
 MODEL_INLINE void model_store_pairs(int32_t *const p, const model_pairs a) { _mm_storeu_si128((__m128i *)(void *)p, a); }
 MODEL_INLINE model_pairs model_spread(const uint32_t x) {
@@ -58,6 +60,7 @@ MODEL_INLINE model_pairs model_add_pairs(const model_pairs a, const model_pairs 
 #include <wasm_simd128.h>
 #define MODEL_PAIR_COLUMNS 2
 typedef v128_t model_pairs; /* per column two sums: of inputs 0 and 1, of inputs 2 and 3 */
+typedef v128_t model_wide_four;
 MODEL_INLINE model_pairs model_no_pairs(void) { return wasm_i32x4_splat(0); }
 MODEL_INLINE void model_store_pairs(int32_t *const p, const model_pairs a) { wasm_v128_store(p, a); }
 MODEL_INLINE model_pairs model_spread(const uint32_t x) { return wasm_u16x8_extend_low_u8x16(wasm_i32x4_splat((int)x)); }
@@ -68,6 +71,7 @@ MODEL_INLINE model_pairs model_add_pairs(const model_pairs a, const model_pairs 
 #include <arm_neon.h>
 #define MODEL_PAIR_COLUMNS 2
 typedef int32x4_t model_pairs; /* per column two sums: of inputs 0 and 1, of inputs 2 and 3 */
+typedef int16x8_t model_wide_four;
 MODEL_INLINE model_pairs model_no_pairs(void) { return vdupq_n_s32(0); }
 MODEL_INLINE void model_store_pairs(int32_t *const p, const model_pairs a) { vst1q_s32(p, a); }
 MODEL_INLINE int16x8_t model_spread(const uint32_t x) {

@@ -34,8 +34,8 @@ def _div(affine: Affine, c: Doubles, first: bool) -> Affine | None:
     return None if first else Affine(affine.scale / c, affine.shift / c)
 
 
-ADD = Elementwise("add", "{0} + {1}", np.add, affine=_add)
-SUB = Elementwise("sub", "{0} - {1}", np.subtract, affine=_sub)
+ADD = Elementwise("add", "{0} + {1}", np.add, affine=_add, terms=(1, 1))
+SUB = Elementwise("sub", "{0} - {1}", np.subtract, affine=_sub, terms=(1, -1))
 MUL = Elementwise("mul", "{0} * {1}", np.multiply, affine=_mul)
 DIV = Elementwise("div", "{0} / {1}", np.divide, affine=_div)
 

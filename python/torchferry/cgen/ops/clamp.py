@@ -22,11 +22,18 @@ def _clamp(x: Array, low: Array, high: Array) -> Array:
     return plus_zero(above > high, high, above)
 
 
-CLAMP = Elementwise("clamp", "model_clamp({0}, {1}, {2})", _clamp, ("clamp",), makes_zeros=True)
+CLAMP = Elementwise("clamp", "model_clamp({0}, {1}, {2})", _clamp, ("clamp",), makes_zeros=True, clamps=True)
 CLAMP_MIN = Elementwise(
-    "clamp_min", "model_clamp_min({0}, {1})", lambda x, low: plus_zero(x < low, low, x), ("clamp_min",), makes_zeros=True
+    "clamp_min",
+    "model_clamp_min({0}, {1})",
+    lambda x, low: plus_zero(x < low, low, x),
+    ("clamp_min",),
+    makes_zeros=True,
+    clamps=True,
 )
-CLAMP_MAX = Elementwise("clamp_max", "model_clamp_max({0}, {1})", lambda x, high: plus_zero(x > high, high, x), ("clamp_max",))
+CLAMP_MAX = Elementwise(
+    "clamp_max", "model_clamp_max({0}, {1})", lambda x, high: plus_zero(x > high, high, x), ("clamp_max",), clamps=True
+)
 
 
 def _lower(builder: Builder, node: torch.fx.Node) -> Value:

@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from torchferry.cgen.convolution import Convolution
-from torchferry.cgen.ir import Map
+from torchferry.cgen.ir import Int8Form, Map, Quantizer
 from torchferry.cgen.lowering import Operator
 from torchferry.cgen.ops.elementwise import RELU
+from torchferry.cgen.ops.integer_conv2d import IntegerConv2d
+from torchferry.cgen.ops.integer_linear import in_steps
 from torchferry.cgen.packing import PANEL_COMMENTS, in_panels, padded
 from torchferry.cgen.target import Scope, Scratch, Table
 from torchferry.cgen.text import OWN
@@ -158,6 +160,23 @@ class Conv2d(Convolution):
     def scaled(self, scale: Doubles) -> Doubles:
         """Return weights of results that are `scale` [results] times as large."""
         return self.weight * scale[:, None, None, None]
+
+    @property
+    def int8_form(self) -> Int8Form:
+        """A product."""
+        return "product"
+
+    def in_integers(self, quantizer: Quantizer) -> None:
+        """Add exact sums of bytes times signed bytes; where the padding is, there are bytes of 0."""
+        assert not self.relu, "the graph that becomes int8 has its functions apart"
+        x, kind = quantizer.bytes_of(self)
+        rows = self.weight.reshape(self.results, -1)
+        steps, bias, unit = in_steps(rows, self.bias, kind, self.label or "Conv2d")
+        finish, output = quantizer.finish(self.output, unit)
+        weight = steps.reshape(self.weight.shape)
+        last = {"x_last": self.x_last, "y_last": self.y_last}
+        made = IntegerConv2d(x, self.window, self.groups, kind.zero, weight, bias, finish, output, self.label, **last)
+        quantizer.add(made)
 
     def finished_by(self, node: Map) -> Conv2d | None:
         """Return this convolution with a ReLU; None for another function."""

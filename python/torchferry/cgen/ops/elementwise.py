@@ -31,7 +31,7 @@ RELU = Elementwise(
     lambda x: plus_zero(x < np.float32(0), np.float32(0), x),
     ("relu",),
     makes_zeros=True,
-    cuts_negatives=True,
+    clamps=True,
 )
 LEAKY_RELU = Elementwise(
     "leaky_relu", "model_leaky_relu({0}, {1})", lambda x, slope: np.where(x < np.float32(0), x * slope, x), ("leaky_relu",)

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 import torch.fx
 
 from torchferry.cgen.affine import Affine, fits_float32, per_column
 from torchferry.cgen.builder import Builder
-from torchferry.cgen.ir import Map, Node, Quantizer
+from torchferry.cgen.ir import Int8Form, Map, Node, Quantizer
 from torchferry.cgen.layout import layout_of
 from torchferry.cgen.lowering import Operator, arguments, require_dtype
 from torchferry.cgen.ops.arithmetic import SUB
@@ -50,8 +51,8 @@ class Linear(MatrixOverRows):
     label: str
     sparse: bool = False
 
-    has_integers = True
     takes_bytes = True
+    int8_form: ClassVar[Int8Form] = "product"
 
     # ---- the order of the sums ----
 

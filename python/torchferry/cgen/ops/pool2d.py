@@ -9,10 +9,12 @@ import numpy as np
 import torch.fx
 
 from torchferry.cgen.builder import Builder
-from torchferry.cgen.ir import OneToOne
+from torchferry.cgen.ir import Int8Form, OneToOne, Quantizer
 from torchferry.cgen.layout import sample_shape
 from torchferry.cgen.lowering import Operator, arguments, require_dtype
+from torchferry.cgen.ops.integer_pool2d import IntegerAvgPool2d, IntegerMaxPool2d
 from torchferry.cgen.refusal import module_path, refuse
+from torchferry.cgen.scales import Bytes
 from torchferry.cgen.target import Scope
 from torchferry.cgen.text import OWN
 from torchferry.cgen.values import Array, Floats, Value
@@ -73,6 +75,16 @@ class MaxPool2d(_Pool2d):
             largest[..., to[0], to[1]] = np.where((value > old) | np.isnan(value), value, old)
         return self._samples(largest + np.float32(0))
 
+    @property
+    def int8_form(self) -> Int8Form:
+        """The largest byte is that of the largest number."""
+        return "same" if self.last else "none"
+
+    def over_bytes(self, twins: Mapping[Value, Value], kind: Bytes) -> IntegerMaxPool2d:
+        """Return this pool of bytes."""
+        del kind
+        return IntegerMaxPool2d(twins[self.x], self.window, twins[self.output], self.label)
+
     def describe(self) -> str:
         """Name it for the list of layers."""
         return f"MaxPool2d {self.window.describe()}"
@@ -107,6 +119,21 @@ class AvgPool2d(_Pool2d):
         beyond = self.window.padding[axis] if self.padded else 0
         end = np.minimum(start + self.window.size[axis], self.window.sample[axis] + beyond)
         return end - np.maximum(start, -beyond)
+
+    @property
+    def int8_form(self) -> Int8Form:
+        """A sum where all windows have one divisor."""
+        is_even = all(np.ptp(self.counts(axis)) == 0 for axis in (0, 1))
+        return "total" if self.last and (self.divisor or is_even) else "none"
+
+    def in_integers(self, quantizer: Quantizer) -> None:
+        """Add exact sums of bytes. Where positions of the padding count, they are bytes of 0."""
+        x, kind = quantizer.bytes_of(self)
+        taps, channels = self.window.size[0] * self.window.size[1], self.window.channels
+        counted = self.counts(0).max() * self.counts(1).max()
+        finish, output = quantizer.finish(self.output, np.full(channels, kind.scale / (self.divisor or int(counted))))
+        bias = np.full(channels, -taps * kind.zero)
+        quantizer.add(IntegerAvgPool2d(x, self.window, kind.zero, bias, finish, output, self.label))
 
     def describe(self) -> str:
         """Name it for the list of layers."""

@@ -12,12 +12,13 @@ import torch.fx
 
 from torchferry.cgen.builder import Builder
 from torchferry.cgen.index_map import piece_of
-from torchferry.cgen.ir import OneToOne
+from torchferry.cgen.ir import Int8Form, OneToOne, Quantizer
 from torchferry.cgen.layout import Layout, layout_of
 from torchferry.cgen.lowering import Lowering, Operator, arguments, number, require_dtype
 from torchferry.cgen.ops.argmax import arg_extreme
 from torchferry.cgen.ops.arithmetic import ADD, DIV, SUB
 from torchferry.cgen.ops.elementwise import ABS, EXP, LN, SQRT
+from torchferry.cgen.ops.integer_reduce import IntegerReduce
 from torchferry.cgen.ops.pow import POW
 from torchferry.cgen.pairwise import add_halves
 from torchferry.cgen.refusal import module_path, refuse
@@ -112,6 +113,18 @@ class Reduce(OneToOne):
             return (self.reduction.integers(x).reshape(len(inputs[0]), -1),)
         more = (np.float32(self.number),) if self.reduction.has_number else ()
         return (self.reduction.numpy(x, *more).reshape(len(inputs[0]), -1),)
+
+    @property
+    def int8_form(self) -> Int8Form:
+        """A sum of bytes is exact."""
+        return "total" if self.reduction is SUM and self.x.dtype == "float32" else "none"
+
+    def in_integers(self, quantizer: Quantizer) -> None:
+        """Add exact sums of bytes."""
+        x, kind = quantizer.bytes_of(self)
+        finish, output = quantizer.finish(self.output, np.full(self.inner, kind.scale))
+        bias = np.full(self.inner, -self.count * kind.zero)
+        quantizer.add(IntegerReduce(x, self.count, bias, finish, output, self.label))
 
     def describe(self) -> str:
         """Name it for the list of layers."""

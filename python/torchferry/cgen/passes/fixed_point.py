@@ -8,7 +8,7 @@ from math import ceil, log2
 import numpy as np
 
 from torchferry.cgen.ir import Map
-from torchferry.cgen.scales import BYTE_MOST, Bytes, Range, ToBytes
+from torchferry.cgen.scales import BYTE_MOST, Bytes, Range, ToBytes, byte_of
 from torchferry.cgen.values import Doubles, Floats, Integers, Value
 
 TABLE_SIZE = 1024  # indices per byte: about four where the function is steepest
@@ -27,47 +27,59 @@ def bytes_for(seen: Range, smallest_scale: float = SMALLEST_SCALE) -> Bytes:
     return Bytes(scale, round(-low / scale))
 
 
-def to_bytes(chain: Sequence[Map], unit: Doubles, before: Range, after: Range) -> tuple[ToBytes, Bytes]:
+def to_bytes(
+    chain: Sequence[Map], unit: Doubles, before: Range, after: Range, kind: Bytes | None = None
+) -> tuple[ToBytes, Bytes]:
     """Return the step for sums of `unit` [columns] through the elementwise functions of `chain`.
 
-    `before` and `after`: the calibrated ranges at both ends of the chain.
+    `before` and `after`: the calibrated ranges at both ends of the chain. `kind`: what the bytes have to mean; None: what `after`
+    asks for.
     """
     functions = tuple(node.function.name for node in chain)
-    if all(node.function.cuts_negatives for node in chain):  # as the lower end of the bytes does
-        kind = bytes_for(after, float(unit.max()) / FINEST)
-        return _fixed_point(unit, -kind.zero * kind.scale, kind.scale, np.zeros(0, np.int64), functions), kind
-    kind = bytes_for(after)
-    low, high = _where_bytes_change(chain, before, kind)
+    if all(node.function.clamps for node in chain):
+        made = kind or bytes_for(after, float(unit.max()) / FINEST)
+        least, most = limits(chain, made)
+        end = _fixed_point(unit, -made.zero * made.scale, made.scale)
+        return ToBytes(*end, np.zeros(0, np.int64), functions, least, most), made
+    made = kind or bytes_for(after)
+    low, high = _where_bytes_change(chain, before, made)
     step = max((high - low) / (TABLE_SIZE - 1), float(unit.max()) / FINEST)
-    table = _function_bytes(chain, low + step * np.arange(TABLE_SIZE, dtype=np.float64), kind)
-    return _fixed_point(unit, low, step, table, functions), kind
+    table = function_bytes(chain, low + step * np.arange(TABLE_SIZE, dtype=np.float64), made)
+    return ToBytes(*_fixed_point(unit, low, step), table, functions), made
 
 
-def _fixed_point(unit: Doubles, low: float, step: float, table: Integers, functions: tuple[str, ...]) -> ToBytes:
-    """index = round((sum * unit - low) / step) as (sum * multiplier + offset) >> shift."""
+def limits(chain: Sequence[Map], kind: Bytes) -> tuple[int, int]:
+    """Return the bytes between which a chain of clamps keeps its result."""
+    if not chain:
+        return 0, BYTE_MOST
+    least, most = function_bytes(chain, np.array([-np.inf, np.inf]), kind).tolist()
+    return least, most
+
+
+def _fixed_point(unit: Doubles, low: float, step: float) -> tuple[Integers, int, int]:
+    """index = round((sum * unit - low) / step) as (sum * multiplier + offset) >> shift: return the three."""
     ratio = unit / step
     shift = min(SHIFT_MOST, MULTIPLIER_BITS - ceil(log2(ratio.max())), OFFSET_BITS - ceil(log2(abs(low) / step + 1)))
-    multiplier = np.rint(ratio * 2.0**shift).astype(np.int64)
+    shift = max(shift, 1)  # where a step of the sums is worth more than all bytes, whatever it is becomes the last one
+    multiplier = np.minimum(np.rint(ratio * 2.0**shift), 2.0**MULTIPLIER_BITS).astype(np.int64)
     offset = round(-low / step * 2.0**shift) + (1 << (shift - 1))
-    return ToBytes(multiplier, offset, shift, table, functions)
+    return multiplier, offset, shift
 
 
 def _where_bytes_change(chain: Sequence[Map], before: Range, kind: Bytes) -> tuple[float, float]:
     """Return the part of the calibrated range, and a quarter on each side of it, outside which the function's byte is constant."""
     margin = (before.high - before.low) / 4
     points = np.linspace(before.low - margin, before.high + margin, SEARCH_POINTS)
-    changes = np.flatnonzero(np.diff(_function_bytes(chain, points, kind)))
+    changes = np.flatnonzero(np.diff(function_bytes(chain, points, kind)))
     if not len(changes):
         return before.low, before.low + 1.0
     return float(points[changes[0]]), float(points[changes[-1] + 1])
 
 
-def _function_bytes(chain: Sequence[Map], points: Doubles, kind: Bytes) -> Integers:
-    """Return the byte for each argument of the chain, whose maps have one argument and numbers that hold for every column."""
+def function_bytes(chain: Sequence[Map], points: Doubles, kind: Bytes) -> Integers:
+    """Return the bytes [n] of the chain for arguments `points` [n]; its maps have one argument and numbers that hold for every column."""
     values: dict[Value, Floats] = {chain[0].inputs[0]: points.astype(np.float32)}
     with np.errstate(all="ignore"):
         for node in chain:
             values[node.output] = node.apply(values).astype(np.float32)
-    results = np.nan_to_num(values[chain[-1].output].astype(np.float64) / kind.scale, nan=0.0)
-    made: Integers = np.clip(np.rint(results) + kind.zero, 0, BYTE_MOST).astype(np.int64)
-    return made
+    return byte_of(values[chain[-1].output].astype(np.float64), kind)

@@ -12,6 +12,8 @@ from torchferry.cgen.verify import verify
 Pass = Callable[[Graph], Graph]
 SIMPLIFY: tuple[Pass, ...] = (drop_dead, fold_after, fold_before, read_bytes, mark_zeros, join_functions, channels_last)
 
+INT8 = tuple(step for step in SIMPLIFY if step is not join_functions)  # before it is known what becomes bytes
+
 
 def run(graph: Graph, passes: tuple[Pass, ...] = SIMPLIFY) -> Graph:
     """Return the graph after all passes. Raises FerryError(INTERNAL) that names the pass whose graph is broken."""

@@ -2,8 +2,9 @@
 
 Between two products everything is integers: a sum is scaled by a fixed-point number to an index, and a table holds the byte that
 the elementwise functions in between give for it (B. Jacob et al., Quantization and Training of Neural Networks for Efficient
-Integer-Arithmetic-Only Inference, 2018, section 2.2, with a table in place of the clamp). What is no such chain (a residual, an
-output of the model) goes through strict float32, whose bits are equal everywhere as well.
+Integer-Arithmetic-Only Inference, 2018, section 2.2, with a table in place of the clamp); clamps are the limits of the index. What
+moves bytes or picks some, and what adds them, takes bytes as well. The rest goes through strict float32, whose bits are equal
+everywhere too.
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from torchferry.cgen.affine import IDENTITY, per_column
+from torchferry.cgen.affine import IDENTITY, Affine, per_column
 from torchferry.cgen.ir import Graph, Map, Node, Step
+from torchferry.cgen.ops.byte_function import ByteFunction
+from torchferry.cgen.ops.integer_sum import IntegerSum
 from torchferry.cgen.ops.quantize import Quantize
-from torchferry.cgen.passes.fixed_point import bytes_for, to_bytes
+from torchferry.cgen.passes.byte_values import ByteValues, is_byte_function
+from torchferry.cgen.passes.fixed_point import bytes_for, function_bytes, limits, to_bytes
 from torchferry.cgen.passes.fold import drop_dead
-from torchferry.cgen.scales import Bytes, Finish, Range, ToFloats
-from torchferry.cgen.values import Constant, Doubles, Value
+from torchferry.cgen.scales import BYTE_MOST, Bytes, Finish, Range, ToFloats
+from torchferry.cgen.values import Doubles, Value
 from torchferry.errors import ExitCode, FerryError
 
 PIXELS = Bytes(1.0, 0)
@@ -30,8 +34,11 @@ def quantize(graph: Graph, ranges: Mapping[Value, Range]) -> Graph:
 
     Raises FerryError(FORMAT) for a graph without products and for a product whose sums could leave 32 bits.
     """
-    if not any(isinstance(node, Step) and node.has_integers for node in graph.nodes):
-        raise FerryError(ExitCode.FORMAT, "c-int8: module: got no Linear layer, expected at least one; leave out --quantize int8")
+    if not any(isinstance(node, Step) and node.int8_form == "product" for node in graph.nodes):
+        raise FerryError(
+            ExitCode.FORMAT,
+            "c-int8: module: got no Linear layer and no convolution, expected at least one; leave out --quantize int8",
+        )
     return drop_dead(_Rewriter(graph, ranges).run())
 
 
@@ -43,20 +50,36 @@ class _Rewriter:
         self._ranges = ranges
         self._producer = graph.producer()
         self._readers = graph.readers()
+        self._wanted = ByteValues.of(graph)
         self._nodes: list[Node] = []
+        self._joined: set[Node] = set()  # maps that a step before them computes
         self._bytes: dict[Value, tuple[Value, Bytes]] = {}
 
     def run(self) -> Graph:
         for node in self._graph.nodes:
-            if isinstance(node, Step) and node.has_integers:
-                node.in_integers(self)
-            else:
-                self._nodes.append(node)
+            if node not in self._joined:
+                self._rewrite(node)
         return replace(self._graph, nodes=tuple(self._nodes))
+
+    def _rewrite(self, node: Node) -> None:
+        wanted = bool(node.outputs) and node.outputs[0] in self._wanted.values
+        if isinstance(node, Map):
+            if not wanted:
+                self._nodes.append(node)
+            elif is_byte_function(node):
+                self._add_function(node)
+            else:
+                self._add_sum(node)
+        elif node.int8_form == "product" or (node.int8_form == "total" and node.inputs[0] in self._wanted.values):
+            node.in_integers(self)
+        else:
+            self._nodes.append(self._over_bytes(node) if wanted else node)
 
     def add(self, node: Node) -> None:
         """See ir.Quantizer."""
         self._nodes.append(node)
+
+    # ---- what steps read ----
 
     def operand(self, step: Step, rows: int, columns: int) -> tuple[Value, Bytes, Doubles]:
         """See ir.Quantizer. What is subtracted is what float32 did to the caller's bytes before the product."""
@@ -64,56 +87,126 @@ class _Rewriter:
         if x.dtype == "uint8":
             return x, PIXELS, nothing
         shifted = self._shifted_pixels(x, rows, columns)
-        if shifted is not None:
-            return shifted[0], PIXELS, shifted[1]
-        if x not in self._bytes:
-            kind = bytes_for(self._ranges[x])
-            output = Value(f"{x.name}_bytes", x.shape, "uint8")
-            self._nodes.append(Quantize(x, 1 / kind.scale, kind.zero, output, step.label))
-            self._bytes[x] = output, kind
-        return *self._bytes[x], nothing
+        return (shifted[0], PIXELS, shifted[1]) if shifted is not None else (*self.bytes_of(step), nothing)
 
-    def finish(self, output: Value, unit: Doubles) -> tuple[Finish, Value]:
-        """See ir.Quantizer. Bytes, where only products read the value or a chain of functions of it; else float32."""
-        chain = self._chain(output)
-        if chain is None:
-            return ToFloats(unit), output
-        end = chain[-1].output if chain else output
-        finish, kind = to_bytes(chain, unit, self._ranges[output], self._ranges[end])
-        made = Value(f"{end.name}_bytes", end.shape, "uint8")
-        self._bytes[end] = made, kind
-        return finish, made
+    def bytes_of(self, step: Step) -> tuple[Value, Bytes]:
+        """See ir.Quantizer."""
+        x = step.inputs[0]
+        if x not in self._bytes:
+            self._bytes[x] = self._scaled_pixels(x) or self._quantized(x, step.label)
+        return self._bytes[x]
+
+    def _quantized(self, x: Value, label: str) -> tuple[Value, Bytes]:
+        kind = bytes_for(self._ranges[x])
+        output = Value(f"{x.name}_bytes", x.shape, "uint8")
+        self._nodes.append(Quantize(x, 1 / kind.scale, kind.zero, output, label))
+        return output, kind
 
     def _shifted_pixels(self, x: Value, rows: int, columns: int) -> tuple[Value, Doubles] | None:
         """Return the caller's bytes u and c where x is (float) u - c: exact sums may take c out of the product."""
-        node = self._producer.get(x)
-        affine = node.continues(IDENTITY) if isinstance(node, Map) else None
-        if affine is None or not isinstance(node, Map) or not isinstance(node.operands[1], Constant):
+        found = self._of_pixels(x)
+        if found is None or not (found[1].scale == 1).all():
             return None
-        subtracted = node.operands[1].array
-        if not ((affine.scale == 1).all() and (affine.shift == -subtracted).all()):
-            return None
-        first = self._producer.get(node.inputs[0])
-        if not isinstance(first, Map) or not first.function.widens or first.inputs[0].dtype != "uint8":
-            return None
-        shift = per_column(subtracted, rows, columns)
-        return None if shift is None else (first.inputs[0], shift)
+        shift = per_column(-found[1].shift, rows, columns)
+        return None if shift is None else (found[0], shift)
 
-    def _chain(self, value: Value) -> list[Map] | None:
-        """Return the elementwise functions from `value` to the products that alone read it; None where it is not so."""
+    def _scaled_pixels(self, x: Value) -> tuple[Value, Bytes] | None:
+        """Return the caller's bytes u and what they mean where x is (u - zero) * scale with a byte `zero`."""
+        found = self._of_pixels(x)
+        if found is None or found[1].scale.ndim or found[1].shift.ndim or not found[1].scale > 0:
+            return None
+        zero = -float(found[1].shift) / float(found[1].scale)
+        return (found[0], Bytes(float(found[1].scale), int(zero))) if zero in range(BYTE_MOST + 1) else None
+
+    def _of_pixels(self, x: Value) -> tuple[Value, Affine] | None:
+        """Return the caller's bytes, and the scale and shift that make x of them."""
         chain: list[Map] = []
-        while value not in self._graph.outputs:
+        node = self._producer.get(x)
+        while isinstance(node, Map) and not node.function.widens and node.continues(IDENTITY) is not None:
+            chain.insert(0, node)
+            node = self._producer.get(node.inputs[0])
+        if not isinstance(node, Map) or not node.function.widens or node.inputs[0].dtype != "uint8" or not chain:
+            return None
+        affine: Affine | None = IDENTITY
+        for after in chain:
+            affine = after.continues(affine) if affine is not None else None
+        return None if affine is None or node.output.size != x.size else (node.inputs[0], affine)
+
+    # ---- what steps give ----
+
+    def finish(self, output: Value, unit: Doubles) -> tuple[Finish, Value]:
+        """See ir.Quantizer. Bytes, where all that read the value or a chain of functions of it take them; else float32."""
+        if output not in self._wanted.values:
+            return ToFloats(unit), output
+        chain = self._chain(output)
+        scale, functions = self._leading_scale(chain)
+        end = chain[-1].output if chain else output
+        before = functions[0].inputs[0] if functions else end
+        finish, kind = to_bytes(functions, unit * scale, self._ranges[before], self._ranges[end], self._fixed_kind(end))
+        self._joined |= set(chain)
+        return finish, self._twin(end, kind)
+
+    def _twin(self, value: Value, kind: Bytes) -> Value:
+        made = Value(f"{value.name}_bytes", value.shape, "uint8")
+        self._bytes[value] = made, kind
+        return made
+
+    def _fixed_kind(self, value: Value) -> Bytes | None:
+        """Return what the bytes of a value must mean, where others mean the same."""
+        alike = value in self._wanted.alike
+        return bytes_for(self._wanted.range_of(value, self._ranges)) if alike else None
+
+    def _chain(self, value: Value) -> list[Map]:
+        """Return the elementwise functions from `value` on, each the only reader of the one before, whose results are bytes."""
+        chain: list[Map] = []
+        while value not in self._wanted.alike:
             readers = list(dict.fromkeys(self._readers.get(value, [])))
-            if all(isinstance(node, Step) and node.has_integers for node in readers):
-                return chain
-            if len(readers) != 1 or not isinstance(readers[0], Map) or not _is_function_of_one(readers[0], value):
-                return None
+            if len(readers) != 1 or not isinstance(readers[0], Map) or not is_byte_function(readers[0]):
+                break
             chain.append(readers[0])
             value = readers[0].output
-        return None
+        return chain
 
+    @staticmethod
+    def _leading_scale(chain: list[Map]) -> tuple[float, list[Map]]:
+        """Return the factor by which a chain begins, and the rest of it."""
+        first = chain[0].continues(IDENTITY) if chain else None
+        if first is None or first.scale.ndim or not first.scale > 0 or (first.shift != 0).any():
+            return 1.0, chain
+        return float(first.scale), chain[1:]
 
-def _is_function_of_one(node: Map, value: Value) -> bool:
-    constants = [operand for operand in node.operands if isinstance(operand, Constant)]
-    same = node.output.dtype == "float32" and node.output.size == value.size
-    return same and len(node.inputs) == 1 and all(constant.array.ndim == 0 for constant in constants)
+    # ---- nodes between products ----
+
+    def _over_bytes(self, step: Step) -> Step:
+        """Return a step that moves bytes or picks some."""
+        (output,) = step.outputs
+        kind = self._bytes[step.inputs[0]][1]
+        twins = {value: self._bytes[value][0] for value in step.inputs if value in self._bytes}
+        return step.over_bytes({**twins, output: self._twin(output, kind)}, kind)
+
+    def _add_function(self, node: Map) -> None:
+        """Add an elementwise function of bytes as a table."""
+        x, kind = self._bytes[node.inputs[0]]
+        made = self._fixed_kind(node.output) or bytes_for(self._ranges[node.output])
+        points = (np.arange(BYTE_MOST + 1, dtype=np.float64) - kind.zero) * kind.scale
+        table = function_bytes([node], points, made)
+        self._nodes.append(ByteFunction(x, table, node.function.name, self._twin(node.output, made), node.label))
+
+    def _add_sum(self, node: Map) -> None:
+        """Add a sum of bytes, with the clamps after it as its limits."""
+        chain: list[Map] = []
+        for after in self._chain(node.output):
+            if not after.function.clamps:
+                break
+            chain.append(after)
+        self._joined |= set(chain)
+        end = chain[-1].output if chain else node.output
+        made = self._fixed_kind(end) or bytes_for(self._ranges[end])
+        operands = [self._bytes[value] for value in node.inputs]
+        factors = [term * kind.scale / made.scale for term, (_, kind) in zip(node.function.terms, operands, strict=True)]
+        zeros = [kind.zero for _, kind in operands]
+        output = self._twin(end, made)
+        functions = tuple(after.function.name for after in chain)
+        self._nodes.append(
+            IntegerSum.of([x for x, _ in operands], factors, zeros, made.zero, limits(chain, made), functions, output, node.label)
+        )

@@ -1,0 +1,51 @@
+#ifndef MODEL_KERNEL_FILL_BYTE_LINES
+#define MODEL_KERNEL_FILL_BYTE_LINES
+
+#include "byte_lines.c"
+
+/* Fills a line with row `at` of the sample, counted from the top of the padding; outside of the sample there is `zero`. `last`:
+ * the sample is [height, width, channels], else [channels, height, width]. */
+MODEL_INLINE void model_fill_byte_line(const model_window *const w, const int last, const uint8_t zero, const size_t at,
+    const uint8_t *const restrict x, uint8_t *const restrict line) {
+  const size_t channels = w->channels, i = at - w->padding[0]; /* above: wraps to the largest */
+  const size_t width = (w->results[1] - 1) * w->stride[1] + (w->size[1] - 1) * w->dilation[1] + 1;
+  const size_t left = w->padding[1] < width ? w->padding[1] : width;
+  const size_t end = left + w->sample[1] < width ? left + w->sample[1] : width;
+  const size_t after = i < w->sample[0] ? end : left;
+  for (size_t e = 0; e < left * channels; ++e) {
+    line[e] = zero;
+  }
+  if (last) {
+    for (size_t e = 0; e < (after - left) * channels; ++e) {
+      line[left * channels + e] = x[i * w->sample[1] * channels + e];
+    }
+  } else {
+    for (size_t c = 0; c < channels; ++c) {
+      for (size_t j = left; j < after; ++j) {
+        line[j * channels + c] = x[(c * w->sample[0] + i) * w->sample[1] + j - left];
+      }
+    }
+  }
+  for (size_t e = after * channels; e < model_byte_line(w); ++e) {
+    line[e] = zero;
+  }
+}
+
+/* Fills the lines that the windows of a row of results need and those of the row before it did not. */
+MODEL_INLINE void model_fill_byte_lines(const model_window *const w, const int last, const uint8_t zero, const size_t row,
+    const uint8_t *const restrict x, uint8_t *const restrict lines) {
+  const size_t line = model_byte_line(w);
+  if (w->dilation[0] > 1) {
+    for (size_t k = 0; k < w->size[0]; ++k) {
+      model_fill_byte_line(w, last, zero, row * w->stride[0] + k * w->dilation[0], x, lines + k * line);
+    }
+    return;
+  }
+  const size_t end = row * w->stride[0] + w->size[0];
+  const size_t kept = w->size[0] > w->stride[0] && row > 0 ? w->size[0] - w->stride[0] : 0;
+  for (size_t at = row * w->stride[0] + kept; at < end; ++at) {
+    model_fill_byte_line(w, last, zero, at, x, lines + at % w->size[0] * line);
+  }
+}
+
+#endif

@@ -1,0 +1,102 @@
+"""Mutants of int8: bytes that mean something else than what reads them takes them for, and sums that are not exact."""
+
+from __future__ import annotations
+
+from mutants.mutant import Mutant
+
+_CGEN = "python/torchferry/cgen"
+_C = f"{_CGEN}/kernels"
+_OPS = f"{_CGEN}/ops"
+_PASSES = f"{_CGEN}/passes"
+_IMAGES = "tests/python/cgen/test_int8_images.py"
+_PATHS = "tests/python/cgen/test_int8.py::test_every_path_gives_the_integers_of_the_definition"
+_NEAR = "tests/python/cgen/test_int8.py::test_outputs_stay_near_the_float_models"
+_SUMS = f"{_IMAGES}::test_sums_of_a_convolution_are_those_of_torch_in_float64"
+_BETWEEN = f"{_IMAGES}::test_between_the_first_and_the_last_product_there_is_no_float"
+
+ROWS = (
+    Mutant(
+        f"{_OPS}/integer_conv2d.py",
+        "at_zero = self.zero * self.weight.reshape(self.results, -1).sum(axis=1)",
+        "at_zero = 0",
+        _SUMS,
+        "the padding of an int8 convolution is no zero",
+    ),
+    Mutant(
+        f"{_OPS}/integer_pool2d.py",
+        "x[..., source[0], source[1]].astype(np.int64) - self.zero",
+        "x[..., source[0], source[1]].astype(np.int64)",
+        f"{_IMAGES}::test_a_mean_of_bytes_is_that_of_torch",
+        "positions outside of an int8 pool count as the lowest byte",
+    ),
+    Mutant(
+        f"{_OPS}/integer_pool2d.py",
+        "np.maximum(part, x[..., source[0], source[1]], out=part)",
+        "np.copyto(part, x[..., source[0], source[1]])",
+        f"{_IMAGES}::test_the_largest_of_bytes_is_that_of_torch",
+        "the last byte of a window instead of the largest",
+    ),
+    Mutant(
+        f"{_OPS}/integer_sum.py",
+        "offset = round(real * 2**shift) + (1 << (shift - 1))",
+        "offset = round(real * 2**shift)",
+        f"{_IMAGES}::test_a_sum_of_bytes_is_within_one_step_of_the_exact_one",
+        "a sum of bytes is cut off instead of rounded",
+    ),
+    Mutant(
+        f"{_PASSES}/byte_values.py",
+        "return () if around <= kept else kept & around",
+        "return kept & around",
+        _BETWEEN,
+        "sums and copies between products go through float32",
+    ),
+    Mutant(
+        f"{_PASSES}/byte_values.py",
+        "found = found.joined(ranges[other])",
+        "found = ranges[other]",
+        _NEAR,
+        "what is set beside each other has the range of one of them only",
+    ),
+    Mutant(
+        f"{_PASSES}/fixed_point.py",
+        "least, most = function_bytes(chain, np.array([-np.inf, np.inf]), kind).tolist()",
+        "least, most = 0, BYTE_MOST",
+        f"{_IMAGES}::test_a_clamp_is_the_limit_of_the_fixed_point",
+        "a clamp is left out where the bytes reach further",
+    ),
+    Mutant(
+        f"{_PASSES}/quantize.py",
+        "zero = -float(found[1].shift) / float(found[1].scale)",
+        "zero = 1 - float(found[1].shift) / float(found[1].scale)",
+        f"{_IMAGES}::test_pixels_that_are_scaled_are_read_as_they_are",
+        "pixels are one level darker in int8",
+    ),
+    Mutant(
+        f"{_C}/fill_byte_lines.c",
+        "const size_t after = i < w->sample[0] ? end : left;",
+        "const size_t after = end;",
+        _PATHS,
+        "an int8 convolution reads above and below its image",
+    ),
+    Mutant(
+        f"{_C}/fill_byte_lines.c",
+        "row > 0 ? w->size[0] - w->stride[0] : 0;",
+        "row > 0 ? w->size[0] : 0;",
+        _PATHS,
+        "an int8 convolution sees the rows of the image above once more",
+    ),
+    Mutant(
+        f"{_C}/requantise.c",
+        "const __m256i index = _mm256_srai_epi32(upper, s->shift - 32);",
+        "const __m256i index = _mm256_srai_epi32(upper, s->shift - 31);",
+        _PATHS,
+        "the AVX2 path gives half the byte",
+    ),
+    Mutant(
+        f"{_C}/integer_max_pool2d.c",
+        "if (i < w->sample[0] && at < w->sample[1]) {",
+        "if (i < w->sample[0] && at <= w->sample[1]) {",
+        _PATHS,
+        "an int8 pool reads beyond its row",
+    ),
+)
