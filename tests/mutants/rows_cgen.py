@@ -427,4 +427,11 @@ ROWS = (
         "tests/python/packages/test_packages.py::test_an_engine_with_other_bits_is_told",
         "verify() of the npm package passes a wrong sample",
     ),
+    Mutant(
+        f"{_C}/argmax.c",
+        "size_t best = 0;",
+        "size_t best = 00;",
+        "tests/edge/test_misra.py::test_only_recorded_rules_are_violated",
+        "C that violates a rule of MISRA without a deviation on record",
+    ),
 )
