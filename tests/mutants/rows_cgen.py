@@ -407,4 +407,32 @@ ROWS = (
         _INT8 + "::test_inputs_far_outside_the_calibration_saturate",
         "the definition runs over instead of saturating",
     ),
+    Mutant(
+        f"{_CGEN}/emit/facts.py",
+        'balanced = text.count("(") == text.count(")")',
+        "balanced = True",
+        "tests/python/cgen/test_facts.py::test_only_an_expression_of_spdx_becomes_its_line",
+        "a licence that no tool can read becomes SPDX's line",
+    ),
+    Mutant(
+        "python/torchferry/packages/sources.py",
+        "if sources.prefix in found:",
+        "if sources.name in found:",
+        "tests/python/packages/test_packages.py::test_what_cannot_be_packed_is_refused_and_nothing_is_written",
+        "two bundles of one prefix overwrite each other",
+    ),
+    Mutant(
+        "python/torchferry/packages/npm_texts.py",
+        "if (wrong !== -1) throw",
+        "if (wrong < -1) throw",
+        "tests/python/packages/test_packages.py::test_an_engine_with_other_bits_is_told",
+        "verify() of the npm package passes a wrong sample",
+    ),
+    Mutant(
+        f"{_C}/argmax.c",
+        "size_t best = 0;",
+        "size_t best = 00;",
+        "tests/edge/test_misra.py::test_only_recorded_rules_are_violated",
+        "C that violates a rule of MISRA without a deviation on record",
+    ),
 )

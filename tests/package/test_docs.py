@@ -23,6 +23,9 @@ NOT_RUN = {
         "cmake --install build --prefix prefix",
     ): "docker is not on every machine; tests/package holds the image",
     ("guides/deployment.md", "pip install 'torchferry[serve]'"): "serves until it is stopped; tests/python/serve holds it",
+    ("guides/embedding.md", "ferry pack BUNDLE OTHER --package c --out models       # NAME.c and NAME.h of each"): (
+        "any bundle; tests/python/packages holds it"
+    ),
     (
         "tutorials/phone-and-microcontroller.md",
         'openocd -f board/stm32f4discovery.cfg -c "program firmware/build/firmware.elf verify reset exit"',

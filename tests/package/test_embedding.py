@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from builders.edge_networks import FILE, edge_network
+from builders.generated_c import write
 from builders.programs import ROOT
 from builders.trained import Trained
 from torchferry.bundle.golden import read_case
@@ -48,22 +50,46 @@ def test_a_program_built_with_the_snippet_gives_the_golden_labels(bundle: Path, 
         assert np.array_equal([int(line) for line in done.stdout.split()], case.float64["label"])
 
 
-def test_the_firmware_passes_its_self_test_and_counts_instructions(bundle: Path, tmp_path: Path) -> None:
+def firmware(model: Path, folder: Path) -> tuple[int, int]:
+    """Build the firmware of a model in folders whose names have spaces, run it, and return instructions of a call and bytes of stack."""
     missing = [tool for tool in ("arm-none-eabi-gcc", "qemu-system-arm", "make") if shutil.which(tool) is None]
     if missing:
         pytest.skip(f"{', '.join(missing)} not installed; run `make setup-edge`")
-    example = shutil.copytree(EXAMPLES / "firmware", tmp_path / "my projects" / "für uns")
-    model = shutil.copytree(bundle, tmp_path / "my model")
-    command = ["make", "-s", "-f", example / "Makefile", f"MODEL={model}", f"BUILD={tmp_path / 'my build'}", "run"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    example = shutil.copytree(EXAMPLES / "firmware", folder / "my projects" / "für uns")
+    command = ["make", "-s", "-f", example / "Makefile", f"BUNDLE={model}", f"BUILD={folder / 'my build'}", "run"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr.startswith("PASS\n")  # the emulator's console
-    count = re.search(r"instructions per call: (\d+)", done.stderr)
+    count, stack = (re.search(rf"{words}: (\d+)", done.stderr) for words in ("instructions per call", "bytes of stack"))
     assert count is not None
-    assert 10_000 < int(count[1]) < 1_000_000, "64-32-10 has some 2,400 products"
-    stack = re.search(r"bytes of stack: (\d+)", done.stderr)
     assert stack is not None
-    assert 256 < int(stack[1]) < 1024, "model.h promises less than 1 KiB to a program that brings the memory"
+    return int(count[1]), int(stack[1])
+
+
+def test_the_firmware_passes_its_self_test_and_counts_instructions(bundle: Path, tmp_path: Path) -> None:
+    count, stack = firmware(Path(shutil.copytree(bundle, tmp_path / "my model")), tmp_path)
+    assert 10_000 < count < 1_000_000, "64-32-10 has some 2,400 products"
+    assert 256 < stack < 1024, "model.h promises less than 1 KiB to a program that brings the memory"
+
+
+@pytest.mark.skipif(not FILE.exists(), reason=f"{FILE} is not here; set FERRY_CASES")
+@pytest.mark.parametrize(("name", "products"), [("keyword_spotting", 2_700_000), ("image_classification", 12_500_000)])
+def test_the_firmware_takes_networks_that_people_ship(name: str, products: int, tmp_path: Path) -> None:
+    model = tmp_path / "my model"
+    write(edge_network(name), model)
+    count, stack = firmware(model, tmp_path)
+    assert products < count < 20 * products
+    assert 256 < stack < 1024
+
+
+def test_the_firmware_of_a_bundle_without_c_is_refused_in_one_line(tmp_path: Path) -> None:
+    if shutil.which("make") is None:
+        pytest.skip("make is not here")
+    command = ["make", "-s", "-f", EXAMPLES / "firmware" / "Makefile", f"BUNDLE={tmp_path}", f"BUILD={tmp_path / 'build'}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode != 0
+    assert f"error: {tmp_path}/model.h: got no model, expected a bundle with C; export it with --to c\n" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_comment_has_the_bounds_of_the_manifest(trained: Trained) -> None:

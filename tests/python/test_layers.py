@@ -49,6 +49,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },  # engines: the compiler of C, requirements of a machine
     # intake, formats, bounds: a probe is an artifact that shows its layers, held to a module and to bounds of its own.
     "proof": {"formats.registry", "bundle", "compare", "samples", "engines", "intake", "bounds", "formats"},
+    "packages": {"bundle"},
     "score": {"bundle", "samples", "engines", "proof"},
     "serve": {"bundle", "compare", "proof"},  # compare: how far a shadow is from the answer
     "attest": {"bundle", "compare"},
@@ -93,6 +94,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "report",
         "evidence",
         "exporter",
+        "packages",
         "integrations",
         "course.train",
         "course",
@@ -101,7 +103,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"programs"},
     "__init__": {"bundle", "compare", "preprocess", "engines", "proof", "exporter"},  # the public API, imported when it is used
 }
-WITHOUT_TORCH = {"formats.registry", "native", "bundle", "compare", "samples", "attest", "fleet", "report", "evidence"}
+WITHOUT_TORCH = {
+    "formats.registry",
+    "native",
+    "bundle",
+    "compare",
+    "samples",
+    "attest",
+    "fleet",
+    "report",
+    "evidence",
+    "packages",
+}
 RUNTIME_MODULES = {
     "onnxruntime": {"engines/onnxruntime.py"},
     "executorch": {"engines/executorch.py", "formats/executorch.py"},

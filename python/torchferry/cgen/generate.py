@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from torch.export import ExportedProgram
@@ -13,6 +14,7 @@ from torchferry.bundle.contract import Contract
 from torchferry.cgen import reference
 from torchferry.cgen.capture import capture
 from torchferry.cgen.emit.comment import comment, promises, sizes
+from torchferry.cgen.emit.facts import print_facts
 from torchferry.cgen.emit.functions import describe
 from torchferry.cgen.emit.header import print_header
 from torchferry.cgen.emit.layers import Layer
@@ -69,6 +71,7 @@ def generate(
     name: str,
     goldens: Mapping[str, Array],
     provenance: str = "",
+    metadata: Mapping[str, str] = MappingProxyType({}),
     bounds: Mapping[str, Bound] | None = None,
     limits: Limits = Limits(),
     separate_weights: bool = False,
@@ -76,13 +79,13 @@ def generate(
     """Print the C of a model; with `separate_weights` its tables are a file of their own.
 
     `goldens` are raw inputs [N, ...] by name, of which the self-test is made. `provenance` is free text for the comment at the
-    top, `bounds` are what the float outputs are held to, where that is known. Raises FerryError: FORMAT for what C cannot
-    express and for names that are not C identifiers, BAD_INPUT for weights that are not finite and for tables or a
-    workspace above the `limits`.
+    top, `metadata` the bundle's, whose `licence` and `version` the files name, `bounds` are what the float outputs are held to,
+    where that is known. Raises FerryError: FORMAT for what C cannot express and for names that are not C identifiers, BAD_INPUT
+    for weights that are not finite and for tables or a workspace above the `limits`.
     """
     graph = float_graph(program, contract)
     model = Model.build(name, contract, graph, separate=separate_weights)
-    return _generated(model, goldens=goldens, provenance=provenance, bounds=bounds, limits=limits)
+    return _generated(model, goldens=goldens, provenance=provenance, metadata=metadata, bounds=bounds, limits=limits)
 
 
 def generate_int8(
@@ -94,6 +97,7 @@ def generate_int8(
     calibration: Mapping[str, Array],
     headroom: float = 1.0,
     provenance: str = "",
+    metadata: Mapping[str, str] = MappingProxyType({}),
     bounds: Mapping[str, Bound] | None = None,
     limits: Limits = Limits(),
 ) -> Generated:
@@ -104,7 +108,7 @@ def generate_int8(
     contract, FORMAT for a model without matrix products and for products whose sums could leave 32 bits.
     """
     model = Model.build(name, contract, int8_graph(program, contract, calibration, headroom))
-    return _generated(model, goldens=goldens, provenance=provenance, bounds=bounds, limits=limits)
+    return _generated(model, goldens=goldens, provenance=provenance, metadata=metadata, bounds=bounds, limits=limits)
 
 
 def float_graph(program: ExportedProgram, contract: Contract) -> Graph:
@@ -134,6 +138,7 @@ def _generated(
     *,
     goldens: Mapping[str, Array],
     provenance: str,
+    metadata: Mapping[str, str],
     bounds: Mapping[str, Bound] | None,
     limits: Limits,
 ) -> Generated:
@@ -152,10 +157,10 @@ def _generated(
     expected = {spec.name: output for spec, output in zip(contract.outputs, outputs, strict=True)}
     code = wrap_code(named(print_source(model, "model.h", body, samples, expected), model.prefix))
     promised = [*promises(model, bounds or {}, selftest.about), sizes(model, size, len(outputs[0]))]
-    about = comment(model, provenance, promised, hashlib.sha256(code.encode()).hexdigest())
+    about = comment(model, metadata, provenance, promised, hashlib.sha256(code.encode()).hexdigest())
     files = {
         "model.c": f"{about}{code}",
-        "model.h": about + wrap_code(named(print_header(model, body.batch_rows), model.prefix)),
+        "model.h": about + wrap_code(named(print_header(model, body.batch_rows, print_facts(contract, metadata)), model.prefix)),
         "model.cmake": _cmake(model.prefix),
     }
     weights = None if model.weights is None else _weights(model, body.code, samples, expected)

@@ -13,6 +13,7 @@ from torchferry.cli.options import AllowOp
 from torchferry.errors import ExitCode, FerryError
 from torchferry.exporter.request import Factory, Target
 from torchferry.formats import registry
+from torchferry.packages.write import check_package, package_beside, write_package
 
 _Value = TypeVar("_Value")
 DEFAULT_FORMATS = ",".join(registry.default_formats())
@@ -30,6 +31,7 @@ def export(
     quantize: of.Quantize = None,
     allow_op: AllowOp = None,
     metadata: of.MetadataTexts = None,
+    package: of.Package = None,
     force: of.Force = False,
     stress: of.Stress = True,
     weights: of.Weights = None,
@@ -45,19 +47,37 @@ def export(
 ) -> None:
     """Export a trained run, or any module, to a bundle, which is written only if every artifact agrees with eager."""
     formats, texts = _formats(to), _named("--metadata", metadata or [])
-    registry.asked(formats, quantize, option="--quantize")  # refused before torch is imported
+    _check_formats(formats, quantize, package, out, separate_weights)
     target = Target(formats, quantize, out, force, max_bytes, max_ram, separate_weights, allow_op or [], texts, stress)
     if ":" in run:
-        limits = [*(symbol or []), *([] if max_batch is None else [f"N=0..{max_batch}"])]
-        inputs, outputs, symbols = _named("--input", input_ or []), _outputs(output or []), _named("--symbol", limits)
+        inputs, outputs, symbols = _named("--input", input_ or []), _outputs(output or []), _limits(symbol or [], max_batch)
         names = None if classes is None else _parts(classes)
         asked = Factory(run, weights, inputs, outputs, golden or [], calibration, preprocess, names, symbols, name, seed)
-        say(_written(_export_factory(asked, target)))
+        _tell(_export_factory(asked, target), package)
         return
     words = ["weights", "input", "output", "golden", "calibration", "preprocess", "classes", "symbol", "name", "allow-op"]
     values = (weights, input_, output, golden, calibration, preprocess, classes, symbol, name, allow_op)
     _refuse_options(run, dict(zip((f"--{word}" for word in words), values, strict=True)))
-    say(_written(_export_run(run, target, data_root, max_batch)))
+    _tell(_export_run(run, target, data_root, max_batch), package)
+
+
+def _check_formats(formats: Sequence[str], quantize: str | None, package: str | None, out: Path | None, separate: bool) -> None:
+    """Refuse formats, and a package of them, before torch is imported. Raises FerryError(USAGE, UNAVAILABLE or IO)."""
+    asked = registry.asked(formats, quantize, option="--quantize")
+    if package is not None:
+        check_package(package, asked.names, out, separate=separate)
+
+
+def _limits(symbol: Sequence[str], max_batch: int | None) -> dict[str, str]:
+    return _named("--symbol", [*symbol, *([] if max_batch is None else [f"N=0..{max_batch}"])])
+
+
+def _tell(bundle: Bundle, package: str | None) -> None:
+    say(_written(bundle))
+    if package is not None:
+        folder = package_beside(bundle.folder, package)
+        write_package([bundle], package, folder)
+        say(f"wrote {folder}: {package}, {bundle.manifest.name}")
 
 
 def _export_run(run: str, target: Target, data_root: Path | None, max_batch: int | None) -> Bundle:

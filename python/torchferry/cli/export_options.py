@@ -50,6 +50,14 @@ MetadataTexts = Annotated[
         show_default=False,
     ),
 ]
+Package = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KIND",
+        help="Write the C as a package, too, beside the bundle as OUT-KIND: c, arduino, cmake or npm.",
+        show_default=False,
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing bundle.")]
 Stress = Annotated[
     bool, typer.Option("--stress/--no-stress", help="Add a case of inputs that hurt: ends of ranges, zeros, subnormals, ties.")

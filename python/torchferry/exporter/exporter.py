@@ -186,6 +186,7 @@ def _source(request: BundleRequest, contract: Contract, rows: Sequence[Format]) 
         _separate_weights(request, rows),
         request.quantization or (Quantization.of_samples(golden.arrays) if golden.source == "real" else None),
         checked_permissions(request.allow_ops),
+        request.metadata,
     )
 
 

@@ -39,6 +39,7 @@ def export(source: ExportSource, folder: Path) -> Written:
         name=source.name,
         goldens=source.examples,
         provenance=source.provenance,
+        metadata=source.metadata,
         bounds=source.bounds,
         limits=_limits(source),
         separate_weights=source.separate_weights,
@@ -61,6 +62,7 @@ def export_int8(source: ExportSource, folder: Path) -> Written:
         calibration=source.quantization.calibration,
         headroom=source.quantization.headroom,
         provenance=source.provenance,
+        metadata=source.metadata,
         bounds=source.bounds,
         limits=_limits(source),
     )

@@ -77,6 +77,7 @@ class ExportSource:
     separate_weights: bool = False  # of generated C: in a file of their own
     quantization: Quantization | None = None  # for formats in int8
     allow_ops: frozenset[str] = frozenset()  # operators that TorchScript may use besides engines/torchscript_operators.txt
+    metadata: Mapping[str, str] = field(default_factory=dict)  # of the bundle
     bounds: Mapping[str, Bound] = field(default_factory=dict)  # that generated C is held to, by float output; empty: not known
 
     def with_bounds(self, bounds: Mapping[str, Bound]) -> ExportSource:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torchferry.cgen.emit.functions import LayerPrinter
 from torchferry.cgen.emit.header import label_output
 from torchferry.cgen.emit.model import Model, Pointer, member, size_of
-from torchferry.cgen.emit.tables import wrap
+from torchferry.cgen.emit.tables import c_string, wrap
 from torchferry.cgen.emit.weights import PARAMETER, with_weights
 from torchferry.cgen.text import OWN, own
 
@@ -218,9 +218,3 @@ int {OWN}classify({with_weights("DECLARE_WEIGHTS ", separate=model.weights is no
   return {OWN}run({with_weights("PASS_WEIGHTS ", separate=model.weights is not None)}input, &output) == {OWN}{OWN}OK ? (int)output.{name} : -1;
 }}
 """
-
-
-def c_string(text: str) -> str:
-    """Return a string literal in UTF-8: every byte that is not plain ASCII as three octal digits."""
-    plain = {ord('"'): '\\"', ord("\\"): "\\\\", ord("?"): "\\?"}
-    return '"' + "".join(plain.get(b, chr(b) if 32 <= b < 127 else f"\\{b:03o}") for b in text.encode()) + '"'

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 
 from torchferry.cgen.elementary import ULP_BOUND
+from torchferry.cgen.emit.facts import licence_line
 from torchferry.cgen.emit.functions import describe
 from torchferry.cgen.emit.model import Model
 from torchferry.cgen.emit.naming import plain
@@ -17,12 +18,13 @@ WIDTH = 128
 NUMBERS = "A float input may be NaN or infinite: nothing is undefined then, and every NaN in a float output is the quiet NaN 0x7fc00000."
 
 
-def comment(model: Model, provenance: str, promised: Iterable[str], digest: str) -> str:
+def comment(model: Model, metadata: Mapping[str, str], provenance: str, promised: Iterable[str], digest: str) -> str:
     """Return the comment. `promised`: lines of `promises` and `sizes`; `digest`: SHA-256 of model.c after the comment."""
     contract = model.contract
     ulp = max(ULP_BOUND[function] for function in ("exp", "expm1", "tanh", "erf", "log"))
     lines = [
         f"/* {model.prefix}: a neural network in C99, written by torchferry. Do not edit; export again instead.",
+        *(f" * {line}" for line in licence_line(metadata)),
         *([" *", *(f" * {line}" for line in plain(provenance).splitlines())] if provenance else []),
         " *",
         " * Inputs (N samples):",

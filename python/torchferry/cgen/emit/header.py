@@ -14,8 +14,11 @@ from torchferry.cgen.text import OWN, own
 from torchferry.cgen.values import dtype_of
 
 
-def print_header(model: Model, batch_rows: int) -> str:
-    """Print everything after the comment at the top. `batch_rows`: samples that the batch variant computes together."""
+def print_header(model: Model, batch_rows: int, facts: str = "") -> str:
+    """Print everything after the comment at the top.
+
+    `batch_rows`: samples that the batch variant computes together. `facts`: macros that change nothing of the code.
+    """
     contract, separate = model.contract, model.weights is not None
     parts = [
         own("#ifndef MODEL_H\n#define MODEL_H\n"),
@@ -26,6 +29,7 @@ def print_header(model: Model, batch_rows: int) -> str:
         _struct("output", contract.outputs),
         _workspace(model, batch_rows),
         _classes(model),
+        facts,
         own(STATUS),
         own(WEIGHTS) if separate else "",
         own(with_weights(FUNCTIONS.replace("CLASSIFY", CLASSIFY if label_output(model) is not None else ""), separate=separate)),

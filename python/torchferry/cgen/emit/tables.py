@@ -61,3 +61,9 @@ def print_table(ctype: str, name: str, array: NDArray[Any], comment: str) -> str
             f"static const float *const {name} = {name}_bits.numbers;\n"
         )
     return f"/* {comment} */\nstatic const {ctype} {name}[{array.size}] {OWN}{OWN}ALIGNED = {{\n{initializer(array)}}};\n"
+
+
+def c_string(text: str) -> str:
+    """Return a string literal in UTF-8: every byte that is not plain ASCII as three octal digits."""
+    plain = {ord('"'): '\\"', ord("\\"): "\\\\", ord("?"): "\\?"}
+    return '"' + "".join(plain.get(b, chr(b) if 32 <= b < 127 else f"\\{b:03o}") for b in text.encode()) + '"'

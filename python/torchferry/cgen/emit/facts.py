@@ -1,0 +1,64 @@
+"""What the preprocessor of a program can ask: sizes, shapes, class names, memory, versions; and the licence of the files.
+
+None of it changes what is computed, so that separate weights fit code with other facts.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from torchferry.bundle.contract import Contract, TensorSpec
+from torchferry.cgen.emit.tables import c_string, wrap
+from torchferry.cgen.text import OWN
+from torchferry.version import VERSION
+
+_M = OWN + OWN
+_ID = r"[A-Za-z0-9][A-Za-z0-9.-]*\+?"
+_TERM = rf"\(*\s*{_ID}\s*\)*"
+_EXPRESSION = re.compile(rf"{_TERM}(\s+(AND|OR|WITH)\s+{_TERM})*")
+_WIDTH = 96  # characters of SPDX's line
+
+
+def print_facts(contract: Contract, metadata: Mapping[str, str]) -> str:
+    """Print the macros. `metadata`: the bundle's; its `version` is that of the model."""
+    lines = [
+        "/* For the preprocessor: elements of one sample, dims of it without the batch, and the memory of one call. */",
+        *_tensors("INPUT", contract.inputs),
+        *_tensors("OUTPUT", contract.outputs),
+        *_class_names(contract),
+        f"#define {_M}ARENA_BYTES {_M}WORKSPACE_BYTES",
+        f"#define {_M}VERSION {c_string(metadata.get('version', ''))} /* `version` of the bundle's metadata */",
+        f"#define {_M}FERRY_VERSION {c_string(VERSION)} /* of torchferry, which wrote this file */",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def licence_line(metadata: Mapping[str, str]) -> list[str]:
+    """Return SPDX's line for `licence` or `license`; none where the text is no SPDX expression."""
+    text = metadata.get("licence", metadata.get("license", "")).strip()
+    balanced = text.count("(") == text.count(")")
+    if len(text) > _WIDTH or not balanced or not _EXPRESSION.fullmatch(text):
+        return []
+    return [f"SPDX-License-Identifier: {text}"]
+
+
+def _tensors(kind: str, specs: Iterable[TensorSpec]) -> Iterator[str]:
+    specs = tuple(specs)
+    capitals = [spec.name.upper() for spec in specs]
+    yield f"#define {_M}{kind}S {len(specs)}"
+    for spec, capital in zip(specs, capitals, strict=True):
+        dims = [dim for dim in spec.shape[1:] if isinstance(dim, int)]
+        name = f"{_M}{kind}_{capital if capitals.count(capital) == 1 else spec.name}"
+        yield f"#define {name}_SIZE {math.prod(dims)}"
+        yield f"#define {name}_RANK {len(dims)}"
+        if dims:
+            yield f"#define {name}_SHAPE {{{', '.join(map(str, dims))}}}"
+
+
+def _class_names(contract: Contract) -> list[str]:
+    if contract.classes is None:
+        return []
+    names = wrap(c_string(name) for name in contract.classes.names).split("\n")
+    return [f"#define {_M}CLASS_NAMES \\", "  { \\", *(f"{line} \\" for line in names), "  }"]
