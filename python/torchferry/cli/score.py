@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from torchferry.bundle.printable import quoted
 from torchferry.cli.answer_options import Select, Top
 from torchferry.cli.console import say
 from torchferry.cli.options import AllowOp, BundleFolder, OneEngine, RequireSignature, TrustPaths, trust_of
@@ -19,6 +19,7 @@ from torchferry.cli.session_options import AllowNative, Device, Threads, where_o
 from torchferry.cli.table_options import Delimiter, HeaderLine, IdColumn, IgnoreColumns, table_options
 from torchferry.errors import ExitCode, FerryError
 from torchferry.samples.folder_sink import is_folder
+from torchferry.samples.objects import is_object, require_url
 from torchferry.score.folder import SKIPPED
 from torchferry.score.job import policy_of, promise_of
 from torchferry.score.on_ray import Cluster
@@ -31,11 +32,19 @@ Inputs = Annotated[
     list[str],
     typer.Option(
         "--input",
-        help="A file or folder of .npy, .npz, CSV, JSON lines, Parquet, Arrow, pictures or WAV, or @LIST; may be repeated. NAME=FILE with several inputs.",
+        help="A file or folder, here or at s3://BUCKET/KEY, of .npy, .npz, CSV, JSON lines, Parquet, Arrow, pictures or WAV, or @LIST; "
+        "may be repeated. NAME=FILE with several inputs.",
         show_default=False,
     ),
 ]
-Output = Annotated[str, typer.Option(metavar="FOLDER", help="Gets part-00000.jsonl and so on.", show_default=False)]
+Output = Annotated[
+    str,
+    typer.Option(
+        metavar="FOLDER",
+        help="Gets part-00000.jsonl and so on; a folder that all workers see, or s3://BUCKET/PREFIX.",
+        show_default=False,
+    ),
+]
 Batch = Annotated[int | None, typer.Option(help="Samples in one call [default: as predict].", show_default=False)]
 PartRows = Annotated[
     int | None, typer.Option(help="Rows of one part, a multiple of the batch [default: about 16,384].", show_default=False)
@@ -92,10 +101,14 @@ def score(
     _say_done(output, _with_progress(request))
 
 
-def _folder(output: str) -> Path:
+def _folder(output: str) -> str:
     if output in ("", "-"):
         raise FerryError(ExitCode.USAGE, "--output: got no folder, expected one; name a folder")
-    return Path(output.rstrip("/") if is_folder(output) and output != "/" else output)
+    if "://" in output and not is_object(output):
+        raise FerryError(ExitCode.USAGE, f"--output: got {quoted(output)}, expected a folder or s3://BUCKET/PREFIX; name one")
+    if is_object(output):
+        require_url(output)
+    return output.rstrip("/") if is_folder(output) and output != "/" else output
 
 
 def _cluster(local: bool, address: str | None, workers: int | None) -> Cluster | None:

@@ -13,6 +13,7 @@ from torchferry.bundle.stored_zip import is_zip
 from torchferry.errors import ExitCode, FerryError
 from torchferry.samples.foreign import HEAD_BYTES, refuse_foreign
 from torchferry.samples.image_files import expand, holds_files
+from torchferry.samples.objects import is_object, open_object
 
 
 def require_one(spec: TensorSpec, paths: Sequence[str]) -> None:
@@ -55,10 +56,12 @@ def assign(contract: Contract, arguments: Sequence[str]) -> dict[str, list[str]]
     return files
 
 
-def open_file(path: str, stack: contextlib.ExitStack) -> BinaryIO:
-    """Open a file, or stdin for `-`. Raises FerryError(IO)."""
+def open_file(path: str, stack: contextlib.ExitStack, *, objects: bool = False) -> BinaryIO:
+    """Open a file, stdin for `-`, or where `objects` says so an object of a store. Raises FerryError(IO)."""
     if path == "-":
         return sys.stdin.buffer
+    if objects and is_object(path):
+        return stack.enter_context(open_object(path))
     try:
         return stack.enter_context(open(path, "rb"))  # noqa: PTH123 (Path("") would be the working folder)
     except OSError as error:
@@ -72,9 +75,9 @@ def name_of(path: str) -> str:
     return "stdin" if path == "-" else path or "''"
 
 
-def open_one(path: str, stack: contextlib.ExitStack) -> BinaryIO:
+def open_one(path: str, stack: contextlib.ExitStack, *, objects: bool = False) -> BinaryIO:
     """Open a file of one input. Raises FerryError(USAGE, IO or BAD_INPUT)."""
-    stream = open_file(path, stack)
+    stream = open_file(path, stack, objects=objects)
     refuse_foreign(peek(stream), name_of(path))
     if is_zip(peek(stream)):
         raise FerryError(

@@ -20,7 +20,8 @@ class InputOptions:
 
     `format`: auto tells the kind by the content. `follow`: lines come one by one, and nothing is read ahead.
     `carry`: pairs `INPUT=OUTPUT` of a state. `pictures`: takes the pictures of the samples, where the answers show them. `rows`: these
-    samples only, of files in which one can seek; they are whole batches from the first one on, or reach the last sample.
+    samples only, of files in which one can seek; they are whole batches from the first one on, or reach the last sample. `objects`: a
+    file may be an object of a store, s3://BUCKET/KEY.
     """
 
     table: TableOptions = field(default_factory=TableOptions)
@@ -29,6 +30,7 @@ class InputOptions:
     carry: tuple[str, ...] = ()
     pictures: deque[Picture] | None = None
     rows: range | None = None
+    objects: bool = False
 
 
 def input_format_of(word: str) -> InputFormat:

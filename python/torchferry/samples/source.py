@@ -202,7 +202,7 @@ class _Opener:
         lone = lone_file(self.contract, arguments)
         if self.options.follow:
             return [self._open_lines(lone)]
-        stream = None if lone is None else open_file(lone, self.stack)
+        stream = None if lone is None else self._open_file(lone)
         if lone is not None and stream is not None:
             refuse_foreign(peek(stream), name_of(lone))
             if is_zip(peek(stream)):
@@ -211,7 +211,7 @@ class _Opener:
                 return [self._open_rows(self.contract.inputs, stream, name_of(lone))]
         files = assign(self.contract, arguments)
         return [
-            self._open_input(spec, files[spec.name], stream or open_one(files[spec.name][0], self.stack))
+            self._open_input(spec, files[spec.name], stream or self._open_one(files[spec.name][0], self.stack))
             for spec in self.contract.inputs
         ]
 
@@ -222,7 +222,9 @@ class _Opener:
         if read is not None:
             rows = self.options.rows
             chosen = paths if rows is None else paths[rows.start : rows.stop]
-            samples = ({spec.name: sample} for sample in _one_a_file(read, spec, chosen, {paths[0]: first}, self.batch))
+            samples = (
+                {spec.name: sample} for sample in _one_a_file(read, spec, chosen, self._open_once({paths[0]: first}), self.batch)
+            )
             origin = name_of(paths[0]) + (f" and {len(paths) - 1} more" if paths[1:] else "")
             return Reader(origin, len(chosen), samples, files=list(map(name_of, chosen)), has_pictures=is_picture)
         require_one(spec, paths)
@@ -233,7 +235,7 @@ class _Opener:
     def _open_raw(self, spec: TensorSpec, paths: list[str]) -> Reader:
         require_one(spec, paths)
         where = name_of(paths[0])
-        rows = read_raw(open_file(paths[0], self.stack), spec, self.batch, where=where)
+        rows = read_raw(self._open_file(paths[0]), spec, self.batch, where=where)
         return Reader(where, None, ({spec.name: row} for row in rows), batched=spec.is_batched)
 
     def _open_lines(self, lone: str | None) -> Reader:
@@ -242,7 +244,7 @@ class _Opener:
                 ExitCode.USAGE,
                 "--follow: got inputs by name or several files, expected one stream of lines with all inputs, e.g. --input -",
             )
-        return self._open_rows(self.contract.inputs, open_file(lone, self.stack), name_of(lone))
+        return self._open_rows(self.contract.inputs, self._open_file(lone), name_of(lone))
 
     def _open_rows(self, specs: Sequence[TensorSpec], stream: BinaryIO, where: str) -> Reader:
         """Open a table or JSON lines."""
@@ -257,6 +259,16 @@ class _Opener:
             judged = 1 if self.options.follow else MAX_CSV_SNIFFED_LINES
             table = CsvTable(stream, specs, where=where, options=self.options.table, judged=judged)
         return self._cut(Reader(where, None, table.batches(self.batch), table=table, skip=table.skip))
+
+    def _open_file(self, path: str) -> BinaryIO:
+        return open_file(path, self.stack, objects=self.options.objects)
+
+    def _open_one(self, path: str, stack: contextlib.ExitStack) -> BinaryIO:
+        return open_one(path, stack, objects=self.options.objects)
+
+    def _open_once(self, opened: dict[str, BinaryIO]) -> _OpenOne:
+        """Return what opens a file; each of `opened` is used once."""
+        return lambda path, stack: opened.pop(path, None) or self._open_one(path, stack)
 
     def _cut(self, reader: Reader) -> Reader:
         """Return the reader of the samples that are asked for."""
@@ -287,21 +299,21 @@ def _holds_one_input(head: bytes) -> bool:
     return _is_array(head) or is_image(head) or is_wav(head)
 
 
+_OpenOne = Callable[[str, contextlib.ExitStack], BinaryIO]
+
+
 class _ReadSample(Protocol):
     """Reads a whole file as one sample [1, ...]."""
 
     def __call__(self, stream: BinaryIO, spec: TensorSpec, *, where: str) -> Array: ...
 
 
-def _one_a_file(
-    read: _ReadSample, spec: TensorSpec, paths: list[str], opened: dict[str, BinaryIO], batch: int | None
-) -> Iterator[Array]:
-    """Yield batches of files that hold one sample each; the first one fixes the symbols of the shape. Each of `opened` is used once."""
+def _one_a_file(read: _ReadSample, spec: TensorSpec, paths: list[str], open_path: _OpenOne, batch: int | None) -> Iterator[Array]:
+    """Yield batches of files that hold one sample each; the first one fixes the symbols of the shape."""
     rows: list[Array] = []
     for index, path in enumerate(paths):
         with contextlib.ExitStack() as stack:
-            stream = opened.pop(path, None) or open_one(path, stack)
-            sample = read(stream, spec, where=name_of(path))
+            sample = read(open_path(path, stack), spec, where=name_of(path))
         spec = spec.model_copy(update={"shape": (BATCH, *sample.shape[1:])})
         rows.append(sample)
         if len(rows) == batch or index == len(paths) - 1:

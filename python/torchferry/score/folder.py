@@ -6,23 +6,20 @@ A receipt is written before its part gets its name: a part without a receipt of 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 
 from torchferry.bundle.contract import Size, Strict
-from torchferry.bundle.digest import sha256_of_stream
 from torchferry.bundle.problem import read_model
 from torchferry.bundle.strict_json import JsonError, parse_strictly
 from torchferry.errors import ExitCode, FerryError
+from torchferry.score.place import BOOKS, place_of
 from torchferry.score.plan import Digest, Part, Plan
 from torchferry.score.rows import Skipped
 
-_BOOKS = "_score"
-_PLAN = "plan.json"
+_PLAN = f"{BOOKS}/plan.json"
 _SUMMARY = "_score.json"
 SKIPPED = "_skipped.jsonl"
 _ADVICE = "name another folder"
@@ -57,93 +54,99 @@ class Summary(Strict):
 class OutputFolder:
     """The folder of one run."""
 
-    def __init__(self, path: Path, kind: str) -> None:
-        self.path, self._kind, self._books = path, kind, path / _BOOKS
+    def __init__(self, output: str, kind: str) -> None:
+        self._place, self._kind = place_of(output), kind
+
+    @property
+    def name(self) -> str:
+        """What messages call the folder."""
+        return self._place.name
 
     def file_of(self, part: int) -> str:
         """Return the name of a part's file."""
         return f"part-{part:05}.{self._kind}"
 
+    def writer(self) -> AbstractContextManager[None]:
+        """Keep other drivers of this machine out. Raises FerryError(IO)."""
+        return self._place.writer()
+
     def read_plan(self) -> Plan | None:
         """Return the plan of the run that began here; None where none did. Raises FerryError(IO or FORMAT)."""
-        found = _read_json(self._books / _PLAN)
-        return None if found is None else read_model(Plan, found, str(self._books / _PLAN), what="a plan", advice=_ADVICE)
+        found = self._read_json(_PLAN)
+        return None if found is None else read_model(Plan, found, f"{self.name}/{_PLAN}", what="a plan", advice=_ADVICE)
 
     def begin(self, plan: Plan) -> None:
         """Make the folder and write the plan. Raises FerryError(IO) where something else is there."""
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-            raise FerryError(
-                ExitCode.IO, f"{self.path}: got an existing path, expected none; add --resume to go on, or name another folder"
-            )
-        self._books.mkdir(parents=True, exist_ok=True)
-        write_whole(self._books / _PLAN, _dump(plan))
+        self._place.make()
+        self._place.write(_PLAN, _dump(plan))
 
     def tidy(self) -> None:
         """Remove what killed workers left unfinished."""
-        for path in self._books.glob(".*"):
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        self._place.tidy()
 
     def done(self, parts: Sequence[Part]) -> Iterator[Receipt]:
         """Yield the receipts of the parts that are there whole: their bytes are read."""
         for part in parts:
             receipt = self._receipt(part)
-            path = self.path / self.file_of(part.index)
-            if receipt is not None and path.is_file() and _digest(path) == receipt.sha256:
+            if receipt is not None and self._place.digest(self.file_of(part.index)) == receipt.sha256:
                 yield receipt
 
     def staging(self) -> Path:
         """Make a folder of one worker for files without their names yet. Raises OSError."""
-        return Path(tempfile.mkdtemp(prefix=".", dir=self._books))
+        return self._place.staging()
 
     def publish(self, staged: Path, receipt: Receipt, skipped: Sequence[Skipped]) -> None:
-        """Give a part its name, after its receipt and its skipped rows are on the disk. Raises OSError."""
-        _sync(staged)
-        write_whole(self._skipped_file(receipt.part), b"".join(json.dumps(asdict(row)).encode() + b"\n" for row in skipped))
-        write_whole(self._receipt_file(receipt.part), _dump(receipt))
-        staged.replace(self.path / receipt.file)
+        """Give a part its name, after its receipt and its skipped rows are there. Raises FerryError(IO), OSError."""
+        lines = b"".join(json.dumps(asdict(row)).encode() + b"\n" for row in skipped)
+        self._place.write(_skipped_file(receipt.part), lines)
+        self._place.write(_receipt_file(receipt.part), _dump(receipt))
+        self._place.adopt(staged, receipt.file)
 
     def finish(self, plan: Plan, receipts: Sequence[Receipt]) -> Summary:
         """Write the list of skipped rows and the summary. Raises FerryError(IO), FerryError(INTERNAL) for a row lost or doubled."""
         _require_every_row(plan, receipts)
+        written = self.read_plan()
+        if written is None or written.with_numerics(plan.settings.numerics) != plan:
+            raise FerryError(
+                ExitCode.IO,
+                f"{self.name}: got the plan of another run, which began meanwhile, expected this one's; name another folder",
+            )
         skipped = sum(receipt.skipped for receipt in receipts)
-        lines = [self._skipped_file(receipt.part).read_bytes() for receipt in receipts if receipt.skipped]
+        lines = [self._place.read(_skipped_file(receipt.part)) or b"" for receipt in receipts if receipt.skipped]
         if lines:
-            write_whole(self.path / SKIPPED, b"".join(lines))
+            self._place.write(SKIPPED, b"".join(lines))
         rows = sum(receipt.rows for receipt in receipts)
         summary = Summary(format_version=1, plan=plan, rows=rows, skipped=skipped, parts=tuple(receipts))
-        write_whole(self.path / _SUMMARY, _dump(summary))
+        self._place.write(_SUMMARY, _dump(summary))
         return summary
 
     def _receipt(self, part: Part) -> Receipt | None:
         """Return the receipt of a part; None where there is none, or none of this part."""
-        path = self._receipt_file(part.index)
-        found = _read_json(path)
-        if found is None or not self._skipped_file(part.index).exists():
+        found = self._read_json(_receipt_file(part.index))
+        if found is None or self._place.read(_skipped_file(part.index)) is None:
             return None
-        receipt = read_model(Receipt, found, str(path), what="a receipt", advice="remove it")
+        where = f"{self.name}/{_receipt_file(part.index)}"
+        receipt = read_model(Receipt, found, where, what="a receipt", advice="remove it")
         fits = (receipt.part, receipt.first, receipt.rows + receipt.skipped) == (part.index, part.first, part.rows)
         return receipt if fits else None
 
-    def _receipt_file(self, part: int) -> Path:
-        return self._books / f"part-{part:05}.json"
+    def _read_json(self, name: str) -> object | None:
+        where = f"{self.name}/{name}"
+        try:
+            data = self._place.read(name)
+            return None if data is None else parse_strictly(data)
+        except JsonError as error:
+            raise FerryError(ExitCode.FORMAT, f"{where}: {error}; {_ADVICE}") from None
+        except OSError as error:
+            raise FerryError(ExitCode.IO, f"{where}: got {error.strerror}, expected a readable file; {_ADVICE}") from None
 
-    def _skipped_file(self, part: int) -> Path:
-        return self._books / f"part-{part:05}.skipped"
+
+def _receipt_file(part: int) -> str:
+    return f"{BOOKS}/part-{part:05}.json"
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that is there whole or not at all. Raises OSError."""
-    descriptor, staged = tempfile.mkstemp(prefix=".", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(descriptor)
-            os.fchmod(descriptor, 0o644)
-        Path(staged).replace(path)
-    except BaseException:
-        Path(staged).unlink(missing_ok=True)
-        raise
+def _skipped_file(part: int) -> str:
+    return f"{BOOKS}/part-{part:05}.skipped"
 
 
 def _require_every_row(plan: Plan, receipts: Sequence[Receipt]) -> None:
@@ -159,24 +162,3 @@ def _require_every_row(plan: Plan, receipts: Sequence[Receipt]) -> None:
 
 def _dump(model: Strict) -> bytes:
     return json.dumps(model.model_dump(mode="json"), indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
-
-
-def _read_json(path: Path) -> object | None:
-    try:
-        return parse_strictly(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except JsonError as error:
-        raise FerryError(ExitCode.FORMAT, f"{path}: {error}; {_ADVICE}") from None
-    except OSError as error:
-        raise FerryError(ExitCode.IO, f"{path}: got {error.strerror}, expected a readable file; {_ADVICE}") from None
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as stream:
-        return sha256_of_stream(stream)
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as stream:
-        os.fsync(stream.fileno())

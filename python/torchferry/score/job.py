@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 from torchferry.errors import ExitCode, FerryError
@@ -27,7 +26,7 @@ class Job:
     chosen: Chosen
     numerics: str
     batch: int
-    output: Path
+    output: str
     format: str
     select: str | None = None
     top: int | None = None

@@ -67,6 +67,10 @@ class Plan(Strict):
         """How many samples the inputs have."""
         return sum(stream.rows for stream in self.streams)
 
+    def with_numerics(self, numerics: str) -> Plan:
+        """Return the plan of a machine with these kernels."""
+        return self.model_copy(update={"settings": self.settings.model_copy(update={"numerics": numerics})})
+
 
 class Part(Strict):
     """Rows that become one file. `first`: the number of its first row, of all inputs; `start` and `stop`: rows of its stream."""

@@ -76,11 +76,11 @@ class PartRows:
 
     def _read(self, start: int, stop: int, batch: int | None = None) -> Iterator[Call]:
         """Yield rows of the stream from `start` on."""
-        part, options = self._part, InputOptions(self._job.table, rows=range(start, stop))
+        part, options = self._part, InputOptions(self._job.table, rows=range(start, stop), objects=True)
         arguments: Sequence[str] = part.arguments
         if part.one_a_file:
             arguments = arguments[start - part.start : stop - part.start]
-            options = InputOptions(self._job.table)
+            options = InputOptions(self._job.table, objects=True)
         expected = stop - start
         with open_samples(self._contract, arguments, batch=batch or self._job.batch, options=options) as source:
             for inputs in source.batches:

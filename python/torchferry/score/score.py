@@ -8,13 +8,13 @@ from pathlib import Path
 
 from torchferry.bundle.contract import Contract
 from torchferry.bundle.digest import sha256_of
-from torchferry.bundle.publish import only_writer
 from torchferry.bundle.reader import Bundle, open_bundle
 from torchferry.bundle.trust import Trust, demands
 from torchferry.errors import ExitCode, FerryError
 from torchferry.proof.proven import Chosen
 from torchferry.proof.where import Where
 from torchferry.samples.columns import TableOptions
+from torchferry.samples.objects import is_object
 from torchferry.samples.sink import check_output
 from torchferry.score.folder import OutputFolder, Receipt, Summary
 from torchferry.score.in_process import run_here
@@ -34,7 +34,7 @@ class Request:
 
     bundle: str
     inputs: Sequence[str]
-    output: Path
+    output: str
     where: Where
     cluster: Cluster | None = None
     trust: Trust | None = None
@@ -66,8 +66,8 @@ def score(request: Request, progress: Progress) -> Scored:
     if request.cluster is not None:
         require_ray()
     job, plan = _prepare(request)
-    with only_writer(request.output.absolute()):
-        folder = OutputFolder(request.output, request.format)
+    folder = OutputFolder(request.output, request.format)
+    with folder.writer():
         plan = _begin(folder, plan, request)
         parts = list(cut(plan))
         receipts = {receipt.part: receipt for receipt in folder.done(parts)} if request.resume else {}
@@ -98,13 +98,10 @@ def _begin(folder: OutputFolder, plan: Plan, request: Request) -> Plan:
         folder.tidy()
     except OSError as error:
         raise FerryError(
-            ExitCode.IO, f"{folder.path}: got {error.strerror}, expected a folder that can be written; check its disk"
+            ExitCode.IO, f"{folder.name}: got {error.strerror}, expected a folder that can be written; check its disk"
         ) from None
-    if request.allow == "bound":
-        before_settings = before.settings.model_copy(update={"numerics": plan.settings.numerics})
-        require_same(before.model_copy(update={"settings": before_settings}), plan, str(folder.path))
-    else:
-        require_same(before, plan, str(folder.path))
+    numerics = plan.settings.numerics if request.allow == "bound" else before.settings.numerics
+    require_same(before.with_numerics(numerics), plan, folder.name)
     return plan
 
 
@@ -150,7 +147,7 @@ def _job(request: Request, bundle: Bundle, engine: str, numerics: str, batch: in
         chosen=chosen,
         numerics=numerics,
         batch=batch,
-        output=request.output.absolute(),
+        output=request.output if is_object(request.output) else str(Path(request.output).absolute()),
         format=request.format,
         select=request.select,
         top=request.top,

@@ -11,6 +11,7 @@ from torchferry.bundle.printable import quoted
 from torchferry.errors import ExitCode, FerryError
 from torchferry.samples.columns import TableOptions
 from torchferry.samples.image_files import expand
+from torchferry.samples.objects import expand_objects, is_object, open_object, size_of_object
 from torchferry.samples.options import InputOptions
 from torchferry.samples.source import open_samples
 from torchferry.score.plan import InputFile, Plan, Stream
@@ -45,7 +46,7 @@ def _streams(contract: Contract, arguments: Sequence[str], table: TableOptions) 
     alone = [f"{names[0]}={file}" if len(names) == 1 else file for file in files]  # a path may have an = in it
     if not alone:
         raise FerryError(ExitCode.USAGE, "--input: got nothing, expected a file or a folder")
-    with open_samples(contract, alone[:1], batch=1, options=InputOptions(table)) as source:
+    with open_samples(contract, alone[:1], batch=1, options=InputOptions(table, objects=True)) as source:
         together = source.is_one_a_file and len(names) == 1
     yield from [alone] if together else ([one] for one in alone)
 
@@ -57,19 +58,21 @@ def _pair(names: Sequence[str], argument: str) -> tuple[str, str]:
 
 
 def _files(path: str) -> list[str]:
-    """Return the files of an argument. They begin with /, so that none is taken for stdin or a list."""
+    """Return the files of an argument. They begin with / or s3://, so that none is taken for stdin or a list."""
+    if is_object(path):
+        return expand_objects(path)
     if path == "-" or "://" in path:
         raise FerryError(
             ExitCode.USAGE,
-            f"--input: got {quoted(path)}, expected files that every worker can open again, e.g. of a shared or mounted folder",
+            f"--input: got {quoted(path)}, expected files that every worker can open again: of a shared folder, or s3://BUCKET/KEY",
         )
-    return [str(Path(file).absolute()) for file in expand(path)]
+    return [file if is_object(file) else str(Path(file).absolute()) for file in expand(path)]
 
 
 def _measured(contract: Contract, arguments: list[str], table: TableOptions) -> Stream:
     names = [spec.name for spec in contract.inputs]
     files = tuple(_digest(_pair(names, argument)[1]) for argument in arguments)
-    with open_samples(contract, arguments, batch=1, options=InputOptions(table)) as source:
+    with open_samples(contract, arguments, batch=1, options=InputOptions(table, objects=True)) as source:
         one_a_file, rows = source.is_one_a_file, source.measure()
     if not rows:
         raise FerryError(ExitCode.BAD_INPUT, f"{files[0].path}: got no samples, expected at least one; take it out")
@@ -78,7 +81,7 @@ def _measured(contract: Contract, arguments: list[str], table: TableOptions) -> 
 
 def _digest(path: str) -> InputFile:
     try:
-        with Path(path).open("rb") as stream:
+        with open_object(path) if is_object(path) else Path(path).open("rb") as stream:
             digest = sha256_of_stream(stream)
             return InputFile(path=path, bytes=stream.tell(), sha256=digest)
     except OSError as error:
@@ -88,6 +91,11 @@ def _digest(path: str) -> InputFile:
 
 
 def _size(path: str) -> int:
+    if is_object(path):
+        size = size_of_object(path)
+        if size is None:
+            raise FerryError(ExitCode.IO, f"{path}: no such object, expected the input that was there at the start")
+        return size
     try:
         return Path(path).stat().st_size
     except OSError as error:

@@ -305,7 +305,7 @@ def test_a_worker_with_other_kernels_answers_only_where_bounds_are_enough(
     bundle = open_bundle(BUNDLE)
     chosen = Chosen(str(BUNDLE), sha256_of(bundle.manifest_json), None, "torchscript", Where())
     here = Session(bundle, "torchscript").numerics
-    job = Job(chosen, here if numerics is None else numerics, BATCH, tmp_path, "jsonl", allow=allow)
+    job = Job(chosen, here if numerics is None else numerics, BATCH, str(tmp_path), "jsonl", allow=allow)
     part = Part(index=0, first=0, start=0, stop=64, arguments=(str(GOLDEN),), one_a_file=False)
     answer = Worker(job).score(part)
     if is_answered:
