@@ -109,7 +109,7 @@ def test_a_flipped_bit_and_a_file_cut_are_refused(there: Program, bundles: Path,
 def test_exit_codes_are_the_same(there: Program, bundles: Path, tmp_path: Path) -> None:
     failed(there("inspect", "nowhere"), ExitCode.IO)
     assert there("inspect").code == ExitCode.USAGE
-    assert "engine torchscript" in failed(there("verify", "iris-adaline", "--engine", "torchscript"), ExitCode.UNAVAILABLE)
+    assert "engine 'torchscript'" in failed(there("verify", "iris-adaline", "--engine", "torchscript"), ExitCode.UNAVAILABLE)
     (tmp_path / "bad.csv").write_text("1,2,3\n")
     words = ("predict", bundles / "iris-adaline", "--engine", "c", "--allow-native", "--input", "bad.csv")
     assert there(*words, cwd=tmp_path).code == ExitCode.BAD_INPUT
