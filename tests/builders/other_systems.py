@@ -65,6 +65,7 @@ def build(system: System, folder: Path, bundles: list[Path]) -> Path:
         f"-DFETCHCONTENT_SOURCE_DIR_SODIUM={SODIUM}",
         f"-DFERRY_LINK_BUNDLES={';'.join(map(str, bundles))}",
     ]
+    folder = folder.resolve()  # CMake writes it into each command
     known = (folder / "CMakeCache.txt").exists()  # its build type stays
     configure = ["cmake", *([] if known else ["--preset", system.preset]), "-S", str(ROOT), "-B", str(folder), *options]
     for command in (configure, ["cmake", "--build", str(folder), "--target", "ferry-run"]):
