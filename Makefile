@@ -28,9 +28,9 @@ missing_of     = $$(grep -v '^\#' $(1) | while read -r program package; do comma
 # Steps that write .venv, build or runs: one `make` of this folder at a time.
 ALONE         := @.ci/alone
 
-.PHONY: wheel deb docs help setup setup-edge compiler configure programs build demo test test-tools test-python test-cpp test-quick test-slow test-fresh mutants matrix fuzz lint format manual exported bench clean
+.PHONY: wheel deb docs help setup setup-edge setup-cross compiler configure programs build demo test test-tools test-python test-cpp test-quick test-slow test-fresh mutants matrix fuzz lint format manual exported bench clean
 help:
-	@echo "make demo | test | test-slow | mutants | setup-edge | matrix | fuzz | lint | format | manual | docs | exported | wheel | deb | bench | clean"
+	@echo "make demo | test | test-slow | mutants | setup-edge | setup-cross | matrix | fuzz | lint | format | manual | docs | exported | wheel | deb | bench | clean"
 
 setup:
 	$(ALONE) .ci/python-environment
@@ -47,6 +47,11 @@ setup-edge: setup test-tools
 	$(ALONE) .ci/docs-packages
 	$(ALONE) .ci/habit-packages
 	$(ALONE) .ci/system-packages "the tests that need them are skipped" $(call packages_of,tests/edge/packages.txt) $(call missing_of,tests/bindings/packages.txt)
+
+# Compilers for other systems, for tests/package/test_other_systems.py; without one of them its tests are skipped.
+setup-cross: setup
+	$(ALONE) .ci/cross-packages
+	$(ALONE) .ci/system-packages "the tests that need them are skipped" $(call packages_of,tests/package/packages.txt)
 
 # Before minutes of pip.
 compiler:
@@ -72,7 +77,7 @@ test-quick: test-cpp
 	$(BIN)/python -m pytest -n $(JOBS) tests/package
 
 # Exhaustive tests, over all float32 values for instance, and the set-up on machines that are not this one.
-test-slow: build test-fresh
+test-slow: build setup-cross test-fresh
 	$(BIN)/python -m pytest -m slow
 
 # A minimal Debian in a folder: set-up, demo and quick tests as root and as a user without sudo, in odd folders, moved, interrupted.

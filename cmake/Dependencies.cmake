@@ -18,7 +18,25 @@ function(ferry_use_headers target directory)
   endif()
 endfunction()
 
+# ferry_borrow_headers(NAME HEADER FOLDER): header-only libraries are the same on every system, so a build for another one takes those
+# of this machine. By a link to FOLDER/HEADER: what else lies beside them, in /usr/include, is this machine's alone.
+function(ferry_borrow_headers name header folder)
+  string(TOUPPER "FETCHCONTENT_SOURCE_DIR_${name}" variable)
+  if(NOT CMAKE_CROSSCOMPILING OR ${variable} OR FETCHCONTENT_TRY_FIND_PACKAGE_MODE STREQUAL "NEVER")
+    return()
+  endif()
+  find_path(found "${header}" PATHS /usr/local/include /usr/include /opt/homebrew/include PATH_SUFFIXES "${name}"
+            NO_CMAKE_FIND_ROOT_PATH NO_CACHE)
+  if(found)
+    set(borrowed "${PROJECT_BINARY_DIR}/headers/${name}")
+    file(MAKE_DIRECTORY "${borrowed}/${folder}")
+    file(CREATE_LINK "${found}/${header}" "${borrowed}/${folder}/${header}" SYMBOLIC)
+    set(${variable} "${borrowed}" CACHE PATH "Folder with the headers of ${name}")
+  endif()
+endfunction()
+
 # nlohmann_json: reads manifest.json
+ferry_borrow_headers(nlohmann_json nlohmann single_include)
 FetchContent_Declare(nlohmann_json
   URL https://github.com/nlohmann/json/archive/refs/tags/v3.11.2.tar.gz
   URL_HASH SHA256=d69f9deb6a75e2580465c6c4c5111b89c4dc2fa94e3a85fcd2ffcd9a143d9273
@@ -35,6 +53,7 @@ include(cmake/Seccomp.cmake)
 
 if(FERRY_BUILD_CLI)
   # CLI11: the command line of ferry-run
+  ferry_borrow_headers(cli11 CLI include)
   FetchContent_Declare(CLI11
     URL https://github.com/CLIUtils/CLI11/archive/refs/tags/v2.1.2.tar.gz
     URL_HASH SHA256=26291377e892ba0e5b4972cdfd4a2ab3bf53af8dac1f4ea8fe0d1376b625c8cb
@@ -47,6 +66,7 @@ if(FERRY_BUILD_CLI)
   include(cmake/Jpeg.cmake)
 
   # stb_image: PNG files as inputs
+  ferry_borrow_headers(stb stb_image.h .)
   find_path(FERRY_STB_INCLUDE_DIR stb_image.h PATH_SUFFIXES stb)
   if(NOT FERRY_STB_INCLUDE_DIR OR FETCHCONTENT_TRY_FIND_PACKAGE_MODE STREQUAL "NEVER")
     FetchContent_Declare(stb

@@ -1,6 +1,6 @@
 # The install tree: bin/ferry-run, lib/libferry.so, lib/ferry/*.so, include/ferry, lib/cmake/ferry (find_package(ferry) gives ferry::ferry) and
 # lib/pkgconfig/ferry.pc. Its components: ferry-runtime (libferry, the engine `c`), ferry-dev, ferry-tools (ferry-run) and ferry-engines, the
-# plugins whose runtimes are somewhere else.
+# plugins whose runtimes are somewhere else. With FERRY_STATIC the CMake package has ferry_link_bundle, which a libferry with plugins refuses.
 include_guard(GLOBAL)
 include(CMakePackageConfigHelpers)
 set(ferry_cmake_dir "${CMAKE_INSTALL_LIBDIR}/cmake/ferry")
@@ -18,7 +18,7 @@ install(EXPORT ferry_targets NAMESPACE ferry:: FILE ferryTargets.cmake DESTINATI
 configure_package_config_file(cmake/ferryConfig.cmake.in "${PROJECT_BINARY_DIR}/ferryConfig.cmake" INSTALL_DESTINATION "${ferry_cmake_dir}")
 # Before 1.0 a minor version may break callers.
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/ferryConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
-install(FILES "${PROJECT_BINARY_DIR}/ferryConfig.cmake" "${PROJECT_BINARY_DIR}/ferryConfigVersion.cmake"
+install(FILES "${PROJECT_BINARY_DIR}/ferryConfig.cmake" "${PROJECT_BINARY_DIR}/ferryConfigVersion.cmake" cmake/LinkBundle.cmake
         DESTINATION "${ferry_cmake_dir}" COMPONENT ferry-dev)
 
 # For those who build without CMake. What a static libferry needs is private: `pkg-config --static`.

@@ -1,5 +1,5 @@
 # ferry_link_bundle(TARGET FOLDER [ENGINE c|c-int8]): compiles the C of a bundle into a program or library, and registers it with a
-# libferry that was built with FERRY_STATIC (ferry/c_model.h). The digests of the manifest are checked.
+# libferry that was built with FERRY_STATIC (ferry/c_model.h). The digests of the manifest are checked. find_package(ferry) brings it too.
 include_guard(GLOBAL)
 
 # Sets `files` and `digest`: the C files of the artifact of an engine, in their order, and their SHA-256 between commas.
@@ -60,7 +60,12 @@ __attribute__((constructor)) static void ferry_@id@_link(void) { (void)ferry_reg
 ")
 endfunction()
 
+# ferry_LINKS_MODELS: what an installed libferry can do (ferryConfig.cmake); unset in ferry's own build.
 function(ferry_link_bundle target folder)
+  if(DEFINED ferry_LINKS_MODELS AND NOT ferry_LINKS_MODELS)
+    message(FATAL_ERROR "ferry_link_bundle: got a libferry whose engine c is a plugin, expected one that has it built in; "
+                        "build libferry with -DFERRY_STATIC=ON")
+  endif()
   cmake_parse_arguments(PARSE_ARGV 2 bundle "" "ENGINE" "")
   if(NOT bundle_ENGINE)
     set(bundle_ENGINE c)

@@ -307,6 +307,7 @@ Command parse(const std::vector<std::string>& words) {
   app.set_version_flag("--version", "ferry-run " + std::string(version()));
   app.require_subcommand(1);
   app.fallthrough(false);
+  app.allow_windows_style_options(false);  // a path may begin with /
   add_inspect(app, command);
   add_predict(app, command);
   add_verify(app, command);
