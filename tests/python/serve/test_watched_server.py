@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import time
 import urllib.error
 import urllib.request
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from builders.ports import free_port
 from builders.programs import Program
 from builders.scoring import start, stop
 from builders.zoo import Zoo
@@ -58,12 +58,6 @@ class Watched:
     def counted(self, name: str) -> dict[str, float]:
         lines = [line for line in self.get("/metrics")[1].splitlines() if line.startswith(name)]
         return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines}
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
