@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -12,6 +14,7 @@ from torchferry.cgen import Generated, float_graph, generate, generate_int8
 from torchferry.cgen.definition import Definition
 from torchferry.cgen.emit.tables import wrap
 from torchferry.cgen.generate import DEFAULT_MAX_BYTES, Limits
+from torchferry.cgen.ir import Graph, Step
 from torchferry.engines.c_build import OBJECT, build, find_compiler, sources_of
 from torchferry.engines.machine import triples
 from torchferry.errors import ExitCode, FerryError
@@ -67,7 +70,20 @@ def export_int8(source: ExportSource, folder: Path) -> Written:
         limits=_limits(source),
     )
     # What the readers allow a bound to be depends on it (FORMAT.md section 6).
-    return _write(source, generated, folder, quantize="int8")
+    written = _write(source, generated, folder, quantize="int8")
+    return replace(written, notes=(*written.notes, *_float_layers(generated.graph)))
+
+
+def _float_layers(graph: Graph) -> Iterator[str]:
+    """Say which layers of an int8 graph compute in float32, where there are any."""
+    steps = [node for node in graph.nodes if isinstance(node, Step)]
+    left = [step.describe() for step in steps if {value.dtype for value in (*step.inputs, *step.outputs)} == {"float32"}]
+    if left:
+        more = f" and {len(left) - _MOST_NAMED} more" if len(left) > _MOST_NAMED else ""
+        yield f"c-int8: in float32, since they have no int8 form here: {', '.join(left[:_MOST_NAMED])}{more}"
+
+
+_MOST_NAMED = 6
 
 
 def _limits(source: ExportSource) -> Limits:
