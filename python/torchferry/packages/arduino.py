@@ -15,7 +15,7 @@ maintainer=torchferry
 sentence=Neural networks in plain C: {names}.
 paragraph=No heap, no libraries, the same bits on every processor; {title} checks itself on the board.{licence}
 category=Data Processing
-url=https://github.com/torchferry/torchferry
+url={url}
 architectures=*
 includes={includes}
 """
@@ -58,6 +58,7 @@ def files(title: str, sources: Sequence[Sources]) -> Mapping[str, bytes]:
         names=", ".join(one.name for one in sources),
         licence=f" Licence: {', '.join(licences)}." if licences else "",
         includes=",".join(headers),
+        url=sources[0].url,
     )
     sketch = _SKETCH.format(
         includes="\n".join(f"#include <{header}>" for header in headers),

@@ -15,6 +15,8 @@ from torchferry.errors import ExitCode, FerryError
 ENGINES = ("c", "c-int8")  # those whose artifacts are C
 _PREFIX = re.compile(r"^typedef struct (\w+)_input \{", re.MULTILINE)
 _DIGEST = re.compile(r"SHA-256 of model\.c after this comment: [0-9a-f]{64}")
+_URL = re.compile(r"https?://[!-~]{1,200}")
+_NO_URL = "https://example.com"  # of nobody (RFC 2606), where one must stand
 _VERSION = re.compile(r"\d{1,9}\.\d{1,9}\.\d{1,9}")
 
 
@@ -30,6 +32,7 @@ class Sources:
     contract: Contract
     version: str
     licence: str
+    url: str
 
     @property
     def files(self) -> dict[str, bytes]:
@@ -64,7 +67,7 @@ def _sources(bundle: Bundle) -> Sources:
     body = body.replace('#include "model.h"', f'#include "{prefix}.h"', 1)
     digest = f"SHA-256 of {prefix}.c after this comment: {hashlib.sha256(body.encode()).hexdigest()}"
     weights = files.get("model.weights.bin")
-    version = metadata.get("version", "")
+    version, url = metadata.get("version", ""), metadata.get("url", "")
     return Sources(
         bundle.manifest.name,
         prefix,
@@ -74,6 +77,7 @@ def _sources(bundle: Bundle) -> Sources:
         bundle.contract,
         version if _VERSION.fullmatch(version) else "0.0.0",
         metadata.get("licence", metadata.get("license", "")),
+        url if _URL.fullmatch(url) else _NO_URL,
     )
 
 

@@ -205,6 +205,7 @@ def test_an_arduino_library_has_the_layout_of_the_specification(
     fields = dict(line.split("=", 1) for line in lines)
     assert {"name", "version", "author", "maintainer", "sentence", "paragraph", "category", "url", "architectures"} <= set(fields)
     assert fields["version"] == "1.2.3"
+    assert fields["url"] == "https://example.com", "the bundle names none"
     assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,62}", fields["name"])
     assert fields["includes"] == "one.h"
 
