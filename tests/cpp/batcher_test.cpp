@@ -110,7 +110,7 @@ TEST(Batcher, ACallCanBeTakenBackUntilItBegins) {
   EXPECT_TRUE(call.cancel());
   EXPECT_FALSE(call.cancel());
   EXPECT_EQ(failure_of_get(call).text, "call: got cancelled before it began, expected to be run");
-  EXPECT_EQ(failure_of_get(call).code, 2);  // its answer was taken
+  EXPECT_EQ(failure_of_get(call).code, 2);                                  // its answer was taken
   EXPECT_EQ(batcher.run(rows(2, 0))["scaled"].as<float>()[0], before + 1);  // the engine has not seen it
 }
 

@@ -1,7 +1,7 @@
 // A sequence on a Stream: `ferry_stream_host BUNDLE ENGINE < SAMPLES > ANSWERS`.
 //
-// The bundle has inputs `sample` float32[N,3] and `state`, and outputs `answer` and `next_state`. Reads samples of two sequences side
-// by side, [steps, 2, 3]; writes the answers of all steps, then, after a reset, those of all steps again.
+// The bundle has inputs `sample` float32[N,3] and `state`, and outputs `answer` and `next_state`. Reads samples of two sequences
+// side by side, [steps, 2, 3]; writes the answers of all steps, then, after a reset, those of all steps again.
 #include <cstddef>
 #include <exception>
 #include <ferry/stream.hpp>
