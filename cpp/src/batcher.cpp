@@ -79,7 +79,7 @@ struct Batcher::State {
   void enqueue(const Call& call);
   void dispatch();  // what the batcher's thread does
   [[nodiscard]] Calls take(std::unique_lock<std::mutex>& lock);
-  void hand_over(Calls calls);
+  void hand_over(const Calls& calls);
   void run_together(const Calls& calls) const;
   void run_alone(const Call& call) const;
 
@@ -115,9 +115,9 @@ void Batcher::State::dispatch() {
     if (queue.empty()) break;
     const auto due = queue.front()->since + options.wait;
     changed.wait_until(lock, due, [&] { return ending || rows >= options.most; });
-    Calls calls = take(lock);
+    const Calls calls = take(lock);
     lock.unlock();
-    if (!calls.empty()) hand_over(std::move(calls));
+    if (!calls.empty()) hand_over(calls);
     lock.lock();
   }
   changed.wait(lock, [&] { return running == 0; });
@@ -151,7 +151,7 @@ Batcher::State::Calls Batcher::State::take(std::unique_lock<std::mutex>& /*lock*
   return taken;
 }
 
-void Batcher::State::hand_over(Calls calls) {
+void Batcher::State::hand_over(const Calls& calls) {
   if (options.executor == nullptr) return run_together(calls);
   const auto work = [this, calls] {
     run_together(calls);

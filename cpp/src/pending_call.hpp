@@ -20,8 +20,8 @@ struct PendingCall::State {
   // Whether the call may run now; it then will not be cancelled any more.
   [[nodiscard]] bool begin();
   // The answer. Called once, by whoever has begun the call.
-  void answer(NamedTensors outputs);
-  void fail(std::exception_ptr error);
+  void answer(NamedTensors given);
+  void fail(std::exception_ptr given);
   [[nodiscard]] bool has_passed(std::chrono::steady_clock::time_point now) const { return deadline && *deadline <= now; }
 
   enum class Stage { waiting, running, done };

@@ -18,6 +18,7 @@ namespace {
 
 std::vector<std::string> pairs_of(const std::map<std::string, std::string>& state) {
   std::vector<std::string> pairs;
+  pairs.reserve(state.size());
   for (const auto& [input, output] : state) pairs.push_back(input + "=" + output);
   return pairs;
 }
