@@ -1,3 +1,4 @@
+#include <cstdint>
 #include <ferry/stream.hpp>
 #include <new>
 #include <utility>

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <ferry/stream.hpp>
 #include <utility>
 

@@ -402,7 +402,7 @@ ROWS = (
     ),
     Mutant(
         f"{_CGEN}/scales.py",
-        "np.minimum(np.where(scaled < 0, 0, scaled >> finish.shift), finish.last)",
+        "np.clip(np.where(scaled < 0, 0, scaled >> finish.shift), finish.least, finish.last)",
         "np.where(scaled < 0, 0, scaled >> finish.shift)",
         _INT8 + "::test_inputs_far_outside_the_calibration_saturate",
         "the definition runs over instead of saturating",

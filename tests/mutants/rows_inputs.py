@@ -82,7 +82,7 @@ ROWS = (
         "true for an integer",
     ),
     Mutant(
-        f"{_SAMPLES}/state.py",
+        "python/torchferry/bundle/state.py",
         "        return {**inputs, **self._values}",
         "        return {**self._values, **inputs, **{name: 0 * value for name, value in self._values.items()}}",
         f"{_LINES}test_the_state_goes_from_line_to_line_and_begins_with_zeros",

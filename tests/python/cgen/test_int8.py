@@ -28,6 +28,7 @@ from builders.generated_c import (
 )
 from builders.image_nets import every_image_net
 from builders.networks import QUANTIZED_SUBJECTS, dense, image_net, normal, residual
+from builders.spread import spread
 from torchferry.cgen import generate_int8, reference
 from torchferry.cgen.ops.integer_linear import IntegerLinear
 from torchferry.cgen.ops.quantize import Quantize
@@ -62,7 +63,7 @@ FLAGS = {
 
 
 @pytest.mark.parametrize("compiler", COMPILERS)
-@pytest.mark.parametrize("path", FLAGS)
+@pytest.mark.parametrize("path", spread(FLAGS, 2))
 def test_every_path_gives_the_integers_of_the_definition(path: str, compiler: str, tmp_path: Path) -> None:
     for subject, compiled in zip(subjects(), load_together(subjects(), tmp_path, compiler, *FLAGS[path]), strict=True):
         expected = definition(subject, subject.samples)
@@ -97,7 +98,7 @@ def test_the_avx_vnni_path_compiles_for_avx_vnni(compiler: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("path", ["VNNI", "plain"])
-@pytest.mark.parametrize("compiler", COMPILERS)
+@pytest.mark.parametrize("compiler", spread(COMPILERS, 1))
 def test_sanitizers_find_nothing(compiler: str, path: str, tmp_path: Path) -> None:
     flags = [*FLAGS[path], "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     run_tool(compiler, *WARNINGS, *flags, "-o", tmp_path / "main", write_drivers(subjects(), tmp_path))

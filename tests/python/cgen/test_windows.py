@@ -165,10 +165,11 @@ def test_the_order_of_the_sums_is_row_column_channel() -> None:
     assert definition(subject, {"x": row[:, :, :, ::-1].copy()})["y"].ravel().tolist() == [2.0]
 
 
-def test_in_int8_the_convolutions_stay_float_and_the_products_do_not(tmp_path: Path) -> None:
+def test_in_int8_convolutions_and_products_are_of_integers(tmp_path: Path) -> None:
     subject = quantized(net())
     kinds = {type(node).__name__ for node in subject.generated.graph.nodes}
-    assert {"Conv2d", "Quantize", "IntegerLinear"} <= kinds
+    assert {"IntegerConv2d", "IntegerLinear"} <= kinds
+    assert "Conv2d" not in kinds
     assert same_bits(load(subject, tmp_path).run(subject.samples), definition(subject, subject.samples))
 
 

@@ -361,7 +361,6 @@ def test_two_runs_do_not_write_into_one_folder(ferry_here: Program, tmp_path: Pa
         (["--allow", "much"], "--allow: got 'much', expected bits or bound"),
         (["--workers", 2], "--local: got --ray-address or --workers too"),
         (["--format", "npy"], "--format: got npy for 2 outputs"),
-        (["--input", "s3://bucket/rows"], "expected files that every worker can open again"),
     ],
 )
 def test_options_that_do_not_fit_are_refused_before_anything_is_made(
