@@ -10,7 +10,8 @@
 #pragma clang diagnostic ignored "-Wpass-failed"
 #elif defined(__GNUC__) && __GNUC__ >= 8
 #define MODEL_UNROLL _Pragma("GCC unroll 16")
-/* It unrolls a loop that sets sums and a loop that reads them, each up to the same number, and does not see that it is the same. */
+/* It unrolls a loop that sets sums and a loop that reads them, each up to the same number, and does not see that it is the
+ * same. */
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #else
 #define MODEL_UNROLL
