@@ -263,7 +263,7 @@ ROWS = (
         "python/torchferry/engines/stream.py",
         "        self._carried.keep(outputs)",
         "        pass",
-        "tests/parity/test_stream.py",
+        "tests/parity/test_stream.py::test_a_reset_begins_again_and_the_state_can_be_seen",
         "a stream that remembers nothing",
     ),
 )
