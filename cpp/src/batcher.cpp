@@ -153,7 +153,9 @@ Batcher::State::Calls Batcher::State::take(std::unique_lock<std::mutex>& /*lock*
 
 void Batcher::State::hand_over(const Calls& calls) {
   if (options.executor == nullptr) return run_together(calls);
-  const auto work = [this, calls] {
+  const auto begun = std::make_shared<std::atomic<bool>>(false);  // by the executor, or given up since it threw
+  const auto work = [this, calls, begun] {
+    if (begun->exchange(true)) return;
     run_together(calls);
     const std::scoped_lock lock(mutex);
     --running;
@@ -165,7 +167,8 @@ void Batcher::State::hand_over(const Calls& calls) {
   }
   try {
     options.executor(work);
-  } catch (...) {  // the host's, whatever it is, is the answer of these calls
+  } catch (...) {  // the host's, whatever it is, is the answer of calls that it has not begun
+    if (begun->exchange(true)) return;
     for (const Call& call : calls) call->fail(std::current_exception());
     const std::scoped_lock lock(mutex);
     --running;

@@ -63,6 +63,10 @@ NamedTensors CarriedState::values() const {
   return found;
 }
 
+bool CarriedState::carries(std::string_view input) const noexcept {
+  return std::ranges::any_of(parts_, [input](const Part& part) { return part.input.name == input; });
+}
+
 void CarriedState::reset() {
   for (auto& part : parts_) part.value = zeros(part.input, part.samples);
 }

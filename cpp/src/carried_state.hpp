@@ -6,6 +6,7 @@
 #include <ferry/ferry.hpp>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ferry {
@@ -19,6 +20,8 @@ class CarriedState {
   [[nodiscard]] const Contract& lines() const noexcept { return lines_; }
   // Adds the state, zeros in the first call, to the inputs of a call of as many samples, or of none.
   void complete(std::map<std::string, Tensor>& inputs, std::int64_t samples) const;
+  // Whether an input is part of the state.
+  [[nodiscard]] bool carries(std::string_view input) const noexcept;
   // Zeros again.
   void reset();
   // What the next call gets, by input.

@@ -13,26 +13,16 @@
 #include "manifest.hpp"
 #include "memory.hpp"
 #include "text.hpp"
+#include "tolerance_row.hpp"
 
 namespace ferry {
 
 namespace {
 
-const Tolerance& any_row(const Bundle& bundle, const Session& session, const std::string& output) {
-  const std::string device = session.device().substr(0, session.device().find(':'));
-  const auto& rows = bundle.manifest().tolerances;
-  const auto row = std::ranges::find_if(rows, [&](const Tolerance& one) {
-    return one.engine == session.engine() && one.device == device && one.output == output && one.numerics == "any";
-  });
-  if (row != rows.end()) return *row;
-  throw Error(ErrorCode::format, text::shown(bundle.folder()) + ": tolerances: got no row for engine " + session.engine() +
-                                     ", device " + device + ", output " + output + ", expected one; export the bundle again");
-}
-
 // What two right engines keep: each is within its bound of float64.
 Tolerance pair_row(const Bundle& bundle, const Session& first, const Session& second, const std::string& output) {
-  const Tolerance& one = any_row(bundle, first, output);
-  Tolerance row = any_row(bundle, second, output);
+  const Tolerance& one = any_tolerance(bundle, first, output);
+  Tolerance row = any_tolerance(bundle, second, output);
   row.reference = Reference::float32;
   row.reason = "the bounds of " + first.engine() + " (" + text::short_number(one.bound) + ") and of " + second.engine() + " (" +
                text::short_number(row.bound) + ") against float64, together";

@@ -60,8 +60,8 @@ NamedTensors Stream::run(const NamedTensors& inputs) try {
   std::map<std::string, Tensor> all(inputs.begin(), inputs.end());
   if (all.size() != inputs.size())
     throw Error(ErrorCode::bad_input, "inputs: got a name twice, expected each input by its name once");
-  for (const auto& [name, tensor] : stream.carried.values())
-    if (all.contains(name))
+  for (const auto& [name, tensor] : all)
+    if (stream.carried.carries(name))
       throw Error(ErrorCode::bad_input, "input " + name + ": got a tensor, expected none: the stream carries it");
   stream.carried.complete(all, stream.samples);
   NamedTensors completed;

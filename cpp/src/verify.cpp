@@ -14,6 +14,7 @@
 #include "telling.hpp"
 #include "text.hpp"
 #include "timed.hpp"
+#include "tolerance_row.hpp"
 
 namespace ferry {
 
@@ -44,27 +45,12 @@ NamedTensors run_case(const Bundle& bundle, const Session& session, const std::s
   }
 }
 
-// A session's row for an output, for `golden` numerics or for `any`; null where the manifest has none.
-const Tolerance* find_tolerance(const Bundle& bundle, const Session& session, const std::string& output,
-                                std::string_view numerics) {
-  const std::vector<Tolerance>& rows = bundle.manifest().tolerances;
-  const std::string device = session.device().substr(0, session.device().find(':'));
-  const auto row = std::ranges::find_if(rows, [&](const Tolerance& one) {
-    return one.engine == session.engine() && one.device == device && one.output == output && one.numerics == numerics;
-  });
-  return row == rows.end() ? nullptr : &*row;
-}
-
 // The row that holds for an engine with these numerics: `golden` where they are those of the golden's machine, else `any`.
 const Tolerance& tolerance_for(const Bundle& bundle, const Session& session, const std::string& numerics,
                                const std::string& output) {
   const bool same_numerics = !numerics.empty() && numerics == bundle.manifest().golden.numerics;
   const Tolerance* row = same_numerics ? find_tolerance(bundle, session, output, "golden") : nullptr;
-  if (row == nullptr) row = find_tolerance(bundle, session, output, "any");
-  if (row != nullptr) return *row;
-  throw Error(ErrorCode::format, name_of(bundle) + ": tolerances: got no row for engine " + session.engine() + ", device " +
-                                     session.device() + ", output " + output +
-                                     ", expected one; nothing is compared against nothing: export the bundle again");
+  return row != nullptr ? *row : any_tolerance(bundle, session, output);
 }
 
 // What a row of kind label is judged by; empty for the others.

@@ -17,7 +17,6 @@ import datetime
 import json
 import os
 import random
-import socket
 import subprocess
 import sys
 import tempfile
@@ -36,6 +35,7 @@ from torchferry.proof.bench import tiled
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from builders.ports import free_port
 from builders.scoring import descendants, kill
 
 SAMPLES, ATTEMPTS, PAGE = 64, 20, os.sysconf("SC_PAGE_SIZE")
@@ -117,9 +117,7 @@ def request(bundle: Any, inputs: dict[str, Any], answers: dict[str, Any], index:
 
 
 def start(options: argparse.Namespace, folder: Path) -> tuple[subprocess.Popen[bytes], int]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "torchferry", "serve", str(options.bundle), "--engine", options.engine]
     with (folder / "stderr").open("wb") as errors:
         process = subprocess.Popen([*command, "--port", str(port), *options.serve], stderr=errors)

@@ -158,6 +158,22 @@ TEST(Batcher, AnExecutorThatRefusesAnswersItsCalls) {
   EXPECT_EQ(failure_of([&] { static_cast<void>(batcher.run(rows(1, 0))); }).text, "the host is full");
 }
 
+TEST(Batcher, AnExecutorThatThrowsAfterTheWorkCostsNoAnswer) {
+  const ToyBundle toy;
+  std::function<void()> late;
+  {
+    BatcherOptions options = within_bounds(2, milliseconds(1));
+    options.executor = [&](std::function<void()> work) {
+      work();
+      late = std::move(work);
+      throw ferry::Error(ferry::ErrorCode::unavailable, "the host is full");
+    };
+    const Batcher batcher = open_batcher(toy, options);
+    EXPECT_EQ(batcher.run(rows(2, 0))["label"].size(), 2U);
+  }
+  late();  // work that has run does nothing more, also when the batcher is gone
+}
+
 TEST(Batcher, ManyThreadsGetTheirOwnAnswers) {
   const ToyBundle toy;
   const Batcher batcher = open_batcher(toy, {.most = 8, .wait = milliseconds(1), .queue = 4096, .keep_bits = false});

@@ -5,16 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int failures = 0;
-
-#define CHECK(condition)                                      \
-  do {                                                        \
-    if (!(condition)) {                                       \
-      printf("line %d: %s is false\n", __LINE__, #condition); \
-      printf("  last error: %s\n", ferry_last_error());       \
-      ++failures;                                             \
-    }                                                         \
-  } while (0)
+#include "check.h"
 
 static void check_contract(const ferry_bundle* bundle) {
   CHECK(ferry_bundle_input_count(bundle) == 1);

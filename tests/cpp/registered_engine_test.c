@@ -5,18 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "check.h"
+
 const ferry_engine* ferry_engine_entry(void); /* plugins/toy.cpp, which is linked in */
-
-static int failures = 0;
-
-#define CHECK(condition)                                      \
-  do {                                                        \
-    if (!(condition)) {                                       \
-      printf("line %d: %s is false\n", __LINE__, #condition); \
-      printf("  last error: %s\n", ferry_last_error());       \
-      ++failures;                                             \
-    }                                                         \
-  } while (0)
 
 /* Doubling is what the toy bundle's goldens say. */
 static void check_it_runs(const ferry_bundle* bundle) {

@@ -2,7 +2,7 @@
 //
 //   ferry::set_span_hook([](const ferry::Span& span, void*) noexcept { log(span.name, span.end - span.begin); }, nullptr);
 //
-// A hook for OpenTelemetry starts a span with these two times and the attribute `engine`; docs/guides/embedding.md has one.
+// A hook for OpenTelemetry starts a span with these two times and the attribute `engine`: docs/guides/embedding.md.
 #pragma once
 
 #include <ferry/export.h>

@@ -250,6 +250,11 @@ def parse_manifest(data: bytes, *, where: str) -> Manifest:
         raise FerryError(ExitCode.FORMAT, f"{where}: {first_problem(error)}") from None
 
 
+def licence_of(metadata: Mapping[str, str]) -> str:
+    """Return the licence that metadata name, in either spelling; empty where they name none."""
+    return metadata.get("licence") or metadata.get("license") or ""
+
+
 def checked_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
     """Return what a user wants to stand in `metadata`, held to its rules. Raises FerryError(USAGE)."""
     try:

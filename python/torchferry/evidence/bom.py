@@ -22,7 +22,7 @@ from packageurl import PackageURL
 
 from torchferry.bundle.contract import TensorSpec
 from torchferry.bundle.digest import sha256_of
-from torchferry.bundle.manifest import Manifest
+from torchferry.bundle.manifest import Manifest, licence_of
 from torchferry.bundle.reader import Bundle
 from torchferry.evidence.libraries import Library, libraries_of
 from torchferry.version import VERSION
@@ -54,7 +54,7 @@ def make_bom(bundle: Bundle, made: datetime.datetime | None = None) -> str:
 
 
 def _model(manifest: Manifest, digest: str) -> Component:
-    licence = manifest.metadata.get("licence") or manifest.metadata.get("license")
+    licence = licence_of(manifest.metadata)
     return Component(
         type=ComponentType.MACHINE_LEARNING_MODEL,
         name=manifest.name,

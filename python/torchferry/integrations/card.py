@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from torchferry.bundle.contract import TensorSpec
 from torchferry.bundle.digest import sha256_of
-from torchferry.bundle.manifest import Manifest
+from torchferry.bundle.manifest import Manifest, licence_of
 from torchferry.bundle.printable import printable
 from torchferry.bundle.reader import Bundle
 
@@ -24,8 +24,8 @@ def _metadata(manifest: Manifest) -> Iterator[str]:
     """Yield the block of YAML; its texts are JSON strings, which are YAML too."""
     yield from ("---", "library_name: torchferry", "tags:", "- torchferry")
     yield from (f"- {artifact.format}" for artifact in manifest.artifacts)
-    licence = manifest.metadata.get("licence") or manifest.metadata.get("license")
-    if licence is not None:
+    licence = licence_of(manifest.metadata)
+    if licence:
         known = licence.lower() in _LICENCES
         yield f"license: {licence.lower() if known else 'other'}"
         if not known:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torchferry.bundle.contract import Contract
-from torchferry.bundle.manifest import Artifact
+from torchferry.bundle.manifest import Artifact, licence_of
 from torchferry.bundle.reader import Bundle
 from torchferry.errors import ExitCode, FerryError
 
@@ -76,7 +76,7 @@ def _sources(bundle: Bundle) -> Sources:
         None if weights is None else bundle.read(weights),
         bundle.contract,
         version if _VERSION.fullmatch(version) else "0.0.0",
-        metadata.get("licence", metadata.get("license", "")),
+        licence_of(metadata),
         url if _URL.fullmatch(url) else _NO_URL,
     )
 

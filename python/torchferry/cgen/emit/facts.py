@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from torchferry.bundle.contract import Contract, TensorSpec
+from torchferry.bundle.manifest import licence_of
 from torchferry.cgen.emit.tables import c_string, wrap
 from torchferry.cgen.text import OWN
 from torchferry.version import VERSION
@@ -37,7 +38,7 @@ def print_facts(contract: Contract, metadata: Mapping[str, str]) -> str:
 
 def licence_line(metadata: Mapping[str, str]) -> list[str]:
     """Return SPDX's line for `licence` or `license`; none where the text is no SPDX expression."""
-    text = metadata.get("licence", metadata.get("license", "")).strip()
+    text = licence_of(metadata).strip()
     balanced = text.count("(") == text.count(")")
     if len(text) > _WIDTH or not balanced or not _EXPRESSION.fullmatch(text):
         return []
