@@ -31,10 +31,13 @@ LARGE = (
     "gpt_tied",
 )
 NAMES = sorted(load_cases()) if (CASES / "real_modules.py").exists() else []
+QUICK = [name for name in NAMES if name not in LARGE][::5]  # always; the others in `make test-slow`
 
 
 @pytest.mark.skipif(not NAMES, reason=f"{CASES} has no real_modules.py; set FERRY_CASES")
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in LARGE)) for name in NAMES or ("none",)])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name not in QUICK)) for name in NAMES or ("none",)]
+)
 def test_a_module_of_users_runs_in_cpp_or_is_refused_for_its_reason(name: str) -> None:
     row = carry(name, list(DEFAULT_FORMATS))
     if name in REFUSED:

@@ -44,7 +44,8 @@ NETWORKS: dict[str, Callable[[int, int], dict[str, Array]]] = {
     "image_classification": lambda seed, count: {"image": _pixels(seed, count, 32)},
     "anomaly_detection": lambda seed, count: {"x": _numbers(seed, count, 640) * np.float32(4) - np.float32(20)},
 }
-ALL = [pytest.param(name, marks=[pytest.mark.slow] * (name == "visual_wake_words")) for name in NETWORKS]
+LARGE = {"visual_wake_words", "image_classification"}
+ALL = [pytest.param(name, marks=[pytest.mark.slow] * (name in LARGE)) for name in NETWORKS]
 
 
 @cache

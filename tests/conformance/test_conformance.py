@@ -12,6 +12,7 @@ import torch
 
 from builders.bundles import fill_bundle, reseal
 from builders.programs import BUILD
+from builders.spread import spread
 from builders.subjects import Answer, Named, NoSessionError, Question, Subject, find_subjects
 from builders.zoo import ROWS, SPECIES, STEPS, Zoo
 from torchferry.bundle.contract import Array
@@ -87,7 +88,7 @@ def test_outputs_have_the_contracts_names_order_dtypes_and_shapes_at_every_batch
         assert all(array.flags.c_contiguous for array in answer.only.values())
 
 
-@pytest.mark.parametrize("name", SPECIES)
+@pytest.mark.parametrize("name", spread(SPECIES, 2))
 def test_outputs_are_within_the_bundles_tolerances(subject: Subject, zoo: Zoo, name: str) -> None:
     folder = bundle_of(name, subject, zoo)
     bundle = open_bundle(folder)
@@ -124,7 +125,7 @@ def test_a_sample_gives_the_same_answer_in_every_batch(subject: Subject, bundle:
                 assert np.abs(values.astype(float) - expected.astype(float)).max() <= 2 * bounds[name]
 
 
-@pytest.mark.parametrize("name", SPECIES)
+@pytest.mark.parametrize("name", spread(SPECIES, 1))
 def test_five_calls_give_equal_bits_whatever_stands_between(subject: Subject, zoo: Zoo, name: str) -> None:
     few, many = (SPECIES[name].inputs(size) for size in (3, ROWS))
     answers = ask(subject, bundle_of(name, subject, zoo), few, many, few, calls=5)
@@ -134,7 +135,7 @@ def test_five_calls_give_equal_bits_whatever_stands_between(subject: Subject, zo
     assert all(same(outputs, other) for outputs in answers[1].outputs)
 
 
-@pytest.mark.parametrize("name", SPECIES)
+@pytest.mark.parametrize("name", spread(SPECIES, 1))
 def test_eight_threads_at_once_get_the_answers_of_one(subject: Subject, zoo: Zoo, name: str) -> None:
     folder, inputs = bundle_of(name, subject, zoo), SPECIES[name].inputs(ROWS)
     alone = ask(subject, folder, inputs)[0].only
@@ -228,7 +229,7 @@ def test_the_first_gpu_is_refused_where_there_is_none(subject: Subject, bundle: 
     assert refusal_of_session(subject, bundle, device="cuda:0").code == ExitCode.UNAVAILABLE
 
 
-@pytest.mark.parametrize("threads", [0, -1, 1025])
+@pytest.mark.parametrize("threads", spread([0, -1, 1025], 1))
 def test_an_odd_number_of_threads_is_refused(subject: Subject, bundle: Path, threads: int) -> None:
     assert refusal_of_session(subject, bundle, threads=threads).code == ExitCode.USAGE
 

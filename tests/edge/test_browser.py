@@ -13,6 +13,7 @@ import pytest
 
 from builders.chromium import PROGRAM, chromium
 from builders.generated_c import Subject, write
+from builders.spread import spread
 from torchferry.cgen import generate, reference
 from torchferry.course.train import load_run, train_recipe
 from torchferry.intake.source import ExportSource
@@ -67,7 +68,7 @@ STROKES: dict[int, list[list[Point]]] = {
 }
 
 
-@pytest.mark.parametrize("colors", ["light", "dark"])
+@pytest.mark.parametrize("colors", spread(["light", "dark"], 1))
 def test_a_drawn_digit_is_classified_with_the_bits_of_the_definition(model: Subject, page_file: Path, colors: str) -> None:
     with chromium() as page:
         page.open(page_file.as_uri(), width=760, height=520)

@@ -36,9 +36,15 @@ def quick_program(request: pytest.FixtureRequest) -> Program:
     return program
 
 
-@pytest.fixture(
-    params=[f"{reader}-{form}" for form in ("folder", "links", "one-file", "memory") for reader in ("ferry_here", "ferry_run")]
-)
+QUICK_FORMS = ("folder", "memory")
+FORMS = [
+    pytest.param(f"{reader}-{form}", marks=[pytest.mark.slow] * (form not in QUICK_FORMS))
+    for form in ("folder", "links", "one-file", "memory")
+    for reader in ("ferry_here", "ferry_run")
+]
+
+
+@pytest.fixture(params=FORMS)
 def form(request: pytest.FixtureRequest) -> Program:
     """Each program on each form of a bundle in turn: `form("inspect", FOLDER)` judges what lies in the folder."""
     name, _, kind = request.param.partition("-")

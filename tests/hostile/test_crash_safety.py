@@ -74,6 +74,7 @@ def kill_everywhere(tmp_path: Path, *options: str) -> tuple[int, set[str]]:
 
 
 @needs_strace
+@pytest.mark.slow
 def test_a_writer_killed_at_any_call_leaves_the_old_or_the_new_bundle_whole(tmp_path: Path) -> None:
     calls = count_calls(tmp_path)
     assert calls["renameat2"] == 1, "the bundle is put in its place by one exchange"

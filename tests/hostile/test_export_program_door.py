@@ -21,6 +21,7 @@ import torch
 
 from builders.bundles import reseal
 from builders.programs import Program
+from builders.spread import spread
 from builders.zip_parts import Part, read_parts, renamed, write_zip
 from hostile.refusal import assert_error, snapshot
 from torchferry.engines.program_door import judge_program
@@ -271,7 +272,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("what", HOSTILE)
+@pytest.mark.parametrize("what", spread(HOSTILE, 20))
 def test_a_hostile_program_is_refused_and_runs_nothing(ferry_here: Program, iris: Path, work: Path, what: str) -> None:
     make, named = HOSTILE[what]
     hostile_file(iris, make)

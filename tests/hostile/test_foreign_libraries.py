@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from builders.programs import ROOT, Program, run_program
+from builders.spread import spread
 from hostile.refusal import assert_error
 from torchferry.errors import ExitCode
 
@@ -105,7 +106,7 @@ def test_plugins_in_the_working_folder_are_not_found(ferry_run: Program, work: P
 
 
 @pytest.mark.parametrize("start", [["-m", "torchferry"], ["-P", "-m", "torchferry"]], ids=["module", "safe"])
-@pytest.mark.parametrize("engine", ["eager", "onnxruntime"])
+@pytest.mark.parametrize("engine", spread(["eager", "onnxruntime"], 1))
 def test_modules_of_the_working_folder_are_not_imported(work: Path, start: list[str], engine: str) -> None:
     if start[0] == "-P" and sys.version_info < (3, 11):
         pytest.skip("this Python has no -P")

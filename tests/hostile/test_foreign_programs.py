@@ -9,6 +9,7 @@ import pytest
 
 from builders.isolation import can_isolate
 from builders.programs import BUILD, ROOT, Finished, Program
+from builders.spread import spread
 from hostile.refusal import assert_error
 from torchferry.errors import ExitCode
 
@@ -41,14 +42,14 @@ def call(ferry: Program, work: Path, words: tuple[object, ...], **variables: str
     return ferry(*words, cwd=work, env={**os.environ, **variables})
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", spread(PATHS, 3))
 def test_a_program_of_the_working_folder_is_never_found(ferry: Program, work: Path, package_alone: Path, path: str) -> None:
     done = call(ferry, work, VERBS["verify --isolate"], PATH=path, PYTHONPATH=str(package_alone))
     assert_error(done, ExitCode.UNAVAILABLE, "--isolate", "ferry-run")
     assert not (work / "marker").exists()
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", spread(VERBS, 2))
 def test_no_verb_starts_a_program_of_the_working_folder(ferry: Program, work: Path, package_alone: Path, verb: str) -> None:
     call(ferry, work, VERBS[verb], PATH=".:build/bin", PYTHONPATH=str(package_alone))
     assert not (work / "marker").exists()

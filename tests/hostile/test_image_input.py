@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from builders.programs import Program
+from builders.spread import spread
 from hostile.acceptance import is_accepted
 from hostile.pictures import PNG_MAGIC, bmp, chunk, header, png, random_bmp, random_pgm, random_png, scanlines
 from hostile.refusal import assert_refused
@@ -114,7 +115,7 @@ def test_a_table_among_images_is_refused(quick_program: Program, digits: Path) -
     assert_refused(quick_program, "predict", digits, *files, code=7, named="x.csv", under=digits.parent)
 
 
-@pytest.mark.parametrize("make", [random_png, random_bmp, random_pgm])
+@pytest.mark.parametrize("make", spread([random_png, random_bmp, random_pgm], 1))
 def test_python_and_cpp_accept_the_same_images_and_see_the_same_levels(
     digits: Path, ferry_here: Program, ferry_run: Program, make: Callable[[random.Random], bytes]
 ) -> None:

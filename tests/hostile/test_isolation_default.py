@@ -14,6 +14,7 @@ import pytest
 from builders.forms import zip_folder
 from builders.isolation import NOTE, can_isolate
 from builders.programs import BUILD, Program, run_program
+from builders.spread import spread
 from hostile.refusal import assert_error
 from torchferry.errors import ExitCode
 
@@ -128,7 +129,7 @@ def test_python_isolates_what_it_trusts_through_ferry_run(ferry: Program, bundle
     assert ferry(*words, "--trust", tmp_path / "other.pub").code == ExitCode.INTEGRITY
 
 
-@pytest.mark.parametrize("made", [one_file, linked], ids=["one file", "links"])
+@pytest.mark.parametrize("made", spread([one_file, linked], 1), ids=["one file", "links"])
 def test_every_form_of_a_bundle_is_isolated(program: Program, bundle_copy: Path, made: Callable[[Path], Path]) -> None:
     form = made(bundle_copy)
     engines = ["onnxruntime", "torchscript"]

@@ -17,6 +17,7 @@ import pytest
 from builders.bundles import fill_bundle
 from builders.contracts import contract, spec
 from builders.programs import Program
+from builders.spread import spread
 from builders.zip_parts import Part, write_zip
 from builders.zoo import SPECIES, Zoo
 from hostile.acceptance import is_accepted
@@ -182,7 +183,7 @@ def pair(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("what", BROKEN)
+@pytest.mark.parametrize("what", spread(BROKEN, 24))
 def test_a_broken_archive_is_refused(quick_program: Program, pair: Path, what: str) -> None:
     data, named = BROKEN[what]
     file = pair.parent / "in.npz"
@@ -247,7 +248,7 @@ def test_every_way_to_store_the_same_arrays_is_accepted(quick_program: Program, 
 
 
 @pytest.mark.parametrize("model", ["scorer", "mixed"])
-@pytest.mark.parametrize("batch", [1, 7, 256])
+@pytest.mark.parametrize("batch", spread([1, 7, 256], 1))
 def test_one_archive_answers_as_its_files_do_in_both_languages(
     zoo: Zoo, ferry_here: Program, ferry_run: Program, tmp_path: Path, model: str, batch: int
 ) -> None:
@@ -297,7 +298,7 @@ def mutated(random_: random.Random) -> bytes:
     return bytes(data)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", spread(range(4), 1))
 def test_python_and_cpp_accept_the_same_archives(pair: Path, ferry_here: Program, ferry_run: Program, seed: int) -> None:
     file = pair.parent / "in.npz"
     random_ = random.Random(seed)

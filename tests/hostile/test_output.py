@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from builders.programs import Program
+from builders.spread import spread
 from hostile.permissions import obey_permissions, require_bound_by_permissions
 from hostile.refusal import assert_error, assert_refused
 
@@ -71,7 +72,7 @@ def limit_files() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, 1 << 16))
 
 
-@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("kind", spread(FORMATS, 2))
 def test_a_disk_that_fills_while_writing_leaves_the_old_files_whole(
     program: Program, predict: list[object], tmp_path: Path, kind: str
 ) -> None:

@@ -19,6 +19,7 @@ import pytest
 
 from builders.bundles import edit_manifest, reseal
 from builders.programs import BUILD, Program
+from builders.spread import spread
 from builders.zip_parts import Part, read_parts, renamed, write_zip
 from builders.zoo import SPECIES, Zoo
 from hostile.refusal import assert_error, snapshot
@@ -112,7 +113,7 @@ HOSTILE: dict[str, tuple[Make, str]] = {
 }
 
 
-@pytest.mark.parametrize("what", HOSTILE)
+@pytest.mark.parametrize("what", spread(HOSTILE, 10))
 def test_a_hostile_package_is_refused_before_a_loader_sees_it(
     quick_program: Program, bundle: Path, temporary: Path, what: str
 ) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from builders.bundles import reseal
 from builders.programs import Program
+from builders.spread import spread
 from builders.zoo import SPECIES, Zoo
 from hostile.refusal import assert_error, snapshot
 from torchferry.errors import ExitCode
@@ -70,7 +71,7 @@ HOSTILE: dict[str, Change] = {
 }
 
 
-@pytest.mark.parametrize("what", HOSTILE)
+@pytest.mark.parametrize("what", spread(HOSTILE, 3))
 def test_a_broken_program_is_refused_and_crashes_nothing(program: Program, bundle: Path, what: str) -> None:
     file = bundle / "model.pte"
     file.write_bytes(HOSTILE[what](bytearray(file.read_bytes())))

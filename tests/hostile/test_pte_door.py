@@ -73,6 +73,7 @@ REASONS = {
 }
 
 
+@pytest.mark.slow
 def test_every_number_made_larger_gets_one_answer(program: bytes, tmp_path: Path) -> None:
     """Random changes seldom meet a size or an index: here each number of 32 bits is one larger, then much larger."""
     reasons = set()

@@ -19,6 +19,7 @@ import pytest
 
 from builders.bundles import reseal
 from builders.programs import run_here
+from builders.spread import spread
 from builders.zoo import Zoo
 from torchferry.errors import ExitCode
 
@@ -97,7 +98,7 @@ def bundle(request: pytest.FixtureRequest, zoo: Zoo) -> Path:
     return found
 
 
-@pytest.mark.parametrize("language", STARTS)
+@pytest.mark.parametrize("language", spread(STARTS, 1))
 @pytest.mark.parametrize("count", [60, pytest.param(int(os.environ.get("FERRY_MUTANTS", "2000")), marks=pytest.mark.slow)])
 def test_no_mutant_crashes(bundle: Path, tmp_path: Path, language: str, count: int) -> None:
     if language == "python":

@@ -15,6 +15,7 @@ from torch import nn
 from builders.bundles import reseal
 from builders.programs import Program
 from builders.pte import edited
+from builders.spread import spread
 from builders.zoo import Zoo
 from hostile.refusal import assert_error
 from hostile.test_pte_door import FILE, in_cpp, in_python
@@ -99,7 +100,7 @@ def honest(zoo: Zoo) -> Path:
     return found
 
 
-@pytest.mark.parametrize("what", UNSUPPORTED)
+@pytest.mark.parametrize("what", spread(UNSUPPORTED, 2))
 def test_what_is_not_supported_is_refused_in_both_languages(
     ferry_here: Program, ferry_run: Program, honest: Path, tmp_path: Path, what: str
 ) -> None:

@@ -87,6 +87,7 @@ def test_both_say_the_same_of_two_inputs(ferry_here: Program, ferry_run: Program
     assert_same(*(program("predict", bundle, *words) for program in (ferry_here, ferry_run)))
 
 
+@pytest.mark.slow
 def test_both_say_the_same_where_memory_ends(ferry: Program, ferry_run: Program, iris: Path) -> None:
     rows = iris.parent / "rows.npy"
     with rows.open("wb") as stream:  # a file with a hole: it takes no room on the disk

@@ -382,6 +382,7 @@ def test_a_packed_bundle_is_signed_before_it_is_packed(ferry_here: Program, sign
     assert_error(ferry_here("pack", signed.bundle, "--trust", signed.folder / "other.pub"), 4, "not trusted")
 
 
+@pytest.mark.slow
 def test_a_password_opens_the_key(ferry_here: Program, iris: Path, tmp_path: Path) -> None:
     right, wrong = tmp_path / "right", tmp_path / "wrong"
     right.write_text("correct horse\n")
@@ -392,6 +393,7 @@ def test_a_password_opens_the_key(ferry_here: Program, iris: Path, tmp_path: Pat
     minisign("-V", "-m", iris / "manifest.json", "-p", tmp_path / "locked.pub")
 
 
+@pytest.mark.slow
 def test_minisign_signs_with_our_locked_key(iris: Path, tmp_path: Path, ferry_here: Program) -> None:
     (tmp_path / "password").write_text("correct horse\n")
     assert ferry_here("key", tmp_path / "locked", "--password-file", tmp_path / "password").code == 0

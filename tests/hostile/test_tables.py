@@ -13,6 +13,7 @@ from torch import nn
 
 import torchferry
 from builders.programs import Finished, Program
+from builders.spread import spread
 from hostile.refusal import assert_error
 from hostile.table_files import FAMILIES, NAMES, TableFile, numbers, spoilt, written
 from torchferry.bundle.contract import Array
@@ -98,7 +99,7 @@ def both(same: Path, tmp_path: Path, ferry_here: Program, ferry_run: Program) ->
     return Both(same, tmp_path, ferry_here, ferry_run)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", spread(FAMILIES, 2))
 def test_both_read_what_other_programs_write(both: Both, family: str) -> None:
     draw, refused = random.Random(family), 0
     for _ in range(FILES_A_FAMILY):
@@ -114,7 +115,7 @@ def test_both_read_what_other_programs_write(both: Both, family: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["cut", "a NUL", "a byte lost", "a bit flipped", "a quote", "a carriage return", "a delimiter", "a word"]
+    "kind", spread(["cut", "a NUL", "a byte lost", "a bit flipped", "a quote", "a carriage return", "a delimiter", "a word"], 3)
 )
 def test_a_fault_at_64_places_of_a_file_is_refused_or_seen(both: Both, kind: str) -> None:
     """A fault inside a number may make another number; it never makes fewer samples without a word, nor half of one."""
@@ -189,7 +190,7 @@ DRAWN_OPTIONS = [[], [], [], ["--header", "yes"], ["--header", "no"], ["--ignore
 DRAWN_OPTIONS += [["--delimiter", "tab"], ["--delimiter", "space"], ["--delimiter", ","], ["--id", "n", "--ignore-columns"]]
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", spread(range(4), 2))
 def test_both_say_the_same_of_any_lines(both: Both, seed: int) -> None:
     draw, read = random.Random(seed), 0
     for _ in range(60):

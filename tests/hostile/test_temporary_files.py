@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from builders.programs import BUILD, Program
+from builders.spread import spread
 from hostile.refusal import assert_error
 
 COMMANDS = {"Python": [sys.executable, "-m", "torchferry"], "C++": [str(BUILD / "bin" / "ferry-run")]}
@@ -44,7 +45,7 @@ def take_signals() -> None:
 
 
 @both_languages
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("number", spread(SIGNALS, 1))
 def test_a_signal_leaves_no_file_of_predict(iris: Path, language: str, number: signal.Signals) -> None:
     output = iris.parent / "out" / "rows.jsonl"
     output.parent.mkdir()
@@ -81,7 +82,8 @@ def test_a_file_that_may_not_grow_is_an_io_error_and_leaves_none(iris: Path, lan
     assert list(output.parent.iterdir()) == []
 
 
-@pytest.mark.parametrize("most", [300, 4096, 20_000])
+@pytest.mark.slow
+@pytest.mark.parametrize("most", spread([300, 4096, 20_000], 1))
 def test_a_full_disk_is_told_with_the_place_of_the_export(tmp_path: Path, most: int) -> None:
     out = tmp_path / "out"
     options = ["--input", "image=uint8[N,4,4]:0..255", "--to", "torchscript,onnx", "--out", str(out)]
@@ -99,7 +101,7 @@ def test_a_full_disk_is_told_with_the_place_of_the_export(tmp_path: Path, most: 
 
 
 @both_languages
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("number", spread(SIGNALS, 1))
 def test_a_signal_leaves_no_file_of_the_c_compile(c_bundle: Path, language: str, number: signal.Signals) -> None:
     shutil.rmtree(c_bundle / "native")
     temporary, compiler = c_bundle.parent / "tmp", c_bundle.parent / "slow-cc"

@@ -20,6 +20,7 @@ import pytest
 import torch
 
 from builders.programs import Program
+from builders.spread import spread
 from builders.torchscript_archive import PICKLE, STATE, archive, archive_bundle, net, parts
 from builders.zip_parts import Part, write_zip
 from hostile.refusal import assert_refused
@@ -246,25 +247,25 @@ def refused(program: Program, folder: Path, content: bytes, *named: str) -> str:
     return done.stderr
 
 
-@pytest.mark.parametrize("case", OPERATORS)
+@pytest.mark.parametrize("case", spread(OPERATORS, 12))
 def test_an_operator_is_found_wherever_it_hides(case: str, tmp_path: Path, quick_program: Program) -> None:
     code, named = OPERATORS[case]
     refused(quick_program, tmp_path, archive(aimed(code, tmp_path)), named)
 
 
-@pytest.mark.parametrize("case", STRUCTURE)
+@pytest.mark.parametrize("case", spread(STRUCTURE, 12))
 def test_code_that_pytorch_does_not_write_is_refused(case: str, tmp_path: Path, quick_program: Program) -> None:
     code, named = STRUCTURE[case]
     refused(quick_program, tmp_path, archive(aimed(code, tmp_path)), named)
 
 
-@pytest.mark.parametrize("case", PICKLES)
+@pytest.mark.parametrize("case", spread(PICKLES, 12))
 def test_a_pickle_that_pytorch_does_not_write_is_refused(case: str, tmp_path: Path, quick_program: Program) -> None:
     entries, named = PICKLES[case]
     refused(quick_program, tmp_path, write_zip(entries), named)
 
 
-@pytest.mark.parametrize("case", ZIPS)
+@pytest.mark.parametrize("case", spread(ZIPS, 12))
 def test_a_zip_with_two_readings_is_refused(case: str, tmp_path: Path, quick_program: Program) -> None:
     content, named = ZIPS[case]
     refused(quick_program, tmp_path, content, named)

@@ -33,7 +33,15 @@ NOT_RUN = {
 }
 # Programs that a page needs beside ours.
 NEEDS = {"tutorials/phone-and-microcontroller.md": ("arm-none-eabi-gcc", "qemu-system-arm")}
-SLOW = {"tutorials/train-to-cpp.md", "tutorials/phone-and-microcontroller.md", "tutorials/leave-torchscript.md"}  # minutes
+SLOW = {  # half a minute and more
+    "tutorials/train-to-cpp.md",
+    "tutorials/phone-and-microcontroller.md",
+    "tutorials/leave-torchscript.md",
+    "guides/troubleshooting.md",
+    "guides/streaming.md",
+    "guides/signing.md",
+    "guides/preprocessing.md",
+}
 
 
 def text_of(page: str) -> str:
@@ -41,7 +49,7 @@ def text_of(page: str) -> str:
 
 
 def with_code() -> list[object]:
-    """The pages that have something to run; those that take minutes are slow tests."""
+    """The pages that have something to run; those that take long are slow tests."""
     pages = [page for page in PAGES if any(block.language in RUN for block in blocks_of(text_of(page)))]
     return [pytest.param(page, marks=pytest.mark.slow) if page in SLOW else page for page in pages]
 
@@ -131,6 +139,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 LOADED = re.compile(r'<(?:script|img|iframe|source)\b[^>]*\bsrc="([^"]*)"|<link\b[^>]*\brel="(?:stylesheet|preload|icon)"[^>]*>')
 
 
+@pytest.mark.slow
 def test_no_page_loads_anything_from_elsewhere(site: Path) -> None:
     pages = sorted(site.rglob("*.html"))
     assert len(pages) >= 20

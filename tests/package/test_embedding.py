@@ -35,6 +35,7 @@ def bundle(trained: Trained) -> Path:
     return trained.bundle("digits-mlp")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_compiler() is None, reason="no C compiler is here")
 def test_a_program_built_with_the_snippet_gives_the_golden_labels(bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "CMakeLists.txt").write_text(CMAKE.format(bundle=bundle))
@@ -72,6 +73,7 @@ def test_the_firmware_passes_its_self_test_and_counts_instructions(bundle: Path,
     assert 256 < stack < 1024, "model.h promises less than 1 KiB to a program that brings the memory"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not FILE.exists(), reason=f"{FILE} is not here; set FERRY_CASES")
 @pytest.mark.parametrize(("name", "products"), [("keyword_spotting", 2_700_000), ("image_classification", 12_500_000)])
 def test_the_firmware_takes_networks_that_people_ship(name: str, products: int, tmp_path: Path) -> None:

@@ -158,6 +158,7 @@ def test_a_missing_extra_is_one_line_with_what_to_type(missing: str, extra: str,
     assert done.stderr.endswith(f"this Python has no package {missing}; type: pip install 'torchferry[{extra}]'\n")
 
 
+@pytest.mark.slow
 def test_a_report_without_torch_says_so_of_the_layers_only(tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     assert without({"torch"}, "report", BUNDLE, "-o", page).code == ExitCode.OK

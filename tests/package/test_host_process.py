@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from builders.programs import BUILD, ROOT
+from builders.spread import spread
 from builders.trained import Trained
 from torchferry.engines.c_build import find_compiler
 
@@ -114,7 +115,7 @@ def run(*command: object, **options: object) -> subprocess.CompletedProcess[str]
     return subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=300, check=False, **options)  # type: ignore[call-overload,no-any-return]
 
 
-@pytest.mark.parametrize("name", ["iris-adaline", "digits-mlp"])
+@pytest.mark.parametrize("name", spread(["iris-adaline", "digits-mlp"], 1))
 def test_a_comma_for_a_decimal_point_changes_nothing(host: Path, german: dict[str, str], name: str) -> None:
     done = run(host, ROOT / "exported" / name, "torchscript", "comma", env=german)
     assert (done.returncode, done.stdout) == (0, "passed\n")

@@ -65,7 +65,7 @@ def test_a_library_in_a_bundle_does_not_run(tree: str, verb: list[str], prefix: 
     assert done.returncode == 4, done.stderr  # files that the manifest does not list
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", [pytest.param(engine, marks=[pytest.mark.slow] * (engine == "aoti")) for engine in ENGINES])
 @pytest.mark.parametrize("name", spread(["digits-mlp", "iris-adaline"], 1))
 def test_every_engine_verifies_from_a_moved_prefix(engine: str, name: str, prefix: Path, trained: Trained) -> None:
     try:

@@ -54,9 +54,14 @@ def test_the_files_are_those_of_the_programs_as_they_are() -> None:
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_every_option_of_the_help_is_in_each_file(
-    ferry: Program, ferry_run: Program, grammars: dict[str, Grammar], program: str
+    ferry_here: Program,
+    ferry_run: Program,
+    grammars: dict[str, Grammar],
+    program: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    run = {"ferry": ferry, "ferry-run": ferry_run}[program]
+    monkeypatch.setenv("COLUMNS", "400")
+    run = {"ferry": ferry_here, "ferry-run": ferry_run}[program]
     texts = {
         path: re.sub(r"\\f[BRI]", " ", text.replace("\\-", "-"))
         for path, text in pages(FERRY_RUN).items()
@@ -64,11 +69,7 @@ def test_every_option_of_the_help_is_in_each_file(
     }
     assert len(texts) == 4
     for verb in grammars[program].verbs:
-        shown = set(
-            re.findall(
-                r"(?<![\w-])--[a-z][a-z-]+", run(verb.name, "--help", env={"COLUMNS": "400", "PATH": "/usr/bin"}).stdout.decode()
-            )
-        )
+        shown = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", run(verb.name, "--help").stdout.decode()))
         assert "--help" in shown
         for path, text in texts.items():
             wanted = {name[2:] if path.endswith(".fish") else name for name in shown}
@@ -206,6 +207,7 @@ def write_inputs(folder: Path) -> None:
     (folder / "list.txt").write_text("pictures/0.png\npictures/2.png\n")
 
 
+@pytest.mark.slow
 def test_the_help_shows_every_example_and_each_runs(
     ferry_here: Program, ferry_run: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

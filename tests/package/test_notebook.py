@@ -19,6 +19,7 @@ def test_no_output_is_kept_in_git() -> None:
     assert [cell["id"] for cell in cells if cell.get("outputs") or cell.get("execution_count")] == []
 
 
+@pytest.mark.slow
 def test_it_runs_and_the_report_is_inline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nbformat = pytest.importorskip("nbformat", reason="Jupyter is not installed: make setup-edge")
     nbclient = pytest.importorskip("nbclient", reason="Jupyter is not installed: make setup-edge")

@@ -93,6 +93,7 @@ def test_without_a_usable_library_the_other_engines_go_on(copied: Path) -> None:
     assert b"PASSED torchscript" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_moved_plugin_without_a_library_says_where_it_looked(moved: Path) -> None:
     assert str(moved / BESIDE) in refusal(verify(moved, "--engine", "onnxruntime"))
 

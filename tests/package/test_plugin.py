@@ -17,6 +17,7 @@ import pytest
 
 from builders.bundles import edit_manifest, fill_bundle, reseal
 from builders.programs import BUILD, ROOT
+from builders.spread import spread
 from torchferry.bundle.writer import file_entry
 from torchferry.errors import ExitCode
 
@@ -97,6 +98,7 @@ def test_an_installed_package_adds_a_format_that_is_exported_and_verified_in_bot
     assert all(output["compared"] > 0 for cell in cells for output in cell["outputs"])
 
 
+@pytest.mark.slow
 def test_without_the_package_its_engine_is_one_clear_line_and_the_others_go_on(plugin: Path, exported: Path) -> None:
     env = {**environment(plugin), "PYTHONPATH": str(ROOT / "python")}
     refused = ferry_with(env, "verify", exported, "--engine", "perceptron")
@@ -120,7 +122,8 @@ def test_a_wrong_weight_of_the_installed_format_is_a_mismatch(
     assert done.returncode == ExitCode.MISMATCH, done.stdout
 
 
-@pytest.mark.parametrize("language", ["python", "c++"])
+@pytest.mark.slow
+@pytest.mark.parametrize("language", spread(["python", "c++"], 1))
 def test_the_example_passes_the_conformance_suite(plugin: Path, installed: Path, tmp_path: Path, language: str) -> None:
     options = [
         "-p",

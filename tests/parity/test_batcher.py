@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from builders.programs import BUILD, Finished, run_program
+from builders.spread import spread
 from builders.trained import Trained
 from torchferry.errors import ExitCode
 
@@ -19,7 +20,7 @@ def run(bundle: Path, engine: str, keeps: str) -> Finished:
     return run_program([str(HOST)], bundle, engine, 8, keeps)
 
 
-@pytest.mark.parametrize("engine", ["c", "c-int8"])
+@pytest.mark.parametrize("engine", spread(["c", "c-int8"], 1))
 def test_the_bits_are_those_of_calls_of_their_own(trained: Trained, engine: str) -> None:
     done = run(trained.bundle_for("digits-mlp", engine), engine, "bits")
     assert done.code == 0, done.stderr

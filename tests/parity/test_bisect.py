@@ -52,7 +52,7 @@ def test_there_are_at_least_20_faults() -> None:
     assert len(FAULTS) >= 20
 
 
-@pytest.mark.parametrize("fault", spread(FAULTS, 8))
+@pytest.mark.parametrize("fault", spread(FAULTS, 4))
 def test_the_layer_named_is_the_planted_one(bisect: Bisect, right: Path, tmp_path: Path, fault: str) -> None:
     """Against the bundle's program, which is right, in every engine and language that can show its layers."""
     wrong = plant(right, with_fault(FAULTS[fault]), tmp_path / "wrong")
@@ -61,7 +61,7 @@ def test_the_layer_named_is_the_planted_one(bisect: Bisect, right: Path, tmp_pat
     )
 
 
-@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("side", spread(SIDES, 1))
 @pytest.mark.parametrize("eager", [(), RUN], ids=["program", "run"])
 def test_a_right_model_has_no_first_difference(bisect: Bisect, right: Path, side: str, eager: tuple[str, ...]) -> None:
     found = bisect(right, *SIDES[side], *eager)
@@ -72,12 +72,14 @@ def test_a_right_model_has_no_first_difference(bisect: Bisect, right: Path, side
     ]
 
 
+@pytest.mark.slow
 def test_both_languages_find_the_same_numbers(bisect: Bisect, right: Path, tmp_path: Path) -> None:
     wrong = plant(right, with_fault(FAULTS["one weight of layer 3 of 6"]), tmp_path / "wrong")
     ours, theirs = (bisect(wrong, *SIDES[side]) for side in ("torchscript in Python", "torchscript in C++"))
     assert {**ours, "language": "cpp"} == theirs
 
 
+@pytest.mark.slow
 def test_a_program_with_the_same_fault_hides_it_and_the_right_module_shows_it(
     bisect: Bisect, right: Path, tmp_path: Path
 ) -> None:
@@ -136,6 +138,7 @@ def convolved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return right_bundle(tmp_path_factory.mktemp("convolved") / "net", lambda: Convolved().eval(), "float32[N,2,5,5]")
 
 
+@pytest.mark.slow
 def test_layers_that_onnx_has_merged_are_named_beside_the_first_that_it_shows(
     bisect: Bisect, convolved: Path, tmp_path: Path
 ) -> None:
@@ -177,6 +180,7 @@ class Crossing(nn.Module):
         return self.mix(torch.tanh(self.a(left)), torch.sigmoid(self.b(right)))  # type: ignore[no-any-return]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", ["torchscript in Python", "torchscript in C++"])
 def test_a_clean_bundle_whose_layer_takes_two_tensors_is_the_same(bisect: Bisect, side: str, tmp_path: Path) -> None:
     inputs = {"left": "float32[N,4]", "right": "float32[N,5]"}

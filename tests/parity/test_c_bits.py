@@ -10,6 +10,7 @@ import pytest
 
 from builders.programs import Program, assert_answered
 from builders.sides import ALLOW
+from builders.spread import spread
 from builders.trained import Trained
 from builders.zoo import Zoo
 from torchferry.bundle.contract import Array
@@ -38,7 +39,7 @@ def predicted(program: Program, bundle: Path, rows: Path, batch: int, folder: Pa
 
 
 @pytest.mark.parametrize("object_is", ["there", "missing"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", spread(NAMES, 1))
 @pytest.mark.parametrize("language", ["python", "c++"])
 def test_the_bits_are_those_of_the_reference(
     trained: Trained, programs: dict[str, Program], tmp_path: Path, name: str, language: str, object_is: str

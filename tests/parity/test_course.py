@@ -25,6 +25,7 @@ def answers_in_cpp(run: Run, folder: Path, ferry_run: Program) -> bytes:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_adaline_trained_in_three_ways_gives_equal_answers_in_cpp(tmp_path: Path, ferry_run: Program):
     answers = set()
     for gradient in ("manual", "grad", "autograd"):
@@ -34,6 +35,7 @@ def test_adaline_trained_in_three_ways_gives_equal_answers_in_cpp(tmp_path: Path
     assert answers.pop().count(b"\n") == 30
 
 
+@pytest.mark.slow
 def test_functional_and_sequential_style_give_equal_answers_in_cpp(
     tmp_path: Path, ferry_run: Program, monkeypatch: pytest.MonkeyPatch
 ):

@@ -38,6 +38,7 @@ def test_what_either_program_prints_is_a_report(program: Program, tmp_path: Path
     assert run_here("fleet", "add", tmp_path / "store", file).code == ExitCode.OK
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="the switches are those of x86-64")
 def test_switches_of_kernels_are_types_of_machines_and_all_stay_within_their_bounds(tmp_path: Path) -> None:
     for name, switches in SWITCHED.items():
@@ -60,6 +61,7 @@ def test_switches_of_kernels_are_types_of_machines_and_all_stay_within_their_bou
     assert b"cbwr: torchscript on cpu reached bound, expected bits" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("qemu-x86_64-static") is None, reason="qemu-x86_64-static is not installed (make setup-edge)")
 def test_processors_that_qemu_plays_have_other_kernels_and_stay_within_their_bounds(tmp_path: Path) -> None:
     qemu = str(shutil.which("qemu-x86_64-static"))

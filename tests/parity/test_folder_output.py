@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from builders.programs import BUILD, ROOT, Finished, Program, assert_answered
+from builders.spread import spread
 
 DIGITS = ROOT / "exported" / "digits-mlp"
 IMAGES = DIGITS / "golden" / "batch-64.input.image.npy"
@@ -113,7 +114,7 @@ def test_one_bad_entry_leaves_nothing(ferry: Program, ferry_run: Program, pictur
 
 
 @pytest.mark.parametrize("language", COMMANDS)
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", spread([signal.SIGINT, signal.SIGTERM, signal.SIGHUP], 1))
 def test_a_signal_leaves_no_folder(pictures: Path, tmp_path: Path, language: str, number: signal.Signals) -> None:
     listed = tmp_path / "list"
     listed.write_text("".join(f"{pictures}/{i}.png\n" for i in range(3000)))

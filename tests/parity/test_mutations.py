@@ -32,14 +32,14 @@ def every(codes: dict[str, int]) -> set[int]:
     return set(codes.values())
 
 
-@pytest.mark.parametrize("name", ["iris-adaline", "digits-mlp"])
+@pytest.mark.parametrize("name", spread(["iris-adaline", "digits-mlp"], 1))
 def test_the_right_model_passes_through_the_same_builder(verify: Verify, trained: Trained, tmp_path: Path, name: str) -> None:
     twin = write_mutant(trained.bundle(name), trained.run(name).module, tmp_path / "twin")
     assert every(verify(twin)) == {0}
 
 
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["on the golden's machine", "on another"])
-@pytest.mark.parametrize("fault", spread(FAULTS, 10))
+@pytest.mark.parametrize("fault", spread(FAULTS, 4))
 def test_a_wrong_model_is_found(verify: Verify, made: Callable[[str], Path], tmp_path: Path, fault: str, elsewhere: bool) -> None:
     mutant = made(fault)
     if elsewhere:  # the bits are no longer promised: the bound alone must find it
@@ -48,6 +48,7 @@ def test_a_wrong_model_is_found(verify: Verify, made: Callable[[str], Path], tmp
     assert every(verify(mutant)) == {1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["executorch", pytest.param("aoti", marks=pytest.mark.slow)])
 def test_a_wrong_weight_is_found_on_an_engine_whose_export_takes_long(
     verify: Verify, zoo: Zoo, tmp_path: Path, engine: str
@@ -92,7 +93,8 @@ def normalized(tmp_path_factory: pytest.TempPathFactory, trained: Trained) -> Pa
     return folder
 
 
-@pytest.mark.parametrize("left_on", [{"norm_left_on": True}, {"dropout_left_on": True}], ids=["batch norm", "dropout"])
+@pytest.mark.slow
+@pytest.mark.parametrize("left_on", spread([{"norm_left_on": True}, {"dropout_left_on": True}], 1), ids=["batch norm", "dropout"])
 def test_a_part_left_in_train_mode_is_found(verify: Verify, normalized: Path, tmp_path: Path, left_on: dict[str, bool]) -> None:
     assert every(verify(normalized)) == {0}
     mutant = write_mutant(normalized, Normalized(**left_on).eval(), tmp_path / "mutant")

@@ -14,6 +14,7 @@ import pytest
 import torchferry
 from builders.bundles import reseal
 from builders.programs import BUILD, ROOT, Program
+from builders.spread import spread
 from builders.zoo import Zoo
 from torchferry.bundle.pack import pack
 from torchferry.proof.run_matrix import run_matrix
@@ -53,7 +54,7 @@ def test_inspect_shows_the_same(program: Program, packed: Pack) -> None:
     assert lines[0] == lines[1] != ""
 
 
-@pytest.mark.parametrize("engine", ["onnxruntime", "torchscript"])
+@pytest.mark.parametrize("engine", spread(["onnxruntime", "torchscript"], 1))
 def test_verify_comes_to_the_same_verdicts(program: Program, packed: Pack, engine: str) -> None:
     options = ("--engine", engine, "--calls", 2)
     assert answer(program, "verify", packed(DIGITS), *options) == answer(program, "verify", DIGITS, *options)
@@ -106,6 +107,7 @@ def test_diff_takes_it_as_the_other_bundle(ferry_here: Program, packed: Pack) ->
     assert "SAME within the bound" in done.stdout.decode()
 
 
+@pytest.mark.slow
 def test_the_report_is_written(ferry_here: Program, packed: Pack, tmp_path: Path) -> None:
     done = ferry_here("report", packed(DIGITS), "-o", tmp_path / "report.html", "--ferry-run", FERRY_RUN)
     assert done.code == 0, done.stderr

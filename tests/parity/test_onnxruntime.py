@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 import torchferry
 from builders.programs import BUILD, Program
+from builders.spread import spread
 from builders.subjects import CppEngine, PythonEngine, Question
 from builders.zoo import SPECIES, Zoo
 from torchferry.bundle.golden import read_case
@@ -70,7 +71,7 @@ class Looped(Step):
         return h
 
 
-@pytest.mark.parametrize("cell", [Step, Looped])
+@pytest.mark.parametrize("cell", spread([Step, Looped], 1))
 def test_names_of_the_contract_may_clash_with_those_of_the_graph(program: Program, cell: type[nn.Module], tmp_path: Path) -> None:
     golden = {name: np.random.default_rng(3).normal(size=(6, 4)).astype(np.float32) for name in ("cat", "h")}
     torchferry.export(

@@ -17,6 +17,7 @@ from torch import nn
 
 import torchferry
 from builders.programs import BUILD, ROOT, run_program
+from builders.spread import spread
 
 SWITCHES = {
     "MKL, compatible": {"MKL_CBWR": "COMPATIBLE"},
@@ -70,7 +71,7 @@ def test_the_kernels_of_the_golden_give_its_bits(bundle: Path, language: str) ->
     assert {verdict["other_kernels_ulp"] for verdict in engine["verdicts"]} == {None}
 
 
-@pytest.mark.parametrize("switch", SWITCHES)
+@pytest.mark.parametrize("switch", spread(SWITCHES, 1))
 def test_other_kernels_are_seen_by_both_programs_and_held_to_the_bound(bundle: Path, switch: str) -> None:
     if numerics_of(switch) == numerics_of(""):
         pytest.skip(f"{switch}: this processor's kernels are the same with the switch")
@@ -81,7 +82,8 @@ def test_other_kernels_are_seen_by_both_programs_and_held_to_the_bound(bundle: P
     assert all(0 <= verdict["other_kernels_ulp"] < 2**12 for verdict in ours["verdicts"])
 
 
-@pytest.mark.parametrize("processor", ["Haswell", "Nehalem"])
+@pytest.mark.slow
+@pytest.mark.parametrize("processor", spread(["Haswell", "Nehalem"], 1))
 def test_other_processors_are_seen(bundle: Path, processor: str) -> None:
     emulator = shutil.which("qemu-x86_64-static") or shutil.which("qemu-x86_64")
     if platform.machine() != "x86_64" or emulator is None:

@@ -13,6 +13,7 @@ import pytest
 
 from builders.programs import Program, assert_answered
 from builders.sides import ALLOW, REFERENCE_BUNDLES, crossings, shared_engines
+from builders.spread import spread
 from torchferry.bundle.contract import Array
 from torchferry.bundle.manifest import Manifest
 from torchferry.bundle.reader import open_bundle
@@ -61,7 +62,7 @@ def bound_of(manifest: Manifest, engine: str, output: str) -> float:
     return row.bound
 
 
-@pytest.mark.parametrize("batch", [1, 7, 64])
+@pytest.mark.parametrize("batch", spread([1, 7, 64], 1))
 @pytest.mark.parametrize(("bundle", "engine", "language"), list(crossings()), ids=name_of)
 def test_outputs_are_eagers_bits_or_within_the_bound_of_float64(
     programs: Programs, tmp_path: Path, bundle: Path, engine: str, language: str, batch: int

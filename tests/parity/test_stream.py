@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 import torchferry
 from builders.programs import BUILD, run_program
+from builders.spread import spread
 from torchferry.bundle.contract import Array
 from torchferry.bundle.reader import Bundle
 from torchferry.errors import ExitCode, FerryError
@@ -61,7 +62,7 @@ def expected(samples: Array) -> Array:
     return np.stack(answers)
 
 
-@pytest.mark.parametrize("engine", ["torchscript", "onnxruntime"])
+@pytest.mark.parametrize("engine", spread(["torchscript", "onnxruntime"], 1))
 def test_both_languages_answer_as_a_loop_in_pytorch(bundle: Bundle, samples: Array, expected: Array, engine: str) -> None:
     stream = torchferry.Stream(torchferry.Session(bundle, engine), STATE, samples=2)
     ours = np.stack([stream.run({"sample": sample})["answer"] for sample in samples])

@@ -54,6 +54,7 @@ def mypy(folder: Path, text: str) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
+@pytest.mark.slow
 def test_mypy_takes_what_is_right_and_refuses_what_is_wrong(tmp_path: Path) -> None:
     lines = len(GOOD.splitlines())
     code, printed = mypy(tmp_path, GOOD + "".join(f"{line}\n" for line in WRONG))

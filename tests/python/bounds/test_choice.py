@@ -53,7 +53,7 @@ def bounds(bundle: Bundle) -> dict[str, tuple[float, str]]:
 
 
 @pytest.mark.parametrize("seed", spread([0, 1, 2], 1))
-@pytest.mark.parametrize("name", ["convolutional", "residual", "recurrent", "attention", "normalized"])
+@pytest.mark.parametrize("name", spread(["convolutional", "residual", "recurrent", "attention", "normalized"], 2))
 def test_an_estimated_bound_holds_and_is_at_most_100_times_what_is_observed(name: str, seed: int, tmp_path: Path) -> None:
     sample = MODULES[name]
     shapes = {key: text.split("[")[1].rstrip("]").split(",") for key, text in sample.inputs.items()}

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import torchferry
+from builders.spread import spread
 from torchferry.bundle.reader import open_bundle
 
 SEEN = 7.99e-6
@@ -33,7 +34,7 @@ def rows(module: nn.Module, out: Path) -> dict[str, float]:
     return {row.device: row.bound for row in found}
 
 
-@pytest.mark.parametrize("layer", [nn.LSTM, nn.GRU, nn.RNN])
+@pytest.mark.parametrize("layer", spread([nn.LSTM, nn.GRU, nn.RNN], 1))
 def test_a_gated_layer_has_room_for_the_errors_that_cudnn_was_seen_to_make(layer: type[nn.RNNBase], tmp_path: Path) -> None:
     torch.manual_seed(0)
     found = rows(_Last(layer(4, 64, batch_first=True)), tmp_path / "net")

@@ -114,7 +114,7 @@ def bounded_with(name: str, error: float, monkeypatch: pytest.MonkeyPatch) -> Bo
     return found[0]
 
 
-@pytest.mark.parametrize("name", spread(FUNCTIONS, 25))
+@pytest.mark.parametrize("name", spread(FUNCTIONS, 12))
 def test_float32_and_c_are_within_the_bound_of_exact_inputs(name: str) -> None:
     kinds = source(name).contract
     bound = certified_bounds(source(name).program, kinds, {"x": X})["y"]

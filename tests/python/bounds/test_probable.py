@@ -80,7 +80,7 @@ def source_of(module: nn.Module, x: Array) -> tuple[ExportSource, Array]:
     return ExportSource(module, given, {"x": x}), Reference(module, given).float64({"x": x})["y"]
 
 
-@pytest.mark.parametrize("name", spread(MODULES, 5))
+@pytest.mark.parametrize("name", spread(MODULES, 2))
 def test_no_engine_thread_count_or_batch_leaves_a_certificate(name: str, tmp_path: Path) -> None:
     torch.manual_seed(1)
     make, shape = MODULES[name]

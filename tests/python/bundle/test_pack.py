@@ -12,6 +12,7 @@ import pytest
 
 from builders.forms import zip_folder
 from builders.programs import ROOT, Program
+from builders.spread import spread
 from torchferry.bundle.pack import pack
 from torchferry.bundle.reader import Bundle, open_bundle
 from torchferry.errors import ExitCode, FerryError
@@ -60,7 +61,7 @@ def test_signatures_go_along_and_hidden_files_stay(tmp_path: Path) -> None:
     assert open_bundle(tmp_path / "one.ferry").ignored == ("manifest.json.minisig",)
 
 
-@pytest.mark.parametrize("engine", ["onnxruntime", "torchscript"])
+@pytest.mark.parametrize("engine", spread(["onnxruntime", "torchscript"], 1))
 def test_verdicts_are_those_of_the_folder(program: Program, packed: Path, engine: str) -> None:
     assert verdicts(program, packed, engine) == verdicts(program, IRIS, engine)
 

@@ -24,8 +24,9 @@ def definition(subject: Subject) -> dict[str, Array]:
     return {spec.name: array for spec, array in zip(subject.contract.outputs, results, strict=True)}
 
 
-@pytest.mark.parametrize("compiler", COMPILERS)
-@pytest.mark.parametrize("flags", spread(FLAGS, 2), ids=" ".join)
+@pytest.mark.slow
+@pytest.mark.parametrize("compiler", spread(COMPILERS, 1))
+@pytest.mark.parametrize("flags", spread(FLAGS, 1), ids=" ".join)
 def test_the_c_gives_the_bits_of_the_definition(compiler: str, flags: tuple[str, ...], tmp_path: Path) -> None:
     subject = every_image_net()
     compiled = load(subject, tmp_path, compiler, *flags)
@@ -40,7 +41,7 @@ def test_the_definition_is_near_to_float64(name: str) -> None:
     assert np.abs(definition(subject)[output] - exact).max() <= 1e-5 * np.abs(exact).max()
 
 
-@pytest.mark.parametrize("name", IMAGE_NETS)
+@pytest.mark.parametrize("name", spread(IMAGE_NETS, 6))
 def test_only_what_must_have_its_channels_first_has_them_there(name: str) -> None:
     """The first convolution reads the caller's image and the last one writes the caller's; all between have their channels last."""
     net, shape = IMAGE_NETS[name]
@@ -53,6 +54,7 @@ def test_only_what_must_have_its_channels_first_has_them_there(name: str) -> Non
     )
 
 
+@pytest.mark.slow
 def test_sanitizers_find_nothing(tmp_path: Path) -> None:
     trap = ("-O1", "-march=native", "-fsanitize=undefined,bounds", "-fsanitize-undefined-trap-on-error")
     subject = every_image_net()

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from builders.contracts import spec
 from builders.generated_c import Array, load, same_bits, subject_of
+from builders.spread import spread
 from torchferry.cgen import reference
 
 SAFE = ("-O2", "-fsanitize=undefined,bounds", "-fsanitize-undefined-trap-on-error")
@@ -94,7 +95,7 @@ def numbers(dtype: str, seed: int) -> Array:
     return np.where(rng.random((40, 6)) < 0.3, rare, small).astype(dtype)
 
 
-@pytest.mark.parametrize("dtype", [*INTEGERS, "bool", "float32"])
+@pytest.mark.parametrize("dtype", spread([*INTEGERS, "bool", "float32"], 3))
 def test_functions_of_every_dtype_give_the_bits_of_eager(dtype: str, tmp_path: Path) -> None:
     functions = {**OF_ALL, **({f"of {k}": f for k, f in OF_INTEGERS.items()} if dtype in INTEGERS else {})}
     if dtype == "float32":  # what torch makes of negative numbers as uint8 is left to the processor

@@ -62,8 +62,8 @@ FLAGS = {
 }
 
 
-@pytest.mark.parametrize("compiler", COMPILERS)
-@pytest.mark.parametrize("path", spread(FLAGS, 2))
+@pytest.mark.parametrize("compiler", spread(COMPILERS, 1))
+@pytest.mark.parametrize("path", spread(FLAGS, 1))
 def test_every_path_gives_the_integers_of_the_definition(path: str, compiler: str, tmp_path: Path) -> None:
     for subject, compiled in zip(subjects(), load_together(subjects(), tmp_path, compiler, *FLAGS[path]), strict=True):
         expected = definition(subject, subject.samples)
@@ -72,6 +72,7 @@ def test_every_path_gives_the_integers_of_the_definition(path: str, compiler: st
         assert compiled.selftest() == -1, subject.module
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("avx512_vnni" not in CPU, reason="this processor has no AVX512-VNNI, with which AVX-VNNI is emulated")
 def test_the_avx_vnni_path_gives_the_integers_of_the_definition(tmp_path: Path) -> None:
     """Its two instructions, under the names that they have in AVX512-VNNI: processors with AVX-VNNI are rarer."""
@@ -97,7 +98,8 @@ def test_the_avx_vnni_path_compiles_for_avx_vnni(compiler: str, tmp_path: Path) 
     assert "vpdpbusd" in run_tool("objdump", "-d", tmp_path / "model.o").stdout
 
 
-@pytest.mark.parametrize("path", ["VNNI", "plain"])
+@pytest.mark.slow
+@pytest.mark.parametrize("path", spread(["VNNI", "plain"], 1))
 @pytest.mark.parametrize("compiler", spread(COMPILERS, 1))
 def test_sanitizers_find_nothing(compiler: str, path: str, tmp_path: Path) -> None:
     flags = [*FLAGS[path], "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
@@ -134,7 +136,7 @@ def largest_sums() -> Subject:
     return quantized(subject_of(module, (spec("image", "uint8", ("N", 660, 100)),), ("y",), {"image": images}))
 
 
-@pytest.mark.parametrize("path", FLAGS)
+@pytest.mark.parametrize("path", spread(FLAGS, 2))
 def test_the_largest_possible_sums_do_not_overflow(path: str, tmp_path: Path) -> None:
     subject = largest_sums()
     trap = ("-fsanitize=undefined", "-fsanitize-undefined-trap-on-error")

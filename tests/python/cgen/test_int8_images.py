@@ -14,6 +14,7 @@ from builders.functions import Of
 from builders.generated_c import Array, Subject, quantized, subject_of
 from builders.image_nets import IMAGE_NETS, Skip
 from builders.networks import normal
+from builders.spread import spread
 from torchferry.cgen import generate_int8, reference
 from torchferry.cgen.ir import Graph, Map
 from torchferry.cgen.ops.byte_function import ByteFunction
@@ -122,7 +123,9 @@ def test_a_sum_of_bytes_is_within_one_step_of_the_exact_one(factors: tuple[float
 # ---- what is bytes ----
 
 
-@pytest.mark.parametrize("name", ["sum", "concatenation", "mean", "flattened", "depthwise", "padded and shifted", "one dim"])
+@pytest.mark.parametrize(
+    "name", spread(["sum", "concatenation", "mean", "flattened", "depthwise", "padded and shifted", "one dim"], 3)
+)
 def test_between_the_first_and_the_last_product_there_is_no_float(name: str) -> None:
     module, shape = IMAGE_NETS[name]
     first, *nodes = graph_of(module, *shape).nodes
@@ -228,6 +231,7 @@ def trained(images: Array, labels: Array) -> nn.Module:
     return module.eval()
 
 
+@pytest.mark.slow
 def test_a_cnn_on_digits_loses_at_most_half_a_point(data_root: Path) -> None:
     images, labels = mnist(data_root, "train", 12_000)
     module = trained(images, labels)

@@ -33,8 +33,9 @@ def arena_bytes(subject: Subject) -> int:
     return Model.build("net", subject.contract, subject.generated.graph).plan.bytes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flags", spread([("-O3", "-march=native"), ("-O2", "-fno-inline"), ("-O0",)], 1), ids=" ".join)
-@pytest.mark.parametrize("compiler", COMPILERS)
+@pytest.mark.parametrize("compiler", spread(COMPILERS, 1))
 def test_no_call_meets_what_another_one_left_in_the_arena(compiler: str, flags: tuple[str, ...], tmp_path: Path) -> None:
     compiled = load_together(list(subjects().values()), tmp_path, compiler, *flags)
     for (name, subject), one in zip(subjects().items(), compiled, strict=True):
@@ -60,7 +61,7 @@ def assert_reads_no_rest(of: str, subject: Subject, compiled: Compiled) -> None:
             assert array.tobytes() == expected[name].tobytes(), f"{of}: {name} with an arena of {poison:#x}"
 
 
-@pytest.mark.parametrize("name", MEMORY_SUBJECTS)
+@pytest.mark.parametrize("name", spread(MEMORY_SUBJECTS, 4))
 def test_the_answers_are_those_of_eager(name: str, tmp_path: Path) -> None:
     subject = MEMORY_SUBJECTS[name]()
     answers = load(subject, tmp_path).run(subject.samples, batch=True)

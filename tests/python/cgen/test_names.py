@@ -62,7 +62,8 @@ def assert_right(subject: Subject, folder: Path, compiler: str = "gcc") -> None:
         assert all(np.allclose(actual[name], expected[name], atol=1e-5) for name in expected)
 
 
-@pytest.mark.parametrize("compiler", COMPILERS)
+@pytest.mark.slow
+@pytest.mark.parametrize("compiler", spread(COMPILERS, 1))
 def test_tensors_may_be_named_like_our_parameters_and_variables(compiler: str, tmp_path: Path) -> None:
     class Each(nn.Module):
         def __init__(self) -> None:
@@ -137,7 +138,7 @@ def test_what_cannot_be_printed_is_not_generated() -> None:
         generate(net().program, renamed("x", "size_t"), name="net", goldens={"x": X})
 
 
-@pytest.mark.parametrize("name", ["net_relu", "net_columns", "net_input", "net_run", "net_layer1_0"])
+@pytest.mark.parametrize("name", spread(["net_relu", "net_columns", "net_input", "net_run", "net_layer1_0"], 1))
 def test_tensors_may_be_named_like_our_functions_and_types(name: str, tmp_path: Path) -> None:
     """A member of a struct has a name space of its own; what stands for it in a function gets another name."""
     assert_right(net(wanted=name), tmp_path / "wanted")
@@ -209,7 +210,8 @@ def test_submodules_and_any_bundle_name_go_together(name: str, tmp_path: Path) -
     assert load(quantized(subject), tmp_path / "bytes", "gcc", "-O1").selftest() == -1
 
 
-@pytest.mark.parametrize("compiler", COMPILERS)
+@pytest.mark.slow
+@pytest.mark.parametrize("compiler", spread(COMPILERS, 1))
 def test_no_function_is_left_without_a_caller(compiler: str, tmp_path: Path) -> None:
     """With the self-test and without it: clang names static inline functions too."""
 

@@ -12,6 +12,7 @@ from torch import nn
 from builders import contracts
 from builders.generated_c import COMPILERS, Array, Subject, load, same_bits, subject_of
 from builders.networks import FLOAT_SUBJECTS, dense, fork, image_net, residual
+from builders.spread import spread
 from torchferry.bounds.choice import output_bounds
 from torchferry.bundle.golden import CaseArrays
 from torchferry.cgen import reference
@@ -37,7 +38,7 @@ def varied() -> list[Subject]:
     return [fork(), image_net(11, 9, 117), dense(70, 33, 200, 2), residual()]
 
 
-@pytest.mark.parametrize("compiler", COMPILERS)
+@pytest.mark.parametrize("compiler", spread(COMPILERS, 1))
 def test_c_gives_the_bits_of_the_definition_alone_and_in_batches(subject: Subject, compiler: str, tmp_path: Path) -> None:
     compiled = load(subject, tmp_path, compiler, "-O3", "-march=native")
     expected = definition(subject)
@@ -68,7 +69,7 @@ def test_outputs_lie_inside_the_bound_of_their_bundle(subject: Subject) -> None:
             assert (array == float64[spec.name]).all(), spec.name
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 9])
+@pytest.mark.parametrize("count", spread([1, 2, 3, 4, 5, 9], 3))
 def test_a_batch_of_any_size_gives_the_bits_of_single_calls(count: int, tmp_path: Path) -> None:
     subject = image_net(8, 8, 100)
     compiled = load(subject, tmp_path)
@@ -76,7 +77,7 @@ def test_a_batch_of_any_size_gives_the_bits_of_single_calls(count: int, tmp_path
     assert same_bits(compiled.run(samples, batch=True), compiled.run(samples))
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", spread(range(12), 3))
 def test_random_networks_give_the_bits_of_the_definition(seed: int, tmp_path: Path) -> None:
     rng = np.random.default_rng(seed)
     widths = [int(w) for w in rng.choice([1, 2, 3, 4, 5, 8, 12, 16, 17, 31, 32, 33, 48, 63, 65, 100, 150], rng.integers(2, 6))]

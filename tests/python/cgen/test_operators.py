@@ -16,6 +16,7 @@ from builders.contracts import spec
 from builders.functions import All, First, Of, differing, member, side_by_side
 from builders.generated_c import Array, Subject, load, same_bits, subject_of
 from builders.networks import normal
+from builders.spread import spread
 from torchferry.cgen import reference
 from torchferry.errors import FerryError
 
@@ -246,7 +247,7 @@ def test_every_function_gives_the_bits_of_the_definition_near_float64(tmp_path: 
     check(subject, {member(name): units for name, (_, units) in FUNCTIONS.items()}, tmp_path)
 
 
-@pytest.mark.parametrize("cell", [nn.LSTMCell, nn.GRUCell, nn.RNNCell])
+@pytest.mark.parametrize("cell", spread([nn.LSTMCell, nn.GRUCell, nn.RNNCell], 1))
 def test_a_cell_takes_its_state_and_gives_it(cell: type[nn.Module], tmp_path: Path) -> None:
     torch.manual_seed(0)
     check(subject_for(Cell(cell(4, 5)), (4,), (5,), (5,)), defaultdict(lambda: 8), tmp_path)

@@ -128,6 +128,7 @@ def test_an_operator_is_one_file_and_its_kernel(tmp_path: Path) -> None:
     assert "the bits of the definition" in done.stdout, done.stderr
 
 
+@pytest.mark.slow
 def test_an_elementwise_function_is_one_row(tmp_path: Path) -> None:
     rows = copied_package(tmp_path) / "ops" / "elementwise.py"
     text = rows.read_text()

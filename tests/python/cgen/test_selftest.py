@@ -13,6 +13,7 @@ import pytest
 from builders.contracts import contract, spec
 from builders.generated_c import COMPILERS, Array, Subject, address, load, quantized, run_tool, write
 from builders.networks import dense, image_net, standardized
+from builders.spread import spread
 from torchferry.bundle.contract import TensorSpec
 from torchferry.cgen import generate
 from torchferry.cgen.emit.selftest_samples import selftest_samples
@@ -62,7 +63,7 @@ WAYS = {"four": FOUR, "dense": DENSE, "sparse": SPARSE, "four dense": FOUR_DENSE
 GOLDENS = {"sparse": sparse_net, "full": full_net}
 
 
-@pytest.mark.parametrize("goldens", GOLDENS)
+@pytest.mark.parametrize("goldens", spread(GOLDENS, 1))
 @pytest.mark.parametrize("way", WAYS)
 def test_a_fault_on_any_way_through_the_code_is_noticed(way: str, goldens: str, tmp_path: Path) -> None:
     subject = GOLDENS[goldens]()
@@ -192,7 +193,7 @@ FRAMES = {"-O0": 12 << 10, "-O2": 4 << 10, "-O3 -march=native": 4 << 10, "-Os": 
 
 
 @pytest.mark.parametrize("flags", FRAMES)
-@pytest.mark.parametrize("compiler", COMPILERS)
+@pytest.mark.parametrize("compiler", spread(COMPILERS, 1))
 def test_no_call_needs_more_stack_than_the_header_says(compiler: str, flags: str, tmp_path: Path) -> None:
     subject = image_net(28, 28, 100)
     source = write(subject.generated, tmp_path)

@@ -12,6 +12,7 @@ import pytest
 
 from builders.generated_c import COMPILERS, DRIVER, WARNINGS, Subject, run_tool, write
 from builders.networks import fork, image_net
+from builders.spread import spread
 
 FUSED = re.compile(r"\bvfn?m(add|sub)\w*\b|\bfmadd|\bfmla|\bvfma")
 
@@ -21,7 +22,7 @@ def subject() -> Subject:
     return image_net(8, 8, 100)
 
 
-@pytest.mark.parametrize("compiler", COMPILERS)
+@pytest.mark.parametrize("compiler", spread(COMPILERS, 1))
 @pytest.mark.parametrize(
     "flags",
     [("-O3", "-march=x86-64-v4"), ("-O3", "-march=x86-64-v3", "-std=gnu99"), ("-O2", "-mfma", "-std=gnu11")],
@@ -67,7 +68,7 @@ def test_the_self_test_notices_flush_to_zero(subject: Subject, tmp_path: Path) -
     run_tool(tmp_path / "main")
 
 
-@pytest.mark.parametrize("compiler", COMPILERS)
+@pytest.mark.parametrize("compiler", spread(COMPILERS, 1))
 def test_sanitizers_find_nothing(compiler: str, tmp_path: Path) -> None:
     for subject in (image_net(7, 5, 130, 3), fork()):
         folder = tmp_path / subject.generated.prefix

@@ -70,7 +70,7 @@ def data_of(subject: Subject) -> bytes:
     return subject.generated.weights
 
 
-@pytest.mark.parametrize("name", spread(SUBJECTS, 6))
+@pytest.mark.parametrize("name", spread(SUBJECTS, 3))
 def test_the_bits_are_those_of_the_built_in_form(name: str, tmp_path: Path) -> None:
     subject = SUBJECTS[name]()
     apart = separate(subject)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from builders.programs import Program
+from builders.spread import spread
 from torchferry.bundle.reader import open_bundle
 from torchferry.engines.c_build import find_compiler
 from torchferry.engines.machine import triples
@@ -191,7 +192,7 @@ REFUSED: dict[str, tuple[tuple[str, ...], int, str]] = {
 }
 
 
-@pytest.mark.parametrize("what", REFUSED)
+@pytest.mark.parametrize("what", spread(REFUSED, 8))
 def test_what_c_cannot_take_is_refused_in_one_line_and_nothing_is_written(ferry_here: Program, work: Path, what: str) -> None:
     arguments, code, words = REFUSED[what]
     done = ferry_here("export", *arguments, "--to", "c", "--out", "bundle")
@@ -210,6 +211,7 @@ def test_the_limit_belongs_to_c(option: str, ferry_here: Program, work: Path) ->
     assert not (work / "bundle").exists()
 
 
+@pytest.mark.slow
 def test_a_model_at_the_limit_is_written(ferry_here: Program, work: Path) -> None:
     size = re.search(r"Tables (\d+) bytes", self_description(ferry_here, work))
     assert size is not None
@@ -226,6 +228,7 @@ def test_the_export_says_what_a_call_needs_and_a_limit_of_that_is_kept(ferry_her
     assert fits.code == ExitCode.OK, fits.stderr
 
 
+@pytest.mark.slow
 def test_separate_weights_lie_beside_the_code_and_the_engine_runs_it(ferry_here: Program, work: Path) -> None:
     done = ferry_here("export", "netcode:net", "--to", "c", *INPUT, *OUTPUT, "--separate-weights", "--out", "apart")
     assert done.code == ExitCode.OK, done.stderr

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from builders.programs import Program
+from builders.spread import spread
 from torchferry.bundle.golden import read_case
 from torchferry.bundle.reader import open_bundle
 from torchferry.errors import ExitCode
@@ -124,6 +125,7 @@ def test_checkpoints_single_arrays_and_output_specs_are_taken(ferry_here: Progra
     assert ferry_here("export", "usercode:Net", *INPUT, "--to", "torchscript", "--out", "b", *options).code == ExitCode.OK
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("work")
 def test_a_contract_that_the_module_contradicts_is_told_in_one_line(ferry: Program) -> None:
     done = ferry("export", "usercode:Net", "--input", "image=uint8[N,4,8,8]", "--out", "b")  # torch's own log must stay quiet too
@@ -172,7 +174,7 @@ def test_preprocessing_limits_and_a_name_may_be_given(ferry_here: Program, work:
     assert manifest.contract.symbols["N"].max == 9
 
 
-@pytest.mark.parametrize("described", ["usercode:pixels", "usercode:described"])
+@pytest.mark.parametrize("described", spread(["usercode:pixels", "usercode:described"], 1))
 def test_preprocessing_may_be_a_description_of_what_is_done_to_pictures(ferry_here: Program, work: Path, described: str) -> None:
     arguments = ["--input", "image=uint8[N,H,W,3]", "--to", "torchscript", "--out", "b", "--preprocess", described]
     done = ferry_here("export", "usercode:Net", "--weights", "weights.pt", *arguments)

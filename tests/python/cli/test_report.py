@@ -116,6 +116,7 @@ def test_a_failure_is_red_and_keeps_its_exit_code(ferry_here: Program, bundle_co
     assert "call 1, label: at [5] got" in page.words
 
 
+@pytest.mark.slow
 def test_what_a_manifest_says_is_text_and_never_markup(ferry_here: Program, bundle_copy: Path, folder: Path) -> None:
     """The tags of the page are those of its template; a picture for each sample, and what matplotlib draws."""
 
@@ -140,6 +141,7 @@ def test_what_a_manifest_says_is_text_and_never_markup(ferry_here: Program, bund
     assert not any(name.startswith("on") for name, _ in page.attributes)
 
 
+@pytest.mark.slow
 def test_a_bundle_without_classes_or_layers_has_a_report_too(ferry_here: Program, tmp_path: Path, folder: Path) -> None:
     sample = MODULES["several"]
     torchferry.export(sample.module(), inputs=sample.inputs, outputs=sample.outputs, out=tmp_path / "b", note=lambda _: None)
@@ -161,6 +163,7 @@ class Colours(nn.Module):
         return {"logits": logits, "label": logits.argmax(1)}
 
 
+@pytest.mark.slow
 def test_coloured_images_are_shown_and_labels_without_names_are_counted(
     ferry_here: Program, tmp_path: Path, folder: Path
 ) -> None:

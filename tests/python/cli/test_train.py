@@ -18,6 +18,7 @@ def ferry_train(folder: Path, *arguments: str) -> subprocess.CompletedProcess[st
     return subprocess.run([*COMMAND, *arguments], cwd=folder, capture_output=True, text=True, env=ONE_THREAD, check=False)
 
 
+@pytest.mark.slow
 def test_train_prints_a_line_an_epoch_and_what_it_wrote(tmp_path: Path):
     result = ferry_train(tmp_path, "iris-adaline")
     assert result.returncode == 0, result.stderr
@@ -46,6 +47,7 @@ def test_error_is_one_line_with_its_exit_code(arguments: list[str], code: int, s
     assert result.stderr.startswith(f"error: {says}")
 
 
+@pytest.mark.slow
 def test_interrupted_run_says_how_to_go_on(tmp_path: Path):
     # A shell's background job starts with SIGINT ignored, and so does all that it starts; a person's Ctrl-C does not.
     code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); " + COMMAND[2]

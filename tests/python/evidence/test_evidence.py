@@ -44,6 +44,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return Made(place / "folder", attestation, done)
 
 
+@pytest.mark.slow
 def test_every_file_is_listed_with_its_digest_and_another_program_agrees(made: Made) -> None:
     files = {path.relative_to(made.folder).as_posix() for path in made.folder.rglob("*") if path.is_file()}
     lines = (made.folder / "SHA256SUMS").read_text().splitlines()
@@ -99,6 +100,7 @@ def test_a_place_that_is_taken_is_left_alone(made: Made) -> None:
     assert (made.folder / "SHA256SUMS").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_bundle_that_fails_has_a_folder_that_says_so_and_exit_code_1(tmp_path: Path) -> None:
     bundle = Path(shutil.copytree(BUNDLE, tmp_path / "bundle"))
     golden = bundle / "golden" / "batch-1.float64.net_input.npy"

@@ -39,10 +39,12 @@ def reason_of(bundle: Bundle) -> str:
     return next(row.reason for row in bundle.manifest.tolerances if row.engine == "c-int8")
 
 
+@pytest.mark.slow
 def test_training_data_calibrate_and_every_golden_is_a_test(tmp_path: Path) -> None:
     assert "on the goldens and 600 test samples" in reason_of(export(tmp_path / "b", calibration={"x": TRAINING}))
 
 
+@pytest.mark.slow
 def test_half_of_the_goldens_calibrate_where_nothing_else_is_given(tmp_path: Path) -> None:
     assert "on the goldens and 300 test samples" in reason_of(export(tmp_path / "b"))
 
@@ -52,6 +54,7 @@ def test_random_goldens_are_no_test(tmp_path: Path) -> None:
     assert "0 test samples that it was not calibrated on: of other samples nothing is known" in found
 
 
+@pytest.mark.slow
 def test_the_command_line_gives_the_same_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "int8_network.py").write_text(NETWORK)
     monkeypatch.syspath_prepend(tmp_path)

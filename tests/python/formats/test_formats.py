@@ -84,6 +84,7 @@ def test_the_first_line_that_says_something_is_kept() -> None:
     assert len(first_line(ValueError("x" * 1000))) == 300
 
 
+@pytest.mark.slow
 def test_a_second_model_of_the_same_graph_is_compiled_with_its_own_weights(tmp_path: Path) -> None:
     """torch 2.13 takes those of the first from its cache where both have one file name; the exporter would refuse that."""
     inputs = {"x": np.random.default_rng(0).normal(size=(5, 20)).astype(np.float32)}

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 import torchferry
+from builders.spread import spread
 from torchferry.bundle.contract import Contract
 from torchferry.errors import ExitCode, FerryError
 from torchferry.formats.resize_products import with_products
@@ -27,7 +28,7 @@ def source(module: nn.Module, height: int, width: int) -> ExportSource:
     return ExportSource(module.eval(), contract, {"x": RANDOM.random((3, 2, height, width), np.float32)})
 
 
-@pytest.mark.parametrize("size", [1, 7, 40, (3, 61), (90, 2)], ids=str)
+@pytest.mark.parametrize("size", spread([1, 7, 40, (3, 61), (90, 2)], 2), ids=str)
 @pytest.mark.parametrize(("height", "width"), [(45, 61), (1, 9), (30, 30)])
 def test_two_products_resize_as_torch_does(height: int, width: int, size: int | tuple[int, int]) -> None:
     given = source(nn.Sequential(Resize(size), Resize((5, 4))), height, width)

@@ -13,6 +13,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 import torchferry
+from builders.spread import spread
 from torchferry.errors import FerryError
 
 X = torch.randn(32, 3, generator=torch.Generator().manual_seed(0))
@@ -67,7 +68,7 @@ def fit_lightning(callback: Any, folder: Path) -> Any:
     return model
 
 
-@pytest.mark.parametrize("whole", [True, False], ids=["the LightningModule", "its network"])
+@pytest.mark.parametrize("whole", spread([True, False], 1), ids=["the LightningModule", "its network"])
 def test_lightning_carries_the_trained_module(tmp_path: Path, whole: bool) -> None:
     lightning()
     from torchferry.integrations.lightning import CarryAtEnd
@@ -131,7 +132,7 @@ def transformers_callback(*arguments: Any, **options: Any) -> Any:
     return CarryAtEnd(*arguments, **options)
 
 
-@pytest.mark.parametrize("whole", [True, False], ids=["the model", "its network"])
+@pytest.mark.parametrize("whole", spread([True, False], 1), ids=["the model", "its network"])
 def test_the_trainer_of_transformers_carries_the_trained_model(tmp_path: Path, whole: bool) -> None:
     name = "x" if whole else "input"
     callback = transformers_callback({name: X}, tmp_path / "mine", module=None if whole else lambda it: it.net, to=["onnx"])

@@ -72,6 +72,7 @@ def test_a_module_that_crosses_passes(tmp_path: Path, call: str) -> None:
     assert "1 passed" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_bundle_is_returned_and_the_module_stays_in_train_mode(tmp_path: Path) -> None:
     done = run_pytest(
         tmp_path,

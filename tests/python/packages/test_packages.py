@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 import torchferry
 from builders.programs import ROOT, Finished, Program
+from builders.spread import spread
 from torchferry.bundle.golden import read_case
 from torchferry.bundle.reader import open_bundle
 
@@ -84,7 +85,7 @@ int main(void) { return one_selftest() == ONE_SELFTEST_PASSED && a_b_selftest() 
 """
 
 
-@pytest.mark.parametrize("compiler", ["gcc", "g++"])
+@pytest.mark.parametrize("compiler", spread(["gcc", "g++"], 1))
 def test_two_bundles_stand_in_one_program(ferry_here: Program, bundles: dict[str, Path], tmp_path: Path, compiler: str) -> None:
     folder = packed(ferry_here, "c", tmp_path / "both", bundles["one"], bundles["a-b"])
     assert sorted(path.name for path in folder.iterdir()) == ["a_b.c", "a_b.h", "one.c", "one.h"]

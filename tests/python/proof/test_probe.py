@@ -52,7 +52,7 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> Export:
     return run
 
 
-@pytest.mark.parametrize("name_and_engine", spread(SEEN, 4))
+@pytest.mark.parametrize("name_and_engine", spread(SEEN, 2))
 def test_a_right_file_shows_its_layers_and_each_is_within_its_tolerance(
     export: Export, tmp_path: Path, name_and_engine: tuple[str, str]
 ) -> None:

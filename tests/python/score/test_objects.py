@@ -70,6 +70,7 @@ def test_objects_are_read_in_order_and_the_parts_are_what_ferry_run_predicts(sto
     assert (again[0], "got an existing path" in again[1]) == (ExitCode.IO, True)
 
 
+@pytest.mark.slow
 def test_a_prefix_is_a_folder_and_parquet_keeps_its_ids(store: Store, rows: Path, expected: bytes) -> None:
     pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     values = np.load(rows)
@@ -104,6 +105,7 @@ def test_a_driver_killed_at_any_moment_goes_on_with_the_objects_that_are_there(s
     assert [part["first"] for part in summary["parts"]] == list(range(0, COUNT, 10 * BATCH))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("rows")
 def test_a_part_that_was_changed_in_the_store_is_answered_again(store: Store, expected: bytes) -> None:
     options = [*LOCAL, "--input", "s3://data/rows.npy", "--output", "s3://out/changed", "--resume"]

@@ -103,6 +103,7 @@ def broken_cluster(tmp_path: Path) -> Iterator[str]:
         node.wait(timeout=60)
 
 
+@pytest.mark.slow
 def test_a_machine_of_the_cluster_that_fails_the_goldens_answers_nothing(broken_cluster: str, rows: Path, tmp_path: Path) -> None:
     options = [
         "score",

@@ -28,6 +28,7 @@ from builders.scoring import (
     wait_for_parts,
     write_rows,
 )
+from builders.spread import spread
 from torchferry.bundle.digest import sha256_of
 from torchferry.bundle.reader import open_bundle
 from torchferry.engines import Session
@@ -114,7 +115,7 @@ def test_pictures_are_rows_and_a_broken_one_is_skipped_by_name(ferry_here: Progr
     ]
 
 
-@pytest.mark.parametrize("bad", [[0], [17], [999], [15, 16, 17], [5, 500, 501], list(range(64, 128))], ids=str)
+@pytest.mark.parametrize("bad", spread([[0], [17], [999], [15, 16, 17], [5, 500, 501], list(range(64, 128))], 2), ids=str)
 def test_bad_rows_fail_or_are_left_out_of_their_call_alone(
     ferry_here: Program, ferry_run: Program, rows: Path, tmp_path: Path, bad: list[int]
 ) -> None:
@@ -282,6 +283,7 @@ def test_a_machine_that_fails_the_goldens_answers_nothing(rows: Path, tmp_path: 
     assert not list((tmp_path / "out").glob("part-*"))
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_with_other_kernels_only_where_bounds_are_enough(ferry_here: Program, rows: Path, tmp_path: Path) -> None:
     options = ["score", BUNDLE, *LOCAL, "--input", rows, "--output", tmp_path / "out"]
     options[options.index("onnxruntime")] = "torchscript"

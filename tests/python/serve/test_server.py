@@ -257,6 +257,7 @@ def replicas(server: Server) -> list[int]:
     return [one for one, line in descendants(server.process.pid) if "ServeReplica:model-iris-adaline" in line]
 
 
+@pytest.mark.slow
 def test_a_killed_replica_costs_no_answer(server: Server, ferry_run: Program, tmp_path: Path) -> None:
     values, chance = rows(64), random.Random(os.getpid())
     wanted = expected(ferry_run, tmp_path, BUNDLE, values)

@@ -84,6 +84,7 @@ def images(count: int) -> list[Any]:
     return [random.integers(0, 256, (1 + index % 3, 4, 4), np.uint8) for index in range(count)]
 
 
+@pytest.mark.slow
 def test_answers_of_many_callers_have_the_bits_of_ferry_run(server: Watched, ferry_run: Program, tmp_path: Path) -> None:
     calls = images(24)
     with ThreadPoolExecutor(12) as pool:
@@ -134,6 +135,7 @@ def test_the_shadow_repeats_one_call_of_two_within_the_bound(server: Watched) ->
     assert all(0 <= value < 1e-5 for value in differences.values())
 
 
+@pytest.mark.slow
 def test_a_port_that_is_taken_is_refused(server: Watched, ferry: Program) -> None:
     done = ferry("serve", server.bundle, "--engine", "eager", "--port", server.url.rpartition(":")[2])
     assert (done.code, done.stderr.count("\n")) == (6, 2), done.stderr
@@ -144,11 +146,13 @@ def test_a_port_that_is_taken_is_refused(server: Watched, ferry: Program) -> Non
 @pytest.mark.parametrize(
     ("options", "code", "words"),
     [
-        (["--engine", "eager", "--shadow", "eager"], 2, "--shadow: got eager, which answers for"),
+        pytest.param(
+            ["--engine", "eager", "--shadow", "eager"], 2, "--shadow: got eager, which answers for", marks=pytest.mark.slow
+        ),
         (["--engine", "eager", "--join", "4"], 2, "got engine eager, whose bits for a sample may change"),
         (["--join", "4", "--join-keeps", "all"], 2, "--join-keeps: got 'all', expected bits or bound"),
         (["--join", "-1"], 2, "--join"),
-        (["--engine", "eager", "--log", "/nowhere/log"], 6, "--log: /nowhere/log"),
+        pytest.param(["--engine", "eager", "--log", "/nowhere/log"], 6, "--log: /nowhere/log", marks=pytest.mark.slow),
     ],
 )
 def test_what_cannot_be_served_is_one_line(zoo: Zoo, ferry: Program, options: list[str], code: int, words: str) -> None:

@@ -39,6 +39,7 @@ def assert_close(left: str, right: str) -> None:
         assert torch.allclose(value, expected[name], rtol=0, atol=1e-5), name
 
 
+@pytest.mark.slow
 def test_two_processes_reach_the_weights_of_one_and_only_the_first_prints(tmp_path: Path):
     result = torchrun(tmp_path, "digits-mlp", "--epochs", "3", "--out", "two")
     assert result.returncode == 0, result.stderr
@@ -59,6 +60,7 @@ def test_two_processes_resume_and_accumulate(tmp_path: Path):
         train_recipe("digits-mlp", out=Path("two"), changes={"epochs": 4}, resume=True)
 
 
+@pytest.mark.slow
 def test_a_bad_setting_is_told_once(tmp_path: Path):
     result = torchrun(tmp_path, "iris-adaline", "--gradient", "manual")
     assert result.returncode != 0

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from builders.spread import spread
 from torchferry.course.train import RECIPES, load_run, train_recipe
 from torchferry.errors import ExitCode, FerryError
 from torchferry.exporter.exporter import BundleRequest, GoldenInputs, export_bundle
@@ -23,7 +24,7 @@ def _digits_instead_of_mnist(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(RECIPES, name, replace(RECIPES[name], dataset="digits"))
 
 
-@pytest.mark.parametrize("name", ON_MNIST)
+@pytest.mark.parametrize("name", spread(ON_MNIST, 2))
 def test_recipe_lowers_its_loss_and_resumes_to_equal_bits(name: str):
     whole = train_recipe(name, out=Path("whole"), changes={"epochs": 4, "batch_size": 20})
     train_recipe(name, out=Path("parts"), changes={"epochs": 2, "batch_size": 20})
@@ -36,7 +37,7 @@ def test_recipe_lowers_its_loss_and_resumes_to_equal_bits(name: str):
     assert not any(module.training for module in parts.module.modules())
 
 
-@pytest.mark.parametrize("name", ON_MNIST)
+@pytest.mark.parametrize("name", spread(ON_MNIST, 3))
 def test_reported_accuracy_is_that_of_eval_mode(name: str):
     run = train_recipe(name, changes={"epochs": 2, "batch_size": 20})
     with torch.no_grad():

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from builders.spread import spread
 from torchferry.course.train import load_run, train_recipe
 from torchferry.errors import ExitCode, FerryError
 
@@ -48,7 +49,7 @@ def test_another_seed_gives_other_weights():
     assert not torch.equal(weights("a")["network.hidden.weight"], weights("b")["network.hidden.weight"])
 
 
-@pytest.mark.parametrize("epoch", [1, 3, 5])
+@pytest.mark.parametrize("epoch", spread([1, 3, 5], 1))
 def test_interrupted_run_resumes_to_the_bits_of_an_unbroken_one(epoch: int):
     unbroken = train_recipe("digits-mlp", out=Path("unbroken"), changes=CHANGES)
     with pytest.raises(KeyboardInterrupt):
@@ -60,6 +61,7 @@ def test_interrupted_run_resumes_to_the_bits_of_an_unbroken_one(epoch: int):
     assert [record.loss for record in resumed.history] == [record.loss for record in unbroken.history]
 
 
+@pytest.mark.slow
 def test_run_killed_by_sigkill_resumes_to_the_same_bits(tmp_path: Path):
     changes = {"epochs": 40}
     train_recipe("digits-mlp", out=Path("unbroken"), changes=changes)
