@@ -54,7 +54,7 @@ ROWS = (
         f"{_PASSES}/byte_values.py",
         "found = found.joined(ranges[other])",
         "found = ranges[other]",
-        _NEAR,
+        "tests/python/cgen/test_int8_images.py::test_bytes_that_a_slice_shares_hold_the_whole_value",
         "what is set beside each other has the range of one of them only",
     ),
     Mutant(

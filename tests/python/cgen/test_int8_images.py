@@ -134,6 +134,26 @@ def test_between_the_first_and_the_last_product_there_is_no_float(name: str) -> 
     assert [value.dtype for node in nodes[:-1] for value in node.outputs] == ["uint8"] * (len(nodes) - 1)
 
 
+class SmallPart(nn.Module):
+    """One product reads the small channels of an image of bytes alone, another one reads all of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.image, self.small, self.whole = nn.Conv2d(3, 4, 1), nn.Conv2d(2, 2, 1), nn.Conv2d(4, 2, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        image = self.image(x) * torch.tensor([1.0, 1.0, 50.0, 50.0]).reshape(4, 1, 1)
+        return self.small(image[:, :2]) + self.whole(image)
+
+
+def test_bytes_that_a_slice_shares_hold_the_whole_value() -> None:
+    subject = image_subject(SmallPart(), 3, 5, 6)
+    exact = subject.float32()["y"]
+    (found,) = reference.run(quantized(subject).generated.graph, subject.samples)
+    found = found.reshape(exact.shape)
+    assert np.sqrt(np.mean((found - exact) ** 2)) < 0.1 * np.sqrt(np.mean(exact**2))
+
+
 def test_pixels_that_are_scaled_are_read_as_they_are() -> None:
     images = RNG.integers(0, 256, (30, 3, 6, 6), dtype=np.uint8)
     module = nn.Sequential(
