@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from builders.environments import make_environment
 from builders.programs import ROOT, Finished, run_here, run_program
 from builders.scoring import broken_machine
 from torchferry.errors import ExitCode
@@ -61,21 +62,7 @@ def environments(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = Path(kept) if kept else tmp_path_factory.mktemp("releases")
     try:
         for name, release in RELEASES.items():
-            if not (folder / name / "whole").exists():
-                subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / name], check=True)
-                install = [
-                    sys.executable,
-                    "-m",
-                    "pip",
-                    "--python",
-                    folder / name / "bin" / "python",
-                    "install",
-                    "-q",
-                    "--no-compile",
-                ]
-                done = subprocess.run([*install, *CORE, release], capture_output=True, text=True, timeout=1800, check=False)
-                assert done.returncode == 0, done.stderr[-2000:]
-                (folder / name / "whole").touch()
+            make_environment(folder / name, *CORE, release)
         yield folder
     finally:
         if not kept:
