@@ -19,6 +19,7 @@ BUNDLE = ROOT / "exported" / "iris-adaline"
 GOLDEN = BUNDLE / "golden" / "batch-64.input.measurements.npy"
 BATCH = 16
 ENGINE = ["--engine", "onnxruntime", "--batch", BATCH]
+AT_ONCE = {"RAY_worker_niceness": "0"}  # of 15, Ray's own choice, workers beside other tests hardly run
 
 
 def write_rows(path: Path, count: int) -> Path:
@@ -42,11 +43,14 @@ def answers(output: Path) -> bytes:
 
 
 def start(
-    *arguments: object, environment: dict[str, str] | None = None, errors: int | BinaryIO = subprocess.PIPE
+    *arguments: object,
+    environment: dict[str, str] | None = None,
+    errors: int | BinaryIO = subprocess.PIPE,
+    output: int | BinaryIO = subprocess.DEVNULL,
 ) -> subprocess.Popen[bytes]:
-    """Start `ferry` and let it run; what it says on stderr goes to `errors`."""
+    """Start `ferry` and let it run; what it says on stdout and stderr goes to `output` and `errors`."""
     command = [sys.executable, "-m", "torchferry", *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors, env={**os.environ, **(environment or {})})
+    return subprocess.Popen(command, stdout=output, stderr=errors, env={**os.environ, **AT_ONCE, **(environment or {})})
 
 
 def wait_for_parts(output: Path, more_than: int, process: subprocess.Popen[bytes], patience_s: float = 120) -> bool:

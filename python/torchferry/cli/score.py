@@ -142,7 +142,13 @@ def _say_done(output: str, done: Scored) -> None:
     summary = done.summary
     parts = len(summary.parts)
     found = f" ({done.found} of them from before)" if done.found else ""
-    skipped = f", {summary.skipped} rows skipped: {SKIPPED}" if summary.skipped else ""
+    files = summary.plan.unreadable
+    counts = [
+        f"{count} {noun}{'' if count == 1 else 's'}"
+        for count, noun in ((summary.skipped - files, "row"), (files, "whole file"))
+        if count
+    ]
+    skipped = f", {' and '.join(counts)} skipped: {SKIPPED}" if counts else ""
     settings = summary.plan.settings
     say(
         f"score: {summary.rows} answers in {parts} part{'' if parts == 1 else 's'}{found} of {output}{skipped}, engine {settings.engine}",

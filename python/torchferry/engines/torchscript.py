@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import warnings
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from typing import Any
@@ -29,8 +30,10 @@ class TorchScriptModel:
         self._prints = check_archive(request.main_path, request.main_file, request.allow_ops, request.requires).prints
         module = _load(request.main_path, request.main_file, request.allow_ops, request.requires, device)
         try:
-            # optimize_numerics would fold batch norm into the layer before it: other bits than eager.
-            self._module = torch.jit.freeze(module.eval(), optimize_numerics=False)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)  # of torch 2.14: freeze is deprecated, as all of torch.jit
+                # optimize_numerics would fold batch norm into the layer before it: other bits than eager.
+                self._module = torch.jit.freeze(module.eval(), optimize_numerics=False)
         except Exception as error:  # damaged files fail in many ways
             raise FerryError(ExitCode.FORMAT, f"torchscript: got a file that torch.jit cannot load: {last_line(error)}") from None
 

@@ -37,8 +37,14 @@ def keeps(level: Level, promise: Promise) -> bool:
 
 
 def worst_ulp(engine: EngineReport) -> float:
-    """Return the largest distance from what an output was held to, in float steps."""
-    return max((float(verdict.max_ulp) for verdict in engine.verdicts), default=0.0)
+    """Return the largest distance of an output from its golden, in float steps; 0 for one that has the golden's bits."""
+    return max((float(verdict.max_ulp) for verdict in engine.verdicts if not _has_the_bits(verdict)), default=0.0)
+
+
+def bound_used(engine: EngineReport) -> float:
+    """Return the largest difference of an output as a share of its bound: 1 is all of it; 0 where every output has the golden's bits."""
+    others = (verdict for verdict in engine.verdicts if not _has_the_bits(verdict))
+    return max((float(one.max_abs) / one.bound for one in others if one.kind == "absolute" and one.bound > 0), default=0.0)
 
 
 def _has_the_bits(verdict: OutputReport) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from torchferry.attest.report import EngineReport, Report
 from torchferry.fleet.entry import Entry
-from torchferry.fleet.level import Level, level_of, worst_ulp
+from torchferry.fleet.level import Level, bound_used, level_of, worst_ulp
 from torchferry.fleet.store import Fleet
 
 _WORST_FIRST: tuple[Level, ...] = ("failed", "bound", "bits", "unavailable")  # of machines that are alike
@@ -47,13 +48,22 @@ def engines_of(entries: Sequence[Entry]) -> list[str]:
     return sorted({_name(engine) for entry in entries for engine in entry.report.engines})
 
 
-def reached(entries: Sequence[Entry]) -> dict[str, tuple[Level, float]]:
-    """Return the worst level and the largest distance in float steps of each engine, over machines that are alike."""
-    found: dict[str, tuple[Level, float]] = {}
+class Reached(NamedTuple):
+    """The worst level of machines that are alike; their largest distance from the golden, in float steps and as a share of the bound."""
+
+    level: Level = "unavailable"
+    steps: float = 0.0
+    used: float = 0.0
+
+
+def reached(entries: Sequence[Entry]) -> dict[str, Reached]:
+    """Return what each engine reached over machines that are alike."""
+    found: dict[str, Reached] = {}
     for entry in entries:
         for engine in entry.report.engines:
-            level, steps = found.get(_name(engine), ("unavailable", 0.0))
-            found[_name(engine)] = min(level, level_of(engine), key=_WORST_FIRST.index), max(steps, worst_ulp(engine))
+            level, steps, used = found.get(_name(engine), Reached())
+            worst = min(level, level_of(engine), key=_WORST_FIRST.index)
+            found[_name(engine)] = Reached(worst, max(steps, worst_ulp(engine)), max(used, bound_used(engine)))
     return found
 
 
@@ -66,7 +76,8 @@ def outliers(entries: Sequence[Entry]) -> Iterator[str]:
             if level == "failed":
                 yield f"{label}: {name} failed"
             elif _LEAST_FIRST.index(level) < _LEAST_FIRST.index(usual) and 2 * count > len(by_label):
-                yield f"{label}: {name} reached {level}; {count} of {len(by_label)} machines reached {usual}"
+                said = "could not run" if level == "unavailable" else f"reached {level}"
+                yield f"{label}: {name} {said}; {count} of {len(by_label)} machines reached {usual}"
     yield from contradictions(entries)
 
 
@@ -89,7 +100,9 @@ def changes(fleet: Fleet) -> Iterator[str]:
         before = fleet.before(entry)
         if before is not None:
             said = list(_differences(before.report, entry.report))
-            yield f"{entry.label}: {'; '.join(said) if said else 'nothing changed'}"
+            same = _unchanged(before.report, entry.report)
+            kept = [f"every figure of {', '.join(same)} is as before"] if said and same else []
+            yield f"{entry.label}: {'; '.join(said + kept) if said else 'nothing changed'}"
 
 
 def versions(entries: Sequence[Entry]) -> dict[str, dict[str, list[str]]]:
@@ -113,8 +126,20 @@ def _answers(entry: Entry, name: str) -> tuple[object, ...] | None:
     """Return what a report says of an engine's numbers; None where it did not run, or its kernels are not known."""
     for engine in entry.report.engines:
         if _name(engine) == name and engine.verdicts and engine.numerics:
-            return tuple((v.case, v.output, v.max_abs, v.max_ulp, v.mismatches) for v in engine.verdicts if v.call == 1)
+            return _figures(engine)
     return None
+
+
+def _figures(engine: EngineReport) -> tuple[object, ...]:
+    """Return what the verdicts say of the answers to the first call."""
+    first = (verdict for verdict in engine.verdicts if verdict.call == 1)
+    return tuple((one.case, one.output, one.max_abs, one.max_ulp, one.mismatches, one.worst) for one in first)
+
+
+def _unchanged(before: Report, now: Report) -> list[str]:
+    """Return the engines that ran in both reports with equal figures."""
+    then = {_name(engine): _figures(engine) for engine in before.engines if engine.verdicts}
+    return [_name(engine) for engine in now.engines if engine.verdicts and then.get(_name(engine)) == _figures(engine)]
 
 
 def _differences(before: Report, now: Report) -> Iterator[str]:
@@ -133,6 +158,8 @@ def _differences(before: Report, now: Report) -> Iterator[str]:
             yield f"{_name(engine)}: worst float steps {worst_ulp(old):g} became {worst_ulp(engine):g}"
         elif old.numerics != engine.numerics:
             yield f"{_name(engine)}: other kernels"
+        elif _figures(old) != _figures(engine):
+            yield f"{_name(engine)}: other answers, no further from the golden"
     for name in sorted(then.keys() - {_name(engine) for engine in now.engines}):
         yield f"{name} is gone"
 

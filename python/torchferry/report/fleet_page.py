@@ -5,14 +5,13 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator, Sequence
 
-from torchferry.fleet.gate import broken
-from torchferry.fleet.level import Level
+from torchferry.fleet.gate import PROMISES, broken
 from torchferry.fleet.store import Fleet
-from torchferry.fleet.summary import MachineType, changes, engines_of, outliers, reached, types_of, versions
+from torchferry.fleet.summary import MachineType, Reached, changes, engines_of, outliers, reached, types_of, versions
 from torchferry.report.html import render
 from torchferry.report.page import without_folders
 
-Row = tuple[MachineType, list[str], list[tuple[Level, float] | None]]
+Row = tuple[MachineType, list[str], list[Reached | None]]
 
 
 def fleet_html(fleet: Fleet, made: datetime.datetime) -> str:
@@ -26,6 +25,7 @@ def fleet_html(fleet: Fleet, made: datetime.datetime) -> str:
         machines=machines,
         signed=sum(bool(entry.key_ids) for entry in machines),
         broken=broken(fleet, "bound"),
+        promises={promise: broken(fleet, promise) for promise in PROMISES},
         engines=engines,
         types=list(_types(fleet, engines)),
         outliers=list(outliers(machines)),

@@ -31,8 +31,13 @@ def is_arrow(head: bytes) -> bool:
     return head.startswith((_PARQUET, _ARROW_FILE, _ARROW_STREAM))
 
 
-def open_arrow(stream: BinaryIO, specs: Sequence[TensorSpec], *, where: str, options: TableOptions) -> Table:
-    """Open a table by its columns' names. Raises FerryError(UNAVAILABLE) without pyarrow, BAD_INPUT for a damaged file or others columns."""
+def open_arrow(
+    stream: BinaryIO, specs: Sequence[TensorSpec], *, where: str, options: TableOptions, most: int | None = None
+) -> Table:
+    """Open a table by its columns' names; `most`: how many rows are read behind those that are passed over.
+
+    Raises FerryError(UNAVAILABLE) without pyarrow, BAD_INPUT for a damaged file or others columns.
+    """
     kind = "Parquet" if stream.peek(4)[:4] == _PARQUET else "Arrow IPC"  # type: ignore[attr-defined]  # a BufferedReader
     try:
         import pyarrow as pa
@@ -49,7 +54,7 @@ def open_arrow(stream: BinaryIO, specs: Sequence[TensorSpec], *, where: str, opt
             )
     try:
         names, pieces = _open(stream, kind)
-        return _ArrowTable(names, pieces, Elements(specs), where, options)
+        return _ArrowTable(names, pieces, Elements(specs), where, options, most)
     except (pa.ArrowException, OSError, ValueError) as error:
         _refuse(where, kind, error)
 
@@ -120,7 +125,16 @@ def _refuse(where: str, kind: str, error: Exception) -> NoReturn:
 
 
 class _ArrowTable:
-    def __init__(self, names: list[str], pieces: Iterable[Any], elements: Elements, where: str, options: TableOptions) -> None:
+    def __init__(
+        self,
+        names: list[str],
+        pieces: Iterable[Any],
+        elements: Elements,
+        where: str,
+        options: TableOptions,
+        most: int | None,
+    ) -> None:
+        self._most = most
         self.ids: list[str] | None = None if options.id_column is None else []
         self._names, self._elements, self._where = names, elements, where
         self._groups = pieces if isinstance(pieces, _RowGroups) else None
@@ -171,11 +185,16 @@ class _ArrowTable:
         return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
 
     def _converted(self) -> Iterator[tuple[dict[str, Array], list[str]]]:
-        """Yield each piece of the file in the contract's dtypes, and its identities."""
+        """Yield each piece of the file in the contract's dtypes, and its identities; a bad value behind the last row harms nobody."""
+        left = self._most
         with self._whole_file():
-            for piece in self._pieces:
+            for whole in self._pieces:
+                piece = whole if left is None else whole.slice(0, left)
                 yield self._inputs(piece, self._row), self._identities(piece)
                 self._row += piece.num_rows
+                left = None if left is None else left - piece.num_rows
+                if left == 0:
+                    return
 
     @contextlib.contextmanager
     def _whole_file(self) -> Iterator[None]:

@@ -33,6 +33,10 @@ def read_npy(
     count = header.shape[0]
     step = batch or max(count, 1)
     if rows is not None:
+        if rows.stop > count:
+            raise FerryError(
+                _BAD, f"{where}: got {count or 'no'} samples, expected at least {rows.stop}; is this the right file?"
+            )
         stream.seek(rows.start * header.row_bytes, os.SEEK_CUR)
         return len(rows), _npy_rows(stream, header, _sizes(len(rows), step), where, is_end=rows.stop == count)
     return count, _npy_rows(stream, header, _sizes(count, step), where)

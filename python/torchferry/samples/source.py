@@ -47,12 +47,13 @@ class Reader:
     files: Sequence[str] = ()  # where there are several: one for each sample, in order
     has_pictures: bool = False
     skip: Callable[[int | None], int] | None = None  # of a table or of lines: passes over samples, and says how many there were
+    first: int = 0  # the row of the file that is read first, where not all are read
 
     def placed(self, error: ElementError, before: int) -> ElementError:
         """Return the error of a call behind `before` samples with its place in the file: rows count from 0, as in NumPy."""
         if self.files:
             return error.at(self.files[before + error.index[0]], error.index[1:])
-        return error.at(self.origin, (before + error.index[0], *error.index[1:]) if self.batched else error.index)
+        return error.at(self.origin, (self.first + before + error.index[0], *error.index[1:]) if self.batched else error.index)
 
 
 class SampleSource:
@@ -254,7 +255,8 @@ class _Opener:
             return self._cut(Reader(where, None, read_json_lines(lines, specs, self.batch), skip=lines.pass_over))
         table: Table
         if is_arrow(peek(stream)) and not self.options.follow:
-            table = open_arrow(stream, specs, where=where, options=self.options.table)
+            most = None if self.options.rows is None else len(self.options.rows)
+            table = open_arrow(stream, specs, where=where, options=self.options.table, most=most)
         else:
             judged = 1 if self.options.follow else MAX_CSV_SNIFFED_LINES
             table = CsvTable(stream, specs, where=where, options=self.options.table, judged=judged)
@@ -277,11 +279,12 @@ class _Opener:
             return reader
         reader.skip(rows.start)
         calls = -(-len(rows) // (self.batch or max(len(rows), 1)))
-        return replace(reader, arrays=islice(reader.arrays, calls))
+        return replace(reader, arrays=islice(reader.arrays, calls), first=rows.start)
 
     def _open_npy(self, spec: TensorSpec, stream: BinaryIO, where: str) -> Reader:
+        first = self.options.rows.start if self.options.rows is not None and spec.is_batched else 0
         count, rows = read_npy(stream, spec, self.batch, where=where, rows=self.options.rows)
-        return Reader(where, count, ({spec.name: row} for row in rows), batched=spec.is_batched)
+        return Reader(where, count, ({spec.name: row} for row in rows), batched=spec.is_batched, first=first)
 
     def _open_npz(self, stream: BinaryIO, where: str) -> list[Reader]:
         files = read_npz(stream, [spec.name for spec in self.contract.inputs], where=where)

@@ -91,8 +91,8 @@ class OutputFolder:
             if receipt is not None and self._place.digest(self.file_of(part.index)) == receipt.sha256:
                 yield receipt
 
-    def staging(self) -> Path:
-        """Make a folder of one worker for files without their names yet. Raises OSError."""
+    def staging(self) -> AbstractContextManager[Path]:
+        """Give a folder of one worker for files without their names yet; it is removed afterwards. Raises OSError."""
         return self._place.staging()
 
     def publish(self, staged: Path, receipt: Receipt, skipped: Sequence[Skipped]) -> None:
@@ -116,6 +116,7 @@ class OutputFolder:
         if lines:
             self._place.write(SKIPPED, b"".join(lines))
         rows = sum(receipt.rows for receipt in receipts)
+        self._place.tidy()  # what workers left that were killed while others went on
         summary = Summary(format_version=1, plan=plan, rows=rows, skipped=skipped, parts=tuple(receipts))
         self._place.write(_SUMMARY, _dump(summary))
         return summary

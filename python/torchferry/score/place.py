@@ -6,7 +6,8 @@ import contextlib
 import os
 import shutil
 import tempfile
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +15,7 @@ from torchferry.bundle.digest import sha256_of_stream
 from torchferry.bundle.publish import only_writer
 from torchferry.errors import ExitCode, FerryError
 from torchferry.samples.objects import is_object, list_objects, open_object, read_object, size_of_object, write_object
+from torchferry.score.staging import local_staging
 
 BOOKS = "_score"  # the folder of what is no answer
 
@@ -34,8 +36,8 @@ class Place(Protocol):
     def tidy(self) -> None:
         """Remove what killed workers left unfinished."""
 
-    def staging(self) -> Path:
-        """Make a local folder of one worker for files without their names yet. Raises OSError."""
+    def staging(self) -> AbstractContextManager[Path]:
+        """Give a local folder of one worker for files without their names yet; it is removed afterwards. Raises OSError."""
 
     def read(self, name: str) -> bytes | None:
         """Return a file whole; None where there is none. Raises FerryError(IO), OSError."""
@@ -81,9 +83,14 @@ class FolderPlace:
         for path in (self._path / BOOKS).glob(".*"):
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
-    def staging(self) -> Path:
-        """Make a folder beside the books, so that a rename gives a file its name. Raises OSError."""
-        return Path(tempfile.mkdtemp(prefix=".", dir=self._path / BOOKS))
+    @contextmanager
+    def staging(self) -> Iterator[Path]:
+        """Give a folder beside the books, so that a rename gives a file its name. Raises OSError."""
+        folder = Path(tempfile.mkdtemp(prefix=".", dir=self._path / BOOKS))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def read(self, name: str) -> bytes | None:
         """Return a file whole. Raises OSError."""
@@ -144,9 +151,9 @@ class ObjectPlace:
     def tidy(self) -> None:
         """Do nothing: an upload without an end is no object. A store's life-cycle rule removes its pieces."""
 
-    def staging(self) -> Path:
-        """Make a folder of this machine. Raises OSError."""
-        return Path(tempfile.mkdtemp(prefix="ferry-score-"))
+    def staging(self) -> AbstractContextManager[Path]:
+        """Give a folder of this machine, and remove those of killed workers. Raises OSError."""
+        return local_staging()
 
     def read(self, name: str) -> bytes | None:
         """Return an object whole. Raises FerryError(IO)."""

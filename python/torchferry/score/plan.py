@@ -25,13 +25,15 @@ class InputFile(Strict):
 class Stream(Strict):
     """Rows that follow each other: those of one file, of the files of several inputs, or of pictures, one a file.
 
-    `arguments`: what `--input` would say of it.
+    `arguments`: what `--input` would say of it. `unreadable`: nobody can say how many rows the file has; it counts as one, which is
+    skipped.
     """
 
     arguments: Strings
     files: Annotated[tuple[InputFile, ...], Field(strict=False)]
     one_a_file: bool
     rows: Annotated[Size, Field(ge=1)]
+    unreadable: bool = False
 
 
 class Settings(Strict):
@@ -66,6 +68,11 @@ class Plan(Strict):
     def rows(self) -> int:
         """How many samples the inputs have."""
         return sum(stream.rows for stream in self.streams)
+
+    @property
+    def unreadable(self) -> int:
+        """How many files, or groups of them, are skipped whole."""
+        return sum(stream.unreadable for stream in self.streams)
 
     def with_numerics(self, numerics: str) -> Plan:
         """Return the plan of a machine with these kernels."""

@@ -79,7 +79,21 @@ def score(request: Request, progress: Progress) -> Scored:
             receipts[answer.part] = answer
             progress(sum(one.rows + one.skipped for one in receipts.values()), plan.rows)
         require_unchanged(plan)
-        return Scored(folder.finish(plan, [receipts[part.index] for part in parts if part.index in receipts]), found)
+        return Scored(_finish(folder, plan, [receipts[part.index] for part in parts if part.index in receipts]), found)
+
+
+def _finish(folder: OutputFolder, plan: Plan, receipts: Sequence[Receipt]) -> Summary:
+    try:
+        return folder.finish(plan, receipts)
+    except OSError as error:
+        raise _not_writable(folder, error) from None
+
+
+def _not_writable(folder: OutputFolder, error: OSError) -> FerryError:
+    return FerryError(
+        ExitCode.IO,
+        f"{folder.name}: got {error.strerror}, expected a folder that can be written; check its disk, then --resume",
+    )
 
 
 def _answers(job: Job, parts: Sequence[Part], cluster: Cluster | None) -> Iterator[Receipt | Fault]:
@@ -97,9 +111,7 @@ def _begin(folder: OutputFolder, plan: Plan, request: Request) -> Plan:
             return plan
         folder.tidy()
     except OSError as error:
-        raise FerryError(
-            ExitCode.IO, f"{folder.name}: got {error.strerror}, expected a folder that can be written; check its disk"
-        ) from None
+        raise _not_writable(folder, error) from None
     numerics = plan.settings.numerics if request.allow == "bound" else before.settings.numerics
     require_same(before.with_numerics(numerics), plan, folder.name)
     return plan
@@ -119,7 +131,7 @@ def _prepare(request: Request) -> tuple[Job, Plan]:
         top=request.top,
     )
     _require_one_file(kind, names)
-    streams = survey(contract, request.inputs, request.table)
+    streams = survey(contract, request.inputs, request.table, request.bad_rows)
     where = replace(request.where, isolate=None, timeout=0)
     session = where.open_first(bundle) if request.engine is None else where.open(bundle, request.engine)
     job = _job(request, bundle, session.engine, session.numerics, batch)

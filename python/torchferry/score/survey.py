@@ -14,15 +14,17 @@ from torchferry.samples.image_files import expand
 from torchferry.samples.objects import expand_objects, is_object, open_object, size_of_object
 from torchferry.samples.options import InputOptions
 from torchferry.samples.source import open_samples
+from torchferry.score.job import BadRows
 from torchferry.score.plan import InputFile, Plan, Stream
 
 
-def survey(contract: Contract, arguments: Sequence[str], table: TableOptions) -> list[Stream]:
+def survey(contract: Contract, arguments: Sequence[str], table: TableOptions, bad_rows: BadRows = "fail") -> list[Stream]:
     """Return the streams of the inputs, in their order; every file is read once.
 
-    Raises FerryError: USAGE for arguments that do not fit the contract, IO, BAD_INPUT for a file that cannot be understood or is empty.
+    Raises FerryError: USAGE for arguments that do not fit the contract, IO, BAD_INPUT for a file that cannot be understood or is empty
+    unless `bad_rows` is "skip".
     """
-    return [_measured(contract, one, table) for one in _streams(contract, arguments, table)]
+    return [_measured(contract, one, table, bad_rows) for one in _streams(contract, arguments, table)]
 
 
 def require_unchanged(plan: Plan) -> None:
@@ -42,13 +44,22 @@ def _streams(contract: Contract, arguments: Sequence[str], table: TableOptions) 
     if len(names) > 1 and any(name for name, _ in pairs):
         yield [f"{name}={file}" if name else file for name, path in pairs for file in _files(path)]
         return
-    files = [file for _, path in pairs for file in _files(path)]
-    alone = [f"{names[0]}={file}" if len(names) == 1 else file for file in files]  # a path may have an = in it
+    alone = [file for _, path in pairs for file in _files(path)]
     if not alone:
         raise FerryError(ExitCode.USAGE, "--input: got nothing, expected a file or a folder")
-    with open_samples(contract, alone[:1], batch=1, options=InputOptions(table, objects=True)) as source:
-        together = source.is_one_a_file and len(names) == 1
+    together = len(names) == 1 and _is_one_a_file(contract, alone[0], table)
     yield from [alone] if together else ([one] for one in alone)
+
+
+def _is_one_a_file(contract: Contract, argument: str, table: TableOptions) -> bool:
+    """Is each file one sample, as the first one is? Of one that cannot be read, it is told later why."""
+    try:
+        with open_samples(contract, [argument], batch=1, options=InputOptions(table, objects=True)) as source:
+            return source.is_one_a_file
+    except FerryError as error:
+        if error.code != ExitCode.BAD_INPUT:
+            raise
+        return False
 
 
 def _pair(names: Sequence[str], argument: str) -> tuple[str, str]:
@@ -69,14 +80,20 @@ def _files(path: str) -> list[str]:
     return [file if is_object(file) else str(Path(file).absolute()) for file in expand(path)]
 
 
-def _measured(contract: Contract, arguments: list[str], table: TableOptions) -> Stream:
+def _measured(contract: Contract, arguments: list[str], table: TableOptions, bad_rows: BadRows) -> Stream:
     names = [spec.name for spec in contract.inputs]
     files = tuple(_digest(_pair(names, argument)[1]) for argument in arguments)
-    with open_samples(contract, arguments, batch=1, options=InputOptions(table, objects=True)) as source:
-        one_a_file, rows = source.is_one_a_file, source.measure()
-    if not rows:
-        raise FerryError(ExitCode.BAD_INPUT, f"{files[0].path}: got no samples, expected at least one; take it out")
-    return Stream(arguments=tuple(arguments), files=files, one_a_file=one_a_file and len(names) == 1, rows=rows)
+    stream = Stream(arguments=tuple(arguments), files=files, one_a_file=False, rows=1)
+    try:
+        with open_samples(contract, arguments, batch=1, options=InputOptions(table, objects=True)) as source:
+            one_a_file, rows = source.is_one_a_file and len(names) == 1, source.measure()
+        if not rows:
+            raise FerryError(ExitCode.BAD_INPUT, f"{files[0].path}: got no samples, expected at least one; take it out")
+    except FerryError as error:
+        if error.code != ExitCode.BAD_INPUT or bad_rows == "fail":
+            raise
+        return stream.model_copy(update={"unreadable": True})
+    return stream.model_copy(update={"one_a_file": one_a_file, "rows": rows})
 
 
 def _digest(path: str) -> InputFile:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import shutil
 from pathlib import Path
 
 from torchferry.bundle.contract import Strict
@@ -55,15 +54,12 @@ class Worker:
             return Fault(code=ExitCode.IO, message=text)
 
     def _score(self, part: Part) -> Receipt:
-        staging = self._folder.staging()
-        try:
+        with self._folder.staging() as staging:
             staged, rows = staging / self._folder.file_of(part.index), PartRows(self._bundle.contract, self._job, part)
             count = self._answer(rows, staged)
             receipt = self._receipt(part, staged, count, len(rows.skipped))
             self._folder.publish(staged, receipt, rows.skipped)
             return receipt
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
 
     def _answer(self, rows: PartRows, staged: Path) -> int:
         """Write the answers to a file; return how many there are."""

@@ -20,7 +20,7 @@ from torchferry.serve.cluster import Replicas
 from torchferry.serve.http import JSON, LENGTH_HEADER, json_bytes, json_response, read_body, read_parameters
 from torchferry.serve.log import RequestLog
 from torchferry.serve.metrics import Metrics
-from torchferry.serve.refusal import RefusalError
+from torchferry.serve.refusal import RefusalError, too_large
 from torchferry.serve.replica import Outputs
 from torchferry.serve.request import Asked, read_request
 from torchferry.serve.response import model_metadata, server_metadata, write_answer
@@ -83,6 +83,8 @@ class Front:
         self.log.note(version=served.version, engine=served.chosen.engine, bytes=len(body))
         try:
             with self._metrics.timed(served.name, served.version):
+                if len(body) > self._limits.body_bytes:  # over HTTP it was not read so far; gRPC has no limit of its own
+                    raise too_large(self._limits.body_bytes)
                 asked = read_request(served.contract, body, json_bytes)
                 outputs = await self._run(served, asked)
         except RefusalError as error:

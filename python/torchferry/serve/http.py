@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from torchferry.bundle.strict_json import JsonError, parse_strictly
 from torchferry.serve.log import REQUEST_ID, Entry
-from torchferry.serve.refusal import RefusalError
+from torchferry.serve.refusal import RefusalError, too_large
 from torchferry.serve.trace import TRACEPARENT
 
 LENGTH_HEADER = "Inference-Header-Content-Length"
@@ -67,10 +67,7 @@ async def read_body(request: Request, most: int) -> bytes:
     async for piece in request.stream():
         body += piece
         if len(body) > most:
-            raise RefusalError(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                f"body: got more than {most} bytes, expected fewer; send the samples in several requests",
-            )
+            raise too_large(most)
     return bytes(body)
 
 

@@ -24,3 +24,11 @@ class RefusalError(Exception):
 def refusal_of(error: FerryError) -> RefusalError:
     """Return what a client is told of an error: 400 where the request is wrong, 5xx where the server is."""
     return RefusalError(_OF_CODE.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR), str(error))
+
+
+def too_large(most: int) -> RefusalError:
+    """Return the refusal of a request of more bytes than `most`."""
+    return RefusalError(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        f"body: got more than {most} bytes, expected fewer; send the samples in several requests",
+    )

@@ -52,13 +52,31 @@ def test_machines_of_one_processor_and_one_probe_are_one_type(join: Join) -> Non
 def test_a_level_is_that_of_the_worst_machine(join: Join) -> None:
     fleet = join(a=[], b=[bound("torchscript", 9)], c=[absent("torchscript")])
     by_label = {entry.label: reached([entry])[ONE] for entry in fleet.latest}
-    assert by_label == {"a": ("bits", 0), "b": ("bound", 9), "c": ("unavailable", 0)}
-    assert reached(fleet.latest)[ONE] == ("bound", 9)
+    assert {label: found[:2] for label, found in by_label.items()} == {
+        "a": ("bits", 0),
+        "b": ("bound", 9),
+        "c": ("unavailable", 0),
+    }
+    assert reached(fleet.latest)[ONE][:2] == ("bound", 9)
     assert reached(join(d=[failed("torchscript")]).latest)[ONE][0] == "failed"
 
 
 def test_other_kernels_that_give_the_golden_s_bits_reach_bits(join: Join) -> None:
-    assert reached(join(a=[bound("torchscript", 0)]).latest)[ONE] == ("bits", 0)
+    assert reached(join(a=[bound("torchscript", 0)]).latest)[ONE] == ("bits", 0, 0)
+
+
+def test_the_share_of_a_bound_is_that_of_the_worst_output_and_none_with_the_golden_s_bits(join: Join) -> None:
+    def far(report: dict[str, Any]) -> None:
+        for verdict, distance in zip(engine_of(report, "torchscript")["verdicts"], (0.25, 0.75, 0.5), strict=False):
+            verdict.update(kind="absolute", bound=2.0, max_abs=distance, max_ulp=5, other_kernels_ulp=5)
+
+    def near(report: dict[str, Any]) -> None:
+        far(report)
+        for verdict in engine_of(report, "torchscript")["verdicts"]:
+            verdict.update(other_kernels_ulp=0)
+
+    fleet = join(a=[far], b=[near])
+    assert {entry.label: reached([entry])[ONE] for entry in fleet.latest} == {"a": ("bound", 5, 0.375), "b": ("bits", 0, 0)}
 
 
 def test_who_stands_out_is_named(join: Join) -> None:
@@ -66,7 +84,7 @@ def test_who_stands_out_is_named(join: Join) -> None:
     lines = list(outliers(join(d=[bound("torchscript")], e=[failed("onnxruntime")], f=[absent("eager")]).latest))
     assert f"d: {ONE} reached bound; 5 of 6 machines reached bits" in lines
     assert "e: onnxruntime on cpu failed" in lines
-    assert "f: eager on cpu reached unavailable; 5 of 6 machines reached bits" in lines
+    assert "f: eager on cpu could not run; 5 of 6 machines reached bits" in lines
     assert len(lines) == 3
 
 
@@ -107,9 +125,20 @@ def test_what_changed_since_the_last_time_is_said(join: Join) -> None:
         "eager on cpu went from bits to unavailable",
     ):
         assert words in first
+    assert first.endswith("every figure of onnxruntime on cpu is as before")
     assert second == "b: nothing changed"
     assert [entry.label for entry in fleet.latest] == ["a", "b", "c"]
     assert set(versions(fleet.latest)["torch"]["9.0"]) == {"a"}
+
+
+def test_other_answers_within_the_same_distance_are_said(join: Join) -> None:
+    def elsewhere(report: dict[str, Any]) -> None:
+        engine_of(report, "onnxruntime")["verdicts"][0]["worst"].update(actual=0.5)
+
+    (line,) = changes(join(again={"a": [elsewhere]}, a=[]))
+    assert line.startswith(
+        "a: onnxruntime on cpu: other answers, no further from the golden; every figure of eager on cpu, torch"
+    )
 
 
 def test_the_gate_holds_each_machine_s_last_report_to_the_promise(join: Join) -> None:

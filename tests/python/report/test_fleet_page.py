@@ -65,7 +65,11 @@ def test_the_page_says_what_a_rollout_needs(tmp_path: Path, report: dict[str, An
         "torchferry",
     ):
         assert words in page.words
-    assert re.search(r"bound</span> 9\b", text)
+    assert re.search(r"bound</span> [0-9.e-]+ %, 9 steps", text)
+    assert re.search(
+        r"<td>bits</td><td><span [^>]*>HOLD</span></td><td [^>]*>.*old-1: torchscript on cpu reached bound, expected bits", text
+    )
+    assert re.search(r"<td>bound</td><td><span [^>]*>MAY ROLL OUT</span></td><td [^>]*>nothing", text)
     assert "old-1: torchscript on cpu reached bound; 3 of 4 machines reached bits" in page.words
     assert "/opt/x/" not in page.words, "a folder of a machine"
 

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,7 +89,10 @@ def test_a_prefix_is_a_folder_and_parquet_keeps_its_ids(store: Store, rows: Path
 
 
 @pytest.mark.usefixtures("rows")
-def test_a_driver_killed_at_any_moment_goes_on_with_the_objects_that_are_there(store: Store, expected: bytes) -> None:
+def test_a_driver_killed_at_any_moment_goes_on_with_the_objects_that_are_there(
+    store: Store, expected: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # of the processes that are started
     options = [*LOCAL, "--input", "s3://data/rows.npy", "--output", "s3://out/killed", "--resume"]
     process = start("score", BUNDLE, *options, environment=store.environment)
     wait_for(store, "out/killed", 3, process)
@@ -103,6 +107,7 @@ def test_a_driver_killed_at_any_moment_goes_on_with_the_objects_that_are_there(s
     assert all(store.read(f"out/killed/{name}") == data for name, data in before.items())
     summary = json.loads(store.read("out/killed/_score.json"))
     assert [part["first"] for part in summary["parts"]] == list(range(0, COUNT, 10 * BATCH))
+    assert not list(tmp_path.glob("ferry-score-*")), "what the killed one had begun"
 
 
 @pytest.mark.slow
@@ -122,13 +127,41 @@ def test_a_part_that_was_changed_in_the_store_is_answered_again(store: Store, ex
 def test_a_worker_of_ray_killed_at_any_moment_costs_no_row_of_the_store(store: Store, expected: bytes) -> None:
     pytest.importorskip("ray", reason="ray is not installed: pip install 'torchferry[ray]'")
     options = [*ENGINE, "--part-rows", 2 * BATCH, "--workers", 1, "--input", "s3://data/rows.npy", "--output", "s3://out/ray"]
-    process = start("score", BUNDLE, *options, environment=store.environment)
-    wait_for(store, "out/ray", 2, process)
-    workers = [one for one, line in descendants(process.pid) if "MapWorker" in line]
-    assert workers
-    kill(workers[0])
+    process, chance, killed = start("score", BUNDLE, *options, environment=store.environment), random.Random(os.getpid()), set()
+    for more_than in (2, 40, 80):
+        wait_for(store, "out/ray", more_than, process)
+        time.sleep(chance.uniform(0, 0.5))
+        killed |= {one for one, line in descendants(process.pid) if "MapWorker" in line}
+        for one in killed:
+            kill(one)
     _, error = process.communicate(timeout=300)
     assert (process.returncode, store.answers("out/ray") == expected) == (ExitCode.OK, True), error
+    assert len(killed) > 1
+    summary = json.loads(store.read("out/ray/_score.json"))
+    assert [part["first"] for part in summary["parts"]] == list(range(0, COUNT, 2 * BATCH))
+
+
+@pytest.mark.usefixtures("rows")
+@pytest.mark.slow
+def test_a_full_disk_of_a_worker_s_machine_is_one_line_and_the_run_goes_on_with_room(
+    store: Store, expected: bytes, tmp_path: Path
+) -> None:
+    disk, command = tmp_path / "disk", [sys.executable, "-m", "torchferry", "score", BUNDLE, *LOCAL, "--resume"]
+    disk.mkdir()
+    line = " ".join(map(str, [*command, "--input", "s3://data/rows.npy", "--output", "s3://out/full"]))
+    script = f"mount -t tmpfs -o size=4k none {disk} || exit 99\n{line}; echo code $?\nmount -o remount,size=4m {disk}\n{line}"
+    environment = {**os.environ, **store.environment, "TMPDIR": str(disk)}
+    done = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", script], env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    if done.returncode in (1, 99) and not done.stdout:
+        pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
+    assert (done.stdout, done.returncode) == (f"code {int(ExitCode.IO)}\n", 0), done
+    first, *_, last = done.stderr.splitlines()
+    assert first.startswith(f"error: {disk}/ferry-score-"), done.stderr
+    assert "got No space left on device" in first
+    assert last.startswith(f"score: {COUNT} answers in 25 parts")
+    assert store.answers("out/full") == expected
 
 
 @pytest.mark.usefixtures("rows")

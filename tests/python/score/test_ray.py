@@ -15,6 +15,7 @@ import pytest
 
 from builders.programs import Program
 from builders.scoring import (
+    AT_ONCE,
     BATCH,
     BUNDLE,
     ENGINE,
@@ -53,17 +54,34 @@ def workers_of(process: subprocess.Popen[bytes]) -> list[int]:
 @pytest.mark.slow
 def test_a_worker_killed_at_any_moment_costs_no_row(rows: Path, expected: bytes, tmp_path: Path) -> None:
     output, chance, killed = tmp_path / "out", random.Random(os.getpid()), 0
-    process = start("score", BUNDLE, *PARTS, "--workers", 2, "--input", rows, "--output", output)
+    options = [*PARTS, "--workers", 2, "--input", rows, "--output", output]
+    process = start("score", BUNDLE, *options, output=subprocess.PIPE)
     for more_than in (2, 30):
         if wait_for_parts(output, more_than, process):
             time.sleep(chance.uniform(0, 0.05))
             if found := workers_of(process):
                 kill(chance.choice(found))
                 killed += 1
-    _, error = process.communicate(timeout=300)
+    said, error = process.communicate(timeout=300)
     assert (process.returncode, answers(output) == expected) == (ExitCode.OK, True), error
     assert killed
+    assert (said, all(line.startswith(b"score: ") for line in error.splitlines())) == (b"", True), error
+    assert not list((output / "_score").glob(".*")), "what the killed ones had begun"
     assert error.splitlines()[-1] == f"score: {COUNT} answers in 100 parts of {output}, engine onnxruntime".encode()
+
+
+@pytest.mark.slow
+def test_more_parts_than_blocks_of_ray_are_answered_once_each(rows: Path, expected: bytes, tmp_path: Path) -> None:
+    """A block then has several parts, and a killed worker repeats those of its block."""
+    output, options = tmp_path / "out", [*PARTS, "--workers", 1, "--input", rows, "--output", tmp_path / "out"]
+    few = "import sys; from torchferry.score import on_ray; on_ray._MAX_BLOCKS = 7; from torchferry.cli.main import main; main()"
+    command = [sys.executable, "-c", few, "score", *map(str, [BUNDLE, *options])]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**os.environ, **AT_ONCE})
+    assert wait_for_parts(output, 5, process)
+    for one in workers_of(process):
+        kill(one)
+    _, error = process.communicate(timeout=300)
+    assert (process.returncode, answers(output) == expected) == (ExitCode.OK, True), error
 
 
 @pytest.mark.slow

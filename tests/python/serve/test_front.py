@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from http import HTTPStatus
 from pathlib import Path
@@ -37,3 +38,12 @@ def test_a_version_with_other_answers_starts_no_replica_where_the_same_are_asked
     assert server.find("iris-adaline", "").version == "1"
     assert server._load("iris-adaline", given)["version"] == "2"
     assert [one.version for one in started] == ["2"]
+
+
+def test_a_request_over_the_limit_is_not_read_whatever_brought_it() -> None:
+    served = choose(str(BUNDLE), "1", Where(), engine="onnxruntime", trust=None)
+    server = front.Front([served], Limits(100, 10, 4, 1), [])
+    for size, status in ((100, HTTPStatus.BAD_REQUEST), (101, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)):
+        with pytest.raises(RefusalError) as caught:
+            asyncio.run(server.answer(served, b" " * size, None))
+        assert caught.value.status == status

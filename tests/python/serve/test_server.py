@@ -168,6 +168,22 @@ def test_tritonclient_gets_the_same_over_grpc(server: Server, ferry_run: Program
             assert (code in str(caught.value.status()), words in str(caught.value)) == (True, True), caught.value
 
 
+@pytest.mark.parametrize(
+    ("count", "timeout_us", "code", "words"),
+    [
+        (MOST_BYTES // 8 + 1, None, "RESOURCE_EXHAUSTED", f"got more than {MOST_BYTES} bytes"),
+        (1, 1, "DEADLINE_EXCEEDED", "got no answer in 1e-06 s"),
+    ],
+)
+def test_limits_hold_over_grpc_too(server: Server, count: int, timeout_us: int | None, code: str, words: str) -> None:
+    values = rows(count)
+    given = rpc.InferInput("measurements", list(values.shape), "FP32")
+    given.set_data_from_numpy(values)
+    with rpc.InferenceServerClient(server.grpc_address) as client, pytest.raises(rpc.InferenceServerException) as caught:
+        client.infer("iris-adaline", [given], timeout=timeout_us)
+    assert (code in str(caught.value.status()), words in str(caught.value)) == (True, True), caught.value
+
+
 @pytest.mark.parametrize("binary", [True, False], ids=["bytes", "json"])
 @pytest.mark.parametrize("count", [1, 3, 64, 500])
 def test_answers_have_the_bits_of_ferry_run(client: Any, ferry_run: Program, tmp_path: Path, count: int, binary: bool) -> None:
