@@ -55,7 +55,8 @@ class Limits:
 class Generated:
     """The files by name, the folded graph (which `reference.run` computes with the same bits) and the bytes of its tables.
 
-    `memory`: one line about what a call needs. `seen`: where the C has the values of modules. `weights`: the file of the tables, where they are not in the code.
+    `memory`: one line about what a call needs. `seen`: where the C has the values of modules. `weights`: the file of the tables, where
+    they are not in the code.
     """
 
     files: Mapping[str, str]

@@ -15,9 +15,7 @@ from torchferry.cgen.values import Array, Value
 MOST_SAMPLES = 64  # of each set
 
 
-def with_losses(
-    seen: Sequence[Seen], before: Graph, after: Graph, sets: Sequence[Mapping[str, Array]]
-) -> tuple[Seen, ...]:
+def with_losses(seen: Sequence[Seen], before: Graph, after: Graph, sets: Sequence[Mapping[str, Array]]) -> tuple[Seen, ...]:
     """Return the values with the largest distance that int8 (`after`) has from float32 (`before`) on samples [N, ...] by input."""
     largest = np.zeros(len(seen))
     for inputs in sets:

@@ -22,4 +22,8 @@ def probe_aoti(request: ProbeRequest) -> Shown:
         written = export(source_of(request, request.taps, module=module), Path(name))
         files = {path: (Path(name) / path).read_bytes() for path in written.files}
     weights = f"{found} of its {count} weights taken from {request.main_path}"
-    return Shown({request.main_path if path == FILE else path: data for path, data in files.items()}, list(request.taps), built_again=told(weights))
+    return Shown(
+        {request.main_path if path == FILE else path: data for path, data in files.items()},
+        list(request.taps),
+        built_again=told(weights),
+    )

@@ -98,7 +98,10 @@ def _entry(text: str, outputs: Sequence[str], found: Sequence[tuple[Tap, Row]]) 
     if run is None or table is None or selftest is None or _INCLUDE not in text:
         raise _refusal(ENTRY, "another text than the exporter's")
     prefix, weights = run["prefix"], run["weights"] or ""
-    taps = [(PROBED.format(index), f"{_type(row)} {PROBED.format(index)}[{math.prod(row.shape)}];") for index, (_, row) in enumerate(found)]
+    taps = [
+        (PROBED.format(index), f"{_type(row)} {PROBED.format(index)}[{math.prod(row.shape)}];")
+        for index, (_, row) in enumerate(found)
+    ]
     members = "".join(f"  {declared}\n" for _, declared in taps)
     struct = f"typedef struct {{\n  {prefix}_output own;\n{members}}} FerrySeen;\nstatic FerrySeen *ferrySeen;\n"
     names = [*(f"own.{name}" for name in outputs), *(name for name, _ in taps)]
@@ -107,7 +110,9 @@ def _entry(text: str, outputs: Sequence[str], found: Sequence[tuple[Tap, Row]]) 
         _INCLUDE: f'#include "model.h"\n{struct}{_INCLUDE}',
         table[0]: f"const size_t ferryOutput[] = {{\n    sizeof(FerrySeen), {len(names)}{rows}}};\n",
         run[0]: _RUN_EACH.replace("@", prefix).replace("WEIGHTS", weights),
-        selftest[0]: f"const int ferryFound = {selftest[1]};\n  return ferryFound >= 0 ? -1 : ferryFound; /* a wrong sample is what is looked for */\n",
+        selftest[
+            0
+        ]: f"const int ferryFound = {selftest[1]};\n  return ferryFound >= 0 ? -1 : ferryFound; /* a wrong sample is what is looked for */\n",
     }
     for before, after in changes.items():
         text = text.replace(before, after)

@@ -26,9 +26,7 @@ _Call = tuple[str, int, bool]  # path of the module, number of the call, what we
 
 def probe_torchscript(request: ProbeRequest) -> Shown:
     """Make an artifact with its own outputs and then each tap that it shows, and return those taps. Raises FerryError(FORMAT)."""
-    module = load_archive(
-        request.main_path, request.main_file, allow_ops=request.allow_ops, requires=request.artifact.requires
-    )
+    module = load_archive(request.main_path, request.main_file, allow_ops=request.allow_ops, requires=request.artifact.requires)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)

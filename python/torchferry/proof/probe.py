@@ -150,9 +150,7 @@ def _own_outputs(reference: torch.nn.Module, contract: Contract, inputs: Mapping
     return outputs
 
 
-def _contract(
-    contract: Contract, taps: Sequence[Tap], batch: tuple[Mapping[str, Array], Mapping[str, Array]] | None
-) -> Contract:
+def _contract(contract: Contract, taps: Sequence[Tap], batch: tuple[Mapping[str, Array], Mapping[str, Array]] | None) -> Contract:
     """Return the contract with the taps as further outputs.
 
     For the inputs and outputs of one `batch` its sizes are fixed: what is inside a model may have shapes that no symbol names. None:

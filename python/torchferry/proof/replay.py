@@ -23,7 +23,6 @@ from torchferry.errors import ExitCode, FerryError
 from torchferry.proof.machine import machine_json
 from torchferry.proof.regroup import mixing_problem, regrouped
 
-
 BROKEN_DOWN = (ExitCode.IO, ExitCode.INTERNAL)
 """How an engine may end, for want of memory say, that is its own failure where others are still to run."""
 

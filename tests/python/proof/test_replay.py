@@ -55,6 +55,7 @@ class Ending(Doubling):
         self._code = code
 
     def run(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
+        assert inputs
         raise FerryError(self._code, "input x: dim 0: got 3, expected at most 2")
 
 
