@@ -164,7 +164,7 @@ std::unique_ptr<SampleReader> open_samples(const TensorSpec& spec, const std::ve
 }
 
 InputReader::InputReader(const Contract& contract, const std::vector<std::string>& arguments, const InputOptions& options)
-    : state_(contract, options.carry) {
+    : state_(contract, options.follow && options.carry.empty() ? pairs_of(contract.state) : options.carry) {
   for (const auto& spec : contract.inputs) order_.push_back(spec.name);
   open(state_.lines(), arguments, options);
   require_ids(options.table);

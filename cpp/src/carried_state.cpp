@@ -27,15 +27,25 @@ Tensor zeros(const TensorSpec& spec, std::int64_t samples) {
   return Tensor::copy(spec.dtype, std::move(shape), bytes);
 }
 
-void require_equal(const TensorSpec& input, const TensorSpec& output) {
+}  // namespace
+
+StateProblem state_problem(const Contract& contract, const std::string& input, const std::string& output) {
+  const auto* given = find(contract.inputs, input);
+  const auto* taken = find(contract.outputs, output);
+  if (given == nullptr) return {input, "the name of an input"};
+  if (taken == nullptr) return {output, "the name of an output"};
   const bool fixed = std::ranges::all_of(
-      input.shape, [](const Dim& dim) { return std::holds_alternative<std::int64_t>(dim) || dim == Dim("N"); });
-  if (fixed && input.dtype == output.dtype && input.shape == output.shape) return;
-  throw Error(ErrorCode::usage, "--carry: got " + input.name + " " + describe(input) + " and " + output.name + " " +
-                                    describe(output) + ", expected one dtype and shape of N and numbers");
+      given->shape, [](const Dim& dim) { return std::holds_alternative<std::int64_t>(dim) || dim == Dim("N"); });
+  if (fixed && given->dtype == taken->dtype && given->shape == taken->shape) return {};
+  return {input + " " + describe(*given) + " and " + output + " " + describe(*taken), "one dtype and shape of N and numbers"};
 }
 
-}  // namespace
+std::vector<std::string> pairs_of(const std::map<std::string, std::string>& state) {
+  std::vector<std::string> pairs;
+  pairs.reserve(state.size());
+  for (const auto& [input, output] : state) pairs.push_back(input + "=" + output);
+  return pairs;
+}
 
 CarriedState::CarriedState(const Contract& contract, const std::vector<std::string>& pairs, std::int64_t samples)
     : lines_(contract) {
@@ -45,7 +55,8 @@ CarriedState::CarriedState(const Contract& contract, const std::vector<std::stri
     const auto* output = find(contract.outputs, pair.substr(std::min(equals + 1, pair.size())));
     if (input == nullptr || output == nullptr)
       throw Error(ErrorCode::usage, "--carry: got " + text::quoted(pair) + ", expected INPUT=OUTPUT with names of the contract");
-    require_equal(*input, *output);
+    if (const StateProblem problem = state_problem(contract, input->name, output->name); !problem.got.empty())
+      throw Error(ErrorCode::usage, "--carry: got " + problem.got + ", expected " + problem.expected);
     parts_.push_back({*input, output->name, zeros(*input, samples), samples});
     std::erase_if(lines_.inputs, [input](const TensorSpec& spec) { return spec.name == input->name; });
   }

@@ -11,6 +11,16 @@
 
 namespace ferry {
 
+// Why an output cannot be an input of the next call; `got` is empty where it can.
+struct StateProblem {
+  std::string got;
+  std::string expected;
+};
+[[nodiscard]] StateProblem state_problem(const Contract& contract, const std::string& input, const std::string& output);
+
+// As INPUT=OUTPUT.
+[[nodiscard]] std::vector<std::string> pairs_of(const std::map<std::string, std::string>& state);
+
 class CarriedState {
  public:
   // `pairs` are INPUT=OUTPUT, of `samples` streams side by side. Throws Error(usage) for one that cannot be carried.

@@ -201,7 +201,7 @@ Contract parse_contract(const Node& node, std::int64_t version) {
   if (version == oldest_version) {
     node.require_keys({"inputs", "outputs", "symbols", "classes"});
   } else {
-    node.require_keys({"inputs", "outputs", "symbols", "classes", "samples"});
+    node.require_keys({"inputs", "outputs", "symbols", "classes", "samples"}, {"state"});
     contract.samples =
         parse_enumerator(node["samples"], Samples::independent, next_samples, [](Samples samples) { return name_of(samples); });
   }
@@ -209,6 +209,10 @@ Contract parse_contract(const Node& node, std::int64_t version) {
   contract.outputs = parse_items<TensorSpec>(node["outputs"], 1, parse_spec);
   for (const auto& [name, range] : node["symbols"].members(&symbol)) contract.symbols.emplace(name, parse_symbol_range(range));
   contract.classes = parse_classes(node["classes"]);
+  if (node.has("state")) {
+    for (const auto& [input, output] : node["state"].members(&tensor_name))
+      contract.state.emplace(input, output.string(tensor_name));
+  }
   return contract;
 }
 

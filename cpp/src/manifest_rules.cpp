@@ -4,6 +4,7 @@
 #include <set>
 #include <tuple>
 
+#include "carried_state.hpp"
 #include "kinds/kind.hpp"
 #include "manifest.hpp"
 #include "text.hpp"
@@ -68,6 +69,16 @@ class Rules {
     if (contract.classes) check_classes(contract, *contract.classes);
     if (contract.samples == Samples::batch && !contract.symbols.contains("N"))
       fail("contract.samples", "batch", "independent where no input has the batch N");
+    check_state(contract);
+  }
+
+  void check_state(const Contract& contract) const {
+    for (const auto& [input, output] : contract.state) {
+      const StateProblem problem = state_problem(contract, input, output);
+      if (!problem.got.empty()) fail("contract.state." + input, problem.got, problem.expected);
+    }
+    if (!contract.state.empty() && contract.state.size() == contract.inputs.size())
+      fail("contract.state", "every input", "one that a stream is given in each call");
   }
 
   void check_symbols(const Contract& contract) const {

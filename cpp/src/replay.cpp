@@ -33,14 +33,18 @@ void replay_engine(const Bundle& bundle, const ReplayOptions& options, const std
   }
 }
 
+// An engine that ends so, for want of memory say, has failed by itself: the others are still to run.
+bool has_broken_down(const Error& error) { return error.code() == ErrorCode::io || error.code() == ErrorCode::internal; }
+
 Replay replay_every_engine(const Bundle& bundle, const ReplayOptions& options, const EngineOpener& open) {
   Replay result;
   for (const auto& artifact : bundle.manifest().artifacts) {
     try {
       replay_engine(bundle, options, artifact.engine, open, result);
     } catch (const Error& error) {
-      if (error.code() != ErrorCode::unavailable) throw;
-      result.verdicts.push_back(without_verdicts(options, artifact.engine, EngineVerdict::Status::unavailable, error.what()));
+      if (error.code() != ErrorCode::unavailable && !has_broken_down(error)) throw;
+      const auto status = has_broken_down(error) ? EngineVerdict::Status::failed : EngineVerdict::Status::unavailable;
+      result.verdicts.push_back(without_verdicts(options, artifact.engine, status, error.what()));
     }
   }
   return result;

@@ -208,12 +208,7 @@ void Runner::warm_up() const {
 
 void Runner::run_golden(const GoldenCase& golden_case) const {
   const NamedTensors inputs = bundle_.read_tensors(golden_case.inputs);
-  try {
-    static_cast<void>(run(views_of(inputs)));
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::bad_input) throw;
-    throw Error(ErrorCode::format, text::shown(bundle_.folder()) + ": golden case " + golden_case.name + ": " + error.what());
-  }
+  static_cast<void>(golden_answer(bundle_, golden_case.name, inputs, [&] { return run(views_of(inputs)); }));
 }
 
 namespace {
@@ -266,6 +261,26 @@ void refuse_overlap(std::span<const ferry_tensor_view> inputs, std::span<const f
 }
 
 }  // namespace
+
+NamedTensors golden_answer(const Bundle& bundle, const std::string& name, const NamedTensors& inputs,
+                           const std::function<NamedTensors()>& run) {
+  const auto refused = [&](ErrorCode code, const Error& error) {
+    return Error(code, text::shown(bundle.folder()) + ": golden case " + name + ": " + error.what());
+  };
+  const ContractChecker checker(bundle.contract());
+  const auto views = views_of(inputs);
+  try {
+    static_cast<void>(checker.check_inputs(in_contract_order("input", std::span<const ferry_tensor_view>(views), checker.inputs())));
+  } catch (const Error& error) {
+    throw refused(ErrorCode::format, error);
+  }
+  try {
+    return run();
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::bad_input) throw;
+    throw refused(ErrorCode::mismatch, error);
+  }
+}
 
 void Runner::run_to(OutputSink& sink, std::span<const ferry_tensor_view> inputs) const {
   const IeeeArithmetic arithmetic;

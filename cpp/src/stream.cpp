@@ -17,13 +17,6 @@ struct Stream::State {
 
 namespace {
 
-std::vector<std::string> pairs_of(const std::map<std::string, std::string>& state) {
-  std::vector<std::string> pairs;
-  pairs.reserve(state.size());
-  for (const auto& [input, output] : state) pairs.push_back(input + "=" + output);
-  return pairs;
-}
-
 void require_batch(const Contract& contract, std::int64_t samples) {
   const auto batch = contract.symbols.find("N");
   const bool fits = batch == contract.symbols.end()
@@ -42,10 +35,15 @@ State& open_one(const std::unique_ptr<State>& state) {
 
 }  // namespace
 
+Stream::Stream(const Bundle& bundle, const Session& session) : Stream(bundle, session, bundle.contract().state) {}
+
 Stream::Stream(const Bundle& bundle, const Session& session, const std::map<std::string, std::string>& state,
                std::int64_t samples) try {
   require_batch(bundle.contract(), samples);
-  if (state.empty()) throw Error(ErrorCode::usage, "stream: got no state, expected at least one input and its output");
+  if (state.empty())
+    throw Error(ErrorCode::usage,
+                "stream: got no state here or in the contract, expected at least one input and its output; export with --state "
+                "INPUT=OUTPUT");
   state_ = std::make_unique<State>(State{&session, samples, CarriedState(bundle.contract(), pairs_of(state), samples)});
 } catch (const std::bad_alloc&) {
   throw_lack_of_memory();

@@ -11,6 +11,7 @@
 #include "memory.hpp"
 #include "reference.hpp"
 #include "regroup.hpp"
+#include "runner.hpp"
 #include "telling.hpp"
 #include "text.hpp"
 #include "timed.hpp"
@@ -37,12 +38,7 @@ Replayed read_case(const Bundle& bundle, const GoldenCase& item) {
 }
 
 NamedTensors run_case(const Bundle& bundle, const Session& session, const std::string& name, const NamedTensors& inputs) {
-  try {
-    return session.run(inputs);
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::bad_input) throw;
-    throw Error(ErrorCode::format, name_of(bundle) + ": golden case " + name + ": " + error.what());
-  }
+  return golden_answer(bundle, name, inputs, [&] { return session.run(inputs); });
 }
 
 // The row that holds for an engine with these numerics: `golden` where they are those of the golden's machine, else `any`.

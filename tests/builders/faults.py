@@ -17,7 +17,7 @@ from torchferry.bundle.golden import read_case
 from torchferry.bundle.reader import open_bundle
 from torchferry.exporter.exporter import print_note, write_artifact
 from torchferry.formats import registry
-from torchferry.intake.source import ExportSource
+from torchferry.intake.source import ExportSource, Quantization
 from torchferry.preprocess import Standardize
 
 ROWS = 24
@@ -169,10 +169,11 @@ def right_bundle(folder: Path, make: Callable[[], nn.Module] = six_layers, shape
 
 
 def plant(right: Path, module: nn.Module, folder: Path) -> Path:
-    """A copy of `right` whose TorchScript and ONNX files are those of a wrong module; program, goldens and digests are right."""
+    """A copy of `right` whose artifacts are those of a wrong module but for the program; program, goldens and digests are right."""
     shutil.copytree(right, folder)
     bundle = open_bundle(right)
-    source = ExportSource(module.eval(), bundle.contract, read_case(bundle, bundle.manifest.golden.cases[0]).inputs)
+    inputs = read_case(bundle, bundle.manifest.golden.cases[0]).inputs
+    source = ExportSource(module.eval(), bundle.contract, inputs, quantization=Quantization.of_samples(inputs))
     for artifact in bundle.manifest.artifacts:
         if artifact.format != "export":
             write_artifact(registry.formats()[artifact.format], source, folder, print_note)

@@ -224,6 +224,7 @@ void PrintTo(const BrokenEngine& broken, std::ostream* out) { *out << broken.mod
 class BrokenEngines : public testing::TestWithParam<BrokenEngine> {};
 INSTANTIATE_TEST_SUITE_P(Session, BrokenEngines,
                          testing::Values(BrokenEngine{"fail", 6, "engine toy: memory: got none"},
+                                         BrokenEngine{"refuse the input", 1, "golden case batch-1: engine toy: input x: dim 0"},
                                          BrokenEngine{"no outputs", 9, "outputs: got none from the engine"},
                                          BrokenEngine{"one output", 1, "outputs: got 1, expected 2"},
                                          BrokenEngine{"twice", 1, "outputs: got 2 more, expected 2 once"},

@@ -29,7 +29,7 @@ int main(int argc, char** argv) try {
   const std::string input{std::istreambuf_iterator<char>(std::cin), {}};
   const auto bundle = ferry::Bundle::open(argv[1]);
   const ferry::Session session(bundle, {.engine = argv[2], .allow_native = true});
-  ferry::Stream stream(bundle, session, {{"state", "next_state"}}, 2);
+  ferry::Stream stream(bundle, session, bundle.contract().state, 2);
   run_sequence(stream, std::as_bytes(std::span(input)));
   stream.reset();
   run_sequence(stream, std::as_bytes(std::span(input)));

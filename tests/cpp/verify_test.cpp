@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "replay.hpp"
 #include "telling.hpp"
 #include "toy_bundle.hpp"
 
@@ -26,6 +27,18 @@ TEST(Verify, EveryOutputOfEveryCaseGetsAVerdict) {
   EXPECT_EQ(verdict.verdicts[0].compared, 12U);
   EXPECT_EQ(verdict.verdicts[3].golden_case, "batch-1");
   EXPECT_EQ(verdict.verdicts[3].output, "label");
+}
+
+TEST(Verify, AnEngineThatBreaksDownHasFailedAndTheOthersGoOn) {
+  const ToyBundle toy("fail");
+  const ferry::Bundle bundle = toy.open();
+  const auto open = [&](const std::string& engine) { return ferry::Session(bundle, {.engine = engine}); };
+  const ferry::Replay result = ferry::replay(bundle, {.engine = {}, .device = "cpu"}, open);
+  ASSERT_EQ(result.verdicts.size(), bundle.manifest().artifacts.size());
+  EXPECT_EQ(result.verdicts.front().status, EngineVerdict::Status::failed);
+  EXPECT_EQ(result.verdicts.front().reason, "engine toy: memory: got none, expected some");
+  EXPECT_FALSE(ferry::all_passed(result.verdicts));
+  EXPECT_EQ(failure_of([&] { static_cast<void>(ferry::replay(bundle, {.engine = "toy", .device = "cpu"}, open)); }).code, 6);
 }
 
 TEST(Verify, OneWrongWeightTurnsItRed) {

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 import torchferry
+from builders.bundles import edit_manifest
 from builders.programs import BUILD, run_program
 from builders.spread import spread
 from torchferry.bundle.contract import Array
-from torchferry.bundle.reader import Bundle
+from torchferry.bundle.reader import Bundle, open_bundle
 from torchferry.errors import ExitCode, FerryError
 
 HOST = BUILD / "tests" / "bin" / "ferry_stream_host"
@@ -38,6 +42,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
         Step().eval(),
         inputs={"sample": "float32[N,3]:-1..1", "state": "float32[N,2,8]:-1..1"},
         outputs=["answer", "next_state"],
+        state=STATE,
         to=["torchscript", "onnx"],
         out=tmp_path_factory.mktemp("stream") / "step",
         note=lambda _: None,
@@ -64,7 +69,8 @@ def expected(samples: Array) -> Array:
 
 @pytest.mark.parametrize("engine", spread(["torchscript", "onnxruntime"], 1))
 def test_both_languages_answer_as_a_loop_in_pytorch(bundle: Bundle, samples: Array, expected: Array, engine: str) -> None:
-    stream = torchferry.Stream(torchferry.Session(bundle, engine), STATE, samples=2)
+    """The pairs are those of the contract."""
+    stream = torchferry.Stream(torchferry.Session(bundle, engine), samples=2)
     ours = np.stack([stream.run({"sample": sample})["answer"] for sample in samples])
     assert np.abs(ours - expected).max() < 1e-5
     done = run_program([str(HOST)], bundle.folder, engine, stdin=samples.tobytes())
@@ -112,3 +118,59 @@ def test_what_cannot_be_carried_is_one_line(bundle: Bundle, state: dict[str, str
     with pytest.raises(FerryError, match=words) as caught:
         torchferry.Stream(torchferry.Session(bundle, "torchscript"), state, samples=count)
     assert caught.value.code == ExitCode.USAGE
+
+
+def test_a_stream_without_pairs_needs_a_contract_with_some(bundle: Bundle) -> None:
+    session = torchferry.Session(bundle, "torchscript")
+    session.contract = bundle.contract.model_copy(update={"state": {}})
+    with pytest.raises(FerryError, match="got no state here or in the contract"):
+        torchferry.Stream(session)
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "words"),
+    [
+        (
+            {"state": "answer"},
+            ExitCode.BAD_INPUT,
+            r"got state float32\[N,2,8\] and answer float32\[N,1\], expected one dtype and shape",
+        ),
+        ({"state": "nothing"}, ExitCode.USAGE, "got state=nothing, expected INPUT=OUTPUT"),
+        ({"sample": "answer", "state": "next_state"}, ExitCode.BAD_INPUT, "expected one dtype and shape"),
+    ],
+)
+def test_a_pair_that_cannot_be_carried_is_refused_at_export(
+    tmp_path: Path, state: dict[str, str], code: ExitCode, words: str
+) -> None:
+    with pytest.raises(FerryError, match=words) as caught:
+        torchferry.export(
+            Step().eval(),
+            inputs={"sample": "float32[N,3]:-1..1", "state": "float32[N,2,8]:-1..1"},
+            outputs=["answer", "next_state"],
+            state=state,
+            out=tmp_path / "never",
+            note=lambda _: None,
+        )
+    assert caught.value.code == code
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "key"),
+    [
+        ({"state": "answer"}, "contract.state.state: got state float32[N,2,8] and answer float32[N,1]"),
+        ({"nobody": "next_state"}, "contract.state.nobody: got nobody, expected the name of an input"),
+        ({"state": "nobody"}, "contract.state.state: got nobody, expected the name of an output"),
+        ({"state": 3}, "contract.state.state"),
+        ([], "contract.state"),
+    ],
+)
+def test_both_readers_refuse_a_state_that_no_stream_can_carry(bundle: Bundle, tmp_path: Path, state: object, key: str) -> None:
+    copy = Path(shutil.copytree(bundle.folder, tmp_path / "copy"))
+    edit_manifest(copy, lambda value: value["contract"].update(state=state))
+    with pytest.raises(FerryError) as caught:
+        open_bundle(copy)
+    done = run_program([str(BUILD / "bin" / "ferry-run")], "inspect", copy)
+    assert (caught.value.code, done.code) == (ExitCode.FORMAT, ExitCode.FORMAT)
+    assert key in str(caught.value)
+    assert key in done.stderr

@@ -222,6 +222,7 @@ struct Contract {
   std::map<std::string, SymbolRange, std::less<>> symbols;
   std::optional<Classes> classes;
   Samples samples = Samples::independent;
+  std::map<std::string, std::string> state;  // input that a stream carries -> the output that it gets next
 };
 
 // ---- manifest (FORMAT.md sections 2, 4-7) -----------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 // ferry/stream.hpp: a model that remembers: outputs of one call are inputs of the next. Standard library only.
 //
-//   ferry::Stream stream(bundle, session, {{"state", "next_state"}});
+//   ferry::Stream stream(bundle, session);             // the pairs of the contract, or {{"state", "next_state"}} as a third argument
 //   auto outputs = stream.run({{"sample", sample}});   // the state of the first call is zeros
 //
 // A session keeps nothing from call to call; a stream does, for one sequence, or for several of equal length side by side. Many
@@ -18,6 +18,8 @@ namespace ferry {
 // One call at a time: a stream is a sequence.
 class FERRY_API Stream {
  public:
+  // With the pairs of the contract (FORMAT.md section 3), one sequence. Throws Error(usage) where it has none.
+  Stream(const Bundle& bundle, const Session& session);
   // `state`: for each input that is carried, the output that it gets in the next call. `samples`: the batch N of every call. The
   // session outlives the stream. Throws Error(usage) for names that the contract has not, for two that differ in dtype or shape,
   // and for a contract that leaves no input or takes no such batch.

@@ -120,11 +120,27 @@ class Classes(Strict):
         return f"got class {wrong.flat[0]}, expected 0 to {len(self.names) - 1}" if wrong.size else None
 
 
+def state_problem(contract: Contract, name: str, source: str) -> str | None:
+    """Return why output `source` cannot be input `name` of the next call, as `got ..., expected ...`; None where it can."""
+    given = {spec.name: spec for spec in contract.inputs}.get(name)
+    taken = {spec.name: spec for spec in contract.outputs}.get(source)
+    if given is None:
+        return f"got {name}, expected the name of an input"
+    if taken is None:
+        return f"got {source}, expected the name of an output"
+    if (given.dtype, given.shape) != (taken.dtype, taken.shape) or given.symbols - {BATCH}:
+        return (
+            f"got {name} {given.describe()} and {source} {taken.describe()}, expected one dtype and shape of {BATCH} and numbers"
+        )
+    return None
+
+
 class Contract(Strict):
     """What a model takes and gives.
 
     `samples`: `independent` promises that the answer to a sample is the same whatever samples lie beside it in the batch, but for
-    rounding; with `batch` it may change with them, so that cutting a batch changes the answers.
+    rounding; with `batch` it may change with them, so that cutting a batch changes the answers. `state`: for each input that a stream
+    carries, the output that it gets in the next call.
     """
 
     inputs: Annotated[tuple[TensorSpec, ...], Field(min_length=1, strict=False)]
@@ -132,6 +148,13 @@ class Contract(Strict):
     symbols: dict[Symbol, SymbolRange]
     classes: Classes | None
     samples: Samples
+    state: dict[TensorName, TensorName] = Field(default_factory=dict)
+
+    @model_serializer(mode="wrap")
+    def _without_state(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out `state` where it says nothing: most models remember nothing."""
+        fields: dict[str, Any] = handler(self)
+        return {key: value for key, value in fields.items() if key != "state" or value}
 
     @model_validator(mode="after")
     def _check(self) -> Contract:
@@ -141,7 +164,15 @@ class Contract(Strict):
         self._check_classes()
         if self.samples == "batch" and BATCH not in self.symbols:
             raise ValueError(f"samples: got batch, expected independent where no input has the batch {BATCH}")
+        self._check_state()
         return self
+
+    def _check_state(self) -> None:
+        for name in sorted(self.state):
+            if problem := state_problem(self, name, self.state[name]):
+                raise ValueError(f"state.{name}: {problem}")
+        if self.state and len(self.state) == len(self.inputs):
+            raise ValueError("state: got every input, expected one that a stream is given in each call")
 
     def _check_symbols(self) -> None:
         bound = set().union(*(spec.symbols for spec in self.inputs))

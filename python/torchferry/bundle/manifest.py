@@ -290,7 +290,8 @@ def _upgraded(value: Any, where: str) -> Any:
     golden = value.get("golden")
     found = dict(value)
     if "contract" in value:
-        found["contract"] = _added(value["contract"], "samples", "independent", f"{where}: contract")
+        contract = _added(value["contract"], "samples", "independent", f"{where}: contract")
+        found["contract"] = _added(contract, "state", {}, f"{where}: contract")
     if isinstance(value.get("artifacts"), list):
         found["artifacts"] = [
             _added(item, "accepted", {"c++": unknown, "python": unknown}, f"{where}: artifacts[{index}]")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from torchferry.bundle.contract import BATCH, Array, Contract, TensorSpec
+from torchferry.bundle.contract import Array, Contract, TensorSpec, state_problem
 from torchferry.bundle.printable import quoted
 from torchferry.errors import ExitCode, FerryError
 
@@ -47,16 +47,11 @@ class CarriedState:
 
 def _pair(contract: Contract, pair: str) -> tuple[str, str]:
     name, _, source = pair.partition("=")
-    given = {spec.name: spec for spec in contract.inputs}.get(name)
-    taken = {spec.name: spec for spec in contract.outputs}.get(source)
-    if given is None or taken is None:
-        raise FerryError(ExitCode.USAGE, f"--carry: got {quoted(pair)}, expected INPUT=OUTPUT with names of the contract")
-    if (given.dtype, given.shape) != (taken.dtype, taken.shape) or given.symbols - {BATCH}:
-        raise FerryError(
-            ExitCode.USAGE,
-            f"--carry: got {name} {given.describe()} and {source} {taken.describe()}, expected one dtype and shape of {BATCH} and numbers",
-        )
-    return name, source
+    if name in {spec.name for spec in contract.inputs} and source in {spec.name for spec in contract.outputs}:
+        if problem := state_problem(contract, name, source):
+            raise FerryError(ExitCode.USAGE, f"--carry: {problem}")
+        return name, source
+    raise FerryError(ExitCode.USAGE, f"--carry: got {quoted(pair)}, expected INPUT=OUTPUT with names of the contract")
 
 
 def _zeros(spec: TensorSpec, samples: int) -> Array:

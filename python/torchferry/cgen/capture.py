@@ -14,6 +14,7 @@ from torchferry.cgen.builder import Builder
 from torchferry.cgen.constants import fold
 from torchferry.cgen.ir import Graph
 from torchferry.cgen.layout import first_result, inherit, sample_shape
+from torchferry.cgen.module_values import module_values
 from torchferry.cgen.ops import lowerings, supported
 from torchferry.cgen.refusal import refuse
 from torchferry.cgen.values import DTYPES, Value, dtype_of
@@ -48,7 +49,7 @@ def capture(program: ExportedProgram, contract: Contract) -> Graph:
             _lower(builder, node)
     outputs = _outputs(builder, functional, contract)
     shapes = tuple(tuple(dim for dim in spec.shape if isinstance(dim, int)) for spec in contract.outputs)
-    return Graph(inputs, tuple(builder.nodes), outputs, shapes)
+    return Graph(inputs, tuple(builder.nodes), outputs, shapes, module_values(functional, builder.results))
 
 
 def _decompositions() -> Any:

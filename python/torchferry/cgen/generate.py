@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -20,10 +20,12 @@ from torchferry.cgen.emit.header import print_header
 from torchferry.cgen.emit.layers import Layer
 from torchferry.cgen.emit.model import Model
 from torchferry.cgen.emit.naming import cmake_target
+from torchferry.cgen.emit.seen import Seen
 from torchferry.cgen.emit.selftest_samples import selftest_samples
 from torchferry.cgen.emit.source import print_body, print_source
 from torchferry.cgen.emit.tables import wrap_code
 from torchferry.cgen.emit.weights import structs
+from torchferry.cgen.int8_losses import with_losses
 from torchferry.cgen.ir import Graph
 from torchferry.cgen.passes import pipeline
 from torchferry.cgen.passes.calibrate import calibrate
@@ -53,7 +55,8 @@ class Limits:
 class Generated:
     """The files by name, the folded graph (which `reference.run` computes with the same bits) and the bytes of its tables.
 
-    `memory`: one line about what a call needs. `weights`: the file of the tables, where they are not in the code.
+    `memory`: one line about what a call needs. `seen`: where the C has the values of modules. `weights`: the file of the tables, where
+    they are not in the code.
     """
 
     files: Mapping[str, str]
@@ -61,6 +64,7 @@ class Generated:
     prefix: str
     table_bytes: int
     memory: str
+    seen: tuple[Seen, ...]
     weights: bytes | None = None
 
 
@@ -107,8 +111,11 @@ def generate_int8(
     `headroom` times that. Raises FerryError as `generate` does, and: BAD_INPUT for calibration data that are missing, constant or outside the
     contract, FORMAT for a model without matrix products and for products whose sums could leave 32 bits.
     """
-    model = Model.build(name, contract, int8_graph(program, contract, calibration, headroom))
-    return _generated(model, goldens=goldens, provenance=provenance, metadata=metadata, bounds=bounds, limits=limits)
+    before = unjoined_graph(program, contract)
+    after = quantized_graph(before, calibrate(before, contract, calibration), headroom)
+    model = Model.build(name, contract, after)
+    made = _generated(model, goldens=goldens, provenance=provenance, metadata=metadata, bounds=bounds, limits=limits)
+    return replace(made, seen=with_losses(made.seen, before, after, (goldens, calibration)))
 
 
 def float_graph(program: ExportedProgram, contract: Contract) -> Graph:
@@ -164,7 +171,7 @@ def _generated(
         "model.cmake": _cmake(model.prefix),
     }
     weights = None if model.weights is None else _weights(model, body.code, samples, expected)
-    return Generated(files, graph, model.prefix, size, f"c: workspace: {memory(model)}", weights)
+    return Generated(files, graph, model.prefix, size, f"c: workspace: {memory(model)}", body.seen, weights)
 
 
 def _weights(model: Model, code: bytes, samples: Mapping[str, Array], expected: Mapping[str, Array]) -> bytes:

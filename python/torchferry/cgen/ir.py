@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
@@ -277,14 +277,39 @@ class Quantizer(Protocol):
         """Return what becomes of sums for `output`, of which one step of each column means `unit` [columns], and the value that it gives."""
 
 
+@dataclass(frozen=True)
+class ModuleValue:
+    """What call number `call` of the user's module at `path` gives, or (`into`) is given: `shape` of a sample of the captured `value`."""
+
+    path: str
+    call: int
+    into: bool
+    shape: tuple[int, ...]
+    value: Value
+
+
+@dataclass(frozen=True)
+class Twin:
+    """What a pass has put in the place of a value: its elements with the first dim last, or bytes that mean `kind`."""
+
+    of: Value
+    channels_last: bool = False
+    kind: Bytes | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """Nodes in the order in which they run. `outputs` are in contract order; two may be one value, in two `shapes`."""
+    """Nodes in the order in which they run. `outputs` are in contract order; two may be one value, in two `shapes`.
+
+    `modules`: what modules gave when the graph was captured; `twins`: what passes have put in the place of values.
+    """
 
     inputs: tuple[Value, ...]
     nodes: tuple[Node, ...]
     outputs: tuple[Value, ...]
     shapes: tuple[tuple[int, ...], ...]
+    modules: tuple[ModuleValue, ...] = ()
+    twins: Mapping[Value, Twin] = field(default_factory=dict)
 
     def uses(self) -> dict[Value, int]:
         """Count how often each value is read, as an operand or as an output."""

@@ -50,6 +50,15 @@ def _module_stack(node: torch.fx.Node) -> list[tuple[str, str]]:
     return [(path, str(kind)) for path, kind in entries if path != kind and not str(kind).startswith(_WRAPPERS)]
 
 
+def module_calls(node: torch.fx.Node) -> list[tuple[str, int]]:
+    """Return path and number, from 1, of the calls that the node stands in, outermost first, without the user's module itself."""
+    stack = {key: entry for key, entry in (node.meta.get("nn_module_stack") or {}).items() if isinstance(entry, tuple)}
+    known = _module_stack(node)
+    calls = [(path, key.partition("@")[2]) for key, (path, kind) in stack.items() if (path, str(kind)) in known]
+    frame = known[0][0] if known else ""
+    return [(path.removeprefix(frame).removeprefix("."), int(number or 0) + 1) for path, number in calls[1:]]
+
+
 def refuse(node: torch.fx.Node, got: str, expected: str, *, code: ExitCode = ExitCode.FORMAT) -> FerryError:
     """Make the error for a node that cannot be expressed in C; the caller raises it."""
     return FerryError(

@@ -42,6 +42,7 @@ def export(
     preprocess: of.Preprocess = None,
     classes: of.ClassNames = None,
     symbol: of.Symbols = None,
+    state: of.StatePairs = None,
     name: of.Name = None,
     seed: of.Seed = 0,
 ) -> None:
@@ -52,11 +53,24 @@ def export(
     if ":" in run:
         inputs, outputs, symbols = _named("--input", input_ or []), _outputs(output or []), _limits(symbol or [], max_batch)
         names = None if classes is None else _parts(classes)
-        asked = Factory(run, weights, inputs, outputs, golden or [], calibration, preprocess, names, symbols, name, seed)
+        pairs = _named("--state", state or [])
+        asked = Factory(run, weights, inputs, outputs, golden or [], calibration, preprocess, names, symbols, name, seed, pairs)
         _tell(_export_factory(asked, target), package)
         return
-    words = ["weights", "input", "output", "golden", "calibration", "preprocess", "classes", "symbol", "name", "allow-op"]
-    values = (weights, input_, output, golden, calibration, preprocess, classes, symbol, name, allow_op)
+    words = [
+        "weights",
+        "input",
+        "output",
+        "golden",
+        "calibration",
+        "preprocess",
+        "classes",
+        "symbol",
+        "state",
+        "name",
+        "allow-op",
+    ]
+    values = (weights, input_, output, golden, calibration, preprocess, classes, symbol, state, name, allow_op)
     _refuse_options(run, dict(zip((f"--{word}" for word in words), values, strict=True)))
     _tell(_export_run(run, target, data_root, max_batch), package)
 
@@ -136,7 +150,9 @@ def _unique(option: str, pairs: Sequence[tuple[str, _Value]]) -> dict[str, _Valu
 def _pair(option: str, item: str) -> tuple[str, str]:
     key, mark, value = item.partition("=")
     if not mark or not key.strip() or not value.strip():
-        example = {"--symbol": "T=1..512", "--metadata": "licence=MIT"}.get(option, "image=uint8[N,3,32,32]")
+        example = {"--symbol": "T=1..512", "--state": "h=h_out", "--metadata": "licence=MIT"}.get(
+            option, "image=uint8[N,3,32,32]"
+        )
         raise FerryError(ExitCode.USAGE, f"{option}: got {item!r}, expected NAME=VALUE, e.g. {example}")
     return key.strip(), value.strip()
 

@@ -115,6 +115,15 @@ Symbols = Annotated[
     list[str] | None,
     typer.Option("--symbol", help="Limits of a free dim: T=1..512.", rich_help_panel=_FACTORY, show_default=False),
 ]
+StatePairs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--state",
+        help="INPUT=OUTPUT: an output that a stream gives back as an input in the next call. May be repeated.",
+        rich_help_panel=_FACTORY,
+        show_default=False,
+    ),
+]
 Name = Annotated[
     str | None, typer.Option(help="The bundle's name; default: the factory's.", rich_help_panel=_FACTORY, show_default=False)
 ]

@@ -30,11 +30,15 @@ class LayerDiff:
 
 @dataclass(frozen=True)
 class Bisection:
-    """The layers of one golden case in the order in which they ran, then the model's own outputs."""
+    """The layers of one golden case in the order in which they ran, then the model's own outputs.
+
+    `built_again`: of an artifact that hides its layers, how the program was made whose layers these are; the outputs are its own.
+    """
 
     case: str
     layers: tuple[LayerDiff, ...]
     outputs: tuple[LayerDiff, ...]
+    built_again: str | None = None
 
     @property
     def first(self) -> LayerDiff | None:
@@ -58,12 +62,19 @@ class Bisection:
 
 
 def bisection(
-    case: str, layers: Iterable[tuple[str, str]], shown: Mapping[str, str], outputs: Iterable[str], verdicts: Iterable[_Verdict]
+    case: str,
+    layers: Iterable[tuple[str, str]],
+    shown: Mapping[str, str],
+    outputs: Iterable[str],
+    verdicts: Iterable[_Verdict],
+    *,
+    built_again: str | None = None,
 ) -> Bisection:
-    """Find the first layer that is off."""
+    """Find the first layer that is off. Of several verdicts of one output the last counts."""
     found = {verdict["output"]: verdict for verdict in verdicts}
     return Bisection(
         case,
         tuple(LayerDiff(name, kind, found[shown[name]] if name in shown else None) for name, kind in layers),
         tuple(LayerDiff(name, "output", found[name]) for name in outputs),
+        built_again,
     )

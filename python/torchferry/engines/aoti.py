@@ -51,6 +51,18 @@ class AotiModel:
         return call_module("aoti", lambda *tensors: self._runner.run(list(tensors)), self._request, inputs)
 
 
+def weights_of(path: str, files: Mapping[str, bytes], requires: Mapping[str, str]) -> dict[str, torch.Tensor]:
+    """Return the weights of the package for the CPU by their names in the module. It is loaded: only where its code may run.
+
+    Raises FerryError(UNAVAILABLE or FORMAT).
+    """
+    check_requirements(requires, "cpu")
+    runner = _load_once(path, files[path], "cpu")
+    names: dict[str, str] = runner.get_constant_names_to_original_fqns()
+    held: dict[str, torch.Tensor] = runner.extract_constants_map(False)  # of the constants in use
+    return {names.get(name, name): tensor for name, tensor in held.items()}
+
+
 def _choose_file(request: OpenRequest) -> tuple[str, bytes]:
     """Return the package for the device: `*.cuda.pt2` for CUDA, the artifact's first file for the CPU."""
     cuda = [path for path in request.files if path.endswith(".cuda.pt2")]

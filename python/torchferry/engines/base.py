@@ -144,16 +144,21 @@ class Session:
 
 
 def _opener_of(engine: str, artifact: Artifact, allow_native: bool) -> tuple[str, str | None]:
-    """Return where the engine's code is, and the extra that brings what it needs. The one place that decides whether machine code from a bundle may run."""
+    """Return where the engine's code is, and the extra that brings what it needs."""
     row = registry.of_engine(engine)
     if row is None or row.opener is None:
         raise FerryError(
             ExitCode.UNAVAILABLE,
             f"engine: got {engine!r}, which Python cannot run, expected one of {registry.engines()}; try ferry-run",
         )
-    if row.native_code and not allow_native:
-        raise FerryError(ExitCode.UNAVAILABLE, _native_code_refusal(engine, artifact))
+    require_permission(row, artifact, allow_native=allow_native)
     return row.opener, row.extra
+
+
+def require_permission(row: registry.Format, artifact: Artifact, *, allow_native: bool) -> None:
+    """Decide, alone in Python, whether machine code from a bundle may run. Raises FerryError(UNAVAILABLE)."""
+    if row.native_code and not allow_native:
+        raise FerryError(ExitCode.UNAVAILABLE, _native_code_refusal(row.engine, artifact))
 
 
 def _native_code_refusal(engine: str, artifact: Artifact) -> str:

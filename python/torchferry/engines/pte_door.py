@@ -17,16 +17,16 @@ from torchferry.engines.xnnpack_door import check_blob
 from torchferry.errors import ExitCode, FerryError
 
 _HEADER = struct.Struct("<4xI QQ")  # after the identifier: magic, length, size of the program, start of the segments
-_ELEMENT_BYTES = {0: 1, 1: 1, 2: 2, 3: 4, 4: 8, 5: 2, 6: 4, 7: 8, 11: 1, 15: 2}  # by c10's ScalarType; no quantized ones
+ELEMENT_BYTES = {0: 1, 1: 1, 2: 2, 3: 4, 4: 8, 5: 2, 6: 4, 7: 8, 11: 1, 15: 2}  # by c10's ScalarType; no quantized ones
 _MAX_RANK, _MAX_ELEMENTS, _MAX_SLACK = 16, 1 << 40, 1 << 16
 _MAX_PLANNED = 1 << 40
 _INLINE = 0
 _SCHEMA = parse_schema(PROGRAM)
-_XNNPACK = b"XnnpackBackend"
+XNNPACK_ID = b"XnnpackBackend"
 
 
 @dataclass(frozen=True)
-class _File:
+class ProgramFile:
     """The program as tables, and the bytes of its segments."""
 
     program: Table
@@ -40,11 +40,20 @@ class _File:
         """Return the bytes of a segment. Raises ValueError for an index outside the list."""
         return self.segments[_index("segment", index, len(self.segments))]
 
+    def blob(self, delegate: Table) -> memoryview:
+        """Return what a delegate was compiled to. Raises ValueError for an index outside the list."""
+        index = delegate["processed"]["index"]
+        if delegate["processed"]["location"] != _INLINE:
+            return self.segment(index)
+        inline = self.program["backend_delegate_data"]
+        data: memoryview = inline[_index("delegate data", index, len(inline))]["storage"]
+        return data
+
 
 def check_program(path: str, data: bytes) -> list[Table]:
     """Judge a program; returns its plans, for checks that need a table of operators. Raises FerryError(FORMAT)."""
     try:
-        file = _read_file(memoryview(data))
+        file = read_program(memoryview(data))
         plans: list[Table] = file.program["execution_plan"]
         for entry in file.program["named_data"] or []:
             _require(_is_name(entry["key"]), "got named data without a name")
@@ -56,7 +65,8 @@ def check_program(path: str, data: bytes) -> list[Table]:
     return plans
 
 
-def _read_file(data: memoryview) -> _File:
+def read_program(data: memoryview) -> ProgramFile:
+    """Read a program's tables and segments, which are parts of `data`. Raises ValueError."""
     _require(len(data) >= 12 and bytes(data[4:8]) == b"ET12", "got no ExecuTorch program, expected one of identifier ET12")
     body, tail = data, data[:0]
     if bytes(data[8:12]) == b"eh00":
@@ -71,13 +81,13 @@ def _read_file(data: memoryview) -> _File:
     for entry in program["segments"]:
         _require(entry["offset"] + entry["size"] <= len(tail), "got a segment outside the file")
         segments.append(tail[entry["offset"] : entry["offset"] + entry["size"]])
-    return _File(program, segments)
+    return ProgramFile(program, segments)
 
 
 class _Plan:
     """One method: its values, then the instructions over them."""
 
-    def __init__(self, file: _File, plan: Table) -> None:
+    def __init__(self, file: ProgramFile, plan: Table) -> None:
         self._file, self._plan = file, plan
         self._values: list[tuple[str, Table]] = [value["val"] for value in plan["values"]]
         self._planned = plan["non_const_buffer_sizes"]
@@ -129,7 +139,7 @@ class _Plan:
 
     def _check_tensor(self, index: int, tensor: Table) -> None:
         sizes, order = tensor["sizes"], list(tensor["dim_order"])
-        _require(tensor["scalar_type"] in _ELEMENT_BYTES, f"got a tensor of type {tensor['scalar_type']}")
+        _require(tensor["scalar_type"] in ELEMENT_BYTES, f"got a tensor of type {tensor['scalar_type']}")
         _require(len(sizes) <= _MAX_RANK and sorted(order) == list(range(len(sizes))), "got a tensor whose dims have no order")
         _require(all(size >= 0 for size in sizes), "got a tensor with a negative size")
         is_plain = tensor["storage_offset"] == 0 and tensor["layout"] == 0 and tensor["shape_dynamism"] in (0, 1)
@@ -142,7 +152,7 @@ class _Plan:
         for size in sizes:
             elements *= size
             _require(elements <= _MAX_ELEMENTS, "got a tensor of too many elements")
-        self._check_memory(index, tensor, elements * _ELEMENT_BYTES[tensor["scalar_type"]])
+        self._check_memory(index, tensor, elements * ELEMENT_BYTES[tensor["scalar_type"]])
 
     def _check_memory(self, index: int, tensor: Table, needed: int) -> None:
         place, constant = tensor["allocation_info"], tensor["data_buffer_idx"]
@@ -212,13 +222,8 @@ class _Plan:
         _require(_is_name(delegate["id"]), "got a delegate without a name")
         for spec in delegate["compile_specs"]:
             _require(_is_name(spec["key"]), "got a delegate's option without a name")
-        index = delegate["processed"]["index"]
-        if delegate["processed"]["location"] == _INLINE:
-            inline = self._file.program["backend_delegate_data"]
-            blob = inline[_index("delegate data", index, len(inline))]["storage"]
-        else:
-            blob = self._file.segment(index)
-        return check_blob(blob, self._file.named()) if delegate["id"] == _XNNPACK else None
+        blob = self._file.blob(delegate)
+        return check_blob(blob, self._file.named()) if delegate["id"] == XNNPACK_ID else None
 
 
 def kernel_calls(plan: Table) -> Iterator[tuple[str, str, list[tuple[str, Any]]]]:

@@ -13,18 +13,23 @@ from torchferry.errors import ExitCode, FerryError
 class Stream:
     """One sequence of calls, or several side by side, on a session that many streams may share. One call at a time."""
 
-    def __init__(self, session: Session, state: Mapping[str, str], *, samples: int = 1) -> None:
+    def __init__(self, session: Session, state: Mapping[str, str] | None = None, *, samples: int = 1) -> None:
         """Begin with a state of zeros.
 
-        state: for each input that is carried, the output that it gets in the next call. samples: the batch N of every call.
+        state: for each input that is carried, the output that it gets in the next call; default: the contract's pairs. samples: the
+        batch N of every call.
         Raises FerryError(USAGE) for names that the contract has not, for two that differ in dtype or shape, and for a contract that
         leaves no input or takes no such batch.
         """
         _require_batch(session, samples)
-        if not state:
-            raise FerryError(ExitCode.USAGE, "stream: got no state, expected at least one input and its output")
+        carried = session.contract.state if state is None else state
+        if not carried:
+            raise FerryError(
+                ExitCode.USAGE,
+                "stream: got no state here or in the contract, expected at least one input and its output; export with --state INPUT=OUTPUT",
+            )
         self._session = session
-        pairs = [f"{name}={source}" for name, source in state.items()]
+        pairs = [f"{name}={source}" for name, source in carried.items()]
         self._carried = CarriedState(session.contract, pairs, samples=samples)
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:

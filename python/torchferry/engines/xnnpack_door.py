@@ -47,6 +47,21 @@ def check_blob(blob: memoryview, named: Mapping[bytes, memoryview]) -> Table:
     return graph
 
 
+def constants_of(blob: memoryview, graph: Table, named: Mapping[bytes, memoryview]) -> list[memoryview]:
+    """Return the bytes of the graph's constants in the order in which its nodes read them, from a blob that was checked."""
+    start = _HEADER.unpack_from(blob, 0)[5]
+    values = _values(graph)
+    found = []
+    for _, node in (item["xnode_union"] for item in graph["xnodes"]):
+        for number in (number for name, number in node.items() if name.endswith("_id")):
+            index = values[number]["constant_buffer_idx"] if number in values else 0
+            if index:
+                entry = graph["constant_data"][index]
+                named_key, first = entry["named_key"], start + entry["offset"]
+                found.append(named[named_key] if named_key else blob[first : first + entry["size"]])
+    return found
+
+
 def _values(graph: Table) -> dict[int, Table]:
     """Return the values by their ids."""
     found: dict[int, Table] = {}

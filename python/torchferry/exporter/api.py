@@ -37,6 +37,7 @@ from torchferry.intake.refusals import (
 )
 from torchferry.intake.source import Quantization
 from torchferry.intake.specs import InputSpec, SymbolLimits, parse_inputs, parse_symbols
+from torchferry.intake.state import with_state
 from torchferry.intake.synthetic import BATCH_SIZE, MOST_NUMBERS, default_sizes, few_samples, synthetic_inputs
 
 OneGolden = Mapping[str, Any] | np.ndarray[Any, Any] | torch.Tensor
@@ -53,6 +54,7 @@ class _Interface:
     symbols: Mapping[str, SymbolLimits | str]
     classes: ClassNames | None
     preprocess: GivenPreprocess | None
+    state: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ def export(
     preprocess: GivenPreprocess | None = None,
     classes: ClassNames | None = None,
     symbols: Mapping[str, SymbolLimits | str] | None = None,
+    state: Mapping[str, str] | None = None,
     name: str | None = None,
     force: bool = False,
     seed: int = 0,
@@ -108,13 +111,14 @@ def export(
     golden: real inputs by name (or an array), two samples or more; a list: cases of other sizes. Default: random, from `seed`: 64, or fewer large ones.
     to: formats, or ["all"]: every one that takes the module. quantize: "int8", for format c, by calibration: training inputs, or half the goldens.
     preprocess: a module or an ImagePreprocess before it, exported with it (or by input name). classes: (output, names) or names. symbols: {"T": (1, 512)}.
+    state: {"h": "h_out"}: outputs that a Stream gives back as inputs in the next call.
     Of format c: max_bytes of its tables, max_ram of a call's scratch memory, separate_weights: not in the code but in a file.
     force: replace `out`. stress: add inputs that hurt. allow_ops: operators for TorchScript. metadata: texts, {"licence": "MIT"}.
     Raises FerryError: USAGE (arguments), BAD_INPUT (a module or goldens that are refused), FORMAT (a format cannot express it), MISMATCH, IO.
     """
     c, samples = (max_bytes, max_ram, separate_weights), _Samples(golden, calibration, description, seed)
     writing = _Writing(Path(out), name, _formats(to, quantize), force, *c, allow_ops, metadata, stress, note)
-    return _export(module, _Interface(inputs, outputs, symbols or {}, classes, preprocess), samples, writing)
+    return _export(module, _Interface(inputs, outputs, symbols or {}, classes, preprocess, state or {}), samples, writing)
 
 
 @dataclass(frozen=True)
@@ -188,7 +192,7 @@ def _plan(module: nn.Module, asked: _Interface, samples: _Samples, note: Callabl
     require_telling_goldens(specs, arrays)
     require_sound_behaviour(whole, arrays, names)
     outputs = as_promised(infer_outputs(whole, names, arrays, specs, limits), asked.outputs or ())
-    contract = _contract(specs, outputs, limits, asked.classes)
+    contract = with_state(_contract(specs, outputs, limits, asked.classes), asked.state)
     calibration = None if samples.calibration is None else _given_arrays(specs, limits, samples.calibration, what="calibration")
     golden = _golden_inputs(given, samples, few_samples(specs, limits))
     return _Plan(whole, contract, golden, None if calibration is None else _quantization(calibration, golden))

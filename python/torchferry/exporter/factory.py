@@ -30,6 +30,7 @@ def export_factory(asked: Factory, target: Target) -> Bundle:
         preprocess=None if asked.preprocess is None else build_preprocess(asked.preprocess),
         classes=asked.classes,
         symbols=asked.symbols,
+        state=asked.state,
         name=asked.name or name,
         force=target.force,
         seed=asked.seed,

@@ -47,6 +47,7 @@ class Factory:
     symbols: Mapping[str, str]
     name: str | None
     seed: int
+    state: Mapping[str, str] = field(default_factory=dict)  # inputs that a stream carries, and the outputs that they get
 
 
 def bundle_name(text: str) -> str:

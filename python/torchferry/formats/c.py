@@ -18,6 +18,7 @@ from torchferry.cgen.ir import Graph, Step
 from torchferry.engines.c_build import OBJECT, build, find_compiler, sources_of
 from torchferry.engines.machine import triples
 from torchferry.errors import ExitCode, FerryError
+from torchferry.formats.c_seen import print_rows
 from torchferry.intake.source import ExportSource, Written
 from torchferry.version import VERSION
 
@@ -123,7 +124,7 @@ def _entry(source: ExportSource, generated: Generated) -> str:
         "alone": "ferryWeights" if separate else "",
         **{key: _table("@", key, specs) for key, specs in tables.items()},
     }
-    return ENTRY_TEXT.format(**parts).replace("@", prefix)
+    return ENTRY_TEXT.format(**parts).replace("@", prefix) + print_rows(generated.seen)
 
 
 def _weights(prefix: str, data: bytes) -> str:

@@ -9,19 +9,17 @@ an `If` or a `Loop`, and calls of one module directly after each other, which lo
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import onnx
 from onnx import TensorProto
 
-from torchferry.bundle.contract import Contract
-from torchferry.bundle.manifest import Artifact
 from torchferry.engines.onnx_door import check_model
 from torchferry.errors import ExitCode, FerryError
 from torchferry.formats.onnx import MODULE_NAMES
-from torchferry.formats.taps import PROBED, Tap, frame_of
+from torchferry.formats.taps import PROBED, ProbeRequest, Shown, Tap, frame_of
 from torchferry.intake.source import first_line
 
 _FLOATS = frozenset({TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16})
@@ -33,12 +31,13 @@ class _Value:
     shape: tuple[int | None, ...] | None
 
 
-def probe_onnx(
-    artifact: Artifact, data: bytes, taps: Sequence[Tap], contract: Contract, allow_ops: Collection[str]
-) -> tuple[bytes, list[Tap]]:
-    """Make an artifact with its own outputs and then each tap that it shows, and return those taps. Raises FerryError(FORMAT)."""
-    del contract, allow_ops  # the graph's outputs have the contract's names and order already
-    check_model(artifact.files[0].path, data)
+def probe_onnx(request: ProbeRequest) -> Shown:
+    """Make an artifact with its own outputs and then each tap that it shows, and return those taps. Raises FerryError(FORMAT).
+
+    The graph's outputs have the contract's names and order already.
+    """
+    taps, data = request.taps, request.main_file
+    check_model(request.main_path, data)
     try:
         model = onnx.load_from_string(data)
         graph = _Graph(onnx.shape_inference.infer_shapes(model).graph)
@@ -53,7 +52,7 @@ def probe_onnx(
         model.graph.node.append(onnx.helper.make_node("Identity", [value], [name], name=name))
         element = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(tap.dtype))
         model.graph.output.append(onnx.helper.make_tensor_value_info(name, element, [None] * len(tap.shape)))
-    return model.SerializeToString(), [tap for tap, _ in found]
+    return Shown({request.main_path: model.SerializeToString()}, [tap for tap, _ in found])
 
 
 class _Graph:

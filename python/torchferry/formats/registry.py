@@ -35,9 +35,7 @@ class Format:
     opener: str | None = None  # (OpenRequest) -> Model; None: C++ only
     extra: str | None = None  # of torchferry, which brings what the opener needs
     in_cpp: bool = True  # has a plugin; False: Python only, which cmake/Engines.cmake tells ferry-run
-    probe: str | None = (
-        None  # (Artifact, bytes, taps, contract, allow_ops) -> (bytes, taps that it shows); None: its layers cannot be shown
-    )
+    probe: str | None = None  # (ProbeRequest) -> Shown; None: its layers cannot be shown
     weights: str | None = None  # (Artifact, bytes, allow_ops) -> arrays by name; None: it hides them
     check: str | None = None  # (ExportSource) -> None, refuses what the exporter would, which writes bounds; None: it writes none
     own_bounds: str | None = None  # (ExportSource, cases, float32 bounds) -> bounds, where it computes in another way
@@ -85,6 +83,7 @@ FORMATS: tuple[Format, ...] = (
         help="AOTInductor, compiled for one kind of machine",
         exporter="torchferry.formats.aoti:export",
         opener="torchferry.engines.aoti:open_model",
+        probe="torchferry.formats.aoti_probe:probe_aoti",
         extra="export",
         native_code=True,
     ),
@@ -95,6 +94,7 @@ FORMATS: tuple[Format, ...] = (
         exporter="torchferry.formats.c:export",
         check="torchferry.formats.c:require_expressible",
         opener="torchferry.engines.c:open_model",
+        probe="torchferry.formats.c_probe:probe_c",
         stand_in="torchferry.formats.c:definition_without_compiler",
         native_code=True,
         bits="own",
@@ -109,6 +109,7 @@ FORMATS: tuple[Format, ...] = (
         exporter="torchferry.formats.c:export_int8",
         check="torchferry.formats.c:require_expressible",
         opener="torchferry.engines.c:open_model",
+        probe="torchferry.formats.c_probe:probe_c",
         own_bounds="torchferry.bounds.quantized:quantized_bounds",
         stand_in="torchferry.formats.c:definition_without_compiler",
         native_code=True,
@@ -124,6 +125,7 @@ FORMATS: tuple[Format, ...] = (
         help="ExecuTorch, for phones and small devices",
         exporter="torchferry.formats.executorch:export",
         opener="torchferry.engines.executorch:open_model",
+        probe="torchferry.formats.executorch_probe:probe_executorch",
         extra="executorch",
         largest_batch=1024,
     ),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from torchferry.bundle.contract import Contract
+from torchferry.bundle.contract import Array, Contract
 from torchferry.bundle.manifest import Artifact
+
+if TYPE_CHECKING:
+    import torch
 
 PROBED = "_layer_{}"  # the name of a tap's output in a probe
 FRAMES = ("", "module.", "module.module.")  # what intake/framing.py and intake/source.py put before a module's own names
@@ -35,8 +39,47 @@ class Tap:
         return self.dtype.startswith("float")
 
 
-# From an artifact's bytes, the taps and the contract: its own outputs and then each tap that it shows, and those taps.
-Writer = Callable[[Artifact, bytes, Sequence[Tap], Contract, Collection[str]], tuple[bytes, list[Tap]]]
+@dataclass(frozen=True)
+class ProbeRequest:
+    """What is opened up: an artifact with its checked `files`, the first of which is the one to open, of a bundle's contract.
+
+    `layered`: the reference as a module that gives the contract's outputs and then some taps, for `inputs` [N, ...] of one batch by name.
+    """
+
+    artifact: Artifact
+    files: Mapping[str, bytes]
+    taps: Sequence[Tap]
+    contract: Contract
+    allow_ops: Collection[str]
+    layered: Callable[[Sequence[Tap]], torch.nn.Module]
+    inputs: Mapping[str, Array]
+
+    @property
+    def main_path(self) -> str:
+        """The path of the artifact's first file."""
+        return self.artifact.files[0].path
+
+    @property
+    def main_file(self) -> bytes:
+        """The bytes of the artifact's first file."""
+        return self.files[self.main_path]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A probe's files: an artifact with its own outputs and then each of `taps`, as `_layer_0`, `_layer_1` and so on.
+
+    `losses`: how far a tap may be off besides rounding, by its name. `built_again`: the artifact hides its values, and this one was
+    built again from the reference; the text says what was taken from the artifact.
+    """
+
+    files: Mapping[str, bytes]
+    taps: list[Tap]
+    losses: Mapping[str, float] = field(default_factory=dict)
+    built_again: str | None = None
+
+
+Writer = Callable[[ProbeRequest], Shown]
 
 
 def frame_of(taps: Sequence[Tap], paths: Collection[str]) -> str:

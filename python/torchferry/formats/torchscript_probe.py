@@ -9,31 +9,29 @@ from __future__ import annotations
 import re
 import warnings
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 
 from torchferry.bundle.contract import Contract
-from torchferry.bundle.manifest import Artifact
 from torchferry.engines.torchscript import load_archive
 from torchferry.errors import ExitCode, FerryError
-from torchferry.formats.taps import Tap, frame_of
+from torchferry.formats.taps import ProbeRequest, Shown, Tap, frame_of
 from torchferry.intake.source import first_line
 
 _FORWARD = re.compile(r"forward(__\d+)?")  # with a number where it is overloaded (LSTM)
 _Call = tuple[str, int, bool]  # path of the module, number of the call, what went into it
 
 
-def probe_torchscript(
-    artifact: Artifact, data: bytes, taps: Sequence[Tap], contract: Contract, allow_ops: Collection[str]
-) -> tuple[bytes, list[Tap]]:
+def probe_torchscript(request: ProbeRequest) -> Shown:
     """Make an artifact with its own outputs and then each tap that it shows, and return those taps. Raises FerryError(FORMAT)."""
-    module = load_archive(artifact.files[0].path, data, allow_ops=allow_ops, requires=artifact.requires)
+    module = load_archive(request.main_path, request.main_file, allow_ops=request.allow_ops, requires=request.artifact.requires)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
-            return _probe(module.eval(), taps, contract)
+            data, seen = _probe(module.eval(), request.taps, request.contract)
+            return Shown({request.main_path: data}, seen)
     except FerryError:
         raise
     except Exception as error:  # torch.jit raises errors of many kinds for a graph that it cannot take

@@ -96,18 +96,23 @@ def bisect(bundle: Bundle, engine: str, where: Where, reference: nn.Module, case
 
     with TemporaryDirectory(prefix="ferry-probe-") as name:
         with quiet():
-            probe = build_probe(bundle, engine, reference, inputs, Path(name), allow_ops=where.allow_ops)
-        verdicts = _run_named(probe, engine, where)
+            probe = build_probe(
+                bundle, engine, reference, inputs, Path(name), allow_ops=where.allow_ops, allow_native=where.allow_native
+            )
+        verdicts = _run_named(probe, probe.bundle, engine, where)
+        if probe.whole is not None:  # its outputs count: those of the probe are of a program that was built again
+            verdicts += _run_named(probe, probe.whole, engine, where)
     layers = [(tap.name, tap.kind) for tap in probe.taps]
-    return bisection(case, layers, probe.outputs, [spec.name for spec in bundle.contract.outputs], verdicts)
+    names = [spec.name for spec in bundle.contract.outputs]
+    return bisection(case, layers, probe.outputs, names, verdicts, built_again=probe.built_again)
 
 
-def _run_named(probe: Probe, engine: str, where: Where) -> list[dict[str, Any]]:
+def _run_named(probe: Probe, bundle: Bundle, engine: str, where: Where) -> list[dict[str, Any]]:
     """Return the verdicts; an error names the layer and not the probe's output."""
     names = {output: name for name, output in probe.outputs.items()}
     run = _run_cpp if where.language == "cpp" else _run_python
     try:
-        return run(probe.bundle, engine, where)
+        return run(bundle, engine, where)
     except FerryError as error:
         raise FerryError(error.code, re.sub(r"_layer_\d+", lambda found: names.get(found[0], found[0]), str(error))) from None
 

@@ -8,36 +8,45 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from torchferry.bounds.estimate import layer_bounds
-from torchferry.bundle.contract import Array, Contract, TensorSpec, check_inputs, check_outputs
+from torchferry.bundle.contract import BATCH, Array, Contract, TensorSpec, check_inputs, check_outputs
 from torchferry.bundle.dtype import DTYPES
 from torchferry.bundle.golden import CaseArrays, write_case
 from torchferry.bundle.manifest import FORMAT_VERSION, Artifact, Golden, Manifest
 from torchferry.bundle.reader import Bundle, open_own_bundle
 from torchferry.bundle.writer import file_entry, write_manifest
-from torchferry.compare.tolerance import tolerances
-from torchferry.engines.base import name_outputs
+from torchferry.compare.telling import largest_bound
+from torchferry.compare.tolerance import Bound, tolerances
+from torchferry.engines.base import name_outputs, require_permission
 from torchferry.errors import ExitCode, FerryError
 from torchferry.formats import registry
-from torchferry.formats.taps import FRAMES, PROBED, Tap, Writer
+from torchferry.formats.registry import Format
+from torchferry.formats.taps import FRAMES, PROBED, ProbeRequest, Shown, Tap, Writer
 from torchferry.intake.reference import Reference
 from torchferry.proof.trace import LayerOutput, recording
 
 _INTO = "into "
+LOSS_FACTOR = 2  # of what int8 was seen to lose in a layer, on samples that are not these
 
 
 @dataclass(frozen=True)
 class Probe:
-    """A bundle that gives values inside a model; `outputs` has the output's name for each tap that the artifact shows."""
+    """A bundle that gives values inside a model; `outputs` has the output's name for each tap that the artifact shows.
+
+    `whole`: the artifact itself on the same inputs, where the probe was `built_again`, of which the text says how.
+    """
 
     bundle: Bundle
     taps: tuple[Tap, ...]
     outputs: Mapping[str, str]
+    whole: Bundle | None = None
+    built_again: str | None = None
 
 
 def build_probe(
@@ -48,6 +57,7 @@ def build_probe(
     folder: Path,
     *,
     allow_ops: Collection[str] = (),
+    allow_native: bool = False,
 ) -> Probe:
     """Write the probe of the engine's artifact into the empty `folder`, for one batch of inputs [N, ...].
 
@@ -55,6 +65,26 @@ def build_probe(
     BAD_INPUT for a reference that does not take these inputs.
     """
     artifact = bundle.artifact(engine)
+    row = _row_of(engine, artifact)
+    require_permission(row, artifact, allow_native=allow_native)
+    own = _own_outputs(reference, bundle.contract, inputs)
+    taps = find_taps(reference, bundle.contract, inputs)
+    files = {entry.path: bundle.read(entry) for entry in bundle.present(artifact.files)}
+    layered = partial(_layered, reference, bundle.contract)
+    write_probe: Writer = registry.load(row.probe)  # type: ignore[arg-type]  # _row_of has seen it
+    shown = write_probe(ProbeRequest(artifact, files, taps, bundle.contract, allow_ops, layered, inputs))
+    contract = _contract(bundle.contract, shown.taps, None if row.sample_by_sample else (inputs, own))
+    module = layered(shown.taps)
+    case = Reference(module, contract).case("batch", inputs)
+    bounds = _own_bounds(row, bundle, case, _with_losses(layer_bounds(module, contract, case), shown, case))
+    probe = _write(folder / "probe", bundle, artifact, shown.files, contract, case, bounds)
+    outputs = {tap.name: PROBED.format(index) for index, tap in enumerate(shown.taps)}
+    built_again = shown.built_again
+    whole = None if built_again is None else _write(folder / "whole", bundle, artifact, files, bundle.contract, case, bounds)
+    return Probe(probe, tuple(taps), outputs, whole, built_again)
+
+
+def _row_of(engine: str, artifact: Artifact) -> Format:
     row = registry.of_engine(engine)
     if row is None or row.probe is None:
         shown = sorted(entry.engine for entry in registry.formats().values() if entry.probe is not None)
@@ -63,18 +93,7 @@ def build_probe(
             f"engine {engine}: got {artifact.files[0].path}, whose layers cannot be shown, expected an engine whose layers can: {', '.join(shown)}; "
             "compare its outputs with --engines",
         )
-    own = _own_outputs(reference, bundle.contract, inputs)
-    taps = find_taps(reference, bundle.contract, inputs)
-    write_probe: Writer = registry.load(row.probe)
-    data, seen = write_probe(artifact, bundle.read(artifact.files[0]), taps, bundle.contract, allow_ops)
-    (folder / artifact.files[0].path).write_bytes(data)
-    entry = artifact.model_copy(update={"files": (file_entry(folder, artifact.files[0].path),)})
-    contract = _contract(bundle.contract, inputs, seen, own)
-    module = _Layered(reference, [tap.recorded for tap in seen], bundle.contract).eval()
-    case = Reference(module, contract).case("batch", inputs)
-    write_manifest(folder, _manifest(bundle, entry, contract, module, case, folder))
-    outputs = {tap.name: PROBED.format(index) for index, tap in enumerate(seen)}
-    return Probe(open_own_bundle(folder), tuple(taps), outputs)
+    return row
 
 
 def find_taps(reference: torch.nn.Module, contract: Contract, inputs: Mapping[str, Array]) -> list[Tap]:
@@ -131,33 +150,76 @@ def _own_outputs(reference: torch.nn.Module, contract: Contract, inputs: Mapping
     return outputs
 
 
-def _contract(contract: Contract, inputs: Mapping[str, Array], taps: Sequence[Tap], outputs: Mapping[str, Array]) -> Contract:
-    """One batch of fixed size: what is inside a model may have shapes that no symbol names."""
-    fixed = [spec.model_copy(update={"shape": inputs[spec.name].shape}) for spec in contract.inputs]
-    own = [spec.model_copy(update={"shape": outputs[spec.name].shape}) for spec in contract.outputs]
+def _contract(contract: Contract, taps: Sequence[Tap], batch: tuple[Mapping[str, Array], Mapping[str, Array]] | None) -> Contract:
+    """Return the contract with the taps as further outputs.
+
+    For the inputs and outputs of one `batch` its sizes are fixed: what is inside a model may have shapes that no symbol names. None:
+    each tap is [N, ...], of an engine that takes one sample after the other.
+    """
     inside = [
         TensorSpec(
             name=PROBED.format(index),
             dtype=tap.dtype,  # type: ignore[arg-type]  # find_taps has held it to the contract's dtypes
-            shape=tap.shape,
+            shape=tap.shape if batch is not None else (BATCH, *tap.shape[1:]),
             range=None,
             unit=None,
             allow_nonfinite=tap.is_float,  # a mask may be infinite
         )
         for index, tap in enumerate(taps)
     ]
+    if batch is None:
+        return contract.model_copy(update={"outputs": (*contract.outputs, *inside), "classes": None})
+    inputs, outputs = batch
+    fixed = [spec.model_copy(update={"shape": inputs[spec.name].shape}) for spec in contract.inputs]
+    own = [spec.model_copy(update={"shape": outputs[spec.name].shape}) for spec in contract.outputs]
     return Contract(inputs=tuple(fixed), outputs=(*own, *inside), symbols={}, classes=None, samples="independent")
 
 
-def _manifest(
-    bundle: Bundle, artifact: Artifact, contract: Contract, module: torch.nn.Module, case: CaseArrays, folder: Path
-) -> Manifest:
-    bounds = layer_bounds(module, contract, case)
-    return Manifest(
+def _with_losses(bounds: Mapping[str, Bound], shown: Shown, case: CaseArrays) -> dict[str, Bound]:
+    """Return the bounds of the taps with what the artifact loses by its own way to compute, as int8 does."""
+    found = dict(bounds)
+    for index, tap in enumerate(shown.taps):
+        name = PROBED.format(index)
+        if tap.name in shown.losses and name in found:
+            loss, rounding = shown.losses[tap.name], found[name].value
+            most = largest_bound([case], name, quantized=True)
+            reason = f"{LOSS_FACTOR} x {loss:.3g}, the largest difference from float32 on samples of the export, and {rounding:.3g} for rounding"
+            found[name] = Bound(min(LOSS_FACTOR * loss + rounding, most), reason)
+    return found
+
+
+def _own_bounds(row: Format, bundle: Bundle, case: CaseArrays, bounds: Mapping[str, Bound]) -> dict[str, Bound]:
+    """Return the bounds with the bundle's own for the outputs of an engine that computes in another way."""
+    found = dict(bounds)
+    if row.own_bounds is not None:
+        for spec in bundle.contract.outputs:
+            held = bundle.manifest.tolerance(engine=row.engine, device="cpu", output=spec.name, numerics="")
+            if held is not None and spec.is_float:
+                most = largest_bound([case], spec.name, quantized=True)
+                found[spec.name] = Bound(min(held.bound, most), f"the bundle's own: {held.reason}")
+    return found
+
+
+def _write(
+    folder: Path,
+    bundle: Bundle,
+    artifact: Artifact,
+    files: Mapping[str, bytes],
+    contract: Contract,
+    case: CaseArrays,
+    bounds: Mapping[str, Bound],
+) -> Bundle:
+    """Write a bundle of one artifact and one golden case."""
+    folder.mkdir()
+    for path, data in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)
+    entry = artifact.model_copy(update={"files": tuple(file_entry(folder, path) for path in files)})
+    manifest = Manifest(
         format_version=FORMAT_VERSION,
         name=bundle.manifest.name,
         contract=contract,
-        artifacts=(artifact,),
+        artifacts=(entry,),
         golden=Golden(
             source=bundle.manifest.golden.source,
             description="values inside the model, from the reference module",
@@ -169,6 +231,13 @@ def _manifest(
         training=None,
         metadata={},
     )
+    write_manifest(folder, manifest)
+    return open_own_bundle(folder)
+
+
+def _layered(reference: torch.nn.Module, contract: Contract, taps: Sequence[Tap]) -> torch.nn.Module:
+    """Return the reference as a module that gives the contract's outputs and then the taps."""
+    return _Layered(reference, [tap.recorded for tap in taps], contract).eval()
 
 
 class _Layered(torch.nn.Module):

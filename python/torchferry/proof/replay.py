@@ -23,6 +23,9 @@ from torchferry.errors import ExitCode, FerryError
 from torchferry.proof.machine import machine_json
 from torchferry.proof.regroup import mixing_problem, regrouped
 
+BROKEN_DOWN = (ExitCode.IO, ExitCode.INTERNAL)
+"""How an engine may end, for want of memory say, that is its own failure where others are still to run."""
+
 
 class Runnable(Protocol):
     """What a replay needs of a session."""
@@ -58,14 +61,18 @@ def replay(bundle: Bundle, session: Runnable, *, engine: str, device: str, calls
 
     Where the contract calls its samples independent, each case is also run in other `groups`: an answer that changes then has failed.
 
-    Raises what the session raises, and FerryError(FORMAT) for a tolerance that is missing or so large that it proves nothing.
+    Raises what the session raises, and FerryError: FORMAT for a tolerance that is missing or so large that it proves nothing, MISMATCH
+    for an engine that refuses a golden: these have been held to the contract.
     """
     cases = [read_case(bundle, case) for case in bundle.manifest.golden.cases]
     names = [spec.name for spec in bundle.contract.outputs]
     rows = [tolerance_of(bundle, name, engine=engine, device=device, numerics=session.numerics) for name in names]
     require_telling(bundle, cases)
-    outputs = [[session.run(case.inputs) for case in cases] for _ in range(calls)]
-    parts = [[(part, session.run(part.inputs)) for part in regrouped(bundle.contract, case) if groups] for case in cases]
+    outputs = [[_answer(bundle, session, case.name, case.inputs) for case in cases] for _ in range(calls)]
+    parts = [
+        [(part, _answer(bundle, session, case.name, part.inputs)) for part in regrouped(bundle.contract, case) if groups]
+        for case in cases
+    ]
     verdicts = tuple(
         _held_to_samples(
             bundle,
@@ -80,6 +87,16 @@ def replay(bundle: Bundle, session: Runnable, *, engine: str, device: str, calls
     )
     passed = is_whole(verdicts, cases, names, calls) and all(verdict.passed for verdict in verdicts)
     return EngineVerdict(engine, device, "passed" if passed else "failed", None, session.numerics, verdicts)
+
+
+def _answer(bundle: Bundle, session: Runnable, case: str, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
+    """Run a golden case, or a part of it. Raises FerryError(MISMATCH) for an engine that takes less than the contract promises."""
+    try:
+        return session.run(inputs)
+    except FerryError as error:
+        if error.code != ExitCode.BAD_INPUT:
+            raise
+        raise FerryError(ExitCode.MISMATCH, f"{bundle.folder}: golden case {case}: {error}") from None
 
 
 def _verdict_of_call(
@@ -192,7 +209,7 @@ def unavailable(engine: str, device: str, reason: str) -> EngineVerdict:
 
 
 def contract_broken(engine: str, device: str, reason: str) -> EngineVerdict:
-    """Return the verdict for an engine whose artifact gives other outputs than the contract promises: nothing could be compared."""
+    """Return the verdict for an engine that gives no outputs, or others than the contract promises: nothing could be compared."""
     return EngineVerdict(engine, device, "failed", reason, "", ())
 
 

@@ -13,7 +13,7 @@ from torchferry.bundle.reader import Bundle
 from torchferry.errors import ExitCode, FerryError
 from torchferry.proof.ferry_run import MISSING, call_ferry_run, find_ferry_run
 from torchferry.proof.matrix import CALLS, DEVICES, LANGUAGES, THREADS, Run
-from torchferry.proof.replay import contract_broken, engine_json, replay, unavailable
+from torchferry.proof.replay import BROKEN_DOWN, contract_broken, engine_json, replay, unavailable
 from torchferry.proof.where import Where
 
 Result = dict[str, Any]
@@ -83,7 +83,7 @@ def _or_reason(run: Callable[[], Result], engine: str, device: str) -> Result:
     try:
         return run()
     except FerryError as error:
-        if error.code == ExitCode.MISMATCH:
+        if error.code == ExitCode.MISMATCH or error.code in BROKEN_DOWN:
             return engine_json(contract_broken(engine, device, str(error)))
         if error.code == ExitCode.UNAVAILABLE and " of --timeout" not in str(error):  # an engine that hangs is here
             return engine_json(unavailable(engine, device, str(error)))

@@ -9,7 +9,7 @@ from torchferry.compare.status import Status, did_run
 from torchferry.engines.base import Session
 from torchferry.errors import ExitCode, FerryError
 from torchferry.limits import MAX_VERIFY_CALLS
-from torchferry.proof.replay import EngineVerdict, contract_broken, replay, unavailable
+from torchferry.proof.replay import BROKEN_DOWN, EngineVerdict, contract_broken, replay, unavailable
 from torchferry.proof.where import Where
 
 
@@ -44,7 +44,7 @@ def _verify(bundle: Bundle, engine: str, where: Where, calls: int, *, must_run: 
     try:
         return replay(bundle, where.open(bundle, engine), engine=engine, device=where.device, calls=calls)
     except FerryError as error:
-        if error.code == ExitCode.MISMATCH:
+        if error.code == ExitCode.MISMATCH or (error.code in BROKEN_DOWN and not must_run):
             return contract_broken(engine, where.device, str(error))
         if must_run or error.code != ExitCode.UNAVAILABLE:
             raise

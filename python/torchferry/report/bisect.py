@@ -22,7 +22,7 @@ def layers_lines(bundle: Bundle, diff: LayersDiff) -> list[str]:
     )
     rows = [_row(entry) for entry in (*found.layers, *found.outputs)]
     lines = [title, f"case {found.case}:", *aligned([HEADER, *rows]), *first_difference_lines(found)]
-    return lines if diff.note is None else [*lines, f"NOTE {diff.note}"]
+    return [*lines, *(f"NOTE {text}" for text in (found.built_again, diff.note) if text is not None)]
 
 
 def layers_json(bundle: Bundle, diff: LayersDiff) -> dict[str, Any]:
@@ -75,6 +75,8 @@ def _meaning(found: Bisection, first: LayerDiff) -> str:
     last = f"; the last value within its tolerance is {before[-1]}" if before else ""
     if first.layer.startswith("into "):
         return f"what forward computes before {first.layer.removeprefix('into ')} is wrong{last}"
+    if first in found.outputs and found.built_again is not None:
+        return f"no layer is off in the program that was built again: what is wrong is not in the weights that it was given{last}"
     if first in found.outputs and found.suspects:
         return f"a layer that is not seen before it is wrong, or what forward computes behind it{last}"
     if first in found.outputs:
@@ -91,6 +93,7 @@ def bisect_json(head: Mapping[str, Any], found: Bisection) -> dict[str, Any]:
         "first": None if found.first is None else found.first.layer,
         "suspects": [entry.layer for entry in found.suspects],
         "unseen": found.unseen,
+        "built_again": found.built_again,
         "layers": [_entry(entry) for entry in found.layers],
         "outputs": [_entry(entry) for entry in found.outputs],
     }

@@ -162,7 +162,8 @@ def open_samples(
         raise FerryError(ExitCode.USAGE, f"--batch: got {batch}, expected at least 1")
     with contextlib.ExitStack() as stack:
         options = options or InputOptions()
-        state = CarriedState(contract, options.carry)
+        own = [f"{name}={source}" for name, source in contract.state.items()] if options.follow else []
+        state = CarriedState(contract, options.carry or own)
         opener = _Opener(state.lines, stack, batch, options)
         readers = opener.open(arguments)
         if len({reader.total for reader in readers if reader.total is not None}) > 1:

@@ -56,6 +56,7 @@ complete -c ferry -n '__fish_seen_subcommand_from export' -l calibration -r -F -
 complete -c ferry -n '__fish_seen_subcommand_from export' -l preprocess -r -F -d 'package.module:factory of a module put before it, or of an ImagePreprocess.'
 complete -c ferry -n '__fish_seen_subcommand_from export' -l classes -r -F -d 'Class names of the output label, separated by commas.'
 complete -c ferry -n '__fish_seen_subcommand_from export' -l symbol -r -F -d 'Limits of a free dim: T=1..512.'
+complete -c ferry -n '__fish_seen_subcommand_from export' -l state -r -F -d 'INPUT=OUTPUT: an output that a stream gives back as an input in the next call. May be repeated.'
 complete -c ferry -n '__fish_seen_subcommand_from export' -l name -r -F -d 'The bundle\'s name; default: the factory\'s.'
 complete -c ferry -n '__fish_seen_subcommand_from export' -l seed -x -d 'Of random goldens.'
 complete -c ferry -n '__fish_seen_subcommand_from pack' -l out -r -F -d 'The file, or the package\'s folder; default: NAME.ferry or NAME-KIND here.'

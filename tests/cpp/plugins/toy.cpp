@@ -90,6 +90,8 @@ std::int32_t run(ferry_engine_model* model, const ferry_tensor_view* inputs, siz
   describe(outputs);
   break_rule(model->mode, outputs);
   if (model->mode == "fail") return refuse(error, FERRY_IO, "memory: got none, expected some");
+  if (model->mode == "refuse the input")
+    return refuse(error, FERRY_BAD_INPUT, "input x: dim 0: got 1, expected at most 0; split the batch");
   if (model->mode == "no outputs") return FERRY_OK;
   if (model->mode == "one output") return sink(context, outputs.views.data(), 1);
   if (model->mode == "twice") static_cast<void>(sink(context, outputs.views.data(), outputs.views.size()));

@@ -28,7 +28,7 @@ def test_the_reference_bundles_are_valid_under_the_schema(bundle: str) -> None:
     jsonschema.Draft202012Validator(manifest_schema()).validate(json.loads((EXPORTED / bundle / "manifest.json").read_bytes()))
 
 
-OPTIONAL = {"channels", "rate"}  # of pictures and of sound
+OPTIONAL = {"channels", "rate", "state"}  # of pictures, of sound, and of what a stream carries
 
 
 def test_every_object_of_the_schema_says_which_keys_it_takes() -> None:

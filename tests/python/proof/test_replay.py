@@ -19,6 +19,9 @@ from torchferry.bundle.reader import Bundle, open_bundle
 from torchferry.compare.kinds.kind import name_bound
 from torchferry.errors import ExitCode, FerryError
 from torchferry.proof.replay import EngineVerdict, all_passed, is_whole, json_number, replay, to_json, unavailable
+from torchferry.proof.run_matrix import run_matrix
+from torchferry.proof.verify import verify_engines
+from torchferry.proof.where import Where
 
 
 class Doubling:
@@ -42,6 +45,43 @@ def bundle(tmp_path: Path) -> Bundle:
 
 def verdict_of(bundle: Bundle, session: Doubling) -> EngineVerdict:
     return replay(bundle, session, engine="onnxruntime", device="cpu")
+
+
+class Ending(Doubling):
+    """A session whose engine ends with an error in the place of an answer."""
+
+    def __init__(self, code: ExitCode) -> None:
+        super().__init__()
+        self._code = code
+
+    def run(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
+        assert inputs
+        raise FerryError(self._code, "input x: dim 0: got 3, expected at most 2")
+
+
+def test_an_engine_that_refuses_a_golden_breaks_the_contract(bundle: Bundle) -> None:
+    with pytest.raises(FerryError, match="golden case batch-3: input x: dim 0: got 3") as caught:
+        verdict_of(bundle, Ending(ExitCode.BAD_INPUT))
+    assert caught.value.code == ExitCode.MISMATCH
+
+
+@pytest.mark.parametrize("code", [ExitCode.BAD_INPUT, ExitCode.IO, ExitCode.INTERNAL])
+def test_an_engine_that_ends_is_a_failed_cell_and_the_others_go_on(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, code: ExitCode
+) -> None:
+    artifact = bundle.manifest.artifacts[0]
+    other = artifact.model_copy(update={"engine": "other"})
+    both = dataclasses.replace(bundle, manifest=bundle.manifest.model_copy(update={"artifacts": (artifact, other)}))
+    monkeypatch.setattr(
+        Where, "open", lambda _, __, engine: Ending(code) if engine == artifact.engine else pytest.fail("another engine's turn")
+    )
+    with pytest.raises(pytest.fail.Exception, match="another engine's turn"):
+        verify_engines(both, Where())
+    (alone,) = verify_engines(bundle, Where())
+    assert (alone.status, alone.verdicts) == ("failed", ())
+    assert "expected at most 2" in (alone.reason or "")
+    cells = run_matrix(bundle, artifact.engine, None, Where(), devices=("cpu",))
+    assert {run.status for run in cells if run.language == "Python"} == {"failed"}
 
 
 def test_the_right_outputs_pass(bundle: Bundle) -> None:

@@ -10,6 +10,7 @@ from torchferry.cgen.emit.calls import print_calls, print_forward
 from torchferry.cgen.emit.functions import LayerPrinter
 from torchferry.cgen.emit.header import print_header
 from torchferry.cgen.emit.model import Model
+from torchferry.cgen.emit.seen import Seen, seen_values
 from torchferry.cgen.emit.selftest import print_selftest
 from torchferry.cgen.emit.weights import print_open
 from torchferry.cgen.kernels import with_used
@@ -29,12 +30,13 @@ END = """\
 class Body:
     """What stands between the includes and the self-test, in parts; `batch_rows`: samples that it computes together.
 
-    `code`: SHA-256 of the text, where it reads weights that fit no other.
+    `code`: SHA-256 of the text, where it reads weights that fit no other. `seen`: where the text has the values of modules.
     """
 
     kernels: tuple[str, ...]
     text: str
     batch_rows: int
+    seen: tuple[Seen, ...]
     code: bytes = b""
 
 
@@ -49,10 +51,11 @@ def print_body(model: Model) -> Body:
     calls = [print_forward(model, printers), print_calls(model, by_fours=by_fours)]
     text = "\n".join([own(CHECK), *(kernel.text for kernel in kernels), *layers, *calls])
     names, rows = tuple(kernel.name for kernel in kernels), 4 if by_fours else 1
+    seen = seen_values(model, printers)
     if model.weights is None:
-        return Body(names, text, rows)
+        return Body(names, text, rows, seen)
     code = hashlib.sha256(f"{text}{print_header(model, rows)}".encode()).digest()
-    return Body(names, f"{text}\n{print_open(model.weights, model.contract, code)}", rows, code)
+    return Body(names, f"{text}\n{print_open(model.weights, model.contract, code)}", rows, seen, code)
 
 
 def print_source(model: Model, header: str, body: Body, goldens: Mapping[str, Array], expected: Mapping[str, Array]) -> str:

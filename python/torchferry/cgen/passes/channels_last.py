@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from torchferry.cgen.ir import Graph, Map, Node
+from torchferry.cgen.ir import Graph, Map, Node, Twin
 from torchferry.cgen.values import Constant, Operand, Shape, Value
 
 
@@ -19,7 +19,8 @@ def channels_last(graph: Graph) -> Graph:
     """Return the graph with the channels last in every value that can have them there."""
     twins = _movable(graph)
     moved = (_moved(node, twins) for node in graph.nodes)
-    return replace(graph, nodes=tuple(node for node in moved if node is not None))
+    known = {**graph.twins, **{twin: Twin(value, channels_last=True) for value, twin in twins.items()}}
+    return replace(graph, nodes=tuple(node for node in moved if node is not None), twins=known)
 
 
 def _movable(graph: Graph) -> dict[Value, Value]:

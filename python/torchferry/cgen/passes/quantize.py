@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 
 from torchferry.cgen.affine import IDENTITY, Affine, per_column
-from torchferry.cgen.ir import Graph, Map, Node, Step
+from torchferry.cgen.ir import Graph, Map, Node, Step, Twin
 from torchferry.cgen.ops.byte_function import ByteFunction
 from torchferry.cgen.ops.integer_sum import IntegerSum
 from torchferry.cgen.ops.quantize import Quantize
@@ -59,7 +59,8 @@ class _Rewriter:
         for node in self._graph.nodes:
             if node not in self._joined:
                 self._rewrite(node)
-        return replace(self._graph, nodes=tuple(self._nodes))
+        twins = {made: Twin(value, kind=kind) for value, (made, kind) in self._bytes.items() if made not in self._graph.inputs}
+        return replace(self._graph, nodes=tuple(self._nodes), twins={**self._graph.twins, **twins})
 
     def _rewrite(self, node: Node) -> None:
         wanted = bool(node.outputs) and node.outputs[0] in self._wanted.values
