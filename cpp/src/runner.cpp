@@ -49,6 +49,9 @@ SessionOptions checked(SessionOptions options) {
   if (options.threads > limits::max_threads)
     throw Error(ErrorCode::usage, "--threads: got " + std::to_string(options.threads) + ", expected at most " +
                                       std::to_string(limits::max_threads));
+  if (options.models < 1 || options.models > limits::max_threads)
+    throw Error(ErrorCode::usage,
+                "models: got " + std::to_string(options.models) + ", expected 1 to " + std::to_string(limits::max_threads));
   for (const auto& name : options.allow_ops) check_operator_name(name);
   check_isolation(options);
   return options;
@@ -95,27 +98,48 @@ ErrorCode code_of(std::int32_t code) {
 class OpenRequest {
  public:
   OpenRequest(const Bundle& bundle, const Artifact& artifact, const SessionOptions& options, const ContractChecker& checker) {
-    for (const FileEntry& file : artifact.files) {
-      if (!bundle.has(file)) continue;
-      contents_.push_back(bundle.read(file));
-      files_.push_back({file.path.c_str(), contents_.back().data(), contents_.back().size(), file.sha256.c_str()});
-    }
+    for (const FileEntry& file : artifact.files)
+      if (bundle.has(file)) add_file(bundle, file, options.map_files);
     for (const auto& name : options.allow_ops) allowed_operators_.push_back(name.c_str());
     for (const auto& [key, value] : artifact.requirements) requirements_.push_back({key.c_str(), value.c_str()});
     add_specs(checker.inputs(), inputs_);
     add_specs(checker.outputs(), outputs_);
-    request_ = {artifact.format.c_str(),  files_.data(),          files_.size(),   requirements_.data(),
-                requirements_.size(),     inputs_.data(),         inputs_.size(),  outputs_.data(),
-                outputs_.size(),          options.device.c_str(), options.threads, allowed_operators_.data(),
-                allowed_operators_.size()};
+    request_ = {artifact.format.c_str(),
+                files_.data(),
+                files_.size(),
+                requirements_.data(),
+                requirements_.size(),
+                inputs_.data(),
+                inputs_.size(),
+                outputs_.data(),
+                outputs_.size(),
+                options.device.c_str(),
+                options.threads,
+                allowed_operators_.data(),
+                allowed_operators_.size(),
+                options.models,
+                0};
   }
   OpenRequest(const OpenRequest&) = delete;
   OpenRequest& operator=(const OpenRequest&) = delete;
   ~OpenRequest() = default;
 
   [[nodiscard]] const ferry_open_request& get() const noexcept { return request_; }
+  // Says that mapped files stay, and gives what must live as long as the model does.
+  [[nodiscard]] std::vector<MappedBytes> keep_mapped() {
+    request_.lasting = mapped_.empty() ? 0 : 1;
+    return mapped_;
+  }
 
  private:
+  void add_file(const Bundle& bundle, const FileEntry& file, bool mapped) {
+    if (mapped)
+      mapped_.push_back(bundle.map(file));
+    else
+      contents_.push_back(bundle.read(file));
+    const std::span<const std::byte> bytes = mapped ? *mapped_.back() : std::span<const std::byte>(contents_.back());
+    files_.push_back({file.path.c_str(), bytes.data(), bytes.size(), file.sha256.c_str()});
+  }
   void add_specs(std::span<const CompiledSpec> specs, std::vector<ferry_tensor_spec>& out) {
     for (const CompiledSpec& compiled : specs) {
       std::vector<std::int64_t>& dims = shapes_.emplace_back(compiled.dims);
@@ -126,6 +150,7 @@ class OpenRequest {
   }
 
   std::vector<std::vector<std::byte>> contents_;
+  std::vector<MappedBytes> mapped_;
   std::vector<ferry_artifact_file> files_;
   std::vector<ferry_requirement> requirements_;
   std::vector<std::vector<std::int64_t>> shapes_;  // moving a vector keeps its elements where they are
@@ -184,9 +209,11 @@ Runner::Runner(const Bundle& bundle, const SessionOptions& options, const Timed&
   warm_up();
 }
 
-void Runner::open_model() const {
+void Runner::open_model() {
   const IeeeArithmetic arithmetic;  // threads that a runtime starts have it too
-  const OpenRequest request(bundle_, *artifact_, options_, checker_);
+  OpenRequest request(bundle_, *artifact_, options_, checker_);
+  // A model that sessions share may outlive this one's files.
+  if (!options_.isolate && (engine_->flags() & FERRY_ENGINE_SHARES_MODELS) == 0) mapped_ = request.keep_mapped();
   const auto watch = isolation::watch(watchdog_.get());
   ferry_engine_error error{};
   const std::int32_t code = engine_->open(request.get(), error);
@@ -325,6 +352,50 @@ std::vector<std::int64_t> Runner::run_direct(std::span<const ferry_tensor_view> 
   const std::int32_t code = engine_->run_direct(ordered, nanoseconds, error);
   if (code != FERRY_OK) fail(code, error);
   return nanoseconds;
+}
+
+namespace {
+
+// Keeps what an engine says of its layers.
+struct LayerTimes {
+  static std::int32_t receive(void* context, const ferry_layer_time* layers, std::size_t count) noexcept {
+    auto& times = *static_cast<LayerTimes*>(context);
+    try {
+      for (const auto& layer : std::span(layers, count))
+        times.layers.push_back({text::printable(layer.name), text::printable(layer.kind),
+                                static_cast<double>(layer.nanoseconds) / static_cast<double>(times.calls)});
+      return FERRY_OK;
+    } catch (const std::bad_alloc&) {
+      return FERRY_IO;
+    } catch (...) {
+      return FERRY_INTERNAL;
+    }
+  }
+
+  std::size_t calls;
+  std::vector<LayerTime> layers;
+};
+
+}  // namespace
+
+std::vector<LayerTime> Runner::profile(std::span<const ferry_tensor_view> inputs, std::size_t calls) const {
+  if (calls < 1 || calls > max_profile_calls)
+    throw Error(ErrorCode::usage, "calls: got " + std::to_string(calls) + ", expected 1 to " + std::to_string(max_profile_calls));
+  if (!engine_->profiles())
+    throw Error(ErrorCode::unavailable, "engine " + engine() + (options_.isolate ? ", isolated" : "") +
+                                            ": got a request to time its layers, which it cannot, expected an engine whose "
+                                            "runtime does; use onnxruntime or torchscript, not isolated");
+  const auto ordered = in_contract_order("input", inputs, checker_.inputs());
+  SymbolValues symbols = checker_.check_inputs(ordered);
+  if (checker_.batch(symbols) == 0) return {};
+  const IeeeArithmetic arithmetic;
+  const OpenRequest request(bundle_, *artifact_, options_, checker_);
+  const auto watch = isolation::watch(watchdog_.get());
+  LayerTimes times{.calls = calls, .layers = {}};
+  ferry_engine_error error{};
+  const std::int32_t code = engine_->profile(request.get(), ordered, calls, &LayerTimes::receive, &times, error);
+  if (code != FERRY_OK) fail(code, error);
+  return std::move(times.layers);
 }
 
 NamedTensors Runner::empty_outputs(const SymbolValues& symbols) const {
