@@ -230,7 +230,12 @@ std::shared_ptr<const std::span<const std::byte>> Bundle::map(const FileEntry& f
   const auto mapped = content.map();
   if (const std::string hex = sha256_hex(*mapped); mapped->size() != file.bytes || hex != file.sha256)
     fail_digest(*state_->container, file, hex);
-  const std::shared_ptr<Bytes> kept(mapped.get(), [mapped, state = state_](Bytes*) {});  // the container's memory lives on too
+  struct Kept {
+    std::shared_ptr<Bytes> mapped;
+    std::shared_ptr<const State> state;  // whose container may own the memory
+  };
+  const auto owner = std::make_shared<Kept>(Kept{mapped, state_});
+  const std::shared_ptr<Bytes> kept(owner, mapped.get());
   open[file.sha256] = kept;
   return kept;
 } catch (const std::bad_alloc&) {

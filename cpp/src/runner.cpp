@@ -7,7 +7,9 @@
 
 #include "float_mode.hpp"
 #include "isolation/isolation.hpp"
+#include "layer_times.hpp"
 #include "limits.hpp"
+#include "open_request.hpp"
 #include "text.hpp"
 #include "timed.hpp"
 
@@ -93,72 +95,6 @@ ErrorCode code_of(std::int32_t code) {
       return ErrorCode::internal;
   }
 }
-
-// What open is given, with the storage that its pointers point into.
-class OpenRequest {
- public:
-  OpenRequest(const Bundle& bundle, const Artifact& artifact, const SessionOptions& options, const ContractChecker& checker) {
-    for (const FileEntry& file : artifact.files)
-      if (bundle.has(file)) add_file(bundle, file, options.map_files);
-    for (const auto& name : options.allow_ops) allowed_operators_.push_back(name.c_str());
-    for (const auto& [key, value] : artifact.requirements) requirements_.push_back({key.c_str(), value.c_str()});
-    add_specs(checker.inputs(), inputs_);
-    add_specs(checker.outputs(), outputs_);
-    request_ = {artifact.format.c_str(),
-                files_.data(),
-                files_.size(),
-                requirements_.data(),
-                requirements_.size(),
-                inputs_.data(),
-                inputs_.size(),
-                outputs_.data(),
-                outputs_.size(),
-                options.device.c_str(),
-                options.threads,
-                allowed_operators_.data(),
-                allowed_operators_.size(),
-                options.models,
-                0};
-  }
-  OpenRequest(const OpenRequest&) = delete;
-  OpenRequest& operator=(const OpenRequest&) = delete;
-  ~OpenRequest() = default;
-
-  [[nodiscard]] const ferry_open_request& get() const noexcept { return request_; }
-  // Says that mapped files stay, and gives what must live as long as the model does.
-  [[nodiscard]] std::vector<MappedBytes> keep_mapped() {
-    request_.lasting = mapped_.empty() ? 0 : 1;
-    return mapped_;
-  }
-
- private:
-  void add_file(const Bundle& bundle, const FileEntry& file, bool mapped) {
-    if (mapped)
-      mapped_.push_back(bundle.map(file));
-    else
-      contents_.push_back(bundle.read(file));
-    const std::span<const std::byte> bytes = mapped ? *mapped_.back() : std::span<const std::byte>(contents_.back());
-    files_.push_back({file.path.c_str(), bytes.data(), bytes.size(), file.sha256.c_str()});
-  }
-  void add_specs(std::span<const CompiledSpec> specs, std::vector<ferry_tensor_spec>& out) {
-    for (const CompiledSpec& compiled : specs) {
-      std::vector<std::int64_t>& dims = shapes_.emplace_back(compiled.dims);
-      for (std::int64_t& dim : dims) dim = std::max<std::int64_t>(dim, -1);  // engine.h: a symbolic dim is -1
-      out.push_back({compiled.spec->name.c_str(), static_cast<std::int32_t>(compiled.spec->dtype),
-                     static_cast<std::int32_t>(dims.size()), dims.data()});
-    }
-  }
-
-  std::vector<std::vector<std::byte>> contents_;
-  std::vector<MappedBytes> mapped_;
-  std::vector<ferry_artifact_file> files_;
-  std::vector<ferry_requirement> requirements_;
-  std::vector<std::vector<std::int64_t>> shapes_;  // moving a vector keeps its elements where they are
-  std::vector<ferry_tensor_spec> inputs_;
-  std::vector<ferry_tensor_spec> outputs_;
-  std::vector<const char*> allowed_operators_;
-  ferry_open_request request_{};
-};
 
 std::uint64_t input_bytes(const GoldenCase& golden_case) {
   std::uint64_t bytes = 0;
@@ -353,30 +289,6 @@ std::vector<std::int64_t> Runner::run_direct(std::span<const ferry_tensor_view> 
   if (code != FERRY_OK) fail(code, error);
   return nanoseconds;
 }
-
-namespace {
-
-// Keeps what an engine says of its layers.
-struct LayerTimes {
-  static std::int32_t receive(void* context, const ferry_layer_time* layers, std::size_t count) noexcept {
-    auto& times = *static_cast<LayerTimes*>(context);
-    try {
-      for (const auto& layer : std::span(layers, count))
-        times.layers.push_back({text::printable(layer.name), text::printable(layer.kind),
-                                static_cast<double>(layer.nanoseconds) / static_cast<double>(times.calls)});
-      return FERRY_OK;
-    } catch (const std::bad_alloc&) {
-      return FERRY_IO;
-    } catch (...) {
-      return FERRY_INTERNAL;
-    }
-  }
-
-  std::size_t calls;
-  std::vector<LayerTime> layers;
-};
-
-}  // namespace
 
 std::vector<LayerTime> Runner::profile(std::span<const ferry_tensor_view> inputs, std::size_t calls) const {
   if (calls < 1 || calls > max_profile_calls)

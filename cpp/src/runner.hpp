@@ -14,12 +14,11 @@
 #include "contract.hpp"
 #include "engine_host.hpp"
 #include "isolation/watchdog.hpp"
+#include "open_request.hpp"
 #include "output_sink.hpp"
 #include "timed.hpp"
 
 namespace ferry {
-
-using MappedBytes = std::shared_ptr<const std::span<const std::byte>>;
 
 // Throws Error(usage) for a text that names no operator, as `aten::as_strided`.
 void check_operator_name(std::string_view name);

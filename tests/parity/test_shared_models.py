@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
+from torch import nn
 
 from builders.programs import ROOT
 from builders.zoo import Zoo
@@ -16,6 +19,7 @@ from torchferry.bundle.golden import read_case
 from torchferry.bundle.reader import open_bundle
 from torchferry.engines.base import Session
 from torchferry.errors import ExitCode, FerryError
+from torchferry.exporter.api import export
 
 DIGITS = ROOT / "exported" / "digits-mlp"
 THREADS = 4
@@ -115,3 +119,37 @@ def test_a_file_that_changed_since_the_bundle_was_opened_is_refused(program: Pat
     with pytest.raises(FerryError, match="sha256: got") as caught:
         bundle.session("executorch")
     assert caught.value.code == ExitCode.INTEGRITY
+
+
+MEMORY = r"""
+import ctypes, re, sys
+import numpy as np
+from torchferry import native
+
+bundle = native.open_bundle(sys.argv[1])
+inputs = {"x": np.ones((1, 2048), np.float32)}
+sessions = [bundle.session(sys.argv[2]) for _ in range(int(sys.argv[3]))]
+for session in sessions:
+    session.run(inputs)
+ctypes.CDLL(None).malloc_trim(0)
+print(re.search(r"^Rss:\s+(\d+)", open("/proc/self/smaps_rollup").read(), re.MULTILINE)[1])
+"""
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """33.6 MB of weights."""
+    folder = tmp_path_factory.mktemp("large") / "bundle"
+    module = nn.Sequential(nn.Linear(2048, 2048), nn.ReLU(), nn.Linear(2048, 2048)).eval()
+    export(module, inputs={"x": "float32[N,2048]:-1..1"}, outputs=["y"], to=["torchscript", "onnx"], out=folder, stress=False)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["onnxruntime", "torchscript"])
+def test_four_sessions_hold_the_weights_once(large: Path, engine: str) -> None:
+    one, four = (
+        int(subprocess.run([sys.executable, "-c", MEMORY, str(large), engine, count], check=True, capture_output=True).stdout)
+        for count in ("1", "4")
+    )
+    assert four - one < 2 * 1024  # KiB; each had 33,600 of its own before models were shared

@@ -157,8 +157,8 @@ class Session:
                 f"engine {self.engine}: got a request to time its layers, which it cannot, expected an engine whose runtime does; "
                 "use eager, onnxruntime or torchscript",
             )
-        sizes = check_inputs(self.contract, inputs)
-        if sizes.get(BATCH) == 0:
+        given = check_inputs(self.contract, inputs)
+        if given.get(BATCH) == 0:
             return []
         arrays = {spec.name: np.asarray(inputs[spec.name], order="C") for spec in self.contract.inputs}
         with self._step():
