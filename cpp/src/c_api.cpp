@@ -188,6 +188,10 @@ void ferry_bundle_isolate(ferry_bundle* bundle) {
   if (bundle != nullptr) bundle->isolate = true;
 }
 
+void ferry_bundle_set_memory(ferry_bundle* bundle, uint64_t bytes) {
+  if (bundle != nullptr) bundle->memory_bytes = bytes;
+}
+
 void ferry_bundle_set_models(ferry_bundle* bundle, int32_t models) {
   if (bundle != nullptr) bundle->models = models;
 }

@@ -81,6 +81,7 @@ struct ferry_bundle {
   double timeout = 0;
   int models = 1;
   bool map_files = false;
+  std::uint64_t memory_bytes = 0;
 };
 
 struct ferry_session {
@@ -112,6 +113,7 @@ inline SessionOptions options_of(const ferry_bundle& bundle, const std::string& 
           .allow_ops = bundle.allow_ops,
           .isolate = bundle.isolate,
           .timeout = bundle.timeout,
+          .memory_bytes = bundle.memory_bytes,
           .models = bundle.models,
           .map_files = bundle.map_files};
 }

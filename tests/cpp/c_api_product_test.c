@@ -125,6 +125,39 @@ static void check_options(ferry_bundle* bundle) {
   ferry_session_close(session);
   ferry_bundle_set_models(NULL, 1);
   ferry_bundle_map_files(NULL);
+  ferry_bundle_set_memory(NULL, 1);
+}
+
+/* The first golden, answered by the session as the golden says. */
+static void check_goldens(const ferry_bundle* bundle, const ferry_session* session) {
+  ferry_outputs* inputs = NULL;
+  ferry_outputs* expected = NULL;
+  ferry_outputs* answers = NULL;
+  const size_t count = ferry_bundle_golden_count(bundle);
+  CHECK(count > 0 && ferry_bundle_golden_name(bundle, 0) != NULL && ferry_bundle_golden_name(bundle, count) == NULL);
+  CHECK(ferry_bundle_read_golden(bundle, 0, "inputs", &inputs) == FERRY_OK && ferry_outputs_count(inputs) == 1);
+  CHECK(ferry_bundle_read_golden(bundle, 0, "float32", &expected) == FERRY_OK && ferry_outputs_count(expected) == 2);
+  CHECK(ferry_session_run(session, ferry_outputs_get(inputs, 0), 1, &answers) == FERRY_OK);
+  const ferry_tensor_view* answer = ferry_outputs_find(answers, "scaled");
+  const ferry_tensor_view* golden = ferry_outputs_find(expected, "scaled");
+  CHECK(answer != NULL && golden != NULL && answer->bytes == golden->bytes && answer->bytes > 0);
+  if (answer != NULL && golden != NULL) CHECK(memcmp(answer->data, golden->data, golden->bytes) == 0);
+  ferry_outputs_close(inputs);
+  ferry_outputs_close(expected);
+  ferry_outputs_close(answers);
+  CHECK(ferry_bundle_read_golden(bundle, 0, "float16", &inputs) == FERRY_USAGE && inputs == NULL);
+  CHECK(strcmp(ferry_last_error(), "part: got 'float16', expected inputs, float32 or float64") == 0);
+  CHECK(ferry_bundle_read_golden(bundle, count, "inputs", &inputs) == FERRY_USAGE);
+  CHECK(ferry_bundle_read_golden(NULL, 0, "inputs", &inputs) == FERRY_USAGE);
+  CHECK(ferry_bundle_golden_count(NULL) == 0 && ferry_bundle_golden_name(NULL, 0) == NULL);
+}
+
+static void check_signatures(const ferry_bundle* bundle) {
+  ferry_text* report = NULL;
+  CHECK(ferry_bundle_signatures(bundle, &report) == FERRY_OK);
+  CHECK(strcmp(ferry_text_get(report), "[]\n") == 0);
+  ferry_text_close(report);
+  CHECK(ferry_bundle_signatures(NULL, &report) == FERRY_USAGE && report == NULL);
 }
 
 int main(int argc, char** argv) {
@@ -138,6 +171,8 @@ int main(int argc, char** argv) {
   check_stream(bundle, session);
   check_shadow(bundle);
   check_profile(session);
+  check_goldens(bundle, session);
+  check_signatures(bundle);
   check_options(bundle);
   ferry_session_close(session);
   ferry_bundle_close(bundle);

@@ -65,6 +65,16 @@ FERRY_API const char* ferry_bundle_name(const ferry_bundle* bundle);
 FERRY_API const char* ferry_bundle_digest(const ferry_bundle* bundle);
 FERRY_API const char* ferry_bundle_manifest(const ferry_bundle* bundle);
 
+/* The golden cases: the name, or NULL beyond the count, and the tensors. `part` is "inputs", "float32" or "float64": what the
+ * model answered to them in that arithmetic. The files are checked once more. */
+FERRY_API size_t ferry_bundle_golden_count(const ferry_bundle* bundle);
+FERRY_API const char* ferry_bundle_golden_name(const ferry_bundle* bundle, size_t index);
+FERRY_API int32_t ferry_bundle_read_golden(const ferry_bundle* bundle, size_t index, const char* part, ferry_outputs** tensors);
+
+/* Who signed it: `report` gets a JSON list, each with "file", "key_id", "comment" and "trusted", which says whether a trusted key
+ * made it. Reads the signatures now. */
+FERRY_API int32_t ferry_bundle_signatures(const ferry_bundle* bundle, ferry_text** report);
+
 /* The names of the classes, and the output that counts them; 0 and NULL where the contract has none. */
 FERRY_API size_t ferry_bundle_class_count(const ferry_bundle* bundle);
 FERRY_API const char* ferry_bundle_class(const ferry_bundle* bundle, size_t index);
@@ -81,6 +91,9 @@ FERRY_API int32_t ferry_bundle_allow_operator(ferry_bundle* bundle, const char* 
 /* Lets sessions opened after this call run their model in isolation: in a child process that can do nothing but compute
  * (SessionOptions::isolate). What goes wrong there is FERRY_UNAVAILABLE. */
 FERRY_API void ferry_bundle_isolate(ferry_bundle* bundle);
+
+/* Gives isolated sessions opened after this call so much memory for the model's data; 0: three quarters of the machine's. */
+FERRY_API void ferry_bundle_set_memory(ferry_bundle* bundle, uint64_t bytes);
 
 /* Gives sessions opened after this call that many seconds for opening and for each call; 0: no limit. In isolation a model that
  * takes longer is FERRY_UNAVAILABLE; otherwise the process ends with exit code 5 (SessionOptions::timeout). */
