@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -36,6 +37,7 @@ struct ferry_engine_model {
   AOTIModelContainerRunner* library = nullptr;
   at::Device device;
   int threads = 1;
+  int models = 1;
 };
 
 namespace {
@@ -60,7 +62,7 @@ ferry::aoti::Library judge(const ferry_artifact_file& file) {
   }
 }
 
-std::unique_ptr<AOTIModelContainerRunner> load(const ferry_artifact_file& file, at::Device device) {
+std::unique_ptr<AOTIModelContainerRunner> load(const ferry_artifact_file& file, at::Device device, int models) {
   const auto package = judge(file);
   ferry::engines::PrivateFolder folder("ferry-aoti-");
   std::string library;
@@ -72,17 +74,17 @@ std::unique_ptr<AOTIModelContainerRunner> load(const ferry_artifact_file& file, 
   const auto runner = runners.find(device.is_cpu() ? "cpu" : "cuda");
   if (runner == runners.end())
     throw Refusal{FERRY_UNAVAILABLE, "this LibTorch " TORCH_VERSION " has no AOTInductor for " + device.str()};
-  return runner->second(library, /*num_models=*/1, device.str(), folder.path(), /*run_single_threaded=*/false);
+  return runner->second(library, static_cast<std::size_t>(models), device.str(), folder.path(), /*run_single_threaded=*/false);
 }
 
 // Opens are serialised: LibTorch's are not safe beside each other.
-AOTIModelContainerRunner& load_once(const ferry_artifact_file& file, at::Device device) {
+AOTIModelContainerRunner& load_once(const ferry_artifact_file& file, at::Device device, int models) {
   static std::mutex mutex;
   static auto& loaded =
-      *new std::map<std::pair<std::string, std::string>, std::unique_ptr<AOTIModelContainerRunner>>;  // lives as long as LibTorch
+      *new std::map<std::tuple<std::string, std::string, int>, std::unique_ptr<AOTIModelContainerRunner>>;  // as long as LibTorch
   const std::scoped_lock lock(mutex);
-  auto& runner = loaded[{file.sha256, device.str()}];
-  if (runner == nullptr) runner = load(file, device);
+  auto& runner = loaded[{file.sha256, device.str(), models}];
+  if (runner == nullptr) runner = load(file, device, models);
   return *runner;
 }
 
@@ -94,8 +96,8 @@ std::int32_t open_model(const ferry_open_request* request, ferry_engine_model** 
       throw Refusal{shortcoming->code, shortcoming->text};
     const c10::InferenceMode inference;
     const auto device = require_device(request->device);
-    auto& library = load_once(choose_file(*request, device), device);
-    *model = new ferry_engine_model{&library, device, request->threads};
+    auto& library = load_once(choose_file(*request, device), device, request->models);
+    *model = new ferry_engine_model{&library, device, request->threads, request->models};
   });
 }
 
@@ -141,6 +143,8 @@ std::int32_t run_direct(ferry_engine_model* model, const ferry_tensor_view* inpu
 
 void close_model(ferry_engine_model* model) noexcept { delete model; }
 
+std::int32_t concurrency(const ferry_engine_model* model) noexcept { return model->models; }
+
 const char* numerics() noexcept { return ""; }
 
 }  // namespace
@@ -156,6 +160,8 @@ extern "C" FERRY_ENGINE_EXPORT const ferry_engine* ferry_engine_entry() {
                                       .run_direct = run_direct,
                                       .close = close_model,
                                       .prepare = nullptr,
-                                      .run_into = nullptr};
+                                      .run_into = nullptr,
+                                      .concurrency = concurrency,
+                                      .profile = nullptr};
   return &engine;
 }

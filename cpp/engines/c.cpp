@@ -207,7 +207,9 @@ ferry_engine table_of(const char* name) noexcept {
           .run_direct = run_direct,
           .close = close_model,
           .prepare = ::prepare,  // not that of c_object.hpp
-          .run_into = run_into};
+          .run_into = run_into,
+          .concurrency = nullptr,
+          .profile = nullptr};
 }
 
 }  // namespace ferry::c

@@ -3,10 +3,12 @@
 //
 // The program is fully verified (executorch_program.hpp) and its own description of inputs and outputs is held to the contract
 // before it is run (executorch_values.hpp): the runtime checks neither dtypes' ranks nor fixed dims by itself. A method runs one
-// call at a time; calls from several threads take turns.
+// call at a time: a model has as many as are asked for, and further calls wait.
 #include <executorch/extension/memory_allocator/malloc_memory_allocator.h>
 
+#include <condition_variable>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -22,57 +24,102 @@ using namespace ferry::et;
 using executorch::runtime::EValue;
 using ferry::engines::time_calls;
 
-}  // namespace
-
-// A loaded method and everything it stands on, in the order in which it is built.
-struct ferry_engine_model {
+// A loaded method and the memory that it works in, in the order in which they are built. It takes one call at a time.
+class LoadedMethod {
  public:
-  explicit ferry_engine_model(const ferry_open_request& request)
-      : threads_(request.threads),
-        bytes_(request.files[0]),
-        program_(load_program(bytes_.loader(), request.files[0].path)),
-        limits_(check_description(description_of(program_), request)),
-        planned_(description_of(program_)),
+  LoadedMethod(const Program& program, const Threads& threads, const char* path)
+      : planned_(description_of(program)),
         manager_(&method_memory_, planned_.allocator(), &temporary_memory_),
-        method_(load_method(program_, manager_, threads_, request.files[0].path)) {}
+        method_(load_method(program, manager_, threads, path)) {}
 
-  std::int32_t run(const ferry_tensor_view* inputs, std::size_t count, ferry_output_sink sink, void* context) {
-    const std::scoped_lock turn(mutex_);
-    const auto alone = threads_.use();
-    execute(inputs, count);
-    return outputs_of(method_).send(sink, context);
-  }
+  [[nodiscard]] Method& get() noexcept { return method_; }
 
-  // The loop that a user of ExecuTorch would write.
-  void run_direct(const ferry_tensor_view* inputs, std::size_t count, std::size_t calls, std::int64_t* nanoseconds) {
-    const std::scoped_lock turn(mutex_);
-    const auto alone = threads_.use();
-    std::vector<EValue> outputs(method_.outputs_size());
-    time_calls(calls, nanoseconds, [&] {
-      execute(inputs, count);
-      require(method_.get_outputs(outputs.data(), outputs.size()), FERRY_INTERNAL, "the program failed");
-    });
-  }
-
- private:
-  void execute(const ferry_tensor_view* inputs, std::size_t count) {
+  void execute(const ferry_tensor_view* inputs, std::size_t count, const Limits& limits) {
     for (std::size_t i = 0; i < count; ++i) {
-      BorrowedTensor tensor(inputs[i], limits_[i]);
+      BorrowedTensor tensor(inputs[i], limits[i]);
       require(method_.set_input(EValue(tensor.get()), i), FERRY_FORMAT, "the program does not take its inputs");
     }
     require(method_.execute(), FERRY_FORMAT, "the program failed");
   }
 
-  Threads threads_;
-  ProgramBytes bytes_;
-  Program program_;
-  Limits limits_;
+ private:
   executorch::extension::MallocMemoryAllocator method_memory_;
   executorch::extension::MallocMemoryAllocator temporary_memory_;
   PlannedMemory planned_;
   MemoryManager manager_;
   Method method_;
+};
+
+}  // namespace
+
+// A loaded program with as many methods as calls may run at once.
+struct ferry_engine_model {
+ public:
+  explicit ferry_engine_model(const ferry_open_request& request)
+      : threads_(request.threads),
+        bytes_(request.files[0], request.lasting != 0),
+        program_(load_program(bytes_.loader(), request.files[0].path)),
+        limits_(check_description(description_of(program_), request)) {
+    for (std::int32_t i = 0; i < request.models; ++i)
+      methods_.push_back(std::make_unique<LoadedMethod>(program_, threads_, request.files[0].path));
+    for (const auto& method : methods_) idle_.push_back(method.get());
+  }
+
+  [[nodiscard]] std::int32_t concurrency() const noexcept { return static_cast<std::int32_t>(methods_.size()); }
+
+  std::int32_t run(const ferry_tensor_view* inputs, std::size_t count, ferry_output_sink sink, void* context) {
+    const Turn turn(*this);
+    const auto alone = threads_.use();
+    turn.method().execute(inputs, count, limits_);
+    return outputs_of(turn.method().get()).send(sink, context);
+  }
+
+  // The loop that a user of ExecuTorch would write.
+  void run_direct(const ferry_tensor_view* inputs, std::size_t count, std::size_t calls, std::int64_t* nanoseconds) {
+    const Turn turn(*this);
+    const auto alone = threads_.use();
+    auto& method = turn.method().get();
+    std::vector<EValue> outputs(method.outputs_size());
+    time_calls(calls, nanoseconds, [&] {
+      turn.method().execute(inputs, count, limits_);
+      require(method.get_outputs(outputs.data(), outputs.size()), FERRY_INTERNAL, "the program failed");
+    });
+  }
+
+ private:
+  // A method for one call; waits until one is idle.
+  class Turn {
+   public:
+    explicit Turn(ferry_engine_model& model) : model_(&model) {
+      std::unique_lock lock(model.mutex_);
+      model.one_is_idle_.wait(lock, [&] { return !model.idle_.empty(); });
+      method_ = model.idle_.back();
+      model.idle_.pop_back();
+    }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    ~Turn() {
+      {
+        const std::scoped_lock lock(model_->mutex_);
+        model_->idle_.push_back(method_);  // there is room: it was here
+      }
+      model_->one_is_idle_.notify_one();
+    }
+    [[nodiscard]] LoadedMethod& method() const noexcept { return *method_; }
+
+   private:
+    ferry_engine_model* model_;
+    LoadedMethod* method_ = nullptr;
+  };
+
+  Threads threads_;
+  ProgramBytes bytes_;
+  Program program_;
+  Limits limits_;
+  std::vector<std::unique_ptr<LoadedMethod>> methods_;
   std::mutex mutex_;
+  std::condition_variable one_is_idle_;
+  std::vector<LoadedMethod*> idle_;
 };
 
 namespace {
@@ -101,6 +148,8 @@ std::int32_t run_direct(ferry_engine_model* model, const ferry_tensor_view* inpu
 
 void close_model(ferry_engine_model* model) noexcept { delete model; }
 
+std::int32_t concurrency(const ferry_engine_model* model) noexcept { return model->concurrency(); }
+
 }  // namespace
 
 extern "C" FERRY_ENGINE_EXPORT const ferry_engine* ferry_engine_entry() {
@@ -114,6 +163,8 @@ extern "C" FERRY_ENGINE_EXPORT const ferry_engine* ferry_engine_entry() {
                                       .run_direct = run_direct,
                                       .close = close_model,
                                       .prepare = nullptr,
-                                      .run_into = nullptr};
+                                      .run_into = nullptr,
+                                      .concurrency = concurrency,
+                                      .profile = nullptr};
   return &engine;
 }

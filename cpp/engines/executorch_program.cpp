@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <map>
+#include <mutex>
 #include <utility>
 
 namespace ferry::et {
@@ -33,12 +35,37 @@ std::vector<Span<std::uint8_t>> spans_of(const std::vector<LazyMemory>& buffers)
   return spans;
 }
 
+constexpr std::align_val_t alignment{64};
+
+std::shared_ptr<const void> copy_of(const ferry_artifact_file& file) {
+  const std::shared_ptr<void> copy(::operator new(file.bytes, alignment),
+                                   [](void* memory) { ::operator delete(memory, alignment); });
+  if (file.bytes > 0) std::memcpy(copy.get(), file.data, file.bytes);
+  return copy;
+}
+
+// By its SHA-256: the host has checked that these are the bytes.
+std::shared_ptr<const void> shared_copy_of(const ferry_artifact_file& file) {
+  static std::mutex mutex;
+  static auto& copies = *new std::map<std::string, std::weak_ptr<const void>>;
+  const std::scoped_lock lock(mutex);
+  std::erase_if(copies, [](const auto& item) { return item.second.expired(); });
+  auto& kept = copies[file.sha256];
+  auto copy = kept.lock();
+  if (copy == nullptr) kept = copy = copy_of(file);
+  return copy;
+}
+
+std::shared_ptr<const void> bytes_for(const ferry_artifact_file& file, bool lasting) {
+  const auto misplaced = reinterpret_cast<std::uintptr_t>(file.data) % static_cast<std::size_t>(alignment);
+  if (lasting && misplaced == 0) return {std::shared_ptr<const void>(), file.data};
+  return shared_copy_of(file);
+}
+
 }  // namespace
 
-ProgramBytes::ProgramBytes(const ferry_artifact_file& file)
-    : bytes_(static_cast<std::byte*>(::operator new(file.bytes, alignment))), loader_(bytes_.get(), file.bytes) {
-  if (file.bytes > 0) std::memcpy(bytes_.get(), file.data, file.bytes);
-}
+ProgramBytes::ProgramBytes(const ferry_artifact_file& file, bool lasting)
+    : bytes_(bytes_for(file, lasting)), loader_(bytes_.get(), file.bytes) {}
 
 LazyMemory::LazyMemory(std::size_t bytes)
     : bytes_(bytes), start_(static_cast<std::uint8_t*>(std::calloc(std::max<std::size_t>(bytes, 1), 1))) {  // NOLINT(*-no-malloc)

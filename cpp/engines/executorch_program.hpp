@@ -24,18 +24,15 @@ using executorch::runtime::MethodMeta;
 using executorch::runtime::Program;
 using executorch::runtime::Span;
 
-// A copy that is aligned as ExecuTorch's segments are; the program points into it for as long as it lives.
+// The bytes of a file, aligned as ExecuTorch's segments are, for as long as a program points into them. Where the host's last
+// until the model is closed, they are used where they lie; else all models of this process share one copy.
 class ProgramBytes {
  public:
-  explicit ProgramBytes(const ferry_artifact_file& file);
+  ProgramBytes(const ferry_artifact_file& file, bool lasting);
   [[nodiscard]] DataLoader* loader() { return &loader_; }
 
  private:
-  static constexpr std::align_val_t alignment{64};
-  struct Aligned {
-    void operator()(std::byte* memory) const { ::operator delete(memory, alignment); }
-  };
-  std::unique_ptr<std::byte, Aligned> bytes_;
+  std::shared_ptr<const void> bytes_;
   executorch::extension::BufferDataLoader loader_;
 };
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <memory>
 #include <new>
 #include <optional>
 #include <span>
@@ -14,7 +15,9 @@
 
 #include "ferry/engine.hpp"
 #include "onnx_door.hpp"
+#include "onnxruntime_profile.hpp"
 #include "onnxruntime_values.hpp"
+#include "private_folder.hpp"
 
 namespace {
 
@@ -63,9 +66,11 @@ Options make_options(int threads) {
   return options;
 }
 
-Session open_session(const ferry_artifact_file& file, int threads) {
+// `profile`: how the name of the file begins that gets the times of its layers; null: none.
+Session open_session(const ferry_artifact_file& file, int threads, const char* profile) {
   OrtSession* session = nullptr;
   const auto options = make_options(threads);
+  if (profile != nullptr) require(api().EnableProfiling(options.get(), profile), FERRY_INTERNAL, "the profile");
   require(api().CreateSessionFromArray(environment(), file.data, file.bytes, options.get(), &session), FERRY_FORMAT,
           std::string(file.path) + ": got a file that ONNX Runtime " + library_version() + " cannot load");
   return Session(session);
@@ -164,30 +169,33 @@ Names match_names(const OrtSession* session, const Side& side, std::span<const f
   return Names(std::move(names));
 }
 
+std::unique_ptr<ferry_engine_model> load(const ferry_open_request& request, const char* profile) {
+  require_cpu(request, "this plugin of ONNX Runtime");
+  const auto& file = request.files[0];
+  check_onnx_model(file.path, {static_cast<const char*>(file.data), file.bytes});
+  auto session = open_session(file, request.threads, profile);
+  auto inputs = match_names(session.get(),
+                            {"input",
+                             FERRY_FORMAT,
+                             {request.inputs, request.input_count},
+                             api().SessionGetInputCount,
+                             api().SessionGetInputName,
+                             api().SessionGetInputTypeInfo},
+                            {});
+  auto outputs = match_names(session.get(),
+                             {"output",
+                              FERRY_MISMATCH,
+                              {request.outputs, request.output_count},
+                              api().SessionGetOutputCount,
+                              api().SessionGetOutputName,
+                              api().SessionGetOutputTypeInfo},
+                             {request.inputs, request.input_count});
+  return std::make_unique<ferry_engine_model>(
+      ferry_engine_model{std::move(session), host_memory(), std::move(inputs), std::move(outputs)});
+}
+
 std::int32_t open_model(const ferry_open_request* request, ferry_engine_model** model, ferry_engine_error* error) noexcept {
-  return guarded(error, runtime_name, [&] {
-    require_cpu(*request, "this plugin of ONNX Runtime");
-    const auto& file = request->files[0];
-    check_onnx_model(file.path, {static_cast<const char*>(file.data), file.bytes});
-    auto session = open_session(file, request->threads);
-    auto inputs = match_names(session.get(),
-                              {"input",
-                               FERRY_FORMAT,
-                               {request->inputs, request->input_count},
-                               api().SessionGetInputCount,
-                               api().SessionGetInputName,
-                               api().SessionGetInputTypeInfo},
-                              {});
-    auto outputs = match_names(session.get(),
-                               {"output",
-                                FERRY_MISMATCH,
-                                {request->outputs, request->output_count},
-                                api().SessionGetOutputCount,
-                                api().SessionGetOutputName,
-                                api().SessionGetOutputTypeInfo},
-                               {request->inputs, request->input_count});
-    *model = new ferry_engine_model{std::move(session), host_memory(), std::move(inputs), std::move(outputs)};
-  });
+  return guarded(error, runtime_name, [&] { *model = load(*request, nullptr).release(); });
 }
 
 // ---- run --------------------------------------------------------------------------------------------------------------
@@ -220,6 +228,22 @@ std::int32_t run_direct(ferry_engine_model* model, const ferry_tensor_view* inpu
                  [&] { time_calls(calls, nanoseconds, [&] { return run_session(*model, inputs, count); }); });
 }
 
+// ---- profile ------------------------------------------------------------------------------------------------------------
+
+constexpr std::size_t unmeasured_calls = 3;
+
+std::int32_t profile(const ferry_open_request* request, const ferry_tensor_view* inputs, std::size_t count, std::size_t calls,
+                     ferry_layer_sink sink, void* context, ferry_engine_error* error) noexcept {
+  return guarded(error, runtime_name, [&] {
+    PrivateFolder folder("ferry-profile-");
+    {
+      const auto model = load(*request, (folder.path() + "/layers").c_str());
+      for (std::size_t call = 0; call < unmeasured_calls + calls; ++call) run_session(*model, inputs, count);
+    }  // writes the file
+    return read_profile(folder.path(), unmeasured_calls).send(sink, context);
+  });
+}
+
 void close_model(ferry_engine_model* model) noexcept { delete model; }
 
 const char* numerics() noexcept { return ""; }
@@ -237,7 +261,7 @@ const char* runtime() noexcept {
 
 extern "C" FERRY_ENGINE_EXPORT const ferry_engine* ferry_engine_entry() {
   static const ferry_engine engine = {.abi_version = FERRY_ENGINE_ABI_VERSION,
-                                      .flags = 0,
+                                      .flags = FERRY_ENGINE_PROFILES | FERRY_ENGINE_SHARES_MODELS,
                                       .name = "onnxruntime",
                                       .runtime = runtime(),
                                       .numerics = numerics,
@@ -246,6 +270,8 @@ extern "C" FERRY_ENGINE_EXPORT const ferry_engine* ferry_engine_entry() {
                                       .run_direct = run_direct,
                                       .close = close_model,
                                       .prepare = nullptr,
-                                      .run_into = nullptr};
+                                      .run_into = nullptr,
+                                      .concurrency = nullptr,
+                                      .profile = profile};
   return &engine;
 }

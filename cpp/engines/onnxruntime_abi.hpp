@@ -57,7 +57,9 @@ struct OrtApi {
   OrtStatus* (*Run)(OrtSession*, const OrtRunOptions*, const char* const* input_names, const OrtValue* const* inputs,
                     std::size_t input_count, const char* const* output_names, std::size_t output_count, OrtValue** outputs);
   OrtStatus* (*CreateSessionOptions)(OrtSessionOptions**);
-  Slots<11> from_11;
+  Slots<3> from_11;
+  OrtStatus* (*EnableProfiling)(OrtSessionOptions*, const char* file_prefix);  // the file is written when the session is released
+  Slots<7> from_15;
   OrtStatus* (*SetSessionLogSeverityLevel)(OrtSessionOptions*, LogLevel);
   Slots<1> from_23;
   OrtStatus* (*SetIntraOpNumThreads)(OrtSessionOptions*, int count);
@@ -110,6 +112,7 @@ struct OrtApiBase {
 
 // A slot too many or too few moves everything behind it.
 static_assert(offsetof(OrtApi, CreateSessionFromArray) == 8 * sizeof(Slot));
+static_assert(offsetof(OrtApi, EnableProfiling) == 14 * sizeof(Slot));
 static_assert(offsetof(OrtApi, SetSessionLogSeverityLevel) == 22 * sizeof(Slot));
 static_assert(offsetof(OrtApi, SessionGetInputCount) == 30 * sizeof(Slot));
 static_assert(offsetof(OrtApi, SessionGetInputName) == 36 * sizeof(Slot));

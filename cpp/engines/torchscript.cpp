@@ -28,6 +28,7 @@
 #include "processor.hpp"
 #include "torchscript_door.hpp"
 #include "torchscript_probe.hpp"
+#include "torchscript_profile.hpp"
 
 // A model that was opened: what the host holds between open and close. Nothing in it changes during run.
 struct ferry_engine_model {
@@ -102,20 +103,24 @@ std::vector<bool> find_written_inputs(const torch::jit::Method& forward, const f
   return written;
 }
 
+std::string load_task(const ferry_open_request& request) {
+  return std::string(request.files[0].path) + ": LibTorch cannot load it";
+}
+
+std::unique_ptr<ferry_engine_model> load(const ferry_open_request& request) {
+  require_version();
+  const c10::InferenceMode inference;
+  const auto device = require_device(request.device);
+  set_process();
+  auto module = load_frozen(request, device);
+  auto forward = module.get_method("forward");
+  auto written = find_written_inputs(forward, request);
+  return std::make_unique<ferry_engine_model>(
+      ferry_engine_model{std::move(module), std::move(forward), device, request.threads, std::move(written)});
+}
+
 std::int32_t open_model(const ferry_open_request* request, ferry_engine_model** model, ferry_engine_error* error) noexcept {
-  const auto task = std::string(request->files[0].path) + ": LibTorch cannot load it";
-  return guarded(error, FERRY_FORMAT, task, [&] {
-    require_version();
-    const c10::InferenceMode inference;
-    const auto device = require_device(request->device);
-    set_process();
-    auto module = load_frozen(*request, device);
-    auto forward = module.get_method("forward");
-    auto written = find_written_inputs(forward, *request);
-    *model = std::make_unique<ferry_engine_model>(
-                 ferry_engine_model{std::move(module), std::move(forward), device, request->threads, std::move(written)})
-                 .release();
-  });
+  return guarded(error, FERRY_FORMAT, load_task(*request), [&] { *model = load(*request).release(); });
 }
 
 // ---- run ------------------------------------------------------------------------------------------------------------
@@ -167,6 +172,27 @@ std::int32_t run_direct(ferry_engine_model* model, const ferry_tensor_view* inpu
   });
 }
 
+// ---- profile ----------------------------------------------------------------------------------------------------------
+
+std::int32_t profile(const ferry_open_request* request, const ferry_tensor_view* inputs, std::size_t count, std::size_t calls,
+                     ferry_layer_sink sink, void* context, ferry_engine_error* error) noexcept {
+  return guarded(error, FERRY_BAD_INPUT, run_task, [&] {
+    ferry::engines::require_cpu(*request, "timing the operators of a call");
+    const auto model = load(*request);
+    const c10::InferenceMode inference;
+    use_threads(model->threads);
+    const auto call = [&] {
+      auto stack = borrow_all(*model, inputs, count);
+      model->forward.run(stack);
+    };
+    constexpr int unmeasured_calls = 3;
+    for (int i = 0; i < unmeasured_calls; ++i) call();
+    ferry::engines::LayerTimes times;
+    for (std::size_t i = 0; i < calls; ++i) torchscript::time_operators(call, times);
+    return times.send(sink, context);
+  });
+}
+
 void close_model(ferry_engine_model* model) noexcept { const std::unique_ptr<ferry_engine_model> owned(model); }
 
 // ---- description ----------------------------------------------------------------------------------------------------
@@ -185,7 +211,7 @@ const char* numerics() noexcept {
 
 extern "C" FERRY_ENGINE_EXPORT const ferry_engine* ferry_engine_entry() {
   static const ferry_engine engine = {.abi_version = FERRY_ENGINE_ABI_VERSION,
-                                      .flags = 0,
+                                      .flags = FERRY_ENGINE_PROFILES | FERRY_ENGINE_SHARES_MODELS,
                                       .name = "torchscript",
                                       .runtime = "LibTorch " TORCH_VERSION,
                                       .numerics = numerics,
@@ -194,6 +220,8 @@ extern "C" FERRY_ENGINE_EXPORT const ferry_engine* ferry_engine_entry() {
                                       .run_direct = run_direct,
                                       .close = close_model,
                                       .prepare = nullptr,
-                                      .run_into = nullptr};
+                                      .run_into = nullptr,
+                                      .concurrency = nullptr,
+                                      .profile = profile};
   return &engine;
 }

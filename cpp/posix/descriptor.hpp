@@ -47,12 +47,19 @@ inline constexpr int standard_error = STDERR_FILENO;
 struct Status {
   bool is_known = false;
   bool is_regular = false;
+  bool is_writable_by_others = false;  // than this user, one group a user, and root
   std::uint64_t bytes = 0;
 };
 [[nodiscard]] inline Status status(int descriptor) {
   struct stat found{};
   if (::fstat(descriptor, &found) != 0) return {};
-  return {.is_known = true, .is_regular = S_ISREG(found.st_mode), .bytes = static_cast<std::uint64_t>(found.st_size)};
+  const bool is_owned = found.st_uid == 0 || found.st_uid == ::geteuid();
+  const bool is_private_group = found.st_gid == ::getegid() && ::getegid() == ::geteuid();
+  const ::mode_t open = is_private_group ? S_IWOTH : S_IWOTH | S_IWGRP;
+  return {.is_known = true,
+          .is_regular = S_ISREG(found.st_mode),
+          .is_writable_by_others = !is_owned || (found.st_mode & open) != 0,
+          .bytes = static_cast<std::uint64_t>(found.st_size)};
 }
 
 [[nodiscard]] inline bool is_terminal(int descriptor) { return ::isatty(descriptor) == 1; }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <ferry/ferry.hpp>
 #include <functional>
+#include <mutex>
 #include <set>
 
 #include "container.hpp"
@@ -213,6 +214,30 @@ std::vector<std::byte> Bundle::read(const FileEntry& file) const try {
   const std::string hex = sha256_hex(bytes);
   if (bytes.size() != file.bytes || hex != file.sha256) fail_digest(*state_->container, file, hex);
   return bytes;
+} catch (const std::bad_alloc&) {
+  throw_lack_of_memory();
+}
+
+std::shared_ptr<const std::span<const std::byte>> Bundle::map(const FileEntry& file) const try {
+  using Bytes = const std::span<const std::byte>;
+  static std::mutex mutex;
+  static auto& open = *new std::map<std::string, std::weak_ptr<Bytes>>;  // by SHA-256
+  const std::scoped_lock lock(mutex);
+  std::erase_if(open, [](const auto& item) { return item.second.expired(); });
+  if (auto known = open[file.sha256].lock()) return known;
+  const auto held = state_->held.find(file.path);
+  const Content content = held != state_->held.end() ? held->second : state_->container->open(file.path, Links::refuse);
+  const auto mapped = content.map();
+  if (const std::string hex = sha256_hex(*mapped); mapped->size() != file.bytes || hex != file.sha256)
+    fail_digest(*state_->container, file, hex);
+  struct Kept {
+    std::shared_ptr<Bytes> mapped;
+    std::shared_ptr<const State> state;  // whose container may own the memory
+  };
+  const auto owner = std::make_shared<Kept>(Kept{mapped, state_});
+  const std::shared_ptr<Bytes> kept(owner, mapped.get());
+  open[file.sha256] = kept;
+  return kept;
 } catch (const std::bad_alloc&) {
   throw_lack_of_memory();
 }

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "digest.hpp"
+#include "limits.hpp"
 #include "runner.hpp"
 #include "text.hpp"
 
@@ -33,6 +34,32 @@ int32_t fail(int32_t code, std::string_view text) noexcept {
 int32_t fail_null(std::string_view function) noexcept {
   return guarded(
       [&] { throw ferry::Error(ferry::ErrorCode::usage, std::string(function) + ": got a NULL argument, expected a pointer"); });
+}
+
+namespace {
+
+// Throws Error(bad_input) for one that cannot be read.
+Tensor copy_of(const ferry_tensor_view& view) {
+  const bool is_readable = view.rank >= 0 && view.rank <= limits::max_rank && (view.shape != nullptr || view.rank == 0) &&
+                           (view.data != nullptr || view.bytes == 0);
+  if (!is_readable)
+    throw Error(ErrorCode::bad_input, "input " + text::printable(view.name) + ": got rank " + std::to_string(view.rank) +
+                                          " with a null pointer or too many dims, expected a shape of at most " +
+                                          std::to_string(limits::max_rank) + " dims and its data");
+  Shape shape(view.shape, view.shape + view.rank);
+  return Tensor::copy(static_cast<DType>(view.dtype), std::move(shape), {static_cast<const std::byte*>(view.data), view.bytes});
+}
+
+}  // namespace
+
+NamedTensors copies_of(std::span<const ferry_tensor_view> views) {
+  NamedTensors tensors;
+  tensors.reserve(views.size());
+  for (const ferry_tensor_view& view : views) {
+    if (view.name == nullptr) throw Error(ErrorCode::bad_input, "inputs: got one without a name, expected names");
+    tensors.add(view.name, copy_of(view));
+  }
+  return tensors;
 }
 
 }  // namespace ferry::c_api
@@ -159,6 +186,18 @@ int32_t ferry_bundle_allow_operator(ferry_bundle* bundle, const char* name) {
 
 void ferry_bundle_isolate(ferry_bundle* bundle) {
   if (bundle != nullptr) bundle->isolate = true;
+}
+
+void ferry_bundle_set_memory(ferry_bundle* bundle, uint64_t bytes) {
+  if (bundle != nullptr) bundle->memory_bytes = bytes;
+}
+
+void ferry_bundle_set_models(ferry_bundle* bundle, int32_t models) {
+  if (bundle != nullptr) bundle->models = models;
+}
+
+void ferry_bundle_map_files(ferry_bundle* bundle) {
+  if (bundle != nullptr) bundle->map_files = true;
 }
 
 void ferry_bundle_set_timeout(ferry_bundle* bundle, double seconds) {

@@ -79,6 +79,17 @@ struct ferry_bundle {
   std::vector<std::string> allow_ops;
   bool isolate = false;
   double timeout = 0;
+  int models = 1;
+  bool map_files = false;
+  std::uint64_t memory_bytes = 0;
+};
+
+struct ferry_session {
+  ferry::Runner runner;
+};
+
+struct ferry_text {
+  std::string text;
 };
 
 struct ferry_outputs {
@@ -89,9 +100,22 @@ struct ferry_outputs {
 
 namespace ferry::c_api {
 
+// Copies of what the caller lends. Throws Error(bad_input) for a view that cannot be read or has no name; what the contract says
+// is checked later.
+[[nodiscard]] ferry::NamedTensors copies_of(std::span<const ferry_tensor_view> views);
+
 // The session that is asked for, with what the bundle's handle allows.
 inline SessionOptions options_of(const ferry_bundle& bundle, const std::string& engine, const char* device, int32_t threads) {
-  return {engine, device, threads, bundle.allow_native, bundle.allow_ops, bundle.isolate, bundle.timeout};
+  return {.engine = engine,
+          .device = device,
+          .threads = threads,
+          .allow_native = bundle.allow_native,
+          .allow_ops = bundle.allow_ops,
+          .isolate = bundle.isolate,
+          .timeout = bundle.timeout,
+          .memory_bytes = bundle.memory_bytes,
+          .models = bundle.models,
+          .map_files = bundle.map_files};
 }
 
 }  // namespace ferry::c_api

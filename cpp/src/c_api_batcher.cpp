@@ -7,9 +7,8 @@
 #include <string>
 
 #include "c_api.hpp"
-#include "limits.hpp"
-#include "text.hpp"
 
+using ferry::c_api::copies_of;
 using ferry::c_api::fail_null;
 using ferry::c_api::guarded;
 
@@ -22,30 +21,6 @@ struct ferry_call {
 };
 
 namespace {
-
-// Throws Error(bad_input) for one that cannot be read; what the contract says is checked later.
-ferry::Tensor copy_of(const ferry_tensor_view& view) {
-  const bool is_readable = view.rank >= 0 && view.rank <= ferry::limits::max_rank && (view.shape != nullptr || view.rank == 0) &&
-                           (view.data != nullptr || view.bytes == 0);
-  if (!is_readable)
-    throw ferry::Error(ferry::ErrorCode::bad_input, "input " + ferry::text::printable(view.name) + ": got rank " +
-                                                        std::to_string(view.rank) +
-                                                        " with a null pointer or too many dims, expected a shape of at most " +
-                                                        std::to_string(ferry::limits::max_rank) + " dims and its data");
-  ferry::Shape shape(view.shape, view.shape + view.rank);
-  return ferry::Tensor::copy(static_cast<ferry::DType>(view.dtype), std::move(shape),
-                             {static_cast<const std::byte*>(view.data), view.bytes});
-}
-
-ferry::NamedTensors copies_of(std::span<const ferry_tensor_view> views) {
-  ferry::NamedTensors tensors;
-  tensors.reserve(views.size());
-  for (const ferry_tensor_view& view : views) {
-    if (view.name == nullptr) throw ferry::Error(ferry::ErrorCode::bad_input, "inputs: got one without a name, expected names");
-    tensors.add(view.name, copy_of(view));
-  }
-  return tensors;
-}
 
 ferry::Batcher::Deadline deadline_of(int64_t limit_us) {
   if (limit_us < 0) return std::nullopt;

@@ -1,4 +1,5 @@
 // The C ABI of sessions, their outputs, and of verifying.
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -14,14 +15,6 @@ using ferry::c_api::at;
 using ferry::c_api::fail_null;
 using ferry::c_api::guarded;
 using ferry::c_api::options_of;
-
-struct ferry_session {
-  ferry::Runner runner;
-};
-
-struct ferry_text {
-  std::string text;
-};
 
 namespace {
 
@@ -88,6 +81,19 @@ int32_t ferry_session_run_into(const ferry_session* session, const ferry_tensor_
                                const ferry_tensor_buffer* outputs, size_t output_count) {
   if (session == nullptr || inputs == nullptr || outputs == nullptr) return fail_null("ferry_session_run_into");
   return guarded([&] { session->runner.run_into({inputs, count}, {outputs, output_count}); });
+}
+
+size_t ferry_session_concurrency(const ferry_session* session) { return session == nullptr ? 0 : session->runner.concurrency(); }
+
+int32_t ferry_session_profile(const ferry_session* session, const ferry_tensor_view* inputs, size_t count, int32_t calls,
+                              ferry_text** report) {
+  if (report != nullptr) *report = nullptr;
+  if (session == nullptr || inputs == nullptr || report == nullptr) return fail_null("ferry_session_profile");
+  return guarded([&] {
+    const auto wanted = static_cast<std::size_t>(std::max(calls, 0));
+    const auto layers = session->runner.profile({inputs, count}, wanted);
+    *report = std::make_unique<ferry_text>(ferry_text{ferry::profile_json(session->runner.engine(), wanted, layers)}).release();
+  });
 }
 
 size_t ferry_outputs_count(const ferry_outputs* outputs) { return outputs == nullptr ? 0 : outputs->views.size(); }

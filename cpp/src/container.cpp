@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <ferry/ferry.hpp>
 
+#include "descriptor.hpp"
+#include "mapping.hpp"
 #include "text.hpp"
 
 namespace ferry {
@@ -20,6 +23,24 @@ std::vector<std::byte> Content::read(std::size_t max_bytes) const {
   std::vector<std::byte> bytes(std::min<std::uint64_t>(size_, max_bytes));
   bytes.resize(read_at(0, bytes));
   return bytes;
+}
+
+std::shared_ptr<const std::span<const std::byte>> Content::map() const {
+  struct Mapped {
+    Mapped(const File& file, std::uint64_t start, std::uint64_t size) : mapping(file.descriptor(), start + size) {
+      if (!mapping.is_there()) throw_io(file.name(), "a file that can be mapped");
+      bytes = mapping.bytes().subspan(start, size);
+    }
+    system::Mapping mapping;
+    std::span<const std::byte> bytes;
+  };
+  if (file_ == nullptr || size_ == 0) return std::make_shared<const std::span<const std::byte>>(memory_);
+  if (system::status(file_->descriptor()).is_writable_by_others)
+    throw Error(ErrorCode::integrity, file_->name() +
+                                          ": got a file that another user may write while it is mapped, expected one of yours or "
+                                          "root's; change its owner or mode, or leave out map_files");
+  const auto mapped = std::make_shared<const Mapped>(*file_, start_, size_);
+  return {mapped, &mapped->bytes};
 }
 
 std::string Container::name_of(std::string_view path) const { return text::shown(root_ / text::path_of(path)); }

@@ -33,6 +33,9 @@ class Content {
   [[nodiscard]] std::size_t read_at(std::uint64_t offset, std::span<std::byte> buffer) const;
   // The bytes from the start, at most `max_bytes`. Throws Error(io).
   [[nodiscard]] std::vector<std::byte> read(std::size_t max_bytes) const;
+  // The bytes where they lie, for as long as the answer lives: mapped, or in the container's memory, which must live on. Throws
+  // Error(io), and Error(integrity) for a file that another user may write.
+  [[nodiscard]] std::shared_ptr<const std::span<const std::byte>> map() const;
 
  private:
   std::shared_ptr<const File> file_;  // null where the bytes lie in memory

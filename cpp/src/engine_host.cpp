@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "engine_library.hpp"
+#include "shared_models.hpp"
 
 namespace ferry {
 
@@ -10,7 +11,7 @@ namespace {
 
 class EngineHere final : public EngineHost {
  public:
-  explicit EngineHere(const ferry_engine& table) : table_(&table), model_(nullptr, Close{&table}) {}
+  explicit EngineHere(const ferry_engine& table) : table_(&table) {}
 
   [[nodiscard]] std::uint32_t flags() const noexcept override { return table_->flags; }
   [[nodiscard]] std::string runtime() const override { return table_->runtime; }
@@ -20,10 +21,7 @@ class EngineHere final : public EngineHost {
   }
 
   [[nodiscard]] std::int32_t open(const ferry_open_request& request, ferry_engine_error& error) override {
-    ferry_engine_model* model = nullptr;
-    const std::int32_t code = table_->open(&request, &model, &error);
-    model_.reset(model);
-    return code == FERRY_OK && model == nullptr ? static_cast<std::int32_t>(FERRY_INTERNAL) : code;
+    return open_shared(*table_, request, model_, error);
   }
   [[nodiscard]] std::int32_t run(std::span<const ferry_tensor_view> inputs, ferry_output_sink sink, void* context,
                                  ferry_engine_error& error) override {
@@ -34,6 +32,15 @@ class EngineHere final : public EngineHost {
                                       ferry_engine_error& error) override {
     return table_->run_into(model_.get(), inputs.data(), inputs.size(), outputs.data(), outputs.size(), &error);
   }
+  [[nodiscard]] std::int32_t concurrency() const noexcept override {
+    return table_->concurrency == nullptr ? 0 : table_->concurrency(model_.get());
+  }
+  [[nodiscard]] bool profiles() const noexcept override { return (table_->flags & FERRY_ENGINE_PROFILES) != 0; }
+  [[nodiscard]] std::int32_t profile(const ferry_open_request& request, std::span<const ferry_tensor_view> inputs,
+                                     std::size_t calls, ferry_layer_sink sink, void* context,
+                                     ferry_engine_error& error) override {
+    return table_->profile(&request, inputs.data(), inputs.size(), calls, sink, context, &error);
+  }
   [[nodiscard]] bool has_direct() const noexcept override { return table_->run_direct != nullptr; }
   [[nodiscard]] std::int32_t run_direct(std::span<const ferry_tensor_view> inputs, std::span<std::int64_t> nanoseconds,
                                         ferry_engine_error& error) override {
@@ -41,12 +48,8 @@ class EngineHere final : public EngineHost {
   }
 
  private:
-  struct Close {
-    const ferry_engine* engine;
-    void operator()(ferry_engine_model* model) const { engine->close(model); }
-  };
   const ferry_engine* table_;
-  std::unique_ptr<ferry_engine_model, Close> model_;
+  std::shared_ptr<ferry_engine_model> model_;
 };
 
 }  // namespace

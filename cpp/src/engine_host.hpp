@@ -31,6 +31,15 @@ class EngineHost {
                                               std::span<const ferry_tensor_buffer> /*outputs*/, ferry_engine_error& /*error*/) {
     return FERRY_INTERNAL;
   }
+  // How many calls run at the same time; 0: as many as there are.
+  [[nodiscard]] virtual std::int32_t concurrency() const noexcept { return 1; }
+  // Whether `profile` may be called.
+  [[nodiscard]] virtual bool profiles() const noexcept { return false; }
+  [[nodiscard]] virtual std::int32_t profile(const ferry_open_request& /*request*/, std::span<const ferry_tensor_view> /*inputs*/,
+                                             std::size_t /*calls*/, ferry_layer_sink /*sink*/, void* /*context*/,
+                                             ferry_engine_error& /*error*/) {
+    return FERRY_INTERNAL;
+  }
   [[nodiscard]] virtual bool has_direct() const noexcept = 0;
   [[nodiscard]] virtual std::int32_t run_direct(std::span<const ferry_tensor_view> inputs, std::span<std::int64_t> nanoseconds,
                                                 ferry_engine_error& error) = 0;

@@ -102,7 +102,8 @@ void check_table(std::string_view name, const std::string& plugin, const ferry_e
   const bool complete = engine->name != nullptr && engine->runtime != nullptr && engine->numerics != nullptr &&
                         engine->open != nullptr && engine->run != nullptr && engine->close != nullptr &&
                         ((engine->flags & FERRY_ENGINE_PREPARES) == 0 || engine->prepare != nullptr) &&
-                        ((engine->flags & FERRY_ENGINE_WRITES) == 0 || engine->run_into != nullptr);
+                        ((engine->flags & FERRY_ENGINE_WRITES) == 0 || engine->run_into != nullptr) &&
+                        ((engine->flags & FERRY_ENGINE_PROFILES) == 0 || engine->profile != nullptr);
   if (!complete)
     fail(
         name,

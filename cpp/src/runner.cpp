@@ -7,7 +7,9 @@
 
 #include "float_mode.hpp"
 #include "isolation/isolation.hpp"
+#include "layer_times.hpp"
 #include "limits.hpp"
+#include "open_request.hpp"
 #include "text.hpp"
 #include "timed.hpp"
 
@@ -49,6 +51,9 @@ SessionOptions checked(SessionOptions options) {
   if (options.threads > limits::max_threads)
     throw Error(ErrorCode::usage, "--threads: got " + std::to_string(options.threads) + ", expected at most " +
                                       std::to_string(limits::max_threads));
+  if (options.models < 1 || options.models > limits::max_threads)
+    throw Error(ErrorCode::usage,
+                "models: got " + std::to_string(options.models) + ", expected 1 to " + std::to_string(limits::max_threads));
   for (const auto& name : options.allow_ops) check_operator_name(name);
   check_isolation(options);
   return options;
@@ -90,50 +95,6 @@ ErrorCode code_of(std::int32_t code) {
       return ErrorCode::internal;
   }
 }
-
-// What open is given, with the storage that its pointers point into.
-class OpenRequest {
- public:
-  OpenRequest(const Bundle& bundle, const Artifact& artifact, const SessionOptions& options, const ContractChecker& checker) {
-    for (const FileEntry& file : artifact.files) {
-      if (!bundle.has(file)) continue;
-      contents_.push_back(bundle.read(file));
-      files_.push_back({file.path.c_str(), contents_.back().data(), contents_.back().size(), file.sha256.c_str()});
-    }
-    for (const auto& name : options.allow_ops) allowed_operators_.push_back(name.c_str());
-    for (const auto& [key, value] : artifact.requirements) requirements_.push_back({key.c_str(), value.c_str()});
-    add_specs(checker.inputs(), inputs_);
-    add_specs(checker.outputs(), outputs_);
-    request_ = {artifact.format.c_str(),  files_.data(),          files_.size(),   requirements_.data(),
-                requirements_.size(),     inputs_.data(),         inputs_.size(),  outputs_.data(),
-                outputs_.size(),          options.device.c_str(), options.threads, allowed_operators_.data(),
-                allowed_operators_.size()};
-  }
-  OpenRequest(const OpenRequest&) = delete;
-  OpenRequest& operator=(const OpenRequest&) = delete;
-  ~OpenRequest() = default;
-
-  [[nodiscard]] const ferry_open_request& get() const noexcept { return request_; }
-
- private:
-  void add_specs(std::span<const CompiledSpec> specs, std::vector<ferry_tensor_spec>& out) {
-    for (const CompiledSpec& compiled : specs) {
-      std::vector<std::int64_t>& dims = shapes_.emplace_back(compiled.dims);
-      for (std::int64_t& dim : dims) dim = std::max<std::int64_t>(dim, -1);  // engine.h: a symbolic dim is -1
-      out.push_back({compiled.spec->name.c_str(), static_cast<std::int32_t>(compiled.spec->dtype),
-                     static_cast<std::int32_t>(dims.size()), dims.data()});
-    }
-  }
-
-  std::vector<std::vector<std::byte>> contents_;
-  std::vector<ferry_artifact_file> files_;
-  std::vector<ferry_requirement> requirements_;
-  std::vector<std::vector<std::int64_t>> shapes_;  // moving a vector keeps its elements where they are
-  std::vector<ferry_tensor_spec> inputs_;
-  std::vector<ferry_tensor_spec> outputs_;
-  std::vector<const char*> allowed_operators_;
-  ferry_open_request request_{};
-};
 
 std::uint64_t input_bytes(const GoldenCase& golden_case) {
   std::uint64_t bytes = 0;
@@ -184,9 +145,11 @@ Runner::Runner(const Bundle& bundle, const SessionOptions& options, const Timed&
   warm_up();
 }
 
-void Runner::open_model() const {
+void Runner::open_model() {
   const IeeeArithmetic arithmetic;  // threads that a runtime starts have it too
-  const OpenRequest request(bundle_, *artifact_, options_, checker_);
+  OpenRequest request(bundle_, *artifact_, options_, checker_);
+  // A model that sessions share may outlive this one's files.
+  if (!options_.isolate && (engine_->flags() & FERRY_ENGINE_SHARES_MODELS) == 0) mapped_ = request.keep_mapped();
   const auto watch = isolation::watch(watchdog_.get());
   ferry_engine_error error{};
   const std::int32_t code = engine_->open(request.get(), error);
@@ -340,6 +303,26 @@ std::vector<std::int64_t> Runner::run_direct(std::span<const ferry_tensor_view> 
   const std::int32_t code = engine_->run_direct(ordered, nanoseconds, error);
   if (code != FERRY_OK) fail(code, error);
   return nanoseconds;
+}
+
+std::vector<LayerTime> Runner::profile(std::span<const ferry_tensor_view> inputs, std::size_t calls) const {
+  if (calls < 1 || calls > max_profile_calls)
+    throw Error(ErrorCode::usage, "calls: got " + std::to_string(calls) + ", expected 1 to " + std::to_string(max_profile_calls));
+  if (!engine_->profiles())
+    throw Error(ErrorCode::unavailable, "engine " + engine() + (options_.isolate ? ", isolated" : "") +
+                                            ": got a request to time its layers, which it cannot, expected an engine whose "
+                                            "runtime does; use onnxruntime or torchscript, not isolated");
+  const auto ordered = in_contract_order("input", inputs, checker_.inputs());
+  SymbolValues symbols = checker_.check_inputs(ordered);
+  if (checker_.batch(symbols) == 0) return {};
+  const IeeeArithmetic arithmetic;
+  const OpenRequest request(bundle_, *artifact_, options_, checker_);
+  const auto watch = isolation::watch(watchdog_.get());
+  LayerTimes times{.calls = calls, .layers = {}};
+  ferry_engine_error error{};
+  const std::int32_t code = engine_->profile(request.get(), ordered, calls, &LayerTimes::receive, &times, error);
+  if (code != FERRY_OK) fail(code, error);
+  return std::move(times.layers);
 }
 
 NamedTensors Runner::empty_outputs(const SymbolValues& symbols) const {

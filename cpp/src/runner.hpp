@@ -15,6 +15,7 @@
 #include "contract.hpp"
 #include "engine_host.hpp"
 #include "isolation/watchdog.hpp"
+#include "open_request.hpp"
 #include "output_sink.hpp"
 #include "timed.hpp"
 
@@ -35,6 +36,11 @@ class Runner {
   void run_into(std::span<const ferry_tensor_view> inputs, std::span<const ferry_tensor_buffer> outputs) const;
   [[nodiscard]] std::vector<std::int64_t> run_direct(std::span<const ferry_tensor_view> inputs, std::size_t calls) const;
 
+  // Times the layers, on a model of its own. Throws Error(unavailable) where the engine cannot.
+  [[nodiscard]] std::vector<LayerTime> profile(std::span<const ferry_tensor_view> inputs, std::size_t calls) const;
+  // How many calls run at the same time; 0: as many as there are.
+  [[nodiscard]] std::size_t concurrency() const noexcept { return static_cast<std::size_t>(engine_->concurrency()); }
+
   // Holds inputs to the contract and runs nothing: the batch N, or -1 where the contract has none. Throws Error(bad_input).
   [[nodiscard]] std::int64_t check(std::span<const ferry_tensor_view> inputs) const;
   // Whether a sample's answer has the same bits in every call.
@@ -47,7 +53,7 @@ class Runner {
 
  private:
   Runner(const Bundle& bundle, const SessionOptions& options, const Timed& timed);
-  void open_model() const;
+  void open_model();
   void warm_up() const;
   void run_golden(const GoldenCase& golden_case) const;
   // Runs the engine, which gives its outputs to `sink`.
@@ -60,6 +66,7 @@ class Runner {
   SessionOptions options_;
   ContractChecker checker_;
   const Artifact* artifact_;
+  std::vector<MappedBytes> mapped_;  // before the engine, whose model may point into it
   std::unique_ptr<EngineHost> engine_;
   std::unique_ptr<isolation::Watchdog> watchdog_;  // of an engine in this process
   std::string runtime_;

@@ -65,6 +65,14 @@ std::vector<std::int64_t> Session::run_direct(const NamedTensors& inputs, std::s
   throw_lack_of_memory();
 }
 
+std::vector<LayerTime> Session::profile(const NamedTensors& inputs, std::size_t calls) const try {
+  return runner_of(state_).profile(views_of(inputs), calls);
+} catch (const std::bad_alloc&) {
+  throw_lack_of_memory();
+}
+
+std::size_t Session::concurrency() const noexcept { return state_ == nullptr ? 0 : state_->runner.concurrency(); }
+
 const std::string& Session::engine() const noexcept { return state_ == nullptr ? empty_text() : state_->runner.engine(); }
 const std::string& Session::device() const noexcept { return state_ == nullptr ? empty_text() : state_->runner.device(); }
 const std::string& Session::runtime() const noexcept { return state_ == nullptr ? empty_text() : state_->runner.runtime(); }

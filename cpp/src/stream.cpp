@@ -1,31 +1,18 @@
 #include <cstdint>
 #include <ferry/stream.hpp>
 #include <new>
-#include <utility>
-#include <vector>
 
-#include "carried_state.hpp"
+#include "carried_calls.hpp"
 #include "memory.hpp"
 
 namespace ferry {
 
 struct Stream::State {
   const Session* session;
-  std::int64_t samples;
-  CarriedState carried;
+  CarriedCalls calls;
 };
 
 namespace {
-
-void require_batch(const Contract& contract, std::int64_t samples) {
-  const auto batch = contract.symbols.find("N");
-  const bool fits = batch == contract.symbols.end()
-                        ? samples == 1
-                        : samples >= 1 && samples >= batch->second.min && samples <= batch->second.max.value_or(samples);
-  if (!fits)
-    throw Error(ErrorCode::usage,
-                "stream: got " + std::to_string(samples) + " samples side by side, expected a batch that the contract allows");
-}
 
 template <typename State>
 State& open_one(const std::unique_ptr<State>& state) {
@@ -38,13 +25,8 @@ State& open_one(const std::unique_ptr<State>& state) {
 Stream::Stream(const Bundle& bundle, const Session& session) : Stream(bundle, session, bundle.contract().state) {}
 
 Stream::Stream(const Bundle& bundle, const Session& session, const std::map<std::string, std::string>& state,
-               std::int64_t samples) try {
-  require_batch(bundle.contract(), samples);
-  if (state.empty())
-    throw Error(ErrorCode::usage,
-                "stream: got no state here or in the contract, expected at least one input and its output; export with --state "
-                "INPUT=OUTPUT");
-  state_ = std::make_unique<State>(State{&session, samples, CarriedState(bundle.contract(), pairs_of(state), samples)});
+               std::int64_t samples) try
+    : state_(std::make_unique<State>(State{&session, CarriedCalls(bundle.contract(), state, samples)})) {
 } catch (const std::bad_alloc&) {
   throw_lack_of_memory();
 }
@@ -55,24 +37,13 @@ Stream::~Stream() = default;
 
 NamedTensors Stream::run(const NamedTensors& inputs) try {
   State& stream = open_one(state_);
-  std::map<std::string, Tensor> all(inputs.begin(), inputs.end());
-  if (all.size() != inputs.size())
-    throw Error(ErrorCode::bad_input, "inputs: got a name twice, expected each input by its name once");
-  for (const auto& [name, tensor] : all)
-    if (stream.carried.carries(name))
-      throw Error(ErrorCode::bad_input, "input " + name + ": got a tensor, expected none: the stream carries it");
-  stream.carried.complete(all, stream.samples);
-  NamedTensors completed;
-  for (auto& [name, tensor] : all) completed.add(name, std::move(tensor));
-  NamedTensors outputs = stream.session->run(completed);
-  stream.carried.keep(outputs);
-  return outputs;
+  return stream.calls.next(inputs, [&](const NamedTensors& all) { return stream.session->run(all); });
 } catch (const std::bad_alloc&) {
   throw_lack_of_memory();
 }
 
-void Stream::reset() { open_one(state_).carried.reset(); }
+void Stream::reset() { open_one(state_).calls.reset(); }
 
-NamedTensors Stream::state() const { return open_one(state_).carried.values(); }
+NamedTensors Stream::state() const { return open_one(state_).calls.state(); }
 
 }  // namespace ferry

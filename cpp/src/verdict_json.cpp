@@ -88,7 +88,22 @@ Json machine_json() {
           {"switches", std::move(switches)}};
 }
 
+std::string line_of(const Json& object) { return object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"; }
+
 }  // namespace
+
+std::string shadow_json(const ShadowVerdict& verdict) {
+  auto list = Json::array();
+  for (const auto& output : verdict.outputs) list.push_back(to_json(output));
+  return line_of({{"passed", verdict.passed}, {"problem", text_or_null(verdict.problem)}, {"verdicts", std::move(list)}});
+}
+
+std::string profile_json(const std::string& engine, std::size_t calls, std::span<const LayerTime> layers) {
+  auto list = Json::array();
+  for (const auto& layer : layers)
+    list.push_back({{"name", layer.name}, {"kind", layer.kind}, {"nanoseconds", layer.nanoseconds}});
+  return line_of({{"engine", engine}, {"calls", calls}, {"layers", std::move(list)}});
+}
 
 std::string verdicts_json(const Bundle& bundle, std::span<const EngineVerdict> engines) {
   auto list = Json::array();
@@ -100,7 +115,7 @@ std::string verdicts_json(const Bundle& bundle, std::span<const EngineVerdict> e
                        {"manifest_sha256", bundle.digest()},
                        {"machine", machine_json()},
                        {"engines", std::move(list)}};
-  return object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return line_of(object);
 }
 
 }  // namespace ferry

@@ -32,6 +32,7 @@ inline constexpr int standard_error = 2;
 struct Status {
   bool is_known = false;
   bool is_regular = false;
+  bool is_writable_by_others = false;  // never: a mapping is a copy there
   std::uint64_t bytes = 0;
 };
 [[nodiscard]] Status status(int descriptor);

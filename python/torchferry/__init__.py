@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torchferry.engines.stream import Stream
     from torchferry.errors import ExitCode, FerryError
     from torchferry.exporter.api import export
+    from torchferry.layer_times import LayerTime
     from torchferry.preprocess.image import ImagePreprocess
     from torchferry.proof.diff_engines import EnginesDiff, diff
     from torchferry.proof.replay import EngineVerdict
@@ -29,6 +30,7 @@ else:
         "ExitCode": "errors",
         "FerryError": "errors",
         "ImagePreprocess": "preprocess.image",
+        "LayerTime": "layer_times",
         "Session": "engines.base",
         "Stream": "engines.stream",
         "TensorSpec": "bundle.contract",
@@ -65,6 +67,7 @@ __all__ = [
     "ExitCode",
     "FerryError",
     "ImagePreprocess",
+    "LayerTime",
     "Session",
     "Stream",
     "TensorSpec",

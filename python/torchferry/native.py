@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from torchferry.bundle.dtype import DTYPES, dtype_of
 from torchferry.errors import ExitCode, FerryError
 from torchferry.installed import own_library
+from torchferry.layer_times import LayerTime
 
 Array = NDArray[Any]
 
@@ -73,11 +74,15 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "ferry_bundle_allow_operator": (c_int32, c_void_p, c_char_p),
     "ferry_bundle_isolate": (None, c_void_p),
     "ferry_bundle_set_timeout": (None, c_void_p, c_double),
+    "ferry_bundle_set_models": (None, c_void_p, c_int32),
+    "ferry_bundle_map_files": (None, c_void_p),
     "ferry_session_open": (c_int32, c_void_p, c_char_p, c_char_p, c_int32, POINTER(c_void_p)),
     "ferry_session_close": (None, c_void_p),
     "ferry_session_runtime": (c_char_p, c_void_p),
     "ferry_session_numerics": (c_char_p, c_void_p),
     "ferry_session_run": (c_int32, c_void_p, POINTER(_View), c_size_t, POINTER(c_void_p)),
+    "ferry_session_concurrency": (c_size_t, c_void_p),
+    "ferry_session_profile": (c_int32, c_void_p, POINTER(_View), c_size_t, c_int32, POINTER(c_void_p)),
     "ferry_outputs_count": (c_size_t, c_void_p),
     "ferry_outputs_get": (POINTER(_View), c_void_p, c_size_t),
     "ferry_outputs_close": (None, c_void_p),
@@ -176,6 +181,14 @@ class Bundle:
         """Give opening and each call of sessions opened from now on that many seconds; 0: no limit."""
         _library().ferry_bundle_set_timeout(self._handle, seconds)
 
+    def set_models(self, models: int) -> None:
+        """Let sessions opened from now on run so many calls at once with `aoti` and `executorch`, whose models take one at a time."""
+        _library().ferry_bundle_set_models(self._handle, models)
+
+    def map_files(self) -> None:
+        """Let sessions opened from now on map the artifact's files: nobody may change or cut these while a session lives."""
+        _library().ferry_bundle_map_files(self._handle)
+
     def session(self, engine: str, *, device: str = "cpu", threads: int = 1) -> Session:
         """Open an engine of the bundle, warmed up. Raises FerryError(USAGE, UNAVAILABLE, FORMAT, INTEGRITY, IO)."""
         handle = c_void_p()
@@ -205,6 +218,7 @@ class Session:
         self._close = weakref.finalize(self, library.ferry_session_close, handle)
         self.runtime: str = library.ferry_session_runtime(handle).decode()
         self.numerics: str = library.ferry_session_numerics(handle).decode()
+        self.concurrency: int = library.ferry_session_concurrency(handle)
 
     def __enter__(self) -> Session:
         """Return the session itself."""
@@ -224,14 +238,31 @@ class Session:
         Arrays in C order are lent, not copied; outputs lie in the memory of libferry. Raises FerryError(BAD_INPUT) for what breaks the
         contract, MISMATCH for outputs that do, USAGE after `close`.
         """
-        if not self._close.alive:
-            raise FerryError(ExitCode.USAGE, "session: got one that was closed, expected an open one")
+        self._require_open()
         library, handle = _library(), c_void_p()
-        arrays = {name: _in_order(np.asarray(array)) for name, array in inputs.items()}
-        views = (_View * len(arrays))(*(_view(name, array) for name, array in arrays.items()))
-        _check(library.ferry_session_run(self._handle, views, len(arrays), byref(handle)))
+        arrays = _in_order(inputs)
+        _check(library.ferry_session_run(self._handle, _views(arrays), len(arrays), byref(handle)))
         outputs = _Outputs(handle)
         return dict(outputs.array(i) for i in range(library.ferry_outputs_count(handle)))
+
+    def profile(self, inputs: Mapping[str, Array], *, calls: int = 10) -> list[LayerTime]:
+        """Time the layers of `calls` calls, 1 to 10,000, on a model of its own: calls of this session are not slowed down.
+
+        `inputs`: arrays [N, ...] by name. Returns the layers in the order of a call. Raises FerryError(UNAVAILABLE) where the engine's runtime measures none
+        (`onnxruntime` and `torchscript` do), and BAD_INPUT as `run`.
+        """
+        self._require_open()
+        library, handle = _library(), c_void_p()
+        arrays = _in_order(inputs)
+        _check(library.ferry_session_profile(self._handle, _views(arrays), len(arrays), calls, byref(handle)))
+        try:
+            return [LayerTime(**layer) for layer in json.loads(library.ferry_text_get(handle))["layers"]]
+        finally:
+            library.ferry_text_close(handle)
+
+    def _require_open(self) -> None:
+        if not self._close.alive:
+            raise FerryError(ExitCode.USAGE, "session: got one that was closed, expected an open one")
 
 
 class _Outputs:
@@ -250,9 +281,15 @@ class _Outputs:
         return view.name.decode(), array.reshape(view.shape[: view.rank])
 
 
-def _in_order(array: Array) -> Array:
-    """Return the array itself, or a copy in C order and the processor's byte order where it has another."""
-    return np.require(array, array.dtype.newbyteorder("="), ["C"])
+def _in_order(inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """Return each array itself, or a copy in C order and the processor's byte order where it has another."""
+    arrays = {name: np.asarray(array) for name, array in inputs.items()}
+    return {name: np.require(array, array.dtype.newbyteorder("="), ["C"]) for name, array in arrays.items()}
+
+
+def _views(arrays: Mapping[str, Array]) -> Any:
+    """Lend the arrays, which must outlive the views."""
+    return (_View * len(arrays))(*(_view(name, array) for name, array in arrays.items()))
 
 
 def _view(name: str, array: Array) -> _View:

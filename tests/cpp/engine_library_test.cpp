@@ -75,7 +75,7 @@ TEST(EngineLibrary, AnotherAbiVersionNamesBothVersions) {
   const EngineDir dir(FERRY_TEST_PLUGINS);
   const Failure failure = load_failure("other_abi");
   EXPECT_EQ(failure.code, 5);
-  EXPECT_NE(failure.text.find("abi_version: got 2, expected 1; build the plugin with this libferry's engine.h"),
+  EXPECT_NE(failure.text.find("abi_version: got 3, expected 2; build the plugin with this libferry's engine.h"),
             std::string::npos)
       << failure.text;
 }

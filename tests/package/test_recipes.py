@@ -80,3 +80,13 @@ def test_a_workflow_names_only_presets_and_files_that_are_there(workflow: Path) 
         assert (ROOT / "".join(path)).is_file(), path
     assert "permissions:" in text
     assert text.count("actions/checkout@") == text.count("persist-credentials: false")
+
+
+@pytest.mark.parametrize("workflow", [*WORKFLOWS, ROOT / "action.yml"], ids=lambda path: path.stem)
+def test_actions_of_others_are_pinned_to_a_commit(workflow: Path) -> None:
+    """A tag can be moved: the hash decides, and the comment tells people which release it is."""
+    used = re.findall(r"^ +(?:- )?uses: (?!\./)(\S+)(.*)$", workflow.read_text(), re.MULTILINE)
+    assert used or workflow.name == "action.yml"
+    for action, comment in used:
+        assert re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}", action), action
+        assert re.fullmatch(r" # v\d+\.\d+\.\d+", comment), action

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from builders.programs import ROOT
+from builders.programs import BUILD, ROOT
 from builders.zoo import Zoo
 from torchferry.errors import ExitCode
 
@@ -41,6 +41,15 @@ WRITER = """
 include("{root}/cmake/LinkBundle.cmake")
 ferry_find_c_files("{bundle}" c)
 ferry_write_linked("{bundle}" "${{digest}}" "${{files}}" "{out}")
+"""
+
+CONSUMER = """
+cmake_minimum_required(VERSION 3.25)
+project(consumer LANGUAGES C CXX)
+find_package(ferry REQUIRED)
+add_executable(consumer program.c)
+target_link_libraries(consumer PRIVATE ferry::ferry)
+ferry_link_bundle(consumer "${BUNDLE}")
 """
 
 
@@ -95,6 +104,51 @@ def test_a_linked_model_passes_and_the_program_is_static(library: Path, bundle: 
     assert report["passed"]
     assert [engine["status"] for engine in report["engines"]] == ["passed"]
     assert "INTERP" not in run("readelf", "--program-headers", program)  # no loader: nothing can be loaded
+
+
+def configure_consumer(folder: Path, prefix: Path, bundle: Path) -> subprocess.CompletedProcess[str]:
+    """A project of its own, which knows the installed package only."""
+    (folder / "CMakeLists.txt").write_text(CONSUMER)
+    (folder / "program.c").write_text(PROGRAM)
+    words = ["cmake", "-S", folder, "-B", folder / "build", f"-DCMAKE_PREFIX_PATH={prefix}", f"-DBUNDLE={bundle}"]
+    return subprocess.run([str(word) for word in words], capture_output=True, text=True, check=False, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def prefix(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The development half of the static libferry, installed and moved."""
+    folder = tmp_path_factory.mktemp("installed")
+    run("cmake", "--install", library.parents[1], "--prefix", folder / "made", "--component", "ferry-dev")
+    return Path(shutil.move(folder / "made", folder / "moved here"))
+
+
+def test_an_installed_package_links_a_bundle_into_a_project_of_its_own(prefix: Path, bundle: Path, tmp_path: Path) -> None:
+    done = configure_consumer(tmp_path, prefix, bundle)
+    assert done.returncode == 0, done.stderr
+    run("cmake", "--build", tmp_path / "build")
+    report = json.loads(run(tmp_path / "build" / "consumer", bundle, "c"))
+    assert report["passed"]
+    assert [engine["status"] for engine in report["engines"]] == ["passed"]
+
+
+def test_an_installed_package_refuses_a_bundle_that_was_changed(prefix: Path, bundle: Path, tmp_path: Path) -> None:
+    broken = Path(shutil.copytree(bundle, tmp_path / "broken"))
+    content = bytearray((broken / "model.c").read_bytes())
+    content[len(content) // 2] ^= 1
+    (broken / "model.c").write_bytes(content)
+    (tmp_path / "project").mkdir()
+    done = configure_consumer(tmp_path / "project", prefix, broken)
+    assert done.returncode != 0
+    assert "model.c: got SHA-256" in " ".join(done.stderr.split())
+
+
+def test_a_libferry_with_plugins_refuses_to_link_a_bundle(bundle: Path, tmp_path: Path) -> None:
+    run("cmake", "--install", BUILD, "--prefix", tmp_path / "shared", "--component", "ferry-dev")
+    run("cmake", "--install", BUILD, "--prefix", tmp_path / "shared", "--component", "ferry-runtime")
+    (tmp_path / "project").mkdir()
+    done = configure_consumer(tmp_path / "project", tmp_path / "shared", bundle)
+    assert done.returncode != 0
+    assert "got a libferry whose engine c is a plugin" in " ".join(done.stderr.split())
 
 
 def test_a_program_without_the_model_refuses_the_bundle(library: Path, bundle: Path, tmp_path: Path) -> None:

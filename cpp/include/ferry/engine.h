@@ -19,7 +19,7 @@ extern "C" {
 #endif
 
 /* Raised by every change of this header that breaks a built plugin; a plugin of another version is refused. */
-#define FERRY_ENGINE_ABI_VERSION 1u
+#define FERRY_ENGINE_ABI_VERSION 2u
 
 /* The exit codes of FORMAT.md section 11; what the functions below return. */
 enum {
@@ -55,7 +55,12 @@ enum {
   /* Its table has `run_into`. */
   FERRY_ENGINE_WRITES = 4,
   /* It computes one sample after the other: a sample's answer has the same bits in every call. */
-  FERRY_ENGINE_SAMPLE_BY_SAMPLE = 8
+  FERRY_ENGINE_SAMPLE_BY_SAMPLE = 8,
+  /* Its table has `profile`. */
+  FERRY_ENGINE_PROFILES = 16,
+  /* Calls of one model do not wait for each other: the host gives sessions that ask for the same one model together, so that
+   * its weights lie in memory once. */
+  FERRY_ENGINE_SHARES_MODELS = 32
 };
 
 /* A borrowed, contiguous, C-order tensor in host memory, little-endian. */
@@ -93,10 +98,17 @@ typedef struct ferry_tensor_spec {
 
 typedef struct ferry_artifact_file {
   const char* path; /* as in the manifest, for messages only */
-  const void* data; /* verified bytes; valid until open returns */
+  const void* data; /* verified bytes; valid until open returns, or until close where the request says so */
   size_t bytes;
   const char* sha256; /* of data, 64 lower-case hex digits: what an engine that keeps models may know them by */
 } ferry_artifact_file;
+
+/* The time of one layer, or of one operator where the runtime knows no layers. */
+typedef struct ferry_layer_time {
+  const char* name;    /* in the artifact: "/net/0/Gemm"; where it has none, the place in a call, from 0: "3" */
+  const char* kind;    /* the operator: "Gemm", "aten::linear" */
+  int64_t nanoseconds; /* of all calls together */
+} ferry_layer_time;
 
 typedef struct ferry_requirement {
   const char* key;
@@ -120,12 +132,17 @@ typedef struct ferry_open_request {
    * models name operators refuses (FERRY_FORMAT) those that are neither harmless nor here. */
   const char* const* allowed_operators;
   size_t allowed_operator_count;
+  int32_t models;  /* at least 1: so many calls run at once where a model of the runtime takes one at a time */
+  int32_t lasting; /* not 0: the files' data is valid until close, and other sessions may read it too */
 } ferry_open_request;
 
 typedef struct ferry_engine_model ferry_engine_model; /* the engine's own type */
 
 /* Takes the outputs of one run, all at once, while they are alive. Returns FERRY_OK or the code that run must return. */
 typedef int32_t (*ferry_output_sink)(void* context, const ferry_tensor_view* outputs, size_t count);
+
+/* Takes the times of all layers, in the order in which they ran first. Returns what profile must return. */
+typedef int32_t (*ferry_layer_sink)(void* context, const ferry_layer_time* layers, size_t count);
 
 typedef struct ferry_engine {
   uint32_t abi_version; /* FERRY_ENGINE_ABI_VERSION */
@@ -158,6 +175,14 @@ typedef struct ferry_engine {
    * order, with the shapes that the contract gives for these inputs, and overlap nothing. */
   int32_t (*run_into)(ferry_engine_model* model, const ferry_tensor_view* inputs, size_t count,
                       const ferry_tensor_buffer* outputs, size_t output_count, ferry_engine_error* error);
+
+  /* How many calls of the model run at the same time, further ones wait; 0: as many as there are. NULL: 0. */
+  int32_t (*concurrency)(const ferry_engine_model* model);
+
+  /* Only with FERRY_ENGINE_PROFILES. Opens a model of its own for these inputs, runs it some times unmeasured and `calls` times
+   * measured by the runtime itself, and closes it: a model that serves is never slowed down by being measured. */
+  int32_t (*profile)(const ferry_open_request* request, const ferry_tensor_view* inputs, size_t count, size_t calls,
+                     ferry_layer_sink sink, void* context, ferry_engine_error* error);
 } ferry_engine;
 
 /* The one exported symbol: a table with static storage. */

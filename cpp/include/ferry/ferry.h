@@ -25,6 +25,8 @@ typedef struct ferry_batcher ferry_batcher;
 typedef struct ferry_call ferry_call;
 typedef struct ferry_outputs ferry_outputs;
 typedef struct ferry_text ferry_text;
+typedef struct ferry_stream ferry_stream;
+typedef struct ferry_shadow ferry_shadow;
 
 FERRY_API const char* ferry_version(void);
 
@@ -63,6 +65,16 @@ FERRY_API const char* ferry_bundle_name(const ferry_bundle* bundle);
 FERRY_API const char* ferry_bundle_digest(const ferry_bundle* bundle);
 FERRY_API const char* ferry_bundle_manifest(const ferry_bundle* bundle);
 
+/* The golden cases: the name, or NULL beyond the count, and the tensors. `part` is "inputs", "float32" or "float64": what the
+ * model answered to them in that arithmetic. The files are checked once more. */
+FERRY_API size_t ferry_bundle_golden_count(const ferry_bundle* bundle);
+FERRY_API const char* ferry_bundle_golden_name(const ferry_bundle* bundle, size_t index);
+FERRY_API int32_t ferry_bundle_read_golden(const ferry_bundle* bundle, size_t index, const char* part, ferry_outputs** tensors);
+
+/* Who signed it: `report` gets a JSON list, each with "file", "key_id", "comment" and "trusted", which says whether a trusted key
+ * made it. Reads the signatures now. */
+FERRY_API int32_t ferry_bundle_signatures(const ferry_bundle* bundle, ferry_text** report);
+
 /* The names of the classes, and the output that counts them; 0 and NULL where the contract has none. */
 FERRY_API size_t ferry_bundle_class_count(const ferry_bundle* bundle);
 FERRY_API const char* ferry_bundle_class(const ferry_bundle* bundle, size_t index);
@@ -80,9 +92,20 @@ FERRY_API int32_t ferry_bundle_allow_operator(ferry_bundle* bundle, const char* 
  * (SessionOptions::isolate). What goes wrong there is FERRY_UNAVAILABLE. */
 FERRY_API void ferry_bundle_isolate(ferry_bundle* bundle);
 
+/* Gives isolated sessions opened after this call so much memory for the model's data; 0: three quarters of the machine's. */
+FERRY_API void ferry_bundle_set_memory(ferry_bundle* bundle, uint64_t bytes);
+
 /* Gives sessions opened after this call that many seconds for opening and for each call; 0: no limit. In isolation a model that
  * takes longer is FERRY_UNAVAILABLE; otherwise the process ends with exit code 5 (SessionOptions::timeout). */
 FERRY_API void ferry_bundle_set_timeout(ferry_bundle* bundle, double seconds);
+
+/* Lets sessions opened after this call run so many calls at once with `aoti` and `executorch`, a model of which takes one call at
+ * a time (SessionOptions::models). */
+FERRY_API void ferry_bundle_set_models(ferry_bundle* bundle, int32_t models);
+
+/* Lets sessions opened after this call map the artifact's files instead of reading them: nobody may change or cut these while a
+ * session lives (SessionOptions::map_files). */
+FERRY_API void ferry_bundle_map_files(ferry_bundle* bundle);
 
 /* Takes an engine that is linked into this program, instead of a plugin of that name: `engine` stays alive. FERRY_UNAVAILABLE
  * for a table that no plugin may have, FERRY_USAGE for a second one of that name. */
@@ -113,6 +136,15 @@ FERRY_API int32_t ferry_session_run(const ferry_session* session, const ferry_te
 FERRY_API int32_t ferry_session_run_into(const ferry_session* session, const ferry_tensor_view* inputs, size_t count,
                                          const ferry_tensor_buffer* outputs, size_t output_count);
 
+/* How many calls run at the same time, further ones wait; 0: as many as there are. */
+FERRY_API size_t ferry_session_concurrency(const ferry_session* session);
+
+/* Where the time of these inputs goes, layer by layer, on a model of its own: `report` gets JSON with "engine", "calls" and
+ * "layers", each with "name", "kind" and the "nanoseconds" of one call. `calls`: 1 to 10000. FERRY_UNAVAILABLE where the runtime
+ * does not time its layers: `onnxruntime` and `torchscript` do. */
+FERRY_API int32_t ferry_session_profile(const ferry_session* session, const ferry_tensor_view* inputs, size_t count,
+                                        int32_t calls, ferry_text** report);
+
 /* Calls of many threads, joined to larger ones of a session of its own (ferry/batcher.hpp): up to `most` samples, a call waiting
  * `wait_us` microseconds for others, `queue` samples at most. With `keep_bits` only an engine that computes one sample after the
  * other: each answer has the bits of a call of its own. Closing it runs every call that waits. */
@@ -131,6 +163,49 @@ FERRY_API int32_t ferry_batcher_submit(const ferry_batcher* batcher, const ferry
 FERRY_API int32_t ferry_call_get(ferry_call* call, ferry_outputs** outputs);
 FERRY_API int32_t ferry_call_cancel(ferry_call* call);
 FERRY_API void ferry_call_close(ferry_call* call);
+
+/* A model that remembers (ferry/stream.hpp): `inputs[i]` of a call gets `outputs[i]` of the call before it, zeros at first.
+ * `samples`: the batch N of every call. One call at a time. The session must be closed after it. */
+FERRY_API int32_t ferry_stream_open(const ferry_bundle* bundle, const ferry_session* session, const char* const* inputs,
+                                    const char* const* outputs, size_t count, int64_t samples, ferry_stream** stream);
+FERRY_API void ferry_stream_close(ferry_stream* stream);
+/* The inputs without the state. After a failure the state is as it was. */
+FERRY_API int32_t ferry_stream_run(ferry_stream* stream, const ferry_tensor_view* inputs, size_t count, ferry_outputs** outputs);
+/* Zeros again. */
+FERRY_API int32_t ferry_stream_reset(ferry_stream* stream);
+/* What the next call gets, by input. */
+FERRY_API int32_t ferry_stream_state(const ferry_stream* stream, ferry_outputs** state);
+
+/* A session, one of `every` calls of which `shadow_engine` repeats in the background (ferry/shadow.hpp). At most `queue` calls
+ * wait for it. `hook` may be NULL; it is told on the shadow's thread whether the two engines agree within their bounds, and the
+ * verdicts as JSON, which live as long as the hook's call. Closing it repeats what waits. */
+typedef void (*ferry_shadow_hook)(int32_t passed, const char* verdict, void* context);
+typedef struct ferry_shadow_counts {
+  uint64_t calls;
+  uint64_t repeated;
+  uint64_t failed;  /* of the repeated ones: other answers, or none */
+  uint64_t skipped; /* should have been repeated, and the queue was full */
+} ferry_shadow_counts;
+FERRY_API int32_t ferry_shadow_open(const ferry_bundle* bundle, const char* engine, const char* device, int32_t threads,
+                                    const char* shadow_engine, size_t every, size_t queue, ferry_shadow_hook hook, void* context,
+                                    ferry_shadow** shadow);
+FERRY_API void ferry_shadow_close(ferry_shadow* shadow);
+FERRY_API int32_t ferry_shadow_run(const ferry_shadow* shadow, const ferry_tensor_view* inputs, size_t count,
+                                   ferry_outputs** outputs);
+FERRY_API int32_t ferry_shadow_count(const ferry_shadow* shadow, ferry_shadow_counts* counts);
+
+/* One step of libferry that has ended (ferry/spans.hpp): "bundle.open", "session.open", "session.run", "verify". The texts live
+ * as long as the hook's call; the times are nanoseconds of the system's steady clock. */
+typedef struct ferry_span {
+  const char* name;
+  const char* engine; /* "" where there is none */
+  int32_t failed;     /* 1: it ended with an error */
+  int64_t begin;
+  int64_t end;
+} ferry_span;
+typedef void (*ferry_span_hook)(const ferry_span* span, void* context);
+/* Tells `hook` of each step, on its thread; NULL: nobody. What was set stays valid until every step that had begun has ended. */
+FERRY_API int32_t ferry_set_span_hook(ferry_span_hook hook, void* context);
 
 /* The outputs in contract order. Valid until they are closed; NULL beyond the count or for an unknown name. */
 FERRY_API size_t ferry_outputs_count(const ferry_outputs* outputs);

@@ -349,6 +349,10 @@ class FERRY_API Bundle {
   [[nodiscard]] const std::vector<std::string>& ignored() const noexcept;
   // Reads a listed file once more and returns exactly the bytes whose hash was checked. Throws Error(io | integrity).
   [[nodiscard]] std::vector<std::byte> read(const FileEntry& file) const;
+  // Maps a listed file and checks the SHA-256 of what is mapped. All of a digest share it in this process, and with others that
+  // map the same file (on Windows it is a copy). Nobody may change the file, or cut it, while it is mapped: what is read then is
+  // not what was checked. A file that another user may write is refused. Throws Error(io | integrity).
+  [[nodiscard]] std::shared_ptr<const std::span<const std::byte>> map(const FileEntry& file) const;
   // Reads golden tensors. Throws Error(io | integrity | format).
   [[nodiscard]] NamedTensors read_tensors(const std::map<std::string, FileEntry, std::less<>>& files) const;
 
@@ -392,7 +396,21 @@ struct SessionOptions {
   // 5, after the handlers of std::at_quick_exit.
   double timeout = 0;
   std::uint64_t memory_bytes = 0;  // with `isolate`: of the model's data; 0: three quarters of the machine's memory
+  // So many calls run at once with `aoti` and `executorch`, a model of which takes one call at a time; others need no more.
+  int models = 1;
+  // Maps the artifact's files instead of reading them (Bundle::map, which says what must not be done to them): `executorch` then
+  // leaves its weights there, one copy for all sessions of all processes.
+  bool map_files = false;
 };
+
+// The time of one layer as the runtime itself measures it.
+struct LayerTime {
+  std::string name;        // in the artifact: "/net/0/Gemm"; where it has none, the place in a call, from 0: "3"
+  std::string kind;        // the operator: "Gemm", "aten::linear"
+  double nanoseconds = 0;  // of one call, on average
+};
+
+inline constexpr std::size_t max_profile_calls = 10000;
 
 // One bundle on one engine and device, warmed up with its golden cases. `run` may be called from many threads at once. One that
 // was moved from has no engine: its names are empty and `run` throws Error(usage).
@@ -419,6 +437,13 @@ class FERRY_API Session {
 
   // Nanoseconds of `calls` calls written directly against the runtime; empty where the engine has no such loop.
   [[nodiscard]] std::vector<std::int64_t> run_direct(const NamedTensors& inputs, std::size_t calls) const;
+
+  // Where the time of these inputs goes, layer by layer in the order of a call: measured on a model of its own, so that calls of
+  // this session are not slowed down. `calls` is 1 to max_profile_calls. Throws what `run` throws, and Error(unavailable) where
+  // the runtime does not time its layers: `onnxruntime` and `torchscript` do.
+  [[nodiscard]] std::vector<LayerTime> profile(const NamedTensors& inputs, std::size_t calls = 10) const;
+  // How many calls run at the same time, further ones wait; 0: as many as there are.
+  [[nodiscard]] std::size_t concurrency() const noexcept;
 
   [[nodiscard]] const std::string& engine() const noexcept;
   [[nodiscard]] const std::string& device() const noexcept;

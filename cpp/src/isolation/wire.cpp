@@ -203,9 +203,21 @@ ReceivedRequest::ReceivedRequest(std::span<const std::byte> memory) : memory_(me
   outputs_ = specs();
   operators_.resize(number());
   for (auto& name : operators_) name = text();
-  request_ = {request_.format,  files_.data(),     files_.size(),    requirements_.data(), requirements_.size(),
-              inputs_.data(),   inputs_.size(),    outputs_.data(),  outputs_.size(),      request_.device,
-              request_.threads, operators_.data(), operators_.size()};
+  request_ = {request_.format,
+              files_.data(),
+              files_.size(),
+              requirements_.data(),
+              requirements_.size(),
+              inputs_.data(),
+              inputs_.size(),
+              outputs_.data(),
+              outputs_.size(),
+              request_.device,
+              request_.threads,
+              operators_.data(),
+              operators_.size(),
+              1,
+              0};
 }
 
 }  // namespace ferry::isolation

@@ -36,6 +36,8 @@ class AotiModel:
         require_device("aoti", request.device)
         self._runner = _load_once(*_choose_file(request), request.device)
 
+    concurrency = 1  # calls take turns
+
     @property
     def runtime(self) -> str:
         """Name and version."""

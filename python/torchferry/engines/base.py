@@ -24,8 +24,10 @@ from torchferry.engines.torchscript_operators import checked_permissions
 from torchferry.errors import ExitCode, FerryError
 from torchferry.extras import named_extras
 from torchferry.formats import registry
+from torchferry.layer_times import LayerTime
 from torchferry.limits import MAX_THREADS
 
+MAX_PROFILE_CALLS = 10_000
 _DEVICE = re.compile(r"cpu|cuda:[0-9]{1,4}")
 
 
@@ -94,22 +96,29 @@ class Session:
         permissions = checked_permissions(allow_ops)
         artifact = bundle.artifact(engine)
         opener, extra = _opener_of(engine, artifact, allow_native)
-        request = OpenRequest(
-            files={entry.path: bundle.read(entry) for entry in bundle.present(artifact.files)},
-            requires=artifact.requires,
-            contract=bundle.contract,
-            device=device,
-            threads=threads,
-            allow_ops=permissions,
-        )
         self.contract = bundle.contract
         self.engine = engine
         self.device = device
+        self._bundle = bundle
+        self._threads = threads
+        self._permissions = permissions
         self._deadline = deadline
         with self._step():
             with named_extras(f"engine {engine}", extra):
                 open_model = registry.load(opener)
-            self._model = cast(Model, open_model(request))
+            self._model = cast(Model, open_model(self._request()))
+
+    def _request(self) -> OpenRequest:
+        """Read and check the artifact's files for one opening."""
+        artifact = self._bundle.artifact(self.engine)
+        return OpenRequest(
+            files={entry.path: self._bundle.read(entry) for entry in self._bundle.present(artifact.files)},
+            requires=artifact.requires,
+            contract=self.contract,
+            device=self.device,
+            threads=self._threads,
+            allow_ops=self._permissions,
+        )
 
     @contextlib.contextmanager
     def _step(self) -> Iterator[None]:
@@ -127,6 +136,33 @@ class Session:
     def runtime(self) -> str:
         """Name and version of what runs the model."""
         return self._model.runtime
+
+    @property
+    def concurrency(self) -> int:
+        """How many calls run at the same time, further ones wait; 0: as many as there are."""
+        return int(getattr(self._model, "concurrency", 0))
+
+    def profile(self, inputs: Mapping[str, Array], *, calls: int = 10) -> list[LayerTime]:
+        """Time the layers of `calls` calls, 1 to 10,000, on a model of its own: calls of this session are not slowed down.
+
+        `inputs` as those of `run`: arrays [N, ...] by name. Returns the layers in the order of a call, as the engine's runtime measures them.
+        Raises FerryError(UNAVAILABLE) where it measures none (`eager`, `onnxruntime` and `torchscript` do), and BAD_INPUT as `run`.
+        """
+        if not 1 <= calls <= MAX_PROFILE_CALLS:
+            raise FerryError(ExitCode.USAGE, f"calls: got {calls}, expected 1 to {MAX_PROFILE_CALLS}")
+        row = registry.of_engine(self.engine)
+        if row is None or row.profiler is None:
+            raise FerryError(
+                ExitCode.UNAVAILABLE,
+                f"engine {self.engine}: got a request to time its layers, which it cannot, expected an engine whose runtime does; "
+                "use eager, onnxruntime or torchscript",
+            )
+        given = check_inputs(self.contract, inputs)
+        if given.get(BATCH) == 0:
+            return []
+        arrays = {spec.name: np.asarray(inputs[spec.name], order="C") for spec in self.contract.inputs}
+        with self._step():
+            return cast(list[LayerTime], registry.load(row.profiler)(self._request(), arrays, calls))
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Run one batch: contract inputs by name to outputs in contract order, both in the contract's shapes.

@@ -25,6 +25,11 @@ class EagerModel:
         self._module = moved.module(check_guards=False)  # guards are compiled from text; the contract checks the inputs
 
     @property
+    def module(self) -> torch.nn.Module:
+        """The program as a module, on its device."""
+        return self._module
+
+    @property
     def runtime(self) -> str:
         """Name and version."""
         return f"torch {torch.__version__}"

@@ -42,6 +42,8 @@ class ExecutorchModel:
         self._threads, self._method = self._load(request.threads)
         self._limits = self._check_description()
 
+    concurrency = 1  # calls take turns
+
     @property
     def runtime(self) -> str:
         """Name and version."""

@@ -21,13 +21,17 @@ from torchferry.errors import ExitCode, FerryError
 class OnnxRuntimeModel:
     """An inference session of ONNX Runtime."""
 
-    def __init__(self, request: OpenRequest) -> None:
+    def __init__(self, request: OpenRequest, *, profile_prefix: str | None = None) -> None:
+        """`profile_prefix`: how the path of the file begins that gets the times of the nodes, at `end_profiling`."""
         self._contract = request.contract
         check_model(next(iter(request.files)), request.main_file)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = request.threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 4
+        if profile_prefix is not None:
+            options.enable_profiling = True
+            options.profile_file_prefix = profile_prefix
         providers = [_provider(request.device)]
         try:
             self._session = onnxruntime.InferenceSession(request.main_file, sess_options=options, providers=providers)
@@ -55,6 +59,10 @@ class OnnxRuntimeModel:
             cause = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", str(error).splitlines()[0])
             raise FerryError(ExitCode.BAD_INPUT, f"engine onnxruntime: the model failed on these inputs: {cause}") from None
         return {name: np.asarray(value) for name, value in name_outputs(self._contract, tuple(values)).items()}
+
+    def end_profiling(self) -> str:
+        """Write the times and return the file's path."""
+        return str(self._session.end_profiling())
 
 
 def _provider(device: str) -> str | tuple[str, dict[str, str]]:

@@ -1,0 +1,50 @@
+#include "open_request.hpp"
+
+#include <algorithm>
+
+namespace ferry {
+
+OpenRequest::OpenRequest(const Bundle& bundle, const Artifact& artifact, const SessionOptions& options,
+                         const ContractChecker& checker) {
+  for (const FileEntry& file : artifact.files)
+    if (bundle.has(file)) add_file(bundle, file, options.map_files);
+  for (const auto& name : options.allow_ops) allowed_operators_.push_back(name.c_str());
+  for (const auto& [key, value] : artifact.requirements) requirements_.push_back({key.c_str(), value.c_str()});
+  add_specs(checker.inputs(), inputs_);
+  add_specs(checker.outputs(), outputs_);
+  request_ = {artifact.format.c_str(),
+              files_.data(),
+              files_.size(),
+              requirements_.data(),
+              requirements_.size(),
+              inputs_.data(),
+              inputs_.size(),
+              outputs_.data(),
+              outputs_.size(),
+              options.device.c_str(),
+              options.threads,
+              allowed_operators_.data(),
+              allowed_operators_.size(),
+              options.models,
+              0};
+}
+
+void OpenRequest::add_file(const Bundle& bundle, const FileEntry& file, bool mapped) {
+  if (mapped)
+    mapped_.push_back(bundle.map(file));
+  else
+    contents_.push_back(bundle.read(file));
+  const std::span<const std::byte> bytes = mapped ? *mapped_.back() : std::span<const std::byte>(contents_.back());
+  files_.push_back({file.path.c_str(), bytes.data(), bytes.size(), file.sha256.c_str()});
+}
+
+void OpenRequest::add_specs(std::span<const CompiledSpec> specs, std::vector<ferry_tensor_spec>& out) {
+  for (const CompiledSpec& compiled : specs) {
+    std::vector<std::int64_t>& dims = shapes_.emplace_back(compiled.dims);
+    for (std::int64_t& dim : dims) dim = std::max<std::int64_t>(dim, -1);  // engine.h: a symbolic dim is -1
+    out.push_back({compiled.spec->name.c_str(), static_cast<std::int32_t>(compiled.spec->dtype),
+                   static_cast<std::int32_t>(dims.size()), dims.data()});
+  }
+}
+
+}  // namespace ferry

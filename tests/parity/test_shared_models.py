@@ -1,0 +1,155 @@
+"""Sessions of one bundle: how many calls run at once, one model in memory for all, and mapped files."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from torch import nn
+
+from builders.programs import ROOT
+from builders.zoo import Zoo
+from torchferry import native
+from torchferry.bundle.golden import read_case
+from torchferry.bundle.reader import open_bundle
+from torchferry.engines.base import Session
+from torchferry.errors import ExitCode, FerryError
+from torchferry.exporter.api import export
+
+DIGITS = ROOT / "exported" / "digits-mlp"
+THREADS = 4
+
+
+@pytest.fixture(scope="module")
+def program(zoo: Zoo) -> Path:
+    """A bundle with an ExecuTorch program."""
+    try:
+        return Path(str(zoo.bundle("classifier", "executorch")))
+    except FerryError as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "torchscript"])
+def test_calls_need_not_wait(engine: str) -> None:
+    assert native.open_bundle(DIGITS).session(engine).concurrency == 0
+    assert Session(open_bundle(DIGITS), engine).concurrency == 0
+
+
+def test_an_isolated_model_takes_one_call_at_a_time() -> None:
+    bundle = native.open_bundle(DIGITS)
+    bundle.isolate()
+    assert bundle.session("onnxruntime").concurrency == 1
+
+
+@pytest.mark.parametrize("models", [0, 100_000])
+def test_models_must_be_some(models: int) -> None:
+    bundle = native.open_bundle(DIGITS)
+    bundle.set_models(models)
+    with pytest.raises(FerryError, match=f"models: got {models}, expected 1 to ") as caught:
+        bundle.session("onnxruntime")
+    assert caught.value.code == ExitCode.USAGE
+
+
+def test_executorch_has_as_many_methods_as_asked_for(program: Path) -> None:
+    """Calls of more threads than methods wait, and every answer has the bits of a call alone."""
+    bundle, opened = native.open_bundle(program), open_bundle(program)
+    inputs = read_case(opened, opened.manifest.golden.cases[0]).inputs
+    alone = bundle.session("executorch")
+    assert alone.concurrency == 1
+    expected = alone.run(inputs)
+    bundle.set_models(3)
+    several = bundle.session("executorch")
+    assert several.concurrency == 3
+    wrong: list[str] = []
+
+    def call() -> None:
+        for _ in range(50):
+            answers = several.run(inputs)
+            wrong.extend(name for name in expected if not np.array_equal(answers[name], expected[name]))
+
+    threads = [threading.Thread(target=call) for _ in range(2 * THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_mapped_files_pass_and_are_mapped(program: Path) -> None:
+    bundle = native.open_bundle(program)
+    bundle.map_files()
+    assert bundle.verify("executorch").passed
+    session = bundle.session("executorch")
+    (file,) = (
+        entry.path
+        for artifact in open_bundle(program).manifest.artifacts
+        if artifact.engine == "executorch"
+        for entry in artifact.files
+    )
+    mapped = [line for line in Path("/proc/self/maps").read_text().splitlines() if line.endswith(file)]
+    assert len(mapped) == 1  # by two sessions
+    session.close()
+
+
+def test_a_file_that_another_user_may_write_is_not_mapped(program: Path, tmp_path: Path) -> None:
+    copied = shutil.copytree(program, tmp_path / "bundle")
+    for file in copied.rglob("*.pte"):
+        file.chmod(0o666)
+    bundle = native.open_bundle(copied)
+    bundle.session("executorch").close()
+    bundle.map_files()
+    with pytest.raises(FerryError, match="another user may write while it is mapped") as caught:
+        bundle.session("executorch")
+    assert caught.value.code == ExitCode.INTEGRITY
+
+
+def test_a_file_that_changed_since_the_bundle_was_opened_is_refused(program: Path, tmp_path: Path) -> None:
+    copied = shutil.copytree(program, tmp_path / "bundle")
+    bundle = native.open_bundle(copied)
+    (file,) = copied.glob("*.pte")
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    bundle.map_files()
+    with pytest.raises(FerryError, match="sha256: got") as caught:
+        bundle.session("executorch")
+    assert caught.value.code == ExitCode.INTEGRITY
+
+
+MEMORY = r"""
+import ctypes, re, sys
+import numpy as np
+from torchferry import native
+
+bundle = native.open_bundle(sys.argv[1])
+inputs = {"x": np.ones((1, 2048), np.float32)}
+sessions = [bundle.session(sys.argv[2]) for _ in range(int(sys.argv[3]))]
+for session in sessions:
+    session.run(inputs)
+ctypes.CDLL(None).malloc_trim(0)
+print(re.search(r"^Rss:\s+(\d+)", open("/proc/self/smaps_rollup").read(), re.MULTILINE)[1])
+"""
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """33.6 MB of weights."""
+    folder = tmp_path_factory.mktemp("large") / "bundle"
+    module = nn.Sequential(nn.Linear(2048, 2048), nn.ReLU(), nn.Linear(2048, 2048)).eval()
+    export(module, inputs={"x": "float32[N,2048]:-1..1"}, outputs=["y"], to=["torchscript", "onnx"], out=folder, stress=False)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["onnxruntime", "torchscript"])
+def test_four_sessions_hold_the_weights_once(large: Path, engine: str) -> None:
+    one, four = (
+        int(subprocess.run([sys.executable, "-c", MEMORY, str(large), engine, count], check=True, capture_output=True).stdout)
+        for count in ("1", "4")
+    )
+    assert four - one < 2 * 1024  # KiB; each had 33,600 of its own before models were shared
