@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -47,6 +48,7 @@ def _viewed(function: nn.Module) -> nn.Sequential:
 IMAGE_NETS: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
     "many results": (_between(5, nn.Conv2d(5, 39, 3, padding=1), nn.ReLU(), nn.Conv2d(39, 150, 3, stride=2), after=150), (2, 9, 14)),
     "one by one": (_between(18, nn.Conv2d(18, 35, 1), nn.ReLU(), nn.Conv2d(35, 6, 1, stride=2), after=6), (2, 5, 5)),
+    "a rest of thirteen to fifteen": (_between(13, nn.Conv2d(13, 14, 3), nn.ReLU(), nn.Conv2d(14, 30, (1, 3), groups=2), after=30), (2, 5, 16)),
     "groups and dilation": (_between(12, nn.Conv2d(12, 54, 3, padding=2, dilation=2, groups=3), after=54), (2, 8, 7)),
     "groups of many": (_between(36, nn.Conv2d(36, 38, (1, 3), padding=(0, 1), groups=2), nn.ReLU6(), after=38), (2, 3, 27)),
     "depthwise": (_between(21, nn.Conv2d(21, 21, 3, padding=1, groups=21), nn.ReLU(), nn.Conv2d(21, 21, 3, 2, groups=21)), (2, 9, 13)),
@@ -69,10 +71,13 @@ IMAGE_NETS: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
 
 @cache
 def every_image_net() -> Subject:
-    torch.manual_seed(0)
+    drawn = np.random.default_rng(0)  # torch draws other numbers on other processors
     for layer in (layer for net, _ in IMAGE_NETS.values() for layer in net.modules()):
         if isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Linear):
-            layer.reset_parameters()
+            most = layer.weight[0].numel() ** -0.5
+            for tensor in (layer.weight, layer.bias):
+                assert tensor is not None
+                tensor.data = torch.from_numpy(drawn.uniform(-most, most, tuple(tensor.shape)).astype(np.float32))
     return side_by_side(
         {name: net for name, (net, _) in IMAGE_NETS.items()},
         {name: normal(5, *shape, seed=3) for name, (_, shape) in IMAGE_NETS.items()},

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from builders.generated_c import Array, Subject, load, quantized
+from builders.image_nets import every_image_net
 from builders.networks import FLOAT_SUBJECTS, QUANTIZED_SUBJECTS
 from torchferry.bundle.golden import read_case
 from torchferry.bundle.reader import open_bundle
@@ -43,6 +44,8 @@ def reference_bundle(name: str) -> Subject:
 PINNED: dict[str, Callable[[], Subject]] = {
     **{f"float32: {name}": make for name, make in FLOAT_SUBJECTS.items()},
     **{f"int8: {name}": lambda make=make: quantized(make()) for name, make in QUANTIZED_SUBJECTS.items()},
+    "float32: images": every_image_net,
+    "int8: images": lambda: quantized(every_image_net()),
     **{f"float32: {name}": lambda name=name: reference_bundle(name) for name in BUNDLES},
     **{f"int8: {name}": lambda name=name: quantized(reference_bundle(name)) for name in BUNDLES},
 }

@@ -18,6 +18,7 @@ class Target:
     flags: tuple[str, ...]
     runner: tuple[str, ...] = ()
     linker: str = ""  # where the compiler cannot link for the target
+    big_endian: bool = False
 
     @property
     def missing(self) -> list[str]:
@@ -73,20 +74,60 @@ HOSTED = [
     ),
 ]
 
-_BOARD = (
-    "qemu-system-arm",
-    "-M",
-    "mps2-an386",
-    "-nographic",
-    "-monitor",
-    "none",
-    "-semihosting-config",
-    "enable=on,target=native",
-    "-kernel",
-)
-_CPU = ("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16")
-_BOARD_FLAGS = (*_CPU, "-ffreestanding", "-nostdlib", "-T", str(FIRMWARE / "mps2-an386.ld"), "-I", str(FIRMWARE))
-CORTEX_M4F = _levels("Cortex-M4F gcc", "arm-none-eabi-gcc", _BOARD_FLAGS, _BOARD)
+_LINUX32 = ("qemu-i386-static", "-L", "/usr/i686-linux-gnu")
+_S390X = ("qemu-s390x-static", "-L", "/usr/s390x-linux-gnu")
+# Other processors and compilers, which the exhaustive tests try.
+MORE = [
+    *_levels("i686 SSE2 gcc", "i686-linux-gnu-gcc", ("-msse2", "-mfpmath=sse"), _LINUX32),
+    *(
+        Target(f"big-endian s390x gcc {level}", "s390x-linux-gnu-gcc", (level,), _S390X, big_endian=True)
+        for level in ("-O0", "-O3")
+    ),
+    Target("x86-64 tcc -O0", "tcc", ("-O0",)),
+    Target("x86-64 gcc, whole program -Os", "gcc", ("-Os", "-flto")),
+]
+
+
+def board_script(origin: str, length: str, data: str) -> str:
+    """Return the linker script of the firmware for a board with other memory."""
+    text = (FIRMWARE / "mps2-an386.ld").read_text()
+    for old, new in (
+        ("0x00000000, LENGTH = 4M", f"{origin}, LENGTH = {length}"),
+        ("0x20000000, LENGTH = 4M", f"{data}, LENGTH = {length}"),
+    ):
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    return text
+
+
+def _board(machine: str) -> tuple[str, ...]:
+    return ("qemu-system-arm", "-M", machine, "-nographic", "-monitor", "none", *_SEMIHOSTING, "-kernel")
+
+
+_SEMIHOSTING = ("-semihosting-config", "enable=on,target=native")
+_BARE = ("-mthumb", "-ffreestanding", "-nostdlib", "-I", str(FIRMWARE))
+_SCRIPT = ("-T", str(FIRMWARE / "mps2-an386.ld"))
+_M4F = ("-mcpu=cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16")
+CORTEX_M4F = _levels("Cortex-M4F gcc", "arm-none-eabi-gcc", (*_M4F, *_BARE, *_SCRIPT), _board("mps2-an386"))
+
+
+def _cortex(name: str, level: str, cpu: str, machine: str, *flags: str) -> Target:
+    own_memory = machine in MEMORY
+    script = ("-T", "board.ld") if own_memory else _SCRIPT
+    return Target(
+        f"Cortex-{name} gcc {level}", "arm-none-eabi-gcc", (level, f"-mcpu={cpu}", *flags, *_BARE, *script), _board(machine)
+    )
+
+
+# Where code and data lie on the boards of Armv8-M, seen from the secure state in which they start.
+MEMORY = {"mps2-an505": ("0x10000000", "4M", "0x38000000"), "mps3-an547": ("0x10000000", "512K", "0x30000000")}
+MORE_BOARDS = [
+    _cortex("M0+", "-Os", "cortex-m0plus", "mps2-an385"),
+    _cortex("M3", "-O2", "cortex-m3", "mps2-an385"),
+    _cortex("M7", "-O3", "cortex-m7", "mps2-an500", "-mfloat-abi=hard", "-mfpu=fpv5-d16"),
+    _cortex("M33", "-O2", "cortex-m33", "mps2-an505", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"),
+    _cortex("M55", "-O3", "cortex-m55", "mps3-an547", "-mfloat-abi=hard"),
+]
 
 _WASM = ("--target=wasm32", "-nostdlib", "-ffreestanding", "-fno-builtin", "-Wl,--no-entry", "-Wl,-z,stack-size=65536")
 WASM = [

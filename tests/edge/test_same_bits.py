@@ -18,13 +18,16 @@ from builders.generated_c import Array, Subject, quantized, struct_dtype, write
 from builders.image_nets import every_image_net
 from builders.networks import fork, image_net, residual
 from builders.operator_families import family
-from edge.targets import CORTEX_M4F, FIRMWARE, HOSTED, WASM, Target
+from builders.shipped_networks import SHIPPED, shipped
+from edge.targets import CORTEX_M4F, FIRMWARE, HOSTED, MEMORY, MORE, MORE_BOARDS, WASM, Target, board_script
 from torchferry.cgen import reference
 
 HERE = Path(__file__).resolve().parent
 SAMPLES = 1000
 LIMIT_S = 600
-ALL = [*HOSTED, *CORTEX_M4F, *WASM]
+HOSTED_HERE = [*HOSTED, *MORE]
+BOARDS = [*CORTEX_M4F, *MORE_BOARDS]
+ALL = [*HOSTED_HERE, *BOARDS, *WASM]
 
 
 @cache
@@ -52,9 +55,10 @@ def indexed() -> Subject:
 
 
 @cache
-def expected(subject: Subject) -> str:
+def expected(subject: Subject, big_endian: bool = False) -> str:
     """The SHA-256 of what the NumPy definition gives, sample by sample."""
-    outputs = reference.run(subject.generated.graph, subject.samples)
+    order = ">" if big_endian else "<"
+    outputs = [array.astype(array.dtype.newbyteorder(order)) for array in reference.run(subject.generated.graph, subject.samples)]
     rows = [b"".join(output[i].tobytes() for output in outputs) for i in range(len(outputs[0]))]
     return hashlib.sha256(b"".join(rows)).hexdigest()
 
@@ -69,11 +73,18 @@ def int8_residual() -> Subject:
     return quantized(residual())
 
 
-SUBJECTS = ("digits", "every operator", "sorted and indexed", "images", "int8 digits", "int8 residual", "int8 images")
+SUBJECTS = (
+    *("digits", "every operator", "sorted and indexed", "images", "int8 digits", "int8 residual", "int8 images"),
+    *SHIPPED,
+    *(f"int8 {name}" for name in SHIPPED),
+)
 
 
 @pytest.fixture
 def subject(request: pytest.FixtureRequest) -> Subject:
+    network = request.param.removeprefix("int8 ")
+    if network in SHIPPED:
+        return quantized(shipped(network)) if "int8" in request.param else shipped(network)
     if "digits" in request.param:
         make = int8_digits if "int8" in request.param else digits
         return make(request.getfixturevalue("data_root"))
@@ -85,6 +96,7 @@ def subject(request: pytest.FixtureRequest) -> Subject:
 
 
 # Always: each subject on four processors at -O3, and two small ones on every target at -O2; the others in `make test-slow`.
+QUICK = set(SUBJECTS[:7])
 EVERYWHERE = {"every operator", "int8 residual"}
 AT_O3 = {"x86-64 SSE2 gcc", "aarch64 clang", "Cortex-M4F gcc", "wasm32 clang"}
 
@@ -98,7 +110,8 @@ def pairs() -> Iterator[ParameterSet]:
         for target in ALL:
             name, _, level = target.name.rpartition(" ")
             at_o3 = AT_O3 if subject not in LARGE else LARGE_AT_O3
-            is_quick = (level == "-O3" and name in at_o3) or (level == "-O2" and subject in EVERYWHERE)
+            is_small = subject in EVERYWHERE and target not in (*MORE, *MORE_BOARDS)
+            is_quick = subject in QUICK and ((level == "-O3" and name in at_o3) or (level == "-O2" and is_small))
             yield pytest.param(subject, target, marks=[] if is_quick else [pytest.mark.slow], id=f"{subject}-{target.name}")
 
 
@@ -106,14 +119,14 @@ def pairs() -> Iterator[ParameterSet]:
 def test_every_processor_gives_the_same_bits(subject: Subject, target: Target, tmp_path: Path) -> None:
     if target.missing:
         pytest.skip(f"{', '.join(target.missing)} not installed; run `make setup-edge`")
-    prepare(subject, tmp_path)
+    prepare(subject, tmp_path, target.big_endian)
     if target in WASM:
         outputs = run_wasm(subject, target, tmp_path)
-    elif target in CORTEX_M4F:
+    elif target in BOARDS:
         outputs = run_board(target, tmp_path)
     else:
         outputs = run_hosted(target, tmp_path)
-    assert hashlib.sha256(outputs).hexdigest() == expected(subject)
+    assert hashlib.sha256(outputs).hexdigest() == expected(subject, target.big_endian)
 
 
 def test_one_changed_weight_changes_the_sum(tmp_path: Path) -> None:
@@ -130,10 +143,11 @@ def test_one_changed_weight_changes_the_sum(tmp_path: Path) -> None:
     assert hashlib.sha256(run_hosted(HOSTED[0], tmp_path)).hexdigest() != expected(subject)
 
 
-def prepare(subject: Subject, folder: Path) -> None:
+def prepare(subject: Subject, folder: Path, big_endian: bool = False) -> None:
     """The model, its inputs as structs, and the names that the replay programs use."""
     write(subject.generated, folder)
-    packed = np.zeros(len(next(iter(subject.samples.values()))), struct_dtype(subject.contract.inputs))
+    struct = struct_dtype(subject.contract.inputs).newbyteorder(">" if big_endian else "<")
+    packed = np.zeros(len(next(iter(subject.samples.values()))), struct)
     for name, array in subject.samples.items():
         packed[name] = array
     (folder / "inputs.bin").write_bytes(packed.tobytes())
@@ -152,8 +166,8 @@ def compile_for(target: Target, folder: Path, *sources: Path) -> Path:
             run([target.compiler, *target.flags, "-I", folder, "-c", "-o", made, source])
         run([target.linker, "-static", "-o", program, *objects])
     else:
-        static = ["-static"] if target.runner and target in HOSTED else []
-        run([target.compiler, *target.flags, *static, "-I", folder, "-o", program, *sources])
+        static = ["-static"] if target.runner and target in HOSTED_HERE else []
+        run([target.compiler, *target.flags, *static, "-I", folder, "-o", program, *sources], cwd=folder)
     return program
 
 
@@ -164,6 +178,10 @@ def run_hosted(target: Target, folder: Path) -> bytes:
 
 
 def run_board(target: Target, folder: Path) -> bytes:
+    """Run on an emulated board, whose memory may be elsewhere than that of the firmware's."""
+    machine = target.runner[2]
+    if machine in MEMORY:
+        (folder / "board.ld").write_text(board_script(*MEMORY[machine]))
     program = compile_for(target, folder, HERE / "replay_board.c", FIRMWARE / "startup.c", folder / "model.c", Path("-lgcc"))
     run([*target.runner, program], cwd=folder)
     return (folder / "outputs.bin").read_bytes()

@@ -233,6 +233,13 @@ ROWS = (
         "a workspace above the limit",
     ),
     Mutant(
+        f"{_C}/conv2d.c",
+        "if (quads > 3) {",
+        "if (quads > 4) {",
+        "tests/python/cgen/test_channels_last.py::test_the_c_gives_the_bits_of_the_definition",
+        "a tile with more vectors than it has room for, where vectors hold four numbers",
+    ),
+    Mutant(
         f"{_C}/gather_uint8.c",
         "for (; i < end; ++i) {",
         "for (++i; i < end; ++i) {",

@@ -37,6 +37,9 @@ _SAME_OF_ONE = frozenset(
     "aten.slice.Tensor",
 }
 
+_WIDER = {torch.float32: torch.float64, torch.complex64: torch.complex128}
+_BITS = frozenset({"aten.view.dtype"})  # what takes the bits of numbers for others
+
 
 def fold(builder: Builder, node: torch.fx.Node) -> bool:
     """Evaluate an operator whose tensors are all constants, or that needs none; False where that cannot be."""
@@ -79,7 +82,8 @@ def _evaluate(builder: Builder, node: torch.fx.Node) -> bool:
         return False
 
     def load(argument: torch.fx.Node) -> Any:
-        return builder.constants[argument.name] if argument.name in builder.constants else times_batch(argument.meta["val"])
+        known = argument.name in builder.constants
+        return _widened(node, builder.constants[argument.name]) if known else times_batch(argument.meta["val"])
 
     args, kwargs = torch.fx.node.map_arg((node.args, node.kwargs), load)
     assert callable(node.target)
@@ -87,10 +91,23 @@ def _evaluate(builder: Builder, node: torch.fx.Node) -> bool:
         result = node.target(*args, **kwargs)
     if not isinstance(result, torch.Tensor | tuple | list):
         return False
-    builder.constants[node.name] = result  # type: ignore[assignment]
+    builder.constants[node.name] = _narrowed(result, node.meta.get("val"))
     if _has_batch(node):
         builder.batched.add(node.name)
     return True
+
+
+def _widened(node: torch.fx.Node, constant: Any) -> Any:
+    """Return float32 constants as float64: what torch computes of float32 differs between processors and numbers of threads."""
+    wider = _WIDER.get(constant.dtype) if isinstance(constant, torch.Tensor) else None
+    return constant if wider is None or str(node.target) in _BITS else constant.to(wider)
+
+
+def _narrowed(result: Any, traced: Any) -> Any:
+    """Return what was computed in the dtypes of the trace, rounded once."""
+    if isinstance(result, tuple | list):
+        return [_narrowed(part, each) for part, each in zip(result, traced, strict=True)]
+    return result.to(traced.dtype) if isinstance(result, torch.Tensor) and isinstance(traced, torch.Tensor) else result
 
 
 def _can_evaluate(builder: Builder, node: torch.fx.Node, tensors: list[torch.fx.Node], sizes: list[torch.fx.Node]) -> bool:

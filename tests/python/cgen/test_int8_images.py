@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,8 @@ RNG = np.random.default_rng(0)
 
 
 def image_subject(module: nn.Module, *shape: int, count: int = 40) -> Subject:
-    """A network with one image as its input and normal numbers in it."""
+    """A network with one image as its input and normal numbers in it; a copy, since others have the module as well."""
+    module = deepcopy(module)
     torch.manual_seed(1)
     for layer in module.modules():
         if isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Linear):

@@ -50,6 +50,20 @@ def test_fast_math_does_not_compile(subject: Subject, compiler: str, flag: str, 
     assert "without -ffast-math" in done.stderr
 
 
+WIDER = {"32-bit x86": ("i686-linux-gnu-gcc", "-mfpmath=387"), "s390x": ("s390x-linux-gnu-gcc", "-std=c99")}
+
+
+@pytest.mark.parametrize("processor", WIDER)
+def test_a_processor_that_computes_floats_wider_is_named(subject: Subject, processor: str, tmp_path: Path) -> None:
+    compiler, flag = WIDER[processor]
+    if shutil.which(compiler) is None:
+        pytest.skip(f"{compiler} not installed; run `make setup-edge`")
+    source = write(subject.generated, tmp_path)
+    done = subprocess.run([compiler, flag, "-c", "-o", tmp_path / "model.o", source], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert re.search(rf'#error "{processor} computes floats .* here: compile with', done.stderr)
+
+
 @pytest.mark.skipif(shutil.which("clang") is None, reason="clang is not installed")
 def test_the_self_test_notices_clangs_forced_contraction(subject: Subject, tmp_path: Path) -> None:
     source = write(subject.generated, tmp_path)

@@ -119,6 +119,11 @@ MODEL_INLINE MODEL_WIDE void model_conv2d_narrow(const model_window *const w, co
     model_conv2d_pixels(w, t, 8, 1, x, weights, (size_t)quads * 4, bias, y, columns);
     at = 8;
   }
+#else
+  if (quads > 3) {
+    model_conv2d_pixels(w, t, 4, 2, x, weights, (size_t)quads * 4, bias, y, columns); /* a tile has at most three vectors */
+    at = 8;
+  }
 #endif
   if (at < columns) {
     model_conv2d_pixels(w, t, 4, quads - at / 4, x, weights + at, (size_t)quads * 4, bias + at, y + at, columns - at);

@@ -24,8 +24,19 @@
     (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__)
 #error "compile this file without -ffast-math, -Ofast and their parts: they would change the results"
 #endif
-#if !defined(FLT_EVAL_METHOD) || (FLT_EVAL_METHOD != 0 && FLT_EVAL_METHOD != 16)
-#error "float arithmetic must be done in float (FLT_EVAL_METHOD 0): for 32-bit x86 compile with -msse2 -mfpmath=sse"
+#if !defined(FLT_EVAL_METHOD)
+/* tcc has no such macro; where it has SSE or NEON it computes floats as floats. */
+#if !(defined(__TINYC__) && (defined(__x86_64__) || defined(__aarch64__)))
+#error "this compiler does not say how it computes floats: if as float, compile with -DFLT_EVAL_METHOD=0"
+#endif
+#elif FLT_EVAL_METHOD != 0 && FLT_EVAL_METHOD != 16
+#if defined(__i386__) || defined(_M_IX86)
+#error "32-bit x86 computes floats in wider registers here: compile with -msse2 -mfpmath=sse"
+#elif defined(__s390x__) || defined(__s390__)
+#error "s390x computes floats as double here: compile with -fexcess-precision=fast, or -std=gnu99 in place of -std=c99"
+#else
+#error "this processor computes floats in a wider type here: compile so that FLT_EVAL_METHOD is 0, as by -fexcess-precision=fast"
+#endif
 #endif
 
 /* NEON of 32-bit ARM flushes subnormal numbers to zero, and clang's SLP vectoriser uses it unasked. */

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import floor, log2
+from math import frexp
 
 import numpy as np
 
@@ -51,7 +51,7 @@ class IntegerSum(Step):
         """Return round(sum of factors * (operands - zeros)) + zero, in the finest fixed point that 32 bits hold."""
         real = zero - sum(factor * other for factor, other in zip(factors, zeros, strict=True))
         reach = BYTE_MOST * sum(map(abs, factors)) + abs(real) + 1
-        shift = max(1, min(SHIFT_MOST, floor(log2(MOST / (reach + 2)))))
+        shift = max(1, min(SHIFT_MOST, frexp(MOST / (reach + 2))[1] - 1))
         a, b = (round(factor * 2**shift) for factor in factors)
         offset = round(real * 2**shift) + (1 << (shift - 1))
         return cls(operands[0], operands[1], (a, b), offset, shift, limits, functions, output, label)

@@ -245,7 +245,7 @@ class Linear(MatrixOverRows):
     def in_integers(self, quantizer: Quantizer) -> None:
         """Add an exact product of bytes and signed bytes."""
         x, kind, shift = quantizer.operand(self, self.rows, self.columns)
-        weight, bias, unit = in_steps(self.weight, self.bias - self.weight @ shift, kind, self.label or "Linear")
+        weight, bias, unit = in_steps(self.weight, self.bias - (self.weight * shift).sum(axis=1), kind, self.label or "Linear")
         finish, output = quantizer.finish(self.output, unit)
         quantizer.add(IntegerLinear(x, weight, bias, finish, output, self.label))
 

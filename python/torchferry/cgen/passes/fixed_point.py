@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil, log2
+from math import frexp
 
 import numpy as np
 
@@ -59,11 +59,17 @@ def limits(chain: Sequence[Map], kind: Bytes) -> tuple[int, int]:
 def _fixed_point(unit: Doubles, low: float, step: float) -> tuple[Integers, int, int]:
     """index = round((sum * unit - low) / step) as (sum * multiplier + offset) >> shift: return the three."""
     ratio = unit / step
-    shift = min(SHIFT_MOST, MULTIPLIER_BITS - ceil(log2(ratio.max())), OFFSET_BITS - ceil(log2(abs(low) / step + 1)))
+    shift = min(SHIFT_MOST, MULTIPLIER_BITS - _bits(float(ratio.max())), OFFSET_BITS - _bits(abs(low) / step + 1))
     shift = max(shift, 1)  # where a step of the sums is worth more than all bytes, whatever it is becomes the last one
     multiplier = np.minimum(np.rint(ratio * 2.0**shift), 2.0**MULTIPLIER_BITS).astype(np.int64)
     offset = round(-low / step * 2.0**shift) + (1 << (shift - 1))
     return multiplier, offset, shift
+
+
+def _bits(number: float) -> int:
+    """Return the least k with number <= 2^k. Exact: logarithms of C libraries differ."""
+    mantissa, exponent = frexp(number)
+    return exponent - (mantissa == 0.5)
 
 
 def _where_bytes_change(chain: Sequence[Map], before: Range, kind: Bytes) -> tuple[float, float]:
