@@ -19,6 +19,13 @@ _Value = TypeVar("_Value")
 DEFAULT_FORMATS = ",".join(registry.default_formats())
 
 
+# The options that a trained run, which knows its inputs and weights, does not take.
+_OF_A_MODULE = (
+    *("--weights", "--input", "--output", "--golden", "--calibration", "--preprocess"),
+    *("--classes", "--symbol", "--state", "--name", "--allow-op"),
+)
+
+
 def export(
     run: of.Run,
     to: of.Formats = DEFAULT_FORMATS,
@@ -47,39 +54,25 @@ def export(
     seed: of.Seed = 0,
 ) -> None:
     """Export a trained run, or any module, to a bundle, which is written only if every artifact agrees with eager."""
-    formats, texts = _formats(to), _named("--metadata", metadata or [])
-    _check_formats(formats, quantize, package, out, separate_weights)
+    formats, texts = _checked_formats(to, quantize, package, out, separate_weights), _named("--metadata", metadata or [])
     target = Target(formats, quantize, out, force, max_bytes, max_ram, separate_weights, allow_op or [], texts, stress)
     if ":" in run:
-        inputs, outputs, symbols = _named("--input", input_ or []), _outputs(output or []), _limits(symbol or [], max_batch)
-        names = None if classes is None else _parts(classes)
-        pairs = _named("--state", state or [])
-        asked = Factory(run, weights, inputs, outputs, golden or [], calibration, preprocess, names, symbols, name, seed, pairs)
-        _tell(_export_factory(asked, target), package)
-        return
-    words = [
-        "weights",
-        "input",
-        "output",
-        "golden",
-        "calibration",
-        "preprocess",
-        "classes",
-        "symbol",
-        "state",
-        "name",
-        "allow-op",
-    ]
-    values = (weights, input_, output, golden, calibration, preprocess, classes, symbol, state, name, allow_op)
-    _refuse_options(run, dict(zip((f"--{word}" for word in words), values, strict=True)))
-    _tell(_export_run(run, target, data_root, max_batch), package)
+        inputs, outputs, pairs = _named("--input", input_ or []), _outputs(output or []), _named("--state", state or [])
+        rest = (None if classes is None else _parts(classes), _limits(symbol or [], max_batch), name, seed, pairs)
+        bundle = _export_factory(Factory(run, weights, inputs, outputs, golden or [], calibration, preprocess, *rest), target)
+    else:
+        given = (weights, input_, output, golden, calibration, preprocess, classes, symbol, state, name, allow_op)
+        bundle = _export_run(run, given, target, data_root, max_batch)
+    _tell(bundle, package)
 
 
-def _check_formats(formats: Sequence[str], quantize: str | None, package: str | None, out: Path | None, separate: bool) -> None:
+def _checked_formats(to: str, quantize: str | None, package: str | None, out: Path | None, separate: bool) -> list[str]:
     """Refuse formats, and a package of them, before torch is imported. Raises FerryError(USAGE, UNAVAILABLE or IO)."""
+    formats = _formats(to)
     asked = registry.asked(formats, quantize, option="--quantize")
     if package is not None:
         check_package(package, asked.names, out, separate=separate)
+    return formats
 
 
 def _limits(symbol: Sequence[str], max_batch: int | None) -> dict[str, str]:
@@ -94,7 +87,8 @@ def _tell(bundle: Bundle, package: str | None) -> None:
         say(f"wrote {folder}: {package}, {bundle.manifest.name}")
 
 
-def _export_run(run: str, target: Target, data_root: Path | None, max_batch: int | None) -> Bundle:
+def _export_run(run: str, given: Sequence[object], target: Target, data_root: Path | None, max_batch: int | None) -> Bundle:
+    _refuse_options(run, dict(zip(_OF_A_MODULE, given, strict=True)))
     from torchferry.course.export import export_run_folder  # imports torch
 
     return export_run_folder(run, target, data_root=data_root, max_batch=max_batch)
