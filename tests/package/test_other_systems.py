@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from builders.other_systems import AARCH64, MACOS, MUSL, WINDOWS, System, build
-from builders.programs import Finished, Program
+from builders.programs import Finished, Program, run_here
 from builders.trained import Trained
 from torchferry.errors import ExitCode
 
@@ -151,3 +151,19 @@ def test_the_macos_program_is_linked(builds: Path, bundles: Path) -> None:
     program = program_of(MACOS, builds, bundles)
     magic, arm64, executable = (int.from_bytes(program.read_bytes()[at : at + 4], "little") for at in (0, 4, 12))
     assert (magic, arm64, executable) == (0xFEEDFACF, 0x0100000C, 2)  # mach-o/loader.h, mach/machine.h
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_report_joins_a_fleet_with_the_golden_s_bits(
+    name: str, there: Program, ferry_run: Program, bundles: Path, tmp_path: Path
+) -> None:
+    """One machine of each system and this one: one verdict, of which the golden's bits are asked."""
+    words = ("verify", name, "--engine", "c", "--allow-native", "--json")
+    for machine, program in (("there", there), ("here", ferry_run)):
+        (tmp_path / f"{machine}.json").write_bytes(program(*words, cwd=bundles).stdout)
+    store = tmp_path / "store"
+    assert run_here("fleet", "add", store, tmp_path / "there.json", tmp_path / "here.json").code == ExitCode.OK
+    done = run_here("fleet", "gate", store, "--allow", "bits", "--require", "c")
+    assert (done.code, done.stdout) == (ExitCode.OK, b"MAY ROLL OUT: 2 machines, 0 problems, allowed: bits\n")
+    assert run_here("fleet", "report", store, "-o", tmp_path / "fleet.html").code == ExitCode.OK
+    assert json.loads((tmp_path / "there.json").read_text())["machine"]["architecture"] in (tmp_path / "fleet.html").read_text()
