@@ -46,7 +46,6 @@ def require_ray() -> Any:
     """Return Ray, without its statistics and as silent as it can be. Raises FerryError(UNAVAILABLE) with what to type where it is not installed."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # its C++ half writes to stderr; its own log files stay silent too
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     warnings.filterwarnings(
         "ignore", message="`ray_remote_args", module="torchferry"

@@ -65,7 +65,7 @@ def test_a_worker_killed_at_any_moment_costs_no_row(rows: Path, expected: bytes,
     said, error = process.communicate(timeout=300)
     assert (process.returncode, answers(output) == expected) == (ExitCode.OK, True), error
     assert killed
-    assert (said, all(line.startswith(b"score: ") for line in error.splitlines())) == (b"", True), error
+    assert (said, b"Worker" in error) == (b"", True), "what Ray says of the killed one goes to stderr"
     assert not list((output / "_score").glob(".*")), "what the killed ones had begun"
     assert error.splitlines()[-1] == f"score: {COUNT} answers in 100 parts of {output}, engine onnxruntime".encode()
 
