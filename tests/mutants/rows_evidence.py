@@ -169,4 +169,25 @@ ROWS = (
         _SUMMARY,
         "the first report of a machine instead of its last",
     ),
+    Mutant(
+        f"{_FLEET}/level.py",
+        "for verdict in engine.verdicts if not _has_the_bits(verdict)), default=0.0)",
+        "for verdict in engine.verdicts), default=0.0)",
+        _SUMMARY,
+        "answers with the golden's bits are shown as far from it",
+    ),
+    Mutant(
+        f"{_FLEET}/level.py",
+        "float(one.max_abs) / one.bound for one in others",
+        "float(one.max_abs) for one in others",
+        _SUMMARY,
+        "a difference is shown as the share of its bound",
+    ),
+    Mutant(
+        f"{_FLEET}/summary.py",
+        "one.max_ulp, one.mismatches, one.worst) for one in first)",
+        "one.max_ulp, one.mismatches) for one in first)",
+        _SUMMARY,
+        "other answers of a new runtime count as the same",
+    ),
 )

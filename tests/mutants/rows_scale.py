@@ -7,6 +7,7 @@ from mutants.mutant import Mutant
 _SCORE = "python/torchferry/score"
 _SERVE = "python/torchferry/serve"
 _TESTS = "tests/python/score/test_score.py::"
+_BAD = "tests/python/score/test_bad_inputs.py"
 _RANGES = "tests/python/samples/test_row_ranges.py"
 _REQUEST = "tests/python/serve/test_request.py"
 _JOINING = "tests/python/serve/test_joining.py"
@@ -145,5 +146,54 @@ ROWS = (
         "spec.name",
         _REPOSITORY,
         "names that LibTorch's backend does not know",
+    ),
+    Mutant(
+        f"{_SCORE}/survey.py",
+        'if error.code != ExitCode.BAD_INPUT or bad_rows == "fail":',
+        "if error.code != ExitCode.BAD_INPUT:",
+        _BAD,
+        "a run that was to stop at a bad file goes on without it",
+    ),
+    Mutant(
+        "python/torchferry/samples/source.py",
+        "(self.first + before + error.index[0], *error.index[1:])",
+        "(before + error.index[0], *error.index[1:])",
+        _BAD,
+        "a bad value of a later part under another row",
+    ),
+    Mutant(
+        "python/torchferry/samples/arrow.py",
+        "piece = whole if left is None else whole.slice(0, left)",
+        "piece = whole",
+        _BAD,
+        "good rows of a table are skipped with a bad neighbour",
+    ),
+    Mutant(
+        "python/torchferry/samples/npy_rows.py",
+        "        if rows.stop > count:",
+        "        if rows.stop > count + 1:",
+        _BAD,
+        "a file without rows is taken for one with a row",
+    ),
+    Mutant(
+        f"{_SCORE}/staging.py",
+        "fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "pass",
+        "tests/python/score/test_staging.py",
+        "a worker removes the folder of another at work",
+    ),
+    Mutant(
+        f"{_SCORE}/staging.py",
+        "    _sweep(Path(tempfile.gettempdir()))",
+        "    pass",
+        "tests/python/score/test_staging.py",
+        "what killed workers left fills their machine's disk",
+    ),
+    Mutant(
+        f"{_SERVE}/front.py",
+        "if len(body) > self._limits.body_bytes:",
+        "if len(body) > 2 * self._limits.body_bytes:",
+        "tests/python/serve/test_front.py",
+        "gRPC takes requests of any size",
     ),
 )

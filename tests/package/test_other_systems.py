@@ -6,6 +6,7 @@ date; without it they are made anew, which takes some minutes each.
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import shutil
@@ -16,9 +17,12 @@ from pathlib import Path
 import pytest
 
 from builders.other_systems import AARCH64, MACOS, MUSL, WINDOWS, System, build
-from builders.programs import Finished, Program
+from builders.programs import Finished, Program, run_here
 from builders.trained import Trained
 from torchferry.errors import ExitCode
+from torchferry.fleet.entry import Belief
+from torchferry.fleet.store import load_fleet
+from torchferry.fleet.summary import reached
 
 pytestmark = pytest.mark.slow
 NAMES = ("iris-adaline", "digits-mlp")
@@ -151,3 +155,22 @@ def test_the_macos_program_is_linked(builds: Path, bundles: Path) -> None:
     program = program_of(MACOS, builds, bundles)
     magic, arm64, executable = (int.from_bytes(program.read_bytes()[at : at + 4], "little") for at in (0, 4, 12))
     assert (magic, arm64, executable) == (0xFEEDFACF, 0x0100000C, 2)  # mach-o/loader.h, mach/machine.h
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_report_joins_a_fleet_as_far_from_the_golden_as_this_machine_s(
+    name: str, there: Program, ferry_run: Program, bundles: Path, tmp_path: Path
+) -> None:
+    """One machine of each system and this one: one verdict, and the same figures to the last digit."""
+    words = ("verify", name, "--engine", "c", "--allow-native", "--json")
+    for machine, program in (("there", there), ("here", ferry_run)):
+        (tmp_path / f"{machine}.json").write_bytes(program(*words, cwd=bundles).stdout)
+    store = tmp_path / "store"
+    assert run_here("fleet", "add", store, tmp_path / "there.json", tmp_path / "here.json").code == ExitCode.OK
+    done = run_here("fleet", "gate", store, "--allow", "bound", "--require", "c")
+    assert (done.code, done.stdout) == (ExitCode.OK, b"MAY ROLL OUT: 2 machines, 0 problems, allowed: bound\n")
+    machines = load_fleet(store, Belief(datetime.datetime.now(datetime.timezone.utc))).latest
+    there_reached, here_reached = (reached([machine])["c on cpu"] for machine in reversed(machines))
+    assert there_reached == here_reached
+    assert run_here("fleet", "report", store, "-o", tmp_path / "fleet.html").code == ExitCode.OK
+    assert json.loads((tmp_path / "there.json").read_text())["machine"]["architecture"] in (tmp_path / "fleet.html").read_text()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import redirect_stdout
 from dataclasses import replace
 from typing import Annotated
 
@@ -98,7 +99,9 @@ def score(
     request = Request(bundle, input_, _folder(output), where, _cluster(local, ray_address, workers), asked, engine, batch)
     request = replace(request, part_rows=part_rows, format=format_, select=select, top=top, table=table, resume=resume)
     request = replace(request, bad_rows=policy_of(bad_rows), allow=promise_of(allow))
-    _say_done(output, _with_progress(request))
+    with redirect_stdout(sys.stderr):  # Ray prints there what it says of workers that died
+        done = _with_progress(request)
+    _say_done(output, done)
 
 
 def _folder(output: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 
 from torchferry.cli.console import say
 from torchferry.cli.options import AllowOp, RequireSignature, TrustPaths, trust_of
@@ -68,7 +70,8 @@ def serve(
         _tell(f"{one.name} version {one.version}: {one.why}")
     watch = checked_watch(Watch(log, shadow, shadow_every), served)
     limits = Limits(max_bytes, deadline, queue, replicas, joining=joining)
-    run_server(served, Place(host, port, grpc_port, ray_address), limits, repository or (), watch, tell=_tell)
+    with redirect_stdout(sys.stderr):  # Ray prints there what it says of replicas that died
+        run_server(served, Place(host, port, grpc_port, ray_address), limits, repository or (), watch, tell=_tell)
 
 
 def _tell(line: str) -> None:

@@ -85,6 +85,14 @@ CLAUSES = (
     ),
     Clause(
         _ISO,
+        "7",
+        "How is the safety of the AI system managed over its life?",
+        (),
+        "nothing here",
+        "plans, roles, and the confirmation that they were kept",
+    ),
+    Clause(
+        _ISO,
         "8",
         "Which evidence can an assurance argument for the AI system use?",
         (VERDICTS, ATTESTATIONS, TRIAL),

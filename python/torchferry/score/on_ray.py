@@ -17,7 +17,8 @@ from torchferry.score.plan import Part
 from torchferry.score.worker import Fault, Worker
 
 _REPEATS = 3  # of a part whose worker died: one that ends every worker ends the run
-_MAX_BLOCKS = 4096
+_MAX_BLOCKS = 4096  # of parts that are handed out together; more where there are more workers than that feeds
+_BLOCKS_A_WORKER = 32  # so that none waits long for the last one: tests/bench/score_simulation.py
 _STORE_BYTES = 128 * 2**20  # of a cluster of this machine alone: only names of parts and receipts go through it
 
 
@@ -45,7 +46,6 @@ def require_ray() -> Any:
     """Return Ray, without its statistics and as silent as it can be. Raises FerryError(UNAVAILABLE) with what to type where it is not installed."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # its C++ half writes to stderr; its own log files stay silent too
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     warnings.filterwarnings(
         "ignore", message="`ray_remote_args", module="torchferry"
@@ -90,11 +90,11 @@ def _connect(ray: Any, cluster: Cluster, threads: int) -> None:
         raise FerryError(ExitCode.UNAVAILABLE, problem) from None
 
 
-def _pool(ray: Any, threads: int, workers: int | None, parts: int) -> Any:
+def _pool(ray: Any, threads: int, workers: int | None, parts: int) -> tuple[int, int]:
     """Return how many workers start, and how many there may be where the cluster grows."""
     fits = max(int(ray.cluster_resources().get("CPU", 1)) // threads, 1)
     most = min(workers or fits, parts)
-    return ray.data.ActorPoolStrategy(min_size=min(fits, most), max_size=most)
+    return min(fits, most), most
 
 
 def _answers(ray: Any, job: Job, parts: Sequence[Part], workers: int | None) -> Iterator[Receipt | Fault]:
@@ -102,12 +102,14 @@ def _answers(ray: Any, job: Job, parts: Sequence[Part], workers: int | None) -> 
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     rows = [{"part": part.model_dump_json()} for part in parts]
-    table = ray.data.from_items(rows, override_num_blocks=min(len(rows), _MAX_BLOCKS))
+    least, most = _pool(ray, job.chosen.where.threads, workers, len(parts))
+    blocks = min(len(rows), max(_MAX_BLOCKS, most * _BLOCKS_A_WORKER))
+    table = ray.data.from_items(rows, override_num_blocks=blocks)
     answers = table.map_batches(
         _Actor,
         fn_constructor_args=(job,),
         batch_size=1,
-        compute=_pool(ray, job.chosen.where.threads, workers, len(parts)),
+        compute=ray.data.ActorPoolStrategy(min_size=least, max_size=most),
         num_cpus=job.chosen.where.threads,
         ray_remote_args_fn=lambda: {"max_task_retries": _REPEATS},
     )

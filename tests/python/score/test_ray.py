@@ -65,7 +65,7 @@ def test_a_worker_killed_at_any_moment_costs_no_row(rows: Path, expected: bytes,
     said, error = process.communicate(timeout=300)
     assert (process.returncode, answers(output) == expected) == (ExitCode.OK, True), error
     assert killed
-    assert (said, all(line.startswith(b"score: ") for line in error.splitlines())) == (b"", True), error
+    assert (said, b"Worker" in error) == (b"", True), "what Ray says of the killed one goes to stderr"
     assert not list((output / "_score").glob(".*")), "what the killed ones had begun"
     assert error.splitlines()[-1] == f"score: {COUNT} answers in 100 parts of {output}, engine onnxruntime".encode()
 
@@ -74,7 +74,7 @@ def test_a_worker_killed_at_any_moment_costs_no_row(rows: Path, expected: bytes,
 def test_more_parts_than_blocks_of_ray_are_answered_once_each(rows: Path, expected: bytes, tmp_path: Path) -> None:
     """A block then has several parts, and a killed worker repeats those of its block."""
     output, options = tmp_path / "out", [*PARTS, "--workers", 1, "--input", rows, "--output", tmp_path / "out"]
-    few = "import sys; from torchferry.score import on_ray; on_ray._MAX_BLOCKS = 7; from torchferry.cli.main import main; main()"
+    few = "import sys; from torchferry.score import on_ray; on_ray._MAX_BLOCKS = on_ray._BLOCKS_A_WORKER = 7; from torchferry.cli.main import main; main()"
     command = [sys.executable, "-c", few, "score", *map(str, [BUNDLE, *options])]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**os.environ, **AT_ONCE})
     assert wait_for_parts(output, 5, process)
