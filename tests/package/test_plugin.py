@@ -173,7 +173,7 @@ def broken_abi(folder: Path) -> None:
     include = Path(shutil.copytree(ROOT / "cpp" / "include", folder / "include"))
     header = include / "ferry" / "engine.h"
     text = header.read_text()
-    header.write_text(text.replace("FERRY_ENGINE_ABI_VERSION 1u", "FERRY_ENGINE_ABI_VERSION 7u"))
+    header.write_text(text.replace("FERRY_ENGINE_ABI_VERSION 2u", "FERRY_ENGINE_ABI_VERSION 7u"))
     assert header.read_text() != text
     build(folder, include=include)
 

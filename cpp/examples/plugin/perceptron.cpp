@@ -171,7 +171,9 @@ extern "C" FERRY_ENGINE_EXPORT const ferry_engine* ferry_engine_entry() {
                                       .run = run_model,
                                       .run_direct = nullptr,  // nothing to compare `run` with
                                       .close = close_model,
-                                      .prepare = nullptr,    // it needs no program before it opens a model
-                                      .run_into = nullptr};  // the host copies its outputs
+                                      .prepare = nullptr,      // it needs no program before it opens a model
+                                      .run_into = nullptr,     // the host copies its outputs
+                                      .concurrency = nullptr,  // calls do not wait for each other
+                                      .profile = nullptr};     // it does not time its layers
   return &engine;
 }
