@@ -47,32 +47,22 @@ def export(
     seed: of.Seed = 0,
 ) -> None:
     """Export a trained run, or any module, to a bundle, which is written only if every artifact agrees with eager."""
-    formats, texts = _formats(to), _named("--metadata", metadata or [])
+    formats, texts, pairs = _formats(to), _named("--metadata", metadata or []), _named("--state", state or [])
     _check_formats(formats, quantize, package, out, separate_weights)
     target = Target(formats, quantize, out, force, max_bytes, max_ram, separate_weights, allow_op or [], texts, stress)
     if ":" in run:
         inputs, outputs, symbols = _named("--input", input_ or []), _outputs(output or []), _limits(symbol or [], max_batch)
-        names = None if classes is None else _parts(classes)
-        pairs = _named("--state", state or [])
-        asked = Factory(run, weights, inputs, outputs, golden or [], calibration, preprocess, names, symbols, name, seed, pairs)
+        names, given = None if classes is None else _parts(classes), golden or []
+        asked = Factory(run, weights, inputs, outputs, given, calibration, preprocess, names, symbols, name, seed, pairs)
         _tell(_export_factory(asked, target), package)
         return
-    words = [
-        "weights",
-        "input",
-        "output",
-        "golden",
-        "calibration",
-        "preprocess",
-        "classes",
-        "symbol",
-        "state",
-        "name",
-        "allow-op",
-    ]
     values = (weights, input_, output, golden, calibration, preprocess, classes, symbol, state, name, allow_op)
-    _refuse_options(run, dict(zip((f"--{word}" for word in words), values, strict=True)))
+    _refuse_options(run, dict(zip(_OF_A_FACTORY, values, strict=True)))
     _tell(_export_run(run, target, data_root, max_batch), package)
+
+
+_WORDS = "weights input output golden calibration preprocess classes symbol state name allow-op"
+_OF_A_FACTORY = tuple(f"--{word}" for word in _WORDS.split())  # options that a run of a recipe does not take
 
 
 def _check_formats(formats: Sequence[str], quantize: str | None, package: str | None, out: Path | None, separate: bool) -> None:
