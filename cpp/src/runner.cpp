@@ -233,7 +233,8 @@ NamedTensors golden_answer(const Bundle& bundle, const std::string& name, const 
   const ContractChecker checker(bundle.contract());
   const auto views = views_of(inputs);
   try {
-    static_cast<void>(checker.check_inputs(in_contract_order("input", std::span<const ferry_tensor_view>(views), checker.inputs())));
+    static_cast<void>(
+        checker.check_inputs(in_contract_order("input", std::span<const ferry_tensor_view>(views), checker.inputs())));
   } catch (const Error& error) {
     throw refused(ErrorCode::format, error);
   }

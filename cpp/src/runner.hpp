@@ -76,8 +76,8 @@ class Runner {
 // A borrowed view of each tensor, by name.
 [[nodiscard]] std::vector<ferry_tensor_view> views_of(const NamedTensors& tensors);
 
-// What `run` gives for a golden case. Throws what it throws, and Error(format) for a case that breaks the contract, Error(mismatch)
-// for an engine that refuses one that does not.
+// What `run` gives for a golden case. Throws what it throws, and Error(format) for a case that breaks the contract,
+// Error(mismatch) for an engine that refuses one that does not.
 [[nodiscard]] NamedTensors golden_answer(const Bundle& bundle, const std::string& name, const NamedTensors& inputs,
                                          const std::function<NamedTensors()>& run);
 

@@ -17,7 +17,9 @@ Failure refusal(const std::map<std::string, std::string>& state, std::int64_t sa
 }
 
 TEST(Stream, RefusesWhatCannotBeCarried) {
-  EXPECT_EQ(refusal({}).text, "stream: got no state here or in the contract, expected at least one input and its output; export with --state INPUT=OUTPUT");
+  EXPECT_EQ(refusal({}).text,
+            "stream: got no state here or in the contract, expected at least one input and its output; export with --state "
+            "INPUT=OUTPUT");
   EXPECT_EQ(refusal({{"y", "scaled"}}).code, 2);
   EXPECT_EQ(refusal({{"x", "other"}}).code, 2);
   EXPECT_EQ(refusal({{"x", "label"}}).text.find("--carry: got x float32[N,3] and label int64[N]"), 0U);

@@ -387,4 +387,18 @@ ROWS = (
         _READER,
         "goldens outside the contract",
     ),
+    Mutant(
+        "python/torchferry/bundle/contract.py",
+        "    if (given.dtype, given.shape) != (taken.dtype, taken.shape) or given.symbols - {BATCH}:",
+        "    if given.dtype != taken.dtype or given.symbols - {BATCH}:",
+        "tests/parity/test_stream.py",
+        "a pair of state of two shapes",
+    ),
+    Mutant(
+        "python/torchferry/engines/stream.py",
+        "        carried = session.contract.state if state is None else state",
+        "        carried = {} if state is None else state",
+        "tests/parity/test_stream.py",
+        "a stream that does not know the contract's pairs",
+    ),
 )

@@ -319,4 +319,18 @@ ROWS = (
         _REPLAY,
         "loosened bounds are replayed",
     ),
+    Mutant(
+        "python/torchferry/proof/replay.py",
+        "        if error.code != ExitCode.BAD_INPUT:",
+        "        if error.code != ExitCode.FORMAT:",
+        _REPLAY,
+        "an engine that refuses a golden ends the whole verify as bad input",
+    ),
+    Mutant(
+        "python/torchferry/proof/run_matrix.py",
+        "or error.code in BROKEN_DOWN:",
+        "or error.code in BROKEN_DOWN[:0]:",
+        _REPLAY,
+        "an engine that breaks down ends the matrix",
+    ),
 )

@@ -13,6 +13,20 @@ _TORCHSCRIPT = "tests/hostile/test_torchscript_door.py"
 
 ROWS = (
     Mutant(
+        "python/torchferry/formats/c_probe.py",
+        "    if row.channels:",
+        "    if row.channels < 0:",
+        "tests/python/formats/test_c_probe.py",
+        "a layer's channels in another order than the tap's",
+    ),
+    Mutant(
+        "python/torchferry/formats/c_probe.py",
+        "    if row.before_loop:",
+        "    if row.before_loop and row.scale:",
+        "tests/python/formats/test_c_probe.py",
+        "a value after the loop of its layer for the one before it",
+    ),
+    Mutant(
         f"{_ENGINES}/base.py",
         "if row.native_code and not allow_native:",
         "if row.native_code and not allow_native and not artifact.files:",

@@ -42,18 +42,20 @@ class Builder:
         """Return a constant argument of any shape in float64, as float32 holds it. Raises FerryError(BAD_INPUT) for NaN or infinity."""
         tensor = self.tensor(argument)
         if tensor is not None:
-            return self._whole(node, argument, self._finite(argument, tensor))
+            return self._whole(node, argument, self._finite(node, argument, tensor))
         if isinstance(argument, bool | int | float):
             number = np.float32(argument) if isinstance(argument, float) else argument
             return self._whole(node, argument, np.asarray(number, dtype=np.float64))
         raise refuse(node, f"argument {argument}", "a number or a constant tensor")
 
-    def _finite(self, argument: object, tensor: torch.Tensor) -> Doubles:
+    def _finite(self, node: torch.fx.Node, argument: object, tensor: torch.Tensor) -> Doubles:
         array: Doubles = tensor.detach().to(torch.float64).numpy()
         if array.size == 1 and np.isinf(array).all() and str(argument) not in self.targets:
             return array  # a number of the user's code, such as what masks
         bad = np.argwhere(~np.isfinite(array))
         if len(bad):
+            if str(argument) not in self.targets and not np.isnan(array).any():  # of the user's code, a mask of -inf as a rule
+                raise refuse(node, "a constant tensor with infinities", "finite numbers, or a mask of booleans")
             name = self.targets.get(str(argument), str(argument)).removeprefix("module.")
             at, got = [int(i) for i in bad[0]], array[tuple(bad[0])]
             raise FerryError(ExitCode.BAD_INPUT, f"c: {name}: element {at}: got {got}, expected a finite number; train again")

@@ -53,7 +53,7 @@ def diff(
 
     ferry diff BUNDLE --engine X: the first layer whose output leaves its tolerance, held to what hooks see in the eager module;
     without --run that is the torch.export program in the bundle, which shares whatever was wrong before the export. Not seen: what
-    is no module, what an exporter merged or dropped, insides of an `if` or a loop that was kept, machine code.
+    is no module, what was merged or dropped, insides of an `if` or a loop. aoti and executorch are built again with their weights.
 
     ferry diff BUNDLE OTHER [--engine X]: weights by name, and outputs on the goldens of the first, which decide the exit code.
     """

@@ -54,7 +54,7 @@ class AotiModel:
 
 
 def weights_of(path: str, files: Mapping[str, bytes], requires: Mapping[str, str]) -> dict[str, torch.Tensor]:
-    """Return the weights of the package for the CPU by their names in the module. It is loaded: only where its code may run.
+    """Return the weights, in their own shapes, of the package for the CPU by their names in the module. It is loaded: only where its code may run.
 
     Raises FerryError(UNAVAILABLE or FORMAT).
     """

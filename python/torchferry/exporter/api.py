@@ -105,13 +105,13 @@ def export(
 ) -> Bundle:
     """Export a module in eval mode, with float32 weights, to the bundle `out`, and prove every artifact against eager.
 
-    inputs: by name, in any order if all are forward's, else in its order; `batch.image` is an entry of its argument `batch`.
-        Each as "uint8[N,3,32,32]:0..255" (N: batch; capitals: free dims, symbols={"T": (1, 512)}), a TensorSpec, or an example batch.
+    inputs: by name (forward's in any order, others in its order; `batch.image`: an entry of `batch`), each "uint8[N,3,8,8]:0..255", a TensorSpec or an example.
     outputs: names in forward's order, or its dictionary's keys; default: its own. A TensorSpec is kept, and held to what the module gives.
     golden: real inputs by name (or an array), two samples or more; a list: cases of other sizes. Default: random, from `seed`: 64, or fewer large ones.
     to: formats, or ["all"]: every one that takes the module. quantize: "int8", for format c, by calibration: training inputs, or half the goldens.
-    preprocess: a module or ImagePreprocess (or by input name). classes: (output, names) or names. Of c: max_bytes of tables, max_ram of scratch, separate_weights.
-    state: {"h": "h_out"}, for a Stream. force: replace `out`. stress: add inputs that hurt. metadata: texts, {"licence": "MIT"}. allow_ops: of TorchScript.
+    preprocess: a module or an ImagePreprocess before it, exported with it (or by input name). classes: (output, names) or names. symbols: {"T": (1, 512)}.
+    Of format c: max_bytes of its tables, max_ram of a call's scratch memory, separate_weights: not in the code but in a file.
+    force: replace `out`. stress: add inputs that hurt. allow_ops: operators for TorchScript. metadata: {"licence": "MIT"}. state: {"h": "h_out"} of a Stream.
     Raises FerryError: USAGE (arguments), BAD_INPUT (a module or goldens that are refused), FORMAT (a format cannot express it), MISMATCH, IO.
     """
     of_c, samples = (max_bytes, max_ram, separate_weights), _Samples(golden, calibration, description, seed)

@@ -154,7 +154,7 @@ def _with_bounds(
 
 def _with_samples(contract: Contract, reference: Reference, request: BundleRequest, rows: Sequence[Format]) -> Contract:
     """Return the contract that says whether samples are independent. Raises FerryError(FORMAT) for a format that needs them to be."""
-    evidence = mixing_evidence(reference.float64, contract, request.golden.arrays)
+    evidence = mixing_evidence(reference.float64, contract, request.golden.arrays, reference.float32)
     if evidence is None and contract.samples == "independent":
         return contract
     why = evidence or "the contract says so"

@@ -64,7 +64,7 @@ class _Apart(nn.Module):
 
 
 def carry_weights(module: nn.Module, weights: dict[str, Tensor]) -> tuple[int, int]:
-    """Put weights into the module's parameters and buffers of their names, whatever frames stand before them.
+    """Put weights of any shape into the module's parameters and buffers of their names, whatever frames stand before them.
 
     Returns how many of the module's there are, and how many of them were found.
     """

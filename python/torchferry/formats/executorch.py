@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from importlib.metadata import version
 from pathlib import Path
@@ -27,13 +26,13 @@ def export(source: ExportSource, folder: Path) -> Written:
     _require_executorch()
     _require_limits(source.contract)
     with silence():
-        from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
-        from executorch.exir import to_edge_transform_and_lower
-
-        program = copy.deepcopy(with_products(source).functional_program)  # lowering changes it
         try:
-            lowered = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
+            lowered = _lowered(source, is_checked=True)
+            if _free_dims(lowered.exported_program()) < _free_dims(source.program):
+                lowered = _lowered(source, is_checked=False)
             executable = lowered.to_executorch()
+        except FerryError:
+            raise
         except Exception as error:  # torch.export, exir and XNNPACK raise errors of many kinds for a graph that they cannot take
             raise FerryError(
                 ExitCode.FORMAT, f"executorch: {type(source.module).__name__}: {_explain(error, source.program)}"
@@ -44,6 +43,27 @@ def export(source: ExportSource, folder: Path) -> Written:
         producer=f"torch {torch.__version__}, executorch {version('executorch')}",
         requires=_requirements(executable),
     )
+
+
+def _lowered(source: ExportSource, *, is_checked: bool) -> Any:
+    """Lower a program made for this alone: lowering changes it, and the sizes that it freezes are those of whoever shares its symbols.
+
+    ExecuTorch's check of a program freezes the batch of a GRU at that of the examples.
+    """
+    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+    from executorch.exir import EdgeCompileConfig, to_edge_transform_and_lower
+
+    own = ExportSource(source.module, source.contract, source.examples)
+    program = with_products(own).functional_program
+    config = EdgeCompileConfig(_check_ir_validity=is_checked)
+    return to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()], compile_config=config)
+
+
+def _free_dims(program: ExportedProgram) -> int:
+    """Count the dims of the inputs that are symbols."""
+    names = program.graph_signature.user_inputs
+    values = [node.meta["val"] for node in program.graph.nodes if node.op == "placeholder" and node.name in names]
+    return sum(not isinstance(dim, int) for value in values if isinstance(value, torch.Tensor) for dim in value.shape)
 
 
 def _require_executorch() -> None:

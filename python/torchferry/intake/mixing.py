@@ -19,6 +19,8 @@ from torchferry.intake.outputs import symbol_sizes
 
 ROUNDING = 2.0**-30
 """Of an output's largest value. What float64 rounds by more than this has no digit left in float32."""
+UNSEEN = 2.0**-20
+"""Of what float32 is off: a move that no float32 engine could show."""
 LOUDER = 8.0
 """Other samples are so many times as large as the goldens, where the contract gives no range."""
 MOST_ELEMENTS = 2**20
@@ -28,11 +30,13 @@ Run: TypeAlias = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 Rows: TypeAlias = NDArray[np.int64]
 
 
-def mixing_evidence(run: Run, contract: Contract, goldens: Mapping[str, Array]) -> str | None:
+def mixing_evidence(run: Run, contract: Contract, goldens: Mapping[str, Array], single: Run | None = None) -> str | None:
     """Return what shows that samples are mixed: `output y: sample 0: got 1 alone, expected 0.5`. None where they are independent.
 
     `run` gives the float64 outputs of inputs in the contract's shapes. Each golden is run alone, all of them in another order, and
-    each half beside itself and beside louder samples. Raises what `run` raises for parts of the goldens.
+    each half beside itself and beside louder samples. `single` gives the float32 outputs: what moves an answer by 2^-20 of what float32
+    is off there is no mixing, as where an output is what is left of larger numbers that cancel. Raises what `run` raises for parts of
+    the goldens.
     """
     count = symbol_sizes(contract.inputs, goldens).get(BATCH, 1)
     if count < 2:
@@ -40,12 +44,13 @@ def mixing_evidence(run: Run, contract: Contract, goldens: Mapping[str, Array]) 
     inputs = first_samples(contract, goldens, _affordable(contract, goldens, count))
     count = symbol_sizes(contract.inputs, inputs)[BATCH]
     whole = run(inputs)
+    noise = {} if single is None else _noise(whole, single(inputs))
     for what, rows, kept, changed in _arrangements(contract, inputs, count):
         found = _try(run, changed, tolerant=what == LOUD)
         if found is None:
             continue
         for spec in contract.outputs:
-            problem = _difference(spec, whole[spec.name], found[spec.name], rows[:kept])
+            problem = _difference(spec, whole[spec.name], found[spec.name], rows[:kept], noise.get(spec.name, 0.0))
             if problem is not None:
                 return f"output {spec.name}: {problem.format(what=what)}"
     return None
@@ -107,12 +112,23 @@ def _beside_louder(contract: Contract, inputs: Mapping[str, Array], rows: Rows, 
     return found
 
 
-def _difference(spec: TensorSpec, whole: Array, found: Array, rows: Rows) -> str | None:
+def _noise(whole: Mapping[str, Array], single: Mapping[str, Array]) -> dict[str, float]:
+    """Return how far the float outputs of float32 are from float64 at most."""
+    found = {}
+    for name, exact in whole.items():
+        if holds_floats(exact) and single[name].shape == exact.shape:
+            with np.errstate(invalid="ignore"):  # infinity minus infinity
+                off = np.abs(single[name].astype(np.float64) - exact.astype(np.float64))
+            found[name] = float(off[np.isfinite(off)].max(initial=0.0))
+    return found
+
+
+def _difference(spec: TensorSpec, whole: Array, found: Array, rows: Rows, noise: float) -> str | None:
     """Return the first value that differs by more than rounding; `found` holds the samples `rows` first."""
     expected, actual = (whole[rows], found[: len(rows)]) if spec.is_batched else (whole, found)
     if actual.shape != expected.shape:
         return f"got the shape {list(actual.shape)} {{what}}, expected {list(expected.shape)}"
-    wrong = np.argwhere(~_agrees(expected, actual, whole))
+    wrong = np.argwhere(~_agrees(expected, actual, whole, noise))
     if not len(wrong):
         return None
     index = tuple(int(i) for i in wrong[0])
@@ -120,11 +136,11 @@ def _difference(spec: TensorSpec, whole: Array, found: Array, rows: Rows) -> str
     return f"{sample}got {actual[index]:.9g} {{what}}, {expected[index]:.9g} in the batch"
 
 
-def _agrees(expected: Array, actual: Array, whole: Array) -> NDArray[np.bool_]:
+def _agrees(expected: Array, actual: Array, whole: Array, noise: float) -> NDArray[np.bool_]:
     if not holds_floats(expected):
         return np.asarray(expected == actual)
     a, b = actual.astype(np.float64), expected.astype(np.float64)
     largest = np.abs(whole[np.isfinite(whole)]).max(initial=0)
     with np.errstate(invalid="ignore"):  # infinity minus infinity
-        near = np.abs(a - b) <= ROUNDING * float(largest)
+        near = np.abs(a - b) <= max(ROUNDING * float(largest), UNSEEN * noise)
     return np.asarray(near | (a == b) | (np.isnan(a) & np.isnan(b)))

@@ -76,13 +76,17 @@ def call_ferry_run(program: Path, *arguments: object, allowed: tuple[int, ...] =
     """Run it to its end; returns what it printed.
 
     Raises FerryError(UNAVAILABLE) where it is not there, and with its own exit code and line where that is not one of `allowed`,
-    or where it failed and printed nothing.
+    or where it failed and printed nothing; IO where it does not start.
     """
     if not program.is_file():
         raise FerryError(ExitCode.UNAVAILABLE, f"--ferry-run: got {program}, expected the C++ program; run `make build`")
     # --trust carries what FERRY_TRUST asked for; a probe, which this process has written, is nobody's to sign.
     environment = {name: value for name, value in os.environ.items() if name != VARIABLE}
-    done = subprocess.run([str(program), *map(str, arguments)], capture_output=True, text=True, check=False, env=environment)
+    command = [str(program), *map(str, arguments)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    except OSError as error:
+        raise FerryError(ExitCode.IO, f"{program}: got {error.strerror}, expected a program; run `make build`") from None
     if done.returncode in allowed and (done.stdout or done.returncode == ExitCode.OK):
         return done.stdout
     code = ExitCode(done.returncode) if done.returncode in list(ExitCode) else ExitCode.INTERNAL

@@ -30,7 +30,8 @@ def evidence(module: nn.Module, given: Contract | None = None, goldens: Array | 
     given = given or contract((spec("x", shape=("N", 6)),), (spec("y", shape=("N", 6)),))
     torch.manual_seed(0)
     rows = np.random.default_rng(1).normal(size=(16, 6)).astype(np.float32) if goldens is None else goldens
-    return mixing_evidence(Reference(module.eval(), given).float64, given, {"x": rows})
+    reference = Reference(module.eval(), given)
+    return mixing_evidence(reference.float64, given, {"x": rows}, reference.float32)
 
 
 @pytest.mark.parametrize(
@@ -125,3 +126,18 @@ def test_made_up_samples_that_the_module_does_not_take_are_passed_over() -> None
         return x
 
     assert evidence(Function(forward), goldens=np.arange(96, dtype=np.float32).reshape(16, 6)) is None
+
+
+def test_rounding_of_what_cancels_is_no_mixing() -> None:
+    """An output that is what is left of larger numbers moves by all of it in float64, and float32 is far more off."""
+    given = contract((spec("x", shape=("N", 2)),), (spec("y", shape=("N",)),))
+    rows = {"x": np.arange(8, dtype=np.float32).reshape(4, 2)}
+
+    def exact(inputs: Mapping[str, Array]) -> dict[str, Array]:
+        return {"y": np.full(len(inputs["x"]), 1e-16 / len(inputs["x"]))}
+
+    def rounded(off: float) -> Mapping[str, Array]:
+        return {"y": np.full(4, off, np.float32)}
+
+    assert mixing_evidence(exact, given, rows, lambda _: rounded(1e-8)) is None
+    assert "alone" in str(mixing_evidence(exact, given, rows, lambda _: rounded(1e-12)))
