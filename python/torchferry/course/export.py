@@ -30,6 +30,7 @@ def export_run_folder(run: str, target: Target, *, data_root: Path | None, max_b
         name=name,
         formats=target.formats,
         quantize=target.quantize,
+        io=target.io,
         out=out,
         force=target.force,
         max_batch=max_batch,
@@ -49,6 +50,7 @@ def export_run(
     out: Path,
     force: bool,
     quantize: str | None = None,
+    io: str = "float",
     max_batch: int | None = None,
     max_bytes: int | None = None,
     max_ram: int | None = None,
@@ -78,6 +80,7 @@ def export_run(
             metadata=metadata,
             stress=stress,
             may_skip=asked.may_skip,
+            io=registry.checked_io(io, asked.names, option="--io"),
             quantization=_quantization(run, contract.inputs[0].name, asked.names),
         )
     )
