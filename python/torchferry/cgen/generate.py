@@ -133,7 +133,7 @@ def float_graph(program: ExportedProgram, contract: Contract) -> Graph:
 
 
 def byte_form(program: ExportedProgram, contract: Contract, calibration: Mapping[str, Array], headroom: float = 1.0) -> ByteForm:
-    """Return the graph with bytes for the caller's floats. Raises what `generate_int8` raises."""
+    """Return the graph with bytes for the caller's floats, calibrated on raw inputs [N, ...]. Raises what `generate_int8` raises."""
     graph = unjoined_graph(program, contract)
     return quantize_with_io(graph, _wider(calibrate(graph, contract, calibration), headroom))
 

@@ -47,18 +47,17 @@ def export(
     seed: of.Seed = 0,
 ) -> None:
     """Export a trained run, or any module, to a bundle, which is written only if every artifact agrees with eager."""
-    formats, texts = _formats(to), _named("--metadata", metadata or [])
-    target = Target(formats, quantize, out, force, max_bytes, max_ram, separate_weights, allow_op or [], texts, stress, io)
+    limits, texts = (max_bytes, max_ram, separate_weights, allow_op or []), _named("--metadata", metadata or [])
+    target = Target(_formats(to), quantize, out, force, *limits, texts, stress, io)
     _check_formats(target, package, run, name)
     if ":" in run:
         inputs, outputs, symbols = _named("--input", input_ or []), _outputs(output or []), _limits(symbol or [], max_batch)
-        names = None if classes is None else _parts(classes)
-        asked = Factory(run, weights, inputs, outputs, golden or [], calibration, preprocess, names, symbols, name, seed)
-        _tell(_export_factory(asked, target), package)
+        more = (calibration, preprocess, None if classes is None else _parts(classes), symbols, name, seed)
+        _tell(_export_factory(Factory(run, weights, inputs, outputs, golden or [], *more), target), package)
         return
-    words = ["weights", "input", "output", "golden", "calibration", "preprocess", "classes", "symbol", "name", "allow-op"]
+    options = ["weights", "input", "output", "golden", "calibration", "preprocess", "classes", "symbol", "name", "allow-op"]
     values = (weights, input_, output, golden, calibration, preprocess, classes, symbol, name, allow_op)
-    _refuse_options(run, dict(zip((f"--{word}" for word in words), values, strict=True)))
+    _refuse_options(run, dict(zip((f"--{word}" for word in options), values, strict=True)))
     _tell(_export_run(run, target, data_root, max_batch), package)
 
 
