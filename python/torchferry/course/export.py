@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+from torchferry.bundle.contract import Contract
 from torchferry.bundle.manifest import Training
 from torchferry.bundle.reader import Bundle
 from torchferry.bundle.writer import check_target
@@ -60,9 +61,7 @@ def export_run(
 ) -> Bundle:
     """Export a trained run with 64 real samples of its data set as goldens. Raises what export_bundle raises."""
     asked = registry.asked(formats, quantize, option="--quantize")
-    contract = run.recipe.contract(run.dataset)
-    if max_batch is not None:
-        contract = contract.with_max_batch(max_batch)
+    contract = _contract(run, max_batch)
     inputs = {contract.inputs[0].name: run.recipe.golden_inputs(run.dataset)[:max_batch].numpy()}
     return export_bundle(
         BundleRequest(
@@ -84,6 +83,11 @@ def export_run(
             quantization=_quantization(run, contract.inputs[0].name, asked.names),
         )
     )
+
+
+def _contract(run: Run, max_batch: int | None) -> Contract:
+    contract = run.recipe.contract(run.dataset)
+    return contract if max_batch is None else contract.with_max_batch(max_batch)
 
 
 def _quantization(run: Run, name: str, formats: Sequence[str]) -> Quantization | None:

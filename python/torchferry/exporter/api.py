@@ -109,9 +109,8 @@ def export(
     golden: real inputs by name (or an array), two samples or more; a list: cases of other sizes. Default: random, from `seed`: 64, or fewer large ones.
     to: formats, or ["all"]: every one that takes the module. quantize: "int8", for format c, by calibration: training inputs, or half the goldens.
     preprocess: a module or an ImagePreprocess before it, exported with it (or by input name). classes: (output, names) or names. symbols: {"T": (1, 512)}.
-    Of format c: max_bytes of its tables, max_ram of a call's scratch memory, separate_weights: not in the code but in a file, io: "bytes" or "int8" structs.
-    force: replace `out`. stress: add inputs that hurt. allow_ops: operators for TorchScript. metadata: texts, {"licence": "MIT"}.
-    Raises FerryError: USAGE (arguments), BAD_INPUT (a module or goldens that are refused), FORMAT (a format cannot express it), MISMATCH, IO.
+    Of format c: max_bytes of tables, max_ram of scratch memory, separate_weights: in a file, io: "bytes" or "int8" structs. force: replace `out`.
+    stress: inputs that hurt. allow_ops: of TorchScript. metadata: {"licence": "MIT"}. Raises FerryError: USAGE, BAD_INPUT, FORMAT, MISMATCH, IO.
     """
     c, samples = (max_bytes, max_ram, separate_weights), _Samples(golden, calibration, description, seed)
     writing = _Writing(Path(out), name, _formats(to, quantize), force, *c, allow_ops, metadata, stress, note, io)
