@@ -240,6 +240,27 @@ ROWS = (
         "a tile with more vectors than it has room for, where vectors hold four numbers",
     ),
     Mutant(
+        f"{_CGEN}/constants.py",
+        "return constant if wider is None or str(node.target) in _BITS",
+        "return constant if wider is None or True",
+        "tests/python/cgen/test_same_text.py",
+        "constants have the bits that torch gives on one kind of processor",
+    ),
+    Mutant(
+        f"{_CGEN}/emit/facts.py",
+        "hex_float(float(np.float32(meanings[name].scale)))",
+        "hex_float(float(np.float32(2 * meanings[name].scale)))",
+        "tests/python/cgen/test_byte_io.py::test_the_c_gives_what_its_numbers_mean",
+        "the header says of a byte that it means twice as much",
+    ),
+    Mutant(
+        "python/torchferry/formats/c_bytes.py",
+        "meaning.zero_point + shift})",
+        "meaning.zero_point})",
+        "tests/python/cgen/test_byte_io.py::test_a_bundle_with_bytes_is_verified_by_both_programs",
+        "a session gives an int8 model bytes around another zero",
+    ),
+    Mutant(
         f"{_C}/gather_uint8.c",
         "for (; i < end; ++i) {",
         "for (++i; i < end; ++i) {",

@@ -66,7 +66,9 @@ def quantized_bounds(source: ExportSource, cases: Sequence[CaseArrays], bounds: 
         raise ValueError("a bundle with an int8 artifact was exported without calibration data")
     test = fresh_samples(quantization)
     before = float_graph(source.functional_program, source.contract)
-    after = int8_graph(source.functional_program, source.contract, quantization.calibration, quantization.headroom)
+    after = int8_graph(
+        source.functional_program, source.contract, quantization.calibration, quantization.headroom, quantization.io
+    )
     answers = [
         (_run(after, inputs), _run(before, inputs)) for inputs in (*((test,) if test else ()), *(case.inputs for case in cases))
     ]

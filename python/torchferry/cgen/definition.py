@@ -28,7 +28,7 @@ class Definition:
         outputs = tuple(spec.name for spec in contract.outputs)
         row = registry.of_engine(engine)
         if row is not None and row.quantizes is not None and quantization is not None:
-            graph = int8_graph(program, contract, quantization.calibration, quantization.headroom)
+            graph = int8_graph(program, contract, quantization.calibration, quantization.headroom, quantization.io)
             return cls(engine, graph, outputs)
         return cls(engine, float_graph(program, contract), outputs)
 

@@ -28,9 +28,10 @@ from torchferry.cgen.emit.weights import structs
 from torchferry.cgen.int8_losses import with_losses
 from torchferry.cgen.ir import Graph
 from torchferry.cgen.passes import pipeline
+from torchferry.cgen.passes.byte_io import ByteForm, ByteInterface, Io
 from torchferry.cgen.passes.calibrate import calibrate
 from torchferry.cgen.passes.fold import join_functions
-from torchferry.cgen.passes.quantize import quantize
+from torchferry.cgen.passes.quantize import quantize, quantize_with_io
 from torchferry.cgen.pattern import pattern_of
 from torchferry.cgen.scales import Range
 from torchferry.cgen.text import named
@@ -56,7 +57,7 @@ class Generated:
     """The files by name, the folded graph (which `reference.run` computes with the same bits) and the bytes of its tables.
 
     `memory`: one line about what a call needs. `seen`: where the C has the values of modules. `weights`: the file of the tables, where
-    they are not in the code.
+    they are not in the code. `kernels`: those that the code has. `interface`: of structs with bytes for the contract's floats.
     """
 
     files: Mapping[str, str]
@@ -66,6 +67,8 @@ class Generated:
     memory: str
     seen: tuple[Seen, ...]
     weights: bytes | None = None
+    kernels: tuple[str, ...] = ()
+    interface: ByteInterface | None = None
 
 
 def generate(
@@ -100,6 +103,7 @@ def generate_int8(
     goldens: Mapping[str, Array],
     calibration: Mapping[str, Array],
     headroom: float = 1.0,
+    io: Io = "float",
     provenance: str = "",
     metadata: Mapping[str, str] = MappingProxyType({}),
     bounds: Mapping[str, Bound] | None = None,
@@ -108,14 +112,25 @@ def generate_int8(
     """Print the C of a model with int8 weights and bytes as activations.
 
     `calibration` are raw inputs [N, ...] by name from the training data, which tell how large each activation becomes; bytes hold
-    `headroom` times that. Raises FerryError as `generate` does, and: BAD_INPUT for calibration data that are missing, constant or outside the
-    contract, FORMAT for a model without matrix products and for products whose sums could leave 32 bits.
+    `headroom` times that. `io`: the structs have floats, or "bytes" or "int8" for them. Raises FerryError as `generate` does, and:
+    BAD_INPUT for calibration data that are missing, constant or outside the contract, FORMAT for a model without matrix products and
+    for products whose sums could leave 32 bits.
     """
-    before = unjoined_graph(program, contract)
-    after = quantized_graph(before, calibrate(before, contract, calibration), headroom)
-    model = Model.build(name, contract, after)
-    made = _generated(model, goldens=goldens, provenance=provenance, metadata=metadata, bounds=bounds, limits=limits)
-    return replace(made, seen=with_losses(made.seen, before, after, (goldens, calibration)))
+    if io == "float":
+        before = unjoined_graph(program, contract)
+        after = quantized_graph(before, calibrate(before, contract, calibration), headroom)
+        model = Model.build(name, contract, after)
+        made = _generated(model, goldens=goldens, provenance=provenance, metadata=metadata, bounds=bounds, limits=limits)
+        return replace(made, seen=with_losses(made.seen, before, after, (goldens, calibration)))
+    form = byte_form(program, contract, calibration, headroom)
+    interface = ByteInterface.of(contract, form, io)
+    graph = pipeline.run(verify(form.signed() if io == "int8" else form.graph, "byte_io"), (join_functions,))
+    model = Model.build(name, interface.contract, graph)
+    given = interface.given(goldens)
+    made = _generated(
+        model, goldens=given, provenance=provenance, metadata=metadata, bounds=None, limits=limits, interface=interface
+    )
+    return replace(made, seen=())  # whose structs are not the contract's has no layers that diff could ask for
 
 
 def float_graph(program: ExportedProgram, contract: Contract) -> Graph:
@@ -123,8 +138,22 @@ def float_graph(program: ExportedProgram, contract: Contract) -> Graph:
     return pipeline.run(verify(capture(program, contract), "capture"))
 
 
-def int8_graph(program: ExportedProgram, contract: Contract, calibration: Mapping[str, Array], headroom: float = 1.0) -> Graph:
-    """Return the graph that `generate_int8` prints, calibrated on raw inputs [N, ...]. Raises what `generate_int8` raises."""
+def byte_form(program: ExportedProgram, contract: Contract, calibration: Mapping[str, Array], headroom: float = 1.0) -> ByteForm:
+    """Return the graph with bytes for the caller's floats, calibrated on raw inputs [N, ...]. Raises what `generate_int8` raises."""
+    graph = unjoined_graph(program, contract)
+    return quantize_with_io(graph, _wider(calibrate(graph, contract, calibration), headroom))
+
+
+def int8_graph(
+    program: ExportedProgram, contract: Contract, calibration: Mapping[str, Array], headroom: float = 1.0, io: Io = "float"
+) -> Graph:
+    """Return the graph of floats that `generate_int8` prints, calibrated on raw inputs [N, ...]. Raises what `generate_int8` raises.
+
+    With `io` other than "float" it is that of a session, which makes bytes of the caller's floats, and floats of the answer's bytes.
+    """
+    if io != "float":
+        framed = byte_form(program, contract, calibration, headroom).between_floats()
+        return pipeline.run(verify(framed, "byte_io"), (join_functions,))
     graph = unjoined_graph(program, contract)
     return quantized_graph(graph, calibrate(graph, contract, calibration), headroom)
 
@@ -136,8 +165,11 @@ def unjoined_graph(program: ExportedProgram, contract: Contract) -> Graph:
 
 def quantized_graph(graph: Graph, ranges: Mapping[Value, Range], headroom: float) -> Graph:
     """Return the int8 form of an unjoined graph whose bytes hold `headroom` times the calibrated ranges. Raises what `generate_int8` raises."""
-    wider = {value: Range(headroom * found.low, headroom * found.high) for value, found in ranges.items()}
-    return pipeline.run(verify(quantize(graph, wider), "quantize"), (join_functions,))
+    return pipeline.run(verify(quantize(graph, _wider(ranges, headroom)), "quantize"), (join_functions,))
+
+
+def _wider(ranges: Mapping[Value, Range], headroom: float) -> dict[Value, Range]:
+    return {value: Range(headroom * found.low, headroom * found.high) for value, found in ranges.items()}
 
 
 def _generated(
@@ -148,6 +180,7 @@ def _generated(
     metadata: Mapping[str, str],
     bounds: Mapping[str, Bound] | None,
     limits: Limits,
+    interface: ByteInterface | None = None,
 ) -> Generated:
     graph, contract = model.graph, model.contract
     size = _checked_sizes(model, limits)
@@ -167,11 +200,14 @@ def _generated(
     about = comment(model, metadata, provenance, promised, hashlib.sha256(code.encode()).hexdigest())
     files = {
         "model.c": f"{about}{code}",
-        "model.h": about + wrap_code(named(print_header(model, body.batch_rows, print_facts(contract, metadata)), model.prefix)),
+        "model.h": about
+        + wrap_code(named(print_header(model, body.batch_rows, print_facts(contract, metadata, interface)), model.prefix)),
         "model.cmake": _cmake(model.prefix),
     }
     weights = None if model.weights is None else _weights(model, body.code, samples, expected)
-    return Generated(files, graph, model.prefix, size, f"c: workspace: {memory(model)}", body.seen, weights)
+    return Generated(
+        files, graph, model.prefix, size, f"c: workspace: {memory(model)}", body.seen, weights, body.kernels, interface
+    )
 
 
 def _weights(model: Model, code: bytes, samples: Mapping[str, Array], expected: Mapping[str, Array]) -> bytes:

@@ -11,7 +11,7 @@ from torchferry.cli import export_options as of
 from torchferry.cli.console import say
 from torchferry.cli.options import AllowOp
 from torchferry.errors import ExitCode, FerryError
-from torchferry.exporter.request import Factory, Target
+from torchferry.exporter.request import Factory, Target, name_of
 from torchferry.formats import registry
 from torchferry.packages.write import check_package, package_beside, write_package
 
@@ -36,6 +36,7 @@ def export(
     max_ram: of.MaxRam = None,
     separate_weights: of.SeparateWeights = False,
     quantize: of.Quantize = None,
+    io: of.Io = "float",
     allow_op: AllowOp = None,
     metadata: of.MetadataTexts = None,
     package: of.Package = None,
@@ -54,8 +55,9 @@ def export(
     seed: of.Seed = 0,
 ) -> None:
     """Export a trained run, or any module, to a bundle, which is written only if every artifact agrees with eager."""
-    formats, texts = _checked_formats(to, quantize, package, out, separate_weights), _named("--metadata", metadata or [])
-    target = Target(formats, quantize, out, force, max_bytes, max_ram, separate_weights, allow_op or [], texts, stress)
+    limits, texts = (max_bytes, max_ram, separate_weights, allow_op or []), _named("--metadata", metadata or [])
+    target = Target(_formats(to), quantize, out, force, *limits, texts, stress, io)
+    _check_formats(target, package, run, name)
     if ":" in run:
         inputs, outputs, pairs = _named("--input", input_ or []), _outputs(output or []), _named("--state", state or [])
         rest = (None if classes is None else _parts(classes), _limits(symbol or [], max_batch), name, seed, pairs)
@@ -66,13 +68,13 @@ def export(
     _tell(bundle, package)
 
 
-def _checked_formats(to: str, quantize: str | None, package: str | None, out: Path | None, separate: bool) -> list[str]:
+def _check_formats(target: Target, package: str | None, run: str, name: str | None) -> None:
     """Refuse formats, and a package of them, before torch is imported. Raises FerryError(USAGE, UNAVAILABLE or IO)."""
-    formats = _formats(to)
-    asked = registry.asked(formats, quantize, option="--quantize")
+    asked = registry.asked(target.formats, target.quantize, option="--quantize")
+    registry.checked_io(target.io, asked.names, option="--io")
     if package is not None:
-        check_package(package, asked.names, out, separate=separate)
-    return formats
+        out, separate = target.folder(name_of(run, name)), target.separate_weights
+        check_package(package, asked.names, out, separate=separate, with_bytes=target.io != "float")
 
 
 def _limits(symbol: Sequence[str], max_batch: int | None) -> dict[str, str]:

@@ -41,6 +41,14 @@ Quantize = Annotated[
         metavar="int8", help="Format c with int8 weights, calibrated on training data (or --calibration).", show_default=False
     ),
 ]
+Io = Annotated[
+    str,
+    typer.Option(
+        "--io",
+        metavar="float|bytes|int8",
+        help="What the structs of C in int8 have for floats; the header says what a byte means.",
+    ),
+]
 MetadataTexts = Annotated[
     list[str] | None,
     typer.Option(

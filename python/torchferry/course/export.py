@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+from torchferry.bundle.contract import Contract
 from torchferry.bundle.manifest import Training
 from torchferry.bundle.reader import Bundle
 from torchferry.bundle.writer import check_target
@@ -30,6 +31,7 @@ def export_run_folder(run: str, target: Target, *, data_root: Path | None, max_b
         name=name,
         formats=target.formats,
         quantize=target.quantize,
+        io=target.io,
         out=out,
         force=target.force,
         max_batch=max_batch,
@@ -49,6 +51,7 @@ def export_run(
     out: Path,
     force: bool,
     quantize: str | None = None,
+    io: str = "float",
     max_batch: int | None = None,
     max_bytes: int | None = None,
     max_ram: int | None = None,
@@ -58,9 +61,7 @@ def export_run(
 ) -> Bundle:
     """Export a trained run with 64 real samples of its data set as goldens. Raises what export_bundle raises."""
     asked = registry.asked(formats, quantize, option="--quantize")
-    contract = run.recipe.contract(run.dataset)
-    if max_batch is not None:
-        contract = contract.with_max_batch(max_batch)
+    contract = _contract(run, max_batch)
     inputs = {contract.inputs[0].name: run.recipe.golden_inputs(run.dataset)[:max_batch].numpy()}
     return export_bundle(
         BundleRequest(
@@ -78,9 +79,15 @@ def export_run(
             metadata=metadata,
             stress=stress,
             may_skip=asked.may_skip,
+            io=registry.checked_io(io, asked.names, option="--io"),
             quantization=_quantization(run, contract.inputs[0].name, asked.names),
         )
     )
+
+
+def _contract(run: Run, max_batch: int | None) -> Contract:
+    contract = run.recipe.contract(run.dataset)
+    return contract if max_batch is None else contract.with_max_batch(max_batch)
 
 
 def _quantization(run: Run, name: str, formats: Sequence[str]) -> Quantization | None:

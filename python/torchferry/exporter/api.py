@@ -85,6 +85,7 @@ def export(
     outputs: Sequence[str | TensorSpec] | None = None,
     to: Sequence[str] = registry.default_formats(),
     quantize: str | None = None,
+    io: str = "float",
     golden: Golden | None = None,
     calibration: OneGolden | None = None,
     description: str | None = None,
@@ -110,12 +111,11 @@ def export(
     golden: real inputs by name (or an array), two samples or more; a list: cases of other sizes. Default: random, from `seed`: 64, or fewer large ones.
     to: formats, or ["all"]: every one that takes the module. quantize: "int8", for format c, by calibration: training inputs, or half the goldens.
     preprocess: a module or an ImagePreprocess before it, exported with it (or by input name). classes: (output, names) or names. symbols: {"T": (1, 512)}.
-    Of format c: max_bytes of its tables, max_ram of a call's scratch memory, separate_weights: not in the code but in a file.
-    force: replace `out`. stress: add inputs that hurt. allow_ops: operators for TorchScript. metadata: {"licence": "MIT"}. state: {"h": "h_out"} of a Stream.
-    Raises FerryError: USAGE (arguments), BAD_INPUT (a module or goldens that are refused), FORMAT (a format cannot express it), MISMATCH, IO.
+    Of c: max_bytes of tables, max_ram of scratch memory, separate_weights: in a file, io: "bytes" or "int8" structs. force: replace `out`. stress: what hurts.
+    allow_ops: of TorchScript. metadata: {"licence": "MIT"}. state: {"h": "h_out"} of a Stream. Raises FerryError: USAGE, BAD_INPUT, FORMAT, MISMATCH, IO.
     """
     of_c, samples = (max_bytes, max_ram, separate_weights), _Samples(golden, calibration, description, seed)
-    writing = _Writing(Path(out), name, _formats(to, quantize), force, *of_c, allow_ops, metadata, stress, note)
+    writing = _Writing(Path(out), name, _formats(to, quantize), force, *of_c, allow_ops, metadata, stress, note, io)
     return _export(module, _Interface(inputs, outputs, symbols or {}, classes, preprocess, state or {}), samples, writing)
 
 
@@ -134,6 +134,7 @@ class _Writing:
     metadata: Mapping[str, str]
     stress: bool
     note: Callable[[str], None]
+    io: str
 
 
 def _export(module: nn.Module, interface: _Interface, samples: _Samples, writing: _Writing) -> Bundle:
@@ -145,6 +146,7 @@ def _export(module: nn.Module, interface: _Interface, samples: _Samples, writing
     check_target(writing.out, force=writing.force)
     if samples.calibration is not None and not any(row.quantizes for row in registry.chosen(writing.to.names)):
         raise FerryError(ExitCode.USAGE, 'calibration: got inputs and no format in int8, expected quantize="int8" with format c')
+    io = registry.checked_io(writing.io, writing.to.names, option="io")
     plan = _plan(module, interface, samples, writing.note)
     return export_bundle(
         BundleRequest(
@@ -164,6 +166,7 @@ def _export(module: nn.Module, interface: _Interface, samples: _Samples, writing
             stress=writing.stress,
             may_skip=writing.to.may_skip,
             note=writing.note,
+            io=io,
         )
     )
 

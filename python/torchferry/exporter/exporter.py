@@ -29,7 +29,7 @@ from torchferry.exporter.both_languages import check_in_cpp
 from torchferry.exporter.refused import RefusedFormatError, named_format
 from torchferry.exporter.stressed import stress_case
 from torchferry.formats import registry
-from torchferry.formats.registry import Format
+from torchferry.formats.registry import Format, Io
 from torchferry.intake.golden_cases import GoldenInputs, golden_cases
 from torchferry.intake.index_ranges import with_index_ranges
 from torchferry.intake.mixing import mixing_evidence
@@ -58,8 +58,8 @@ class BundleRequest:
 
     `formats`: besides these, `export` (which engine `eager` runs) is written where torch.export takes the module. Of format `c`:
     `max_bytes` of its tables, `max_ram` of its workspace, `separate_weights` in a file of their own. `quantization`: what format
-    `c-int8` is calibrated on; default: half of the real goldens. `allow_ops`: operators that TorchScript may use besides those that
-    need no permission; the manifest records them. `metadata`: free texts of the manifest. `stress`: add a case of inputs that hurt
+    `c-int8` is calibrated on; default: half of the real goldens; `io`: what its structs have. `allow_ops`: operators that TorchScript may use besides those
+    that need no permission; the manifest records them. `metadata`: free texts of the manifest. `stress`: add a case of inputs that hurt
     (intake/stress.py). `may_skip`: leave out a format that refuses the module, and say so.
     """
 
@@ -75,6 +75,7 @@ class BundleRequest:
     max_ram: int | None = None
     separate_weights: bool = False
     quantization: Quantization | None = None
+    io: Io = "float"
     allow_ops: Collection[str] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
     stress: bool = True
@@ -184,10 +185,17 @@ def _source(request: BundleRequest, contract: Contract, rows: Sequence[Format]) 
         _size_limit("--max-bytes", request.max_bytes, rows),
         _size_limit("--max-ram", request.max_ram, rows),
         _separate_weights(request, rows),
-        request.quantization or (Quantization.of_samples(golden.arrays) if golden.source == "real" else None),
+        _quantization(request),
         checked_permissions(request.allow_ops),
         request.metadata,
     )
+
+
+def _quantization(request: BundleRequest) -> Quantization | None:
+    """Return what int8 is calibrated on: what was given, or half of real goldens."""
+    golden = request.golden
+    found = request.quantization or (Quantization.of_samples(golden.arrays) if golden.source == "real" else None)
+    return None if found is None else replace(found, io=request.io)
 
 
 def _written(

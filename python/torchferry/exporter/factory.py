@@ -5,14 +5,14 @@ from __future__ import annotations
 from torchferry.bundle.reader import Bundle
 from torchferry.bundle.writer import check_target
 from torchferry.exporter.api import export
-from torchferry.exporter.request import Factory, Target, bundle_name
+from torchferry.exporter.request import Factory, Target, name_of
 from torchferry.intake.factory import build_preprocess, load_module, read_goldens
 from torchferry.intake.specs import parse_input
 
 
 def export_factory(asked: Factory, target: Target) -> Bundle:
     """Build the module, and export it. Raises what torchferry.export raises."""
-    name = bundle_name(asked.name or asked.reference.strip(":").rpartition(":")[2])
+    name = name_of(asked.reference, asked.name)
     out = target.folder(name)
     check_target(out, force=target.force)
     module = load_module(asked.reference, asked.weights)
@@ -23,6 +23,7 @@ def export_factory(asked: Factory, target: Target) -> Bundle:
         outputs=outputs or None,
         to=target.formats,
         quantize=target.quantize,
+        io=target.io,
         out=out,
         golden=[read_goldens(path) for path in asked.golden] or None,
         calibration=None if asked.calibration is None else read_goldens(asked.calibration),

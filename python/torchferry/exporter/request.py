@@ -26,6 +26,7 @@ class Target:
     allow_ops: Sequence[str] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
     stress: bool = True
+    io: str = "float"
 
     def folder(self, name: str) -> Path:
         """Return the folder of a bundle of that name."""
@@ -48,6 +49,11 @@ class Factory:
     name: str | None
     seed: int
     state: Mapping[str, str] = field(default_factory=dict)  # inputs that a stream carries, and the outputs that they get
+
+
+def name_of(run: str, name: str | None) -> str:
+    """Return the bundle's name of a run, or of `package.module:factory`, which may have another `name`. Raises FerryError(USAGE)."""
+    return bundle_name(name or run.strip(":").rpartition(":")[2]) if ":" in run else Path(run).name
 
 
 def bundle_name(text: str) -> str:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import torch
 
-from torchferry.bundle.contract import TensorSpec
 from torchferry.bundle.manifest import NATIVE_FOLDER
 from torchferry.cgen import Generated, float_graph, generate, generate_int8
 from torchferry.cgen.definition import Definition
@@ -18,6 +17,7 @@ from torchferry.cgen.ir import Graph, Step
 from torchferry.engines.c_build import OBJECT, build, find_compiler, sources_of
 from torchferry.engines.machine import triples
 from torchferry.errors import ExitCode, FerryError
+from torchferry.formats.c_bytes import byte_entry, table
 from torchferry.formats.c_seen import print_rows
 from torchferry.intake.source import ExportSource, Written
 from torchferry.version import VERSION
@@ -65,13 +65,15 @@ def export_int8(source: ExportSource, folder: Path) -> Written:
         goldens=source.examples,
         calibration=source.quantization.calibration,
         headroom=source.quantization.headroom,
+        io=source.quantization.io,
         provenance=source.provenance,
         metadata=source.metadata,
         bounds=source.bounds,
         limits=_limits(source),
     )
     # What the readers allow a bound to be depends on it (FORMAT.md section 6).
-    written = _write(source, generated, folder, quantize="int8")
+    io = {} if source.quantization.io == "float" else {"io": source.quantization.io}
+    written = _write(source, generated, folder, quantize="int8", **io)
     return replace(written, notes=(*written.notes, *_float_layers(generated.graph)))
 
 
@@ -100,7 +102,8 @@ def definition_without_compiler(source: ExportSource, engine: str) -> tuple[Defi
 
 
 def _write(source: ExportSource, generated: Generated, folder: Path, **requires: str) -> Written:
-    texts = {ENTRY: _entry(source, generated), **generated.files}
+    entry = _entry(source, generated) if generated.interface is None else byte_entry(source.contract, generated)
+    texts = {ENTRY: entry, **generated.files}
     files = {name: text.encode() for name, text in texts.items()}
     if generated.weights is not None:
         files |= {"weights.c": _weights(generated.prefix, generated.weights).encode(), "model.weights.bin": generated.weights}
@@ -122,7 +125,7 @@ def _entry(source: ExportSource, generated: Generated) -> str:
         "weights": "ferryWeights, " if separate else "",
         "check": "  if (@_open(ferryWeights, sizeof ferryWeights) != 0) {\n    return 0;\n  }\n" if separate else "",
         "alone": "ferryWeights" if separate else "",
-        **{key: _table("@", key, specs) for key, specs in tables.items()},
+        **{key: table("@", key, specs) for key, specs in tables.items()},
     }
     return ENTRY_TEXT.format(**parts).replace("@", prefix) + print_rows(generated.seen)
 
@@ -133,13 +136,6 @@ def _weights(prefix: str, data: bytes) -> str:
         "/* model.weights.bin. */\n"
         f"static const unsigned char ferryWeights[{len(data)}] {prefix.upper()}_ALIGNED = {{\n{wrap(map(str, data))}}};\n"
     )
-
-
-def _table(prefix: str, struct: str, specs: tuple[TensorSpec, ...]) -> str:
-    """Size of the struct and number of its members, then offset and size of each, as the compiler lays them out."""
-    name = f"{prefix}_{struct}"
-    rows = [f"    offsetof({name}, {spec.name}), sizeof((({name} *)0)->{spec.name})" for spec in specs]
-    return ",\n".join([f"    sizeof({name}), {len(specs)}", *rows])
 
 
 # Names in camel case: whatever the bundle is called, the model's own are lower case with an underscore.

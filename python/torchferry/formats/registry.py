@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from torchferry.errors import ExitCode, FerryError
 
+Io = Literal["float", "bytes", "int8"]
 ENTRY_POINTS = "torchferry.formats"
 ALL = "all"  # after --to: every format that takes the module
 
@@ -145,6 +146,21 @@ FORMATS: tuple[Format, ...] = (
         is_program=True,
     ),
 )
+
+
+IOS: tuple[Io, ...] = ("float", "bytes", "int8")  # what the structs of C in int8 have for floats
+
+
+def checked_io(io: str, names: Sequence[str], *, option: str) -> Io:
+    """Return the word. Raises FerryError(USAGE), which begins with `option`, for another, and for bytes without a quantised format."""
+    found = next((known for known in IOS if known == io), None)
+    if found is None:
+        raise FerryError(ExitCode.USAGE, f"{option}: got {io!r}, expected {', '.join(IOS[:-1])} or {IOS[-1]}")
+    if found != "float" and not any(row.quantizes for row in chosen(names)):
+        raise FerryError(
+            ExitCode.USAGE, f"{option} {io} applies to C in int8 only (got --to {','.join(names)}); add --quantize int8"
+        )
+    return found
 
 
 @dataclass(frozen=True)

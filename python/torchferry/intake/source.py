@@ -8,7 +8,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import torch
 from torch.export import Dim, ExportedProgram
@@ -47,12 +47,14 @@ class Quantization:
 
     `calibration`: raw inputs [N, ...] of the training data by name. `test`: inputs that are not among them, and `labels` [N] their classes,
     where they are known. `headroom`: the ranges of the calibration times this are what a byte can hold.
+    `io`: what the structs of the C have for the contract's floats.
     """
 
     calibration: Mapping[str, Array]
     test: Mapping[str, Array] | None = None
     labels: Array | None = None
     headroom: float = 1.0
+    io: Literal["float", "bytes", "int8"] = "float"
 
     @classmethod
     def of_samples(cls, samples: Mapping[str, Array]) -> Quantization:

@@ -33,6 +33,7 @@ class Sources:
     version: str
     licence: str
     url: str
+    has_bytes: bool  # its structs, for the contract's floats
 
     @property
     def files(self) -> dict[str, bytes]:
@@ -78,6 +79,7 @@ def _sources(bundle: Bundle) -> Sources:
         version if _VERSION.fullmatch(version) else "0.0.0",
         licence_of(metadata),
         url if _URL.fullmatch(url) else _NO_URL,
+        "io" in _artifact(bundle).requires,
     )
 
 

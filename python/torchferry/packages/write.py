@@ -38,15 +38,16 @@ def check_kind(kind: str) -> None:
         npm.require_compiler()
 
 
-def check_package(kind: str, formats: Sequence[str], out: Path | None, *, separate: bool) -> None:
+def check_package(kind: str, formats: Sequence[str], out: Path, *, separate: bool, with_bytes: bool) -> None:
     """Refuse a package beside a bundle that is to be exported, before anything is computed. Raises FerryError(USAGE, UNAVAILABLE or IO)."""
     check_kind(kind)
     if not {"c", "c-int8", "all"}.intersection(formats):
         raise FerryError(ExitCode.USAGE, f"--package applies to format c only (got --to {','.join(formats)})")
     if separate:
         _refuse_separate(kind, "the model")
-    if out is not None:
-        check_free(package_beside(out, kind))
+    if with_bytes:
+        _refuse_bytes(kind, "the model")
+    check_free(package_beside(out, kind))
 
 
 def package_beside(bundle: Path, kind: str) -> Path:
@@ -58,7 +59,7 @@ def write_package(bundles: Sequence[Bundle], kind: str, target: Path) -> None:
     """Write the C of bundles as one package of a kind, in the new folder `target`.
 
     Raises FerryError: USAGE for an unknown kind and for two bundles of one prefix, UNAVAILABLE for a bundle without C or where
-    the compiler of WebAssembly is missing, FORMAT for separate weights where the kind takes none, IO.
+    the compiler of WebAssembly is missing, FORMAT for separate weights or bytes in structs where the kind takes none, IO.
     """
     check_kind(kind)
     check_free(target)
@@ -66,6 +67,8 @@ def write_package(bundles: Sequence[Bundle], kind: str, target: Path) -> None:
     for one in sources:
         if one.weights is not None:
             _refuse_separate(kind, one.name)
+        if one.has_bytes:
+            _refuse_bytes(kind, one.name)
     files = KINDS[kind](_title(target, sources), sources)
     _publish(files, target)
 
@@ -76,6 +79,14 @@ def _refuse_separate(kind: str, name: str) -> None:
             ExitCode.FORMAT,
             f"--package {kind}: got {name} with its weights in a file of their own, expected them in the code; "
             "export it without --separate-weights, or take --package c or cmake",
+        )
+
+
+def _refuse_bytes(kind: str, name: str) -> None:
+    if kind == "npm":
+        raise FerryError(
+            ExitCode.FORMAT,
+            f"--package npm: got {name} with bytes in its structs, expected the contract's floats; export it without --io, or take another kind",
         )
 
 

@@ -163,12 +163,23 @@ def test_an_export_writes_the_package_beside_the_bundle(ferry_here: Program, tmp
     (tmp_path / "net-cmake").mkdir()
     refused(ferry_here(*asked, "--to", "c", "--package", "cmake"), 6, "existing path")
     (tmp_path / "net-cmake").rmdir()
+    bytes_ = ("--to", "c", "--quantize", "int8", "--io", "bytes", "--package", "npm")
+    refused(ferry_here(*asked, *bytes_), 3, "--package npm: got the model with bytes in its structs")
     assert list(tmp_path.iterdir()) == []
     done = ferry_here(*asked, "--to", "c", "--package", "cmake")
     assert done.code == 0, done.stderr
     files = sorted(path.name for path in (tmp_path / "net-cmake").iterdir())
     assert len(files) == 3
     assert files[0] == "CMakeLists.txt"
+
+
+def test_a_package_without_out_checks_its_target_before_anything_is_computed(
+    ferry_here: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The factory does not exist, which an export would find out first."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "exported" / "net-cmake").mkdir(parents=True)
+    refused(ferry_here("export", "nowhere:net", "--to", "c", "--package", "cmake"), 6, "exported/net-cmake: got an existing path")
 
 
 CONSUMER = """\

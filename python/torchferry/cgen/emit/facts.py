@@ -9,10 +9,13 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+import numpy as np
+
 from torchferry.bundle.contract import Contract, TensorSpec
 from torchferry.bundle.manifest import licence_of
 from torchferry.cgen.emit.tables import c_string, wrap
-from torchferry.cgen.text import OWN
+from torchferry.cgen.passes.byte_io import ByteInterface
+from torchferry.cgen.text import OWN, hex_float
 from torchferry.version import VERSION
 
 _M = OWN + OWN
@@ -22,12 +25,13 @@ _EXPRESSION = re.compile(rf"{_TERM}(\s+(AND|OR|WITH)\s+{_TERM})*")
 _WIDTH = 96  # characters of SPDX's line
 
 
-def print_facts(contract: Contract, metadata: Mapping[str, str]) -> str:
-    """Print the macros. `metadata`: the bundle's; its `version` is that of the model."""
+def print_facts(contract: Contract, metadata: Mapping[str, str], interface: ByteInterface | None = None) -> str:
+    """Print the macros. `metadata`: the bundle's; its `version` is that of the model. `interface`: what bytes mean, where structs have them."""
     lines = [
         "/* For the preprocessor: elements of one sample, dims of it without the batch, and the memory of one call. */",
         *_tensors("INPUT", contract.inputs),
         *_tensors("OUTPUT", contract.outputs),
+        *([] if interface is None else _meanings(contract, interface)),
         *_class_names(contract),
         f"#define {_M}ARENA_BYTES {_M}WORKSPACE_BYTES",
         f"#define {_M}VERSION {c_string(metadata.get('version', ''))} /* `version` of the bundle's metadata */",
@@ -47,15 +51,31 @@ def licence_line(metadata: Mapping[str, str]) -> list[str]:
 
 def _tensors(kind: str, specs: Iterable[TensorSpec]) -> Iterator[str]:
     specs = tuple(specs)
-    capitals = [spec.name.upper() for spec in specs]
     yield f"#define {_M}{kind}S {len(specs)}"
-    for spec, capital in zip(specs, capitals, strict=True):
+    for spec, (_, capital) in zip(specs, _capitals(specs), strict=True):
         dims = [dim for dim in spec.shape[1:] if isinstance(dim, int)]
-        name = f"{_M}{kind}_{capital if capitals.count(capital) == 1 else spec.name}"
+        name = f"{_M}{kind}_{capital}"
         yield f"#define {name}_SIZE {math.prod(dims)}"
         yield f"#define {name}_RANK {len(dims)}"
         if dims:
             yield f"#define {name}_SHAPE {{{', '.join(map(str, dims))}}}"
+
+
+def _meanings(contract: Contract, interface: ByteInterface) -> Iterator[str]:
+    yield "/* A number of the structs means (number - ZERO_POINT) * SCALE. */"
+    for kind, specs, meanings in (("INPUT", contract.inputs, interface.inputs), ("OUTPUT", contract.outputs, interface.outputs)):
+        for name, capital in _capitals(specs):
+            if name in meanings:
+                yield f"#define {_M}{kind}_{capital}_SCALE {hex_float(float(np.float32(meanings[name].scale)))}"
+                yield f"#define {_M}{kind}_{capital}_ZERO_POINT ({meanings[name].zero_point})"
+
+
+def _capitals(specs: tuple[TensorSpec, ...]) -> list[tuple[str, str]]:
+    """Return each name with that of its macros: in capitals, unless two names differ in nothing else."""
+    capitals = [spec.name.upper() for spec in specs]
+    return [
+        (spec.name, capital if capitals.count(capital) == 1 else spec.name) for spec, capital in zip(specs, capitals, strict=True)
+    ]
 
 
 def _class_names(contract: Contract) -> list[str]:

@@ -18,9 +18,12 @@ class ByteValues:
     alike: Mapping[Value, tuple[Value, ...]]
 
     @classmethod
-    def of(cls, graph: Graph) -> ByteValues:
-        """Decide for the largest set of values: each is made by a node that can give bytes, and only nodes that can read them do."""
-        values = _largest_set(graph)
+    def of(cls, graph: Graph, *, outputs: bool = False) -> ByteValues:
+        """Decide for the largest set of values: each is made by a node that can give bytes, and only nodes that can read them do.
+
+        `outputs`: so is the caller, of float32 outputs.
+        """
+        values = _largest_set(graph, () if outputs else graph.outputs)
         return cls(values, _alike(graph, values))
 
     def range_of(self, value: Value, ranges: Mapping[Value, Range]) -> Range:
@@ -31,7 +34,7 @@ class ByteValues:
         return found
 
 
-def _largest_set(graph: Graph) -> frozenset[Value]:
+def _largest_set(graph: Graph, floats: tuple[Value, ...]) -> frozenset[Value]:
     """Leave out what cannot be bytes until nothing more follows from that."""
     readers = graph.readers()
     kept = {
@@ -39,7 +42,7 @@ def _largest_set(graph: Graph) -> frozenset[Value]:
         for node in graph.nodes
         if _can_give(node)
         for value in node.outputs
-        if value.dtype == "float32" and value not in graph.outputs and all(_can_read(reader) for reader in readers.get(value, ()))
+        if value.dtype == "float32" and value not in floats and all(_can_read(reader) for reader in readers.get(value, ()))
     }
     while True:
         lost = {value for node in graph.nodes for value in _given_up(node, kept)}

@@ -19,6 +19,7 @@ from torchferry.cgen.ir import Graph, Map, Node, Step, Twin
 from torchferry.cgen.ops.byte_function import ByteFunction
 from torchferry.cgen.ops.integer_sum import IntegerSum
 from torchferry.cgen.ops.quantize import Quantize
+from torchferry.cgen.passes.byte_io import ByteForm, to_floats
 from torchferry.cgen.passes.byte_values import ByteValues, is_byte_function
 from torchferry.cgen.passes.fixed_point import bytes_for, function_bytes, limits, to_bytes
 from torchferry.cgen.passes.fold import drop_dead
@@ -34,23 +35,34 @@ def quantize(graph: Graph, ranges: Mapping[Value, Range]) -> Graph:
 
     Raises FerryError(FORMAT) for a graph without products and for a product whose sums could leave 32 bits.
     """
+    _require_products(graph)
+    return drop_dead(_Rewriter(graph, ranges).run())
+
+
+def quantize_with_io(graph: Graph, ranges: Mapping[Value, Range]) -> ByteForm:
+    """Return the int8 form whose caller gives and gets bytes for floats. Raises what `quantize` raises."""
+    _require_products(graph)
+    form = _Rewriter(graph, ranges, io=True).run_with_io()
+    return replace(form, graph=drop_dead(form.graph))
+
+
+def _require_products(graph: Graph) -> None:
     if not any(isinstance(node, Step) and node.int8_form == "product" for node in graph.nodes):
         raise FerryError(
             ExitCode.FORMAT,
             "c-int8: module: got no Linear layer and no convolution, expected at least one; leave out --quantize int8",
         )
-    return drop_dead(_Rewriter(graph, ranges).run())
 
 
 class _Rewriter:
     """Rewrites node by node; `_bytes` are the bytes that stand for a float32 value, and what they mean."""
 
-    def __init__(self, graph: Graph, ranges: Mapping[Value, Range]) -> None:
+    def __init__(self, graph: Graph, ranges: Mapping[Value, Range], *, io: bool = False) -> None:
         self._graph = graph
         self._ranges = ranges
         self._producer = graph.producer()
         self._readers = graph.readers()
-        self._wanted = ByteValues.of(graph)
+        self._wanted = ByteValues.of(graph, outputs=io)
         self._nodes: list[Node] = []
         self._joined: set[Node] = set()  # maps that a step before them computes
         self._bytes: dict[Value, tuple[Value, Bytes]] = {}
@@ -61,6 +73,27 @@ class _Rewriter:
                 self._rewrite(node)
         twins = {made: Twin(value, kind=kind) for value, (made, kind) in self._bytes.items() if made not in self._graph.inputs}
         return replace(self._graph, nodes=tuple(self._nodes), twins={**self._graph.twins, **twins})
+
+    def run_with_io(self) -> ByteForm:
+        given = [self._given_bytes(value) for value in self._graph.inputs]
+        graph = self.run()
+        made = [
+            (self._bytes.get(value) or self._quantized(value, "")) if value.dtype == "float32" else (value, None)
+            for value in graph.outputs
+        ]
+        inputs, outputs = tuple(value for value, _ in given), tuple(value for value, _ in made)
+        whole = replace(graph, inputs=inputs, nodes=tuple(self._nodes), outputs=outputs)
+        return ByteForm(whole, tuple(kind for _, kind in given), tuple(kind for _, kind in made))
+
+    def _given_bytes(self, x: Value) -> tuple[Value, Bytes | None]:
+        """Return the caller's bytes for an input, with nodes that make floats of them for whoever reads floats."""
+        if x.dtype != "float32":
+            return x, None
+        kind = bytes_for(self._ranges[x])
+        value = Value(x.name, x.shape, "uint8")
+        self._bytes[x] = value, kind
+        self._nodes += to_floats(value, kind, x)
+        return value, kind
 
     def _rewrite(self, node: Node) -> None:
         wanted = bool(node.outputs) and node.outputs[0] in self._wanted.values
@@ -160,7 +193,7 @@ class _Rewriter:
     def _chain(self, value: Value) -> list[Map]:
         """Return the elementwise functions from `value` on, each the only reader of the one before, whose results are bytes."""
         chain: list[Map] = []
-        while value not in self._wanted.alike:
+        while value not in self._wanted.alike and value not in self._graph.outputs:
             readers = list(dict.fromkeys(self._readers.get(value, [])))
             if len(readers) != 1 or not isinstance(readers[0], Map) or not is_byte_function(readers[0]):
                 break
