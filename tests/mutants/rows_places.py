@@ -17,7 +17,7 @@ _API = "tests/python/exporter/test_api.py"
 ROWS = (
     Mutant(
         f"{_SAMPLES}/source.py",
-        "(before + error.index[0], *error.index[1:]) if self.batched",
+        "(self.first + before + error.index[0], *error.index[1:]) if self.batched",
         "error.index if self.batched",
         _PLACES,
         "the row inside a call and not of the file",
