@@ -31,7 +31,7 @@ def export(source: ExportSource, folder: Path) -> Written:
             if _free_dims(lowered.exported_program()) < _free_dims(source.program):
                 lowered = _lowered(source, is_checked=False)
             executable = lowered.to_executorch()
-        except FerryError:
+        except (FerryError, ImportError):
             raise
         except Exception as error:  # torch.export, exir and XNNPACK raise errors of many kinds for a graph that they cannot take
             raise FerryError(
