@@ -12,6 +12,7 @@
 #include <torch/version.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <iostream>
@@ -66,10 +67,33 @@ class VerifiedBytes final : public caffe2::serialize::ReadAdapterInterface {
   std::size_t size_;
 };
 
-// Settings of the whole process: LibTorch has no narrower place for them. What a model prints goes to stderr: stdout holds
-// answers.
+// Where a model's `print` goes: of our models to stderr, since stdout holds answers. Of others in this process, as those of
+// PyTorch in Python, it goes where it went before.
+thread_local int our_calls = 0;
+std::atomic<torch::jit::PrintHandler> handler_before = nullptr;
+
+class OurCall {
+ public:
+  OurCall() { ++our_calls; }
+  OurCall(const OurCall&) = delete;
+  OurCall& operator=(const OurCall&) = delete;
+  ~OurCall() { --our_calls; }
+};
+
+void print_text(const std::string& text) {
+  const auto before = handler_before.load();
+  if (our_calls > 0 || before == nullptr || before == torch::jit::getDefaultPrintHandler())
+    std::cerr << text;  // the default writes to stdout, and threads that a model forks know no call
+  else
+    before(text);
+}
+
+// Settings of the whole process: LibTorch has no narrower place for them.
 void set_process() {
-  torch::jit::setPrintHandler([](const std::string& text) { std::cerr << text; });
+  if (const auto handler = torch::jit::getPrintHandler(); handler != &print_text) {
+    handler_before = handler;
+    torch::jit::setPrintHandler(&print_text);
+  }
   torch::jit::getProfilingMode() = false;
 }
 
@@ -141,6 +165,7 @@ std::int32_t run_model(ferry_engine_model* model, const ferry_tensor_view* input
                        void* context, ferry_engine_error* error) noexcept {
   return guarded(error, FERRY_BAD_INPUT, run_task, [&] {
     const c10::InferenceMode inference;
+    const OurCall ours;
     use_threads(model->threads);
     auto stack = borrow_all(*model, inputs, count);
     model->forward.run(stack);  // leaves the result on the stack
@@ -167,6 +192,7 @@ std::int32_t run_direct(ferry_engine_model* model, const ferry_tensor_view* inpu
                         std::int64_t* nanoseconds, ferry_engine_error* error) noexcept {
   return guarded(error, FERRY_BAD_INPUT, run_task, [&] {
     const c10::InferenceMode inference;
+    const OurCall ours;
     use_threads(model->threads);
     time_calls(calls, nanoseconds, [&] { return to_tensors(model->module.forward(borrow_all(*model, inputs, count))); });
   });
@@ -180,6 +206,7 @@ std::int32_t profile(const ferry_open_request* request, const ferry_tensor_view*
     ferry::engines::require_cpu(*request, "timing the operators of a call");
     const auto model = load(*request);
     const c10::InferenceMode inference;
+    const OurCall ours;
     use_threads(model->threads);
     const auto call = [&] {
       auto stack = borrow_all(*model, inputs, count);

@@ -1,6 +1,7 @@
 #include "open_request.hpp"
 
 #include <algorithm>
+#include <cstdint>
 
 namespace ferry {
 

@@ -1,5 +1,6 @@
 #include "shared_models.hpp"
 
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <span>

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -58,9 +60,18 @@ def moved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A plugin that was built with a relative path, as if the library that the build had found were gone."""
     folder = tmp_path_factory.mktemp("moved")
     sources = sorted(str(path) for path in (ROOT / "cpp" / "engines").glob("onnx*.cpp"))
-    flags = ["-std=c++20", "-shared", "-fPIC", f"-I{ROOT / 'cpp' / 'include'}", f'-DFERRY_ONNXRUNTIME_LIBRARY="{BESIDE}"']
+    flags = ["-std=c++20", "-shared", "-fPIC", *include_flags(), f'-DFERRY_ONNXRUNTIME_LIBRARY="{BESIDE}"']
     subprocess.run(["c++", *flags, *sources, "-o", str(folder / PLUGIN)], check=True, timeout=300)
     return folder
+
+
+def include_flags() -> list[str]:
+    """Where the build finds the plugin's headers."""
+    commands = json.loads((BUILD / "compile_commands.json").read_text())
+    (command,) = (entry["command"] for entry in commands if entry["file"].endswith("/engines/onnxruntime.cpp"))
+    words = shlex.split(command)
+    near = [word for word in words if word.startswith("-I")]
+    return [*near, *(part for at, word in enumerate(words) if word == "-isystem" for part in words[at : at + 2])]
 
 
 def refusal(done: Finished) -> str:

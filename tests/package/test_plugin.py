@@ -206,7 +206,7 @@ def missing_library(folder: Path) -> None:
 
 BROKEN: dict[str, tuple[Callable[[Path], object], tuple[str, ...]]] = {
     "missing": (lambda _: None, (LIBRARY, "FERRY_ENGINE_DIR")),
-    "of another version": (broken_abi, ("abi_version: got 7, expected 1",)),
+    "of another version": (broken_abi, ("abi_version: got 7, expected 2",)),
     "for another architecture": (wrong_architecture, (LIBRARY,)),
     "without its symbol": (missing_symbol, ("ferry_engine_entry",)),
     "without a library that it needs": (missing_library, ("libgone.so",)),

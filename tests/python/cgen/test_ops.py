@@ -25,6 +25,7 @@ SHARED = [path for path in sorted(CGEN.rglob("*.py")) if path.parent.name in ("e
 # What the pass to int8 makes itself: bytes of floats stand for no ATen operator.
 MADE_BY_PASSES = {
     *(("passes/quantize.py", f"torchferry.cgen.ops.{name}") for name in ("quantize", "integer_sum", "byte_function")),
+    *(("passes/byte_io.py", f"torchferry.cgen.ops.{name}") for name in ("quantize", "arithmetic")),  # bytes to the contract's floats
     ("capture.py", "torchferry.cgen.ops"),
 }
 

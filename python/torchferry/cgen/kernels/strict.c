@@ -35,7 +35,8 @@
 #elif defined(__s390x__) || defined(__s390__)
 #error "s390x computes floats as double here: compile with -fexcess-precision=fast, or -std=gnu99 in place of -std=c99"
 #else
-#error "this processor computes floats in a wider type here: compile so that FLT_EVAL_METHOD is 0, as by -fexcess-precision=fast"
+#error \
+    "this processor computes floats in a wider type here: compile so that FLT_EVAL_METHOD is 0, as by -fexcess-precision=fast"
 #endif
 #endif
 

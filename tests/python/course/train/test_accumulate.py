@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from builders.spread import spread
 from torchferry.course.train import train_recipe
 
 
 @pytest.mark.parametrize("gradient", ["autograd", "grad", "manual"])
-@pytest.mark.parametrize(("small", "times"), spread([(10, 4), (8, 5), (1, 40)], 2))
+@pytest.mark.parametrize(("small", "times"), [(10, 4), (8, 5), pytest.param(1, 40, marks=pytest.mark.slow)])
 def test_k_small_batches_equal_one_large_one(gradient: str, small: int, times: int):
     """1437 rows: the last step has fewer rows than the others, and its last minibatch too."""
     settings = {"epochs": 2, "optimizer": "sgd", "learning_rate": 0.1, "gradient": gradient}
