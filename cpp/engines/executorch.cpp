@@ -90,12 +90,7 @@ struct ferry_engine_model {
   // A method for one call; waits until one is idle.
   class Turn {
    public:
-    explicit Turn(ferry_engine_model& model) : model_(&model) {
-      std::unique_lock lock(model.mutex_);
-      model.one_is_idle_.wait(lock, [&] { return !model.idle_.empty(); });
-      method_ = model.idle_.back();
-      model.idle_.pop_back();
-    }
+    explicit Turn(ferry_engine_model& model) : model_(&model), method_(take(model)) {}
     Turn(const Turn&) = delete;
     Turn& operator=(const Turn&) = delete;
     ~Turn() {
@@ -108,8 +103,16 @@ struct ferry_engine_model {
     [[nodiscard]] LoadedMethod& method() const noexcept { return *method_; }
 
    private:
+    static LoadedMethod* take(ferry_engine_model& model) {
+      std::unique_lock lock(model.mutex_);
+      model.one_is_idle_.wait(lock, [&] { return !model.idle_.empty(); });
+      LoadedMethod* taken = model.idle_.back();
+      model.idle_.pop_back();
+      return taken;
+    }
+
     ferry_engine_model* model_;
-    LoadedMethod* method_ = nullptr;
+    LoadedMethod* method_;
   };
 
   Threads threads_;

@@ -235,7 +235,7 @@ constexpr std::size_t unmeasured_calls = 3;
 std::int32_t profile(const ferry_open_request* request, const ferry_tensor_view* inputs, std::size_t count, std::size_t calls,
                      ferry_layer_sink sink, void* context, ferry_engine_error* error) noexcept {
   return guarded(error, runtime_name, [&] {
-    PrivateFolder folder("ferry-profile-");
+    const PrivateFolder folder("ferry-profile-");
     {
       const auto model = load(*request, (folder.path() + "/layers").c_str());
       for (std::size_t call = 0; call < unmeasured_calls + calls; ++call) run_session(*model, inputs, count);

@@ -41,8 +41,9 @@ int64_t nanoseconds_of(std::chrono::steady_clock::time_point time) {
 void tell_span(const ferry::Span& span, void* context) noexcept {
   const auto& listener = *static_cast<const SpanListener*>(context);
   // Both are literals or whole strings, which end in a NUL.
-  const ferry_span told{span.name.data(), span.engine.empty() ? "" : span.engine.data(), span.failed ? 1 : 0,
-                        nanoseconds_of(span.begin), nanoseconds_of(span.end)};
+  const char* name = span.name.data();                                 // NOLINT(bugprone-suspicious-stringview-data-usage)
+  const char* engine = span.engine.empty() ? "" : span.engine.data();  // NOLINT(bugprone-suspicious-stringview-data-usage)
+  const ferry_span told{name, engine, span.failed ? 1 : 0, nanoseconds_of(span.begin), nanoseconds_of(span.end)};
   listener.hook(&told, listener.context);
 }
 

@@ -314,7 +314,7 @@ std::vector<LayerTime> Runner::profile(std::span<const ferry_tensor_view> inputs
                                             ": got a request to time its layers, which it cannot, expected an engine whose "
                                             "runtime does; use onnxruntime or torchscript, not isolated");
   const auto ordered = in_contract_order("input", inputs, checker_.inputs());
-  SymbolValues symbols = checker_.check_inputs(ordered);
+  const SymbolValues symbols = checker_.check_inputs(ordered);
   if (checker_.batch(symbols) == 0) return {};
   const IeeeArithmetic arithmetic;
   const OpenRequest request(bundle_, *artifact_, options_, checker_);

@@ -44,7 +44,7 @@ NETWORKS: dict[str, Callable[[int, int], dict[str, Array]]] = {
     "image_classification": lambda seed, count: {"image": _pixels(seed, count, 32)},
     "anomaly_detection": lambda seed, count: {"x": _numbers(seed, count, 640) * np.float32(4) - np.float32(20)},
 }
-LARGE = {"visual_wake_words", "image_classification"}
+LARGE = {"visual_wake_words", "image_classification", "keyword_spotting"}
 ALL = [pytest.param(name, marks=[pytest.mark.slow] * (name in LARGE)) for name in NETWORKS]
 
 

@@ -100,7 +100,7 @@ QUICK = set(SUBJECTS[:7])
 EVERYWHERE = {"every operator", "int8 residual"}
 AT_O3 = {"x86-64 SSE2 gcc", "aarch64 clang", "Cortex-M4F gcc", "wasm32 clang"}
 
-LARGE = {"sorted and indexed", "images"}  # the compilers take seconds for them
+LARGE = {"sorted and indexed", "images", "int8 images"}  # the compilers take seconds for them
 LARGE_AT_O3 = {"x86-64 SSE2 gcc", "Cortex-M4F gcc"}
 
 

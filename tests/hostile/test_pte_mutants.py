@@ -99,7 +99,7 @@ def bundle(request: pytest.FixtureRequest, zoo: Zoo) -> Path:
 
 
 @pytest.mark.parametrize("language", spread(STARTS, 1))
-@pytest.mark.parametrize("count", [60, pytest.param(int(os.environ.get("FERRY_MUTANTS", "2000")), marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [25, pytest.param(int(os.environ.get("FERRY_MUTANTS", "2000")), marks=pytest.mark.slow)])
 def test_no_mutant_crashes(bundle: Path, tmp_path: Path, language: str, count: int) -> None:
     if language == "python":
         run_here("verify", bundle, "--engine", "onnxruntime")  # imports what the children need; no pool of threads is started

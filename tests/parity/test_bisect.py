@@ -150,6 +150,7 @@ def test_layers_that_onnx_has_merged_are_named_beside_the_first_that_it_shows(
     assert (found["first"], found["suspects"]) == ("features.1", ["features.0"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["torchscript", "onnxruntime"])
 def test_each_call_of_a_layer_is_told_apart(bisect: Bisect, convolved: Path, engine: str) -> None:
     found = bisect(convolved, "--engine", engine)

@@ -108,9 +108,7 @@ def predicted(program: Program, bundle: Bundle, engine: str, paths: list[Path], 
 
 
 @pytest.mark.parametrize("language", ["python", "c++"])
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in ("fixed-bgr", "free-scaled"))) for name in CONTRACTS]
-)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name != "free")) for name in CONTRACTS])
 def test_predict_on_a_file_is_pil_torchvision_and_eager(
     made: Callable[[str], Bundle], programs: dict[str, Program], tmp_path: Path, name: str, language: str
 ) -> None:

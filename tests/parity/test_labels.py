@@ -16,7 +16,9 @@ from torchferry.engines import Session
 BATCH = 256
 
 
-@pytest.mark.parametrize(("name", "size"), [("iris-adaline", 30), ("digits-mlp", 360), ("mnist-mlp", 10_000)])
+@pytest.mark.parametrize(
+    ("name", "size"), [("iris-adaline", 30), ("digits-mlp", 360), pytest.param("mnist-mlp", 10_000, marks=pytest.mark.slow)]
+)
 def test_the_whole_test_set_gets_the_same_labels(
     request: pytest.FixtureRequest, trained: Trained, ferry_run: Program, tmp_path: Path, name: str, size: int
 ) -> None:

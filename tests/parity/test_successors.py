@@ -15,7 +15,7 @@ from torchferry.bundle.reader import open_bundle
 from torchferry.engines import Session
 from torchferry.errors import ExitCode, FerryError
 
-SUCCESSORS = ("aoti", "executorch")
+SUCCESSORS = (pytest.param("aoti", marks=pytest.mark.slow), "executorch")  # AOTInductor takes half a minute a model
 
 
 def bundle_for(trained: Trained, name: str, engine: str, data_root: Path | None = None) -> Path:

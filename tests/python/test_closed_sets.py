@@ -72,6 +72,7 @@ def run_mypy(folder: Path) -> list[str]:
     return done.stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_mypy_names_every_place_that_a_new_member_needs(tmp_path: Path) -> None:
     """All sets get their member in one copy: the message of each place says which member it lacks."""
     shutil.copytree(ROOT / "python", tmp_path / "python", ignore=shutil.ignore_patterns("__pycache__"))

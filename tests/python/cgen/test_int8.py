@@ -62,6 +62,7 @@ FLAGS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compiler", spread(COMPILERS, 1))
 @pytest.mark.parametrize("path", spread(FLAGS, 1))
 def test_every_path_gives_the_integers_of_the_definition(path: str, compiler: str, tmp_path: Path) -> None:

@@ -27,7 +27,10 @@ def definition(subject: Subject, samples: Samples | None = None) -> Samples:
     return {spec.name: array for spec, array in zip(subject.contract.outputs, results, strict=True)}
 
 
-@pytest.fixture(scope="module", params=FLOAT_SUBJECTS)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=[pytest.mark.slow] * (name == "1000 wide")) for name in FLOAT_SUBJECTS],
+)
 def subject(request: pytest.FixtureRequest) -> Subject:
     return FLOAT_SUBJECTS[request.param]()
 

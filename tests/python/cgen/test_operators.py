@@ -233,6 +233,7 @@ def check(subject: Subject, units: Mapping[str, float], folder: Path) -> None:
         assert compiled.selftest() == -1
 
 
+@pytest.mark.slow
 def test_every_layer_gives_the_bits_of_the_definition_near_float64(tmp_path: Path) -> None:
     torch.manual_seed(0)
     samples = {name: normal(6, *shape) for name, (_, shape) in LAYERS.items()}

@@ -25,7 +25,9 @@ SHARED = [path for path in sorted(CGEN.rglob("*.py")) if path.parent.name in ("e
 # What the pass to int8 makes itself: bytes of floats stand for no ATen operator.
 MADE_BY_PASSES = {
     *(("passes/quantize.py", f"torchferry.cgen.ops.{name}") for name in ("quantize", "integer_sum", "byte_function")),
-    *(("passes/byte_io.py", f"torchferry.cgen.ops.{name}") for name in ("quantize", "arithmetic")),  # bytes to the contract's floats
+    *(
+        ("passes/byte_io.py", f"torchferry.cgen.ops.{name}") for name in ("quantize", "arithmetic")
+    ),  # bytes to the contract's floats
     ("capture.py", "torchferry.cgen.ops"),
 }
 
@@ -120,6 +122,7 @@ def tried(folder: Path, function: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_an_operator_is_one_file_and_its_kernel(tmp_path: Path) -> None:
     cgen = copied_package(tmp_path)
     assert "operator aten.sinh.default" in tried(tmp_path, "torch.sinh(x) + 1").stderr

@@ -12,7 +12,10 @@ from builders.pinned import PINNED, PINS, digest, pin
 RECORDED: dict[str, dict[str, str]] = json.loads(PINS.read_text())
 
 
-@pytest.mark.parametrize("name", PINNED)
+LARGE = {"int8: images", "float32: 1000 wide", "int8: 1000 wide"}  # the compiler takes seconds for them
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in LARGE)) for name in PINNED])
 def test_generated_c_computes_the_recorded_bits(name: str, tmp_path: Path) -> None:
     found = pin(PINNED[name](), tmp_path)
     assert found["given"] == RECORDED[name]["given"], "the weights or samples are others: this says nothing about the C"

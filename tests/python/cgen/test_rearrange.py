@@ -87,6 +87,7 @@ def definition(subject: Subject) -> dict[str, np.ndarray]:
     return {"y": reference.run(subject.generated.graph, subject.samples)[0]}
 
 
+@pytest.mark.slow
 def test_the_elements_of_every_function_are_where_eager_has_them(tmp_path: Path) -> None:
     x = (spec("x", shape=("N", 3, 4, 5)),)
     subject = subject_of(All(FUNCTIONS.values()), x, tuple(map(member, FUNCTIONS)), {"x": normal(6, 3, 4, 5, seed=3)})

@@ -219,6 +219,7 @@ def test_a_model_at_the_limit_is_written(ferry_here: Program, work: Path) -> Non
     assert fits.code == ExitCode.OK, fits.stderr
 
 
+@pytest.mark.slow
 def test_the_export_says_what_a_call_needs_and_a_limit_of_that_is_kept(ferry_here: Program, work: Path) -> None:
     said = ferry_here("export", "netcode:net", "--to", "c", *INPUT, *OUTPUT, "--out", "any").stderr
     found = re.search(r"note: c: workspace: (\d+) bytes, most in layer \d+ \(.+\)\n", said)

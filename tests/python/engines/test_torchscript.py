@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 import torchferry
 from builders.torchscript_archive import archive, archive_bundle, net
+from torchferry import native
 from torchferry.bundle.reader import open_bundle
 from torchferry.engines.base import Session
 from torchferry.engines.torchscript import load_archive
@@ -142,3 +143,17 @@ def test_models_that_print_from_many_threads_leave_stdout_alone(tmp_path: Path, 
     shown = capsys.readouterr()
     assert (shown.out, shown.err.count("from the model")) == ("", 8)
     assert sys.stdout is before
+
+
+def test_a_native_engine_in_this_process_takes_no_print_from_python(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """libferry sends what its own models print to stderr; LibTorch has one handler for the process."""
+    content = archive(net('print("from a model")'))
+    with native.open_bundle(archive_bundle(tmp_path / "bundle", content)).session("torchscript") as session:
+        shown = io.StringIO()
+        monkeypatch.setattr(sys, "stdout", shown)
+        session.run({"x": np.ones((1, 2), np.float32)})
+        assert (shown.getvalue(), set(capfd.readouterr().err.splitlines())) == ("", {"from a model"})
+        load_archive("model.ts.pt", content, requires={})(torch.ones(1, 2))
+    assert (set(shown.getvalue().splitlines()), capfd.readouterr()) == ({"from a model"}, ("", ""))

@@ -236,6 +236,7 @@ struct Port {
 """
 
 
+@pytest.mark.slow
 def test_the_sketch_of_a_library_checks_the_models(ferry_here: Program, bundles: dict[str, Path], tmp_path: Path) -> None:
     """Built as Arduino does it, C as C and the sketch as C++, with a port that prints."""
     folder = packed(ferry_here, "arduino", tmp_path / "lib", bundles["one"], bundles["a-b"])

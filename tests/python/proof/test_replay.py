@@ -80,7 +80,9 @@ def test_an_engine_that_ends_is_a_failed_cell_and_the_others_go_on(
     (alone,) = verify_engines(bundle, Where())
     assert (alone.status, alone.verdicts) == ("failed", ())
     assert "expected at most 2" in (alone.reason or "")
-    monkeypatch.setattr("torchferry.proof.run_matrix.find_ferry_run", lambda _: None)  # whose reader would refuse the toy's artifact
+    monkeypatch.setattr(
+        "torchferry.proof.run_matrix.find_ferry_run", lambda _: None
+    )  # whose reader would refuse the toy's artifact
     cells = run_matrix(bundle, artifact.engine, None, Where(), devices=("cpu",))
     assert {run.status for run in cells if run.language == "Python"} == {"failed"}
 

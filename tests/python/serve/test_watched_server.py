@@ -60,6 +60,9 @@ class Watched:
         return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines}
 
 
+pytestmark = pytest.mark.slow  # a server of its own; what every server does is in test_server.py
+
+
 @pytest.fixture(scope="module")
 def server(zoo: Zoo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     bundle, folder, port = zoo.bundle("classifier", "c"), tmp_path_factory.mktemp("watched"), free_port()
@@ -84,7 +87,6 @@ def images(count: int) -> list[Any]:
     return [random.integers(0, 256, (1 + index % 3, 4, 4), np.uint8) for index in range(count)]
 
 
-@pytest.mark.slow
 def test_answers_of_many_callers_have_the_bits_of_ferry_run(server: Watched, ferry_run: Program, tmp_path: Path) -> None:
     calls = images(24)
     with ThreadPoolExecutor(12) as pool:
@@ -135,7 +137,6 @@ def test_the_shadow_repeats_one_call_of_two_within_the_bound(server: Watched) ->
     assert all(0 <= value < 1e-5 for value in differences.values())
 
 
-@pytest.mark.slow
 def test_a_port_that_is_taken_is_refused(server: Watched, ferry: Program) -> None:
     done = ferry("serve", server.bundle, "--engine", "eager", "--port", server.url.rpartition(":")[2])
     assert (done.code, done.stderr.count("\n")) == (6, 2), done.stderr
