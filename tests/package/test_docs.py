@@ -33,7 +33,7 @@ NOT_RUN = {
 }
 # Programs that a page needs beside ours.
 NEEDS = {"tutorials/phone-and-microcontroller.md": ("arm-none-eabi-gcc", "qemu-system-arm")}
-SLOW = {  # half a minute and more
+SLOW = {  # many seconds
     "tutorials/train-to-cpp.md",
     "tutorials/phone-and-microcontroller.md",
     "tutorials/leave-torchscript.md",
@@ -41,6 +41,8 @@ SLOW = {  # half a minute and more
     "guides/streaming.md",
     "guides/signing.md",
     "guides/preprocessing.md",
+    "guides/embedding.md",
+    "guides/deployment.md",
 }
 
 

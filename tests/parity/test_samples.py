@@ -54,7 +54,7 @@ def test_the_contract_says_it_and_inspect_shows_it(program: Program, relative: P
     assert [line.split()[-1] for line in shown] == ["batch"]
 
 
-@pytest.mark.parametrize("engine", spread(ENGINES, 1))
+@pytest.mark.parametrize("engine", spread(ENGINES[::-1], 1))
 def test_predict_takes_the_whole_input_in_one_call(
     program: Program, relative: Path, rows: np.ndarray[tuple[int, int], np.dtype[np.float32]], engine: str, tmp_path: Path
 ) -> None:
@@ -133,7 +133,7 @@ class AsFloat(nn.Module):
         return x.to(torch.float32)
 
 
-@pytest.mark.parametrize("engine", spread(ENGINES, 1))
+@pytest.mark.parametrize("engine", spread(ENGINES[::-1], 1))
 def test_verify_passes_it_and_fails_the_claim_that_its_samples_are_independent(
     program: Program, relative: Path, engine: str
 ) -> None:

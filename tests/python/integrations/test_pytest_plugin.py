@@ -89,7 +89,7 @@ def test_the_bundle_is_returned_and_the_module_stays_in_train_mode(tmp_path: Pat
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        ("torchferry_same(Wrong(), torch.randn(8, 3))", "got two answers"),
+        pytest.param("torchferry_same(Wrong(), torch.randn(8, 3))", "got two answers", marks=pytest.mark.slow),
         ("torchferry_same(nn.Linear(3, 2), torch.randn(8, 4))", "Linear"),
         ("torchferry_same(nn.Linear(3, 2), torch.randn(8, 3), to=['banana'])", "banana"),
     ],

@@ -194,6 +194,7 @@ def test_keys_that_the_store_does_not_know_are_one_line(store: Store) -> None:
     assert (code, error.count("\n"), "access denied" in error) == (ExitCode.IO, 1, True), error
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("rows")
 def test_a_store_that_does_not_answer_is_one_line(store: Store) -> None:
     nobody = Store({**store.environment, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, None)
