@@ -17,7 +17,7 @@ from torchferry.cgen.ir import Graph, Step
 from torchferry.engines.c_build import OBJECT, build, find_compiler, sources_of
 from torchferry.engines.machine import triples
 from torchferry.errors import ExitCode, FerryError
-from torchferry.formats.c_bytes import byte_entry, table
+from torchferry.formats.c_bytes import SOURCES_TEXT, TABLES_TEXT, byte_entry, table
 from torchferry.formats.c_seen import print_rows
 from torchferry.intake.source import ExportSource, Written
 from torchferry.version import VERSION
@@ -139,31 +139,16 @@ def _weights(prefix: str, data: bytes) -> str:
 
 
 # Names in camel case: whatever the bundle is called, the model's own are lower case with an underscore.
-ENTRY_TEXT = """\
+ENTRY_TEXT = (
+    """\
 /* What a session of torchferry's engine `c` calls. A firmware needs model.c and model.h only.
  * One translation unit with the model, so that one command builds what a session loads. */
 #include "model.c"
 {more}
-#ifndef FERRY_SOURCES
-#define FERRY_SOURCES ""
-#endif
-#if defined(__GNUC__)
-#pragma GCC visibility push(default)
-#endif
-
-/* SHA-256 of the C files that this object is built from: a session refuses an object of others. */
-extern const char ferrySources[];
-const char ferrySources[] = FERRY_SOURCES;
-
-/* Size of a sample's struct and number of its members; offset and size of each member, in the contract's order. */
-extern const size_t ferryInput[], ferryOutput[];
-const size_t ferryInput[] = {{
-{input}}};
-const size_t ferryOutput[] = {{
-{output}}};
-
-int ferryRun(const void *inputs, void *outputs, size_t count);
-int ferryRun(const void *inputs, void *outputs, size_t count) {{
+"""
+    + SOURCES_TEXT
+    + TABLES_TEXT
+    + """\
   return @_run_batch({weights}(const @_input *)inputs, (@_output *)outputs, count, NULL);
 }}
 
@@ -172,3 +157,4 @@ int ferrySelftest(void) {{
 {check}  return @_selftest({alone});
 }}
 """
+)

@@ -84,13 +84,8 @@ def _to_float(element: str, meaning: Meaning | None, prefix: str) -> str:
     return f"to->{element} = (float)(output.{element} - ({meaning.zero_point})) * {hex_float(float(np.float32(meaning.scale)))};"
 
 
-# Names in camel case: whatever the bundle is called, the model's own are lower case with an underscore.
-ENTRY_TEXT = """\
-/* What a session of torchferry's engine `c-int8` calls: it has the contract's floats, and the model's structs have bytes. A firmware
- * needs model.c and model.h only. One translation unit with the model, so that one command builds what a session loads. */
-#include "model.c"
-
-{kernels}
+# What the C of every session has: the digest of its sources, and where the members of its structs are.
+SOURCES_TEXT = """\
 #ifndef FERRY_SOURCES
 #define FERRY_SOURCES ""
 #endif
@@ -98,8 +93,8 @@ ENTRY_TEXT = """\
 #pragma GCC visibility push(default)
 #endif
 
-{structs}
-
+"""
+TABLES_TEXT = """\
 /* SHA-256 of the C files that this object is built from: a session refuses an object of others. */
 extern const char ferrySources[];
 const char ferrySources[] = FERRY_SOURCES;
@@ -113,6 +108,24 @@ const size_t ferryOutput[] = {{
 
 int ferryRun(const void *inputs, void *outputs, size_t count);
 int ferryRun(const void *inputs, void *outputs, size_t count) {{
+"""
+
+# Names in camel case: whatever the bundle is called, the model's own are lower case with an underscore.
+ENTRY_TEXT = (
+    """\
+/* What a session of torchferry's engine `c-int8` calls: it has the contract's floats, and the model's structs have bytes. A firmware
+ * needs model.c and model.h only. One translation unit with the model, so that one command builds what a session loads. */
+#include "model.c"
+
+{kernels}
+"""
+    + SOURCES_TEXT
+    + """\
+{structs}
+
+"""
+    + TABLES_TEXT
+    + """\
   for (size_t i = 0; i < count; ++i) {{
     const ferryFloats_input *const from = (const ferryFloats_input *)inputs + i;
     ferryFloats_output *const to = (ferryFloats_output *)outputs + i;
@@ -133,3 +146,4 @@ int ferrySelftest(void) {{
   return @_selftest();
 }}
 """
+)
