@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -25,6 +26,7 @@ def ferry() -> None:
     """Run the Python program. Ctrl-C ends it without a traceback also while its modules are imported: longer than many verbs take."""
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # a shell's background job has it ignored
         signal.signal(signal.SIGINT, _interrupt)
+    gc.disable()  # what is imported stays: to look for garbage in it takes longer than many verbs; the verb enables it
     from torchferry.cli.main import main
 
     main()

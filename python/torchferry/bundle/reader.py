@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from torchferry.bundle.archive import open_archive, read_archive
 from torchferry.bundle.container import Container, Content, Listing, read_whole
 from torchferry.bundle.contract import Array, Contract
 from torchferry.bundle.digest import sha256_of, sha256_of_content
@@ -43,6 +42,8 @@ class Bundle:
 
         Raises FerryError(FORMAT or INTEGRITY).
         """
+        from torchferry.bundle.archive import read_archive  # most bundles are folders, which need no reader of archives
+
         container = read_archive(bytes(data), name)
         return _checked(container, read_manifest(container), demands(trust))
 
@@ -144,6 +145,8 @@ def _container(given: str | os.PathLike[str]) -> Container:
     path = Path(given)
     # Path("") would be the working folder; for a long name Path raises.
     if os.fspath(given) and os.path.exists(path) and not os.path.isdir(path):  # noqa: PTH110, PTH112
+        from torchferry.bundle.archive import open_archive
+
         return open_archive(path)
     return Folder(given)  # or why there is none
 

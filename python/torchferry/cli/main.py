@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import signal
@@ -69,6 +70,9 @@ class _Verbs(TyperGroup):
         if cmd_name not in VERBS:
             return None
         found = getattr(import_module(f"torchferry.cli.{cmd_name}"), cmd_name)
+        if not gc.isenabled():  # programs.ferry; at exit too, nobody looks again at what is imported by now
+            gc.freeze()
+            gc.enable()
         if isinstance(found, typer.Typer):  # a verb that has verbs of its own
             return typer.main.get_command(found)
         one = typer.Typer(add_completion=False)
