@@ -5,23 +5,18 @@
 #include <CLI/Formatter.hpp>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <cstdint>
 #include <cstdlib>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "console.hpp"
-#include "csv_delimiter.hpp"
 #include "examples.hpp"
 #include "ferry/ferry.hpp"
 #include "grammar.hpp"
-#include "limits.hpp"
+#include "option_checks.hpp"
 #include "text.hpp"
 #include "verbs.hpp"
 
@@ -47,69 +42,6 @@ void add_bundle(CLI::App& verb, BundleOptions& bundle) {
       ->allow_extra_args(false);
   verb.add_flag("--require-signature", bundle.trust.require_signature,
                 "open no bundle that no key of --trust or FERRY_TRUST signed");
-}
-
-// The checks of words return a problem, or nothing. An empty name is a script's unset variable, not a wish for the default.
-std::string require_name(const std::string& text) { return text.empty() ? "got nothing, expected a name" : std::string(); }
-
-// A list with commas. CLI11's own delimiter drops an empty name at the end.
-std::string require_names(const std::string& text) {
-  const bool has_empty = text.empty() || text.front() == ',' || text.back() == ',' || text.find(",,") != std::string::npos;
-  return has_empty ? "got an empty name, expected names, e.g. torchscript,cpp" : std::string();
-}
-
-std::string require_format(const std::string& text) {
-  const bool known = text == "jsonl" || text == "csv" || text == "npy" || text == "npz" || text == "png";
-  return known ? std::string() : "got " + text::quoted(text) + ", expected jsonl, csv, npy, npz or png";
-}
-
-std::string require_delimiter(const std::string& text) {
-  try {
-    static_cast<void>(delimiter_of(text));
-    return {};
-  } catch (const Error& error) {
-    return std::string(error.what()).substr(std::string_view("--delimiter: ").size());
-  }
-}
-
-constexpr std::array<std::pair<std::string_view, HeaderChoice>, 3> header_words = {
-    {{"auto", HeaderChoice::automatic}, {"yes", HeaderChoice::yes}, {"no", HeaderChoice::no}}};
-
-std::string require_header(const std::string& text) {
-  const bool known = std::ranges::any_of(header_words, [&](const auto& word) { return word.first == text; });
-  return known ? std::string() : "got " + text::quoted(text) + ", expected auto, yes or no";
-}
-
-constexpr std::array<std::pair<std::string_view, InputFormat>, 4> input_format_words = {
-    {{"auto", InputFormat::automatic}, {"raw", InputFormat::raw}, {"jsonl", InputFormat::jsonl}, {"csv", InputFormat::csv}}};
-
-std::string require_input_format(const std::string& text) {
-  const bool known = std::ranges::any_of(input_format_words, [&](const auto& word) { return word.first == text; });
-  return known ? std::string() : "got " + text::quoted(text) + ", expected auto, raw, jsonl or csv";
-}
-
-std::string require_whole_number(const std::string& text) {
-  std::int64_t value = 0;
-  const char* end = text.data() + text.size();
-  const auto result = std::from_chars(text.data(), end, value);
-  if (result.ec == std::errc() && result.ptr == end && std::abs(value) <= limits::max_integer) return {};
-  return "got " + text::quoted(text) + ", expected a whole number";
-}
-
-std::string require_number(const std::string& text) {
-  constexpr std::string_view letters = "0123456789.eE+-";
-  double value = 0;
-  const char* end = text.data() + text.size();
-  const bool is_number = !text.empty() && text.find_first_not_of(letters) == std::string::npos &&
-                         std::from_chars(text.data(), end, value).ptr == end;
-  return is_number ? std::string() : "got " + text::quoted(text) + ", expected a number";
-}
-
-std::string require_threads(const std::string& text) {
-  std::string problem = require_whole_number(text);
-  if (problem.empty() && std::stoll(text) > limits::max_threads)
-    problem = "got " + text + ", expected at most " + std::to_string(limits::max_threads);
-  return problem;
 }
 
 void add_engine(CLI::App& verb, EngineOptions& options, const std::string& fallback) {

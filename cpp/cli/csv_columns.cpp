@@ -1,96 +1,20 @@
 #include "csv_columns.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cstdint>
-#include <map>
 #include <numeric>
 #include <set>
 #include <utility>
 
 #include "csv_cell.hpp"
-#include "input.hpp"
-#include "shape.hpp"
+#include "csv_header.hpp"
 
 namespace ferry::cli {
 
 namespace {
 
 constexpr std::size_t most_names = 3;  // in a message
-
-// The indices of `[1][2]`; nothing where the text is anything else.
-std::optional<Shape> indices_of(std::string_view text) {
-  Shape indices;
-  while (!text.empty()) {
-    const auto end = text.find(']');
-    if (text.front() != '[' || end == std::string_view::npos) return std::nullopt;
-    const auto digits = text.substr(1, end - 1);
-    std::int64_t index = 0;
-    const bool plain = !digits.empty() && digits.size() <= 18 && (digits.size() == 1 || digits.front() != '0') &&
-                       digits.find_first_not_of("0123456789") == std::string_view::npos;
-    if (!plain) return std::nullopt;
-    std::from_chars(digits.data(), digits.data() + digits.size(), index);
-    indices.push_back(index);
-    text.remove_prefix(end + 1);
-  }
-  return indices;
-}
-
-std::optional<std::size_t> place_in(const Elements::Part& part, std::string_view indices_text) {
-  const auto indices = indices_of(indices_text);
-  if (!indices) return std::nullopt;
-  if (part.count == 1 && indices->empty()) return 0;
-  if (indices->size() != part.sample.size() || indices->empty()) return std::nullopt;
-  std::size_t place = 0;
-  for (std::size_t axis = 0; axis < indices->size(); ++axis) {
-    if ((*indices)[axis] >= part.sample[axis]) return std::nullopt;
-    place = place * static_cast<std::size_t>(part.sample[axis]) + static_cast<std::size_t>((*indices)[axis]);
-  }
-  return place;
-}
-
-bool is_value(std::string_view cell) noexcept { return is_number(cell) || is_missing(cell); }
-
-// The character that a cell in UTF-8 begins with; 0 where that has four bytes or the cell is empty.
-char32_t first_character(std::string_view cell) noexcept {
-  const auto byte = [cell](std::size_t i) { return static_cast<char32_t>(static_cast<unsigned char>(cell[i])); };
-  if (cell.empty() || byte(0) >= 0xF0) return 0;
-  if (byte(0) < 0x80) return byte(0);
-  if (byte(0) < 0xE0) return (byte(0) & 0x1FU) << 6U | (byte(1) & 0x3FU);
-  return (byte(0) & 0x0FU) << 12U | (byte(1) & 0x3FU) << 6U | (byte(2) & 0x3FU);
-}
-
-// Letters of Latin, Greek, Cyrillic, Hebrew, Arabic, Japanese, Chinese and Korean. Signs of currencies and digits of other
-// scripts begin values.
-bool is_letter(char32_t character) noexcept {
-  constexpr std::array<std::pair<char32_t, char32_t>, 15> letters = {{{'A', 'Z'},
-                                                                      {'_', '_'},
-                                                                      {'a', 'z'},
-                                                                      {0x00C0, 0x00D6},
-                                                                      {0x00D8, 0x00F6},
-                                                                      {0x00F8, 0x024F},
-                                                                      {0x0386, 0x0386},
-                                                                      {0x0388, 0x0481},
-                                                                      {0x048A, 0x052F},
-                                                                      {0x05D0, 0x05EA},
-                                                                      {0x0620, 0x064A},
-                                                                      {0x3041, 0x3096},
-                                                                      {0x30A1, 0x30FA},
-                                                                      {0x4E00, 0x9FFF},
-                                                                      {0xAC00, 0xD7A3}}};
-  return std::ranges::any_of(letters,
-                             [character](const auto& range) { return character >= range.first && character <= range.second; });
-}
-
-// Does it begin as a word that may name a column?
-bool is_word(std::string_view cell) noexcept { return is_letter(first_character(cell)) && !is_value(cell) && !is_answer(cell); }
-
-// How a program writes the number of a column.
-bool is_count(std::string_view cell) noexcept {
-  return !cell.empty() && cell.size() <= 9 && cell.find_first_not_of("0123456789") == std::string_view::npos &&
-         (cell.size() == 1 || cell.front() != '0');
-}
 
 std::string and_more(std::size_t count) {
   return count > most_names ? " and " + std::to_string(count - most_names) + " more" : std::string();
@@ -217,55 +141,6 @@ class HeaderReader {
   const TableOptions& options_;
 };
 
-// What the rows show of how their writer writes numbers.
-struct Points {
-  bool all = false;    // each cell has a point
-  bool whole = false;  // and one of them is a whole number, as in 5.0
-};
-
-Points points_of(std::span<const Cells> following, const std::vector<std::size_t>& columns) {
-  Points points{.all = !following.empty()};
-  for (const auto& row : following) {
-    for (const auto column : columns) {
-      if (column >= row.size() || !has_point(row[column])) return {};
-      points.whole = points.whole || is_pointed_whole(row[column]);
-    }
-  }
-  return points;
-}
-
-std::string listed_numbers(const std::vector<std::string>& names) {
-  if (names.size() > 4) return names[0] + "," + names[1] + "," + names[2] + ",...," + names.back();
-  std::string text;
-  for (const auto& name : names) text += (text.empty() ? "" : ",") + name;
-  return text;
-}
-
-// Do whole numbers that are all different count the columns? Else they are a sample. Throws ColumnError.
-bool numbers_columns(const std::vector<std::string>& names, const Points& points, bool has_index) {
-  std::vector<std::string> counted(names.size());
-  for (std::size_t i = 0; i < counted.size(); ++i) counted[i] = std::to_string(i);
-  // Who writes 5.0 does not write 0,1,2 for a sample.
-  if (has_index || (points.whole && names == counted)) return true;
-  const bool counts = std::set(names.begin(), names.end()) == std::set(counted.begin(), counted.end());
-  if (counts || (points.all && names.size() > 1))
-    throw ColumnError(
-        "got " + listed_numbers(names) +
-        ", which is a sample or a header that counts the columns, expected to be told; add --header yes or --header no");
-  return false;
-}
-
-// Is a line a header that no option calls one, and that names nothing of the contract? `columns` are those that may be elements.
-bool is_header(const Cells& names, const std::vector<std::size_t>& columns, std::span<const Cells> following,
-               const Elements& elements, bool has_index) {
-  if (columns.size() != elements.count() || elements.parts().size() > 1) return false;
-  std::vector<std::string> others(columns.size());
-  std::ranges::transform(columns, others.begin(), [&](std::size_t column) { return names[column]; });
-  if (std::set(others.begin(), others.end()).size() != others.size()) return false;
-  if (std::ranges::all_of(others, is_count)) return numbers_columns(others, points_of(following, columns), has_index);
-  return std::ranges::all_of(others, is_word) && (has_index || others.size() > 1);  // one word alone may be a broken sample
-}
-
 std::string way_out(const Elements& elements) {
   return std::string("name the columns in the first line") +
          (elements.parts().size() > 1 ? ", or add --header no where the columns have the contract's order" : "");
@@ -288,60 +163,6 @@ void require_no_names(const Elements& elements, const TableOptions& options) {
 }
 
 }  // namespace
-
-Elements::Elements(std::span<const TensorSpec> specs) {
-  for (const auto& spec : specs) {
-    Shape sample;
-    for (std::size_t i = 1; i < spec.shape.size(); ++i)
-      if (const auto* number = std::get_if<std::int64_t>(&spec.shape[i])) sample.push_back(*number);
-    const auto count = element_count(sample);
-    parts_.push_back({spec, std::move(sample), count});
-    count_ += count;
-  }
-}
-
-std::optional<std::size_t> Elements::place_of(std::string_view name) const {
-  std::size_t start = 0;
-  const auto base = name.substr(0, name.find('['));
-  for (const auto& part : parts_) {
-    if (base == part.spec.name) {
-      const auto place = place_in(part, name.substr(base.size()));
-      return place ? std::optional(start + *place) : std::nullopt;
-    }
-    start += part.count;
-  }
-  return std::nullopt;
-}
-
-std::string Elements::name_of(std::size_t place) const {
-  for (const auto& part : parts_) {
-    if (place < part.count) {
-      std::string name = part.spec.name;
-      if (part.count > 1)
-        for (const auto index : index_of(place, part.sample)) name += "[" + std::to_string(index) + "]";
-      return name;
-    }
-    place -= part.count;
-  }
-  return {};
-}
-
-std::string Elements::described() const {
-  std::string text;
-  std::size_t start = 0;
-  for (const auto& part : parts_) {
-    if (part.count == 0) continue;
-    text += (text.empty() ? "" : ", ") + name_of(start) + (part.count > 1 ? " to " + name_of(start + part.count - 1) : "");
-    start += part.count;
-  }
-  return text;
-}
-
-bool fills_rows(const TensorSpec& spec) {
-  const auto numbers =
-      std::ranges::count_if(spec.shape, [](const Dim& dim) { return std::holds_alternative<std::int64_t>(dim); });
-  return is_batched(spec) && static_cast<std::size_t>(numbers) + 1 == spec.shape.size();
-}
 
 Columns plain_columns(const Elements& elements) {
   Columns columns{.cells = elements.count(), .taken = std::vector<std::size_t>(elements.count()), .id = {}};

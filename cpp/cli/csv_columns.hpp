@@ -6,12 +6,10 @@
 #include <optional>
 #include <span>
 #include <stdexcept>
-#include <string>
-#include <string_view>
 #include <vector>
 
 #include "csv_delimiter.hpp"
-#include "ferry/ferry.hpp"
+#include "csv_elements.hpp"
 #include "verbs.hpp"
 
 namespace ferry::cli {
@@ -20,30 +18,6 @@ namespace ferry::cli {
 class ColumnError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
-};
-
-// The elements of one sample of some inputs, in contract order and C order: how many there are, and their names.
-class Elements {
- public:
-  struct Part {
-    TensorSpec spec;
-    Shape sample;  // the numbers that follow the batch
-    std::size_t count;
-  };
-
-  explicit Elements(std::span<const TensorSpec> specs);
-
-  [[nodiscard]] const std::vector<Part>& parts() const noexcept { return parts_; }
-  [[nodiscard]] std::size_t count() const noexcept { return count_; }
-  // The place of the element of that name: `x[1][2]`, or `x` where x has one element a sample.
-  [[nodiscard]] std::optional<std::size_t> place_of(std::string_view name) const;
-  [[nodiscard]] std::string name_of(std::size_t place) const;
-  // The names of all, for messages: `x[0] to x[3], y`.
-  [[nodiscard]] std::string described() const;
-
- private:
-  std::vector<Part> parts_;
-  std::size_t count_ = 0;
 };
 
 enum class HeaderKind { none, names, places };
@@ -57,9 +31,6 @@ struct Columns {
 
   [[nodiscard]] std::size_t ignored() const noexcept { return cells - taken.size() - (id ? 1 : 0); }
 };
-
-// Can a row be a sample: is the shape the batch and numbers?
-[[nodiscard]] bool fills_rows(const TensorSpec& spec);
 
 // Every cell of a row is an element, in order.
 [[nodiscard]] Columns plain_columns(const Elements& elements);

@@ -149,7 +149,7 @@ ROWS = (
     ),
     _unit("cli/csv_lines.cpp", "if (control || !text::is_utf8(line))", "if (control)", "*Csv*", "bytes that are no text"),
     _unit(
-        "cli/csv_columns.cpp",
+        "cli/csv_header.cpp",
         "return std::ranges::all_of(others, is_word) &&",
         "return std::ranges::any_of(others, is_word) &&",
         "*Csv*",
