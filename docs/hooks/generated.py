@@ -70,7 +70,7 @@ def generated() -> dict[str, str]:
     pages["reference/cpp.md"] = cpp_page(
         {
             name: (include / name).read_text(encoding="utf-8")
-            for name in ("ferry.hpp", "batcher.hpp", "shadow.hpp", "spans.hpp", "stream.hpp")
+            for name in ("ferry.hpp", "tensor.hpp", "manifest.hpp", "batcher.hpp", "shadow.hpp", "spans.hpp", "stream.hpp")
         }
     )
     pages["reference/c.md"] = c_page({name: (include / name).read_text(encoding="utf-8") for name in ("ferry.h", "engine.h")})

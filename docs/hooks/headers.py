@@ -19,7 +19,7 @@ def cpp_page(headers: Mapping[str, str]) -> str:
     """Return the page of the C++ headers, by their names."""
     parted = {name: header.partition("#pragma once\n") for name, header in headers.items()}
     return _page(
-        "C++: `ferry/ferry.hpp`, and `batcher.hpp`, `shadow.hpp`, `spans.hpp`, `stream.hpp` beside it",
+        "C++: `ferry/ferry.hpp`, its parts `tensor.hpp` and `manifest.hpp`, and `batcher.hpp`, `shadow.hpp`, `spans.hpp`, `stream.hpp`",
         {name: a + "\n" + b for name, (a, _, b) in parted.items()},
         "cpp",
     )

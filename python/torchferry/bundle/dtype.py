@@ -1,4 +1,4 @@
-"""The dtypes of a contract: a closed set (FORMAT.md section 3). The C++ twin is the enum DType of cpp/include/ferry/ferry.hpp."""
+"""The dtypes of a contract: a closed set (FORMAT.md section 3). The C++ twin is the enum DType of cpp/include/ferry/tensor.hpp."""
 
 from __future__ import annotations
 
