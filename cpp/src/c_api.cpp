@@ -7,6 +7,7 @@
 #include "digest.hpp"
 #include "limits.hpp"
 #include "runner.hpp"
+#include "session_options.hpp"
 #include "text.hpp"
 
 namespace {

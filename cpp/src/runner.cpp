@@ -8,8 +8,8 @@
 #include "float_mode.hpp"
 #include "isolation/isolation.hpp"
 #include "layer_times.hpp"
-#include "limits.hpp"
 #include "open_request.hpp"
+#include "session_options.hpp"
 #include "text.hpp"
 #include "timed.hpp"
 
@@ -17,47 +17,10 @@ namespace ferry {
 
 namespace {
 
-constexpr int timeout_digits = 6;
 constexpr int warm_up_runs = 3;  // runtimes prepare memory and kernels in their first calls
 // A model whose smallest case takes less is warmed up with the larger cases too: a batch of another size costs it several
 // steady calls the first time. For a slower model that is not worth the time at open.
 constexpr std::chrono::milliseconds small_model{2};
-
-bool is_device(std::string_view device) {
-  constexpr std::string_view cuda = "cuda:";
-  constexpr std::size_t max_digits = 4;
-  if (device == "cpu") return true;
-  if (!device.starts_with(cuda)) return false;
-  device.remove_prefix(cuda.size());
-  return !device.empty() && device.size() <= max_digits && device.find_first_not_of("0123456789") == std::string_view::npos;
-}
-
-void check_isolation(const SessionOptions& options) {
-  const bool is_time = options.timeout >= 0 && options.timeout <= limits::max_timeout_seconds;  // a NaN is none
-  if (!is_time)
-    throw Error(ErrorCode::usage, "--timeout: got " + text::short_number(options.timeout, timeout_digits) +
-                                      ", expected seconds, at most " + std::to_string(limits::max_timeout_seconds));
-  if (options.isolate && options.device != "cpu")
-    throw Error(ErrorCode::unavailable, "--isolate: got --device " + text::quoted(options.device) +
-                                            ", expected cpu: a driver needs what isolation forbids; pass --no-isolate");
-}
-
-SessionOptions checked(SessionOptions options) {
-  if (!is_device(options.device)) {
-    throw Error(ErrorCode::usage, "--device: got " + text::quoted(options.device) + ", expected cpu or cuda:N");
-  }
-  if (options.threads < 1)
-    throw Error(ErrorCode::usage, "--threads: got " + std::to_string(options.threads) + ", expected at least 1");
-  if (options.threads > limits::max_threads)
-    throw Error(ErrorCode::usage, "--threads: got " + std::to_string(options.threads) + ", expected at most " +
-                                      std::to_string(limits::max_threads));
-  if (options.models < 1 || options.models > limits::max_threads)
-    throw Error(ErrorCode::usage,
-                "models: got " + std::to_string(options.models) + ", expected 1 to " + std::to_string(limits::max_threads));
-  for (const auto& name : options.allow_ops) check_operator_name(name);
-  check_isolation(options);
-  return options;
-}
 
 const Artifact& artifact_for(const Bundle& bundle, const std::string& engine) {
   if (const Artifact* artifact = bundle.find_artifact(engine)) return *artifact;
@@ -103,19 +66,6 @@ std::uint64_t input_bytes(const GoldenCase& golden_case) {
 }
 
 }  // namespace
-
-void check_operator_name(std::string_view name) {
-  constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
-  constexpr std::string_view separator = "::";
-  const auto is_identifier = [&](std::string_view part) {
-    return !part.empty() && letters.find(part.front()) != std::string_view::npos &&
-           std::ranges::all_of(part, [&](char c) { return letters.find(c) != std::string_view::npos || (c >= '0' && c <= '9'); });
-  };
-  const auto at = name.find(separator);
-  if (at == std::string_view::npos || !is_identifier(name.substr(0, at)) || !is_identifier(name.substr(at + separator.size())))
-    throw Error(ErrorCode::usage,
-                "--allow-op: got " + text::quoted(name) + ", expected an operator's name, e.g. aten::as_strided");
-}
 
 std::vector<ferry_tensor_view> views_of(const NamedTensors& tensors) {
   std::vector<ferry_tensor_view> views;

@@ -21,9 +21,6 @@
 
 namespace ferry {
 
-// Throws Error(usage) for a text that names no operator, as `aten::as_strided`.
-void check_operator_name(std::string_view name);
-
 class Runner {
  public:
   // Checks the options, opens the artifact from verified bytes and warms it up with the smallest golden case.
