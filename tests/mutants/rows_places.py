@@ -23,7 +23,7 @@ ROWS = (
         "the row inside a call and not of the file",
     ),
     Mutant(
-        f"{_SAMPLES}/source.py",
+        f"{_SAMPLES}/reader.py",
         "self.files[before + error.index[0]]",
         "self.files[error.index[0]]",
         _PLACES,

@@ -155,7 +155,7 @@ ROWS = (
         "a run that was to stop at a bad file goes on without it",
     ),
     Mutant(
-        "python/torchferry/samples/source.py",
+        "python/torchferry/samples/reader.py",
         "(self.first + before + error.index[0], *error.index[1:])",
         "(before + error.index[0], *error.index[1:])",
         _BAD,
