@@ -16,7 +16,7 @@ _API = "tests/python/exporter/test_api.py"
 
 ROWS = (
     Mutant(
-        f"{_SAMPLES}/source.py",
+        f"{_SAMPLES}/reader.py",
         "(self.first + before + error.index[0], *error.index[1:]) if self.batched",
         "error.index if self.batched",
         _PLACES,
