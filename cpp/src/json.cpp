@@ -126,7 +126,7 @@ void Node::fail(const std::string& expected) const {
   if (value_->is_number_float())
     text::append_json_number(got, value_->get<double>());
   else
-    got = text::printable(value_->dump().substr(0, 80));
+    got = text::printable(text::first_characters(value_->dump(), 80));
   fail(got, expected);
 }
 

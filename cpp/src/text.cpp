@@ -218,6 +218,12 @@ std::string shown(const std::filesystem::path& path) { return printable(utf8(pat
 
 std::string quoted(std::string_view word) { return word.empty() ? "nothing" : "'" + printable(word) + "'"; }
 
+std::string_view first_characters(std::string_view text, std::size_t count) noexcept {
+  std::size_t end = 0;
+  for (std::size_t i = 0; i < count && end < text.size(); ++i) end += std::max<std::size_t>(sequence_length(text.substr(end)), 1);
+  return text.substr(0, end);
+}
+
 std::string printable_lines(std::string_view text) {
   std::string out;
   while (!text.empty()) {

@@ -40,6 +40,9 @@ void append_json_number(std::string& out, double value);
 // The shortest decimal that reads back to the same value.
 [[nodiscard]] std::string exact_number(double value);
 
+// The first `count` characters, not bytes, of a text in UTF-8.
+[[nodiscard]] std::string_view first_characters(std::string_view text, std::size_t count) noexcept;
+
 // True for UTF-8 as RFC 3629 has it: no overlong forms, no surrogates.
 [[nodiscard]] bool is_utf8(std::string_view text) noexcept;
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from torchferry.bundle.contract import Contract, Number, Size, Strict, TensorName, TensorSpec, require_unique
-from torchferry.bundle.problem import first_problem, shown
+from torchferry.bundle.problem import METADATA_TEXT, first_problem, shown
 from torchferry.bundle.strict_json import parse_json
 from torchferry.compare.kinds import KindName, kind_of
 from torchferry.errors import ExitCode, FerryError
@@ -31,15 +31,18 @@ _COMPONENT = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 
 
 def _bounded(text: str) -> str:
-    size = len(text.encode())
-    if size > MAX_METADATA_BYTES:
-        raise ValueError(f"got {size} bytes, expected at most {MAX_METADATA_BYTES}; keep long texts beside the bundle")
+    if len(text.encode()) > MAX_METADATA_BYTES:
+        raise ValueError(f"got {shown(text)}, expected {METADATA_TEXT}")
     return text
 
 
 MetadataKey = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9._-]{0,63}$")]
 MetadataValue = Annotated[str, Field(min_length=1, max_length=MAX_METADATA_BYTES), AfterValidator(_bounded)]
 Metadata = Annotated[dict[MetadataKey, MetadataValue], Field(max_length=MAX_METADATA_ENTRIES)]
+
+
+class _WithMetadata(Strict):
+    metadata: Metadata
 
 
 class FileEntry(Strict):
@@ -258,9 +261,9 @@ def licence_of(metadata: Mapping[str, str]) -> str:
 def checked_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
     """Return what a user wants to stand in `metadata`, held to its rules. Raises FerryError(USAGE)."""
     try:
-        return TypeAdapter(Metadata).validate_python(dict(metadata), strict=True)
+        return _WithMetadata(metadata=dict(metadata)).metadata
     except ValidationError as error:
-        raise FerryError(ExitCode.USAGE, f"metadata: {first_problem(error).removesuffix('; export the bundle again')}") from None
+        raise FerryError(ExitCode.USAGE, first_problem(error, "give short texts by such names")) from None
 
 
 def dump_manifest(manifest: Manifest) -> bytes:

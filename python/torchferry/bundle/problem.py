@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from torchferry.errors import ExitCode, FerryError
-from torchferry.limits import MAX_INTEGER, MAX_PATH_CHARACTERS, MAX_RANK
+from torchferry.limits import MAX_INTEGER, MAX_METADATA_BYTES, MAX_PATH_CHARACTERS, MAX_RANK
 
 Model = TypeVar("Model", bound=BaseModel)
 _ADVICE = "export the bundle again"
@@ -18,11 +18,11 @@ _PARTS_OF_TYPES = ("constrained-str", "constrained-int", "function-after", "[key
 _SYMBOL = "[A-Z][A-Za-z0-9_]{0,31}"
 _DIM = f"an integer from 0 to 2^53 or a symbol matching {_SYMBOL}"
 _PATH = f"a relative path of components matching [A-Za-z0-9_][A-Za-z0-9._-]*, at most {MAX_PATH_CHARACTERS} bytes"
+METADATA_TEXT = f"a text of 1 to {MAX_METADATA_BYTES} bytes"
 # What pydantic calls an error by its type, where that is enough to say what was expected.
 _EXPECTED = {
     "string_type": "a string",
     "string_too_short": "a string that is not empty",
-    "string_too_long": _PATH,  # nothing else has a limit that is not in its pattern
     "bool_type": "true or false",
     "float_type": "a number",
     "model_type": "an object",
@@ -50,7 +50,8 @@ def first_problem(error: ValidationError, advice: str = _ADVICE) -> str:
     place = problem["loc"]
     key = _key_of(place[: place.index("range") + 1] if _is_range_of_other_length(problem) else place)
     if problem["type"] == "value_error":
-        text = f"{key}.{problem['ctx']['error']}" if key else str(problem["ctx"]["error"])
+        said = str(problem["ctx"]["error"])  # of the value itself, or of one of its keys
+        text = f"{key}{': ' if said.startswith('got ') else '.'}{said}" if key else said
     else:
         text = f"{key}: {_said(problem, key)}" if key else _said(problem, key)
     return f"{text}; {advice}"
@@ -86,11 +87,17 @@ def _said(problem: Mapping[str, Any], key: str) -> str:
     if kind == "extra_forbidden":
         return "got an unknown key, expected only those of FORMAT.md"
     if kind == "too_long":
-        return f"got rank {len(given)}, expected rank at most {MAX_RANK}"
+        return _said_too_long(len(given), problem["ctx"]["max_length"], key, "entries" if isinstance(given, dict) else "items")
     if kind == "too_short":
         return f"got {len(given)} items, expected at least {problem['ctx']['min_length']}"
     got = "this key" if "[key]" in place else shown(given)
     return f"got {got}, expected {_expected(problem, key)}"
+
+
+def _said_too_long(got: int, most: int, key: str, what: str) -> str:
+    if key.endswith("shape"):
+        return f"got rank {got}, expected rank at most {MAX_RANK}"
+    return f"got {got} {what}, expected at most {most}"
 
 
 def _expected(problem: Mapping[str, Any], key: str) -> str:
@@ -101,6 +108,11 @@ def _expected(problem: Mapping[str, Any], key: str) -> str:
         return _match(context["pattern"])
     if "constrained-int" in problem["loc"] and isinstance(problem["input"], str):
         return _DIM
+    if kind in ("string_too_short", "string_too_long") and "metadata" in problem["loc"]:
+        return METADATA_TEXT
+    if kind == "string_too_long":
+        most = context["max_length"]
+        return _PATH if most == MAX_PATH_CHARACTERS else f"at most {most} characters"
     if key.endswith(".bound") and kind == "greater_than_equal":
         return "0 or more"
     if kind in _INTEGERS:

@@ -72,7 +72,8 @@ def parse_secret_key(data: bytes, where: str, password: bytes | None = None) -> 
         if operations > 4 * _OPERATIONS or memory > 4 * _MEMORY:
             raise FerryError(
                 ExitCode.FORMAT,
-                f"{where}: got a key that asks for {memory} bytes, expected at most {4 * _MEMORY}; make a new one",
+                f"{where}: got a key that asks for {operations} operations and {memory} bytes, expected at most "
+                f"{4 * _OPERATIONS} and {4 * _MEMORY}; make a new one",
             )
         body = _xor(body, _stream(password or b"", salt, operations, memory))
     key = SecretKey(body[:ID_BYTES], body[ID_BYTES : ID_BYTES + _SECRET])

@@ -247,10 +247,10 @@ def _bounded(contract: Contract, rows: Sequence[Format]) -> Contract:
 def _own_bounds(
     source: ExportSource, cases: Sequence[CaseArrays], bounds: Mapping[str, Bound], rows: Sequence[Format]
 ) -> dict[str, dict[str, Bound]]:
-    """Return the bounds by engine, of engines that compute in another way. None without calibration data, which the format refuses."""
-    if source.quantization is None:
-        return {}
-    return {row.engine: registry.load(row.own_bounds)(source, cases, bounds) for row in rows if row.own_bounds is not None}
+    """Return the bounds by engine, of engines that compute in another way: no quantised one without calibration data, which it refuses."""
+    calibrated = source.quantization is not None
+    own = {row.engine: row.own_bounds for row in rows if row.own_bounds is not None and (calibrated or row.quantizes is None)}
+    return {engine: registry.load(rule)(source, cases, bounds) for engine, rule in own.items()}
 
 
 def _provenance(name: str, golden: GoldenInputs, training: Training | None) -> str:
