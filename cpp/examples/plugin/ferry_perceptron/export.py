@@ -18,7 +18,7 @@ def export(source: ExportSource, folder: Path) -> Written:
         raise FerryError(ExitCode.FORMAT, "perceptron: got a module without two layers, expected `hidden` and `output`")
     hidden, output = layers
     sizes = [hidden.in_features, hidden.out_features, output.out_features]
-    numbers = [float(value) for layer in layers for tensor in (layer.weight, layer.bias) for value in tensor.flatten()]
+    numbers = [float(value) for layer in layers for tensor in (layer.weight, layer.bias) for value in tensor.detach().flatten()]
     lines = ["perceptron 1", str(SCALE), " ".join(map(str, sizes)), " ".join(f"{value:.9g}" for value in numbers)]
     (folder / FILE).write_text("\n".join(lines) + "\n")
     return Written((FILE,), "ferry-perceptron 1")
