@@ -14,7 +14,6 @@ from torchferry.engines.flat_table import Table, parse_schema, read_root
 from torchferry.engines.pte_schema import XNNPACK
 
 _HEADER = struct.Struct("<4s4sHIIIQ")  # zeros, magic, length, graph, constants
-_IN_NAMED_DATA = (1 << 64) - 1
 _NONE = (1 << 32) - 1  # of an id
 _BYTES = {1: 4, 2: 2, 12: 4}  # by XNNDatatype: float32, float16, int32
 _MAX_RANK, _MAX_VALUES, _MAX_ELEMENTS = 6, 1 << 20, 1 << 40
