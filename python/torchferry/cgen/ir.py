@@ -23,8 +23,9 @@ from torchferry.cgen.values import Array, Constant, Doubles, DType, Operand, Val
 AffineRule = Callable[[Affine, Doubles, bool], Affine | None]
 
 # What a step is in an int8 graph. A product reads bytes, quantised for it if need be; a total reads bytes that are there; both give
-# bytes or float32. What moves bytes, or picks some, gives bytes of the same meaning. The rest computes in float32.
-Int8Form = Literal["product", "total", "same", "none"]
+# bytes or float32. A loop reads float32 and gives bytes or float32 of its steps. What moves bytes, or picks some, gives bytes of the
+# same meaning. The rest computes in float32.
+Int8Form = Literal["product", "total", "loop", "same", "none"]
 
 
 class Step(ABC):
@@ -148,7 +149,7 @@ class Step(ABC):
         return self
 
     def in_integers(self, quantizer: Quantizer) -> None:
-        """Add the int8 form of this node to `quantizer`. Called for products and totals."""
+        """Add the int8 form of this node to `quantizer`. Called for products, totals and loops."""
         raise NotImplementedError(quantizer)
 
     def over_bytes(self, twins: Mapping[Value, Value], kind: Bytes) -> Step:
@@ -275,6 +276,12 @@ class Quantizer(Protocol):
 
     def finish(self, output: Value, unit: Doubles) -> tuple[Finish, Value]:
         """Return what becomes of sums for `output`, of which one step of each column means `unit` [columns], and the value that it gives."""
+
+    def steps_of(self, output: Value, start: Operand) -> tuple[Bytes, Value, Bytes | None]:
+        """Return what bytes of a loop's state mean, what the loop gives for its steps `output`, and what that means.
+
+        `start` is the state before the first step. The last is None where the steps are float32.
+        """
 
 
 @dataclass(frozen=True)

@@ -80,10 +80,16 @@ def export_int8(source: ExportSource, folder: Path) -> Written:
 def _float_layers(graph: Graph) -> Iterator[str]:
     """Say which layers of an int8 graph compute in float32, where there are any."""
     steps = [node for node in graph.nodes if isinstance(node, Step)]
-    left = [step.describe() for step in steps if {value.dtype for value in (*step.inputs, *step.outputs)} == {"float32"}]
+    left = [step.describe() for step in steps if _is_in_floats(step)]
     if left:
         more = f" and {len(left) - _MOST_NAMED} more" if len(left) > _MOST_NAMED else ""
         yield f"c-int8: in float32, since they have no int8 form here: {', '.join(left[:_MOST_NAMED])}{more}"
+
+
+def _is_in_floats(step: Step) -> bool:
+    """Tell whether a layer reads and gives float32 and has no weights of one byte, as an int8 loop has."""
+    weights = any(table.ctype == "int8_t" for table in step.tables())
+    return not weights and {value.dtype for value in (*step.inputs, *step.outputs)} == {"float32"}
 
 
 _MOST_NAMED = 6

@@ -424,10 +424,7 @@ LAYERS = {
         "resample2d",
         "embedding",
         "recurrent_sums",
-        "lstm",
-        "gru",
-        "rnn_tanh",
-        "rnn_relu",
+        *(f"{loop}{part}" for loop in ("lstm", "gru", "rnn_tanh", "rnn_relu") for part in ("", "_step")),
         "quarter",
     ),
 }

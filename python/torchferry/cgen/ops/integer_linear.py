@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from torchferry.cgen.lowering import Operator
-from torchferry.cgen.packing import PANEL_COMMENTS, in_panels, padded
+from torchferry.cgen.packing import LINE, PANEL_COMMENTS, in_panels, padded
 from torchferry.cgen.rows import MatrixOverRows
 from torchferry.cgen.scales import (
     BYTE_MOST,
@@ -77,18 +77,7 @@ class IntegerLinear(MatrixOverRows):
 
     @cached_property
     def _tables(self) -> tuple[Table, ...]:
-        groups = -(-self.columns // GROUP)
-        whole = np.zeros((self.results, groups * GROUP), np.int8)
-        whole[:, : self.columns] = self.weight
-        wide, narrow = in_panels(whole.reshape(self.results, groups, GROUP).transpose(1, 0, 2))  # [groups, results, 4]
-        comments = PANEL_COMMENTS["four inputs"]
-        steps = "one per output, in steps of the sum, with what the zero of the inputs adds"
-        return (
-            Table("wide", "int8_t", wide, comments[0]),
-            Table("narrow", "int8_t", narrow, comments[1]),
-            Table("bias", "int32_t", padded(self.bias.astype(np.int32)), steps),
-            *finish_tables(self.finish),
-        )
+        return (*product_tables(self.weight, self.bias), *finish_tables(self.finish))
 
     def tables(self) -> tuple[Table, ...]:
         """Return weights, bias and what makes the output of the sums."""
@@ -100,16 +89,12 @@ class IntegerLinear(MatrixOverRows):
 
     def emit(self, scope: Scope) -> list[str]:
         """Return one product per row."""
-        scope.use("integer_columns")
         x, y = scope.row(self.x, self.rows, self.columns), scope.row(self.output, self.rows, self.results)
-        sizes = {table.kind: table.array.size for table in self.tables()}
-        wide, narrow = ("wide" if sizes["wide"] else "narrow"), ("narrow" if sizes["narrow"] else "wide")
-        names = ", ".join(scope.table(kind) for kind in (wide, narrow, "bias"))
         element = f"{y}[j]" if self.rows == 1 else f"({y})[j]"
         return over_rows(
             self.rows,
             [
-                f"  {OWN}integer_columns({self.columns}, {self.results}, {x}, {names}, sums);",
+                f"  {product_call(scope, self.weight, x)}",
                 f"  for (size_t j = 0; j < {self.results}; ++j) {{",
                 f"    {element} = {finish_expression(self.finish, scope)};",
                 "  }",
@@ -117,7 +102,33 @@ class IntegerLinear(MatrixOverRows):
         )
 
 
-def in_steps(weight: Doubles, bias: Doubles, kind: Bytes, name: str) -> tuple[Integers, Integers, Doubles]:
+def product_tables(weight: Doubles | Integers, bias: Doubles | Integers) -> tuple[Table, ...]:
+    """Return the tables of kernels/integer_columns.c for weights [results, columns] and biases [results]."""
+    results, columns = weight.shape
+    groups = -(-columns // GROUP)
+    whole = np.zeros((results, groups * GROUP), np.int8)
+    whole[:, :columns] = weight
+    wide, narrow = in_panels(whole.reshape(results, groups, GROUP).transpose(1, 0, 2))  # [groups, results, 4]
+    comments = PANEL_COMMENTS["four inputs"]
+    steps = "one per output, in steps of the sum, with what the zero of the inputs adds"
+    return (
+        Table("wide", "int8_t", wide, comments[0]),
+        Table("narrow", "int8_t", narrow, comments[1]),
+        Table("bias", "int32_t", padded(bias.astype(np.int32)), steps),
+    )
+
+
+def product_call(scope: Scope, weight: Doubles | Integers, x: str) -> str:
+    """Return the call that puts bias + weight x into `sums`, of weights [results, columns] and bytes at the pointer `x`."""
+    scope.use("integer_columns")
+    results, columns = weight.shape
+    split = results >= LINE, results % LINE != 0  # whether there is a wide table, and a narrow one
+    wide, narrow = ("wide" if split[0] else "narrow"), ("narrow" if split[1] else "wide")
+    names = ", ".join(scope.table(kind) for kind in (wide, narrow, "bias"))
+    return f"{OWN}integer_columns({columns}, {results}, {x}, {names}, sums);"
+
+
+def in_steps(weight: Doubles | Integers, bias: Doubles | Integers, kind: Bytes, name: str) -> tuple[Integers, Integers, Doubles]:
     """Return weights -127..127 [results, columns] and biases [results] in steps of the sums, and what a step of each column means.
 
     `kind` is what the bytes mean. Raises FerryError(FORMAT) where a sum of the product `name` could leave 32 bits.

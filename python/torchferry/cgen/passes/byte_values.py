@@ -40,8 +40,7 @@ def _largest_set(graph: Graph, floats: tuple[Value, ...]) -> frozenset[Value]:
     kept = {
         value
         for node in graph.nodes
-        if _can_give(node)
-        for value in node.outputs
+        for value in _can_give(node)
         if value.dtype == "float32" and value not in floats and all(_can_read(reader) for reader in readers.get(value, ()))
     }
     while True:
@@ -51,17 +50,21 @@ def _largest_set(graph: Graph, floats: tuple[Value, ...]) -> frozenset[Value]:
         kept -= lost
 
 
-def _can_give(node: Node) -> bool:
-    return is_byte_function(node) or is_sum(node) if isinstance(node, Map) else node.int8_form != "none"
+def _can_give(node: Node) -> tuple[Value, ...]:
+    """Return what a node can give as bytes: of a loop the steps, not the last state."""
+    if isinstance(node, Step) and node.int8_form == "loop":
+        return node.outputs[:1]
+    return node.outputs if _can_read(node) else ()
 
 
-_can_read = _can_give
+def _can_read(node: Node) -> bool:
+    return is_byte_function(node) or is_sum(node) if isinstance(node, Map) else node.int8_form not in ("loop", "none")
 
 
 def _given_up(node: Node, kept: set[Value]) -> Iterable[Value]:
     """Return the values at a node that cannot be bytes, since others there are none."""
     around = {value for value in (*node.inputs, *node.outputs) if value.dtype == "float32"}
-    if isinstance(node, Step) and node.int8_form in ("product", "none"):
+    if isinstance(node, Step) and node.int8_form in ("product", "loop", "none"):
         return ()
     if isinstance(node, Step) and node.int8_form == "total":
         return () if node.inputs[0] in kept else kept & set(node.outputs)

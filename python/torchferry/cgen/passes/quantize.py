@@ -24,7 +24,7 @@ from torchferry.cgen.passes.byte_values import ByteValues, is_byte_function
 from torchferry.cgen.passes.fixed_point import bytes_for, function_bytes, limits, to_bytes
 from torchferry.cgen.passes.fold import drop_dead
 from torchferry.cgen.scales import BYTE_MOST, Bytes, Finish, Range, ToFloats
-from torchferry.cgen.values import Doubles, Value
+from torchferry.cgen.values import Doubles, Operand, Value
 from torchferry.errors import ExitCode, FerryError
 
 PIXELS = Bytes(1.0, 0)
@@ -104,7 +104,7 @@ class _Rewriter:
                 self._add_function(node)
             else:
                 self._add_sum(node)
-        elif node.int8_form == "product" or (node.int8_form == "total" and node.inputs[0] in self._wanted.values):
+        elif node.int8_form in ("product", "loop") or (node.int8_form == "total" and node.inputs[0] in self._wanted.values):
             node.in_integers(self)
         else:
             self._nodes.append(self._over_bytes(node) if wanted else node)
@@ -179,6 +179,15 @@ class _Rewriter:
         finish, kind = to_bytes(functions, unit * scale, self._ranges[before], self._ranges[end], self._fixed_kind(end))
         self._joined |= set(chain)
         return finish, self._twin(end, kind)
+
+    def steps_of(self, output: Value, start: Operand) -> tuple[Bytes, Value, Bytes | None]:
+        """See ir.Quantizer."""
+        seen = self._ranges[output]
+        state = bytes_for(seen.joined(self._ranges[start]) if isinstance(start, Value) else seen)
+        if output not in self._wanted.values:
+            return state, output, None
+        kind = self._fixed_kind(output) or bytes_for(seen)
+        return state, self._twin(output, kind), kind
 
     def _twin(self, value: Value, kind: Bytes) -> Value:
         made = Value(f"{value.name}_bytes", value.shape, "uint8")
