@@ -180,8 +180,9 @@ class Elementwise:
 
     `uses`: the files of `kernels/` that `c` calls. `dtype`: of the result; None: that of the operands. `makes_zeros`: the result is
     exactly zero for a whole range of arguments. `clamps`: it keeps its first operand between limits, as the ends of bytes do.
-    `widens`: it keeps the number and changes the dtype. `affine`: how it continues a scale and shift, with a constant operand that
-    may stand first. `terms`: of a sum of operands the factor of each.
+    `widens`: it keeps the number and changes the dtype. `rounds`: it gives the nearest whole number. `affine`: how it continues a
+    scale and shift, with a constant operand that may stand first. `terms`: of a sum of operands the factor of each. `grid`: of its
+    constants the bytes that stand for all that it gives.
     """
 
     name: str
@@ -192,8 +193,10 @@ class Elementwise:
     makes_zeros: bool = False
     clamps: bool = False
     widens: bool = False
+    rounds: bool = False
     affine: AffineRule | None = None
     terms: tuple[int, ...] = ()
+    grid: Callable[..., Bytes | None] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,6 +222,12 @@ class Map:
     def operand_dtype(self) -> DType:
         """The dtype in which the operands meet, constants too: a condition is a bool beside it."""
         return next((value.dtype for value in self.inputs if value.dtype != "bool"), self.output.dtype)
+
+    @property
+    def grid(self) -> Bytes | None:
+        """What bytes mean that stand for every number that the node can give; None where none do."""
+        constants = [operand for operand in self.operands if isinstance(operand, Constant)]
+        return self.function.grid(*constants) if self.function.grid is not None else None
 
     def problems(self) -> Iterator[str]:
         """Yield what is wrong with sizes and dtypes."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from torchferry.cgen.lowering import Operator
 from torchferry.cgen.packing import LINE, PANEL_COMMENTS, in_panels, padded
@@ -28,6 +29,7 @@ from torchferry.errors import ExitCode, FerryError
 
 GROUP = 4  # inputs whose weights for one output lie together: what one VNNI instruction adds to a sum
 WEIGHT_MOST = 127  # symmetric: -128 is not used
+ON_GRID = 2.0**-10  # of a step: how far from it float32 puts a number of a grid
 BIAS_MOST = 2**29  # a row whose bias would be more steps gets a coarser step
 SUM_MOST = 2**31 - 1
 
@@ -133,7 +135,7 @@ def in_steps(weight: Doubles | Integers, bias: Doubles | Integers, kind: Bytes, 
 
     `kind` is what the bytes mean. Raises FerryError(FORMAT) where a sum of the product `name` could leave 32 bits.
     """
-    largest = np.abs(weight).max(axis=1) / WEIGHT_MOST
+    largest = _grid(weight)
     step = np.maximum(largest, np.abs(bias) / (kind.scale * BIAS_MOST))
     step = np.where(step > 0, step, 1.0)
     steps = np.rint(weight / step[:, None]).astype(np.int64)
@@ -141,6 +143,33 @@ def in_steps(weight: Doubles | Integers, bias: Doubles | Integers, kind: Bytes, 
     offset = np.rint(bias / unit).astype(np.int64) - kind.zero * steps.sum(axis=1)
     _require_32_bits(steps, offset, name)
     return steps, offset, unit
+
+
+def _grid(weight: Doubles | Integers) -> Doubles:
+    """Return the step of each row of weights [results, columns]: that of the grid on which the row lies already, if it does.
+
+    Weights that were trained on a grid of at most 256 numbers stay what they are. Others have 127 steps to the largest.
+    """
+    largest: Doubles = np.abs(weight).max(axis=1).astype(np.float64)
+    found, open_rows = largest / WEIGHT_MOST, np.flatnonzero(largest > 0)
+    finest_first = (WEIGHT_MOST, *range(WEIGHT_MOST + 1, WEIGHT_MOST // 2, -1))  # half of them and fewer are part of a finer grid
+    for steps in finest_first:
+        step = largest[open_rows] / steps
+        for columns in (slice(0, 16), slice(None)):  # most rows are on no grid, which few columns show
+            lies = _lies_on(weight[open_rows][:, columns], step)
+            if not lies.any():
+                break
+        else:
+            found[open_rows[lies]] = step[lies]
+            open_rows = open_rows[~lies]
+    return found
+
+
+def _lies_on(weight: Doubles | Integers, step: Doubles) -> NDArray[np.bool_]:
+    steps = weight / step[:, None]
+    whole = np.rint(steps)
+    lies = (np.abs(steps - whole) < ON_GRID) & (whole <= WEIGHT_MOST)
+    return np.asarray(lies.all(axis=1))
 
 
 def _require_32_bits(weight: Integers, bias: Integers, name: str) -> None:
