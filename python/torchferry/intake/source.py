@@ -203,7 +203,10 @@ def _program_problem(error: Exception) -> str:
     text, where = str(error), origin_of(error)
     at = f" at {where}" if where else ""
     if frozen := _SPECIALIZED.search(text):
-        return f"the dim {frozen['symbol']}: got it frozen at {frozen['size']} by the module{at}, expected it to stay free; write it as a number in the input"
+        return (
+            f"the dim {frozen['symbol']}: got it frozen at {frozen['size']} by the module{at}, expected it to stay free: "
+            f"len(x) freezes it and x.shape[0] does not; or write it as a number in the input"
+        )
     if _UNKNOWN_VALUE.search(text):
         return f"got control flow that depends on data{at}, expected a fixed graph; torchscript keeps it"
     return f"{first_line(error)}{at}"
