@@ -116,19 +116,7 @@ def export(
     allow_ops: of TorchScript. metadata: {"licence": "MIT"}. state: {"h": "h_out"} of a Stream. Raises FerryError: USAGE, BAD_INPUT, FORMAT, MISMATCH, IO.
     """
     of_c, samples = (max_bytes, max_ram, separate_weights), _Samples(golden, calibration, description, seed)
-    writing = _Writing(
-        Path(out),
-        name,
-        _formats(to, quantize),
-        force,
-        *of_c,
-        allow_ops,
-        metadata,
-        stress,
-        note,
-        io,
-        quantize == registry.FROM_MODULE,
-    )
+    writing = _Writing(Path(out), name, _formats(to, quantize), force, *of_c, allow_ops, metadata, stress, note, io, quantize)
     return _export(module, _Interface(inputs, outputs, symbols or {}, classes, preprocess, state or {}), samples, writing)
 
 
@@ -148,7 +136,7 @@ class _Writing:
     stress: bool
     note: Callable[[str], None]
     io: str
-    from_module: bool
+    quantize: str | None
 
 
 def _export(module: nn.Module, interface: _Interface, samples: _Samples, writing: _Writing) -> Bundle:
@@ -181,7 +169,7 @@ def _export(module: nn.Module, interface: _Interface, samples: _Samples, writing
             may_skip=writing.to.may_skip,
             note=writing.note,
             io=io,
-            from_module=writing.from_module,
+            from_module=writing.quantize == registry.FROM_MODULE,
         )
     )
 
