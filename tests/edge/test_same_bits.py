@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from _pytest.mark import ParameterSet
 
+from builders.edge_inventions import INVENTIONS, invention
 from builders.generated_c import Array, Subject, quantized, struct_dtype, write
 from builders.image_nets import every_image_net
 from builders.networks import fork, image_net, residual
@@ -73,18 +74,20 @@ def int8_residual() -> Subject:
     return quantized(residual())
 
 
+NETWORKS = (*SHIPPED, *INVENTIONS)
 SUBJECTS = (
     *("digits", "every operator", "sorted and indexed", "images", "int8 digits", "int8 residual", "int8 images"),
-    *SHIPPED,
-    *(f"int8 {name}" for name in SHIPPED),
+    *NETWORKS,
+    *(f"int8 {name}" for name in NETWORKS),
 )
 
 
 @pytest.fixture
 def subject(request: pytest.FixtureRequest) -> Subject:
     network = request.param.removeprefix("int8 ")
-    if network in SHIPPED:
-        return quantized(shipped(network)) if "int8" in request.param else shipped(network)
+    if network in NETWORKS:
+        whole = shipped(network) if network in SHIPPED else invention(network)
+        return quantized(whole) if "int8" in request.param else whole
     if "digits" in request.param:
         make = int8_digits if "int8" in request.param else digits
         return make(request.getfixturevalue("data_root"))

@@ -13,6 +13,8 @@ _PATHS = "tests/python/cgen/test_int8.py::test_every_path_gives_the_integers_of_
 _NEAR = "tests/python/cgen/test_int8.py::test_outputs_stay_near_the_float_models"
 _SUMS = f"{_IMAGES}::test_sums_of_a_convolution_are_those_of_torch_in_float64"
 _BETWEEN = f"{_IMAGES}::test_between_the_first_and_the_last_product_there_is_no_float"
+_MODULE = "tests/python/cgen/test_from_module.py"
+_LOOP = "tests/python/cgen/test_int8_recurrence.py::test_answers_are_near_to_float64"
 
 ROWS = (
     Mutant(
@@ -98,5 +100,40 @@ ROWS = (
         "if (i < w->sample[0] && at <= w->sample[1]) {",
         _PATHS,
         "an int8 pool reads beyond its row",
+    ),
+    Mutant(
+        f"{_OPS}/recurrence.py",
+        "return (codes @ self.weight.T + self.bias).astype(np.float32) * self.unit.astype(np.float32)",
+        "return (codes @ self.weight.T).astype(np.float32) * self.unit.astype(np.float32)",
+        _LOOP,
+        "the zero of the state's bytes counts as a state",
+    ),
+    Mutant(
+        f"{_PASSES}/quantize.py",
+        "bytes_for(seen.joined(self._ranges[start]) if isinstance(start, Value) else seen)",
+        "bytes_for(seen)",
+        _LOOP,
+        "a first state beyond the steps saturates",
+    ),
+    Mutant(
+        f"{_OPS}/integer_linear.py",
+        "largest = _grid(weight)",
+        "largest = np.abs(weight).max(axis=1) / WEIGHT_MOST",
+        f"{_MODULE}::test_weights_on_a_grid_of_their_own_keep_its_numbers",
+        "weights that were trained on a grid are rounded to another one",
+    ),
+    Mutant(
+        f"{_PASSES}/byte_values.py",
+        "grids = {self.grids[other] for other in group if other in self.grids}",
+        "grids: set[Bytes] = set()",
+        f"{_MODULE}::test_scores_are_within_steps_of_what_torch_computes",
+        "calibration overrules the scales that a module was trained with",
+    ),
+    Mutant(
+        "python/torchferry/intake/fake_quantised.py",
+        "if not bool(part.fake_quant_enabled.flatten()[0]):",
+        "if False:",
+        "tests/python/intake/test_fake_quantised.py::test_a_rounding_that_is_switched_off_rounds_nothing",
+        "a fake quantisation that is switched off rounds all the same",
     ),
 )

@@ -27,7 +27,7 @@ class Definition:
         program, contract, quantization = source.functional_program, source.contract, source.quantization
         outputs = tuple(spec.name for spec in contract.outputs)
         row = registry.of_engine(engine)
-        if row is not None and row.quantizes is not None and quantization is not None:
+        if row is not None and row.quantizes and quantization is not None:
             graph = int8_graph(program, contract, quantization.calibration, quantization.headroom, quantization.io)
             return cls(engine, graph, outputs)
         return cls(engine, float_graph(program, contract), outputs)

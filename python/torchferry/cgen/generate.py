@@ -28,7 +28,7 @@ from torchferry.cgen.emit.weights import structs
 from torchferry.cgen.int8_losses import with_losses
 from torchferry.cgen.ir import Graph
 from torchferry.cgen.passes import pipeline
-from torchferry.cgen.passes.byte_io import ByteForm, ByteInterface, Io
+from torchferry.cgen.passes.byte_io import ByteInterface, Io
 from torchferry.cgen.passes.calibrate import calibrate
 from torchferry.cgen.passes.fold import join_functions
 from torchferry.cgen.passes.quantize import quantize, quantize_with_io
@@ -116,13 +116,13 @@ def generate_int8(
     BAD_INPUT for calibration data that are missing, constant or outside the contract, FORMAT for a model without matrix products and
     for products whose sums could leave 32 bits.
     """
+    before, ranges = _calibrated(program, contract, calibration, headroom)
     if io == "float":
-        before = unjoined_graph(program, contract)
-        after = quantized_graph(before, calibrate(before, contract, calibration), headroom)
+        after = _in_int8(before, ranges)
         model = Model.build(name, contract, after)
         made = _generated(model, goldens=goldens, provenance=provenance, metadata=metadata, bounds=bounds, limits=limits)
         return replace(made, seen=with_losses(made.seen, before, after, (goldens, calibration)))
-    form = byte_form(program, contract, calibration, headroom)
+    form = quantize_with_io(before, ranges)
     interface = ByteInterface.of(contract, form, io)
     graph = pipeline.run(verify(form.signed() if io == "int8" else form.graph, "byte_io"), (join_functions,))
     model = Model.build(name, interface.contract, graph)
@@ -138,12 +138,6 @@ def float_graph(program: ExportedProgram, contract: Contract) -> Graph:
     return pipeline.run(verify(capture(program, contract), "capture"))
 
 
-def byte_form(program: ExportedProgram, contract: Contract, calibration: Mapping[str, Array], headroom: float = 1.0) -> ByteForm:
-    """Return the graph with bytes for the caller's floats, calibrated on raw inputs [N, ...]. Raises what `generate_int8` raises."""
-    graph = unjoined_graph(program, contract)
-    return quantize_with_io(graph, _wider(calibrate(graph, contract, calibration), headroom))
-
-
 def int8_graph(
     program: ExportedProgram, contract: Contract, calibration: Mapping[str, Array], headroom: float = 1.0, io: Io = "float"
 ) -> Graph:
@@ -151,11 +145,10 @@ def int8_graph(
 
     With `io` other than "float" it is that of a session, which makes bytes of the caller's floats, and floats of the answer's bytes.
     """
+    graph, ranges = _calibrated(program, contract, calibration, headroom)
     if io != "float":
-        framed = byte_form(program, contract, calibration, headroom).between_floats()
-        return pipeline.run(verify(framed, "byte_io"), (join_functions,))
-    graph = unjoined_graph(program, contract)
-    return quantized_graph(graph, calibrate(graph, contract, calibration), headroom)
+        return pipeline.run(verify(quantize_with_io(graph, ranges).between_floats(), "byte_io"), (join_functions,))
+    return _in_int8(graph, ranges)
 
 
 def unjoined_graph(program: ExportedProgram, contract: Contract) -> Graph:
@@ -165,7 +158,19 @@ def unjoined_graph(program: ExportedProgram, contract: Contract) -> Graph:
 
 def quantized_graph(graph: Graph, ranges: Mapping[Value, Range], headroom: float) -> Graph:
     """Return the int8 form of an unjoined graph whose bytes hold `headroom` times the calibrated ranges. Raises what `generate_int8` raises."""
-    return pipeline.run(verify(quantize(graph, _wider(ranges, headroom)), "quantize"), (join_functions,))
+    return _in_int8(graph, _wider(ranges, headroom))
+
+
+def _calibrated(
+    program: ExportedProgram, contract: Contract, calibration: Mapping[str, Array], headroom: float
+) -> tuple[Graph, dict[Value, Range]]:
+    """Return the unjoined graph, and the ranges that its bytes have to hold."""
+    graph = unjoined_graph(program, contract)
+    return graph, _wider(calibrate(graph, contract, calibration), headroom)
+
+
+def _in_int8(graph: Graph, ranges: Mapping[Value, Range]) -> Graph:
+    return pipeline.run(verify(quantize(graph, ranges), "quantize"), (join_functions,))
 
 
 def _wider(ranges: Mapping[Value, Range], headroom: float) -> dict[Value, Range]:

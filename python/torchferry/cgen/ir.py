@@ -23,8 +23,9 @@ from torchferry.cgen.values import Array, Constant, Doubles, DType, Operand, Val
 AffineRule = Callable[[Affine, Doubles, bool], Affine | None]
 
 # What a step is in an int8 graph. A product reads bytes, quantised for it if need be; a total reads bytes that are there; both give
-# bytes or float32. What moves bytes, or picks some, gives bytes of the same meaning. The rest computes in float32.
-Int8Form = Literal["product", "total", "same", "none"]
+# bytes or float32. A loop reads float32 and gives bytes or float32 of its steps. What moves bytes, or picks some, gives bytes of the
+# same meaning. The rest computes in float32.
+Int8Form = Literal["product", "total", "loop", "same", "none"]
 
 
 class Step(ABC):
@@ -148,7 +149,7 @@ class Step(ABC):
         return self
 
     def in_integers(self, quantizer: Quantizer) -> None:
-        """Add the int8 form of this node to `quantizer`. Called for products and totals."""
+        """Add the int8 form of this node to `quantizer`. Called for products, totals and loops."""
         raise NotImplementedError(quantizer)
 
     def over_bytes(self, twins: Mapping[Value, Value], kind: Bytes) -> Step:
@@ -179,8 +180,9 @@ class Elementwise:
 
     `uses`: the files of `kernels/` that `c` calls. `dtype`: of the result; None: that of the operands. `makes_zeros`: the result is
     exactly zero for a whole range of arguments. `clamps`: it keeps its first operand between limits, as the ends of bytes do.
-    `widens`: it keeps the number and changes the dtype. `affine`: how it continues a scale and shift, with a constant operand that
-    may stand first. `terms`: of a sum of operands the factor of each.
+    `widens`: it keeps the number and changes the dtype. `rounds`: it gives the nearest whole number. `affine`: how it continues a
+    scale and shift, with a constant operand that may stand first. `terms`: of a sum of operands the factor of each. `grid`: of its
+    constants the bytes that stand for all that it gives.
     """
 
     name: str
@@ -191,8 +193,10 @@ class Elementwise:
     makes_zeros: bool = False
     clamps: bool = False
     widens: bool = False
+    rounds: bool = False
     affine: AffineRule | None = None
     terms: tuple[int, ...] = ()
+    grid: Callable[..., Bytes | None] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,6 +222,12 @@ class Map:
     def operand_dtype(self) -> DType:
         """The dtype in which the operands meet, constants too: a condition is a bool beside it."""
         return next((value.dtype for value in self.inputs if value.dtype != "bool"), self.output.dtype)
+
+    @property
+    def grid(self) -> Bytes | None:
+        """What bytes mean that stand for every number that the node can give; None where none do."""
+        constants = [operand for operand in self.operands if isinstance(operand, Constant)]
+        return self.function.grid(*constants) if self.function.grid is not None else None
 
     def problems(self) -> Iterator[str]:
         """Yield what is wrong with sizes and dtypes."""
@@ -275,6 +285,12 @@ class Quantizer(Protocol):
 
     def finish(self, output: Value, unit: Doubles) -> tuple[Finish, Value]:
         """Return what becomes of sums for `output`, of which one step of each column means `unit` [columns], and the value that it gives."""
+
+    def steps_of(self, output: Value, start: Operand) -> tuple[Bytes, Value, Bytes | None]:
+        """Return what bytes of a loop's state mean, what the loop gives for its steps `output`, and what that means.
+
+        `start` is the state before the first step. The last is None where the steps are float32.
+        """
 
 
 @dataclass(frozen=True)

@@ -28,17 +28,18 @@ class Range:
 
 @dataclass(frozen=True)
 class Bytes:
-    """What a byte u means: (u - zero) * scale."""
+    """What a byte u means: (u - zero) * scale. None is above `most`."""
 
     scale: float
     zero: int
+    most: int = BYTE_MOST
 
 
 def byte_of(numbers: Doubles, kind: Bytes) -> Integers:
     """Return the bytes nearest to numbers of any shape; NaN counts as 0."""
     with np.errstate(all="ignore"):
         steps = np.nan_to_num(numbers.astype(np.float64) / kind.scale, nan=0.0)
-    made: Integers = np.clip(np.rint(steps) + kind.zero, 0, BYTE_MOST).astype(np.int64)
+    made: Integers = np.clip(np.rint(steps) + kind.zero, 0, kind.most).astype(np.int64)
     return made
 
 

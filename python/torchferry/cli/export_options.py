@@ -38,7 +38,10 @@ SeparateWeights = Annotated[
 Quantize = Annotated[
     str | None,
     typer.Option(
-        metavar="int8", help="Format c with int8 weights, calibrated on training data (or --calibration).", show_default=False
+        metavar="int8|from-module",
+        help="Format c with int8 weights, calibrated on training data (or --calibration); from-module: with the scales of a module "
+        "that torch or torchao has quantised.",
+        show_default=False,
     ),
 ]
 Io = Annotated[

@@ -24,6 +24,7 @@ from torchferry.formats import registry
 from torchferry.formats.registry import Asked
 from torchferry.intake.binding import contract_name
 from torchferry.intake.devices import check_devices
+from torchferry.intake.fake_quantised import in_plain_operators
 from torchferry.intake.framing import framed
 from torchferry.intake.golden_cases import require_samples
 from torchferry.intake.outputs import as_promised, infer_outputs, name_leaves, run_module, symbol_sizes
@@ -109,13 +110,13 @@ def export(
     inputs: by name (forward's in any order, others in its order; `batch.image`: an entry of `batch`), each "uint8[N,3,8,8]:0..255", a TensorSpec or an example.
     outputs: names in forward's order, or its dictionary's keys; default: its own. A TensorSpec is kept, and held to what the module gives.
     golden: real inputs by name (or an array), two samples or more; a list: cases of other sizes. Default: random, from `seed`: 64, or fewer large ones.
-    to: formats, or ["all"]: every one that takes the module. quantize: "int8", for format c, by calibration: training inputs, or half the goldens.
+    to: formats, or ["all"]: every one that takes the module. quantize: "int8" or "from-module", for format c; calibration: training inputs, or half of goldens.
     preprocess: a module or an ImagePreprocess before it, exported with it (or by input name). classes: (output, names) or names. symbols: {"T": (1, 512)}.
     Of c: max_bytes of tables, max_ram of scratch memory, separate_weights: in a file, io: "bytes" or "int8" structs. force: replace `out`. stress: what hurts.
     allow_ops: of TorchScript. metadata: {"licence": "MIT"}. state: {"h": "h_out"} of a Stream. Raises FerryError: USAGE, BAD_INPUT, FORMAT, MISMATCH, IO.
     """
     of_c, samples = (max_bytes, max_ram, separate_weights), _Samples(golden, calibration, description, seed)
-    writing = _Writing(Path(out), name, _formats(to, quantize), force, *of_c, allow_ops, metadata, stress, note, io)
+    writing = _Writing(Path(out), name, _formats(to, quantize), force, *of_c, allow_ops, metadata, stress, note, io, quantize)
     return _export(module, _Interface(inputs, outputs, symbols or {}, classes, preprocess, state or {}), samples, writing)
 
 
@@ -135,6 +136,7 @@ class _Writing:
     stress: bool
     note: Callable[[str], None]
     io: str
+    quantize: str | None
 
 
 def _export(module: nn.Module, interface: _Interface, samples: _Samples, writing: _Writing) -> Bundle:
@@ -147,7 +149,7 @@ def _export(module: nn.Module, interface: _Interface, samples: _Samples, writing
     if samples.calibration is not None and not any(row.quantizes for row in registry.chosen(writing.to.names)):
         raise FerryError(ExitCode.USAGE, 'calibration: got inputs and no format in int8, expected quantize="int8" with format c')
     io = registry.checked_io(writing.io, writing.to.names, option="io")
-    plan = _plan(module, interface, samples, writing.note)
+    plan = _plan(in_plain_operators(module), interface, samples, writing.note)
     return export_bundle(
         BundleRequest(
             plan.module,
@@ -167,6 +169,7 @@ def _export(module: nn.Module, interface: _Interface, samples: _Samples, writing
             may_skip=writing.to.may_skip,
             note=writing.note,
             io=io,
+            from_module=writing.quantize == registry.FROM_MODULE,
         )
     )
 

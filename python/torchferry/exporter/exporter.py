@@ -58,9 +58,10 @@ class BundleRequest:
 
     `formats`: besides these, `export` (which engine `eager` runs) is written where torch.export takes the module. Of format `c`:
     `max_bytes` of its tables, `max_ram` of its workspace, `separate_weights` in a file of their own. `quantization`: what format
-    `c-int8` is calibrated on; default: half of the real goldens; `io`: what its structs have. `allow_ops`: operators that TorchScript may use besides those
-    that need no permission; the manifest records them. `metadata`: free texts of the manifest. `stress`: add a case of inputs that hurt
-    (intake/stress.py). `may_skip`: leave out a format that refuses the module, and say so.
+    `c-int8` is calibrated on; default: half of the real goldens; `io`: what its structs have; `from_module`: the module must have
+    scales of its own. `allow_ops`: operators that TorchScript may use besides those that need no permission; the manifest records
+    them. `metadata`: free texts of the manifest. `stress`: add a case of inputs that hurt (intake/stress.py). `may_skip`: leave out a
+    format that refuses the module, and say so.
     """
 
     module: torch.nn.Module
@@ -76,6 +77,7 @@ class BundleRequest:
     separate_weights: bool = False
     quantization: Quantization | None = None
     io: Io = "float"
+    from_module: bool = False
     allow_ops: Collection[str] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
     stress: bool = True
@@ -195,7 +197,7 @@ def _quantization(request: BundleRequest) -> Quantization | None:
     """Return what int8 is calibrated on: what was given, or half of real goldens."""
     golden = request.golden
     found = request.quantization or (Quantization.of_samples(golden.arrays) if golden.source == "real" else None)
-    return None if found is None else replace(found, io=request.io)
+    return None if found is None else replace(found, io=request.io, from_module=request.from_module)
 
 
 def _written(

@@ -12,8 +12,9 @@ from torchferry.bundle.manifest import NATIVE_FOLDER
 from torchferry.cgen import Generated, float_graph, generate, generate_int8
 from torchferry.cgen.definition import Definition
 from torchferry.cgen.emit.tables import wrap
-from torchferry.cgen.generate import DEFAULT_MAX_BYTES, Limits
+from torchferry.cgen.generate import DEFAULT_MAX_BYTES, Limits, unjoined_graph
 from torchferry.cgen.ir import Graph, Step
+from torchferry.cgen.passes.byte_values import grids_of
 from torchferry.engines.c_build import OBJECT, build, find_compiler, sources_of
 from torchferry.engines.machine import triples
 from torchferry.errors import ExitCode, FerryError
@@ -26,8 +27,18 @@ ENTRY = "engine.c"
 
 
 def require_expressible(source: ExportSource) -> None:
-    """Refuse a module that C cannot express, before anything dear is computed. Raises FerryError(FORMAT)."""
+    """Refuse a module that C cannot express, before anything dear is computed. Raises FerryError(FORMAT).
+
+    Also one that has no scales of its own, where int8 should take them from it.
+    """
     float_graph(source.functional_program, source.contract)
+    asks = source.quantization is not None and source.quantization.from_module
+    if asks and not grids_of(unjoined_graph(source.functional_program, source.contract)):
+        raise FerryError(
+            ExitCode.FORMAT,
+            "c-int8: from-module: got a module that rounds no value to a grid of 8 bits, expected one that torch or torchao has quantised; "
+            "export it with --quantize int8, which measures the scales",
+        )
 
 
 def export(source: ExportSource, folder: Path) -> Written:
@@ -80,10 +91,16 @@ def export_int8(source: ExportSource, folder: Path) -> Written:
 def _float_layers(graph: Graph) -> Iterator[str]:
     """Say which layers of an int8 graph compute in float32, where there are any."""
     steps = [node for node in graph.nodes if isinstance(node, Step)]
-    left = [step.describe() for step in steps if {value.dtype for value in (*step.inputs, *step.outputs)} == {"float32"}]
+    left = [step.describe() for step in steps if _is_in_floats(step)]
     if left:
         more = f" and {len(left) - _MOST_NAMED} more" if len(left) > _MOST_NAMED else ""
         yield f"c-int8: in float32, since they have no int8 form here: {', '.join(left[:_MOST_NAMED])}{more}"
+
+
+def _is_in_floats(step: Step) -> bool:
+    """Tell whether a layer reads and gives float32 and has no weights of one byte, as an int8 loop has."""
+    weights = any(table.ctype == "int8_t" for table in step.tables())
+    return not weights and {value.dtype for value in (*step.inputs, *step.outputs)} == {"float32"}
 
 
 _MOST_NAMED = 6

@@ -17,6 +17,7 @@ from typing import Any, Literal
 from torchferry.errors import ExitCode, FerryError
 
 Io = Literal["float", "bytes", "int8"]
+FROM_MODULE = "from-module"  # the scheme that keeps the scales of a module that torch or torchao has quantised
 ENTRY_POINTS = "torchferry.formats"
 ALL = "all"  # after --to: every format that takes the module
 
@@ -49,7 +50,7 @@ class Format:
     limits_size: bool = False  # --max-bytes and --max-ram apply to it
     separates_weights: bool = False  # --separate-weights applies to it
     excludes: frozenset[str] = frozenset()  # formats whose files have the same names
-    quantizes: tuple[str, str] | None = None  # (format, scheme): what `--to FORMAT --quantize SCHEME` asks for
+    quantizes: tuple[str, ...] = ()  # (format, scheme, ...): what `--to FORMAT --quantize SCHEME` asks for
     is_program: bool = False  # the torch.export program, which every bundle has where torch.export takes the module
     is_default: bool = False  # exported where the user names no format
 
@@ -121,7 +122,7 @@ FORMATS: tuple[Format, ...] = (
         sample_by_sample=True,
         limits_size=True,
         excludes=frozenset({"c"}),
-        quantizes=("c", "int8"),
+        quantizes=("c", "int8", FROM_MODULE),
     ),
     Format(
         name="executorch",
@@ -221,7 +222,7 @@ def quantized(names: Sequence[str], scheme: str | None, *, option: str) -> list[
     """Return the formats, with the quantised one (`c-int8`) for the whole one (`c`). Raises FerryError(USAGE), which begins with `option`."""
     if scheme is None:
         return list(names)
-    rows = {row.quantizes: row.name for row in formats().values() if row.quantizes}
+    rows = {(row.quantizes[0], known): row.name for row in formats().values() for known in row.quantizes[1:]}
     if scheme not in {known for _, known in rows}:
         raise FerryError(ExitCode.USAGE, f"{option}: got {scheme!r}, expected {' or '.join(sorted(known for _, known in rows))}")
     whole = [form for form, known in rows if known == scheme]

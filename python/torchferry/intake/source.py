@@ -47,7 +47,7 @@ class Quantization:
 
     `calibration`: raw inputs [N, ...] of the training data by name. `test`: inputs that are not among them, and `labels` [N] their classes,
     where they are known. `headroom`: the ranges of the calibration times this are what a byte can hold.
-    `io`: what the structs of the C have for the contract's floats.
+    `io`: what the structs of the C have for the contract's floats. `from_module`: the module must have scales of its own.
     """
 
     calibration: Mapping[str, Array]
@@ -55,6 +55,7 @@ class Quantization:
     labels: Array | None = None
     headroom: float = 1.0
     io: Literal["float", "bytes", "int8"] = "float"
+    from_module: bool = False
 
     @classmethod
     def of_samples(cls, samples: Mapping[str, Array]) -> Quantization:
@@ -202,7 +203,10 @@ def _program_problem(error: Exception) -> str:
     text, where = str(error), origin_of(error)
     at = f" at {where}" if where else ""
     if frozen := _SPECIALIZED.search(text):
-        return f"the dim {frozen['symbol']}: got it frozen at {frozen['size']} by the module{at}, expected it to stay free; write it as a number in the input"
+        return (
+            f"the dim {frozen['symbol']}: got it frozen at {frozen['size']} by the module{at}, expected it to stay free: "
+            f"len(x) freezes it and x.shape[0] does not; or write it as a number in the input"
+        )
     if _UNKNOWN_VALUE.search(text):
         return f"got control flow that depends on data{at}, expected a fixed graph; torchscript keeps it"
     return f"{first_line(error)}{at}"

@@ -424,10 +424,7 @@ LAYERS = {
         "resample2d",
         "embedding",
         "recurrent_sums",
-        "lstm",
-        "gru",
-        "rnn_tanh",
-        "rnn_relu",
+        *(f"{loop}{part}" for loop in ("lstm", "gru", "rnn_tanh", "rnn_relu") for part in ("", "_step")),
         "quarter",
     ),
 }
@@ -442,6 +439,7 @@ def test_every_kernel_is_called_by_a_test_or_declares_only() -> None:
     # tests/python/cgen/test_int8.py and test_int8_images.py: of whole layers.
     called |= {"byte_halves", "byte_lines", "byte_tiles", "fill_byte_lines", "requantise", "integer_sum", "integer_reduce"}
     called |= {"integer_conv2d", "integer_depthwise2d", "integer_max_pool2d", "integer_avg_pool2d"}
+    called |= {"fake_quantize"}  # test_from_module.py
     called |= {"sha256"}  # of separate weights, held to hashlib's in test_weights.py
     assert set(NAMES) == called | DECLARATIONS
 

@@ -11,6 +11,7 @@ from torch import nn
 
 import torchferry
 from builders.programs import run_here
+from builders.trained_int8 import converted, samples
 from torchferry.bundle.reader import Bundle, open_bundle
 from torchferry.errors import ExitCode, FerryError
 
@@ -66,6 +67,18 @@ def test_the_command_line_gives_the_same_bundle(tmp_path: Path, monkeypatch: pyt
     assert reason_of(open_bundle(tmp_path / "b")) == reason_of(export(tmp_path / "c", calibration=TRAINING))
 
 
+def test_a_module_that_torchao_has_quantised_keeps_its_scales(tmp_path: Path) -> None:
+    given = {"inputs": {"x": "float32[N,1,8,8]:-6..6"}, "golden": samples().numpy(), "to": ["c"], "quantize": "from-module"}
+    bundle = torchferry.export(converted(), out=tmp_path / "b", **given)
+    assert bundle.manifest.artifacts[0].requires["quantize"] == "int8"
+    session = torchferry.Session(bundle, "c-int8", allow_native=True)
+    assert torchferry.verify(bundle, session).status == "passed"
+    own = converted()(samples()).numpy()
+    (scores,) = session.run({"x": samples().numpy()}).values()
+    step = np.diff(np.unique(own)).min()
+    assert np.abs(scores - own).max() < 2.5 * step
+
+
 @pytest.mark.parametrize(
     ("options", "code", "words"),
     [
@@ -73,7 +86,8 @@ def test_the_command_line_gives_the_same_bundle(tmp_path: Path, monkeypatch: pyt
         ({"calibration": TRAINING[:, :4]}, ExitCode.BAD_INPUT, "calibration: input x: shape [2048,4]: dim 1: got 4, expected 8"),
         ({"calibration": {"y": TRAINING}}, ExitCode.BAD_INPUT, "calibration: "),
         ({"calibration": TRAINING, "quantize": None}, ExitCode.USAGE, "calibration: got inputs and no format in int8"),
-        ({"quantize": "int4"}, ExitCode.USAGE, "quantize: got 'int4', expected int8"),
+        ({"quantize": "int4"}, ExitCode.USAGE, "quantize: got 'int4', expected from-module or int8"),
+        ({"quantize": "from-module"}, ExitCode.FORMAT, "from-module: got a module that rounds no value to a grid of 8 bits"),
         ({"to": ["onnx"]}, ExitCode.USAGE, "quantize: got int8 with --to onnx, expected it with c"),
     ],
 )

@@ -32,7 +32,7 @@ def test_formats_exclude_each_other_and_a_quantised_one_names_its_whole_one() ->
     known = registry.formats()
     for row in known.values():
         assert all(row.name in known[other].excludes for other in row.excludes)
-        assert row.quantizes is None or (row.quantizes[0] in known and row.own_bounds is not None)
+        assert not row.quantizes or (row.quantizes[0] in known and row.own_bounds is not None)
 
 
 def test_two_formats_whose_files_have_the_same_names_are_refused() -> None:

@@ -217,3 +217,13 @@ def test_the_harmless_module_is_taken(tmp_path: Path) -> None:
     notes: list[str] = []
     torchferry.export(Linear().eval(), inputs={"x": "float32[N,4]"}, golden=GRID, out=tmp_path / "b", note=notes.append)
     assert notes == []
+
+
+class Counted(Linear):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) + torch.zeros(len(x), 4)
+
+
+def test_a_batch_that_len_freezes_is_told_so(tmp_path: Path) -> None:
+    with pytest.raises(FerryError, match=r"the dim N: got it frozen at \d+ by the module.*x\.shape\[0\] does not"):
+        torchferry.export(Counted().eval(), inputs={"x": "float32[N,4]"}, golden=GRID, out=tmp_path / "b", to=["c"])

@@ -2,7 +2,7 @@
 #define MODEL_KERNEL_RNN_RELU
 
 #include "recurrent_sums.c"
-#include "relu.c"
+#include "rnn_relu_step.c"
 
 /* y[steps, hidden] from x [steps, hidden], the input parts; h is the state before and after. `reverse`: from the last step to
  * the first. */
@@ -12,8 +12,8 @@ static void model_rnn_relu(const size_t steps, const size_t hidden, const int re
   for (size_t t = 0; t < steps; ++t) {
     const size_t at = reverse ? steps - 1 - t : t;
     model_recurrent_sums(hidden, hidden, h, weights, bias, gates);
+    model_rnn_relu_step(hidden, x + at * hidden, gates, h);
     for (size_t j = 0; j < hidden; ++j) {
-      h[j] = model_relu(x[at * hidden + j] + gates[j]);
       y[at * hidden + j] = h[j];
     }
   }

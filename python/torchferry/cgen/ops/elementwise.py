@@ -95,7 +95,7 @@ OPERATORS = (
         Elementwise("ceil", "model_ceil({0})", np.ceil, ("whole",)), "aten.ceil.default", words=("ceil",), integers=integers.SAME
     ),
     unary(
-        Elementwise("round", "model_round({0})", np.rint, ("whole",)),
+        Elementwise("round", "model_round({0})", np.rint, ("whole",), rounds=True),
         "aten.round.default",
         words=("round",),
         integers=integers.SAME,

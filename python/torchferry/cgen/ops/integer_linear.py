@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from torchferry.cgen.lowering import Operator
-from torchferry.cgen.packing import PANEL_COMMENTS, in_panels, padded
+from torchferry.cgen.packing import LINE, PANEL_COMMENTS, in_panels, padded
 from torchferry.cgen.rows import MatrixOverRows
 from torchferry.cgen.scales import (
     BYTE_MOST,
@@ -28,6 +29,7 @@ from torchferry.errors import ExitCode, FerryError
 
 GROUP = 4  # inputs whose weights for one output lie together: what one VNNI instruction adds to a sum
 WEIGHT_MOST = 127  # symmetric: -128 is not used
+ON_GRID = 2.0**-10  # of a step: how far from it float32 puts a number of a grid
 BIAS_MOST = 2**29  # a row whose bias would be more steps gets a coarser step
 SUM_MOST = 2**31 - 1
 
@@ -77,18 +79,7 @@ class IntegerLinear(MatrixOverRows):
 
     @cached_property
     def _tables(self) -> tuple[Table, ...]:
-        groups = -(-self.columns // GROUP)
-        whole = np.zeros((self.results, groups * GROUP), np.int8)
-        whole[:, : self.columns] = self.weight
-        wide, narrow = in_panels(whole.reshape(self.results, groups, GROUP).transpose(1, 0, 2))  # [groups, results, 4]
-        comments = PANEL_COMMENTS["four inputs"]
-        steps = "one per output, in steps of the sum, with what the zero of the inputs adds"
-        return (
-            Table("wide", "int8_t", wide, comments[0]),
-            Table("narrow", "int8_t", narrow, comments[1]),
-            Table("bias", "int32_t", padded(self.bias.astype(np.int32)), steps),
-            *finish_tables(self.finish),
-        )
+        return (*product_tables(self.weight, self.bias), *finish_tables(self.finish))
 
     def tables(self) -> tuple[Table, ...]:
         """Return weights, bias and what makes the output of the sums."""
@@ -100,16 +91,12 @@ class IntegerLinear(MatrixOverRows):
 
     def emit(self, scope: Scope) -> list[str]:
         """Return one product per row."""
-        scope.use("integer_columns")
         x, y = scope.row(self.x, self.rows, self.columns), scope.row(self.output, self.rows, self.results)
-        sizes = {table.kind: table.array.size for table in self.tables()}
-        wide, narrow = ("wide" if sizes["wide"] else "narrow"), ("narrow" if sizes["narrow"] else "wide")
-        names = ", ".join(scope.table(kind) for kind in (wide, narrow, "bias"))
         element = f"{y}[j]" if self.rows == 1 else f"({y})[j]"
         return over_rows(
             self.rows,
             [
-                f"  {OWN}integer_columns({self.columns}, {self.results}, {x}, {names}, sums);",
+                f"  {product_call(scope, self.weight, x)}",
                 f"  for (size_t j = 0; j < {self.results}; ++j) {{",
                 f"    {element} = {finish_expression(self.finish, scope)};",
                 "  }",
@@ -117,12 +104,38 @@ class IntegerLinear(MatrixOverRows):
         )
 
 
-def in_steps(weight: Doubles, bias: Doubles, kind: Bytes, name: str) -> tuple[Integers, Integers, Doubles]:
+def product_tables(weight: Doubles | Integers, bias: Doubles | Integers) -> tuple[Table, ...]:
+    """Return the tables of kernels/integer_columns.c for weights [results, columns] and biases [results]."""
+    results, columns = weight.shape
+    groups = -(-columns // GROUP)
+    whole = np.zeros((results, groups * GROUP), np.int8)
+    whole[:, :columns] = weight
+    wide, narrow = in_panels(whole.reshape(results, groups, GROUP).transpose(1, 0, 2))  # [groups, results, 4]
+    comments = PANEL_COMMENTS["four inputs"]
+    steps = "one per output, in steps of the sum, with what the zero of the inputs adds"
+    return (
+        Table("wide", "int8_t", wide, comments[0]),
+        Table("narrow", "int8_t", narrow, comments[1]),
+        Table("bias", "int32_t", padded(bias.astype(np.int32)), steps),
+    )
+
+
+def product_call(scope: Scope, weight: Doubles | Integers, x: str) -> str:
+    """Return the call that puts bias + weight x into `sums`, of weights [results, columns] and bytes at the pointer `x`."""
+    scope.use("integer_columns")
+    results, columns = weight.shape
+    split = results >= LINE, results % LINE != 0  # whether there is a wide table, and a narrow one
+    wide, narrow = ("wide" if split[0] else "narrow"), ("narrow" if split[1] else "wide")
+    names = ", ".join(scope.table(kind) for kind in (wide, narrow, "bias"))
+    return f"{OWN}integer_columns({columns}, {results}, {x}, {names}, sums);"
+
+
+def in_steps(weight: Doubles | Integers, bias: Doubles | Integers, kind: Bytes, name: str) -> tuple[Integers, Integers, Doubles]:
     """Return weights -127..127 [results, columns] and biases [results] in steps of the sums, and what a step of each column means.
 
     `kind` is what the bytes mean. Raises FerryError(FORMAT) where a sum of the product `name` could leave 32 bits.
     """
-    largest = np.abs(weight).max(axis=1) / WEIGHT_MOST
+    largest = _grid(weight)
     step = np.maximum(largest, np.abs(bias) / (kind.scale * BIAS_MOST))
     step = np.where(step > 0, step, 1.0)
     steps = np.rint(weight / step[:, None]).astype(np.int64)
@@ -130,6 +143,33 @@ def in_steps(weight: Doubles, bias: Doubles, kind: Bytes, name: str) -> tuple[In
     offset = np.rint(bias / unit).astype(np.int64) - kind.zero * steps.sum(axis=1)
     _require_32_bits(steps, offset, name)
     return steps, offset, unit
+
+
+def _grid(weight: Doubles | Integers) -> Doubles:
+    """Return the step of each row of weights [results, columns]: that of the grid on which the row lies already, if it does.
+
+    Weights that were trained on a grid of at most 256 numbers stay what they are. Others have 127 steps to the largest.
+    """
+    largest: Doubles = np.abs(weight).max(axis=1).astype(np.float64)
+    found, open_rows = largest / WEIGHT_MOST, np.flatnonzero(largest > 0)
+    finest_first = (WEIGHT_MOST, *range(WEIGHT_MOST + 1, WEIGHT_MOST // 2, -1))  # half of them and fewer are part of a finer grid
+    for steps in finest_first:
+        step = largest[open_rows] / steps
+        for columns in (slice(0, 16), slice(None)):  # most rows are on no grid, which few columns show
+            lies = _lies_on(weight[open_rows][:, columns], step)
+            if not lies.any():
+                break
+        else:
+            found[open_rows[lies]] = step[lies]
+            open_rows = open_rows[~lies]
+    return found
+
+
+def _lies_on(weight: Doubles | Integers, step: Doubles) -> NDArray[np.bool_]:
+    steps = weight / step[:, None]
+    whole = np.rint(steps)
+    lies = (np.abs(steps - whole) < ON_GRID) & (whole <= WEIGHT_MOST)
+    return np.asarray(lies.all(axis=1))
 
 
 def _require_32_bits(weight: Integers, bias: Integers, name: str) -> None:

@@ -13,7 +13,7 @@ from torchferry.cgen.lowering import Operator
 from torchferry.cgen.scales import BYTE_MOST
 from torchferry.cgen.target import Scope
 from torchferry.cgen.text import OWN, hex_float
-from torchferry.cgen.values import Array, Value
+from torchferry.cgen.values import Array, Floats, Value
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,10 +35,7 @@ class Quantize(OneToOne):
 
     def compute(self, *inputs: Array) -> tuple[Array, ...]:
         """Return bytes [N, size] of floats [N, size]."""
-        scaled = np.where(np.isnan(inputs[0]), np.float32(0), inputs[0]) * np.float32(self.inverse)
-        clamped = np.clip(scaled, np.float32(-self.zero), np.float32(BYTE_MOST - self.zero))
-        rounded = (clamped + elementary.ROUND) - elementary.ROUND
-        return ((rounded.astype(np.int64) + self.zero).astype(np.uint8),)
+        return (nearest_bytes(inputs[0], self.inverse, self.zero),)
 
     def describe(self) -> str:
         """Name it for the list of layers."""
@@ -54,8 +51,21 @@ class Quantize(OneToOne):
     def emit(self, scope: Scope) -> list[str]:
         """Return a loop over the elements."""
         scope.use("quantize")
-        call = f"{OWN}quantize({scope.pointer(self.x)}[j], {hex_float(float(np.float32(self.inverse)))}, {self.zero})"
+        call = nearest_byte(f"{scope.pointer(self.x)}[j]", self.inverse, self.zero)
         return [f"  for (size_t j = 0; j < {self.x.size}; ++j) {{", f"    {scope.pointer(self.output)}[j] = {call};", "  }"]
+
+
+def nearest_bytes(x: Floats, inverse: float, zero: int) -> Array:
+    """Return the bytes of floats of any shape, as kernels/quantize.c computes them."""
+    scaled = np.where(np.isnan(x), np.float32(0), x) * np.float32(inverse)
+    clamped = np.clip(scaled, np.float32(-zero), np.float32(BYTE_MOST - zero))
+    rounded = (clamped + elementary.ROUND) - elementary.ROUND
+    return (rounded.astype(np.int64) + zero).astype(np.uint8)
+
+
+def nearest_byte(x: str, inverse: float, zero: int) -> str:
+    """Return the C expression of the byte of the float `x`, with kernels/quantize.c."""
+    return f"{OWN}quantize({x}, {hex_float(float(np.float32(inverse)))}, {zero})"
 
 
 OPERATORS: tuple[Operator, ...] = ()

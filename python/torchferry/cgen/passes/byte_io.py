@@ -12,7 +12,7 @@ from torchferry.bundle.contract import Contract, TensorSpec
 from torchferry.cgen.conversions import TO_FLOAT
 from torchferry.cgen.ir import Elementwise, Graph, Map, Node
 from torchferry.cgen.ops.arithmetic import MUL, SUB
-from torchferry.cgen.ops.quantize import Quantize
+from torchferry.cgen.ops.quantize import Quantize, nearest_bytes
 from torchferry.cgen.scales import Bytes
 from torchferry.cgen.values import Array, Constant, DType, Value
 
@@ -131,9 +131,5 @@ def _spec(spec: TensorSpec, meaning: Meaning | None) -> TensorSpec:
 
 def _as_bytes(array: Array, meaning: Meaning) -> Array:
     shift = HALF if meaning.dtype == "int8" else 0
-    size = int(np.prod(np.shape(array)[1:], dtype=np.int64))
-    step = Quantize(
-        Value("x", (size,), "float32"), 1 / meaning.scale, meaning.zero_point + shift, Value("y", (size,), "uint8"), ""
-    )
-    made = step.compute(np.asarray(array).reshape(len(array), size))[0].reshape(np.shape(array))
+    made = nearest_bytes(np.asarray(array), 1 / meaning.scale, meaning.zero_point + shift)
     return (made.astype(np.int16) - shift).astype(meaning.dtype)

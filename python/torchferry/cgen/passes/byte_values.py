@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from torchferry.cgen.ir import Graph, Map, Node, Step
-from torchferry.cgen.scales import Range
+from torchferry.cgen.passes.fixed_point import bytes_for
+from torchferry.cgen.scales import Bytes, Range
 from torchferry.cgen.values import Constant, Value
 
 
 @dataclass(frozen=True)
 class ByteValues:
-    """The values that are bytes; `alike` has, for each that others must mean the same as, all of these."""
+    """The values that are bytes; `alike` has, for each that others must mean the same as, all of these.
+
+    `grids`: what bytes of the values mean that the module itself rounds to a grid.
+    """
 
     values: frozenset[Value]
     alike: Mapping[Value, tuple[Value, ...]]
+    grids: Mapping[Value, Bytes]
 
     @classmethod
     def of(cls, graph: Graph, *, outputs: bool = False) -> ByteValues:
@@ -24,14 +29,26 @@ class ByteValues:
         `outputs`: so is the caller, of float32 outputs.
         """
         values = _largest_set(graph, () if outputs else graph.outputs)
-        return cls(values, _alike(graph, values))
+        return cls(values, _alike(graph, values), grids_of(graph))
 
-    def range_of(self, value: Value, ranges: Mapping[Value, Range]) -> Range:
-        """Return the range that the bytes of a value must hold."""
+    def fixed(self, value: Value, ranges: Mapping[Value, Range]) -> Bytes | None:
+        """Return what the bytes of a value must mean: their grid, or what they share with others. None: what its own range asks for."""
+        group = self.alike.get(value, (value,))
+        grids = {self.grids[other] for other in group if other in self.grids}
+        if len(grids) == 1:
+            return next(iter(grids))
+        if len(group) == 1 and not grids:
+            return None
         found = ranges[value]
-        for other in self.alike.get(value, ()):
+        for other in group:
             found = found.joined(ranges[other])
-        return found
+        return bytes_for(found)
+
+
+def grids_of(graph: Graph) -> dict[Value, Bytes]:
+    """Return what bytes mean for each value that the module rounds to a grid of at most 256 numbers."""
+    found = {node.output: node.grid for node in graph.nodes if isinstance(node, Map)}
+    return {value: grid for value, grid in found.items() if grid is not None}
 
 
 def _largest_set(graph: Graph, floats: tuple[Value, ...]) -> frozenset[Value]:
@@ -40,9 +57,8 @@ def _largest_set(graph: Graph, floats: tuple[Value, ...]) -> frozenset[Value]:
     kept = {
         value
         for node in graph.nodes
-        if _can_give(node)
-        for value in node.outputs
-        if value.dtype == "float32" and value not in floats and all(_can_read(reader) for reader in readers.get(value, ()))
+        for value in _can_give(node)
+        if value.dtype == "float32" and value not in floats and _all_read(readers.get(value, ()))
     }
     while True:
         lost = {value for node in graph.nodes for value in _given_up(node, kept)}
@@ -51,17 +67,29 @@ def _largest_set(graph: Graph, floats: tuple[Value, ...]) -> frozenset[Value]:
         kept -= lost
 
 
-def _can_give(node: Node) -> bool:
-    return is_byte_function(node) or is_sum(node) if isinstance(node, Map) else node.int8_form != "none"
+def _all_read(readers: Sequence[Node]) -> bool:
+    """Tell whether all that read a value can read bytes. What is rounded to a grid and read by others too is rounded once, from floats."""
+    grids = {reader.grid if isinstance(reader, Map) else None for reader in readers}
+    return all(_can_read(reader) for reader in readers) and (len(grids) < 2 or grids == {None})
 
 
-_can_read = _can_give
+def _can_give(node: Node) -> tuple[Value, ...]:
+    """Return what a node can give as bytes: of a loop the steps, not the last state."""
+    if isinstance(node, Step) and node.int8_form == "loop":
+        return node.outputs[:1]
+    return node.outputs if _can_read(node) else ()
+
+
+def _can_read(node: Node) -> bool:
+    return is_byte_function(node) or is_sum(node) if isinstance(node, Map) else node.int8_form not in ("loop", "none")
 
 
 def _given_up(node: Node, kept: set[Value]) -> Iterable[Value]:
     """Return the values at a node that cannot be bytes, since others there are none."""
+    if isinstance(node, Map) and node.grid is not None:
+        return () if node.output in kept else kept & set(node.inputs)
     around = {value for value in (*node.inputs, *node.outputs) if value.dtype == "float32"}
-    if isinstance(node, Step) and node.int8_form in ("product", "none"):
+    if isinstance(node, Step) and node.int8_form in ("product", "loop", "none"):
         return ()
     if isinstance(node, Step) and node.int8_form == "total":
         return () if node.inputs[0] in kept else kept & set(node.outputs)

@@ -51,7 +51,7 @@ def to_bytes(
 def limits(chain: Sequence[Map], kind: Bytes) -> tuple[int, int]:
     """Return the bytes between which a chain of clamps keeps its result."""
     if not chain:
-        return 0, BYTE_MOST
+        return 0, kind.most
     least, most = function_bytes(chain, np.array([-np.inf, np.inf]), kind).tolist()
     return least, most
 

@@ -33,7 +33,7 @@ def fold_after(graph: Graph) -> Graph:
         if not isinstance(node, Step) or len(node.outputs) != 1:
             continue
         chain = _chain_after(node.outputs[0], uses, readers, graph)
-        affine = _affine_of(chain)
+        affine = affine_of(chain)
         joined = node.followed_by(affine, chain[-1].output) if chain and affine is not None else None
         if joined is not None:
             nodes[index] = joined
@@ -53,7 +53,8 @@ def _chain_after(value: Value, uses: dict[Value, int], readers: dict[Value, list
     return chain
 
 
-def _affine_of(chain: list[Map]) -> Affine | None:
+def affine_of(chain: list[Map]) -> Affine | None:
+    """Return the scale and shift that a run of nodes comes to; None where one of them is none."""
     affine: Affine | None = IDENTITY
     with np.errstate(all="ignore"):
         for node in chain:
@@ -79,7 +80,7 @@ def _pulled(step: Step, uses: dict[Value, int], producer: dict[Value, Node]) -> 
             break
         chain.insert(0, node)
         value = node.inputs[0]
-    affine = _affine_of(chain)
+    affine = affine_of(chain)
     if not chain or affine is None:
         return [step]
     return list(step.preceded_by(value, affine) or (step,))

@@ -24,7 +24,7 @@ from torchferry.cgen.passes.byte_values import ByteValues, is_byte_function
 from torchferry.cgen.passes.fixed_point import bytes_for, function_bytes, limits, to_bytes
 from torchferry.cgen.passes.fold import drop_dead
 from torchferry.cgen.scales import BYTE_MOST, Bytes, Finish, Range, ToFloats
-from torchferry.cgen.values import Doubles, Value
+from torchferry.cgen.values import Doubles, Operand, Value
 from torchferry.errors import ExitCode, FerryError
 
 PIXELS = Bytes(1.0, 0)
@@ -89,22 +89,29 @@ class _Rewriter:
         """Return the caller's bytes for an input, with nodes that make floats of them for whoever reads floats."""
         if x.dtype != "float32":
             return x, None
-        kind = bytes_for(self._ranges[x])
+        kind = self._grid_of_readers(x) or bytes_for(self._ranges[x])
         value = Value(x.name, x.shape, "uint8")
         self._bytes[x] = value, kind
         self._nodes += to_floats(value, kind, x)
         return value, kind
+
+    def _grid_of_readers(self, x: Value) -> Bytes | None:
+        """Return what bytes mean to all that read a value, where each rounds it to one grid."""
+        kinds = {reader.grid if isinstance(reader, Map) else None for reader in self._readers.get(x, ())}
+        return kinds.pop() if len(kinds) == 1 else None
 
     def _rewrite(self, node: Node) -> None:
         wanted = bool(node.outputs) and node.outputs[0] in self._wanted.values
         if isinstance(node, Map):
             if not wanted:
                 self._nodes.append(node)
+            elif node.grid is not None:
+                self._add_rounding(node, node.grid)
             elif is_byte_function(node):
                 self._add_function(node)
             else:
                 self._add_sum(node)
-        elif node.int8_form == "product" or (node.int8_form == "total" and node.inputs[0] in self._wanted.values):
+        elif node.int8_form in ("product", "loop") or (node.int8_form == "total" and node.inputs[0] in self._wanted.values):
             node.in_integers(self)
         else:
             self._nodes.append(self._over_bytes(node) if wanted else node)
@@ -175,10 +182,22 @@ class _Rewriter:
         chain = self._chain(output)
         scale, functions = self._leading_scale(chain)
         end = chain[-1].output if chain else output
+        fixed = self._fixed_kind(end)
+        if functions and fixed is not None and functions[-1].grid == fixed:
+            functions = functions[:-1]  # bytes are that grid
         before = functions[0].inputs[0] if functions else end
-        finish, kind = to_bytes(functions, unit * scale, self._ranges[before], self._ranges[end], self._fixed_kind(end))
+        finish, kind = to_bytes(functions, unit * scale, self._ranges[before], self._ranges[end], fixed)
         self._joined |= set(chain)
         return finish, self._twin(end, kind)
+
+    def steps_of(self, output: Value, start: Operand) -> tuple[Bytes, Value, Bytes | None]:
+        """See ir.Quantizer."""
+        seen = self._ranges[output]
+        state = bytes_for(seen.joined(self._ranges[start]) if isinstance(start, Value) else seen)
+        if output not in self._wanted.values:
+            return state, output, None
+        kind = self._fixed_kind(output) or bytes_for(seen)
+        return state, self._twin(output, kind), kind
 
     def _twin(self, value: Value, kind: Bytes) -> Value:
         made = Value(f"{value.name}_bytes", value.shape, "uint8")
@@ -186,9 +205,8 @@ class _Rewriter:
         return made
 
     def _fixed_kind(self, value: Value) -> Bytes | None:
-        """Return what the bytes of a value must mean, where others mean the same."""
-        alike = value in self._wanted.alike
-        return bytes_for(self._wanted.range_of(value, self._ranges)) if alike else None
+        """Return what the bytes of a value must mean, where the module says it or others mean the same."""
+        return self._wanted.fixed(value, self._ranges)
 
     def _chain(self, value: Value) -> list[Map]:
         """Return the elementwise functions from `value` on, each the only reader of the one before, whose results are bytes."""
@@ -199,6 +217,8 @@ class _Rewriter:
                 break
             chain.append(readers[0])
             value = readers[0].output
+            if readers[0].grid is not None:
+                break
         return chain
 
     @staticmethod
@@ -221,16 +241,35 @@ class _Rewriter:
     def _add_function(self, node: Map) -> None:
         """Add an elementwise function of bytes as a table."""
         x, kind = self._bytes[node.inputs[0]]
-        made = self._fixed_kind(node.output) or bytes_for(self._ranges[node.output])
+        chain = [node, *self._chain(node.output)] if node.grid is None else [node]
+        if chain[-1].grid is None:
+            chain = [node]
+        self._joined |= set(chain)
+        output = chain[-1].output
+        made = self._fixed_kind(output) or bytes_for(self._ranges[output])
         points = (np.arange(BYTE_MOST + 1, dtype=np.float64) - kind.zero) * kind.scale
-        table = function_bytes([node], points, made)
-        self._nodes.append(ByteFunction(x, table, node.function.name, self._twin(node.output, made), node.label))
+        table, name = function_bytes(chain, points, made), ", ".join(each.function.name for each in chain)
+        self._nodes.append(ByteFunction(x, table, name, self._twin(output, made), node.label))
+
+    def _add_rounding(self, node: Map, grid: Bytes) -> None:
+        """Add bytes for what the module rounds to a grid: those that are there, or made of bytes of another meaning, or of floats."""
+        (x,) = node.inputs
+        made = self._fixed_kind(node.output) or grid
+        if x in self._bytes and self._bytes[x][1] == made:
+            self._bytes[node.output] = self._bytes[x]
+        elif x in self._wanted.values:
+            self._add_function(node)
+        else:
+            exact = made == grid and grid.most == BYTE_MOST
+            self._nodes += [] if exact else [node]
+            source, output = x if exact else node.output, self._twin(node.output, made)
+            self._nodes.append(Quantize(source, 1 / made.scale, made.zero, output, node.label))
 
     def _add_sum(self, node: Map) -> None:
         """Add a sum of bytes, with the clamps after it as its limits."""
         chain: list[Map] = []
         for after in self._chain(node.output):
-            if not after.function.clamps:
+            if not after.function.clamps and after.grid is None:
                 break
             chain.append(after)
         self._joined |= set(chain)
@@ -240,7 +279,7 @@ class _Rewriter:
         factors = [term * kind.scale / made.scale for term, (_, kind) in zip(node.function.terms, operands, strict=True)]
         zeros = [kind.zero for _, kind in operands]
         output = self._twin(end, made)
-        functions = tuple(after.function.name for after in chain)
+        functions = tuple(after.function.name for after in chain if after.grid is None)
         self._nodes.append(
             IntegerSum.of([x for x, _ in operands], factors, zeros, made.zero, limits(chain, made), functions, output, node.label)
         )

@@ -1,0 +1,14 @@
+#ifndef MODEL_KERNEL_RNN_RELU_STEP
+#define MODEL_KERNEL_RNN_RELU_STEP
+
+#include "relu.c"
+
+/* One step: x [hidden] are the input parts, `gates` [hidden] the sums of the state. */
+MODEL_INLINE void model_rnn_relu_step(
+    const size_t hidden, const float *const restrict x, const float *const restrict gates, float *const restrict h) {
+  for (size_t j = 0; j < hidden; ++j) {
+    h[j] = model_relu(x[j] + gates[j]);
+  }
+}
+
+#endif
