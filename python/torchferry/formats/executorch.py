@@ -12,6 +12,7 @@ from torch.export import ExportedProgram
 
 from torchferry.bundle.contract import Contract
 from torchferry.errors import ExitCode, FerryError
+from torchferry.formats.halves import has_halves, require_wide_sums, with_wide_sums
 from torchferry.formats.resize_products import with_products
 from torchferry.formats.silence import silence
 from torchferry.intake.source import ExportSource, Written, first_line, where_used
@@ -30,6 +31,7 @@ def export(source: ExportSource, folder: Path) -> Written:
             lowered = _lowered(source, is_checked=True)
             if _free_dims(lowered.exported_program()) < _free_dims(source.program):
                 lowered = _lowered(source, is_checked=False)
+            require_wide_sums(lowered.exported_program())
             executable = lowered.to_executorch()
         except (FerryError, ImportError):
             raise
@@ -55,6 +57,10 @@ def _lowered(source: ExportSource, *, is_checked: bool) -> Any:
 
     own = ExportSource(source.module, source.contract, source.examples)
     program = with_products(own).functional_program
+    if has_halves(program):  # XNNPACK takes a converted weight of 16 bits for one of 32, and on Arm adds in float16
+        return to_edge_transform_and_lower(
+            with_wide_sums(program), compile_config=EdgeCompileConfig(_check_ir_validity=is_checked)
+        )
     config = EdgeCompileConfig(_check_ir_validity=is_checked)
     return to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()], compile_config=config)
 
