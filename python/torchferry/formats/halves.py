@@ -39,6 +39,7 @@ MOVES = _words(
 )
 """They compute nothing, in any precision."""
 PASSES = 3
+_AUTOCAST = "wrap_with_autocast"  # a graph inside the graph
 
 
 def with_wide_sums(program: ExportedProgram) -> ExportedProgram:
@@ -65,6 +66,8 @@ def require_wide_sums(lowered: ExportedProgram) -> None:
 
 def _in_float32(program: ExportedProgram, is_meant: Callable[[Node], bool]) -> ExportedProgram:
     """Put the operators that are meant between conversions; again where torch has made them of others (batch_norm)."""
+    if any(str(node.target) == _AUTOCAST for node in program.graph.nodes):
+        program = program.run_decompositions({})  # its conversions are operators then
     for _ in range(PASSES):
         nodes = [node for node in program.graph.nodes if isinstance(node.target, torch._ops.OpOverload) and is_meant(node)]
         if not nodes:
@@ -75,7 +78,7 @@ def _in_float32(program: ExportedProgram, is_meant: Callable[[Node], bool]) -> E
 
 def has_halves(program: ExportedProgram) -> bool:
     """Say whether a value of the program is in half precision."""
-    return any(_halves(node) for node in program.graph.nodes)
+    return any(_halves(node) or str(node.target) == _AUTOCAST for node in program.graph.nodes)
 
 
 def _name(node: Node) -> str:
