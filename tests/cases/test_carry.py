@@ -9,9 +9,6 @@ from cases.carry import CASES, DEFAULT_FORMATS, carry, load_cases
 # What is refused, and words of the reason.
 REFUSED = {
     "vae_sample": "two answers to the same input (randn_like at real_modules.py",
-    "half": "got float16, expected float32",
-    "bf16": "got bfloat16, expected float32",
-    "bf16_inside": "got bfloat16, expected float32",
     "dyn_quant": "a quantized layer has no float64 reference",
     "ssdlite320": "Couldn't load custom C++ ops",
 }

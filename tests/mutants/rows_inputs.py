@@ -134,8 +134,8 @@ ROWS = (
     ),
     Mutant(
         f"{_INTAKE}/refusals.py",
-        "and tensor.dtype != torch.float32:",
-        "and tensor.dtype == torch.float16:",
+        "and tensor.dtype not in (torch.float32, *HALVES):",
+        "and tensor.dtype == torch.complex64:",
         _REFUSALS,
         "weights of float64",
     ),

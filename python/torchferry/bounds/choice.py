@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torchferry.bounds.certified import certified_bounds
 from torchferry.bounds.eager_distance import distance
 from torchferry.bounds.error_bound import NotCertifiedError
-from torchferry.bounds.estimate import estimate
+from torchferry.bounds.estimate import estimate, half_words
 from torchferry.bounds.perturbation import NotDrawnError
 from torchferry.bounds.probable import PROBABILITY, Probable, probable_bounds
 from torchferry.bounds.progress import Say
@@ -34,6 +34,8 @@ def output_bounds(source: ExportSource, cases: Sequence[CaseArrays], say: Say | 
 
 def _case_bounds(source: ExportSource, case: CaseArrays, say: Say | None) -> dict[str, Bound]:
     names = [spec.name for spec in source.contract.outputs if spec.is_float]
+    if words := half_words(source.module, case.inputs):
+        return estimate(source.module, source.contract, case, dict.fromkeys(names, words), say)
     certified, why = _worst(source, case)
     probable, why_not = _probable(source, case, say) if names else ({}, "")
     chosen, wide = {}, {}

@@ -15,6 +15,7 @@ import torch
 
 from torchferry.bounds.drawn_samples import drawn_samples
 from torchferry.bounds.eager_distance import distance
+from torchferry.bounds.halves import UNITS, half_bounds
 from torchferry.bounds.leaving import Leaving, find_leaving
 from torchferry.bounds.perturbation import DRAWS, FACTOR, estimated_bounds
 from torchferry.bounds.progress import Say
@@ -24,6 +25,7 @@ from torchferry.bundle.golden import CaseArrays
 from torchferry.compare.telling import largest, largest_bound
 from torchferry.compare.tolerance import Bound
 from torchferry.errors import ExitCode, FerryError
+from torchferry.intake.halves import halves_in, name_of
 from torchferry.intake.source import first_line
 
 MEASURED = 4
@@ -43,6 +45,7 @@ class _Subject:
     inputs: Mapping[str, Array]
     samples: str
     say: Say | None
+    halves: frozenset[torch.dtype] = frozenset()  # the half precisions that it computes in
 
 
 def estimate(
@@ -54,12 +57,18 @@ def estimate(
     """
     try:
         inputs, samples = drawn_samples(module, contract, case)
-        return _drawn(_Subject(module, contract, case, inputs, samples, say), why)
+        return _drawn(_Subject(module, contract, case, inputs, samples, say, halves_in(module, inputs)), why)
     except FerryError:
         raise
     except Exception as error:  # whatever the user's code, or torch, raises under the draws
         problem = f"the draws ended with {type(error).__name__}: {first_line(error)}"
         return {name: _measured(case, name, f"{reason}, and {problem}") for name, reason in why.items()}
+
+
+def half_words(module: torch.nn.Module, inputs: Mapping[str, Array]) -> str:
+    """Return why a module has no certificate that computes in half precision on inputs [N, ...]; empty where it does not."""
+    halves = halves_in(module, inputs)
+    return f"the module computes in {_named(halves)}, of which there are no certificates" if halves else ""
 
 
 def _drawn(subject: _Subject, why: Mapping[str, str]) -> dict[str, Bound]:
@@ -88,8 +97,8 @@ def _drawn(subject: _Subject, why: Mapping[str, str]) -> dict[str, Bound]:
 
 def _values(subject: _Subject, wider: Mapping[str, float]) -> dict[str, float]:
     """Return the estimates of all float outputs, never less than the rounding of an output itself, which no operator need do."""
-    case = subject.case
-    found = estimated_bounds(subject.module, subject.contract, subject.inputs, wider=wider, say=subject.say)
+    case, drawn = subject.case, (subject.module, subject.contract, subject.inputs)
+    found = half_bounds(*drawn, say=subject.say) if subject.halves else estimated_bounds(*drawn, wider=wider, say=subject.say)
     # Never more than what the goldens can tell, which a reader refuses.
     return {
         name: min(max(value, UNIT * largest(case.float64[name])), largest_bound([case], name)) for name, value in found.items()
@@ -100,6 +109,8 @@ def _leaving(subject: _Subject, output: str) -> Leaving | None:
     """Return where eager leaves the draws. Raises FerryError(MISMATCH) where float32 cannot explain what it does there."""
     case = subject.case
     observed, size = distance(case, output), largest(case.float64[output])
+    if subject.halves:
+        return None  # half_bounds has refused what rounding does not explain
     found = find_leaving(subject.module, subject.contract, subject.inputs)
     if found is not None and found.is_other and not observed <= size * UNEXPLAINED:
         raise FerryError(
@@ -110,6 +121,10 @@ def _leaving(subject: _Subject, output: str) -> Leaving | None:
     return found
 
 
+def _named(halves: frozenset[torch.dtype]) -> str:
+    return " and ".join(sorted(map(name_of, halves)))
+
+
 def _measured(case: CaseArrays, name: str, why: str) -> Bound:
     """Return a multiple of what eager is off, and at least a few roundings of the output."""
     observed = distance(case, name)
@@ -118,6 +133,13 @@ def _measured(case: CaseArrays, name: str, why: str) -> Bound:
 
 
 def _reason(subject: _Subject, name: str, value: float, why: str, told: str) -> str:
+    if subject.halves:
+        units = ", ".join(f"2^{math.log2(UNITS[dtype]):.0f} in {name_of(dtype)}" for dtype in sorted(subject.halves, key=str))
+        return (
+            f"estimated at {value:.3g}, since {why}: {FACTOR} x {value / FACTOR:.3g}, the largest of {DRAWS} deviations from float64 when each "
+            f"operator's result is moved at random by its own rounding error in the precision that it has (unit roundoff {units}), on "
+            f"{subject.samples}{told}; eager is within {distance(subject.case, name):.2g}"
+        )
     return (
         f"estimated at {value:.3g}, since {why}: {FACTOR} x {value / FACTOR:.3g}, the largest of {DRAWS} deviations from float64 when each operator's "
         f"result is moved at random by its own float32 rounding error, on {subject.samples}{told}; float32 eager is within {distance(subject.case, name):.2g}"
@@ -127,7 +149,8 @@ def _reason(subject: _Subject, name: str, value: float, why: str, told: str) -> 
 def layer_bounds(module: torch.nn.Module, contract: Contract, case: CaseArrays) -> dict[str, Bound]:
     """Return bounds of the values inside a module, which a probe gives as outputs: estimated, at least twice what eager is off."""
     found = {}
-    for name, value in _values(_Subject(module, contract, case, case.inputs, "all samples", None), {}).items():
+    subject = _Subject(module, contract, case, case.inputs, "all samples", None, halves_in(module, case.inputs))
+    for name, value in _values(subject, {}).items():
         off = distance(case, name)
         found[name] = Bound(
             max(value, 2 * off) if np.isfinite(off) else value,

@@ -158,7 +158,7 @@ def estimated_bounds(
         moved = run_under(double, contract, inputs, Perturb(Noise(seed + draw), moves), threads)
         threads = threads_for(moves.work / (draw + 1))
         for name in names:
-            largest[name] = max(largest[name], _deviation(name, centre[name], moved[name]))
+            largest[name] = max(largest[name], deviation(name, centre[name], moved[name]))
     return {name: FACTOR * deviation for name, deviation in largest.items()}
 
 
@@ -209,7 +209,8 @@ def simple_operators() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(before)
 
 
-def _deviation(name: str, centre: Array, moved: Array) -> float:
+def deviation(name: str, centre: Array, moved: Array) -> float:
+    """Return how far an output of any shape moved at most. Raises NotDrawnError for another shape, or where only one is finite."""
     if centre.shape != moved.shape:
         raise NotDrawnError(
             f"output {name} has the shape {list(moved.shape)} under rounding errors of float32, and {list(centre.shape)} without: "

@@ -47,6 +47,8 @@ def require_dtype(node: torch.fx.Node, *allowed: DType) -> DType:
     """Return the dtype of the node's result. Raises FerryError(FORMAT) where it is none of `allowed`."""
     name = str(first_result(node).dtype).removeprefix("torch.").replace("complex64", "float32")  # of each part
     dtype = dtype_of(name)
+    if name in ("float16", "bfloat16"):
+        raise refuse(node, name, "float32, in which C computes: call module.float() before the export")
     if dtype is None or dtype not in allowed:
         raise refuse(node, f"dtype {name} of {node.target}", " or ".join(allowed))
     return dtype

@@ -14,6 +14,7 @@ from torchferry.compare.verdict import Verdict
 from torchferry.engines.base import Session
 from torchferry.engines.torchscript_operators import recorded_operators
 from torchferry.errors import ExitCode, FerryError
+from torchferry.exporter.refused import named_format
 from torchferry.formats import registry
 from torchferry.intake.golden_cases import first_samples, smallest_batch
 from torchferry.intake.reference import Reference
@@ -131,8 +132,9 @@ def _open(bundle: Bundle, artifact: Artifact, source: ExportSource, note: Callab
         return None
     found: tuple[_Session, str] | None = registry.load(row.stand_in)(source, engine) if row.stand_in else None
     if found is None:
-        # It was written a moment ago, with what the user allowed.
-        return Session(bundle, engine, allow_native=True, allow_ops=recorded_operators(artifact.requires))
+        with named_format(row):  # what its runtime has no kernel for, its format refuses
+            # It was written a moment ago, with what the user allowed.
+            return Session(bundle, engine, allow_native=True, allow_ops=recorded_operators(artifact.requires))
     session, text = found
     note(text)
     return session

@@ -1,4 +1,4 @@
-"""`torchferry.export(module, ...)`: any float32 module to a bundle, with what it takes and gives found out by running it."""
+"""`torchferry.export(module, ...)`: any module to a bundle, with what it takes and gives found out by running it."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ from torchferry.intake.devices import check_devices
 from torchferry.intake.fake_quantised import in_plain_operators
 from torchferry.intake.framing import framed
 from torchferry.intake.golden_cases import require_samples
+from torchferry.intake.half_frame import find_narrow, with_picked_values
+from torchferry.intake.halves import HALVES, is_half, name_of
 from torchferry.intake.outputs import as_promised, infer_outputs, name_leaves, run_module, symbol_sizes
 from torchferry.intake.pictures import GivenPreprocess, as_modules
 from torchferry.intake.refusals import (
@@ -105,7 +107,7 @@ def export(
     stress: bool = True,
     note: Callable[[str], None] = print_note,
 ) -> Bundle:
-    """Export a module in eval mode, with float32 weights, to the bundle `out`, and prove every artifact against eager.
+    """Export a module in eval mode, of float32, float16 or bfloat16, to the bundle `out`, and prove every artifact against eager.
 
     inputs: by name (forward's in any order, others in its order; `batch.image`: an entry of `batch`), each "uint8[N,3,8,8]:0..255", a TensorSpec or an example.
     outputs: names in forward's order, or its dictionary's keys; default: its own. A TensorSpec is kept, and held to what the module gives.
@@ -179,20 +181,25 @@ def _plan(module: nn.Module, asked: _Interface, samples: _Samples, note: Callabl
     specs = parse_inputs(asked.inputs)
     limits = parse_symbols(asked.symbols, specs)
     before = as_modules(asked.preprocess, dict(zip(asked.inputs, specs, strict=True)), limits)
-    whole = framed(module, list(asked.inputs), before, None)
+    keys = list(asked.inputs)
+    whole = framed(module, keys, before, None)
     require_no_quantized_part(whole)
     require_eval(whole)
     require_plain_state(whole)
     given = [_golden_arrays(specs, limits, golden, samples.seed) for golden in _each(samples.golden)]
     arrays = given[0]
     require_samples(symbol_sizes(specs, arrays))
+    if (narrow := find_narrow(module, keys, before, arrays)) is not None:
+        whole = framed(module, keys, before, None, narrow=narrow)
+        note(
+            f"the module takes {name_of(narrow.dtype)}: the contract has float32, which is rounded to it where the module begins"
+        )
     if text := check_devices(whole, arrays):
         note(text)
     found = run_module(whole, arrays, what="the golden inputs")
     wanted = None if asked.outputs is None else [item if isinstance(item, str) else item.name for item in asked.outputs]
     names = name_leaves(whole, found, wanted)
-    if any(len(leaf.path) > 1 for leaf in found):
-        whole = framed(module, list(asked.inputs), before, [leaf.path for leaf in found])
+    whole = with_picked_values(module, keys, before, narrow, found)
     require_telling_goldens(specs, arrays)
     require_sound_behaviour(whole, arrays, names)
     outputs = as_promised(infer_outputs(whole, names, arrays, specs, limits), asked.outputs or ())
@@ -260,7 +267,11 @@ def _given_arrays(
 
 
 def _array(value: Any) -> Array:
-    return np.ascontiguousarray(value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else np.asarray(value))
+    """Return a value as an array; numbers in half precision as float32, which holds them."""
+    if isinstance(value, torch.Tensor):
+        value = (value.float() if is_half(value.dtype) else value).detach().cpu().numpy()
+    array = np.asarray(value)
+    return np.ascontiguousarray(array.astype(np.float32) if array.dtype.name in map(name_of, HALVES) else array)
 
 
 def _golden_inputs(given: Sequence[Mapping[str, Array]], samples: _Samples, drawn: int) -> GoldenInputs:

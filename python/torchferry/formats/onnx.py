@@ -11,6 +11,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import torch
 
@@ -18,6 +19,7 @@ from torchferry.bundle.contract import Array
 from torchferry.bundle.manifest import Artifact
 from torchferry.engines.onnx_door import check_model
 from torchferry.errors import ExitCode, FerryError
+from torchferry.formats.halves import without_bfloat16
 from torchferry.formats.onnx_names import given_names, take_contract_names
 from torchferry.formats.torchscript import compile_module
 from torchferry.intake.framing import framed, leaves
@@ -56,7 +58,12 @@ def weights(artifact: Artifact, data: bytes, allow_ops: Collection[str]) -> dict
     check_model(artifact.files[0].path, data)  # onnx.numpy_helper opens the files that a tensor names
     graph = onnx.load_from_string(data).graph
     named = (tensor for tensor in graph.initializer if "." in tensor.name)  # others are constants that the exporter has made
-    return {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in named}
+    return {tensor.name: _without_halves(onnx.numpy_helper.to_array(tensor)) for tensor in named}
+
+
+def _without_halves(array: Array) -> Array:
+    """Return float16 and bfloat16 of any shape as float32, which holds their numbers."""
+    return array.astype(np.float32) if array.dtype.name in ("float16", "bfloat16") else array
 
 
 def _root(error: BaseException) -> BaseException:
@@ -72,7 +79,7 @@ def _model(source: ExportSource) -> tuple[onnx.ModelProto, str]:
         program = source.program
     except FerryError as error:
         return _from_torchscript(source, str(error)), ", from TorchScript"
-    written = torch.onnx.export(program, dynamo=True, verbose=False, **given_names(source.contract))
+    written = torch.onnx.export(without_bfloat16(program), dynamo=True, verbose=False, **given_names(source.contract))
     if written is None:
         raise RuntimeError("torch.onnx.export gave no program")
     return written.model_proto, ""

@@ -55,7 +55,10 @@ def weights(artifact: Artifact, data: bytes, allow_ops: Collection[str]) -> dict
 def compile_module(module: torch.nn.Module, examples: tuple[torch.Tensor, ...]) -> tuple[Any, str]:
     """Script or trace the module, and say which: `scripted` or `traced`; `examples` are [N, ...]. Raises FerryError(FORMAT)."""
     try:
-        return torch.jit.script(module), SCRIPTED
+        scripted = torch.jit.script(module)
+        if (unsaved := _unsaved(scripted)) is None:
+            return scripted, SCRIPTED
+        problem = f"torch.jit.script: {type(module).__name__}: {unsaved}"
     except Exception as error:  # the compiler raises errors of many kinds, ValueError for an annotation that it cannot resolve
         where = script_origin(str(error)) or origin_of(error)
         problem = f"torch.jit.script: {type(module).__name__}: {first_line(error).rstrip(':')}{f' at {where}' if where else ''}"
@@ -70,6 +73,8 @@ def _trace(module: torch.nn.Module, examples: tuple[torch.Tensor, ...], script_p
     except Exception as error:  # whatever the user's code raises on traced tensors
         where = origin_of(error)
         raise _neither(script_problem, f"{first_line(error)}{f' at {where}' if where else ''}") from None
+    if (unsaved := _unsaved(traced)) is not None:
+        raise _neither(script_problem, unsaved)
     decisions = find_decisions(module, examples)
     warned = [item for item in caught if issubclass(item.category, TracerWarning) and is_users(item.filename)]
     # A size that comes from values is no Python value in eager: only the tracer sees a decision by it.
@@ -77,6 +82,15 @@ def _trace(module: torch.nn.Module, examples: tuple[torch.Tensor, ...], script_p
     if frozen:
         raise _neither(script_problem, f"it would freeze a decision that depends on the data at {frozen[0]}")
     return traced
+
+
+def _unsaved(compiled: Any) -> str | None:
+    """Return why no file can hold compiled code, as where it calls the Python of an autograd.Function; None where one can."""
+    try:
+        compiled.save_to_buffer()
+    except Exception as error:  # torch raises errors of many kinds
+        return first_line(error)
+    return None
 
 
 def _neither(script_problem: str, trace_problem: str) -> FerryError:

@@ -11,6 +11,7 @@ from torchferry.bundle.manifest import Artifact
 from torchferry.bundle.reader import Bundle
 from torchferry.errors import ExitCode, FerryError
 from torchferry.formats import registry
+from torchferry.intake.halves import is_half
 from torchferry.intake.source import first_line
 
 Reader = Callable[[Artifact, bytes, Collection[str]], dict[str, Array]]
@@ -39,8 +40,9 @@ def read_weights(bundle: Bundle, artifact: Artifact, *, allow_ops: Collection[st
 
 
 def arrays(state: Mapping[str, torch.Tensor]) -> dict[str, Array]:
-    """Return the tensors of a state_dict as arrays of the same shapes."""
-    return {name: tensor.detach().cpu().numpy() for name, tensor in state.items()}
+    """Return the tensors of a state_dict as arrays of the same shapes; float16 and bfloat16 as float32, which holds their numbers."""
+    plain = {name: tensor.detach().cpu() for name, tensor in state.items()}
+    return {name: (tensor.float() if is_half(tensor.dtype) else tensor).numpy() for name, tensor in plain.items()}
 
 
 def _unframed(weights: dict[str, Array]) -> dict[str, Array]:

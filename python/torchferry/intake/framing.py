@@ -6,7 +6,7 @@ torch.jit.script reads source, so the frame's `forward` is written as source wit
 from __future__ import annotations
 
 import linecache
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,10 +46,19 @@ def _leaves(value: Any, name: str | None, path: Path) -> Iterator[Leaf]:
         yield Leaf(name, path, value)
 
 
-def framed(module: nn.Module, inputs: Sequence[str], preprocess: Preprocess | None, paths: Sequence[Path] | None) -> nn.Module:
+def framed(
+    module: nn.Module,
+    inputs: Sequence[str],
+    preprocess: Preprocess | None,
+    paths: Sequence[Path] | None,
+    *,
+    narrow: nn.Module | None = None,
+    wide: Collection[Path] = (),
+) -> nn.Module:
     """Give `module` its inputs (see `bind`) behind their preprocessing, and return its values at `paths` as a tuple.
 
-    Return the module itself where nothing of this is needed.
+    `narrow` is what each input passes last; values at paths of `wide` are returned in float32. Return the module itself where nothing
+    of this is needed.
 
     In the frame the module is `module` and its preprocessing `preprocess`, or `preprocess_NAME` for each input that has one.
     Raises FerryError(USAGE) for inputs that `forward` does not have, or preprocessing of one that does not exist.
@@ -60,11 +69,14 @@ def framed(module: nn.Module, inputs: Sequence[str], preprocess: Preprocess | No
         f"self.{parts[name][0]}({argument})" if name in parts else argument
         for name, argument in zip(inputs, arguments, strict=True)
     ]
+    added = dict(parts.values())
+    if narrow is not None:
+        fed, added = [f"self.narrow({item})" for item in fed], {**added, "narrow": narrow}
     call = bind(module, inputs, fed)
-    if not parts and paths is None and call is None:
+    if not added and paths is None and call is None:
         return module
-    source = _source(arguments, ", ".join(fed) if call is None else call, paths)
-    frame: nn.Module = _frame_class(source)(module, dict(parts.values()))
+    source = _source(arguments, ", ".join(fed) if call is None else call, paths, wide)
+    frame: nn.Module = _frame_class(source)(module, added)
     return frame.train(module.training)
 
 
@@ -92,7 +104,7 @@ def require_known(inputs: Sequence[str], preprocess: object) -> None:
             raise FerryError(ExitCode.USAGE, f"preprocess: got {name!r}, expected names of inputs: {list(inputs)}")
 
 
-def _source(arguments: Sequence[str], call: str, paths: Sequence[Path] | None) -> str:
+def _source(arguments: Sequence[str], call: str, paths: Sequence[Path] | None, wide: Collection[Path]) -> str:
     lines = [
         "class Frame(torch.nn.Module):",
         "    takes_positions = True",
@@ -105,13 +117,13 @@ def _source(arguments: Sequence[str], call: str, paths: Sequence[Path] | None) -
         "",
         f"    def forward(self, {', '.join(arguments)}):",
         f"        result = self.module({call})",
-        f"        return {'result' if paths is None else _picked(paths)}",
+        f"        return {'result' if paths is None else _picked(paths, wide)}",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _picked(paths: Sequence[Path]) -> str:
-    items = ["result" + "".join(f"[{step!r}]" for step in path) for path in paths]
+def _picked(paths: Sequence[Path], wide: Collection[Path]) -> str:
+    items = ["result" + "".join(f"[{step!r}]" for step in path) + (".float()" if path in wide else "") for path in paths]
     return f"({', '.join(items)},)" if len(items) > 1 else items[0]
 
 

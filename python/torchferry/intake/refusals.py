@@ -13,6 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torchferry.bundle.contract import Array, TensorSpec
 from torchferry.errors import ExitCode, FerryError
 from torchferry.intake.framing import leaves
+from torchferry.intake.halves import HALVES
 from torchferry.intake.origin import current_origin
 from torchferry.intake.outputs import run_module
 
@@ -45,11 +46,13 @@ def require_no_quantized_part(module: nn.Module) -> None:
 
 
 def require_plain_state(module: nn.Module) -> None:
-    """Require parameters and buffers whose floats are float32, all on the CPU."""
+    """Require parameters and buffers whose floats are float32, float16 or bfloat16, all on the CPU."""
     for name, tensor in (*module.named_parameters(), *module.named_buffers()):
         dtype = str(tensor.dtype).removeprefix("torch.")
-        if (tensor.is_floating_point() or tensor.is_complex()) and tensor.dtype != torch.float32:
-            raise _refuse(f"module: {name}: got {dtype}, expected float32: engines compute in float32; call module.float() first")
+        if (tensor.is_floating_point() or tensor.is_complex()) and tensor.dtype not in (torch.float32, *HALVES):
+            raise _refuse(
+                f"module: {name}: got {dtype}, expected float32, float16 or bfloat16, in which engines compute; call module.float() first"
+            )
         if tensor.device.type != "cpu":
             raise _refuse(f"module: {name}: got device {tensor.device}, expected cpu; call module.cpu() first")
         if tensor.is_floating_point() and bool(tensor.isnan().any()):

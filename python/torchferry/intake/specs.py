@@ -15,6 +15,7 @@ from torchferry.bundle.contract import BATCH, SymbolRange, TensorSpec
 from torchferry.bundle.dtype import DTYPES, DTypeName, family, find_dtype
 from torchferry.errors import ExitCode, FerryError
 from torchferry.intake.binding import contract_name
+from torchferry.intake.halves import HALVES, WIDER, name_of
 
 InputSpec = TensorSpec | str | np.ndarray[Any, Any] | torch.Tensor
 SymbolLimits = SymbolRange | tuple[int, int | None]
@@ -92,7 +93,8 @@ def _spec(
 ) -> TensorSpec:
     dtype = find_dtype(given)
     if dtype is None:
-        raise FerryError(ExitCode.USAGE, f"{where}: dtype: got {given}, expected one of {', '.join(DTYPES)}")
+        remedy = f"; {WIDER}" if given in map(name_of, HALVES) else ""
+        raise FerryError(ExitCode.USAGE, f"{where}: dtype: got {given}, expected one of {', '.join(DTYPES)}{remedy}")
     if limits is not None and not _fits(limits, dtype):
         raise FerryError(
             ExitCode.USAGE,

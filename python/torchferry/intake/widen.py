@@ -1,4 +1,4 @@
-"""Running a float32 module in float64 without changing its source."""
+"""Running a module of float32, float16 or bfloat16 in float64 without changing its source."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torchferry.bundle.contract import Array, Contract
 from torchferry.engines.torch_device import set_threads, to_arrays, to_tensors
 
+NARROWER = (torch.float32, torch.float16, torch.bfloat16)
+
 
 class Widen(TorchDispatchMode):
-    """Every conversion to float32 that the module's code asks for (`x.float()`, `dtype=torch.float32`) is one to float64."""
+    """Every conversion to a narrower float that the module's code asks for (`x.float()`, `dtype=torch.float16`) is one to float64."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch has no annotation there
@@ -23,12 +25,12 @@ class Widen(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Callable[..., Any], types: object, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        """Call `func` with float64 for float32."""
+        """Call `func` with float64 for narrower floats."""
         return func(*map(_widen_dtype, args), **{key: _widen_dtype(value) for key, value in (kwargs or {}).items()})
 
 
 def _widen_dtype(value: Any) -> Any:
-    return torch.float64 if value is torch.float32 else value
+    return torch.float64 if isinstance(value, torch.dtype) and value in NARROWER else value
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from torchferry.engines.torch_device import last_line
 from torchferry.errors import ExitCode, FerryError
 from torchferry.formats import registry
 from torchferry.intake.framing import framed
+from torchferry.intake.half_frame import find_narrow, with_picked_values
 from torchferry.intake.outputs import run_module
 from torchferry.intake.pictures import Part, as_modules
 from torchferry.intake.quiet import quiet
@@ -53,6 +54,6 @@ def module_reference(
     names = [spec.name for spec in bundle.contract.inputs]
     before = as_modules(preprocess, dict(zip(names, bundle.contract.inputs, strict=True)), bundle.contract.symbols)
     ordered = {name: inputs[name] for name in names}
-    found = run_module(framed(module, names, before, None), ordered, what="the bundle's inputs")
-    paths = [leaf.path for leaf in found] if any(len(leaf.path) > 1 for leaf in found) else None
-    return framed(module, names, before, paths).eval()
+    narrow = find_narrow(module, names, before, ordered)
+    found = run_module(framed(module, names, before, None, narrow=narrow), ordered, what="the bundle's inputs")
+    return with_picked_values(module, names, before, narrow, found).eval()

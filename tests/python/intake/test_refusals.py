@@ -100,9 +100,9 @@ class BatchStatistics(Linear):
         return self.norm(super().forward(x))  # type: ignore[no-any-return]
 
 
-class Half(Linear):
+class Complex(Linear):
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x).half()
+        return super().forward(x).to(torch.complex64)
 
 
 class Text(Linear):
@@ -155,7 +155,7 @@ CASES = [
     (Aliasing(), GRID, ("output output", "memory of input x", ".clone()")),
     (Writing(), GRID, ("input x", "changed by the module")),
     (FixedBatch(), GRID, ("N = 7", "test_refusals.py:", "N = 6 works", "x.shape[0]")),
-    (Half(), GRID, ("float16", "convert it")),
+    (Complex(), GRID, ("complex64", "convert it")),
     (Text(), GRID, ("output 1", "str", "tensors only")),
     (Linear(), np.zeros((6, 4), np.float32), ("golden: x", "all 0.0", "real inputs")),
     (Linear(), np.full((6, 4), 2.5, np.float32), ("golden: x", "all 2.5")),
