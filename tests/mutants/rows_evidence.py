@@ -16,6 +16,20 @@ _SUMMARY = "tests/python/fleet/test_summary.py"
 
 ROWS = (
     Mutant(
+        "python/torchferry/evidence/clauses.py",
+        'return value not in (None, {}, [], "")',
+        "return True",
+        f"{_EVIDENCE}::test_a_place_that_says_nothing_is_no_answer",
+        "the map points to a key that is not there",
+    ),
+    Mutant(
+        "python/torchferry/evidence/spice.py",
+        'f"{MANIFEST}#golden.source"',
+        'f"{MANIFEST}#golden.sauce"',
+        f"{_EVIDENCE}::test_each_place_of_the_map_is_in_the_folder_and_says_something",
+        "the map points to nothing",
+    ),
+    Mutant(
         f"{_ATTEST}/envelope.py",
         "return len(signature) == SIGNATURE_BYTES and verifies(keys.keys[key_id].key, message, signature)",
         "return len(signature) == SIGNATURE_BYTES",
