@@ -15,6 +15,13 @@ _REPOSITORY = "tests/python/serve/test_repository.py"
 
 ROWS = (
     Mutant(
+        f"{_SCORE}/on_ray.py",
+        "return Fault.model_validate_json(text).of_one_among_many()",
+        "return Fault.model_validate_json(text)",
+        "tests/python/score/test_full_disk.py::test_a_full_disk_at_one_worker_of_two_is_one_line_that_names_it_and_costs_no_row",
+        "a full disk of a machine that nobody can name",
+    ),
+    Mutant(
         f"{_SCORE}/folder.py",
         "self._place.digest(self.file_of(part.index)) == receipt.sha256",
         "True",

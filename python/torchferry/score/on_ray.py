@@ -114,4 +114,8 @@ def _answers(ray: Any, job: Job, parts: Sequence[Part], workers: int | None) -> 
         ray_remote_args_fn=lambda: {"max_task_retries": _REPEATS},
     )
     for row in answers.iter_rows():
-        yield (Receipt if row["ok"] else Fault).model_validate_json(row["answer"])
+        yield Receipt.model_validate_json(row["answer"]) if row["ok"] else _fault(row["answer"])
+
+
+def _fault(text: str) -> Fault:
+    return Fault.model_validate_json(text).of_one_among_many()

@@ -26,7 +26,7 @@ LEAST_SURE = 1e-9
 """The largest probability of the contrary that a certificate may have. The C++ twin is cpp/src/kinds/kind.cpp."""
 
 
-class Bounded(Protocol):
+class Reasoned(Protocol):
     """A bound with its reason."""
 
     @property
@@ -38,7 +38,7 @@ class Bounded(Protocol):
         """Why this bound."""
 
 
-class Row(Bounded, Protocol):
+class Row(Reasoned, Protocol):
     """What a kind needs of a row of the manifest."""
 
     @property
@@ -98,7 +98,7 @@ def name_probability(contrary: float) -> str:
     return f"{_PROBABLE}1 - {contrary!r}: "
 
 
-def naming_problem(row: Bounded) -> str | None:
+def naming_problem(row: Reasoned) -> str | None:
     """Return why the reason is one for another bound: it must begin `at most BOUND: `, to the last digit.
 
     What follows and begins `certified with probability ` must state one of 1 - LEAST_SURE or more.
