@@ -14,7 +14,7 @@ from torchferry.errors import ExitCode, FerryError
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", " ": "spaces"}
 _WORDS = {",": ",", ";": ";", "tab": "\t", "\t": "\t", "space": " ", " ": " "}
 _RUN = re.compile(r"[ \t]+")
-_QUOTED = re.compile(r'"(?P<inside>(?:[^"]|"")*)"(?=(?P<spaces> *))')
+_QUOTED = re.compile(r'"(?P<inside>(?:[^"]|"")*)"(?!")(?=(?P<spaces> *))')
 
 
 class QuoteError(ValueError):
