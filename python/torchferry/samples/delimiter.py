@@ -25,6 +25,10 @@ class QuoteError(ValueError):
         self.column = column
 
 
+class OpenQuoteError(QuoteError):
+    """A quote that the line does not close: the row may go on in the next lines, and nobody knows where it ends."""
+
+
 def delimiter_of(word: str) -> str:
     """Return the delimiter that `--delimiter` names. Raises FerryError(USAGE)."""
     if word not in _WORDS:
@@ -62,7 +66,7 @@ def _next_cell(text: str, start: int, cut: re.Pattern[str], column: int) -> tupl
         return text[start:end].strip(" "), end
     body = _QUOTED.match(text, inner)
     if body is None:
-        raise QuoteError(column, "got a quote that the line does not close, expected a whole cell; correct the file")
+        raise OpenQuoteError(column, "got a quote that the line does not close, expected a whole cell; correct the file")
     end = body.end() if cut is _RUN else body.end() + len(body["spaces"])
     if end < len(text) and not cut.match(text, end):
         raise QuoteError(column, "got text after the closing quote, expected the end of the cell; correct the file")

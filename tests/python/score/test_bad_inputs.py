@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import os
@@ -130,3 +131,20 @@ def test_a_folder_inside_a_folder_is_one_line(ferry_here: Program, tmp_path: Pat
     assert (done.code, done.stderr.count("\n")) == (ExitCode.IO, 1), done.stderr
     assert "in/year=2026: got a folder inside a folder, expected files; name it with an --input of its own" in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("policy", ["fail", "skip"])
+@pytest.mark.parametrize("note", ["a break\ninside", "three\n5,1.0,2.0\nlines"])
+def test_a_row_over_several_lines_ends_the_run_and_no_piece_of_it_is_answered(
+    ferry_here: Program, tmp_path: Path, policy: str, note: str
+) -> None:
+    """A piece may look like a row. Python's csv reads these files as two rows."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    with (folder / "notes.csv").open("w", newline="") as stream:
+        csv.writer(stream).writerows([["note", "measurements[0]", "measurements[1]"], ["x", 1.0, 2.0], [note, 3.0, 4.0]])
+    done, _ = score(ferry_here, folder, "--id", "note", "--bad-rows", policy)
+    assert (done.code, done.stderr.count("\n")) == (ExitCode.BAD_INPUT, 1), done.stderr
+    assert "notes.csv: line 3, column 1: got a quote that the line does not close" in done.stderr
+    assert not (tmp_path / "out" / "_score.json").exists()
+    assert answers(tmp_path / "out") == b""
