@@ -15,6 +15,13 @@ _REPOSITORY = "tests/python/serve/test_repository.py"
 
 ROWS = (
     Mutant(
+        "python/torchferry/local_ray.py",
+        'if "Z" in',
+        'if "X" in',
+        "tests/python/serve/test_local_ray.py",
+        "a start of Ray that never ends",
+    ),
+    Mutant(
         f"{_SCORE}/rows.py",
         "if isinstance(error, OpenRowError):",
         "if isinstance(error, IndexError):",

@@ -14,6 +14,7 @@ from typing import Any
 
 from torchferry.errors import ExitCode, FerryError
 from torchferry.extras import named_extras
+from torchferry.local_ray import watched_start
 from torchferry.serve.catalogue import Catalogue
 from torchferry.serve.refusal import RefusalError
 from torchferry.serve.served import Limits, Served, Watch
@@ -140,7 +141,8 @@ def _connect(ray: Any, place: Place, limits: Limits, models: int) -> None:
     own = {"include_dashboard": False, "num_cpus": processors, "object_store_memory": _STORE_BYTES}
     try:
         options = {} if place.ray_address else own
-        ray.init(address=place.ray_address or "local", log_to_driver=False, logging_level="ERROR", **options)
+        with watched_start():
+            ray.init(address=place.ray_address or "local", log_to_driver=False, logging_level="ERROR", **options)
     except Exception as error:  # a cluster that is slow to start raises just that
         words = " ".join(str(error).split())[:200]
         problem = (
