@@ -175,11 +175,13 @@ def _front(
     serve: Any, served: Sequence[Served], limits: Limits, repositories: Sequence[str], watch: Watch, *, speaks_grpc: bool
 ) -> Any:
     from fastapi import FastAPI
+    from starlette.exceptions import HTTPException
 
     from torchferry.serve.front import ROUTES, Front
-    from torchferry.serve.http import answered
+    from torchferry.serve.http import answered, no_route
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_exception_handler(HTTPException, no_route)
     methods = {name: answered(name, getattr(Front, name)) for _, _, name in ROUTES}
     routed = type("Front", (Front,), {**methods, **(_grpc_methods() if speaks_grpc else {})})
     for verb, path, name in ROUTES:
@@ -191,6 +193,6 @@ def _front(
 
 
 def _grpc_methods() -> dict[str, Any]:
-    from torchferry.serve.grpc_routes import ROUTES, spoken
+    from torchferry.serve.grpc_routes import all_routes, spoken
 
-    return {name: spoken(name, route) for name, route in ROUTES.items()}
+    return {name: spoken(name, route) for name, route in all_routes().items()}
