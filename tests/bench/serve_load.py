@@ -5,8 +5,10 @@
 Starts the server on this machine, measures how many requests a second it answers at most (clients that ask again at once), then
 asks for --seconds at --load of that, at random moments (a Poisson process), and measures each time from the moment at which the
 request was due: a server that stalls makes all that wait late. Every --kill-every seconds SIGKILL ends a replica. Every answer is
-compared, bit by bit, with what `ferry-run predict --batch 1` says of the sample. Prints Markdown for tests/bench/RESULTS.md;
-exit code 1 where an answer was wrong, or was lost.
+compared, bit by bit, with what `ferry-run predict --batch 1` says of the sample. Prints Markdown for tests/bench/RESULTS.md, then
+PASSED, or each rule that was broken and exit code 1: every request has its right answer, none is lost; at least half of the kills took
+place (the last replica is spared); memory of the last third of the time is not above that of the first, of all processes and of
+those that live through it, by more than a share of GROWTH and GROWTH_MIB.
 """
 
 from __future__ import annotations
@@ -39,6 +41,11 @@ from builders.ports import free_port
 from builders.scoring import descendants, kill
 
 SAMPLES, ATTEMPTS, PAGE = 64, 20, os.sysconf("SC_PAGE_SIZE")
+HEADINGS = (
+    "| asked | seconds | requests/s: most, asked | p50, p99, p99.9, most ms | right | wrong | lost | asked again | killed "
+    "| MiB: first, last third | of those that live through it |"
+)
+GROWTH, GROWTH_MIB = 0.02, 16  # processes that are killed begin anew, and allocators keep some
 HEADER = "Inference-Header-Content-Length"
 
 
@@ -55,10 +62,11 @@ class Request:
 class Tally:
     """What became of the requests; times in seconds, by when they were due."""
 
+    asked: int = 0
     times: list[float] = field(default_factory=list)
     states: Counter[str] = field(default_factory=Counter)
     kills: int = 0
-    memory: list[float] = field(default_factory=list)  # MiB of the server's processes
+    memory: list[dict[int, float]] = field(default_factory=list)  # MiB of each of the server's processes
 
 
 def main() -> None:
@@ -169,6 +177,7 @@ async def open_loop(
     while due < begin + seconds:
         due += chance.expovariate(rate)
         await asyncio.sleep(max(0.0, due - time.monotonic()))
+        tally.asked += 1
         task = asyncio.create_task(one(session, url, chance.choice(requests), due, tally))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
@@ -203,7 +212,7 @@ async def ask(session: aiohttp.ClientSession, url: str, given: Request) -> str:
 async def watch_memory(server: int, tally: Tally) -> None:
     while True:
         processes = [server, *(one for one, _ in descendants(server))]
-        tally.memory.append(sum(map(resident, processes)) / 2**20)
+        tally.memory.append({one: resident(one) / 2**20 for one in processes})
         await asyncio.sleep(5)
 
 
@@ -225,27 +234,52 @@ def resident(process: int) -> int:
         return 0
 
 
+def thirds(memory: list[dict[int, float]], *, lasting: bool) -> tuple[float, float]:
+    """Return the median MiB of the first and the last third of the time, of all processes or of those that live through it."""
+    alive = set.intersection(*(set(one) for one in memory)) if lasting else None
+    sums = [sum(size for process, size in one.items() if alive is None or process in alive) for one in memory]
+    third = max(len(sums) // 3, 1)
+    return float(np.median(sums[:third])), float(np.median(sums[-third:]))
+
+
+def broken(options: argparse.Namespace, found: Tally) -> list[str]:
+    """Return a line for each rule that does not hold."""
+    lines = [
+        f"{count} answers were {state}" for state, count in found.states.items() if state == "wrong" or state.startswith("lost")
+    ]
+    if not found.asked or found.states["right"] != found.asked:
+        lines.append(f"{found.states['right']} right answers to {found.asked} requests")
+    planned = int(options.seconds / options.kill_every) if options.kill_every else 0
+    if found.kills < planned / 2:
+        lines.append(f"{found.kills} of {planned} kills took place; give --replicas 2 behind --")
+    for words, lasting in (("all processes", False), ("processes that live through it", True)):
+        begin, end = thirds(found.memory, lasting=lasting)
+        if end > begin * (1 + GROWTH) + GROWTH_MIB:
+            lines.append(f"memory of {words} grew from {begin:.0f} to {end:.0f} MiB")
+    return lines
+
+
 def report(options: argparse.Namespace, capacity: float, found: Tally) -> str:
     times = np.array(found.times) * 1e3
     p50, p99, p999 = (float(np.quantile(times, one)) for one in (0.5, 0.99, 0.999))
-    third = max(len(found.memory) // 3, 1)
-    begin, end = (float(np.median(part)) for part in (found.memory[:third], found.memory[-third:]))
-    lost = {state: count for state, count in found.states.items() if state.startswith("lost")}
+    (begin, end), (begin_lasting, end_lasting) = (thirds(found.memory, lasting=one) for one in (False, True))
+    lost = sum(count for state, count in found.states.items() if state.startswith("lost"))
     given = " ".join([options.engine, *options.serve])
     lines = [
         f"{datetime.date.today()}, {os.cpu_count()} cores, load {os.getloadavg()[1]:.1f}; `serve_load.py {options.bundle.name}` with {given}\n",
-        "| asked | seconds | requests/s: most, asked | p50, p99, p99.9, most ms | right | wrong | lost | asked again | killed | MiB: first, last third |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        HEADINGS,
+        "|---|---|---|---|---|---|---|---|---|---|---|",
         (
-            f"| {len(times)} | {options.seconds:.0f} | {capacity:.0f}, {capacity * options.load:.0f} | {p50:.1f}, {p99:.1f}, {p999:.0f}, {times.max():.0f} "
-            f"| {found.states['right']} | {found.states['wrong']} | {sum(lost.values())} | {found.states['refused, asked again']} | {found.kills} "
-            f"| {begin:.0f}, {end:.0f} |"
+            f"| {found.asked} | {options.seconds:.0f} | {capacity:.0f}, {capacity * options.load:.0f} | {p50:.1f}, {p99:.1f}, {p999:.0f}, {times.max():.0f} "
+            f"| {found.states['right']} | {found.states['wrong']} | {lost} | {found.states['refused, asked again']} | {found.kills} "
+            f"| {begin:.0f}, {end:.0f} | {begin_lasting:.0f}, {end_lasting:.0f} |"
         ),
     ]
-    if found.states["wrong"] or lost:
-        print("\n".join(lines), lost)
+    problems = broken(options, found)
+    if problems:
+        print("\n".join([*lines, "", *(f"FAILED: {one}" for one in problems)]))
         raise SystemExit(1)
-    return "\n".join(lines)
+    return "\n".join([*lines, "", "PASSED"])
 
 
 if __name__ == "__main__":

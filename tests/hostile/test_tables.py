@@ -276,6 +276,7 @@ REFUSED = {
     "no identity": ("x[0],x[1],x[2]\n1,2,3\n", ["--id", "n"], "line 1: got no column 'n', expected the one of --id"),
     "no header for the identity": ("1,2,3\n", ["--id", "n"], "line 1: got no column 'n', expected the one of --id"),
     "a word for a number": ("a,2,3\n", [], "line 1, column 1: got 'a', expected a number; correct the file, or add --header yes"),
+    "an open quote behind a closed one": ('1,"2 ""x"", 3\n', [], "line 1, column 2: got a quote that the line does not close"),
     "an open quote": ('1,"2,3\n', [], "line 1, column 2: got a quote that the line does not close"),
     "text behind a quote": ('1,"2"3,4\n', [], "line 1, column 2: got text after the closing quote, expected the end of the cell"),
     "a NUL": ("1,2,\x003\n", [], "line 1: got bytes that are no text"),

@@ -16,6 +16,62 @@ _SUMMARY = "tests/python/fleet/test_summary.py"
 
 ROWS = (
     Mutant(
+        f"{_ATTEST}/report.py",
+        "return far <= verdict.bound",
+        "return True",
+        "tests/python/attest/test_report.py",
+        "a report passes an output that is beyond its bound",
+    ),
+    Mutant(
+        f"{_ATTEST}/report.py",
+        "            return naming_problem(verdict)",
+        "            return None",
+        "tests/python/attest/test_report.py",
+        "a report with a bound that its reason does not name",
+    ),
+    Mutant(
+        f"{_FLEET}/gate.py",
+        "engine.engine in {*engines, *required}",
+        "engine.engine in engines",
+        _SUMMARY,
+        "a required engine that failed rolls out",
+    ),
+    Mutant(
+        f"{_FLEET}/held.py",
+        "found and found.get(cell, 0) < goldens[cell]",
+        "found and cell not in found",
+        _SUMMARY,
+        "a machine that compared a part of an output",
+    ),
+    Mutant(
+        f"{_FLEET}/held.py",
+        "        if bound > bounds[row]:",
+        "        if bound < bounds[row]:",
+        _SUMMARY,
+        "a machine that was held to a wider bound",
+    ),
+    Mutant(
+        f"{_FLEET}/store.py",
+        "if (entry.report.name, entry.report.source) != (first.name, first.source):",
+        "if entry.report.name != first.name:",
+        _STORE,
+        "goldens that are said to be real by one machine and made up by another",
+    ),
+    Mutant(
+        "python/torchferry/evidence/clauses.py",
+        'return value not in (None, {}, [], "")',
+        "return True",
+        f"{_EVIDENCE}::test_a_place_that_says_nothing_is_no_answer",
+        "the map points to a key that is not there",
+    ),
+    Mutant(
+        "python/torchferry/evidence/spice.py",
+        'f"{MANIFEST}#golden.source"',
+        'f"{MANIFEST}#golden.sauce"',
+        f"{_EVIDENCE}::test_each_place_of_the_map_is_in_the_folder_and_says_something",
+        "the map points to nothing",
+    ),
+    Mutant(
         f"{_ATTEST}/envelope.py",
         "return len(signature) == SIGNATURE_BYTES and verifies(keys.keys[key_id].key, message, signature)",
         "return len(signature) == SIGNATURE_BYTES",
@@ -157,8 +213,8 @@ ROWS = (
     ),
     Mutant(
         f"{_FLEET}/gate.py",
-        "    return found + list(contradictions(fleet.latest))",
-        "    return found",
+        "*contradictions(fleet.latest), *held_to_others(fleet.latest)]",
+        "*held_to_others(fleet.latest)]",
         _SUMMARY,
         "a machine that computes otherwise than its like may go",
     ),

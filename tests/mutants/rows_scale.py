@@ -15,6 +15,34 @@ _REPOSITORY = "tests/python/serve/test_repository.py"
 
 ROWS = (
     Mutant(
+        "python/torchferry/local_ray.py",
+        'if "Z" in',
+        'if "X" in',
+        "tests/python/serve/test_local_ray.py",
+        "a start of Ray that never ends",
+    ),
+    Mutant(
+        f"{_SCORE}/rows.py",
+        "if isinstance(error, OpenRowError):",
+        "if isinstance(error, IndexError):",
+        f"{_BAD}::test_a_row_over_several_lines_ends_the_run_and_no_piece_of_it_is_answered",
+        "the end of a row over several lines is answered as a row",
+    ),
+    Mutant(
+        f"{_SCORE}/survey.py",
+        'if any("\\ud800" <= letter <= "\\udfff" for letter in path):',
+        "if not path:",
+        f"{_BAD}::test_a_name_that_is_not_utf_8_is_one_line_and_nothing_is_begun",
+        "a name that the plan cannot hold",
+    ),
+    Mutant(
+        f"{_SCORE}/on_ray.py",
+        "return Fault.model_validate_json(text).of_one_among_many()",
+        "return Fault.model_validate_json(text)",
+        "tests/python/score/test_full_disk.py::test_a_full_disk_at_one_worker_of_two_is_one_line_that_names_it_and_costs_no_row",
+        "a full disk of a machine that nobody can name",
+    ),
+    Mutant(
         f"{_SCORE}/folder.py",
         "self._place.digest(self.file_of(part.index)) == receipt.sha256",
         "True",

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "python" / "torchferry"
 CPP = ROOT / "cpp"
 
-EVERYWHERE = {"errors", "extras", "installed", "layer_times", "limits", "mixed_builds", "version"}
+EVERYWHERE = {"errors", "extras", "installed", "layer_times", "limits", "local_ray", "mixed_builds", "version"}
 MAY_IMPORT: dict[str, set[str]] = {
     "formats.registry": set(),  # names only: what a row names is imported when it is needed
     "bundle.dtype": set(),

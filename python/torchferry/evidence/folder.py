@@ -15,7 +15,8 @@ from torchferry.bundle.manifest import MANIFEST_NAME
 from torchferry.bundle.printable import printable
 from torchferry.bundle.reader import Bundle
 from torchferry.errors import ExitCode, FerryError
-from torchferry.evidence.clauses import ATTESTATIONS, BILL, CONTRACT, MANIFEST, REPORT, TRIAL, VERDICTS, clauses_md
+from torchferry.evidence.clause import ATTESTATIONS, BILL, CONTRACT, MANIFEST, REPORT, TRIAL, VERDICTS
+from torchferry.evidence.clauses import clauses_md
 from torchferry.evidence.trial import Attempt
 
 CLAUSES_FILE, SUMS = "clauses.md", "SHA256SUMS"
@@ -50,8 +51,7 @@ def write_folder(target: Path, bundle: Bundle, parts: Parts) -> None:
         BILL: parts.bill.encode(),
         TRIAL: trial_md(bundle.manifest.name, parts.attempts).encode(),
     }
-    present = sorted({name.partition("/")[0] for name in files})
-    files[CLAUSES_FILE] = clauses_md(bundle.manifest.name, present).encode()
+    files[CLAUSES_FILE] = clauses_md(bundle.manifest.name, files).encode()
     files[SUMS] = "".join(f"{sha256_of(files[name])}  {name}\n" for name in sorted(files)).encode()
     staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from torchferry.compare.status import did_run
 from torchferry.errors import ExitCode, FerryError
 from torchferry.fleet.entry import Entry
+from torchferry.fleet.held import held_to_others
 from torchferry.fleet.level import Promise, keeps, level_of, worst_ulp
 from torchferry.fleet.store import Fleet
 from torchferry.fleet.summary import contradictions
@@ -25,14 +26,14 @@ def promise_of(text: str) -> Promise:
 def broken(fleet: Fleet, promise: Promise, *, engines: Sequence[str] = (), required: Sequence[str] = ()) -> list[str]:
     """Return a line for each engine of each machine that breaks the promise; none: it may roll out.
 
-    `engines`: those that are judged; none: all. `required`: those that must have run on every machine.
+    `engines`: those that are judged; none: all. `required`: those that must have run on every machine; they are judged too.
     """
     found = [line for entry in fleet.latest for line in _of_machine(entry, promise, engines, required)]
-    return found + list(contradictions(fleet.latest))
+    return [*found, *contradictions(fleet.latest), *held_to_others(fleet.latest)]
 
 
 def _of_machine(entry: Entry, promise: Promise, engines: Sequence[str], required: Sequence[str]) -> Iterator[str]:
-    judged = [engine for engine in entry.report.engines if not engines or engine.engine in engines]
+    judged = [engine for engine in entry.report.engines if not engines or engine.engine in {*engines, *required}]
     ran = {engine.engine for engine in entry.report.engines if did_run(engine.status)}
     if not any(engine.engine in ran for engine in judged):
         yield f"{entry.label}: none of its engines ran, expected at least one"

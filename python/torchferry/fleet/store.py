@@ -14,7 +14,7 @@ from pydantic import Field
 
 from torchferry.attest.check import read_file
 from torchferry.attest.envelope import MAX_BYTES
-from torchferry.attest.report import Digest
+from torchferry.attest.report import Digest, Report
 from torchferry.bundle.contract import Strict
 from torchferry.bundle.problem import read_model
 from torchferry.bundle.publish import only_writer
@@ -76,25 +76,35 @@ def add_reports(store: Path, files: Sequence[Path], belief: Belief) -> Fleet:
         given = [(read_file(path), path) for path in files]
         new = [read_entry(data, label_of(path), str(path), belief) for data, path in given]
         index = _read_index(store) if (store / INDEX).exists() else None
-        first = new[0].report
-        name, bundle = (first.name, first.manifest_sha256) if index is None else (index.name, index.manifest_sha256)
+        first = new[0].report if index is None else _stored(store, index.reports[0], index, Belief(belief.now)).report
         rows = list(index.reports) if index is not None else []
         for entry, path in zip(new, files, strict=True):
-            _require_new(entry, path, bundle, rows)
+            _require_new(entry, path, first, rows)
             rows.append(_Row(label=entry.label, sha256=entry.sha256))
         store.mkdir(exist_ok=True)
         for (data, _), entry in zip(given, new, strict=True):
             _write(store, _file_of(entry.label, entry.sha256), data)
-        _write(store, INDEX, _dump(_Index(format_version=1, name=name, manifest_sha256=bundle, reports=tuple(rows))))
+        _write(store, INDEX, _dump(_index_of(first, rows)))
     return load_fleet(store, Belief(belief.now))
 
 
-def _require_new(entry: Entry, path: Path, bundle: str, rows: Sequence[_Row]) -> None:
+def _index_of(first: Report, rows: Sequence[_Row]) -> _Index:
+    return _Index(format_version=1, name=first.name, manifest_sha256=first.manifest_sha256, reports=tuple(rows))
+
+
+def _require_new(entry: Entry, path: Path, first: Report, rows: Sequence[_Row]) -> None:
+    bundle = first.manifest_sha256
     if entry.report.manifest_sha256 != bundle:
         raise FerryError(
             ExitCode.INTEGRITY,
             f"{path}: got a report about bundle {entry.report.manifest_sha256[:16]}..., expected {bundle[:16]}... as in the store; "
             "keep a store for each bundle",
+        )
+    if (entry.report.name, entry.report.source) != (first.name, first.source):
+        raise FerryError(
+            ExitCode.INTEGRITY,
+            f"{path}: got {entry.report.source} goldens of {entry.report.name}, expected {first.source} ones of {first.name} as in other reports about "
+            f"bundle {bundle[:16]}...; verify again",
         )
     for row in rows:
         if row.sha256 == entry.sha256 and (row.label == entry.label or entry.finished is not None):

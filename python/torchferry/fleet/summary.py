@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from torchferry.attest.report import EngineReport, Report
 from torchferry.fleet.entry import Entry
+from torchferry.fleet.held import held_to_others
 from torchferry.fleet.level import Level, bound_used, level_of, worst_ulp
 from torchferry.fleet.store import Fleet
 
@@ -79,6 +80,7 @@ def outliers(entries: Sequence[Entry]) -> Iterator[str]:
                 said = "could not run" if level == "unavailable" else f"reached {level}"
                 yield f"{label}: {name} {said}; {count} of {len(by_label)} machines reached {usual}"
     yield from contradictions(entries)
+    yield from held_to_others(entries)
 
 
 def contradictions(entries: Sequence[Entry]) -> Iterator[str]:

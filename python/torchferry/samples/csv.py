@@ -19,8 +19,8 @@ from torchferry.limits import MAX_CSV_EXTRA_CELLS, MAX_CSV_SNIFFED_BYTES, MAX_CS
 from torchferry.samples.arrow_rows import MANY_LINES
 from torchferry.samples.cells import Parser, cell_parser, cell_problem, integer_limits, shown
 from torchferry.samples.columns import ColumnError, Columns, Elements, TableOptions, fills_rows, find_columns
-from torchferry.samples.delimiter import DELIMITERS, QuoteError, count_cells, delimiter_of, sniff, split_cells
-from torchferry.samples.lines import Line, Lines
+from torchferry.samples.delimiter import DELIMITERS, OpenQuoteError, QuoteError, count_cells, delimiter_of, sniff, split_cells
+from torchferry.samples.lines import Line, Lines, OpenRowError
 from torchferry.samples.plain_rows import Float64, plain_rows
 
 _EXCEL_MARK = re.compile('"?[Ss][Ee][Pp]=.?"?', re.DOTALL)
@@ -187,7 +187,8 @@ class CsvTable:
         try:
             return split_cells(line.text, self._delimiter)
         except QuoteError as error:
-            self._lines.refuse(line.number, str(error), column=error.column)
+            kind = OpenRowError if isinstance(error, OpenQuoteError) else FerryError
+            self._lines.refuse(line.number, str(error), column=error.column, kind=kind)
 
     def _require_fit(self, line: Line, cells: Sequence[str]) -> None:
         if line.blank and self._columns.cells == 1:

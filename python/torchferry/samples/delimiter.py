@@ -14,7 +14,7 @@ from torchferry.errors import ExitCode, FerryError
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", " ": "spaces"}
 _WORDS = {",": ",", ";": ";", "tab": "\t", "\t": "\t", "space": " ", " ": " "}
 _RUN = re.compile(r"[ \t]+")
-_QUOTED = re.compile(r'"(?P<inside>(?:[^"]|"")*)"(?=(?P<spaces> *))')
+_QUOTED = re.compile(r'"(?P<inside>(?:[^"]|"")*)"(?!")(?=(?P<spaces> *))')
 
 
 class QuoteError(ValueError):
@@ -23,6 +23,10 @@ class QuoteError(ValueError):
     def __init__(self, column: int, problem: str) -> None:
         super().__init__(problem)
         self.column = column
+
+
+class OpenQuoteError(QuoteError):
+    """A quote that the line does not close: the row may go on in the next lines, and nobody knows where it ends."""
 
 
 def delimiter_of(word: str) -> str:
@@ -62,7 +66,7 @@ def _next_cell(text: str, start: int, cut: re.Pattern[str], column: int) -> tupl
         return text[start:end].strip(" "), end
     body = _QUOTED.match(text, inner)
     if body is None:
-        raise QuoteError(column, "got a quote that the line does not close, expected a whole cell; correct the file")
+        raise OpenQuoteError(column, "got a quote that the line does not close, expected a whole cell; correct the file")
     end = body.end() if cut is _RUN else body.end() + len(body["spaces"])
     if end < len(text) and not cut.match(text, end):
         raise QuoteError(column, "got text after the closing quote, expected the end of the cell; correct the file")

@@ -25,6 +25,10 @@ _RETURN = (
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x0c\x0e-\x1f]")  # all but the tab and the carriage return
 
 
+class OpenRowError(FerryError):
+    """A row of which nobody knows where it ends, so that it cannot be left out alone."""
+
+
 @dataclass(frozen=True)
 class Line:
     """A line that is not blank. `blank`: the number of a blank line between it and the one before; 0: there is none."""
@@ -135,7 +139,7 @@ class Lines:
                 f"{self.where}: line: got more than {MAX_CSV_LINE_BYTES} bytes, expected fewer; is this the right file?",
             )
 
-    def refuse(self, line: int, problem: str, *, column: int | None = None) -> NoReturn:
-        """Raise FerryError(BAD_INPUT) that names the place."""
+    def refuse(self, line: int, problem: str, *, column: int | None = None, kind: type[FerryError] = FerryError) -> NoReturn:
+        """Raise `kind`, which is FerryError(BAD_INPUT), that names the place."""
         place = f"line {line}" if column is None else f"line {line}, column {column}"
-        raise FerryError(ExitCode.BAD_INPUT, f"{self.where}: {place}: {problem}")
+        raise kind(ExitCode.BAD_INPUT, f"{self.where}: {place}: {problem}")

@@ -11,6 +11,7 @@ from typing import Any
 
 from torchferry.errors import ExitCode, FerryError
 from torchferry.extras import named_extras
+from torchferry.local_ray import watched_start
 from torchferry.score.folder import Receipt
 from torchferry.score.job import Job
 from torchferry.score.plan import Part
@@ -76,9 +77,9 @@ def _connect(ray: Any, cluster: Cluster, threads: int) -> None:
     processors = max(os.cpu_count() or 1, (cluster.workers or 1) * threads)
     own = {"include_dashboard": False, "num_cpus": processors, "object_store_memory": _STORE_BYTES}
     try:
-        ray.init(
-            address=cluster.address or "local", log_to_driver=False, logging_level="ERROR", **({} if cluster.address else own)
-        )
+        with watched_start():
+            options = {} if cluster.address else own
+            ray.init(address=cluster.address or "local", log_to_driver=False, logging_level="ERROR", **options)
     except Exception as error:  # a cluster that is slow to start raises just that
         words = " ".join(str(error).split())[:200]
         problem = (
@@ -114,4 +115,8 @@ def _answers(ray: Any, job: Job, parts: Sequence[Part], workers: int | None) -> 
         ray_remote_args_fn=lambda: {"max_task_retries": _REPEATS},
     )
     for row in answers.iter_rows():
-        yield (Receipt if row["ok"] else Fault).model_validate_json(row["answer"])
+        yield Receipt.model_validate_json(row["answer"]) if row["ok"] else _fault(row["answer"])
+
+
+def _fault(text: str) -> Fault:
+    return Fault.model_validate_json(text).of_one_among_many()

@@ -9,6 +9,7 @@ import numpy as np
 
 from torchferry.bundle.contract import Array, Contract
 from torchferry.errors import ExitCode, FerryError
+from torchferry.samples.lines import OpenRowError
 from torchferry.samples.options import InputOptions
 from torchferry.samples.source import open_samples
 from torchferry.score.job import Job
@@ -65,6 +66,8 @@ class PartRows:
         except FerryError as error:
             if error.code != ExitCode.BAD_INPUT:
                 raise
+            if isinstance(error, OpenRowError):  # what looks like the next row may be its end
+                raise FerryError(error.code, f"{error}, for a row over several lines cannot be skipped") from None
             if stop - start == 1:
                 self.skipped.append(Skipped(self._part.first + start - self._part.start, str(error)))
                 return

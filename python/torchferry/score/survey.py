@@ -77,7 +77,17 @@ def _files(path: str) -> list[str]:
             ExitCode.USAGE,
             f"--input: got {quoted(path)}, expected files that every worker can open again: of a shared folder, or s3://BUCKET/KEY",
         )
-    return [file if is_object(file) else str(Path(file).absolute()) for file in expand(path)]
+    return [file if is_object(file) else _absolute(file) for file in expand(path)]
+
+
+def _absolute(file: str) -> str:
+    """Return a file's path as the plan, which is JSON, can hold it. Raises FerryError(BAD_INPUT, IO)."""
+    path = str(Path(file).absolute())
+    if any("\ud800" <= letter <= "\udfff" for letter in path):  # bytes of the name that are no text
+        raise FerryError(ExitCode.BAD_INPUT, f"{path}: got a name that is not UTF-8, expected one; rename the file")
+    if Path(path).is_dir():
+        raise FerryError(ExitCode.IO, f"{path}: got a folder inside a folder, expected files; name it with an --input of its own")
+    return path
 
 
 def _measured(contract: Contract, arguments: list[str], table: TableOptions, bad_rows: BadRows) -> Stream:

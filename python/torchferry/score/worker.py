@@ -19,10 +19,22 @@ from torchferry.score.rows import PartRows
 
 
 class Fault(Strict):
-    """Why a worker gives no answer: what a FerryError says, as a value that goes from process to process."""
+    """Why a worker gives no answer: what a FerryError says, as a value that goes from process to process, and on which machine."""
 
     code: int
     message: str
+    node: str
+
+    @classmethod
+    def of(cls, error: FerryError) -> Fault:
+        """Return the fault of an error on this machine."""
+        return cls(code=error.code, message=str(error), node=platform.node())
+
+    def of_one_among_many(self) -> Fault:
+        """Return the fault with its machine named, unless every machine would say the same: an input is bad everywhere."""
+        if self.code == ExitCode.BAD_INPUT:
+            return self
+        return self.model_copy(update={"message": f"{self.node}: {self.message}"})
 
     def error(self) -> FerryError:
         """Return the error that it was."""
@@ -39,7 +51,7 @@ class Worker:
         try:
             self._bundle, self._session = _open(job)
         except FerryError as error:
-            self._fault = Fault(code=error.code, message=f"{platform.node()}: {error}")
+            self._fault = Fault.of(error)
 
     def score(self, part: Part) -> Receipt | Fault:
         """Answer the rows of a part, and publish them as its file."""
@@ -48,10 +60,10 @@ class Worker:
         try:
             return self._score(part)
         except FerryError as error:
-            return Fault(code=error.code, message=str(error))
+            return Fault.of(error)
         except OSError as error:
             text = f"{self._job.output}: got {error.strerror or error}, expected to write to it; check the disk's space, then --resume"
-            return Fault(code=ExitCode.IO, message=text)
+            return Fault.of(FerryError(ExitCode.IO, text))
 
     def _score(self, part: Part) -> Receipt:
         with self._folder.staging() as staging:

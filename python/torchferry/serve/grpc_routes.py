@@ -40,6 +40,7 @@ _CODES = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: grpc.StatusCode.RESOURCE_EXHAUSTED,
     HTTPStatus.SERVICE_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
     HTTPStatus.GATEWAY_TIMEOUT: grpc.StatusCode.DEADLINE_EXCEEDED,
+    HTTPStatus.NOT_IMPLEMENTED: grpc.StatusCode.UNIMPLEMENTED,
 }
 
 
@@ -104,6 +105,17 @@ ROUTES: dict[str, Callable[[Any, Any], Any]] = {
     "ModelMetadata": model_about,
     "ModelInfer": model_infer,
 }
+
+
+async def not_spoken(_front: Any, _message: Any) -> Any:
+    """Raise RefusalError(501): a method of Triton's extensions that this server does not have."""
+    raise RefusalError(HTTPStatus.NOT_IMPLEMENTED, f"got a method that is not served, expected one of {', '.join(ROUTES)}")
+
+
+def all_routes() -> dict[str, Callable[[Any, Any], Any]]:
+    """Return a route for each method of the service: without one, Ray would answer with the text of its own error."""
+    service = messages.DESCRIPTOR.services_by_name["GRPCInferenceService"]
+    return {one.name: ROUTES.get(one.name, not_spoken) for one in service.methods if not one.client_streaming}
 
 
 def spoken(name: str, route: Callable[[Any, Any], Any]) -> Any:

@@ -50,6 +50,12 @@ async def _answer(front: Any, route: Any, request: Request) -> Response:
         return json_response({"error": str(error)}, error.status, headers)
 
 
+async def no_route(request: Request, error: Any) -> Response:
+    """Answer a path or a method that is no route, in the form of the protocol: its clients read the key `error`."""
+    said = f"{request.method} {request.url.path[:200]}: got no such route, expected one of the Open Inference Protocol"
+    return json_response({"error": said}, error.status_code)
+
+
 def _said(entry: Entry) -> dict[str, str]:
     """Return the headers by which a client finds its line of the log."""
     return {REQUEST_ID: entry.request_id, TRACEPARENT: entry.trace.header}

@@ -115,8 +115,7 @@ def _array(spec: TensorSpec, given: _Input, binary: memoryview) -> tuple[Array, 
             _BAD,
             f"input {spec.name}: {_SIZE}: got {size!r} and {len(binary)} bytes left, expected {wanted} for shape {given.shape} and no data",
         )
-    array = np.frombuffer(binary[:wanted], dtype).astype(spec.dtype, copy=False).reshape(given.shape)
-    return array, binary[wanted:]
+    return _shaped(spec, np.frombuffer(binary[:wanted], dtype).astype(spec.dtype, copy=False), given.shape), binary[wanted:]
 
 
 def _from_json(spec: TensorSpec, given: _Input) -> Array:
@@ -133,7 +132,15 @@ def _from_json(spec: TensorSpec, given: _Input) -> Array:
         if wrong:
             raise RefusalError(_BAD, f"input {spec.name}: data: got {_shown(wrong[0])}, expected {limits.min} to {limits.max}")
     with np.errstate(over="ignore"):  # an infinite number is refused by the contract, where it allows none
-        return np.array(flat, np.float64 if spec.is_float else spec.dtype).astype(spec.dtype).reshape(given.shape)
+        return _shaped(spec, np.array(flat, np.float64 if spec.is_float else spec.dtype).astype(spec.dtype), given.shape)
+
+
+def _shaped(spec: TensorSpec, flat: Array, shape: Sequence[int]) -> Array:
+    """Return the values [...] in a shape of as many elements; of one that has none, a dim may be too large for any array."""
+    try:
+        return flat.reshape(shape)
+    except ValueError:
+        raise RefusalError(_BAD, f"input {spec.name}: shape: got {list(shape)}, expected {spec.describe()}") from None
 
 
 def _shown(value: Any) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 from torchferry.errors import ExitCode, FerryError
 from torchferry.extras import named_extras
+from torchferry.local_ray import watched_start
 from torchferry.serve.catalogue import Catalogue
 from torchferry.serve.refusal import RefusalError
 from torchferry.serve.served import Limits, Served, Watch
@@ -140,7 +141,8 @@ def _connect(ray: Any, place: Place, limits: Limits, models: int) -> None:
     own = {"include_dashboard": False, "num_cpus": processors, "object_store_memory": _STORE_BYTES}
     try:
         options = {} if place.ray_address else own
-        ray.init(address=place.ray_address or "local", log_to_driver=False, logging_level="ERROR", **options)
+        with watched_start():
+            ray.init(address=place.ray_address or "local", log_to_driver=False, logging_level="ERROR", **options)
     except Exception as error:  # a cluster that is slow to start raises just that
         words = " ".join(str(error).split())[:200]
         problem = (
@@ -173,11 +175,13 @@ def _front(
     serve: Any, served: Sequence[Served], limits: Limits, repositories: Sequence[str], watch: Watch, *, speaks_grpc: bool
 ) -> Any:
     from fastapi import FastAPI
+    from starlette.exceptions import HTTPException
 
     from torchferry.serve.front import ROUTES, Front
-    from torchferry.serve.http import answered
+    from torchferry.serve.http import answered, no_route
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_exception_handler(HTTPException, no_route)
     methods = {name: answered(name, getattr(Front, name)) for _, _, name in ROUTES}
     routed = type("Front", (Front,), {**methods, **(_grpc_methods() if speaks_grpc else {})})
     for verb, path, name in ROUTES:
@@ -189,6 +193,6 @@ def _front(
 
 
 def _grpc_methods() -> dict[str, Any]:
-    from torchferry.serve.grpc_routes import ROUTES, spoken
+    from torchferry.serve.grpc_routes import all_routes, spoken
 
-    return {name: spoken(name, route) for name, route in ROUTES.items()}
+    return {name: spoken(name, route) for name, route in all_routes().items()}

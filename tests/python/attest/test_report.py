@@ -36,6 +36,27 @@ LIES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "no bundle": (lambda r: r.update(manifest_sha256="abc"), "manifest_sha256: got"),
     "a key more": (lambda r: r.update(note="x"), "note: got an unknown key"),
     "a number that is a word": (lambda r: _verdict(r).update(max_abs="small"), "max_abs"),
+    "a distance that is none": (lambda r: _verdict(r).update(max_abs="nan"), "max_abs: got nan, expected a distance"),
+    "a distance below 0": (lambda r: _verdict(r).update(max_ulp=-1), "max_ulp: got -1.0, expected a distance"),
+    "a distance beyond the bound that passed": (
+        lambda r: _verdict(r).update(max_abs=5.0),
+        "max_abs: got 5.0 of an output that passed",
+    ),
+    "another bound than the reason's": (lambda r: _verdict(r).update(bound=9.0), "reason: got one for another bound"),
+    "bits with a distance": (
+        lambda r: _verdict(r).update(kind="bits", bound=0.0, reason="equal", max_abs=0, max_ulp=3),
+        "of an output that passed, expected what kind bits lets pass",
+    ),
+    "bits with a bound": (lambda r: _verdict(r).update(kind="bits", max_abs=0, max_ulp=0), "expected 0 for kind bits"),
+    "labels that differ and none within the margin": (
+        lambda r: _verdict(r).update(kind="label", max_abs=1.0),
+        "expected what kind label lets pass",
+    ),
+    "a verdict twice": (
+        lambda r: r["engines"][0]["verdicts"].append(_verdict(r)),
+        "verdicts: got two of one case, call and output",
+    ),
+    "an engine twice": (lambda r: r["engines"].append(r["engines"][0]), "engines: got one twice on one device"),
 }
 
 

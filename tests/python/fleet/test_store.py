@@ -64,6 +64,17 @@ def test_a_report_about_another_bundle_is_refused_by_name(tmp_path: Path, one: P
     add(tmp_path / "new", mixed, other, code=ExitCode.INTEGRITY)
 
 
+@pytest.mark.parametrize("said", [{"name": "other"}, {"source": "synthetic"}])
+def test_a_report_that_says_something_else_of_the_same_bundle_is_refused(
+    tmp_path: Path, one: Path, report: dict[str, Any], said: dict[str, str]
+) -> None:
+    add(tmp_path / "store", one)
+    two = write_report(tmp_path / "rack-2.json", report, lambda value: value.update(said))
+    done = add(tmp_path / "store", two, code=ExitCode.INTEGRITY)
+    words = f"got {said.get('source', 'real')} goldens of {said.get('name', 'iris-adaline')}, expected real ones of iris-adaline"
+    assert f"rack-2.json: {words}" in done.stderr
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"bundle": 1}'])
 def test_a_malformed_report_is_refused_by_name_and_nothing_is_added(tmp_path: Path, one: Path, text: str) -> None:
     (tmp_path / "bad.json").write_text(text)

@@ -68,7 +68,7 @@ def test_other_kernels_that_give_the_golden_s_bits_reach_bits(join: Join) -> Non
 def test_the_share_of_a_bound_is_that_of_the_worst_output_and_none_with_the_golden_s_bits(join: Join) -> None:
     def far(report: dict[str, Any]) -> None:
         for verdict, distance in zip(engine_of(report, "torchscript")["verdicts"], (0.25, 0.75, 0.5), strict=False):
-            verdict.update(kind="absolute", bound=2.0, max_abs=distance, max_ulp=5, other_kernels_ulp=5)
+            verdict.update(kind="absolute", bound=2.0, reason="at most 2.0: x", max_abs=distance, max_ulp=5, other_kernels_ulp=5)
 
     def near(report: dict[str, Any]) -> None:
         far(report)
@@ -94,7 +94,7 @@ def test_who_is_better_than_most_does_not_stand_out(join: Join) -> None:
 
 def test_other_answers_of_the_same_kernels_are_a_contradiction(join: Join) -> None:
     def broken_memory(report: dict[str, Any]) -> None:
-        engine_of(report, "torchscript")["verdicts"][0].update(max_abs=0.5)
+        engine_of(report, "torchscript")["verdicts"][0]["worst"].update(actual=0.5)
 
     fleet = join(a=[], b=[], c=[broken_memory], d=[broken_memory, machine(processor="another")])
     (line,) = contradictions(fleet.latest)
@@ -163,6 +163,51 @@ def test_a_machine_where_nothing_ran_proves_nothing(join: Join) -> None:
         report["passed"] = False
 
     assert broken(join(a=[], b=[idle]), "bound") == ["b: none of its engines ran, expected at least one"]
+
+
+def test_an_engine_that_is_required_is_judged_too(join: Join) -> None:
+    fleet = join(a=[failed("onnxruntime")], b=[])
+    assert broken(fleet, "bound", engines=["torchscript"]) == []
+    (line,) = broken(fleet, "bound", engines=["torchscript"], required=["onnxruntime"])
+    assert line.startswith("a: onnxruntime on cpu reached failed, expected bound")
+
+
+def leave_out(case: str) -> Change:
+    def change(report: dict[str, Any]) -> None:
+        for engine in report["engines"]:
+            engine["verdicts"] = [one for one in engine["verdicts"] if one["case"] != case]
+
+    return change
+
+
+def test_a_machine_that_was_held_to_less_than_the_others_is_named(join: Join) -> None:
+    """A report that leaves out a golden, values of one, or widens a bound, passes by itself."""
+    few = lambda report: engine_of(report, "onnxruntime")["verdicts"][0].update(compared=1)  # noqa: E731
+    fleet = join(a=[], b=[leave_out("stress")], c=[few])
+    found = [line for line in broken(fleet, "bound") if " was held to " in line]
+    assert [line.partition(" was held to ")[::2] for line in found] == [
+        (f"b: {engine} on cpu", "0 values of net_input in stress, expected 64 as elsewhere; verify again")
+        for engine in ("eager", "onnxruntime", "torchscript")
+    ] + [("c: onnxruntime on cpu", "1 values of net_input in batch-64, expected 64 as elsewhere; verify again")]
+    assert set(found) <= set(outliers(fleet.latest))
+    assert broken(join(again={"b": [], "c": []}), "bound") == []
+
+
+def test_an_engine_that_was_held_to_less_than_the_others_of_its_machine_is_named(join: Join) -> None:
+    less = lambda report: engine_of(report, "onnxruntime").update(verdicts=engine_of(report, "onnxruntime")["verdicts"][:1])  # noqa: E731
+    (line,) = broken(join(a=[less]), "bound")
+    assert line.startswith("a: onnxruntime on cpu was held to 0 values of ")
+
+
+def test_a_machine_that_was_held_to_a_wider_bound_than_another_is_named(join: Join) -> None:
+    def widen(report: dict[str, Any]) -> None:
+        for verdict in engine_of(report, "onnxruntime")["verdicts"]:
+            if verdict["output"] == "net_input":
+                verdict.update(bound=9.0, reason="at most 9.0: as I like it")
+
+    found = broken(join(a=[], b=[widen]), "bound")
+    assert len(found) == 1
+    assert found[0].startswith("b: onnxruntime on cpu was held to 9 for net_input, expected ")
 
 
 def test_another_promise_is_a_wrong_command_line() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -107,3 +109,42 @@ def test_npz_files_of_a_folder_are_rows_too(ferry_here: Program, ferry_run: Prog
     done, _ = score(ferry_here, folder)
     expected = expected_lines(ferry_run, tmp_path / "rows.npy", tmp_path / "expected.jsonl")
     assert (done.code, answers(tmp_path / "out")) == (ExitCode.OK, expected), done.stderr
+
+
+@pytest.mark.parametrize("policy", ["fail", "skip"])
+def test_a_name_that_is_not_utf_8_is_one_line_and_nothing_is_begun(ferry_here: Program, tmp_path: Path, policy: str) -> None:
+    """The plan is JSON, which has no such names."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / os.fsdecode(b"caf\xe9.npy")).write_bytes(npy(ROWS))
+    done, _ = score(ferry_here, folder, "--bad-rows", policy)
+    assert (done.code, done.stderr.count("\n")) == (ExitCode.BAD_INPUT, 1), done.stderr
+    assert f"{folder}/caf\\xe9.npy: got a name that is not UTF-8" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("policy", ["fail", "skip"])
+def test_a_folder_inside_a_folder_is_one_line(ferry_here: Program, tmp_path: Path, policy: str) -> None:
+    (tmp_path / "in" / "year=2026").mkdir(parents=True)
+    np.save(tmp_path / "in" / "m.npy", ROWS)
+    done, _ = score(ferry_here, tmp_path / "in", "--bad-rows", policy)
+    assert (done.code, done.stderr.count("\n")) == (ExitCode.IO, 1), done.stderr
+    assert "in/year=2026: got a folder inside a folder, expected files; name it with an --input of its own" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("policy", ["fail", "skip"])
+@pytest.mark.parametrize("note", ["a break\ninside", "three\n5,1.0,2.0\nlines"])
+def test_a_row_over_several_lines_ends_the_run_and_no_piece_of_it_is_answered(
+    ferry_here: Program, tmp_path: Path, policy: str, note: str
+) -> None:
+    """A piece may look like a row. Python's csv reads these files as two rows."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    with (folder / "notes.csv").open("w", newline="") as stream:
+        csv.writer(stream).writerows([["note", "measurements[0]", "measurements[1]"], ["x", 1.0, 2.0], [note, 3.0, 4.0]])
+    done, _ = score(ferry_here, folder, "--id", "note", "--bad-rows", policy)
+    assert (done.code, done.stderr.count("\n")) == (ExitCode.BAD_INPUT, 1), done.stderr
+    assert "notes.csv: line 3, column 1: got a quote that the line does not close" in done.stderr
+    assert not (tmp_path / "out" / "_score.json").exists()
+    assert answers(tmp_path / "out") == b""

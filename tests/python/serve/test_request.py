@@ -75,6 +75,7 @@ def test_bytes_behind_the_json_are_the_tensor() -> None:
         ({"inputs": [tensor(shape=[-2, -2])]}, "inputs.0.shape.0"),
         ({"inputs": [tensor(shape=[2.0, 2])]}, "inputs.0.shape.0"),
         ({"inputs": [tensor(shape=[2**40, 2**40])]}, "got 4 values"),
+        ({"inputs": [tensor(shape=[0, 2**53, 2**53], data=[])]}, "input x: shape: got [0, 9007199254740992, 9007199254740992]"),
         ({"inputs": [tensor(data=[1, 2, 3, "4"])]}, 'got "4", expected values of FP32'),
         ({"inputs": [tensor(data=[1, 2, 3, None])]}, "got null, expected values of FP32"),
         ({"inputs": [tensor(data=[1, 2, 3, True])]}, "got true, expected values of FP32"),

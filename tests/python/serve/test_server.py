@@ -229,6 +229,24 @@ def test_a_wrong_request_is_one_line(server: Server, path: str, document: Any, s
     assert "\n" not in json.loads(body)["error"]
 
 
+@pytest.mark.parametrize(
+    ("path", "status"), [("/nowhere", 404), ("/v2/models/iris-adaline", 405), ("/v2/models/a/b/c/infer", 404)]
+)
+def test_what_is_no_route_has_the_form_that_clients_read(server: Server, path: str, status: int) -> None:
+    code, body = server.post(path, {})
+    assert (code, json.loads(body)) == (
+        status,
+        {"error": f"POST {path}: got no such route, expected one of the Open Inference Protocol"},
+    )
+
+
+def test_a_method_of_grpc_that_is_not_served_is_one_line(server: Server) -> None:
+    with pytest.raises(rpc.InferenceServerException) as refused:
+        rpc.InferenceServerClient(server.grpc_address).get_model_config("iris-adaline")
+    assert refused.value.status() == "StatusCode.UNIMPLEMENTED"
+    assert refused.value.message().startswith("got a method that is not served, expected one of ServerLive, ")
+
+
 def test_a_request_that_is_too_large_is_413(server: Server) -> None:
     code, body = server.post("/v2/models/iris-adaline/infer", body=b" " * (MOST_BYTES + 1))
     assert (code, "got more than 2000000 bytes" in json.loads(body)["error"]) == (413, True)

@@ -26,7 +26,19 @@ LEAST_SURE = 1e-9
 """The largest probability of the contrary that a certificate may have. The C++ twin is cpp/src/kinds/kind.cpp."""
 
 
-class Row(Protocol):
+class Reasoned(Protocol):
+    """A bound with its reason."""
+
+    @property
+    def bound(self) -> float:
+        """Finite, at least 0."""
+
+    @property
+    def reason(self) -> str:
+        """Why this bound."""
+
+
+class Row(Reasoned, Protocol):
     """What a kind needs of a row of the manifest."""
 
     @property
@@ -42,16 +54,8 @@ class Row(Protocol):
         """The golden to compare with: `float32` or `float64`."""
 
     @property
-    def bound(self) -> float:
-        """Finite, at least 0."""
-
-    @property
     def scores(self) -> str | None:
         """The output whose argmax a label is."""
-
-    @property
-    def reason(self) -> str:
-        """Why this bound."""
 
 
 class Kind(Protocol):
@@ -94,7 +98,7 @@ def name_probability(contrary: float) -> str:
     return f"{_PROBABLE}1 - {contrary!r}: "
 
 
-def naming_problem(row: Row) -> str | None:
+def naming_problem(row: Reasoned) -> str | None:
     """Return why the reason is one for another bound: it must begin `at most BOUND: `, to the last digit.
 
     What follows and begins `certified with probability ` must state one of 1 - LEAST_SURE or more.
