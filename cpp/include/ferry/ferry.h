@@ -157,7 +157,8 @@ FERRY_API void ferry_batcher_close(ferry_batcher* batcher);
 FERRY_API int32_t ferry_batcher_run(const ferry_batcher* batcher, const ferry_tensor_view* inputs, size_t count, int64_t limit_us,
                                     ferry_outputs** outputs);
 
-/* The same without waiting. `ferry_call_get` waits, once; `ferry_call_cancel` is FERRY_MISMATCH where the call has begun. */
+/* The same without waiting. `ferry_call_get` waits, once; `ferry_call_cancel` is FERRY_MISMATCH where the call has begun, and may
+ * be called while another thread waits. */
 FERRY_API int32_t ferry_batcher_submit(const ferry_batcher* batcher, const ferry_tensor_view* inputs, size_t count,
                                        int64_t limit_us, ferry_call** call);
 FERRY_API int32_t ferry_call_get(ferry_call* call, ferry_outputs** outputs);
