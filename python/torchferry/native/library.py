@@ -98,7 +98,7 @@ def libferry() -> ctypes.CDLL:
 
 
 def check(code: int) -> None:
-    """Raise the FerryError of this thread's last failure, unless `code` is OK."""
+    """Take what a function of the C ABI returned. Raises FerryError, with this thread's last text, unless it is OK."""
     if code != ExitCode.OK:
         raise FerryError(ExitCode(code), libferry().ferry_last_error().decode(errors="replace"))
 
