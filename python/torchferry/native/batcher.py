@@ -46,7 +46,7 @@ class Batcher:
         return Call(handle)
 
     def run(self, inputs: Mapping[str, Array], *, limit: float | None = None) -> dict[str, Array]:
-        """Submit a call and wait for its outputs, in the contract's order. Raises what `submit` and `Call.get` raise."""
+        """Submit a call and wait for its outputs [N, ...], in the contract's order. Raises what `submit` and `Call.get` raise."""
         return self.submit(inputs, limit=limit).get()
 
 
@@ -58,7 +58,7 @@ class Call:
         weakref.finalize(self, libferry().ferry_call_close, handle)
 
     def get(self) -> dict[str, Array]:
-        """Wait for the outputs, once. Raises FerryError(UNAVAILABLE) for a call that was cancelled or came too late."""
+        """Wait for the outputs [N, ...], once. Raises FerryError(UNAVAILABLE) for a call that was cancelled or came too late."""
         outputs = c_void_p()
         check(libferry().ferry_call_get(self._handle, byref(outputs)))
         return Outputs(outputs).arrays()

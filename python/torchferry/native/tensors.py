@@ -36,7 +36,7 @@ class Outputs:
         weakref.finalize(self, libferry().ferry_outputs_close, handle)
 
     def arrays(self) -> dict[str, Array]:
-        """Return a view of each output, in the contract's order."""
+        """Return a view [N, ...] of each output, in the contract's order."""
         return dict(self._array(i) for i in range(libferry().ferry_outputs_count(self._handle)))
 
     def _array(self, index: int) -> tuple[str, Array]:
@@ -48,13 +48,13 @@ class Outputs:
 
 
 def in_order(inputs: Mapping[str, Array]) -> dict[str, Array]:
-    """Return each array itself, or a copy in C order and the processor's byte order where it has another."""
+    """Return each array [N, ...] itself, or a copy in C order and the processor's byte order where it has another."""
     arrays = {name: np.asarray(array) for name, array in inputs.items()}
     return {name: np.require(array, array.dtype.newbyteorder("="), ["C"]) for name, array in arrays.items()}
 
 
 def in_place(outputs: Mapping[str, Array]) -> dict[str, Array]:
-    """Return the arrays themselves. Raises FerryError(BAD_INPUT) for one that C could not write as it lies."""
+    """Return the arrays [N, ...] themselves. Raises FerryError(BAD_INPUT) for one that C could not write as it lies."""
     for name, array in outputs.items():
         if not (array.flags.c_contiguous and array.flags.writeable and array.dtype.isnative):
             found = "a read-only array" if not array.flags.writeable else "an array that is strided or of another byte order"
@@ -63,7 +63,7 @@ def in_place(outputs: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def views_of(arrays: Mapping[str, Array]) -> Any:
-    """Lend the arrays, which must outlive the views."""
+    """Lend the arrays [N, ...], which must outlive the views."""
     return (View * len(arrays))(*(_view(name, array) for name, array in arrays.items()))
 
 
