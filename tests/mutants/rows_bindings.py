@@ -1,4 +1,4 @@
-"""Mutants of cpp/bindings and torchferry.native: misuse that a language lets pass."""
+"""Mutants of cpp/bindings and torchferry.native: misuse that a language lets pass, files that are read otherwise than by ferry-run."""
 
 from __future__ import annotations
 
@@ -70,5 +70,29 @@ ROWS = (
         "Batcher.*",
         "an answer that is taken twice",
         target="ferry_tests",
+    ),
+    Mutant(
+        "cpp/cli/sample_library.cpp",
+        "if (std::ranges::any_of(reader->contract.inputs, is_empty)) return;",
+        "",
+        "tests/parity/test_samples_in_c.py::test_an_array_whose_last_part_is_full_ends_too",
+        "an end that is a call of no samples",
+        target="ferry_samples",
+    ),
+    Mutant(
+        "cpp/cli/sample_library.map",
+        "local:",
+        "",
+        "tests/parity/test_samples_in_c.py::test_its_symbols_stay_inside",
+        "a second libferry that a program can see",
+        target="ferry_samples",
+    ),
+    Mutant(
+        "cpp/src/engine_library.cpp",
+        "  check_owners(what, path);",
+        "",
+        "tests/parity/test_samples_in_c.py::test_a_library_that_another_may_write_is_refused",
+        "libferry_samples.so of another user",
+        target="ferry",
     ),
 )

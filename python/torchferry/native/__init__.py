@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from torchferry.native.batcher import Batcher, Call
 from torchferry.native.bundle import Bundle, Report, open_bundle, open_memory
+from torchferry.native.samples import Samples
 from torchferry.native.session import Session
 from torchferry.native.tensors import TensorSpec
 
-__all__ = ["Batcher", "Bundle", "Call", "Report", "Session", "TensorSpec", "open_bundle", "open_memory"]
+__all__ = ["Batcher", "Bundle", "Call", "Report", "Samples", "Session", "TensorSpec", "open_bundle", "open_memory"]

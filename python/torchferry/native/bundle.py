@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import weakref
-from ctypes import byref, c_void_p
+from ctypes import byref, c_char_p, c_void_p
 from dataclasses import dataclass
 from os import PathLike, fspath
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from torchferry.errors import ExitCode
 from torchferry.native.batcher import Batcher
 from torchferry.native.library import check, libferry, text_of
+from torchferry.native.samples import Samples
 from torchferry.native.session import Session
 from torchferry.native.tensors import spec_of
 
@@ -110,6 +111,16 @@ class Bundle:
         where = (text_of(engine), text_of(device), threads)
         check(libferry().ferry_batcher_open(self._handle, *where, most, round(wait * 1e6), queue, keep, byref(handle)))
         return Batcher(handle)
+
+    def samples(self, *files: str | PathLike[str]) -> Samples:
+        """Open files as samples of the inputs, as `ferry-run predict --input` takes them: FILE or NAME=FILE.
+
+        Pictures and WAV files (one a sample, also a folder of them), CSV, JSON lines, .npy and .npz. Raises FerryError(IO, BAD_INPUT), USAGE for no
+        file, UNAVAILABLE where libferry_samples is not beside libferry.
+        """
+        handle, words = c_void_p(), [text_of(fspath(file)) for file in files]
+        check(libferry().ferry_samples_open(self._handle, (c_char_p * len(words))(*words), len(words), byref(handle)))
+        return Samples(handle)
 
     def verify(self, engine: str | None = None, *, device: str = "cpu", threads: int = 1, calls: int = 1) -> Report:
         """Replay the goldens on one engine, or on all that can run here. Raises FerryError where there is nothing to report."""
