@@ -2,6 +2,7 @@
 #include <exception>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "c_api.hpp"
 #include "engine_library.hpp"
@@ -51,11 +52,8 @@ std::int32_t receive(void* context, const ferry_tensor_view* views, std::size_t 
 }  // namespace
 
 struct ferry_samples {
-  ~ferry_samples() {
-    if (reader != nullptr) library->close(reader);
-  }
   const ferry_sample_library* library;
-  ferry_sample_reader* reader;
+  std::unique_ptr<ferry_sample_reader, void (*)(ferry_sample_reader*)> reader;
 };
 
 extern "C" {
@@ -67,11 +65,13 @@ int32_t ferry_samples_open(const ferry_bundle* bundle, const char* const* files,
     if (files[i] == nullptr) return fail_null("ferry_samples_open");
   return guarded([&] {
     ferry_engine_error error{};
-    auto opened = std::make_unique<ferry_samples>(&sample_library(), nullptr);
-    check(opened->library->open(bundle->bundle.manifest_json().c_str(), bundle->bundle.manifest().name.c_str(), files, count,
-                                &opened->reader, &error),
+    ferry_sample_reader* reader = nullptr;
+    const ferry_sample_library& library = sample_library();
+    check(library.open(bundle->bundle.manifest_json().c_str(), bundle->bundle.manifest().name.c_str(), files, count, &reader,
+                       &error),
           error);
-    *samples = opened.release();
+    std::unique_ptr<ferry_sample_reader, void (*)(ferry_sample_reader*)> opened(reader, library.close);
+    *samples = std::make_unique<ferry_samples>(ferry_samples{&library, std::move(opened)}).release();
   });
 }
 
@@ -83,7 +83,7 @@ int32_t ferry_samples_read(ferry_samples* samples, int64_t count, ferry_outputs*
       throw ferry::Error(ferry::ErrorCode::usage, "samples: got " + std::to_string(count) + ", expected 1 or more a read");
     ferry_engine_error error{};
     Received received;
-    const std::int32_t code = samples->library->read(samples->reader, count, receive, &received, &error);
+    const std::int32_t code = samples->library->read(samples->reader.get(), count, receive, &received, &error);
     if (received.problem != nullptr) std::rethrow_exception(received.problem);
     check(code, error);
     *inputs = received.samples.release();
