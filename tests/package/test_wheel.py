@@ -77,6 +77,13 @@ def test_the_core_runs_and_verifies_inside_python(core: Path, bundle: Path) -> N
     assert run(core / "python", "-c", code, bundle) == "True\n"
 
 
+def test_the_core_reads_files_as_samples(core: Path) -> None:
+    """libferry_samples finds the libjpeg that the wheel has brought."""
+    code = "import sys; from torchferry import native; s = native.open_bundle(sys.argv[1]).samples(sys.argv[2]); print(s.read(5)['measurements'].shape)"
+    golden = BUNDLE / "golden" / "batch-64.input.measurements.npy"
+    assert run(core / "python", "-c", code, BUNDLE, golden) == "(5, 2)\n"
+
+
 def test_the_core_names_the_extra_of_each_engine_that_it_lacks(core: Path) -> None:
     for program in ("ferry", "ferry-run"):
         printed = run(core / program, "verify", BUNDLE, code=ExitCode.UNAVAILABLE)
@@ -99,7 +106,9 @@ def test_a_program_in_cpp_finds_the_package_and_verifies(core: Path, bundle: Pat
 
 def test_no_run_path_of_the_wheel_depends_on_the_current_folder_or_on_where_it_was_built(core: Path) -> None:
     found = [path for name in ("torchferry", "torchferry.libs") for path in binaries(packages(core) / name)]
-    assert {"ferry-run", "ferry-cell", "libferry.so", "libferry_engine_onnxruntime.so"} <= {path.name for path in found}
+    assert {"ferry-run", "ferry-cell", "libferry.so", "libferry_engine_onnxruntime.so", "libferry_samples.so"} <= {
+        path.name for path in found
+    }
     for path in found:
         assert all(is_safe(element) and element.startswith("$ORIGIN") for element in run_path(path)), (path, run_path(path))
 
