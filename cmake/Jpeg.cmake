@@ -1,10 +1,12 @@
 # libjpeg-turbo as the target ferry_jpeg: the system's. Without its headers ferry-run refuses JPEG by name.
 #
-# The static library is preferred: a wheel then needs no libjpeg where it is installed. Other libjpegs give other bits and are not taken.
+# The static library is preferred: a wheel's ferry-run then needs no libjpeg where it is installed. It is not position-independent
+# everywhere, so that libferry_samples takes the shared one. Other libjpegs give other bits and are not taken.
 include_guard(GLOBAL)
 add_library(ferry_jpeg INTERFACE)
 find_path(FERRY_JPEG_INCLUDE_DIR jpeglib.h)
 find_library(FERRY_JPEG_LIBRARY NAMES libjpeg.a jpeg)
+find_library(FERRY_JPEG_SHARED_LIBRARY NAMES libjpeg.so)
 if(FERRY_JPEG_INCLUDE_DIR AND FERRY_JPEG_LIBRARY)
   include(CheckCXXSourceCompiles)
   set(CMAKE_REQUIRED_INCLUDES "${FERRY_JPEG_INCLUDE_DIR}")

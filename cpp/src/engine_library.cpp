@@ -24,9 +24,14 @@ namespace {
 constexpr std::string_view prefix = "libferry_engine_";
 using system::plugin_suffix;
 
-[[noreturn]] void fail(std::string_view engine, const std::string& problem) {
-  throw Error(ErrorCode::unavailable, "engine " + text::printable(engine) + ": " + problem);
+// `what` is to be loaded: "engine c".
+[[noreturn]] void fail_to_load(std::string_view what, const std::string& problem) {
+  throw Error(ErrorCode::unavailable, text::printable(what) + ": " + problem);
 }
+
+std::string words_of(std::string_view engine) { return "engine " + std::string(engine); }
+
+[[noreturn]] void fail(std::string_view engine, const std::string& problem) { fail_to_load(words_of(engine), problem); }
 
 // Where no memory is left, nothing is said of the path.
 void require_memory(const std::error_code& error) {
@@ -34,28 +39,29 @@ void require_memory(const std::error_code& error) {
 }
 
 // A plugin has all rights of this process: neither it nor its folder may be another user's to write.
-void check_owners(std::string_view name, const fs::path& plugin) {
+void check_owners(std::string_view what, const fs::path& plugin) {
   for (const fs::path& path : {plugin, plugin.parent_path()})
     if (system::belongs_to_others(path))
-      fail(name, text::shown(path) +
-                     ": got a plugin that another user may write, expected one of yours or root's; change its owner or mode");
+      fail_to_load(what,
+                   text::shown(path) +
+                       ": got a plugin that another user may write, expected one of yours or root's; change its owner or mode");
 }
 
 // Would the loader look for libraries in the working folder?
-void check_library_path(std::string_view name) {
-  if (const auto problem = system::problem_of_library_path(); !problem.empty()) fail(name, std::string(problem));
+void check_library_path(std::string_view what) {
+  if (const auto problem = system::problem_of_library_path(); !problem.empty()) fail_to_load(what, std::string(problem));
 }
 
-void check_engine_folder(std::string_view name, const fs::path& folder) {
+void check_engine_folder(std::string_view what, const fs::path& folder) {
   if (folder.is_absolute()) return;
-  fail(name, "FERRY_ENGINE_DIR: got the relative folder " + text::shown(folder) +
-                 ", expected an absolute one: plugins would come from the working folder; name it from /");
+  fail_to_load(what, "FERRY_ENGINE_DIR: got the relative folder " + text::shown(folder) +
+                         ", expected an absolute one: plugins would come from the working folder; name it from /");
 }
 
-fs::path find_file(std::string_view name, const std::string& file) {
-  std::string searched;
+// Empty where no folder has the file; `searched` then names the folders.
+fs::path find_file(std::string_view what, const std::string& file, std::string& searched) {
   for (const fs::path& folder : engine_folders()) {
-    check_engine_folder(name, folder);
+    check_engine_folder(what, folder);
     std::error_code error;
     if (fs::is_regular_file(folder / file, error)) {
       auto found = fs::canonical(folder / file, error);
@@ -64,11 +70,8 @@ fs::path find_file(std::string_view name, const std::string& file) {
     }
     searched += (searched.empty() ? "" : ", ") + text::shown(folder);
   }
-  if (std::ranges::find(python_only_engines, name) != python_only_engines.end())
-    fail(name, "runs in Python only; use ferry for it: ferry verify BUNDLE --engine " + std::string(name));
   if (searched.empty()) searched = "any folder (without /proc this program does not know its own)";
-  fail(name, "plugin: got no " + file + " in " + searched +
-                 ", expected it there; build that engine or set FERRY_ENGINE_DIR to its folder");
+  return {};
 }
 
 void check_word(std::string_view name) {
@@ -131,14 +134,36 @@ const ferry_engine& open_plugin(std::string_view name, const fs::path& path) {
 
 fs::path find_plugin(std::string_view name) {
   check_word(name);
-  check_library_path(name);
+  check_library_path(words_of(name));
   return find_program(name, std::string(prefix) + std::string(name) + std::string(plugin_suffix));
 }
 
 fs::path find_program(std::string_view name, const std::string& file) {
-  fs::path path = find_file(name, file);
-  check_owners(name, path);
+  std::string searched;
+  fs::path path = find_file(words_of(name), file, searched);
+  if (path.empty() && std::ranges::find(python_only_engines, name) != python_only_engines.end())
+    fail(name, "runs in Python only; use ferry for it: ferry verify BUNDLE --engine " + std::string(name));
+  if (path.empty())
+    fail(name, "plugin: got no " + file + " in " + searched +
+                   ", expected it there; build that engine or set FERRY_ENGINE_DIR to its folder");
+  check_owners(words_of(name), path);
   return path;
+}
+
+void* open_beside(std::string_view what, const std::string& name, const char* symbol) {
+  check_library_path(what);
+  const std::string file = "lib" + name + std::string(plugin_suffix);
+  std::string searched;
+  std::string reason;
+  const fs::path path = find_file(what, file, searched);
+  if (path.empty())
+    fail_to_load(what, "got no " + file + " in " + searched + ", expected it there; install it, or build it with ferry-run");
+  check_owners(what, path);
+  void* library = system::open_library(path, reason);
+  void* found = library == nullptr ? nullptr : system::find_symbol(library, symbol, reason);
+  if (found == nullptr)
+    fail_to_load(what, text::shown(path) + ": got " + text::printable(reason) + ", expected that it loads; build it again");
+  return found;
 }
 
 std::vector<fs::path> engine_folders() {

@@ -29,6 +29,9 @@ namespace ferry {
 // Where `file`, which engine `name` needs, lies in those folders. Throws Error(unavailable).
 [[nodiscard]] std::filesystem::path find_program(std::string_view name, const std::string& file);
 
+// `symbol` of lib<name>.so in those folders, held to the same rules; `what` stands in messages. Throws Error(unavailable).
+[[nodiscard]] void* open_beside(std::string_view what, const std::string& name, const char* symbol);
+
 // The table of the plugin that `find_plugin` has found. Throws Error(unavailable).
 [[nodiscard]] const ferry_engine& open_plugin(std::string_view name, const std::filesystem::path& path);
 

@@ -11,6 +11,11 @@ bool PendingCall::State::begin() {
   return true;
 }
 
+bool PendingCall::State::is_taken() const {
+  const std::scoped_lock lock(mutex);
+  return stage == Stage::taken;
+}
+
 void PendingCall::State::answer(NamedTensors given) {
   const std::scoped_lock lock(mutex);
   outputs = std::move(given);
@@ -32,11 +37,15 @@ PendingCall::~PendingCall() = default;
 
 namespace {
 
-// Throws Error(usage) for a call whose answer is gone.
+[[noreturn]] void throw_taken() {
+  throw Error(ErrorCode::usage, "call: got one whose answer was taken or that was moved from, expected one that has it still");
+}
+
+// Throws Error(usage) for a call that was moved from.
 template <typename State>
 State& open_one(const std::shared_ptr<State>& state) {
-  if (state != nullptr) return *state;
-  throw Error(ErrorCode::usage, "call: got one whose answer was taken or that was moved from, expected one that has it still");
+  if (state == nullptr) throw_taken();
+  return *state;
 }
 
 }  // namespace
@@ -44,20 +53,24 @@ State& open_one(const std::shared_ptr<State>& state) {
 NamedTensors PendingCall::get() {
   State& call = open_one(state_);
   std::unique_lock lock(call.mutex);
-  call.changed.wait(lock, [&] { return call.stage == State::Stage::done; });
-  const std::shared_ptr<State> kept = std::move(state_);
-  if (call.error != nullptr) std::rethrow_exception(call.error);
+  call.changed.wait(lock, [&] { return call.has_ended(); });
+  if (call.stage == State::Stage::taken) throw_taken();
+  call.stage = State::Stage::taken;
+  if (call.error != nullptr) std::rethrow_exception(std::exchange(call.error, nullptr));
   return std::move(call.outputs);
 }
 
 bool PendingCall::wait_for(std::chrono::nanoseconds time) const {
   const State& call = open_one(state_);
   std::unique_lock lock(call.mutex);
-  return call.changed.wait_for(lock, time, [&] { return call.stage == State::Stage::done; });
+  const bool ended = call.changed.wait_for(lock, time, [&] { return call.has_ended(); });
+  if (call.stage == State::Stage::taken) throw_taken();
+  return ended;
 }
 
 bool PendingCall::cancel() {
   State& call = open_one(state_);
+  if (call.is_taken()) throw_taken();
   if (!call.begin()) return false;
   call.fail(std::make_exception_ptr(Error(ErrorCode::unavailable, "call: got cancelled before it began, expected to be run")));
   return true;

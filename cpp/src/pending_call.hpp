@@ -24,7 +24,10 @@ struct PendingCall::State {
   void fail(std::exception_ptr given);
   [[nodiscard]] bool has_passed(std::chrono::steady_clock::time_point now) const { return deadline && *deadline <= now; }
 
-  enum class Stage { waiting, running, done };
+  [[nodiscard]] bool has_ended() const { return stage == Stage::done || stage == Stage::taken; }
+  [[nodiscard]] bool is_taken() const;
+
+  enum class Stage { waiting, running, done, taken };
   mutable std::mutex mutex;
   mutable std::condition_variable changed;
   Stage stage = Stage::waiting;

@@ -18,6 +18,7 @@ _PLACES = {
     "--cmakedir": ("lib/cmake/ferry", "the folder of the CMake package, for -Dferry_DIR="),
     "--includedir": ("include", "the folder of the headers, for -I"),
     "--libdir": ("lib", "the folder of libferry, for -L"),
+    "--bindingsdir": ("share/ferry/bindings", "the folder of the sources for Rust, Go, Java and Node"),
     "--bindir": ("bin", "the folder of the program ferry-run, which starts faster than this script"),
 }
 
@@ -51,7 +52,7 @@ def config() -> None:
     asked = sys.argv[1:]
     if asked in (["--help"], ["-h"]):
         print("usage: torchferry-config OPTION")
-        print("\n".join(f"  {option:<14}{help_}" for option, (_, help_) in _PLACES.items()))
+        print("\n".join(f"  {option:<15}{help_}" for option, (_, help_) in _PLACES.items()))
         return
     if len(asked) != 1 or asked[0] not in _PLACES:
         _end(_USAGE, f"torchferry-config: got {' '.join(asked) or 'nothing'}, expected one of {', '.join(_PLACES)}")

@@ -1,7 +1,7 @@
 """The example program of each binding, built as its user would build it, and how it is started.
 
 Every one has the same two verbs: `run BUNDLE ENGINE` takes the raw bytes of the one input on stdin and gives those of all outputs;
-`verify BUNDLE` prints the report of replaying the goldens.
+`verify BUNDLE` prints the report of replaying the goldens. The programs of misuse/ do what test_misuse.py says, on the same binding.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -18,6 +20,7 @@ from builders.programs import BUILD, ROOT
 from torchferry.errors import ExitCode
 
 BINDINGS = ROOT / "cpp" / "bindings"
+MISUSE = Path(__file__).parent / "misuse"
 INCLUDE, LIBRARY = ROOT / "cpp" / "include", BUILD / "lib"
 _RUN_PATH = f"-L{LIBRARY} -Wl,-rpath,{LIBRARY}"
 _PLACES = {"FERRY_INCLUDE_DIR": str(INCLUDE), "FERRY_LIB_DIR": str(LIBRARY)}
@@ -68,19 +71,60 @@ def node(target: Path) -> list[str]:
     return ["node", str(package / "crossing.js")]
 
 
-# Language -> the program that its toolchain is known by, and the build.
-LANGUAGES: dict[str, tuple[str, Callable[[Path], list[str]]]] = {
-    "rust": ("cargo", rust),
-    "go": ("go", go),
-    "java": ("javac", java),
-    "node": ("node", node),
+def misuse_rust(target: Path) -> list[str]:
+    """Build a crate that depends on the binding's."""
+    _build(["cargo", "build", "--offline"], MISUSE / "rust", CARGO_TARGET_DIR=str(target))
+    return [str(target / "debug" / "misuse")]
+
+
+def misuse_go(target: Path) -> list[str]:
+    """Build a module that depends on the binding's."""
+    flags = {"CGO_CFLAGS": f"-I{INCLUDE}", "CGO_LDFLAGS": _RUN_PATH, "GOPROXY": "off", "GOCACHE": str(target / "cache")}
+    _build(["go", "vet", "."], MISUSE / "go", **flags)
+    _build(["go", "build", "-o", target / "misuse", "."], MISUSE / "go", **flags)
+    return [str(target / "misuse")]
+
+
+def misuse_java(target: Path) -> list[str]:
+    """Compile a class against the jar; it closes what will be closed again, which javac warns of."""
+    jar = target / "torchferry.jar"
+    _build(["sh", "build.sh", target], BINDINGS / "java")
+    _build(["javac", "-Xlint:all,-try", "-Werror", "-cp", jar, "-d", target / "misuse", MISUSE / "Misuse.java"], target)
+    return ["java", f"-Dtorchferry.library={target / 'libferry_jni.so'}", "-cp", f"{jar}:{target / 'misuse'}", "Misuse"]
+
+
+def misuse_node(target: Path) -> list[str]:
+    """Let a script require the package."""
+    return ["node", str(MISUSE / "misuse.js"), str(Path(node(target)[1]).parent)]
+
+
+def misuse_python(_target: Path) -> list[str]:
+    """Let a script import `torchferry.native`."""
+    return [sys.executable, str(MISUSE / "misuse.py")]
+
+
+# Language -> the program that its toolchain is known by, and the builds of its example and of its misuse.
+LANGUAGES: dict[str, tuple[str, Callable[[Path], list[str]], Callable[[Path], list[str]]]] = {
+    "rust": ("cargo", rust, misuse_rust),
+    "go": ("go", go, misuse_go),
+    "java": ("javac", java, misuse_java),
+    "node": ("node", node, misuse_node),
 }
 
 
 def example_of(language: str, target: Path) -> list[str]:
     """Return the command that starts the language's example, built into `target`; skips where its toolchain is not here."""
-    program, build = LANGUAGES[language]
-    if shutil.which(program) is None:
-        pytest.skip(f"{program} is not installed; run `make setup-edge`")
+    return _built(language, target, 1)
+
+
+def misuse_of(language: str, target: Path) -> list[str]:
+    """Return the command that starts the language's program of misuse/, built into `target`; skips as `example_of`."""
+    return misuse_python(target) if language == "python" else _built(language, target, 2)
+
+
+def _built(language: str, target: Path, which: Literal[1, 2]) -> list[str]:
+    row = LANGUAGES[language]
+    if shutil.which(row[0]) is None:
+        pytest.skip(f"{row[0]} is not installed; run `make setup-edge`")
     target.mkdir(parents=True)
-    return build(target)
+    return row[which](target)

@@ -114,6 +114,21 @@ TEST(Batcher, ACallCanBeTakenBackUntilItBegins) {
   EXPECT_EQ(batcher.run(rows(2, 0))["scaled"].as<float>()[0], before + 1);  // the engine has not seen it
 }
 
+// Run under AddressSanitizer by the preset `sanitize`: whoever waits must not free what the other still holds.
+TEST(Batcher, ACallCanBeTakenBackWhileAnotherThreadWaitsForIt) {
+  const ToyBundle toy;
+  const Batcher batcher = open_batcher(toy, within_bounds(1024, seconds(20)));
+  for (int i = 0; i < 200; ++i) {
+    PendingCall call = batcher.submit(rows(1, 0));
+    int code = 0;
+    std::thread waiting([&] { code = failure_of_get(call).code; });
+    EXPECT_TRUE(call.cancel());
+    waiting.join();
+    EXPECT_EQ(code, 5);
+    EXPECT_EQ(failure_of([&] { static_cast<void>(call.cancel()); }).code, 2);
+  }
+}
+
 TEST(Batcher, ACallThatIsTooLateIsNotRun) {
   const ToyBundle toy;
   const Batcher batcher = open_batcher(toy, within_bounds(8, milliseconds(40)));

@@ -152,6 +152,18 @@ static void check_goldens(const ferry_bundle* bundle, const ferry_session* sessi
   CHECK(ferry_bundle_golden_count(NULL) == 0 && ferry_bundle_golden_name(NULL, 0) == NULL);
 }
 
+static void check_samples(const ferry_bundle* bundle) {
+  ferry_samples* samples = (ferry_samples*)&x; /* must become NULL */
+  ferry_outputs* inputs = (ferry_outputs*)&x;
+  const char* const files[2] = {"nowhere.csv", NULL};
+  CHECK(ferry_samples_open(bundle, files, 2, &samples) == FERRY_USAGE && samples == NULL);
+  CHECK(ferry_samples_open(NULL, files, 1, &samples) == FERRY_USAGE);
+  CHECK(ferry_samples_open(bundle, NULL, 1, &samples) == FERRY_USAGE);
+  CHECK(ferry_samples_open(bundle, files, 1, NULL) == FERRY_USAGE);
+  CHECK(ferry_samples_read(NULL, 1, &inputs) == FERRY_USAGE && inputs == NULL);
+  ferry_samples_close(NULL);
+}
+
 static void check_signatures(const ferry_bundle* bundle) {
   ferry_text* report = NULL;
   CHECK(ferry_bundle_signatures(bundle, &report) == FERRY_OK);
@@ -173,6 +185,7 @@ int main(int argc, char** argv) {
   check_profile(session);
   check_goldens(bundle, session);
   check_signatures(bundle);
+  check_samples(bundle);
   check_options(bundle);
   ferry_session_close(session);
   ferry_bundle_close(bundle);

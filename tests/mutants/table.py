@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mutants import (
+    rows_bindings,
     rows_bounds,
     rows_bounds_layers,
     rows_bundle,
@@ -36,6 +37,7 @@ _CPP = (*rows_cpp.ROWS, *rows_cpp_inputs.ROWS)
 MUTANTS = (
     *_PYTHON,
     *_CPP,
+    *rows_bindings.ROWS,
     *rows_edges.ROWS,
     *rows_evidence.ROWS,
     *rows_habits.ROWS,

@@ -23,6 +23,7 @@ TARGETS = (
     "ferry-door",
     "ferry-open-memory",
     "ferry-run",
+    "ferry",
     "ferry_engines",
 )
 _marks = itertools.count(1)

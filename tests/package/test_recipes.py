@@ -55,6 +55,16 @@ def test_the_conda_recipe_asks_for_what_the_wheel_asks_for() -> None:
     }
 
 
+def test_the_image_installs_what_its_build_asks_for() -> None:
+    """Else `make programs` would call apt-get again, or download at a pinned hash what Debian has."""
+    run = re.sub(r"\\\n", " ", (ROOT / "cpp/examples/image/Dockerfile").read_text())
+    (line,) = re.findall(r"^RUN apt-get update && apt-get install (.*)$", run, re.MULTILINE)
+    (asked,) = re.findall(r"^CPP_PACKAGES +:= (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    installed = {word for word in line.split() if not word.startswith("-")}
+    assert installed >= set(asked.split()) - {"libgtest-dev", "libbenchmark-dev"}
+    assert installed >= {"python3", "python3-venv", "make", "g++", "git"}
+
+
 def test_every_preset_configures_something_that_is_there() -> None:
     for name, preset in presets().items():
         assert preset["binaryDir"] == f"${{sourceDir}}/build{'' if name == 'release' else '-' + name}"

@@ -5,10 +5,8 @@ FERRY_DIST names a folder where `make wheel` has built both; without it they are
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -19,18 +17,13 @@ import pytest
 from builders.binaries import binaries, is_safe, run_path
 from builders.programs import ROOT
 from builders.trained import Trained
+from builders.wheels import installed, packages, run
 from torchferry.errors import ExitCode
 from torchferry.version import VERSION
 
 pytestmark = pytest.mark.slow
 BUNDLE = ROOT / "exported" / "iris-adaline"
 CORE = {"ferry", "ferry-run", "torchferry-config"}
-# A shell of a user who has nothing of ours.
-ENVIRONMENT = {
-    name: value
-    for name, value in os.environ.items()
-    if not name.startswith(("FERRY_", "PYTHON")) and name not in {"LD_LIBRARY_PATH", "VIRTUAL_ENV"}
-}
 PROGRAM = """
 #include <ferry/ferry.hpp>
 #include <iostream>
@@ -43,44 +36,6 @@ int main(int, char** argv) try {
   return static_cast<int>(error.code());
 }
 """
-
-
-def run(*command: object, code: int | None = 0, **variables: str) -> str:
-    """Run a command, outside the checkout; what it printed."""
-    done = subprocess.run(
-        [str(part) for part in command],
-        cwd="/",
-        env={**ENVIRONMENT, **variables},
-        capture_output=True,
-        text=True,
-        timeout=1800,
-        check=False,
-    )
-    assert code is None or done.returncode == code, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
-@pytest.fixture(scope="module")
-def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with the wheel and the sources; twine has checked both."""
-    if "FERRY_DIST" in os.environ:
-        return Path(os.environ["FERRY_DIST"])
-    folder = tmp_path_factory.mktemp("dist")
-    printed = run(ROOT / ".ci" / "wheel", sys.executable, folder)
-    assert printed.count("PASSED") == 2, printed
-    return folder
-
-
-def installed(folder: Path, *what: object) -> Path:
-    """Install into an environment of its own; the folder of its programs."""
-    run(sys.executable, "-m", "venv", folder)
-    run(folder / "bin" / "python", "-m", "pip", "install", "-q", "-c", ROOT / "constraints.txt", *what)
-    return folder / "bin"
-
-
-def packages(programs: Path) -> Path:
-    """The folder of the packages of that environment."""
-    return Path(run(programs / "python", "-c", "import sysconfig; print(sysconfig.get_path('platlib'))").strip())
 
 
 @pytest.fixture(scope="module", params=["wheel", "sources"])
@@ -122,6 +77,13 @@ def test_the_core_runs_and_verifies_inside_python(core: Path, bundle: Path) -> N
     assert run(core / "python", "-c", code, bundle) == "True\n"
 
 
+def test_the_core_reads_files_as_samples(core: Path) -> None:
+    """libferry_samples finds the libjpeg that the wheel has brought."""
+    code = "import sys; from torchferry import native; s = native.open_bundle(sys.argv[1]).samples(sys.argv[2]); print(s.read(5)['measurements'].shape)"
+    golden = BUNDLE / "golden" / "batch-64.input.measurements.npy"
+    assert run(core / "python", "-c", code, BUNDLE, golden) == "(5, 2)\n"
+
+
 def test_the_core_names_the_extra_of_each_engine_that_it_lacks(core: Path) -> None:
     for program in ("ferry", "ferry-run"):
         printed = run(core / program, "verify", BUNDLE, code=ExitCode.UNAVAILABLE)
@@ -144,7 +106,9 @@ def test_a_program_in_cpp_finds_the_package_and_verifies(core: Path, bundle: Pat
 
 def test_no_run_path_of_the_wheel_depends_on_the_current_folder_or_on_where_it_was_built(core: Path) -> None:
     found = [path for name in ("torchferry", "torchferry.libs") for path in binaries(packages(core) / name)]
-    assert {"ferry-run", "ferry-cell", "libferry.so", "libferry_engine_onnxruntime.so"} <= {path.name for path in found}
+    assert {"ferry-run", "ferry-cell", "libferry.so", "libferry_engine_onnxruntime.so", "libferry_samples.so"} <= {
+        path.name for path in found
+    }
     for path in found:
         assert all(is_safe(element) and element.startswith("$ORIGIN") for element in run_path(path)), (path, run_path(path))
 

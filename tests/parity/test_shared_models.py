@@ -55,22 +55,25 @@ def test_models_must_be_some(models: int) -> None:
     assert caught.value.code == ExitCode.USAGE
 
 
-def test_executorch_has_as_many_methods_as_asked_for(program: Path) -> None:
-    """Calls of more threads than methods wait, and every answer has the bits of a call alone."""
-    bundle, opened = native.open_bundle(program), open_bundle(program)
+def answers_of_many_threads(path: Path, engine: str) -> None:
+    """Calls of more threads than models wait, and every answer has the bits of a call alone."""
+    bundle, opened = native.open_bundle(path), open_bundle(path)
+    bundle.allow_native()
     inputs = read_case(opened, opened.manifest.golden.cases[0]).inputs
-    alone = bundle.session("executorch")
+    alone = bundle.session(engine)
     assert alone.concurrency == 1
     expected = alone.run(inputs)
     bundle.set_models(3)
-    several = bundle.session("executorch")
+    several = bundle.session(engine)
     assert several.concurrency == 3
     wrong: list[str] = []
+    answered: list[int] = []
 
     def call() -> None:
         for _ in range(50):
             answers = several.run(inputs)
             wrong.extend(name for name in expected if not np.array_equal(answers[name], expected[name]))
+            answered.append(1)
 
     threads = [threading.Thread(target=call) for _ in range(2 * THREADS)]
     for thread in threads:
@@ -78,6 +81,16 @@ def test_executorch_has_as_many_methods_as_asked_for(program: Path) -> None:
     for thread in threads:
         thread.join()
     assert not wrong
+    assert len(answered) == 2 * THREADS * 50  # a thread that failed would have left some out
+
+
+def test_executorch_has_as_many_methods_as_asked_for(program: Path) -> None:
+    answers_of_many_threads(program, "executorch")
+
+
+@pytest.mark.slow
+def test_aoti_has_as_many_models_as_asked_for(zoo: Zoo) -> None:
+    answers_of_many_threads(Path(str(zoo.bundle("classifier", "aoti"))), "aoti")
 
 
 def test_mapped_files_pass_and_are_mapped(program: Path) -> None:

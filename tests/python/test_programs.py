@@ -19,7 +19,7 @@ from torchferry.version import VERSION
 def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a package as a wheel installs it; its ferry-run says what it was given."""
     folder = tmp_path / "site-packages" / "torchferry"
-    for name in ("bin", "include/ferry", "lib/cmake/ferry"):
+    for name in ("bin", "include/ferry", "lib/cmake/ferry", "share/ferry/bindings"):
         (folder / name).mkdir(parents=True)
     (folder / "bin" / "ferry-run").write_text("#!/bin/sh\necho C++ $*\n")
     (folder / "bin" / "ferry-run").chmod(0o755)
@@ -37,7 +37,14 @@ def script(function: str, *arguments: object, folder: Path | None = None) -> Fin
 
 @pytest.mark.parametrize(
     ("option", "place"),
-    [("--cmakedir", "lib/cmake/ferry"), ("--includedir", "include"), ("--libdir", "lib"), ("--bindir", "bin"), ("--prefix", "")],
+    [
+        ("--cmakedir", "lib/cmake/ferry"),
+        ("--includedir", "include"),
+        ("--libdir", "lib"),
+        ("--bindir", "bin"),
+        ("--prefix", ""),
+        ("--bindingsdir", "share/ferry/bindings"),
+    ],
 )
 def test_config_prints_folders_of_the_wheel(option: str, place: str, wheel: Path) -> None:
     assert script("config", option, folder=wheel).stdout.decode() == f"{wheel / place}\n"

@@ -132,48 +132,77 @@ func (s *Session) Numerics() string {
 // Run computes the outputs of inputs given by name, in any order. Inputs and outputs are copied: cgo lends C no memory that holds
 // pointers, and Go owns what it gives.
 func (s *Session) Run(inputs ...Tensor) (Tensors, error) {
-	views := newViews(len(inputs))
+	views := lend(inputs)
 	defer views.free()
-	for i, input := range inputs {
-		views.set(i, input)
-	}
 	defer runtime.KeepAlive(s)
 	var outputs *C.ferry_outputs
 	if err := call(func() C.int32_t {
-		return C.ferry_session_run(s.handle, views.first, C.size_t(len(inputs)), &outputs)
+		return C.ferry_session_run(s.handle, views.first, views.count, &outputs)
 	}); err != nil {
 		return nil, err
 	}
+	return taken(outputs), nil
+}
+
+// RunInto computes the outputs into buffers, which have the dtypes and shapes that the outputs of these inputs have. What they hold
+// after a failure is not defined.
+func (s *Session) RunInto(inputs []Tensor, outputs []*Buffer) error {
+	views := lend(inputs)
+	defer views.free()
+	buffers := newViews(len(outputs))
+	defer buffers.free()
+	for i, output := range outputs {
+		buffers.put(i, output.Name, output.DType, output.Shape, output.memory, output.size)
+	}
+	defer runtime.KeepAlive(s)
+	defer runtime.KeepAlive(outputs)
+	return plain(call(func() C.int32_t {
+		into := (*C.ferry_tensor_buffer)(unsafe.Pointer(buffers.first)) // the same members
+		return C.ferry_session_run_into(s.handle, views.first, views.count, into, buffers.count)
+	}))
+}
+
+// taken copies the outputs into Go's memory, and frees them.
+func taken(outputs *C.ferry_outputs) (all Tensors) {
 	defer C.ferry_outputs_close(outputs)
-	var all Tensors
 	for i := C.size_t(0); i < C.ferry_outputs_count(outputs); i++ {
 		view := C.ferry_outputs_get(outputs, i)
 		bytes := append([]byte{}, unsafe.Slice((*byte)(view.data), view.bytes)...)
 		all = append(all, Tensor{C.GoString(view.name), DType(view.dtype), shapeOf(view.shape, view.rank), bytes})
 	}
-	return all, nil
+	return all
 }
 
 // views is an array of ferry_tensor_view in C's memory, with everything it points to.
 type views struct {
 	first *C.ferry_tensor_view
+	count C.size_t
 	owned []unsafe.Pointer
+}
+
+func lend(tensors []Tensor) *views {
+	views := newViews(len(tensors))
+	for i, tensor := range tensors {
+		data := views.own(C.CBytes(tensor.Bytes))
+		views.put(i, tensor.Name, tensor.DType, tensor.Shape, data, len(tensor.Bytes))
+	}
+	return views
 }
 
 func newViews(count int) *views {
 	memory := C.calloc(C.size_t(count+1), C.sizeof_ferry_tensor_view) // at least one: NULL is FERRY_USAGE
-	return &views{(*C.ferry_tensor_view)(memory), []unsafe.Pointer{memory}}
+	return &views{(*C.ferry_tensor_view)(memory), C.size_t(count), []unsafe.Pointer{memory}}
 }
 
-func (v *views) set(index int, tensor Tensor) {
+func (v *views) put(index int, name string, dtype DType, shape []int64, data unsafe.Pointer, size int) {
 	view := &unsafe.Slice(v.first, index+1)[index]
-	view.name = (*C.char)(v.own(unsafe.Pointer(C.CString(tensor.Name))))
-	view.dtype, view.rank = C.int32_t(tensor.DType), C.int32_t(len(tensor.Shape))
-	view.shape = (*C.int64_t)(v.own(C.calloc(C.size_t(len(tensor.Shape)+1), C.sizeof_int64_t)))
-	for i, dim := range tensor.Shape {
+	view.name = (*C.char)(v.own(unsafe.Pointer(C.CString(name))))
+	view.dtype, view.rank = C.int32_t(dtype), C.int32_t(len(shape))
+	view.shape = (*C.int64_t)(v.own(C.calloc(C.size_t(len(shape)+1), C.sizeof_int64_t)))
+	for i, dim := range shape {
 		unsafe.Slice(view.shape, i+1)[i] = C.int64_t(dim)
 	}
-	view.data, view.bytes = v.own(C.CBytes(tensor.Bytes)), C.size_t(len(tensor.Bytes))
+	view.data, view.bytes = data, C.size_t(size)
 }
 
 func (v *views) own(memory unsafe.Pointer) unsafe.Pointer {

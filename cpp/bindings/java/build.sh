@@ -12,4 +12,4 @@ java_home=${JAVA_HOME:-$(dirname "$(dirname "$(readlink -f "$(command -v javac)"
 javac --release 11 -Xlint:all -Werror -d "$target/classes" io/torchferry/*.java Crossing.java
 jar --create --file "$target/torchferry.jar" -C "$target/classes" io
 "${CC:-cc}" -std=c11 -O2 -Wall -Wextra -fPIC -fvisibility=hidden -shared -I"$java_home/include" -I"$java_home/include/linux" -I"$include" \
-  ferry_jni.c -o "$target/libferry_jni.so" -L"$library" -lferry "-Wl,-rpath,$library"
+  jni_*.c -o "$target/libferry_jni.so" -L"$library" -lferry "-Wl,-rpath,$library"

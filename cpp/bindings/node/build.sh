@@ -9,7 +9,7 @@ target=${FERRY_NODE_TARGET:-build/ferry.node}
 for headers in "$(dirname "$(dirname "$(node -p process.execPath)")")/include/node" /usr/include/node /usr/include/nodejs/src; do
   if [ -f "$headers/node_api.h" ]; then
     mkdir -p "$(dirname "$target")"
-    exec "${CC:-cc}" -std=c11 -O2 -Wall -Wextra -fPIC -fvisibility=hidden -shared -I"$headers" -I"$include" bundle.c ferry.c session.c values.c -o "$target" \
+    exec "${CC:-cc}" -std=c11 -O2 -Wall -Wextra -fPIC -fvisibility=hidden -shared -I"$headers" -I"$include" *.c -o "$target" \
       -L"$library" -lferry "-Wl,-rpath,$library"
   fi
 done

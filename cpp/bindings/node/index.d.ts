@@ -46,6 +46,28 @@ export class Session {
   readonly runtime: string
   readonly numerics: string
   run(inputs: Record<string, Input>): Record<string, Output>
+  runInto(inputs: Record<string, Input>, outputs: Record<string, Input>): void
+  close(): void
+}
+
+/** `wait` and `limit` are milliseconds. */
+export interface BatcherOptions extends SessionOptions {
+  most?: number
+  wait?: number
+  queue?: number
+  keepBits?: boolean
+}
+
+export class Call {
+  private constructor()
+  readonly result: Promise<Record<string, Output>>
+  cancel(): void
+}
+
+export class Batcher {
+  private constructor()
+  submit(inputs: Record<string, Input>, options?: { limit?: number | null }): Call
+  run(inputs: Record<string, Input>, options?: { limit?: number | null }): Promise<Record<string, Output>>
   close(): void
 }
 
@@ -63,6 +85,7 @@ export class Bundle {
   isolate(): void
   setTimeout(seconds: number): void
   session(engine: string, options?: SessionOptions): Session
+  batcher(engine: string, options?: BatcherOptions): Batcher
   verify(options?: VerifyOptions): Report
 }
 

@@ -16,6 +16,11 @@ const ARRAYS = [Uint8Array, Uint8Array, Int8Array, Int16Array, Int32Array, BigIn
 
 const spec = ({ name, dtype, shape }) => ({ name, dtype: DTYPES[dtype], shape })
 
+const named = (outputs) =>
+  Object.fromEntries(outputs.map(({ name, dtype, shape, data }) => [name, { dtype: DTYPES[dtype], shape, data }]))
+
+const microseconds = (milliseconds) => Math.round(milliseconds * 1000)
+
 function refuse(code, message) {
   throw Object.assign(new Error(message), { code })
 }
@@ -49,7 +54,15 @@ class Bundle {
 
   // One engine of the bundle, warmed up.
   session(engine, { device = 'cpu', threads = 1 } = {}) {
-    return new Session(native.openSession(this.#handle, text('engine', engine), text('device', device), threads), this.inputs)
+    return new Session(native.openSession(this.#handle, text('engine', engine), text('device', device), threads), this)
+  }
+
+  // A session of its own whose calls are joined to larger ones: up to `most` samples, a call waiting `wait` milliseconds for others,
+  // `queue` samples at most. With `keepBits` only an engine that computes one sample after the other, `c` or `c-int8`: each answer
+  // has the bits of a call of its own.
+  batcher(engine, { device = 'cpu', threads = 1, most = 16, wait = 1, queue = 1024, keepBits = true } = {}) {
+    const where = [text('engine', engine), text('device', device), threads]
+    return new Batcher(native.openBatcher(this.#handle, ...where, most, microseconds(wait), queue, keepBits), this)
   }
 
   // Replays the goldens on one engine, or on all that can run here: { passed, verdicts, problem }.
@@ -62,32 +75,83 @@ class Bundle {
 
 class Session {
   #handle
-  #dtypes
+  #inputs
+  #outputs
 
-  constructor(handle, inputs) {
+  constructor(handle, { inputs, outputs }) {
     this.#handle = handle
-    this.#dtypes = Object.fromEntries(inputs.map(({ name, dtype }) => [name, DTYPES.indexOf(dtype)]))
+    this.#inputs = new Lender('input', inputs)
+    this.#outputs = new Lender('output', outputs)
     Object.assign(this, native.describeSession(handle))
   }
 
   // Computes the outputs { name: { dtype, shape, data } } of inputs { name: { shape, data } }; data are typed arrays in C order,
   // which are lent, not copied.
-  run(inputs) {
-    const views = Object.entries(inputs).map(([name, { shape, data }]) => [name, this.#dtype(name, data), shape, data])
-    return Object.fromEntries(
-      native.run(this.#handle, views).map(({ name, dtype, shape, data }) => [name, { dtype: DTYPES[dtype], shape, data }])
-    )
-  }
+  run(inputs) { return named(native.run(this.#handle, this.#inputs.lend(inputs))) }
+
+  // The same into typed arrays of the caller, { name: { shape, data } }, which have the dtypes and shapes that the outputs of these
+  // inputs have. What they hold after a failure is not defined.
+  runInto(inputs, outputs) { native.runInto(this.#handle, this.#inputs.lend(inputs), this.#outputs.lend(outputs)) }
 
   // Frees the model.
   close() { native.closeSession(this.#handle) }
+}
+
+class Batcher {
+  #handle
+  #inputs
+
+  constructor(handle, { inputs }) {
+    this.#handle = handle
+    this.#inputs = new Lender('input', inputs)
+  }
+
+  // Copies the inputs and gives a Call. One that has not begun within `limit` milliseconds is refused, as is one for which the queue
+  // is full.
+  submit(inputs, { limit = null } = {}) {
+    return new Call(native.submit(this.#handle, this.#inputs.lend(inputs), limit === null ? -1 : microseconds(limit)))
+  }
+
+  // A promise of the outputs.
+  async run(inputs, options) { return this.submit(inputs, options).result }
+
+  // Runs every call that waits, then frees the model.
+  close() { native.closeBatcher(this.#handle) }
+}
+
+class Call {
+  #handle
+
+  constructor(handle) {
+    this.#handle = handle
+    this.result = native.getCall(handle).then(named)  // a promise of the outputs, as those of Session.run
+    this.result.catch(() => {})  // a call that nobody asks for does not end the program
+  }
+
+  // Takes the call back; throws where it has begun.
+  cancel() { native.cancelCall(this.#handle) }
+}
+
+// Named typed arrays as [[name, dtype, shape, data], ...]
+class Lender {
+  #what
+  #dtypes
+
+  constructor(what, specs) {
+    this.#what = what
+    this.#dtypes = Object.fromEntries(specs.map(({ name, dtype }) => [name, DTYPES.indexOf(dtype)]))
+  }
+
+  lend(tensors) {
+    return Object.entries(tensors).map(([name, { shape, data }]) => [name, this.#dtype(name, data), shape, data])
+  }
 
   // A bool and a uint8 both come as bytes: the contract says which of them is meant.
   #dtype(name, data) {
     const asked = this.#dtypes[name]
     if (asked !== undefined && data instanceof ARRAYS[asked]) return asked
     const given = ARRAYS.findIndex((array, dtype) => dtype > 0 && data instanceof array)
-    if (given < 0) refuse(7, `input ${name}: data: got no typed array, expected one of ${DTYPES[asked] ?? 'the contract'}`)
+    if (given < 0) refuse(7, `${this.#what} ${name}: data: got no typed array, expected one of ${DTYPES[asked] ?? 'the contract'}`)
     return given
   }
 }
@@ -104,4 +168,4 @@ function openMemory(bytes) {
   return new Bundle(native.openMemory(bytes))
 }
 
-module.exports = { openBundle, openMemory, Bundle, Session }
+module.exports = { openBundle, openMemory, Batcher, Bundle, Call, Session }

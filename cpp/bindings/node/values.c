@@ -3,7 +3,7 @@
 
 #include "values.h"
 
-napi_value throw_error(napi_env env, int32_t code, const char* text) {
+napi_value error_value(napi_env env, int32_t code, const char* text) {
   napi_value message = NULL;
   napi_value error = NULL;
   napi_value number = NULL;
@@ -11,7 +11,11 @@ napi_value throw_error(napi_env env, int32_t code, const char* text) {
   napi_create_error(env, NULL, message, &error);
   napi_create_int32(env, code, &number);
   napi_set_named_property(env, error, "code", number);
-  napi_throw(env, error);
+  return error;
+}
+
+napi_value throw_error(napi_env env, int32_t code, const char* text) {
+  napi_throw(env, error_value(env, code, text));
   return NULL;
 }
 

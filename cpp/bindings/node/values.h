@@ -5,8 +5,10 @@
 #include <ferry/ferry.h>
 #include <node_api.h>
 
-enum { max_arguments = 5 };
+enum { max_arguments = 8 };
 
+/* An Error with a property `code`. */
+napi_value error_value(napi_env env, int32_t code, const char* text);
 /* Throws an Error with a property `code`; returns NULL. */
 napi_value throw_error(napi_env env, int32_t code, const char* text);
 /* The same of what this thread's last call of the C ABI said. */
@@ -35,6 +37,12 @@ napi_value open_session(napi_env env, napi_callback_info info);
 napi_value describe_session(napi_env env, napi_callback_info info);
 napi_value close_session_now(napi_env env, napi_callback_info info);
 napi_value run(napi_env env, napi_callback_info info);
+napi_value run_into(napi_env env, napi_callback_info info);
+napi_value open_batcher(napi_env env, napi_callback_info info);
+napi_value close_batcher_now(napi_env env, napi_callback_info info);
+napi_value submit(napi_env env, napi_callback_info info);
+napi_value get_call(napi_env env, napi_callback_info info);
+napi_value cancel_call(napi_env env, napi_callback_info info);
 napi_value verify(napi_env env, napi_callback_info info);
 
 #endif

@@ -29,7 +29,8 @@ struct BatcherOptions {
   std::function<void(std::function<void()>)> executor = {};  // NOLINT(readability-redundant-member-init)
 };
 
-// A call whose answer is still to come. One that was moved from, or whose answer was taken, throws Error(usage).
+// A call whose answer is still to come. One that was moved from, or whose answer was taken, throws Error(usage). One thread may
+// take the call back while another waits for it.
 class FERRY_API PendingCall {
  public:
   PendingCall(PendingCall&&) noexcept;

@@ -27,6 +27,7 @@ typedef struct ferry_outputs ferry_outputs;
 typedef struct ferry_text ferry_text;
 typedef struct ferry_stream ferry_stream;
 typedef struct ferry_shadow ferry_shadow;
+typedef struct ferry_samples ferry_samples;
 
 FERRY_API const char* ferry_version(void);
 
@@ -145,6 +146,15 @@ FERRY_API size_t ferry_session_concurrency(const ferry_session* session);
 FERRY_API int32_t ferry_session_profile(const ferry_session* session, const ferry_tensor_view* inputs, size_t count,
                                         int32_t calls, ferry_text** report);
 
+/* Files as samples of a bundle's inputs, as `ferry-run predict --input` takes them (FORMAT.md section 10): pictures (PNG, JPEG,
+ * BMP, PGM, PPM) and WAV files, one a sample, also as a folder; tables (CSV), JSON lines, .npy and .npz. Each of `files` is FILE
+ * or NAME=FILE. libferry_samples, which is opened for it, lies beside the engines: FERRY_UNAVAILABLE where it is not there. */
+FERRY_API int32_t ferry_samples_open(const ferry_bundle* bundle, const char* const* files, size_t count, ferry_samples** samples);
+/* The next `count` samples, or those that are left, as inputs of a call: ferry_session_run(session, ferry_outputs_get(*inputs,
+ * 0), ferry_outputs_count(*inputs), &outputs). FERRY_OK and NULL at the end. One call at a time. */
+FERRY_API int32_t ferry_samples_read(ferry_samples* samples, int64_t count, ferry_outputs** inputs);
+FERRY_API void ferry_samples_close(ferry_samples* samples);
+
 /* Calls of many threads, joined to larger ones of a session of its own (ferry/batcher.hpp): up to `most` samples, a call waiting
  * `wait_us` microseconds for others, `queue` samples at most. With `keep_bits` only an engine that computes one sample after the
  * other: each answer has the bits of a call of its own. Closing it runs every call that waits. */
@@ -157,7 +167,8 @@ FERRY_API void ferry_batcher_close(ferry_batcher* batcher);
 FERRY_API int32_t ferry_batcher_run(const ferry_batcher* batcher, const ferry_tensor_view* inputs, size_t count, int64_t limit_us,
                                     ferry_outputs** outputs);
 
-/* The same without waiting. `ferry_call_get` waits, once; `ferry_call_cancel` is FERRY_MISMATCH where the call has begun. */
+/* The same without waiting. `ferry_call_get` waits, once; `ferry_call_cancel` is FERRY_MISMATCH where the call has begun, and may
+ * be called while another thread waits. */
 FERRY_API int32_t ferry_batcher_submit(const ferry_batcher* batcher, const ferry_tensor_view* inputs, size_t count,
                                        int64_t limit_us, ferry_call** call);
 FERRY_API int32_t ferry_call_get(ferry_call* call, ferry_outputs** outputs);

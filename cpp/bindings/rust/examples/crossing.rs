@@ -10,7 +10,7 @@ fn run(bundle: &ferry::Bundle, engine: &str) -> Result<(), Box<dyn std::error::E
     let sample: i64 = spec.shape.iter().filter(|dim| **dim >= 0).product();
     let batch = bytes.len() as i64 / (sample * spec.dtype.size() as i64);
     let shape: Vec<i64> = spec.shape.iter().map(|dim| if *dim < 0 { batch } else { *dim }).collect();
-    let input = ferry::Input::from_bytes(&spec.name, spec.dtype, &shape, &bytes)?;
+    let input = ferry::Input::from_bytes(&spec.name, spec.dtype, &shape, &bytes);
     let outputs = bundle.session(engine, "cpu", 1)?.run(&[input])?;
     for tensor in outputs.iter() {
         std::io::stdout().write_all(tensor.bytes)?;

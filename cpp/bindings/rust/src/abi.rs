@@ -11,7 +11,7 @@ macro_rules! handles {
         }
     )*};
 }
-handles!(ferry_bundle, ferry_session, ferry_outputs, ferry_text);
+handles!(ferry_batcher, ferry_bundle, ferry_call, ferry_outputs, ferry_session, ferry_text);
 
 #[repr(C)]
 pub struct ferry_tensor_view {
@@ -20,6 +20,16 @@ pub struct ferry_tensor_view {
     pub rank: i32,
     pub shape: *const i64,
     pub data: *const c_void,
+    pub bytes: usize,
+}
+
+#[repr(C)]
+pub struct ferry_tensor_buffer {
+    pub name: *const c_char,
+    pub dtype: i32,
+    pub rank: i32,
+    pub shape: *const i64,
+    pub data: *mut c_void,
     pub bytes: usize,
 }
 
@@ -64,6 +74,35 @@ extern "C" {
         count: usize,
         outputs: *mut *mut ferry_outputs,
     ) -> i32;
+    pub fn ferry_session_run_into(
+        session: *const ferry_session,
+        inputs: *const ferry_tensor_view,
+        count: usize,
+        outputs: *const ferry_tensor_buffer,
+        output_count: usize,
+    ) -> i32;
+    pub fn ferry_batcher_open(
+        bundle: *const ferry_bundle,
+        engine: *const c_char,
+        device: *const c_char,
+        threads: i32,
+        most: usize,
+        wait_us: i64,
+        queue: usize,
+        keep_bits: i32,
+        batcher: *mut *mut ferry_batcher,
+    ) -> i32;
+    pub fn ferry_batcher_close(batcher: *mut ferry_batcher);
+    pub fn ferry_batcher_submit(
+        batcher: *const ferry_batcher,
+        inputs: *const ferry_tensor_view,
+        count: usize,
+        limit_us: i64,
+        call: *mut *mut ferry_call,
+    ) -> i32;
+    pub fn ferry_call_get(call: *mut ferry_call, outputs: *mut *mut ferry_outputs) -> i32;
+    pub fn ferry_call_cancel(call: *mut ferry_call) -> i32;
+    pub fn ferry_call_close(call: *mut ferry_call);
     pub fn ferry_outputs_get(outputs: *const ferry_outputs, index: usize) -> *const ferry_tensor_view;
     pub fn ferry_outputs_close(outputs: *mut ferry_outputs);
     pub fn ferry_verify(

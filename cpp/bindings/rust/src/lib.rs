@@ -10,6 +10,8 @@
 //! ```
 
 mod abi;
+mod batcher;
+mod session;
 mod tensor;
 
 use std::ffi::{CStr, CString};
@@ -18,7 +20,9 @@ use std::os::raw::c_char;
 use std::path::Path;
 use std::ptr;
 
-pub use tensor::{DType, Element, Input, Tensor};
+pub use batcher::{Batcher, BatcherOptions, Call};
+pub use session::{Outputs, Session};
+pub use tensor::{DType, Element, Input, Output, Tensor};
 
 /// The exit codes of FORMAT.md section 11.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,6 +197,18 @@ impl Bundle {
         Ok(Session(handle))
     }
 
+    /// A session of its own whose calls, of many threads, are joined to larger ones. Fails with `Usage` for a contract whose samples
+    /// depend on each other, and for an engine that does not keep the bits that `options` ask for.
+    pub fn batcher(&self, engine: &str, device: &str, threads: i32, options: &BatcherOptions) -> Result<Batcher> {
+        let (engine, device, wait) = (c_text(engine)?, c_text(device)?, batcher::microseconds(options.wait));
+        let (most, queue, keep_bits) = (options.most, options.queue, options.keep_bits as i32);
+        let mut handle = ptr::null_mut();
+        check(unsafe {
+            ferry_batcher_open(self.0, engine.as_ptr(), device.as_ptr(), threads, most, wait, queue, keep_bits, &mut handle)
+        })?;
+        Ok(Batcher(handle))
+    }
+
     /// Replays the goldens on one engine, or on all that can run here. Fails where there is nothing to report.
     pub fn verify(&self, engine: Option<&str>, device: &str, threads: i32, calls: i32) -> Result<Report> {
         let (engine, device, mut text) = (engine.map(c_text).transpose()?, c_text(device)?, ptr::null_mut());
@@ -216,87 +232,4 @@ impl Drop for Bundle {
 fn spec_of(spec: &ferry_tensor_spec) -> Result<TensorSpec> {
     let shape = (0..spec.rank as usize).map(|i| unsafe { *spec.shape.add(i) }).collect();
     Ok(TensorSpec { name: unsafe { text_of(spec.name) }.unwrap_or_default(), dtype: DType::of(spec.dtype)?, shape })
-}
-
-/// A bundle on one engine and device. May be used by many threads at once, and outlives its bundle.
-pub struct Session(*mut ferry_session);
-
-// SAFETY: ferry_session_run may be called from many threads at once.
-unsafe impl Send for Session {}
-unsafe impl Sync for Session {}
-
-impl Session {
-    /// As `LibTorch 2.13.0`.
-    pub fn runtime(&self) -> String {
-        unsafe { text_of(ferry_session_runtime(self.0)) }.unwrap_or_default()
-    }
-
-    /// What decides the bits of the results (FORMAT.md section 5).
-    pub fn numerics(&self) -> String {
-        unsafe { text_of(ferry_session_numerics(self.0)) }.unwrap_or_default()
-    }
-
-    /// Computes the outputs of inputs given by name, in any order. Inputs are lent, not copied.
-    pub fn run(&self, inputs: &[Input<'_>]) -> Result<Outputs> {
-        let names = inputs.iter().map(|input| c_text(input.name)).collect::<Result<Vec<_>>>()?;
-        let views: Vec<_> = inputs.iter().zip(&names).map(|(input, name)| view_of(input, name)).collect();
-        let mut handle = ptr::null_mut();
-        check(unsafe { ferry_session_run(self.0, views.as_ptr(), views.len(), &mut handle) })?;
-        Ok(Outputs(handle))
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        unsafe { ferry_session_close(self.0) }
-    }
-}
-
-fn view_of(input: &Input<'_>, name: &CStr) -> ferry_tensor_view {
-    ferry_tensor_view {
-        name: name.as_ptr(),
-        dtype: input.dtype as i32,
-        rank: input.shape.len() as i32,
-        shape: input.shape.as_ptr(),
-        data: input.bytes.as_ptr().cast(),
-        bytes: input.bytes.len(),
-    }
-}
-
-/// The outputs of one call, in the contract's order.
-pub struct Outputs(*mut ferry_outputs);
-
-// SAFETY: nothing changes the outputs of a call.
-unsafe impl Send for Outputs {}
-unsafe impl Sync for Outputs {}
-
-impl Outputs {
-    pub fn get(&self, index: usize) -> Option<Tensor<'_>> {
-        // SAFETY: libferry has checked its outputs against the contract: names are UTF-8, dtypes known, pointers whole.
-        unsafe {
-            let view = ferry_outputs_get(self.0, index).as_ref()?;
-            let bytes = if view.bytes == 0 { &[] } else { std::slice::from_raw_parts(view.data.cast(), view.bytes) };
-            let shape = if view.rank == 0 { &[] } else { std::slice::from_raw_parts(view.shape, view.rank as usize) };
-            Some(Tensor { name: CStr::from_ptr(view.name).to_str().ok()?, dtype: DType::of(view.dtype).ok()?, shape, bytes })
-        }
-    }
-
-    /// Fails with `BadInput` for a name that the contract does not have.
-    pub fn find(&self, name: &str) -> Result<Tensor<'_>> {
-        let missing = || {
-            let names: Vec<_> = self.iter().map(|tensor| tensor.name).collect();
-            Error::new(ErrorCode::BadInput, format!("output {name}: not there, expected one of {}", names.join(", ")))
-        };
-        self.iter().find(|tensor| tensor.name == name).ok_or_else(missing)
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = Tensor<'_>> {
-        (0..).map_while(|i| self.get(i))
-    }
-}
-
-impl Drop for Outputs {
-    fn drop(&mut self) {
-        unsafe { ferry_outputs_close(self.0) }
-    }
 }

@@ -71,13 +71,31 @@ impl<'a> Input<'a> {
         Input { name, dtype: T::DTYPE, shape, bytes }
     }
 
-    /// Fails with `BadInput` where the bytes are not aligned to their element.
-    pub fn from_bytes(name: &'a str, dtype: DType, shape: &'a [i64], bytes: &'a [u8]) -> Result<Input<'a>> {
-        if !bytes.is_empty() && bytes.as_ptr() as usize % dtype.size() != 0 {
-            let message = format!("input {name}: bytes: got them at an odd address, expected one aligned to {}", dtype.size());
-            return Err(Error::new(ErrorCode::BadInput, message));
-        }
-        Ok(Input { name, dtype, shape, bytes })
+    /// Bytes that are not aligned to their element are refused by the call.
+    pub fn from_bytes(name: &'a str, dtype: DType, shape: &'a [i64], bytes: &'a [u8]) -> Input<'a> {
+        Input { name, dtype, shape, bytes }
+    }
+}
+
+/// Memory of the caller for one output: contiguous, in C order.
+#[derive(Debug)]
+pub struct Output<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) dtype: DType,
+    pub(crate) shape: &'a [i64],
+    pub(crate) bytes: &'a mut [u8],
+}
+
+impl<'a> Output<'a> {
+    pub fn new<T: Element>(name: &'a str, shape: &'a [i64], values: &'a mut [T]) -> Output<'a> {
+        // SAFETY: the values of an Element have no padding, and any bytes are one.
+        let bytes = unsafe { std::slice::from_raw_parts_mut(values.as_mut_ptr().cast(), std::mem::size_of_val(values)) };
+        Output { name, dtype: T::DTYPE, shape, bytes }
+    }
+
+    /// Bytes that are not aligned to their element are refused by the call.
+    pub fn from_bytes(name: &'a str, dtype: DType, shape: &'a [i64], bytes: &'a mut [u8]) -> Output<'a> {
+        Output { name, dtype, shape, bytes }
     }
 }
 

@@ -106,6 +106,22 @@ public final class Bundle implements AutoCloseable {
     return kept(new Session(Native.openSession(handle.get(), Native.bytes(engine), Native.bytes(device), threads)));
   }
 
+  /** A session of its own whose calls, of many threads, are joined to larger ones. Throws FerryException(USAGE) for a contract whose
+   * samples depend on each other, and for an engine that does not keep the bits that are asked for. */
+  public Batcher batcher(String engine, String device, int threads, BatcherOptions options) {
+    return kept(
+        new Batcher(
+            Native.openBatcher(
+                handle.get(),
+                Native.bytes(engine),
+                Native.bytes(device),
+                threads,
+                options.most,
+                Batcher.microseconds(options.wait),
+                options.queue,
+                options.keepBits)));
+  }
+
   /** Replays the goldens on every engine that can run here. Throws where there is nothing to report. */
   public Report verify() {
     return verify(null, "cpu", 1, 1);

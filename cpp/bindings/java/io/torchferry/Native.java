@@ -51,6 +51,30 @@ final class Native {
 
   static native Tensor[] run(long session, byte[][] names, int[] dtypes, long[][] shapes, ByteBuffer[] data);
 
+  static native void runInto(
+      long session,
+      byte[][] names,
+      int[] dtypes,
+      long[][] shapes,
+      ByteBuffer[] data,
+      byte[][] outputNames,
+      int[] outputDtypes,
+      long[][] outputShapes,
+      ByteBuffer[] outputData);
+
+  static native long openBatcher(
+      long bundle, byte[] engine, byte[] device, int threads, long most, long waitUs, long queue, boolean keepBits);
+
+  static native void closeBatcher(long batcher);
+
+  static native long submit(long batcher, byte[][] names, int[] dtypes, long[][] shapes, ByteBuffer[] data, long limitUs);
+
+  static native Tensor[] get(long call);
+
+  static native void cancel(long call);
+
+  static native void closeCall(long call);
+
   static native Report verify(long bundle, byte[] engine, byte[] device, int threads, int calls);
 
   /** Throws FerryException(USAGE) for a NUL, behind which C would read nothing. */

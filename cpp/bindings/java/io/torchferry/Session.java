@@ -1,8 +1,6 @@
 package io.torchferry;
 
 import java.lang.ref.Reference;
-import java.nio.ByteBuffer;
-import java.util.LinkedHashMap;
 import java.util.Map;
 
 /** A bundle on one engine and device. Many threads may use it at once, and it outlives its bundle. */
@@ -29,20 +27,24 @@ public final class Session implements AutoCloseable {
 
   /** Computes the outputs, in the contract's order, of inputs in any order. Inputs are lent, not copied. */
   public Map<String, Tensor> run(Tensor... inputs) {
-    byte[][] names = new byte[inputs.length][];
-    int[] dtypes = new int[inputs.length];
-    long[][] shapes = new long[inputs.length][];
-    ByteBuffer[] data = new ByteBuffer[inputs.length];
-    for (int i = 0; i < inputs.length; ++i) {
-      names[i] = Native.bytes(inputs[i].name);
-      dtypes[i] = inputs[i].dtype.ordinal();
-      shapes[i] = inputs[i].shape();
-      data[i] = inputs[i].data();
-    }
-    Map<String, Tensor> outputs = new LinkedHashMap<>();
-    for (Tensor output : Native.run(handle.get(), names, dtypes, shapes, data)) outputs.put(output.name, output);
+    Lent lent = new Lent(inputs);
+    Tensor[] outputs = Native.run(handle.get(), lent.names, lent.dtypes, lent.shapes, lent.data);
     Reference.reachabilityFence(this);
-    return outputs;
+    return Lent.named(outputs);
+  }
+
+  /**
+   * Computes the outputs into memory of the caller: tensors of direct buffers with the dtypes and shapes that the outputs of these
+   * inputs have. What they hold after a failure is not defined. Throws FerryException(BAD_INPUT) for a buffer that is too small,
+   * misaligned, read-only or shared by two tensors.
+   */
+  public void runInto(Tensor[] inputs, Tensor[] outputs) {
+    for (Tensor output : outputs) output.requireWritable();
+    Lent given = new Lent(inputs);
+    Lent into = new Lent(outputs);
+    Native.runInto(
+        handle.get(), given.names, given.dtypes, given.shapes, given.data, into.names, into.dtypes, into.shapes, into.data);
+    Reference.reachabilityFence(this);
   }
 
   /** Frees the model. No call may be running. */

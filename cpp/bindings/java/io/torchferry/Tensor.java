@@ -25,6 +25,15 @@ public final class Tensor {
     return new Tensor(name, dtype, shape, data.slice());
   }
 
+  /** Zeros, as memory for an output of that shape. Throws FerryException(USAGE) for a shape that holds no such memory. */
+  public static Tensor zeros(String name, DType dtype, long... shape) {
+    long bytes = dtype.size;
+    for (long dim : shape) bytes = dim < 0 || dim > Integer.MAX_VALUE ? -1 : bytes * dim > Integer.MAX_VALUE ? -1 : bytes * dim;
+    if (bytes < 0)
+      throw new FerryException(FerryException.USAGE, "output " + name + ": shape: got no size of up to 2 GiB, expected one");
+    return new Tensor(name, dtype, shape, ByteBuffer.allocateDirect((int) bytes));
+  }
+
   public static Tensor of(String name, long[] shape, float... values) {
     Tensor tensor = allocate(name, DType.FLOAT32, shape, values.length);
     tensor.data.asFloatBuffer().put(values);
@@ -99,6 +108,12 @@ public final class Tensor {
     int[] values = new int[count(DType.INT32)];
     data.asIntBuffer().get(values);
     return values;
+  }
+
+  void requireWritable() {
+    if (data.isReadOnly() || !data.isDirect())
+      throw new FerryException(
+          FerryException.BAD_INPUT, "output " + name + ": data: got memory that cannot be written, expected a direct buffer");
   }
 
   private int count(DType wanted) {

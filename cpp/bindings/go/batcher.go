@@ -1,0 +1,118 @@
+package ferry
+
+/*
+#include <ferry/ferry.h>
+#include <stdlib.h>
+*/
+import "C"
+
+import (
+	"runtime"
+	"time"
+	"unsafe"
+)
+
+// BatcherOptions say how calls are joined. The zero value is 16 samples, 1 ms and 1024 samples that may wait.
+type BatcherOptions struct {
+	Most      int           // samples of one joined call, and no more than the contract's N may be
+	Wait      time.Duration // how long a call waits for others while there are fewer than Most
+	Queue     int           // samples that may wait; a call beyond is Unavailable at once
+	AnyEngine bool          // false: only an engine that computes one sample after the other, whose answers keep their bits
+}
+
+func orElse[T int | time.Duration](value, otherwise T) T {
+	if value == 0 {
+		return otherwise
+	}
+	return value
+}
+
+// Batcher is a session whose calls are joined. Many goroutines may use it at once.
+type Batcher struct{ handle *C.ferry_batcher }
+
+// Batcher opens a session of its own whose calls, of many goroutines, are joined to larger ones.
+func (b *Bundle) Batcher(engine string, options Options, joined BatcherOptions) (*Batcher, error) {
+	name, device := C.CString(engine), C.CString(options.device())
+	defer C.free(unsafe.Pointer(name))
+	defer C.free(unsafe.Pointer(device))
+	defer runtime.KeepAlive(b)
+	most, queue := C.size_t(orElse(joined.Most, 16)), C.size_t(orElse(joined.Queue, 1024))
+	wait, keepBits := C.int64_t(orElse(joined.Wait, time.Millisecond).Microseconds()), C.int32_t(1)
+	if joined.AnyEngine {
+		keepBits = 0
+	}
+	var handle *C.ferry_batcher
+	if err := call(func() C.int32_t {
+		threads := atLeastOne(options.Threads)
+		return C.ferry_batcher_open(b.handle, name, device, threads, most, wait, queue, keepBits, &handle)
+	}); err != nil {
+		return nil, err
+	}
+	batcher := &Batcher{handle}
+	runtime.SetFinalizer(batcher, (*Batcher).Close)
+	return batcher, nil
+}
+
+// Close runs every call that waits, then frees the model.
+func (b *Batcher) Close() {
+	C.ferry_batcher_close(b.handle)
+	b.handle = nil
+	runtime.SetFinalizer(b, nil)
+}
+
+// Submit copies the inputs and does not wait. A call that has not begun within limit is Unavailable, as is one for which the queue
+// is full; limit 0: no limit.
+func (b *Batcher) Submit(limit time.Duration, inputs ...Tensor) (*Call, error) {
+	views := lend(inputs)
+	defer views.free()
+	defer runtime.KeepAlive(b)
+	microseconds := C.int64_t(-1)
+	if limit > 0 {
+		microseconds = C.int64_t(limit.Microseconds())
+	}
+	var handle *C.ferry_call
+	if err := call(func() C.int32_t {
+		return C.ferry_batcher_submit(b.handle, views.first, views.count, microseconds, &handle)
+	}); err != nil {
+		return nil, err
+	}
+	waiting := &Call{handle}
+	runtime.SetFinalizer(waiting, (*Call).Close)
+	return waiting, nil
+}
+
+// Run is Submit, and waits for the answer.
+func (b *Batcher) Run(limit time.Duration, inputs ...Tensor) (Tensors, error) {
+	waiting, err := b.Submit(limit, inputs...)
+	if err != nil {
+		return nil, err
+	}
+	defer waiting.Close()
+	return waiting.Get()
+}
+
+// Call is one that waits in a batcher, or is answered.
+type Call struct{ handle *C.ferry_call }
+
+// Get waits for the answer, once. A call that was cancelled or came too late is Unavailable.
+func (c *Call) Get() (Tensors, error) {
+	defer runtime.KeepAlive(c)
+	var outputs *C.ferry_outputs
+	if err := call(func() C.int32_t { return C.ferry_call_get(c.handle, &outputs) }); err != nil {
+		return nil, err
+	}
+	return taken(outputs), nil
+}
+
+// Cancel takes the call back, also while another goroutine waits for it. It is a Mismatch where the call has begun.
+func (c *Call) Cancel() error {
+	defer runtime.KeepAlive(c)
+	return plain(call(func() C.int32_t { return C.ferry_call_cancel(c.handle) }))
+}
+
+// Close forgets the call, which goes on. No goroutine may wait for it.
+func (c *Call) Close() {
+	C.ferry_call_close(c.handle)
+	c.handle = nil
+	runtime.SetFinalizer(c, nil)
+}

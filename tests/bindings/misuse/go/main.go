@@ -1,0 +1,121 @@
+// misuse CASE BUNDLE ENGINE ABSENT < IMAGE: see tests/bindings/test_misuse.py. A Buffer is memory of its own, aligned: no program can
+// give one that is misaligned or overlaps another.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	ferry "torchferry"
+)
+
+func into(session *ferry.Session, image ferry.Tensor, floats int64) ([]byte, error) {
+	buffers := []*ferry.Buffer{}
+	for _, spec := range []ferry.TensorSpec{
+		{Name: "logits", DType: ferry.Float32, Shape: []int64{1, floats}},
+		{Name: "probabilities", DType: ferry.Float32, Shape: []int64{1, 10}},
+		{Name: "label", DType: ferry.Int64, Shape: []int64{1}},
+	} {
+		buffer, err := ferry.NewBuffer(spec.Name, spec.DType, spec.Shape)
+		if err != nil {
+			return nil, err
+		}
+		defer buffer.Close()
+		buffers = append(buffers, buffer)
+	}
+	buffers[0].Shape = []int64{1, 10} // its memory is as it was
+	if err := session.RunInto([]ferry.Tensor{image}, buffers); err != nil {
+		return nil, err
+	}
+	all := []byte{}
+	for _, buffer := range buffers {
+		all = append(all, buffer.Bytes()...)
+	}
+	return all, nil
+}
+
+func batched(name string, bundle *ferry.Bundle, engine string, image ferry.Tensor) (ferry.Tensors, error) {
+	options := ferry.BatcherOptions{Most: 2, Wait: time.Minute, Queue: 2, AnyEngine: name != "kept"}
+	limit := time.Duration(0)
+	if name == "late" || name == "batch" {
+		options.Wait = 50 * time.Millisecond
+	}
+	if name == "late" {
+		limit = time.Millisecond
+	}
+	batcher, err := bundle.Batcher(engine, ferry.Options{}, options)
+	if err != nil {
+		return nil, err
+	}
+	defer batcher.Close()
+	if name == "closed-batcher" {
+		batcher.Close()
+	}
+	waiting, err := batcher.Submit(limit, image)
+	if err != nil {
+		return nil, err
+	}
+	switch name {
+	case "full":
+		return batcher.Run(0, ferry.Input("image", []int64{2, 8, 8}, make([]uint8, 128)))
+	case "cancelled", "twice":
+		err = waiting.Cancel()
+		if name == "twice" {
+			err = waiting.Cancel()
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return waiting.Get()
+}
+
+func misuse(name, path, engine, absent string) ([]byte, error) {
+	pixels, err := io.ReadAll(os.Stdin)
+	if err != nil {
+		return nil, err
+	}
+	bundle, err := ferry.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	session, err := bundle.Session(engine, ferry.Options{})
+	if err != nil {
+		return nil, err
+	}
+	image := ferry.Input("image", []int64{1, 8, 8}, pixels)
+	var outputs ferry.Tensors
+	switch name {
+	case "into":
+		return into(session, image, 10)
+	case "small":
+		return into(session, image, 9)
+	case "closed":
+		session.Close()
+		outputs, err = session.Run(image)
+	case "absent":
+		var report ferry.Report
+		report, err = bundle.Verify(absent, ferry.Options{})
+		return []byte(report.JSON), err
+	default:
+		outputs, err = batched(name, bundle, engine, image)
+	}
+	all := []byte{}
+	for _, output := range outputs {
+		all = append(all, output.Bytes...)
+	}
+	return all, err
+}
+
+func main() {
+	all, err := misuse(os.Args[1], os.Args[2], os.Args[3], os.Args[4])
+	var told *ferry.Error
+	if errors.As(err, &told) {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(int(told.Code))
+	}
+	os.Stdout.Write(all)
+}

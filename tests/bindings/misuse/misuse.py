@@ -1,0 +1,68 @@
+"""`misuse.py CASE BUNDLE ENGINE ABSENT < IMAGE`: see tests/bindings/test_misuse.py."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from torchferry import native
+from torchferry.errors import FerryError
+
+Inputs = dict[str, Any]
+
+
+def into(session: native.Session, inputs: Inputs, case: str) -> list[Any]:
+    memory = np.zeros(128, np.uint8)
+    second = {"overlap": 36, "misaligned": 41}.get(case, 40)
+    logits = memory[:40].view(np.float32).reshape(1, 10)
+    probabilities = np.frombuffer(memory, np.float32, 10, second).reshape(1, 10)
+    label = np.zeros(1, np.int64)
+    if case == "small":
+        logits = logits[:, :9]
+    if case == "strided":
+        logits = np.zeros((1, 20), np.float32)[:, ::2]
+    if case == "read-only":
+        label.flags.writeable = False
+    session.run_into(inputs, {"logits": logits, "probabilities": probabilities, "label": label})
+    return [logits, probabilities, label]
+
+
+def batched(bundle: native.Bundle, engine: str, inputs: Inputs, case: str) -> Iterable[Any]:
+    wait = 0.05 if case in ("late", "batch") else 60
+    with bundle.batcher(engine, most=2, wait=wait, queue=2, keep_bits=case == "kept") as batcher:
+        if case == "closed-batcher":
+            batcher.close()
+        call = batcher.submit(inputs, limit=0.001 if case == "late" else None)
+        if case == "full":
+            batcher.run({"image": np.zeros((2, 8, 8), np.uint8)})
+        if case in ("cancelled", "twice"):
+            call.cancel()
+        if case == "twice":
+            call.cancel()
+        return call.get().values()
+
+
+def misuse(case: str, path: str, engine: str, absent: str) -> Iterable[Any]:
+    bundle = native.open_bundle(path)
+    session = bundle.session(engine)
+    inputs = {"image": np.frombuffer(sys.stdin.buffer.read(), np.uint8).reshape(1, 8, 8)}
+    if case in ("into", "small", "misaligned", "overlap", "strided", "read-only"):
+        return into(session, inputs, case)
+    if case == "closed":
+        session.close()
+        return session.run(inputs).values()
+    if case == "absent":
+        return [bundle.verify(absent)]
+    return batched(bundle, engine, inputs, case)
+
+
+if __name__ == "__main__":
+    try:
+        for output in misuse(*sys.argv[1:]):
+            sys.stdout.buffer.write(output.tobytes())
+    except FerryError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.code)

@@ -1,0 +1,115 @@
+"""What programs do wrong with buffers, batchers, calls and sessions: in every language the same code, in one line of the same words.
+
+The programs of misuse/ take `CASE BUNDLE ENGINE ABSENT` and an image on stdin; what they computed goes to stdout. C and C++ are held
+to the same by tests/cpp.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from bindings.languages import BINDINGS, LANGUAGES, LIBRARY, misuse_of
+from builders.programs import ROOT, run_program
+from torchferry.bundle.golden import read_case
+from torchferry.bundle.reader import open_bundle
+from torchferry.engines.base import Session
+from torchferry.errors import ExitCode
+
+DIGITS = ROOT / "exported" / "digits-mlp"
+ENGINE, ABSENT = "onnxruntime", "executorch"
+# Case -> the code, and words of the one line.
+REFUSALS = {
+    "small": (ExitCode.BAD_INPUT, "output logits: "),
+    "misaligned": (ExitCode.BAD_INPUT, "output probabilities: data: got a null or misaligned pointer, expected one aligned to 4"),
+    "overlap": (ExitCode.BAD_INPUT, "output probabilities: data: got memory that overlaps another tensor's"),
+    "kept": (ExitCode.USAGE, "batcher: got engine onnxruntime, whose bits for a sample may change with the size of a call"),
+    "full": (ExitCode.UNAVAILABLE, "batcher: got 1 samples waiting, expected at most 2 with this call's; call again later"),
+    "cancelled": (ExitCode.UNAVAILABLE, "call: got cancelled before it began, expected to be run"),
+    "twice": (ExitCode.MISMATCH, "call: got one that has begun or was cancelled, expected one that waits"),
+    "late": (ExitCode.UNAVAILABLE, "batcher: got a call that waited beyond its deadline"),
+    "closed": (ExitCode.USAGE, "session"),
+    "closed-batcher": (ExitCode.USAGE, "batcher"),
+    "absent": (ExitCode.UNAVAILABLE, "this bundle has no artifact for engine 'executorch'"),
+}
+# What a language does not let a program write.
+IMPOSSIBLE = {
+    ("rust", "overlap"): "the crate's own tests show that it does not compile",
+    ("rust", "closed"): "the crate's own tests show that it does not compile",
+    ("rust", "closed-batcher"): "a dropped value cannot be used",
+    ("go", "misaligned"): "a Buffer has memory of its own",
+    ("go", "overlap"): "a Buffer has memory of its own",
+    ("node", "misaligned"): "new Float32Array throws a RangeError for such an offset",
+}
+ROWS = [(language, case) for language in (*LANGUAGES, "python") for case in REFUSALS if (language, case) not in IMPOSSIBLE]
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], list[str]]:
+    """The program of each language, built once."""
+    return cache(lambda language: misuse_of(language, tmp_path_factory.mktemp("misuse") / language))
+
+
+@pytest.fixture
+def misuse(programs: Callable[[str], list[str]], language: str) -> list[str]:
+    return programs(language)
+
+
+def image() -> bytes:
+    bundle = open_bundle(DIGITS)
+    return read_case(bundle, bundle.manifest.golden.cases[0]).inputs["image"][:1].tobytes()
+
+
+def answer_in_python() -> bytes:
+    """The bytes of all outputs, by Python's own engine, which knows nothing of libferry."""
+    bundle = open_bundle(DIGITS)
+    inputs = {"image": read_case(bundle, bundle.manifest.golden.cases[0]).inputs["image"][:1]}
+    outputs = Session(bundle, ENGINE).run(inputs)
+    return b"".join(outputs[spec.name].tobytes() for spec in bundle.contract.outputs)
+
+
+@pytest.mark.parametrize("case", ["into", "batch"])
+@pytest.mark.parametrize("language", [*LANGUAGES, "python"])
+def test_buffers_of_the_caller_and_a_batcher_get_the_answer(misuse: list[str], case: str) -> None:
+    done = run_program(misuse, case, DIGITS, ENGINE, ABSENT, stdin=image())
+    assert done.code == 0, done.stderr
+    assert done.stdout == answer_in_python()
+
+
+@pytest.mark.parametrize(("language", "case"), ROWS)
+def test_misuse_has_its_code_and_one_line(misuse: list[str], case: str) -> None:
+    code, words = REFUSALS[case]
+    done = run_program(misuse, case, DIGITS, ENGINE, ABSENT, stdin=image())
+    assert done.code == code, done.stderr
+    assert done.stdout == b""
+    assert done.stderr.startswith("error: ")
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(("language", "case"), [("java", "read-only"), ("python", "read-only"), ("python", "strided")])
+def test_memory_that_cannot_be_written_is_refused(misuse: list[str], case: str) -> None:
+    done = run_program(misuse, case, DIGITS, ENGINE, ABSENT, stdin=image())
+    assert done.code == ExitCode.BAD_INPUT, done.stderr
+    assert ": data: got " in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(shutil.which("cargo") is None, reason="cargo is not installed; run `make setup-edge`")
+def test_rust_compiles_no_overlap_and_no_use_of_a_closed_session(tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["cargo", "test", "--doc", "--offline", "--target-dir", tmp_path],
+        cwd=BINDINGS / "rust",
+        env={**os.environ, "FERRY_LIB_DIR": str(LIBRARY), "LD_LIBRARY_PATH": str(LIBRARY)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("compile fail ... ok") == 2, done.stdout
