@@ -218,8 +218,11 @@ def shown() -> list[str]:
     return [row.name for row in FORMATS if row.help]
 
 
-def quantized(names: Sequence[str], scheme: str | None, *, option: str) -> list[str]:
-    """Return the formats, with the quantised one (`c-int8`) for the whole one (`c`). Raises FerryError(USAGE), which begins with `option`."""
+def quantized(names: Sequence[str], scheme: str | None, *, option: str, to: str = "--to") -> list[str]:
+    """Return the formats, with the quantised one (`c-int8`) for the whole one (`c`).
+
+    `option` and `to` are what the caller's user calls the scheme and the formats. Raises FerryError(USAGE).
+    """
     if scheme is None:
         return list(names)
     rows = {(row.quantizes[0], known): row.name for row in formats().values() for known in row.quantizes[1:]}
@@ -228,24 +231,27 @@ def quantized(names: Sequence[str], scheme: str | None, *, option: str) -> list[
     whole = [form for form, known in rows if known == scheme]
     if not set(whole) & set(names):
         raise FerryError(
-            ExitCode.USAGE, f"{option}: got {scheme} with --to {','.join(names)}, expected it with {' or '.join(whole)}"
+            ExitCode.USAGE, f"{option}: got {scheme} with {to} {','.join(names)}, expected it with {' or '.join(whole)}"
         )
     return [rows.get((item, scheme), item) for item in names]
 
 
-def asked(names: Sequence[str], scheme: str | None, *, option: str) -> Asked:
-    """Return the formats that `--to NAMES --quantize SCHEME` asks for, where `all` stands for every format.
+def asked(names: Sequence[str], scheme: str | None, *, option: str, to: str = "--to") -> Asked:
+    """Return the formats that `--to NAMES --quantize SCHEME` asks for, where `all` stands for every format that `--help` lists.
 
-    Raises FerryError(USAGE) for `all` beside others, and what `quantized` raises.
+    Raises FerryError(USAGE) for an unknown one, for `all` beside others, and what `quantized` and `chosen` raise.
     """
     if ALL in names and len(names) > 1:
-        raise FerryError(ExitCode.USAGE, f"--to: got {','.join(names)}, expected {ALL} alone: it stands for every format")
+        raise FerryError(ExitCode.USAGE, f"{to}: got {','.join(names)}, expected {ALL} alone: it stands for every format")
     is_all = ALL in names
-    return Asked(quantized(shown() if is_all else names, scheme, option=option), is_all)
+    wanted = quantized(shown() if is_all else names, scheme, option=option, to=to)
+    if not is_all:
+        chosen(wanted, to=to)
+    return Asked(wanted, is_all)
 
 
-def chosen(names: Iterable[str]) -> list[Format]:
-    """Return the rows of the formats that the user names.
+def chosen(names: Iterable[str], *, to: str = "--to") -> list[Format]:
+    """Return the rows of the formats that the user names; `to` is what he calls them.
 
     Raises FerryError(USAGE) for an unknown format, and for two whose files have the same names.
     """
@@ -253,13 +259,13 @@ def chosen(names: Iterable[str]) -> list[Format]:
     wanted = list(dict.fromkeys(names))
     for name in wanted:
         if name not in known:
-            raise FerryError(ExitCode.USAGE, f"--to: got {name!r}, expected one or more of {','.join(sorted(known))}")
+            raise FerryError(ExitCode.USAGE, f"{to}: got {name!r}, expected one or more of {','.join(sorted(known))}, or {ALL}")
     for name in wanted:
         for other in sorted(known[name].excludes & set(wanted)):
             first, second = sorted((name, other))
             raise FerryError(
                 ExitCode.USAGE,
-                f"--to: got {first} and {second}, expected one of them: their files have the same names; export two bundles",
+                f"{to}: got {first} and {second}, expected one of them: their files have the same names; export two bundles",
             )
     return [known[name] for name in wanted]
 
