@@ -88,7 +88,7 @@ def test_a_module_that_torchao_has_quantised_keeps_its_scales(tmp_path: Path) ->
         ({"calibration": TRAINING, "quantize": None}, ExitCode.USAGE, "calibration: got inputs and no format in int8"),
         ({"quantize": "int4"}, ExitCode.USAGE, "quantize: got 'int4', expected from-module or int8"),
         ({"quantize": "from-module"}, ExitCode.FORMAT, "from-module: got a module that rounds no value to a grid of 8 bits"),
-        ({"to": ["onnx"]}, ExitCode.USAGE, "quantize: got int8 with --to onnx, expected it with c"),
+        ({"to": ["onnx"]}, ExitCode.USAGE, "quantize: got int8 with to onnx, expected it with c"),
     ],
 )
 def test_what_cannot_be_calibrated_is_one_line_and_nothing_is_written(
