@@ -44,8 +44,8 @@ ROWS = (
     ),
     Mutant(
         f"{_RULES}/gates.py",
-        "    unsure = np.abs(size - lambd) <= x.error + edge.error",
-        "    unsure = np.abs(size - lambd) <= x.error",
+        "    unsure = ~(np.abs(size - lambd) > x.error + edge.error)",
+        "    unsure = ~(np.abs(size - lambd) > x.error)",
         _OPTIONS,
         "the edge of hardshrink is exact in float32",
     ),

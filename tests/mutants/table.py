@@ -19,10 +19,11 @@ from mutants import (
     rows_int8,
     rows_outputs,
     rows_places,
+    rows_rules,
     rows_scale,
 )
 
-_BOUNDS = (*rows_bounds.ROWS, *rows_bounds_layers.ROWS)
+_BOUNDS = (*rows_bounds.ROWS, *rows_bounds_layers.ROWS, *rows_rules.ROWS)
 _PYTHON = (
     *rows_compare.ROWS,
     *rows_bundle.ROWS,
