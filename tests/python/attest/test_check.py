@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from pathlib import Path
 
 import pytest
 
-from builders.attestations import Attestation, digest_of, make_attestation
+from builders.attestations import BUNDLE, Attestation, digest_of, make_attestation
 from builders.programs import run_here
-from torchferry.attest.check import Checked, check_attestation
+from torchferry.attest.check import Checked, check_attestation, require_subject
+from torchferry.bundle.reader import open_bundle
 from torchferry.bundle.trust import Keyring, load_keyring
 from torchferry.errors import ExitCode, FerryError
 
@@ -70,3 +72,17 @@ def test_another_key_is_refused_before_its_age_is_looked_at(made: Attestation, t
         checked(made, load_keyring([str(tmp_path / "other.pub")]), minutes=-1e6)
     assert caught.value.code == ExitCode.INTEGRITY
     assert "expired" not in str(caught.value)
+
+
+@pytest.mark.parametrize("change", ["less", "more"])
+def test_verdicts_of_other_goldens_than_the_bundle_s_are_refused(made: Attestation, keys: Keyring, change: str) -> None:
+    """One golden left out, or one that this bundle never had: either way another set was verified."""
+    attested = checked(made, keys, minutes=0).attested
+    require_subject(attested, open_bundle(BUNDLE), "a.json")
+    (engine,) = attested.report.engines
+    first, *others = engine.verdicts
+    verdicts = tuple(others) if change == "less" else (first.model_copy(update={"case": "never"}), *engine.verdicts)
+    report = attested.report.model_copy(update={"engines": (engine.model_copy(update={"verdicts": verdicts}),)})
+    with pytest.raises(FerryError, match="engine onnxruntime: got verdicts that leave out a golden") as caught:
+        require_subject(dataclasses.replace(attested, report=report), open_bundle(BUNDLE), "a.json")
+    assert caught.value.code == ExitCode.FORMAT
