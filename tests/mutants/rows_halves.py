@@ -217,4 +217,25 @@ ROWS = (
         "tests/python/serve/test_request.py",
         "a deadline of true is one of a microsecond",
     ),
+    Mutant(
+        f"{_TORCHFERRY}/serve/repository.py",
+        "classes is None or not spec.is_float or",
+        "classes is None or",
+        "tests/python/serve/test_repository_config.py",
+        "integers of the shape of scores have class names",
+    ),
+    Mutant(
+        f"{_TORCHFERRY}/serve/repository.py",
+        "    most = min(join, limit) if limit is not None else join",
+        "    most = join",
+        "tests/python/serve/test_repository_config.py",
+        "Triton joins more samples than the contract allows",
+    ),
+    Mutant(
+        f"{_TORCHFERRY}/intake/index_ranges.py",
+        "in _SAME_VALUES and not _is_float(node):",
+        "in _SAME_VALUES:",
+        "tests/python/intake/test_index_ranges.py",
+        "indices that float32 rounded are those of the input",
+    ),
 )
