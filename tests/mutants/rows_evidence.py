@@ -234,8 +234,8 @@ ROWS = (
     ),
     Mutant(
         f"{_FLEET}/level.py",
-        "float(one.max_abs) / one.bound for one in others",
-        "float(one.max_abs) for one in others",
+        "    shares = (kind_of(one.kind).share(float(one.max_abs), one.bound) for one in others)",
+        "    shares = (float(one.max_abs) for one in others)",
         _SUMMARY,
         "a difference is shown as the share of its bound",
     ),

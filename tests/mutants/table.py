@@ -15,14 +15,16 @@ from mutants import (
     rows_engines,
     rows_evidence,
     rows_habits,
+    rows_halves,
     rows_inputs,
     rows_int8,
     rows_outputs,
     rows_places,
+    rows_rules,
     rows_scale,
 )
 
-_BOUNDS = (*rows_bounds.ROWS, *rows_bounds_layers.ROWS)
+_BOUNDS = (*rows_bounds.ROWS, *rows_bounds_layers.ROWS, *rows_rules.ROWS)
 _PYTHON = (
     *rows_compare.ROWS,
     *rows_bundle.ROWS,
@@ -41,6 +43,7 @@ MUTANTS = (
     *rows_edges.ROWS,
     *rows_evidence.ROWS,
     *rows_habits.ROWS,
+    *rows_halves.ROWS,
     *rows_outputs.ROWS,
     *rows_places.ROWS,
     *rows_scale.ROWS,

@@ -15,13 +15,14 @@ import pytest
 
 from builders.programs import BUILD, ROOT
 
+DECIDING = ("bundle", "compare", "report", "samples", "fleet", "attest", "proof")  # the packages whose code decides by a member
 # A set: where it stands, its definition, the same with one member more, and how often each file decides by its members.
 PYTHON = {
     "kind": (
         "compare/kinds/__init__.py",
         '["bits", "absolute", "label"]',
         '["bits", "absolute", "label", "relative"]',
-        {"compare/kinds/__init__.py": 1},
+        {"compare/kinds/__init__.py": 1, "fleet/level.py": 1},
     ),
     "dtype": ("bundle/dtype.py", '"float32", "float64"]', '"float32", "float64", "float16"]', {"bundle/dtype.py": 2}),
     "family": (
@@ -34,7 +35,13 @@ PYTHON = {
         "compare/status.py",
         '["passed", "failed", "unavailable"]',
         '["passed", "failed", "unavailable", "timeout"]',
-        {"compare/status.py": 3},
+        {"compare/status.py": 3, "fleet/level.py": 1},
+    ),
+    "level": (
+        "fleet/level.py",
+        'Level = Literal["bits", "bound", "failed", "unavailable"]',
+        'Level = Literal["bits", "bound", "failed", "unavailable", "near"]',
+        {"fleet/level.py": 1},
     ),
     "reference": ("bundle/manifest.py", '["float32", "float64"]', '["float32", "float64", "exact"]', {"bundle/golden.py": 1}),
 }
@@ -62,9 +69,9 @@ CPP = {
 
 
 def run_mypy(folder: Path) -> list[str]:
-    """The errors in the packages without torch, which mypy reads in seconds."""
+    """The errors in the packages that decide by a member; what they import is read and not judged."""
     pytest.importorskip("mypy")
-    packages = [f"python/torchferry/{name}" for name in ("bundle", "compare", "report", "samples")]
+    packages = [f"python/torchferry/{name}" for name in DECIDING]
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--follow-imports=silent", "--no-error-summary", *packages],
         cwd=folder, capture_output=True, text=True, timeout=300, check=False,
@@ -157,7 +164,7 @@ def test_the_compiler_names_every_place_that_a_new_member_needs(commands: dict[s
 # A member asked for by name outside these switches: whatever is no such member falls through. `== "passed"` fails closed.
 FALLBACKS = {
     **dict.fromkeys(
-        [f"python/torchferry/{name}" for name in ("bundle", "compare", "report", "samples", "cli/verify.py", "cli/report.py", "cli/inspect.py")],
+        [f"python/torchferry/{name}" for name in (*DECIDING, "cli/verify.py", "cli/report.py", "cli/inspect.py")],
         r"\.kind (==|!=|in) |\[.kind.\] (==|!=|in) |\.get\(\w+\.(kind|status|reference)|status (!=|in) |status == .(failed|un)|dtype\.(startswith|kind)",
     ),
     **dict.fromkeys(["cpp/src", "cpp/cli"], r"[!=]= (ToleranceKind|EngineVerdict::Status|Status)::|(ToleranceKind|Status)::\w+ [!=]="),

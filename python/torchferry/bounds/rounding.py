@@ -31,9 +31,10 @@ class FunctionError:
     per_both: float = 0.0
 
     def bound(self, x: Float64, y: Float64) -> Float64:
-        """Return the bound at arguments `x` with exact results `y`, both of one shape."""
-        size = self.relative * np.abs(y) + self.absolute + self.per_input * np.abs(x) + self.per_both * np.abs(x) * np.abs(y)
-        return np.asarray(UNIT * size + SMALLEST)
+        """Return the bound at arguments `x` with exact results `y`, both of one shape; infinite, never NaN, where either is infinite."""
+        with np.errstate(invalid="ignore"):  # infinity times 0
+            size = self.relative * np.abs(y) + self.absolute + self.per_input * np.abs(x) + self.per_both * np.abs(x) * np.abs(y)
+        return np.asarray(UNIT * np.where(np.isnan(size), np.inf, size) + SMALLEST)
 
 
 # Largest errors seen, in u, beside each: e = eager, i = Inductor, o = ONNX Runtime, x = XNNPACK.

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from torchferry.bundle.contract import Array, Contract, TensorSpec, state_problem
+from torchferry.bundle.contract import Array, Contract, TensorSpec, leaves_an_input, state_problem
 from torchferry.bundle.printable import quoted
 from torchferry.errors import ExitCode, FerryError
 
@@ -22,9 +22,9 @@ class CarriedState:
         self._sources = dict(_pair(contract, pair) for pair in pairs)
         self._zeros = {name: _zeros(contract.input(name), samples) for name in self._sources}
         self._values = dict(self._zeros)
-        left = tuple(spec for spec in contract.inputs if spec.name not in self._sources)
-        if len(self._sources) < len(pairs) or not left:
+        if len(self._sources) < len(pairs) or not leaves_an_input(contract, self._sources):
             raise FerryError(ExitCode.USAGE, "--carry: got an input twice, or no input is left for the lines; take one out")
+        left = tuple(spec for spec in contract.inputs if spec.name not in self._sources)
         self.lines = contract.model_copy(update={"inputs": left})
 
     def complete(self, inputs: dict[str, Array]) -> dict[str, Array]:

@@ -7,6 +7,7 @@ from typing import Literal
 from typing_extensions import assert_never
 
 from torchferry.attest.report import EngineReport, OutputReport
+from torchferry.compare.kinds import kind_of
 
 Level = Literal["bits", "bound", "failed", "unavailable"]
 Promise = Literal["bits", "bound"]
@@ -44,7 +45,8 @@ def worst_ulp(engine: EngineReport) -> float:
 def bound_used(engine: EngineReport) -> float:
     """Return the largest difference of an output as a share of its bound: 1 is all of it; 0 where every output has the golden's bits."""
     others = (verdict for verdict in engine.verdicts if not _has_the_bits(verdict))
-    return max((float(one.max_abs) / one.bound for one in others if one.kind == "absolute" and one.bound > 0), default=0.0)
+    shares = (kind_of(one.kind).share(float(one.max_abs), one.bound) for one in others)
+    return max((share for share in shares if share is not None), default=0.0)
 
 
 def _has_the_bits(verdict: OutputReport) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from torchferry.bundle.contract import Contract, state_problem
+from torchferry.bundle.contract import Contract, leaves_an_input, state_problem
 from torchferry.errors import ExitCode, FerryError
 
 
@@ -21,6 +21,6 @@ def with_state(contract: Contract, pairs: Mapping[str, str]) -> Contract:
             )
         if problem := state_problem(contract, name, source):
             raise FerryError(ExitCode.BAD_INPUT, f"state: {problem}; change the module or the pair; nothing was written")
-    if pairs and len(pairs) == len(inputs):
+    if not leaves_an_input(contract, pairs):
         raise FerryError(ExitCode.USAGE, "state: got every input, expected one that a stream is given in each call; take one out")
     return contract.model_copy(update={"state": dict(pairs)}) if pairs else contract

@@ -60,6 +60,25 @@ def test_what_was_sealed_comes_back_with_who_sealed_it() -> None:
     assert (signed.payload, signed.key_ids) == (PAYLOAD, (key.key_id,))
 
 
+def test_bytes_of_the_message_cannot_be_moved_into_the_signature() -> None:
+    """A signature is what stands before its message: one of more bytes would sign the end of what a key once signed."""
+    key = make_key()
+    end = pre_authentication_encoding(PAYLOAD_TYPE, PAYLOAD)
+    honest = json.loads(seal(b"a payload that quotes " + end, key))
+    whole = pre_authentication_encoding(PAYLOAD_TYPE, base64.b64decode(honest["payload"]))
+    longer = base64.b64decode(honest["signatures"][0]["sig"]) + whole.removesuffix(end)
+    forged = honest | {
+        "payload": base64.b64encode(PAYLOAD).decode(),
+        "signatures": [{"keyid": key.key_id, "sig": base64.b64encode(longer).decode()}],
+    }
+    for text in (forged, forged | {"signatures": [{"sig": forged["signatures"][0]["sig"]}]}):
+        code, words = refusal(json.dumps(text).encode(), ring_of(key))
+        assert code == ExitCode.INTEGRITY
+        assert "does not fit the payload" in words or "is not trusted" in words
+    with pytest.raises(VerificationError):
+        Envelope.from_dict(json.loads(json.dumps(forged))).verify([other_tools_key(key)], 1)
+
+
 def test_a_second_signature_of_a_stranger_does_no_harm_and_a_wrong_one_of_a_trusted_key_refuses() -> None:
     ours, theirs = make_key(), make_key()
     both = json.loads(seal(PAYLOAD, theirs))

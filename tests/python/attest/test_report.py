@@ -24,13 +24,26 @@ def _verdict(value: dict[str, Any]) -> dict[str, Any]:
     return verdict
 
 
+def _fail_without_running(value: dict[str, Any]) -> None:
+    _verdict(value).update(passed=False)
+    value["engines"][0].update(status="unavailable")
+    value.update(passed=False)
+
+
+def _run_nothing(value: dict[str, Any]) -> None:
+    value["engines"][0].update(status="unavailable", verdicts=[], reason="not here")
+
+
 LIES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "a failure that passed": (lambda r: _verdict(r).update(mismatches=1), "passed: got true, expected false"),
+    "a problem that passed": (lambda r: _verdict(r).update(problem="got zero"), "passed: got true, expected false"),
+    "a failure of an engine that did not run": (_fail_without_running, "status: got unavailable"),
     "nothing compared": (lambda r: _verdict(r).update(compared=0), "passed: got true, expected false"),
     "a verdict that failed": (lambda r: _verdict(r).update(passed=False), "status: got passed, expected what its"),
     "no verdicts": (lambda r: r["engines"][0].update(verdicts=[]), "status: got passed, expected what its 0 verdicts"),
     "an engine that did not run": (lambda r: r["engines"][0].update(status="unavailable"), "status: got unavailable"),
     "a failed whole": (lambda r: r.update(passed=False), "passed: got another answer than the engines give"),
+    "a whole of nothing that passed": (_run_nothing, "passed: got another answer than the engines give"),
     "no engines": (lambda r: r.update(engines=[]), "engines: got 0 items"),
     "no machine": (lambda r: r.pop("machine"), "machine: got no such key"),
     "no bundle": (lambda r: r.update(manifest_sha256="abc"), "manifest_sha256: got"),

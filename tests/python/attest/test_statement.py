@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
 import subprocess
@@ -11,7 +12,8 @@ import pytest
 
 from builders.attestations import BUNDLE, Attestation, make_attestation
 from torchferry.attest.checker import checker_digest
-from torchferry.attest.statement import parse_statement
+from torchferry.attest.statement import make_statement, parse_statement
+from torchferry.bundle.reader import open_bundle
 from torchferry.errors import ExitCode, FerryError
 from torchferry.installed import FOLDER
 
@@ -91,6 +93,27 @@ def test_a_statement_that_does_not_hold_together_is_refused(
         parse_statement(json.dumps(statement).encode(), "a.json")
     assert refused.value.code == ExitCode.FORMAT
     assert words in str(refused.value)
+
+
+def test_a_report_about_another_manifest_than_the_subject_is_refused(made: Attestation) -> None:
+    statement = made.statement
+    manifest = next(one for one in statement["subject"] if one["name"] == "manifest.json")
+    manifest["digest"]["sha256"] = "0" * 64
+    with pytest.raises(FerryError, match="contradicts its own report") as refused:
+        parse_statement(json.dumps(statement).encode(), "a.json")
+    assert refused.value.code == ExitCode.FORMAT
+
+
+@pytest.mark.parametrize(("status", "failed"), [("unavailable", []), ("failed", ["onnxruntime cpu"])])
+def test_an_engine_that_ended_before_a_comparison_failed_and_one_that_could_not_run_did_not(
+    made: Attestation, status: str, failed: list[str]
+) -> None:
+    report = made.statement["predicate"]["configuration"][2]["annotations"]["report"]
+    report["engines"] += [{**report["engines"][0], "status": status, "verdicts": [], "reason": "a test"}]
+    report["passed"] = not failed
+    now = datetime.datetime.now(datetime.timezone.utc)
+    predicate = json.loads(make_statement(open_bundle(BUNDLE), report, now))["predicate"]
+    assert (predicate["failedTests"], predicate["result"]) == (failed, "FAILED" if failed else "PASSED")
 
 
 def test_keys_that_a_later_version_adds_are_passed_over(made: Attestation) -> None:

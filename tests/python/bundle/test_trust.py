@@ -53,6 +53,21 @@ def test_a_policy_that_requires_a_signature_leaves_the_keys_to_the_open(signed: 
     assert open_bundle(signed, trust=only(signed, "mine.pub")).signatures
 
 
+@pytest.mark.parametrize("policy", [("mine.pub",), ()])
+def test_the_variable_names_keys_only_where_nobody_else_does(
+    signed: Path, policy: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside the keys of a policy, and beside those of an open, FERRY_TRUST is not asked: it would refuse what both let in."""
+    monkeypatch.setenv("FERRY_TRUST", str(signed.parent / "other.pub"))
+    set_policy(Trust(tuple(str(signed.parent / name) for name in policy), required=True))
+    assert open_bundle(signed, trust=only(signed, "mine.pub")).signatures
+    if policy:
+        assert [one.comment for one in open_bundle(signed).signatures] == ["a test"]
+        return
+    with pytest.raises(FerryError, match="not trusted"):
+        open_bundle(signed)
+
+
 def test_a_policy_is_set_once(signed: Path) -> None:
     set_policy(only(signed, "mine.pub"))
     set_policy(only(signed, "mine.pub"))

@@ -79,6 +79,21 @@ def test_the_share_of_a_bound_is_that_of_the_worst_output_and_none_with_the_gold
     assert {entry.label: reached([entry])[ONE] for entry in fleet.latest} == {"a": ("bound", 5, 0.375), "b": ("bits", 0, 0)}
 
 
+def near_tie(report: dict[str, Any]) -> None:
+    """Another label, which a near tie of the scores forgives: 3 classes away, where the scores may be 0.5 apart."""
+    label = next(one for one in engine_of(report, "torchscript")["verdicts"] if one["output"] == "label")
+    label.update(kind="label", within_margin=1, near_ties=1, near_tie_indices=[[0]], max_abs=3.0, max_ulp=3, bound=0.5)
+
+
+def test_a_label_that_a_near_tie_forgives_is_within_its_bound_and_has_not_the_golden_s_bits(join: Join) -> None:
+    fleet = join(a=[near_tie], b=[])
+    by_label = {entry.label: reached([entry])[ONE] for entry in fleet.latest}
+    assert by_label["a"].level == "bound", "some rack gives another answer, so that not every bit is promised"
+    assert by_label["b"].level == "bits"
+    assert f"a: {ONE} reached bound, expected bits, worst 3 float steps" in broken(fleet, "bits")
+    assert by_label["a"].used == 0, "the bound of a label is between scores: labels use no share of it"
+
+
 def test_who_stands_out_is_named(join: Join) -> None:
     assert list(outliers(join(a=[], b=[], c=[]).latest)) == []
     lines = list(outliers(join(d=[bound("torchscript")], e=[failed("onnxruntime")], f=[absent("eager")]).latest))
@@ -90,6 +105,14 @@ def test_who_stands_out_is_named(join: Join) -> None:
 
 def test_who_is_better_than_most_does_not_stand_out(join: Join) -> None:
     assert list(outliers(join(a=[bound("torchscript")], b=[bound("torchscript")], c=[]).latest)) == []
+
+
+@pytest.mark.parametrize(("lesser", "named"), [(1, 1), (2, 0)])
+def test_half_of_the_machines_are_no_majority(join: Join, lesser: int, named: int) -> None:
+    """With as many machines on either side nobody knows which of them is usual: the one that is counted first must not decide."""
+    machines = {name: [bound("torchscript")] if name in "cd"[:lesser] else [] for name in "abcd"}
+    lines = list(outliers(join(**machines).latest))
+    assert lines == [f"c: {ONE} reached bound; 3 of 4 machines reached bits"][:named]
 
 
 def test_other_answers_of_the_same_kernels_are_a_contradiction(join: Join) -> None:

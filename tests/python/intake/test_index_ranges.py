@@ -41,6 +41,7 @@ UNKNOWN: dict[str, Forward] = {
     "one column": lambda table, ids: nn.functional.embedding(ids[:, :1], table),
     "moved": lambda table, ids: nn.functional.embedding(ids + 1, table),
     "written into": written_into,
+    "rounded to float32": lambda table, ids: nn.functional.embedding(ids.float().long(), table),
     "no index": lambda table, ids: table[0, 0] * ids,
     "a table of the input's size": lambda _, ids: ids.index_select(0, ids[0]),
 }

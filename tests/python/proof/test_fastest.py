@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from typing import Any
 
@@ -11,6 +12,7 @@ from builders.programs import ROOT
 from torchferry.bundle.reader import open_bundle
 from torchferry.engines.base import Session
 from torchferry.errors import ExitCode, FerryError
+from torchferry.proof import fastest
 from torchferry.proof.fastest import choose_fastest
 from torchferry.proof.where import Where
 
@@ -43,6 +45,26 @@ def test_a_fast_engine_that_fails_the_goldens_is_not_taken(monkeypatch: pytest.M
     found = choose_fastest(open_bundle(BUNDLE), Where())
     assert found.engine != "onnxruntime"
     assert "fails the goldens" in found.reasons["onnxruntime"]
+
+
+@pytest.mark.parametrize(("first", "taken"), [(110.0, "eager"), (130.0, "onnxruntime")])
+def test_engines_that_take_about_as_long_are_chosen_by_their_order(
+    first: float, taken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which of two alike is faster is chance: another engine at every start would give other bits."""
+    times = {"eager": first, "torchscript": 500.0, "onnxruntime": 100.0}
+    order = [artifact.engine for artifact in open_bundle(BUNDLE).manifest.artifacts]
+    assert order.index("eager") < order.index("onnxruntime")
+    monkeypatch.setattr(fastest, "_prove_and_time", lambda _bundle, _where, engine: times[engine])
+    assert choose_fastest(open_bundle(BUNDLE), Where()).engine == taken
+
+
+@pytest.mark.parametrize(("samples", "rows"), [("independent", 1), ("batch", 64)])
+def test_a_call_is_the_smallest_that_does_not_change_the_answer(samples: str, rows: int) -> None:
+    bundle = open_bundle(BUNDLE)
+    contract = bundle.contract.model_copy(update={"samples": samples})
+    changed = dataclasses.replace(bundle, manifest=bundle.manifest.model_copy(update={"contract": contract}))
+    assert {len(array) for array in fastest.one_sample(changed).values()} == {rows}
 
 
 def test_no_engine_that_passes_is_an_error_with_each_reason(monkeypatch: pytest.MonkeyPatch) -> None:

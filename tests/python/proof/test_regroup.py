@@ -70,5 +70,12 @@ def test_a_batch_that_may_not_be_cut_is_reversed_only() -> None:
     assert part.float64["y"].tolist() == [[8, 10], [4, 6], [0, 2]]
 
 
+def test_two_parts_of_the_smallest_batch_are_run() -> None:
+    """Samples that mix may still agree when all of them are there in reverse: where parts are allowed, they are asked for."""
+    limited = doubling().model_copy(update={"symbols": {"N": SymbolRange(min=2, max=None)}})
+    parts = regrouped(limited, doubling_case("batch-4", 4))
+    assert [part.inputs["x"][:, 0].tolist() for part in parts] == [[6, 4], [2, 0]]
+
+
 def test_one_sample_has_no_other_groups() -> None:
     assert regrouped(doubling(), doubling_case("batch-1", 1)) == []

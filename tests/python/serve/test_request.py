@@ -51,6 +51,20 @@ def test_values_in_json_are_the_tensor(data: list[Any]) -> None:
     assert found.inputs["x"].tolist() == [[1, 2.5], [3, 4]]
 
 
+@pytest.mark.parametrize("json_bytes", [-1, -40, 10_000])
+def test_an_end_of_the_json_outside_the_body_is_refused(json_bytes: int) -> None:
+    with pytest.raises(RefusalError, match="Inference-Header-Content-Length: got"):
+        read_request(doubling(), json.dumps({"inputs": [tensor()]}).encode(), json_bytes)
+
+
+@pytest.mark.parametrize("changes", [{"data": [1, 2, 3, 4]}, {"parameters": {"binary_data_size": 16.0}}], ids=["both", "a float"])
+def test_a_tensor_stands_in_one_place_and_its_size_is_an_integer(changes: dict[str, Any]) -> None:
+    given = {"name": "x", "shape": [2, 2], "datatype": "FP32", "parameters": {"binary_data_size": 16}}
+    assert read({"inputs": [given]}, bytes(16)).inputs["x"].shape == (2, 2)
+    with pytest.raises(RefusalError, match="binary_data_size: got 16"):
+        read({"inputs": [given | changes]}, bytes(16))
+
+
 def test_bytes_behind_the_json_are_the_tensor() -> None:
     values = np.random.default_rng(1).standard_normal((3, 2)).astype(np.float32)
     given = {"name": "x", "shape": [3, 2], "datatype": "FP32", "parameters": {"binary_data_size": 24}}
@@ -84,6 +98,7 @@ def test_bytes_behind_the_json_are_the_tensor() -> None:
         ({"inputs": [tensor()], "outputs": [{"name": "y"}, {"name": "y"}]}, "outputs: got 'y'"),
         ({"inputs": [tensor()], "parameters": {"timeout": -1}}, "timeout: got -1"),
         ({"inputs": [tensor()], "parameters": {"timeout": "soon"}}, 'timeout: got "soon"'),
+        ({"inputs": [tensor()], "parameters": {"timeout": True}}, "timeout: got true"),
     ],
     ids=str,
 )

@@ -38,7 +38,7 @@ def _softsign(x: Bounded) -> Bounded:
 def _hardshrink(x: Bounded, lambd: float = 0.5) -> Bounded:
     """Bound x where |x| > lambda and 0 elsewhere: at the edge it may be either."""
     edge, size = constant(lambd), np.abs(x.real)
-    unsure = np.abs(size - lambd) <= x.error + edge.error
+    unsure = ~(np.abs(size - lambd) > x.error + edge.error)
     return Bounded(np.where(size > lambd, x.real, 0.0), np.where(unsure, size + x.error, np.where(size > lambd, x.error, 0.0)))
 
 
