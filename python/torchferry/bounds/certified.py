@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch.export import ExportedProgram
 
-from torchferry.bounds.error_bound import INFLATION, Bounded, NotCertifiedError, convert, exact, to_tensor
+from torchferry.bounds.error_bound import INFLATION, Bounded, BrokenRuleError, NotCertifiedError, convert, exact, to_tensor
 from torchferry.bounds.rules import rules
 from torchferry.bundle.contract import Array, Contract
 from torchferry.intake.source import first_line
@@ -97,14 +97,14 @@ def _stored(tensor: torch.Tensor) -> Bounded:
 
 
 def _applied(target: Any, args: Any, kwargs: Any) -> Any:
-    """Apply a rule. Raises NotCertifiedError, also where the rule itself fails on arguments that it was not written for."""
+    """Apply a rule. Raises NotCertifiedError, and BrokenRuleError where the rule fails on arguments that it was not written for."""
     try:
         return _apply(target, args, kwargs)
     except NotCertifiedError:
         raise
     except Exception as error:  # of NumPy, torch or the rule: an operator that no rule can bound has no certificate
         name = getattr(target, "__name__", str(target)).removesuffix(".default")
-        raise NotCertifiedError(f"the rule of {name} ended with {type(error).__name__}: {first_line(error)}") from None
+        raise BrokenRuleError(f"the rule of {name} ended with {type(error).__name__}: {first_line(error)}") from None
 
 
 def _apply(target: Any, args: Any, kwargs: Any) -> Any:

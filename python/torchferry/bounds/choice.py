@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torchferry.bounds.certified import certified_bounds
 from torchferry.bounds.eager_distance import distance
-from torchferry.bounds.error_bound import NotCertifiedError
+from torchferry.bounds.error_bound import BrokenRuleError, NotCertifiedError
 from torchferry.bounds.estimate import estimate, half_words
 from torchferry.bounds.perturbation import NotDrawnError
 from torchferry.bounds.probable import PROBABILITY, Probable, probable_bounds
@@ -36,7 +36,7 @@ def _case_bounds(source: ExportSource, case: CaseArrays, say: Say | None) -> dic
     names = [spec.name for spec in source.contract.outputs if spec.is_float]
     if words := half_words(source.module, case.inputs):
         return estimate(source.module, source.contract, case, dict.fromkeys(names, words), say)
-    certified, why = _worst(source, case)
+    certified, why = _worst(source, case, say)
     probable, why_not = _probable(source, case, say) if names else ({}, "")
     chosen, wide = {}, {}
     for name in names:
@@ -52,13 +52,15 @@ def _case_bounds(source: ExportSource, case: CaseArrays, say: Say | None) -> dic
     return chosen
 
 
-def _worst(source: ExportSource, case: CaseArrays) -> tuple[dict[str, Bound], str]:
+def _worst(source: ExportSource, case: CaseArrays, say: Say | None) -> tuple[dict[str, Bound], str]:
     """Return the certified worst cases by output; none, and why, where an operator has no rule."""
     try:
         values = certified_bounds(source.program, source.contract, case.inputs)
     except FerryError:
         return {}, "torch.export cannot take the module"
     except NotCertifiedError as error:
+        if say is not None and isinstance(error, BrokenRuleError):
+            say(f"{error}: the bound is an estimate in place of a certificate; please report this with the module")
         return {}, str(error)
     return {
         name: Bound(value, _certified_reason(value, distance(case, name))) for name, value in values.items()

@@ -27,6 +27,10 @@ class NotCertifiedError(Exception):
     """Why no certified bound exists: an operator without a rule, or a value that may be infinite."""
 
 
+class BrokenRuleError(NotCertifiedError):
+    """A rule of ours failed: there is no bound, and whoever exports is told."""
+
+
 @dataclass(frozen=True)
 class Bounded:
     """`value` in float64 (or integers, which are exact), and `error` >= |float32 result - value| of each element."""
