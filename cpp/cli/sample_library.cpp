@@ -3,6 +3,7 @@
 #include "sample_library.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <ferry/ferry.hpp>
 #include <memory>

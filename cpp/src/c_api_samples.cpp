@@ -1,4 +1,5 @@
 // The C ABI of files as samples: libferry_samples.so reads them.
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <string>

@@ -87,7 +87,7 @@ def test_a_wrong_model_is_found(trained: Trained, bundle: Path, either: Program,
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--to", "c", "--quantize", "int4"), "--quantize: got 'int4', expected int8"),
+        (("--to", "c", "--quantize", "int4"), "--quantize: got 'int4', expected from-module or int8"),
         (("--to", "onnx", "--quantize", "int8"), "--quantize: got int8 with --to onnx, expected it with c"),
         (("--to", "c,c-int8"), "--to: got c and c-int8, expected one of them"),
     ],

@@ -28,6 +28,7 @@ MADE_BY_PASSES = {
     *(
         ("passes/byte_io.py", f"torchferry.cgen.ops.{name}") for name in ("quantize", "arithmetic")
     ),  # bytes to the contract's floats
+    ("passes/grids.py", "torchferry.cgen.ops.fake_quantize"),  # scale, round, clamp and scale together
     ("capture.py", "torchferry.cgen.ops"),
 }
 
