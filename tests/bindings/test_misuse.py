@@ -47,7 +47,14 @@ IMPOSSIBLE = {
     ("go", "overlap"): "a Buffer has memory of its own",
     ("node", "misaligned"): "new Float32Array throws a RangeError for such an offset",
 }
-ROWS = [(language, case) for language in (*LANGUAGES, "python") for case in REFUSALS if (language, case) not in IMPOSSIBLE]
+# Two stand for all in `make test`: one without a compiler, one with objects that are collected.
+EACH = [pytest.param(name, marks=() if name in ("node", "python") else pytest.mark.slow) for name in (*LANGUAGES, "python")]
+ROWS = [
+    pytest.param(*each.values, case, marks=each.marks)
+    for each in EACH
+    for case in REFUSALS
+    if (*each.values, case) not in IMPOSSIBLE
+]
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +82,7 @@ def answer_in_python() -> bytes:
 
 
 @pytest.mark.parametrize("case", ["into", "batch"])
-@pytest.mark.parametrize("language", [*LANGUAGES, "python"])
+@pytest.mark.parametrize("language", EACH)
 def test_buffers_of_the_caller_and_a_batcher_get_the_answer(misuse: list[str], case: str) -> None:
     done = run_program(misuse, case, DIGITS, ENGINE, ABSENT, stdin=image())
     assert done.code == 0, done.stderr
@@ -93,7 +100,10 @@ def test_misuse_has_its_code_and_one_line(misuse: list[str], case: str) -> None:
     assert done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize(("language", "case"), [("java", "read-only"), ("python", "read-only"), ("python", "strided")])
+@pytest.mark.parametrize(
+    ("language", "case"),
+    [pytest.param("java", "read-only", marks=pytest.mark.slow), ("python", "read-only"), ("python", "strided")],
+)
 def test_memory_that_cannot_be_written_is_refused(misuse: list[str], case: str) -> None:
     done = run_program(misuse, case, DIGITS, ENGINE, ABSENT, stdin=image())
     assert done.code == ExitCode.BAD_INPUT, done.stderr

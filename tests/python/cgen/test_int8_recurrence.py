@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from builders.contracts import spec
 from builders.generated_c import Subject, load, quantized, same_bits, subject_of
 from builders.networks import normal
+from builders.spread import spread
 from torchferry.cgen import reference
 from torchferry.cgen.ops.recurrence import IntegerRecurrence, Recurrence
 
@@ -70,7 +71,7 @@ def loops(of: Subject) -> list[IntegerRecurrence]:
     return nodes  # type: ignore[return-value]
 
 
-@pytest.mark.parametrize("name", LOOPS)
+@pytest.mark.parametrize("name", spread(LOOPS, 2))
 def test_the_state_meets_int8_weights_and_the_steps_are_bytes(name: str) -> None:
     for node in loops(subject(name)):
         weights = {table.kind: table.ctype for table in node.tables()}
@@ -78,7 +79,7 @@ def test_the_state_meets_int8_weights_and_the_steps_are_bytes(name: str) -> None
         assert node.results[0].dtype == "uint8", "the product after it reads the same bytes"
 
 
-@pytest.mark.parametrize("name", LOOPS)
+@pytest.mark.parametrize("name", spread(LOOPS, 2))
 def test_answers_are_near_to_float64(name: str) -> None:
     exact = subject(name).float64()
     for output, found in answers(subject(name)).items():
@@ -86,7 +87,7 @@ def test_answers_are_near_to_float64(name: str) -> None:
 
 
 @pytest.mark.parametrize("path", FLAGS)
-@pytest.mark.parametrize("name", LOOPS)
+@pytest.mark.parametrize("name", spread(LOOPS, 2))
 def test_the_c_gives_the_bits_of_the_definition(name: str, path: str, tmp_path: Path) -> None:
     of = subject(name)
     compiled = load(of, tmp_path, "gcc", *FLAGS[path])
