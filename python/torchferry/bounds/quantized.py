@@ -31,7 +31,10 @@ class _Seen:
     remarks: str
 
     def bound(self, float32: Bound) -> Bound:
-        """Return a tolerance limit (S. S. Wilks, Determination of sample sizes for setting tolerance limits, 1941)."""
+        """Return the bound on |int8 - float64|: the largest difference seen, doubled where too few samples were tested, and `float32`.
+
+        Its reason is a tolerance limit (S. S. Wilks, Determination of sample sizes for setting tolerance limits, 1941).
+        """
         needed = needed_samples()
         is_enough = self.tested >= needed
         statement = (

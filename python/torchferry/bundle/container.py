@@ -60,7 +60,7 @@ class Container(Protocol):
         ...
 
     def list(self, listed: Collection[str]) -> Listing:
-        """Return what is there. Whatever is in `listed` is no sidecar. Raises FerryError(IO or INTEGRITY)."""
+        """Return the files that are there; a path in `listed` is not counted as a sidecar. Raises FerryError(IO or INTEGRITY)."""
         ...
 
     def open(self, path: str, *, follow: bool = True) -> Content:

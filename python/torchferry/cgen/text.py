@@ -17,7 +17,7 @@ def own(text: str) -> str:
 
 
 def named(text: str, prefix: str) -> str:
-    """Return the text with the model's own prefix."""
+    """Return the text with the model's prefix in place of each mark OWN."""
     return text.replace(OWN + OWN, f"{prefix.upper()}_").replace(OWN, f"{prefix}_")
 
 

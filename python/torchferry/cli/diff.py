@@ -122,7 +122,9 @@ def _check_modes(other: str | None, inputs: object, engines: str | None, engine:
         raise FerryError(ExitCode.USAGE, "--engine: got nothing, expected a name")
     if other is not None and (engines is not None or run is not None or inputs):
         option = "--engines" if engines is not None else "--run" if run is not None else "--input"
-        raise FerryError(ExitCode.USAGE, f"{option}: got it with two bundles, expected it with one; leave it out")
+        raise FerryError(
+            ExitCode.USAGE, f"{option}: got it with two bundles, expected one: it compares engines of one bundle; leave it out"
+        )
     if other is None and (engines is None) == (engine is None):
         found = "neither" if engine is None else "both"
         raise FerryError(

@@ -49,7 +49,7 @@ def _new_pair(name: str, *, has_two_ways: bool) -> tuple[Path, Path]:
     pair = Path(f"{name}.key"), Path(f"{name}.pub")
     for path in pair:
         if os.path.lexists(path):
-            raise FerryError(ExitCode.IO, f"{path}: got an existing file, expected none; choose another NAME")
+            raise FerryError(ExitCode.IO, f"{path}: got a file that exists already, expected none; choose another NAME")
     return pair
 
 

@@ -124,13 +124,13 @@ def main() -> None:
 
 
 class _Interrupts:
-    """Ctrl-C, as Python tells it. A library whose import it breaks tells another error, so that its coming is kept."""
+    """Whether Ctrl-C came: where it breaks the import of a library, another error arrives in the place of KeyboardInterrupt."""
 
     came = False
 
     @classmethod
     def take(cls, number: int, frame: object) -> None:
-        """Note it, and raise KeyboardInterrupt."""
+        """Remember that Ctrl-C came, and raise KeyboardInterrupt."""
         del number, frame
         cls.came = True
         raise KeyboardInterrupt

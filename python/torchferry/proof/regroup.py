@@ -20,7 +20,7 @@ Judge = Callable[[CaseArrays, Mapping[str, Array], str], Verdict]
 def regrouped(contract: Contract, case: CaseArrays) -> list[Part]:
     """Return the samples of a case [N, ...] in reverse order and, where the contract allows such batches, in two parts.
 
-    None where the contract promises nothing of samples, or the case has one of them only.
+    Return an empty list where the contract promises nothing of samples, or the case has one of them only.
     """
     count = next((len(case.inputs[spec.name]) for spec in contract.inputs if spec.is_batched), 0)
     if contract.samples == "batch" or count < 2:

@@ -130,7 +130,7 @@ def _interpolated(kernel: Kernel) -> Rule:
 
 
 def factors_of(scales: Sequence[Any], dims: int) -> list[float | None]:
-    """Return the factors of the dims: given together in a list, one by one, or not at all."""
+    """Return one factor for each spatial dim; None where the caller gave none. They come in one list, or one by one."""
     given = scales[0] if len(scales) == 1 and isinstance(scales[0], list | tuple) else scales
     found = [None if factor is None else float(factor) for factor in given or ()]
     return found if len(found) == dims else [None] * dims

@@ -32,7 +32,7 @@ class Absolute:
         return np.asarray(differences <= bound)
 
     def explains(self, max_abs: float, bound: float) -> bool:
-        """Allow what the bound allows."""
+        """Say whether `max_abs` is within the bound."""
         return max_abs <= bound
 
     def share(self, max_abs: float, bound: float) -> float | None:
