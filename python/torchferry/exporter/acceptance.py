@@ -160,6 +160,6 @@ def describe_failure(verdict: Verdict) -> str:
         return f"{where}: {verdict.problem}{end}"
     worst, row = verdict.worst, verdict.tolerance
     return (
-        f"{where}: {verdict.mismatches} of {verdict.compared} elements differ from the module in {row.reference}: at {list(worst.index)} got {worst.actual:.9g}, "
-        f"expected {worst.expected:.9g} ({kind_of(row.kind).phrase(row)} of {row.reference}){end}"
+        f"{where}: {verdict.mismatches} of {verdict.compared} elements differ from the module in {row.reference}: at {list(worst.index)} "
+        f"got {worst.actual:.9g}, expected {worst.expected:.9g} ({kind_of(row.kind).phrase(row)} of {row.reference}){end}"
     )
