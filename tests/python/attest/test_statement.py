@@ -104,12 +104,12 @@ def test_a_report_about_another_manifest_than_the_subject_is_refused(made: Attes
     assert refused.value.code == ExitCode.FORMAT
 
 
-@pytest.mark.parametrize(("status", "failed"), [("unavailable", []), ("failed", ["onnxruntime cpu"])])
+@pytest.mark.parametrize(("status", "failed"), [("unavailable", []), ("failed", ["torchscript cpu"])])
 def test_an_engine_that_ended_before_a_comparison_failed_and_one_that_could_not_run_did_not(
     made: Attestation, status: str, failed: list[str]
 ) -> None:
     report = made.statement["predicate"]["configuration"][2]["annotations"]["report"]
-    report["engines"] += [{**report["engines"][0], "status": status, "verdicts": [], "reason": "a test"}]
+    report["engines"] += [{**report["engines"][0], "engine": "torchscript", "status": status, "verdicts": [], "reason": "a test"}]
     report["passed"] = not failed
     now = datetime.datetime.now(datetime.timezone.utc)
     predicate = json.loads(make_statement(open_bundle(BUNDLE), report, now))["predicate"]

@@ -83,6 +83,7 @@ def near_tie(report: dict[str, Any]) -> None:
     """Another label, which a near tie of the scores forgives: 3 classes away, where the scores may be 0.5 apart."""
     label = next(one for one in engine_of(report, "torchscript")["verdicts"] if one["output"] == "label")
     label.update(kind="label", within_margin=1, near_ties=1, near_tie_indices=[[0]], max_abs=3.0, max_ulp=3, bound=0.5)
+    label["reason"] = "at most 0.5: of a test"
 
 
 def test_a_label_that_a_near_tie_forgives_is_within_its_bound_and_has_not_the_golden_s_bits(join: Join) -> None:
