@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "csv_cell.hpp"
-#include "csv_header.hpp"
 
 namespace ferry::cli {
 

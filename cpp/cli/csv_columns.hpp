@@ -5,20 +5,14 @@
 #include <cstddef>
 #include <optional>
 #include <span>
-#include <stdexcept>
 #include <vector>
 
 #include "csv_delimiter.hpp"
 #include "csv_elements.hpp"
+#include "csv_header.hpp"
 #include "verbs.hpp"
 
 namespace ferry::cli {
-
-// A first line that does not say which column is which.
-class ColumnError : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
 
 enum class HeaderKind { none, names, places };
 

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "csv_cell.hpp"
-#include "csv_columns.hpp"
 
 namespace ferry::cli {
 

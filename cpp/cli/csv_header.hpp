@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <span>
+#include <stdexcept>
 #include <string_view>
 #include <vector>
 
@@ -11,6 +12,12 @@
 #include "csv_elements.hpp"
 
 namespace ferry::cli {
+
+// A first line that does not say which column is which.
+class ColumnError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
 
 // Is a cell a number, or does it say that there is none?
 [[nodiscard]] bool is_value(std::string_view cell) noexcept;

@@ -13,8 +13,6 @@ namespace ferry::cli {
 
 namespace {
 
-constexpr std::size_t magic_size = 12;  // enough for every kind
-
 // What a picture of a kind that is not read is called; empty for any other file.
 std::string_view foreign_picture(std::string_view head) {
   using namespace std::string_view_literals;

@@ -29,8 +29,6 @@ namespace ferry::cli {
 
 namespace {
 
-constexpr std::size_t magic_size = 12;  // enough for every kind
-
 std::string names_of(const Contract& contract) {
   std::string names;
   for (const auto& spec : contract.inputs) names += (names.empty() ? "" : ", ") + spec.name;

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -10,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from builders.contracts import spec
-from builders.generated_c import Array, Subject, subject_of
+from builders.generated_c import Subject
 from builders.networks import normal
+from builders.shipped_networks import Row, warmed
 
 COUNT = 8
 
@@ -140,7 +139,7 @@ class Boxes(nn.Module):
         return scores, kinds.gather(1, places), corners.gather(1, places[..., None].expand(-1, -1, 4))
 
 
-INVENTIONS: dict[str, tuple[Callable[[], nn.Module], str, Callable[[], Array], tuple[str, ...]]] = {
+INVENTIONS: dict[str, Row] = {
     "gated": (Gated, "image", lambda: np.random.default_rng(2).integers(0, 256, (COUNT, 3, 13, 17), np.uint8), ("y", "label")),
     "temporal": (TemporalNet, "signal", lambda: normal(COUNT, 4, 21, seed=3), ("y",)),
     "encoder": (Encoder, "signal", lambda: normal(COUNT, 3, 32, seed=4), ("y",)),
@@ -152,12 +151,5 @@ INVENTIONS: dict[str, tuple[Callable[[], nn.Module], str, Callable[[], Array], t
 
 @cache
 def invention(name: str) -> Subject:
-    """Return one of INVENTIONS, with its weights at a seed of its own and norms that have seen some data."""
-    make, input_, samples, outputs = INVENTIONS[name]
-    torch.manual_seed(8)
-    module, given = make(), samples()
-    module.train()
-    with torch.no_grad():
-        module(torch.from_numpy(given))
-    dtype, shape = str(given.dtype), ("N", *given.shape[1:])
-    return subject_of(module, (spec(input_, dtype, shape),), outputs, {input_: given}, name=name.replace(" ", "_"))
+    """Return one of INVENTIONS."""
+    return warmed(name, INVENTIONS[name], seed=8)

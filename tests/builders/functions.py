@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from builders.contracts import spec
 from builders.generated_c import Array, Subject, subject_of
+from torchferry.intake.halves import Narrow
 
 
 class Of(nn.Module):
@@ -22,6 +23,18 @@ class Of(nn.Module):
 
     def forward(self, *x: Tensor) -> Any:
         return self.function(*x)
+
+
+class Between(nn.Module):
+    """A module in half precision that takes and gives float32."""
+
+    def __init__(self, inner: nn.Module, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.narrow, self.inner = Narrow(dtype), inner.to(dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        made: Tensor = self.inner(self.narrow(x)).float()
+        return made
 
 
 class First(nn.Module):

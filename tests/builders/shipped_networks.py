@@ -140,7 +140,8 @@ class SmallUNet(nn.Module):
         return torch.softmax(scores, 1), scores.argmax(1)
 
 
-SHIPPED: dict[str, tuple[Callable[[], nn.Module], str, Callable[[], Array], tuple[str, ...]]] = {
+Row = tuple[Callable[[], nn.Module], str, Callable[[], Array], tuple[str, ...]]  # module, input, its samples, outputs
+SHIPPED: dict[str, Row] = {
     "odd windows": (OddWindows, "image", lambda: np.random.default_rng(2).integers(0, 256, (COUNT, 3, 15, 13), np.uint8), ("y",)),
     "gated causal": (GatedCausal, "signal", lambda: normal(COUNT, 2, 19, seed=3), ("y",)),
     "recurrences": (Recurrences, "frames", lambda: normal(COUNT, 9, 7, seed=4), ("y",)),
@@ -151,9 +152,14 @@ SHIPPED: dict[str, tuple[Callable[[], nn.Module], str, Callable[[], Array], tupl
 
 @cache
 def shipped(name: str) -> Subject:
-    """Return one of SHIPPED, with its weights at a seed of its own and norms that have seen some data."""
-    make, input_, samples, outputs = SHIPPED[name]
-    torch.manual_seed(7)
+    """Return one of SHIPPED."""
+    return warmed(name, SHIPPED[name], seed=7)
+
+
+def warmed(name: str, row: Row, *, seed: int) -> Subject:
+    """Return the network of a row, with its weights at a seed of its own and norms that have seen some data."""
+    make, input_, samples, outputs = row
+    torch.manual_seed(seed)
     module, given = make(), samples()
     module.train()
     with torch.no_grad():

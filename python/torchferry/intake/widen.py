@@ -12,8 +12,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from torchferry.bundle.contract import Array, Contract
 from torchferry.engines.torch_device import set_threads, to_arrays, to_tensors
+from torchferry.intake.halves import HALVES
 
-NARROWER = (torch.float32, torch.float16, torch.bfloat16)
+NARROWER = (torch.float32, *HALVES)
 
 
 class Widen(TorchDispatchMode):

@@ -11,7 +11,7 @@ from typing import Any
 
 from torchferry.errors import ExitCode, FerryError
 from torchferry.extras import named_extras
-from torchferry.local_ray import watched_start
+from torchferry.local_ray import start_ray
 from torchferry.score.folder import Receipt
 from torchferry.score.job import Job
 from torchferry.score.plan import Part
@@ -75,20 +75,14 @@ def run_on_ray(job: Job, parts: Sequence[Part], cluster: Cluster) -> Iterator[Re
 
 def _connect(ray: Any, cluster: Cluster, threads: int) -> None:
     processors = max(os.cpu_count() or 1, (cluster.workers or 1) * threads)
-    own = {"include_dashboard": False, "num_cpus": processors, "object_store_memory": _STORE_BYTES}
-    try:
-        with watched_start():
-            options = {} if cluster.address else own
-            ray.init(address=cluster.address or "local", log_to_driver=False, logging_level="ERROR", **options)
-    except Exception as error:  # a cluster that is slow to start raises just that
-        words = " ".join(str(error).split())[:200]
-        problem = (
-            f"--ray-address: got {cluster.address}, expected a Ray cluster that answers ({words}); start it, "
-            "and set RAY_AUTH_MODE=token where it asks for one"
-            if cluster.address
-            else f"Ray: got no cluster on this machine, expected one to start ({words}); try again when it is less busy, or --local"
-        )
-        raise FerryError(ExitCode.UNAVAILABLE, problem) from None
+    start_ray(
+        ray,
+        cluster.address,
+        processors=processors,
+        store_bytes=_STORE_BYTES,
+        if_named="start it, and set RAY_AUTH_MODE=token where it asks for one",
+        if_own="try again when it is less busy, or --local",
+    )
 
 
 def _pool(ray: Any, threads: int, workers: int | None, parts: int) -> tuple[int, int]:

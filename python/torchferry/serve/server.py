@@ -14,7 +14,7 @@ from typing import Any
 
 from torchferry.errors import ExitCode, FerryError
 from torchferry.extras import named_extras
-from torchferry.local_ray import watched_start
+from torchferry.local_ray import start_ray
 from torchferry.serve.catalogue import Catalogue
 from torchferry.serve.refusal import RefusalError
 from torchferry.serve.served import Limits, Served, Watch
@@ -138,19 +138,14 @@ def _require_free(place: Place) -> None:
 
 def _connect(ray: Any, place: Place, limits: Limits, models: int) -> None:
     processors = max(os.cpu_count() or 1, limits.replicas * models + 2)
-    own = {"include_dashboard": False, "num_cpus": processors, "object_store_memory": _STORE_BYTES}
-    try:
-        options = {} if place.ray_address else own
-        with watched_start():
-            ray.init(address=place.ray_address or "local", log_to_driver=False, logging_level="ERROR", **options)
-    except Exception as error:  # a cluster that is slow to start raises just that
-        words = " ".join(str(error).split())[:200]
-        problem = (
-            f"--ray-address: got {place.ray_address}, expected a Ray cluster that answers ({words}); start it"
-            if place.ray_address
-            else f"Ray: got no cluster on this machine, expected one to start ({words}); try again when the machine is less busy"
-        )
-        raise FerryError(ExitCode.UNAVAILABLE, problem) from None
+    start_ray(
+        ray,
+        place.ray_address,
+        processors=processors,
+        store_bytes=_STORE_BYTES,
+        if_named="start it",
+        if_own="try again when the machine is less busy",
+    )
 
 
 def _listen(serve: Any, place: Place) -> None:

@@ -12,27 +12,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from builders.contracts import contract, spec
-from builders.functions import Of
+from builders.functions import Between, Of
 from torchferry.bounds.estimate import estimate
 from torchferry.bounds.halves import UNITS, half_bounds, in_float64
 from torchferry.bundle.contract import Array, Contract
 from torchferry.errors import ExitCode, FerryError
-from torchferry.intake.halves import Narrow, halves_in
+from torchferry.intake.halves import halves_in
 from torchferry.intake.reference import Reference
 
 HALVES = (torch.float16, torch.bfloat16)
-
-
-class Between(nn.Module):
-    """A module in half precision that takes and gives float32."""
-
-    def __init__(self, inner: nn.Module, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.narrow, self.inner = Narrow(dtype), inner.to(dtype)
-
-    def forward(self, x: Tensor) -> Tensor:
-        made: Tensor = self.inner(self.narrow(x)).float()
-        return made
 
 
 def mlp() -> nn.Module:

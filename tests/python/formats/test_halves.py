@@ -9,32 +9,20 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 import torchferry
 from builders.contracts import contract, spec
+from builders.functions import Between
 from torchferry.bundle.contract import Array
 from torchferry.errors import FerryError
 from torchferry.formats import executorch, onnx
 from torchferry.formats.halves import require_wide_sums, with_wide_sums, without_bfloat16
-from torchferry.intake.halves import Narrow
 from torchferry.intake.source import ExportSource
 
 UNITS = {torch.float16: 2.0**-11, torch.bfloat16: 2.0**-8}
 ALIKE = 4096
 """So many equal products: a sum that is rounded at every step stays behind."""
-
-
-class Between(nn.Module):
-    """A module in half precision that takes and gives float32."""
-
-    def __init__(self, inner: nn.Module, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.narrow, self.inner = Narrow(dtype), inner.to(dtype)
-
-    def forward(self, x: Tensor) -> Tensor:
-        made: Tensor = self.inner(self.narrow(x)).float()
-        return made
 
 
 def linear() -> nn.Module:
