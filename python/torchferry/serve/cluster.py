@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 
 from ray import serve
 from ray.exceptions import RayActorError
-from ray.serve.exceptions import BackPressureError
 
 from torchferry.bundle.contract import Array
 from torchferry.compare.engine_diff import OutputDiff
@@ -20,6 +22,7 @@ from torchferry.serve.served import Limits, Served
 from torchferry.serve.shadow import Shadow
 
 _STATUS_S = 0.5  # how long a look at the replicas is believed
+NO_ACCESS_LOG = {"enable_access_log": False}  # of Ray, a line for each request and process: --log is ours
 _REPEATS = 5  # of a call whose replica died: a call changes nothing, so that it may be made again
 
 
@@ -29,26 +32,37 @@ class Replicas:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._handles: dict[str, Any] = {}
+        self._calls: Counter[str] = Counter()  # of each application, not yet answered
         self._running: frozenset[str] = frozenset()
         self._looked = 0.0
 
     async def call(self, served: Served, inputs: dict[str, Array], deadline_s: float) -> Outputs:
         """Return the outputs [N, ...] of one call. Raises RefusalError: 503 where too many wait, 504 at the deadline, else by the error."""
-        try:
-            answer = await asyncio.wait_for(self._call(served, inputs), deadline_s)
-        except BackPressureError:
-            raise RefusalError(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                f"model {served.name}: got more than {self._limits.queue} waiting requests, expected fewer; try again later",
-            ) from None
-        except (asyncio.TimeoutError, TimeoutError):
-            raise RefusalError(
-                HTTPStatus.GATEWAY_TIMEOUT,
-                f"model {served.name}: got no answer in {deadline_s:g} s, expected one; try again later",
-            ) from None
+        with self._counted(served):
+            try:
+                answer = await asyncio.wait_for(self._call(served, inputs), deadline_s)
+            except (asyncio.TimeoutError, TimeoutError):
+                raise RefusalError(
+                    HTTPStatus.GATEWAY_TIMEOUT,
+                    f"model {served.name}: got no answer in {deadline_s:g} s, expected one; try again later",
+                ) from None
         if isinstance(answer, tuple):
             raise refusal_of(FerryError(ExitCode(answer[0]), answer[1]))
         return answer
+
+    @contextmanager
+    def _counted(self, served: Served) -> Iterator[None]:
+        """Count a call until it ends. Raises RefusalError(503) where as many wait as may: a queue without an end answers nobody in time."""
+        if self._calls[served.application] >= self._limits.calls:
+            raise RefusalError(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                f"model {served.name}: got more than {self._limits.queue} waiting requests, expected fewer; try again later",
+            )
+        self._calls[served.application] += 1
+        try:
+            yield
+        finally:
+            self._calls[served.application] -= 1
 
     async def _call(self, served: Served, inputs: dict[str, Array]) -> Outputs | tuple[int, str]:
         """Make the call, again where its replica died."""
@@ -112,9 +126,9 @@ def model_application(served: Served, limits: Limits) -> Any:
     deployment = serve.deployment(Replica).options(
         name="replica",
         num_replicas=limits.replicas,
-        max_ongoing_requests=max(limits.at_once, limits.joining.rows),
-        max_queued_requests=limits.queue,
+        max_ongoing_requests=limits.calls,  # never reached: a replica that turns calls down costs Ray more than the call
         ray_actor_options={"num_cpus": 0.1 if limits.replicas > 1 else 0},
+        logging_config=NO_ACCESS_LOG,
         health_check_period_s=2,
         max_constructor_retry_count=3,
         graceful_shutdown_timeout_s=5,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
+from typing import TypeVar
 
 from torchferry.bundle.contract import Array, check_inputs
 from torchferry.errors import FerryError
@@ -15,6 +17,8 @@ from torchferry.serve.served import Served
 
 Outputs = dict[str, Array]
 Answer = Outputs | tuple[int, str]
+Given = TypeVar("Given")
+Found = TypeVar("Found")
 
 
 class Replica:
@@ -29,23 +33,28 @@ class Replica:
                 require_same_bits(bundle, self._session, self._most)
         except FerryError as error:
             raise RuntimeError(f"{served.name} version {served.version}: {error}") from None
+        self._worker = ThreadPoolExecutor(max_workers=1)  # calls wait here for the one before
         self._wait = _waiting(self._run_together, self._most, joining.wait_s) if self._most else None
 
     async def __call__(self, inputs: dict[str, Array]) -> Answer:
         """Return the outputs [N, ...] by name, or the code and the line of an error."""
         if self._wait is None:
-            return await asyncio.to_thread(self._run, inputs)
+            return await self._in_turn(self._run, inputs)
         try:
             check_inputs(self._session.contract, inputs)  # before it is joined: it must not spoil the call of others
         except FerryError as error:
             return int(error.code), str(error)
         if not 0 < rows_of(inputs) < self._most:
-            return await asyncio.to_thread(self._run, inputs)
+            return await self._in_turn(self._run, inputs)
         return await self._wait(inputs)
 
     async def _run_together(self, calls: list[Outputs]) -> list[Answer]:
         """Answer calls that came in the same moment."""
-        return await asyncio.to_thread(self.run_together, calls)
+        return await self._in_turn(self.run_together, calls)
+
+    async def _in_turn(self, compute: Callable[[Given], Found], given: Given) -> Found:
+        """Compute after the calls before, without the event loop; one whose client has gone is not computed."""
+        return await asyncio.get_running_loop().run_in_executor(self._worker, compute, given)
 
     def run_together(self, calls: Sequence[Outputs]) -> list[Answer]:
         """Return the answer of each call, those of one shape computed in one call of the engine."""

@@ -27,8 +27,12 @@ class Limits:
     deadline_s: float = 30.0
     queue: int = 64
     replicas: int = 1
-    at_once: int = 1  # calls in one replica, where they are not joined
     joining: Joining = field(default_factory=Joining)
+
+    @property
+    def calls(self) -> int:
+        """How many calls of one model are borne: those that wait and those that its replicas compute."""
+        return self.queue + self.replicas * max(1, self.joining.rows)
 
 
 @dataclass(frozen=True)

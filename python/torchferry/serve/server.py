@@ -149,10 +149,12 @@ def _connect(ray: Any, place: Place, limits: Limits, models: int) -> None:
 
 
 def _listen(serve: Any, place: Place) -> None:
+    from torchferry.serve.cluster import NO_ACCESS_LOG
+
     spoken = None if place.grpc_port is None else {"port": place.grpc_port, "grpc_servicer_functions": [_SERVICER]}
     for left in reversed(range(_PATIENCE)):
         try:
-            serve.start(http_options={"host": place.host, "port": place.port}, grpc_options=spoken)
+            serve.start(http_options={"host": place.host, "port": place.port}, grpc_options=spoken, logging_config=NO_ACCESS_LOG)
             return
         except TimeoutError as error:  # a busy machine: the proxy goes on starting
             if not left:
@@ -172,6 +174,7 @@ def _front(
     from fastapi import FastAPI
     from starlette.exceptions import HTTPException
 
+    from torchferry.serve.cluster import NO_ACCESS_LOG
     from torchferry.serve.front import ROUTES, Front
     from torchferry.serve.http import answered, no_route
 
@@ -182,7 +185,7 @@ def _front(
     for verb, path, name in ROUTES:
         app.add_api_route(path, methods[name], methods=[verb], response_model=None)
     deployment = serve.deployment(serve.ingress(app)(routed)).options(
-        name="front", max_ongoing_requests=1024, ray_actor_options={"num_cpus": 0}
+        name="front", max_ongoing_requests=1024, ray_actor_options={"num_cpus": 0}, logging_config=NO_ACCESS_LOG
     )
     return deployment.bind(list(served), limits, list(repositories), watch)
 

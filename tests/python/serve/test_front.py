@@ -47,3 +47,31 @@ def test_a_request_over_the_limit_is_not_read_whatever_brought_it() -> None:
         with pytest.raises(RefusalError) as caught:
             asyncio.run(server.answer(served, b" " * size, None))
         assert caught.value.status == status
+
+
+def test_calls_beyond_those_that_are_computed_and_those_that_wait_get_503_until_one_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    served = choose(str(BUNDLE), "1", Where(), engine="onnxruntime", trust=None)
+    replicas = front.Replicas(Limits(queue=3, replicas=2))
+
+    async def ask_beyond() -> tuple[RefusalError, list[Any], Any]:
+        opened = asyncio.Event()
+
+        async def answered(_served: Served, inputs: Any) -> Any:
+            await opened.wait()
+            return inputs
+
+        monkeypatch.setattr(replicas, "_call", answered)
+        calls = [asyncio.create_task(replicas.call(served, {"n": index}, 10)) for index in range(5)]  # type: ignore[dict-item]
+        await asyncio.sleep(0)
+        with pytest.raises(RefusalError) as caught:
+            await replicas.call(served, {}, 10)
+        calls[0].cancel()
+        await asyncio.wait(calls[:1])
+        last = asyncio.create_task(replicas.call(served, {"n": 5}, 10))  # type: ignore[dict-item]
+        await asyncio.sleep(0)
+        opened.set()
+        return caught.value, [await call for call in calls[1:]], await last
+
+    refused, answers, last = asyncio.run(ask_beyond())
+    assert (refused.status, "more than 3 waiting requests" in str(refused)) == (HTTPStatus.SERVICE_UNAVAILABLE, True)
+    assert [*answers, last] == [{"n": index} for index in range(1, 6)]

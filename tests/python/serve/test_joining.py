@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -198,3 +199,32 @@ def test_the_largest_batch_of_a_contract_is_kept() -> None:
     contract = open_bundle(IRIS).contract
     assert Joining(rows=64).most(contract.with_max_batch(16)) == 16
     assert Joining(rows=8).most(contract.with_max_batch(16)) == 8
+
+
+def test_a_replica_computes_one_call_after_the_other_and_none_whose_client_has_gone(bundle: Path) -> None:
+    one = replica(bundle, Joining())
+    first_runs, go_on = threading.Event(), threading.Event()
+    computed, run = [], one._session.run
+
+    def slow(inputs: Any) -> Any:
+        computed.append(len(inputs["image"]))
+        first_runs.set()
+        assert go_on.wait(60)
+        return run(inputs)
+
+    one._session.run = slow  # type: ignore[method-assign]
+
+    async def ask() -> list[Any]:
+        calls = [asyncio.create_task(one({"image": images(rows)})) for rows in (1, 2, 3)]
+        await asyncio.to_thread(first_runs.wait, 60)
+        await asyncio.sleep(0.1)  # a second thread would have taken the next
+        assert computed == [1]
+        calls[1].cancel()
+        await asyncio.sleep(0)
+        go_on.set()
+        return await asyncio.gather(*calls, return_exceptions=True)
+
+    first, gone, last = asyncio.run(ask())
+    assert computed == [1, 3]
+    assert isinstance(gone, asyncio.CancelledError)
+    assert [len(answer["label"]) for answer in (first, last)] == [1, 3]
