@@ -224,4 +224,25 @@ ROWS = (
         "tests/python/serve/test_front.py",
         "gRPC takes requests of any size",
     ),
+    Mutant(
+        f"{_SERVE}/cluster.py",
+        ">= self._limits.calls:",
+        ">= 2 * self._limits.calls:",
+        "tests/python/serve/test_front.py",
+        "more wait than may",
+    ),
+    Mutant(
+        f"{_SERVE}/cluster.py",
+        "self._calls[served.application] -= 1",
+        "pass",
+        "tests/python/serve/test_front.py",
+        "a server that has answered enough refuses all",
+    ),
+    Mutant(
+        f"{_SERVE}/replica.py",
+        "ThreadPoolExecutor(max_workers=1)",
+        "ThreadPoolExecutor(max_workers=4)",
+        _JOINING,
+        "calls of one session run side by side",
+    ),
 )
