@@ -48,6 +48,20 @@ ROWS = (
     ),
     Mutant(
         f"{_INTAKE}/index_ranges.py",
+        " if low <= high}",
+        "}",
+        _INDICES,
+        "the contract gets a range that no index is in",
+    ),
+    Mutant(
+        f"{_INTAKE}/golden_cases.py",
+        ' or case.origin == "stress"',
+        "",
+        "tests/python/intake/test_golden_cases.py",
+        "the case that hurts has no part in the bound",
+    ),
+    Mutant(
+        f"{_INTAKE}/index_ranges.py",
         'if _name(node).endswith("_"):',
         'if _name(node).endswith("__"):',
         _INDICES,

@@ -14,9 +14,10 @@ from torch import nn
 import torchferry
 from builders.contracts import contract, spec
 from torchferry.bundle.contract import Array, SymbolRange
+from torchferry.bundle.golden import CaseArrays
 from torchferry.bundle.reader import Bundle
 from torchferry.errors import ExitCode, FerryError
-from torchferry.intake.golden_cases import smallest_batch
+from torchferry.intake.golden_cases import cases_of_their_own, smallest_batch
 from torchferry.intake.outputs import least_size
 
 
@@ -110,3 +111,9 @@ def test_a_batch_is_not_cut_below_what_an_input_without_a_batch_indexes() -> Non
     assert smallest_batch(tokens, {"x": np.full((9, 2), 5)}) == 1
     limited = given.model_copy(update={"symbols": {**given.symbols, "N": SymbolRange(min=7, max=None)}})
     assert smallest_batch(limited, {"x": np.zeros((9, 2), np.float32), "i": np.array([0, 4])}) == 7
+
+
+def test_only_cases_with_samples_of_their_own_count() -> None:
+    names = ("batch-64", "batch-1", "other-sizes", "given-2")
+    cases = [*(CaseArrays(name, {}, {}, {}) for name in names), CaseArrays("stress", {}, {}, {}, "stress")]
+    assert [case.name for case in cases_of_their_own(cases)] == ["batch-64", "other-sizes", "given-2", "stress"]

@@ -43,6 +43,7 @@ UNKNOWN: dict[str, Forward] = {
     "written into": written_into,
     "rounded to float32": lambda table, ids: nn.functional.embedding(ids.float().long(), table),
     "no index": lambda table, ids: table[0, 0] * ids,
+    "a table without rows": lambda table, ids: table[:0].index_select(0, ids.reshape(-1)),
     "a table of the input's size": lambda _, ids: ids.index_select(0, ids[0]),
 }
 
