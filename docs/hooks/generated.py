@@ -63,6 +63,23 @@ def exit_codes() -> str:
     return "\n\n".join(page) + "\n"
 
 
+def operators() -> str:
+    """Return the page of the operators of format c: the registry of cgen/ops."""
+    from torchferry.cgen.ops import words
+
+    rule = (
+        "Each operator of a module, once torch has decomposed it into smaller ones, must be one of these. A module with another "
+        "one is refused by one line, which names the operator and the line of your code: change the module, or export it to "
+        "`torchscript` or `onnx`."
+    )
+    page = [
+        "# What `--to c` takes",
+        rule,
+        "\n".join(f"- {word}" for word in words()),
+    ]
+    return "\n\n".join(page) + "\n"
+
+
 def generated() -> dict[str, str]:
     """Return the text of each generated page by its place in docs/."""
     pages = {place: included(path) for path, place in PAGES.items()}
@@ -78,6 +95,7 @@ def generated() -> dict[str, str]:
         page = ROOT / "share" / "man" / "man1" / f"{program}.1"
         pages[f"reference/{program}.md"] = command_page(page.read_text(encoding="utf-8"))
     pages["reference/exit-codes.md"] = exit_codes()
+    pages["reference/c-operators.md"] = operators()
     return pages
 
 

@@ -15,7 +15,7 @@ from torchferry.cgen.constants import fold
 from torchferry.cgen.ir import Graph
 from torchferry.cgen.layout import first_result, inherit, sample_shape
 from torchferry.cgen.module_values import module_values
-from torchferry.cgen.ops import lowerings, supported
+from torchferry.cgen.ops import alike, lowerings, words
 from torchferry.cgen.refusal import refuse
 from torchferry.cgen.values import DTYPES, Value, dtype_of
 from torchferry.errors import ExitCode, FerryError
@@ -162,4 +162,8 @@ def _require_known(builder: Builder, node: torch.fx.Node) -> None:
 
 
 def _unknown(node: torch.fx.Node) -> FerryError:
-    return refuse(node, f"operator {node.target}", f"one of {supported()}")
+    near = alike(str(node.target))
+    named = f" ({', '.join(near)} are)" if len(near) > 1 else f" ({near[0]} is)" if near else ""
+    return refuse(
+        node, f"operator {node.target}", f"one of the {len(words())} that the documentation lists under `--to c`{named}"
+    )

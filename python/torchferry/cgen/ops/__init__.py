@@ -8,6 +8,7 @@ the imaginary part.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
@@ -68,7 +69,14 @@ def _either(real: Lowering | None, parts: Lowering | None) -> Lowering:
 
 
 @cache
-def supported() -> str:
-    """Return the words for all that C can express, for a refusal."""
-    words = {word for operator in (*operators(), *of_complex()) for word in operator.words}
-    return ", ".join(sorted(words, key=str.casefold))
+def words() -> tuple[str, ...]:
+    """Return the words for all that C can express, as the documentation lists them."""
+    found = {word for operator in (*operators(), *of_complex()) for word in operator.words}
+    return tuple(sorted(found, key=str.casefold))
+
+
+def alike(aten: str) -> list[str]:
+    """Return up to three of the words that look like an ATen name `aten.cumprod.default`."""
+    name = aten.split(".")[1].strip("_") if "." in aten else aten
+    by_letters = {word.casefold().replace("_", ""): word for word in words()}
+    return [by_letters[letters] for letters in get_close_matches(name.casefold().replace("_", ""), by_letters)]
