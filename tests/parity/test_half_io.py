@@ -153,7 +153,7 @@ def test_what_16_bits_cannot_hold_is_refused_in_the_same_words(
     doubling: Path, programs: dict[str, Program], dtype: str, tmp_path: Path
 ) -> None:
     told = set()
-    for text in ("1e39", "nan"):
+    for text in ("1e39", "-inf"):
         (tmp_path / "x.csv").write_text(f"1\n{text}\n")
         for program in programs.values():
             done = program("predict", doubling, "--engine", "torchscript", "--input", tmp_path / "x.csv")
