@@ -89,6 +89,13 @@ def test_both_programs_say_the_same_of_every_verdict(bundle: Path, programs: dic
     assert first == second
 
 
+@pytest.mark.parametrize("engine", ["torchscript", "onnxruntime"])
+def test_diff_sees_every_layer_in_its_precision(bundle: Path, programs: dict[str, Program], engine: str) -> None:
+    done = programs["python"]("diff", bundle, "--engine", engine)
+    assert done.code == 0, done.stderr
+    assert b"SAME: 3 values inside and 2 outputs are within their tolerances; 0 not seen" in done.stdout
+
+
 def test_a_flipped_bit_of_a_golden_is_a_mismatch(bundle: Path, either: Program, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong"
     shutil.copytree(bundle, wrong)
