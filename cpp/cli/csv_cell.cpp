@@ -96,10 +96,10 @@ void store(T value, std::byte* element) noexcept {
 }
 
 template <typename T>
-std::string_view parse_float(std::string_view cell, bool allow_nonfinite, std::byte* element) {
+std::string parse_float(std::string_view cell, bool allow_nonfinite, std::byte* element) {
   if (!is_number(cell)) return "a number";
   const auto value = static_cast<T>(to_double(cell));
-  if (!allow_nonfinite && !std::isfinite(value)) return std::is_same_v<T, float> ? "a finite float32" : "a finite float64";
+  if (!allow_nonfinite && !std::isfinite(static_cast<double>(value))) return "a finite " + std::string(to_string(dtype_of<T>()));
   store(value, element);
   return {};
 }
@@ -159,9 +159,13 @@ std::string parse_cell(std::string_view cell, const TensorSpec& spec, std::byte*
     case DType::int64:
       return parse_integer<std::int64_t>(cell, spec, element);
     case DType::float32:
-      return std::string(parse_float<float>(cell, spec.allow_nonfinite, element));
+      return parse_float<float>(cell, spec.allow_nonfinite, element);
     case DType::float64:
-      return std::string(parse_float<double>(cell, spec.allow_nonfinite, element));
+      return parse_float<double>(cell, spec.allow_nonfinite, element);
+    case DType::float16:
+      return parse_float<Float16>(cell, spec.allow_nonfinite, element);
+    case DType::bfloat16:
+      return parse_float<BFloat16>(cell, spec.allow_nonfinite, element);
   }
   return "a dtype that a contract can name";
 }

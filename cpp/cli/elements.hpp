@@ -2,10 +2,21 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
+#include <vector>
 
 #include "ferry/ferry.hpp"
 
 namespace ferry::cli {
+
+// Numbers of 16 bits as float32, which has their values.
+template <typename Half>
+[[nodiscard]] std::vector<float> widened(std::span<const Half> elements) {
+  std::vector<float> values;
+  values.reserve(elements.size());
+  for (const Half element : elements) values.push_back(static_cast<float>(element));
+  return values;
+}
 
 // Calls `visitor` with the tensor's elements, as a span of the type that its dtype names.
 template <typename Visitor>
@@ -27,6 +38,10 @@ void visit_elements(const Tensor& tensor, const Visitor& visitor) {
       return visitor(tensor.as<float>());
     case DType::float64:
       return visitor(tensor.as<double>());
+    case DType::float16:
+      return visitor(tensor.as<Float16>());
+    case DType::bfloat16:
+      return visitor(tensor.as<BFloat16>());
   }
 }
 

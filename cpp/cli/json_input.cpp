@@ -74,8 +74,8 @@ double number_of(const Json& value) {
 template <typename T>
 void store_float(const Json& value, bool allow_nonfinite, std::byte* element) {
   const auto number = static_cast<T>(number_of(value));
-  if (!allow_nonfinite && !std::isfinite(number))
-    throw Misfit(value, std::is_same_v<T, float> ? "a finite float32" : "a finite float64");
+  if (!allow_nonfinite && !std::isfinite(static_cast<double>(number)))
+    throw Misfit(value, "a finite " + std::string(to_string(dtype_of<T>())));
   store(number, element);
 }
 
@@ -115,6 +115,10 @@ void store_element(const Json& value, const TensorSpec& spec, std::byte* element
       return store_float<float>(value, spec.allow_nonfinite, element);
     case DType::float64:
       return store_float<double>(value, spec.allow_nonfinite, element);
+    case DType::float16:
+      return store_float<Float16>(value, spec.allow_nonfinite, element);
+    case DType::bfloat16:
+      return store_float<BFloat16>(value, spec.allow_nonfinite, element);
   }
 }
 

@@ -104,6 +104,8 @@ std::vector<std::int64_t> Mask::values_of(const Tensor& output, std::size_t pixe
   visit_elements(output, [&]<typename T>(std::span<const T> elements) {
     if constexpr (std::is_floating_point_v<T>)
       values = best_of(elements, pixels);
+    else if constexpr (is_half<T>)
+      values = best_of(std::span<const float>(widened(elements)), pixels);
     else
       values.assign(elements.begin(), elements.end());
   });

@@ -49,6 +49,8 @@ void append_json(std::string& out, T value) {
     out += value ? "true" : "false";
   else if constexpr (std::is_floating_point_v<T>)
     text::append_json_number(out, value);
+  else if constexpr (is_half<T>)
+    text::append_json_number(out, static_cast<float>(value));  // as float32, which has its value
   else
     append_integer(out, value);
 }

@@ -5,7 +5,10 @@
 #include <cstdint>
 #include <numeric>
 #include <span>
+#include <type_traits>
 
+#include "dtype.hpp"
+#include "elements.hpp"
 #include "text.hpp"
 
 namespace ferry::cli {
@@ -14,7 +17,7 @@ namespace {
 
 // NaN comes last.
 template <typename T>
-std::vector<std::size_t> best_of(std::span<const T> scores, std::size_t count) {
+std::vector<std::size_t> best_of(const T& scores, std::size_t count) {
   std::vector<std::size_t> order(scores.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) {
@@ -25,7 +28,7 @@ std::vector<std::size_t> best_of(std::span<const T> scores, std::size_t count) {
 }
 
 template <typename T>
-std::vector<TopClasses::Entry> entries(std::span<const T> scores, const std::vector<std::string>& names, std::size_t count) {
+std::vector<TopClasses::Entry> entries(const T& scores, const std::vector<std::string>& names, std::size_t count) {
   std::vector<TopClasses::Entry> found;
   for (const auto index : best_of(scores, count)) {
     auto& entry = found.emplace_back();
@@ -36,8 +39,7 @@ std::vector<TopClasses::Entry> entries(std::span<const T> scores, const std::vec
 }
 
 bool has_scores(const TensorSpec& spec, std::size_t classes) {
-  const bool is_float = spec.dtype == DType::float32 || spec.dtype == DType::float64;
-  return is_float && spec.shape == std::vector<Dim>{Dim("N"), Dim(static_cast<std::int64_t>(classes))};
+  return is_float(spec.dtype) && spec.shape == std::vector<Dim>{Dim("N"), Dim(static_cast<std::int64_t>(classes))};
 }
 
 }  // namespace
@@ -62,8 +64,15 @@ TopClasses::TopClasses(const Contract& contract, std::int64_t count) : count_(st
 std::vector<TopClasses::Entry> TopClasses::of(const NamedTensors& outputs, std::size_t sample) const {
   const auto& tensor = outputs[scores_];
   const auto classes = names_.size();
-  if (tensor.dtype() == DType::float64) return entries(tensor.as<double>().subspan(sample * classes, classes), names_, count_);
-  return entries(tensor.as<float>().subspan(sample * classes, classes), names_, count_);
+  std::vector<Entry> found;
+  visit_elements(tensor, [&]<typename T>(std::span<const T> elements) {
+    const auto scores = elements.subspan(sample * classes, classes);
+    if constexpr (is_half<T>)
+      found = entries(widened(scores), names_, count_);
+    else if constexpr (std::is_floating_point_v<T>)
+      found = entries(scores, names_, count_);
+  });
+  return found;
 }
 
 }  // namespace ferry::cli

@@ -36,7 +36,9 @@ enum class ElementType : int {
   int32 = 6,
   int64 = 7,
   boolean = 9,
-  float64 = 11
+  float16 = 10,
+  float64 = 11,
+  bfloat16 = 16
 };
 enum class LogLevel : int { fatal = 4 };
 enum class AllocatorKind : int { arena = 1 };

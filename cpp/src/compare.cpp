@@ -7,6 +7,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "dtype.hpp"
 #include "float_mode.hpp"
 #include "kinds/kind.hpp"
 #include "label_margin.hpp"
@@ -59,6 +60,13 @@ std::int64_t ordered(float value) noexcept {
   const auto bits = std::bit_cast<std::int32_t>(value);
   return bits >= 0 ? bits : std::int64_t{std::numeric_limits<std::int32_t>::min()} - bits;
 }
+template <typename Half>
+std::int64_t ordered(Half value) noexcept
+  requires is_half<Half>
+{
+  const auto bits = std::bit_cast<std::int16_t>(value);
+  return bits >= 0 ? bits : std::int64_t{std::numeric_limits<std::int16_t>::min()} - bits;
+}
 std::int64_t ordered(double value) noexcept {
   const auto bits = std::bit_cast<std::int64_t>(value);
   return bits >= 0 ? bits : std::numeric_limits<std::int64_t>::min() - bits;
@@ -70,8 +78,10 @@ double ulp_steps(Actual actual, Expected expected) noexcept {
     return distance(actual, expected);
   } else {
     const auto rounded = static_cast<Actual>(expected);
-    if (actual == rounded || (std::isnan(actual) && std::isnan(rounded))) return 0;
-    if (!std::isfinite(actual) || !std::isfinite(rounded)) return infinity;
+    const auto a = static_cast<double>(actual);
+    const auto e = static_cast<double>(rounded);
+    if (a == e || (std::isnan(a) && std::isnan(e))) return 0;
+    if (!std::isfinite(a) || !std::isfinite(e)) return infinity;
     return distance(ordered(actual), ordered(rounded));
   }
 }
@@ -81,12 +91,19 @@ bool same_bits(T actual, T expected) noexcept {
   using Bits = std::conditional_t<sizeof(T) == 8, std::uint64_t, std::uint32_t>;
   if constexpr (std::is_integral_v<T>) {
     return actual == expected;
+  } else if constexpr (is_half<T>) {
+    return actual.bits == expected.bits;
   } else {
     return std::bit_cast<Bits>(actual) == std::bit_cast<Bits>(expected);
   }
 }
 // A wider golden has no bits to compare with.
-bool same_bits(float /*actual*/, double /*expected*/) noexcept { return false; }
+template <typename T>
+bool same_bits(T /*actual*/, double /*expected*/) noexcept
+  requires(!std::is_same_v<T, double>)
+{
+  return false;
+}
 
 double relative(double diff, double expected) noexcept {
   if (diff == 0) return 0;
@@ -133,6 +150,13 @@ void compare_elements(const Tensor& actual, const Tensor& expected, bool allow_n
                                static_cast<double>(element<Expected>(expected, worst))};
 }
 
+// With a golden of the same dtype, or of float64.
+template <typename Float>
+void compare_floats(const Tensor& actual, const Tensor& expected, bool allow_nan, const LabelMargin* margin, Verdict& verdict) {
+  if (expected.dtype() == DType::float64) return compare_elements<Float, double>(actual, expected, allow_nan, margin, verdict);
+  return compare_elements<Float, Float>(actual, expected, allow_nan, margin, verdict);
+}
+
 void compare_tensors(const Tensor& actual, const Tensor& expected, bool allow_nan, const LabelMargin* margin, Verdict& verdict) {
   switch (actual.dtype()) {
     case DType::boolean:
@@ -147,10 +171,13 @@ void compare_tensors(const Tensor& actual, const Tensor& expected, bool allow_na
     case DType::int64:
       return compare_elements<std::int64_t, std::int64_t>(actual, expected, allow_nan, margin, verdict);
     case DType::float32:
-      if (expected.dtype() == DType::float32) return compare_elements<float, float>(actual, expected, allow_nan, margin, verdict);
-      return compare_elements<float, double>(actual, expected, allow_nan, margin, verdict);
+      return compare_floats<float>(actual, expected, allow_nan, margin, verdict);
     case DType::float64:
-      return compare_elements<double, double>(actual, expected, allow_nan, margin, verdict);
+      return compare_floats<double>(actual, expected, allow_nan, margin, verdict);
+    case DType::float16:
+      return compare_floats<Float16>(actual, expected, allow_nan, margin, verdict);
+    case DType::bfloat16:
+      return compare_floats<BFloat16>(actual, expected, allow_nan, margin, verdict);
   }
 }
 
@@ -158,7 +185,7 @@ void compare_tensors(const Tensor& actual, const Tensor& expected, bool allow_na
 std::string structural_problem(const Tensor* actual, const Tensor& expected, const Tolerance& tolerance, const Scores& scores) {
   if (actual == nullptr) return "got no such output, expected it";
   const bool wider_golden =
-      tolerance.reference == Reference::float64 && expected.dtype() == DType::float64 && actual->dtype() == DType::float32;
+      tolerance.reference == Reference::float64 && expected.dtype() == DType::float64 && is_float(actual->dtype());
   if (actual->dtype() != expected.dtype() && !wider_golden) {
     return "dtype: got " + std::string(to_string(actual->dtype())) + ", expected " + std::string(to_string(expected.dtype()));
   }

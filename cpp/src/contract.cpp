@@ -21,6 +21,18 @@ std::string shape_text(std::span<const std::int64_t> shape) { return to_string(S
 template <typename Float>
 struct Bits;
 template <>
+struct Bits<Float16> {
+  using Type = std::uint16_t;
+  static constexpr Type exponent = 0x7C00U;
+  static constexpr Type lowest_exponent_bit = 0x0400U;
+};
+template <>
+struct Bits<BFloat16> {
+  using Type = std::uint16_t;
+  static constexpr Type exponent = 0x7F80U;
+  static constexpr Type lowest_exponent_bit = 0x0080U;
+};
+template <>
 struct Bits<float> {
   using Type = std::uint32_t;
   static constexpr Type exponent = 0x7F80'0000U;
@@ -54,9 +66,10 @@ std::string_view advice(ErrorCode code) {
 template <typename Float>
 [[noreturn]] void fail_not_finite(const char* kind, ErrorCode code, const ferry_tensor_view& tensor, const TensorSpec& spec) {
   const std::span values(static_cast<const Float*>(tensor.data), tensor.bytes / sizeof(Float));
-  const auto bad = std::find_if(values.begin(), values.end(), [](Float value) { return !std::isfinite(value); });
-  const std::string infinity = *bad > 0 ? "inf" : "-inf";
-  const std::string got = std::isnan(*bad) ? "nan" : infinity;
+  const auto bad =
+      std::find_if(values.begin(), values.end(), [](Float value) { return !std::isfinite(static_cast<double>(value)); });
+  const std::string infinity = static_cast<double>(*bad) > 0 ? "inf" : "-inf";
+  const std::string got = std::isnan(static_cast<double>(*bad)) ? "nan" : infinity;
   const Shape index = index_of(static_cast<std::size_t>(bad - values.begin()), shape_of(tensor));
   throw ElementError(code, kind, spec.name, index, "got " + got + ", expected a finite number; " + std::string(advice(code)));
 }
@@ -112,6 +125,10 @@ void check_values(const char* kind, ErrorCode code, const ferry_tensor_view& ten
       return check_floats<float>(kind, code, tensor, spec);
     case DType::float64:
       return check_floats<double>(kind, code, tensor, spec);
+    case DType::float16:
+      return check_floats<Float16>(kind, code, tensor, spec);
+    case DType::bfloat16:
+      return check_floats<BFloat16>(kind, code, tensor, spec);
   }
 }
 
@@ -173,6 +190,10 @@ bool all_finite(const ferry_tensor_view& tensor) noexcept {
       return finite_values<float>(tensor.data, tensor.bytes / sizeof(float));
     case DType::float64:
       return finite_values<double>(tensor.data, tensor.bytes / sizeof(double));
+    case DType::float16:
+      return finite_values<Float16>(tensor.data, tensor.bytes / sizeof(Float16));
+    case DType::bfloat16:
+      return finite_values<BFloat16>(tensor.data, tensor.bytes / sizeof(BFloat16));
   }
   return false;
 }
@@ -279,7 +300,7 @@ void ContractChecker::check_view(Side side, const CompiledSpec& compiled, const 
   const std::optional<DType> dtype = find_dtype(tensor.dtype);
   if (!dtype) {
     throw Error(side.code, where_of(side.kind, spec) + "dtype: got the number " + std::to_string(tensor.dtype) +
-                               ", expected one of FERRY_BOOL to FERRY_FLOAT64");
+                               ", expected one of FERRY_BOOL to FERRY_BFLOAT16");
   }
   if (tensor.rank < 0 || tensor.rank > limits::max_rank || (tensor.rank > 0 && tensor.shape == nullptr)) {
     throw Error(side.code,

@@ -23,6 +23,8 @@ enum class Family { boolean, integer, floating };
       return Family::integer;
     case DType::float32:
     case DType::float64:
+    case DType::float16:
+    case DType::bfloat16:
       return Family::floating;
   }
   return Family::boolean;
@@ -49,6 +51,10 @@ enum class Family { boolean, integer, floating };
     case DType::float32:
       return DType::float64;
     case DType::float64:
+      return DType::float16;
+    case DType::float16:
+      return DType::bfloat16;
+    case DType::bfloat16:
       return std::nullopt;
   }
   return std::nullopt;

@@ -31,6 +31,10 @@ std::string_view descr_of(DType dtype) noexcept {
       return "<f4";
     case DType::float64:
       return "<f8";
+    case DType::float16:
+      return "<f2";
+    case DType::bfloat16:
+      return "<V2";  // as NumPy writes the type of ml_dtypes
   }
   return "unknown";
 }

@@ -30,11 +30,33 @@ Tolerance pair_row(const Bundle& bundle, const Session& first, const Session& se
   return row;
 }
 
-Tensor as_float64(const Tensor& scores) {
-  if (scores.dtype() == DType::float64) return scores;
+template <typename Float>
+Tensor widened(const Tensor& scores) {
   Tensor converted(DType::float64, scores.shape());
-  std::ranges::copy(scores.as<float>(), converted.as<double>().begin());
+  std::ranges::transform(scores.as<Float>(), converted.as<double>().begin(),
+                         [](Float value) { return static_cast<double>(value); });
   return converted;
+}
+
+// Scores, which are floats.
+Tensor as_float64(const Tensor& scores) {
+  switch (scores.dtype()) {
+    case DType::float32:
+      return widened<float>(scores);
+    case DType::float16:
+      return widened<Float16>(scores);
+    case DType::bfloat16:
+      return widened<BFloat16>(scores);
+    case DType::boolean:
+    case DType::uint8:
+    case DType::int8:
+    case DType::int16:
+    case DType::int32:
+    case DType::int64:
+    case DType::float64:
+      return scores;
+  }
+  return scores;
 }
 
 }  // namespace

@@ -18,8 +18,10 @@ constexpr double most_lost = 256;
 
 template <typename T>
 std::vector<double> widen(const Tensor& tensor) {
-  const auto values = tensor.as<T>();
-  return {values.begin(), values.end()};
+  std::vector<double> values;
+  values.reserve(tensor.size());
+  for (const T value : tensor.as<T>()) values.push_back(static_cast<double>(value));
+  return values;
 }
 
 // The values of a float tensor; none of another dtype.
@@ -29,6 +31,10 @@ std::vector<double> values_of(const Tensor& tensor) {
       return widen<float>(tensor);
     case DType::float64:
       return widen<double>(tensor);
+    case DType::float16:
+      return widen<Float16>(tensor);
+    case DType::bfloat16:
+      return widen<BFloat16>(tensor);
     case DType::boolean:
     case DType::uint8:
     case DType::int8:

@@ -42,6 +42,10 @@ std::string_view to_string(DType dtype) noexcept {
       return "float32";
     case DType::float64:
       return "float64";
+    case DType::float16:
+      return "float16";
+    case DType::bfloat16:
+      return "bfloat16";
   }
   return "unknown dtype";
 }
@@ -53,6 +57,8 @@ std::size_t size_of(DType dtype) noexcept {
     case DType::int8:
       return 1;
     case DType::int16:
+    case DType::float16:
+    case DType::bfloat16:
       return 2;
     case DType::int32:
     case DType::float32:

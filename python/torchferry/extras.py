@@ -14,6 +14,7 @@ from torchferry.errors import ExitCode, FerryError
 EXTRAS: dict[str, str] = {
     "torch": "export",
     "onnx": "export",
+    "ml_dtypes": "bfloat16",
     "onnxscript": "export",
     "torchvision": "course",
     "sklearn": "course",

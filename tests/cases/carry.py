@@ -23,7 +23,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 CASES = Path(os.environ.get("FERRY_CASES", ROOT.parent / "shared" / "cases"))
-FERRY_RUN = ROOT / "build" / "bin" / "ferry-run"
+FERRY_RUN = Path(os.environ.get("FERRY_BUILD", ROOT / "build")) / "bin" / "ferry-run"
 DEFAULT_FORMATS = ("torchscript", "onnx")
 SECONDS = 900
 # What every export imports, in seconds: loaded once into the process that those of the modules are forked from.

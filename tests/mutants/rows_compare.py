@@ -132,8 +132,8 @@ ROWS = (
     ),
     Mutant(
         f"{_COMPARE}/verdict.py",
-        'if dtype == np.float64 and tolerance.reference == "float64" and actual.dtype == np.float32:',
-        "if dtype == np.float64 and actual.dtype == np.float32:",
+        'if dtype == np.float64 and tolerance.reference == "float64" and holds_floats(actual):',
+        "if dtype == np.float64 and holds_floats(actual):",
         _VERDICT,
         "float32 passes for an output of float64",
     ),

@@ -26,6 +26,20 @@ _LINES = "tests/parity/test_lines.py::"
 
 ROWS = (
     Mutant(
+        f"{_INTAKE}/half_frame.py",
+        "if not keeps and is_half(",
+        "if is_half(",
+        "tests/python/intake/test_half_frame.py",
+        "outputs of 16 bits are widened where the contract has inputs of 16 bits",
+    ),
+    Mutant(
+        f"{_FORMATS}/taps.py",
+        'return dtype is not None and family(dtype) == "float"',
+        'return self.dtype.startswith("float")',
+        "tests/parity/test_half_io.py::test_diff_sees_every_layer_in_its_precision",
+        "layers in bfloat16 are not seen by ferry diff",
+    ),
+    Mutant(
         f"{_SAMPLES}/plain_rows.py",
         "    if not is_whole or not is_line_end[last].all() or",
         "    if not is_whole or",

@@ -18,6 +18,20 @@ _LOOP = "tests/python/cgen/test_int8_recurrence.py::test_answers_are_near_to_flo
 
 ROWS = (
     Mutant(
+        f"{_C}/quantize.c",
+        "scaled < low - 0.5f || scaled > high + 0.5f",
+        "scaled > high + 0.5f",
+        "tests/python/cgen/test_saturations.py",
+        "numbers below the bytes are not counted",
+    ),
+    Mutant(
+        f"{_C}/quantize.c",
+        "  model_beyond_bytes = 0;",
+        "  (void)0;",
+        "tests/python/cgen/test_saturations.py",
+        "the counter does not start again",
+    ),
+    Mutant(
         f"{_OPS}/integer_conv2d.py",
         "at_zero = self.zero * self.weight.reshape(self.results, -1).sum(axis=1)",
         "at_zero = 0",

@@ -26,14 +26,23 @@ const (
 	Int64   DType = 5
 	Float32 DType = 6
 	Float64 DType = 7
+	// 16 bits a number: Half and BHalf.
+	Float16  DType = 8
+	BFloat16 DType = 9
 )
 
 // Size is the number of bytes of one element.
 func (d DType) Size() int { return int(C.ferry_element_size(C.int32_t(d))) }
 
+// Half is the 16 bits of an IEEE 754 binary16, of which Go has no numbers.
+type Half uint16
+
+// BHalf is the upper 16 bits of a float32.
+type BHalf uint16
+
 // Element is a Go type that a tensor can hold.
 type Element interface {
-	bool | uint8 | int8 | int16 | int32 | int64 | float32 | float64
+	bool | uint8 | int8 | int16 | int32 | int64 | float32 | float64 | Half | BHalf
 }
 
 func dtypeOf[T Element]() DType {
@@ -53,6 +62,10 @@ func dtypeOf[T Element]() DType {
 		return Int64
 	case float32:
 		return Float32
+	case Half:
+		return Float16
+	case BHalf:
+		return BFloat16
 	default:
 		return Float64
 	}

@@ -11,8 +11,9 @@
 
 const native = require(process.env.FERRY_NODE || './build/ferry.node')
 
-const DTYPES = ['bool', 'uint8', 'int8', 'int16', 'int32', 'int64', 'float32', 'float64']
-const ARRAYS = [Uint8Array, Uint8Array, Int8Array, Int16Array, Int32Array, BigInt64Array, Float32Array, Float64Array]
+const DTYPES = ['bool', 'uint8', 'int8', 'int16', 'int32', 'int64', 'float32', 'float64', 'float16', 'bfloat16']
+// The bits of float16 and bfloat16: not every Node has a Float16Array.
+const ARRAYS = [Uint8Array, Uint8Array, Int8Array, Int16Array, Int32Array, BigInt64Array, Float32Array, Float64Array, Uint16Array, Uint16Array]
 
 const spec = ({ name, dtype, shape }) => ({ name, dtype: DTYPES[dtype], shape })
 

@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* By ferry_tensor_view.dtype; a bool is a byte. */
-static const napi_typedarray_type array_types[] = {napi_uint8_array, napi_uint8_array,    napi_int8_array,    napi_int16_array,
-                                                   napi_int32_array, napi_bigint64_array, napi_float32_array, napi_float64_array};
+/* By ferry_tensor_view.dtype; a bool is a byte, a number of 16 bits its bits. */
+static const napi_typedarray_type array_types[] = {napi_uint8_array,  napi_uint8_array,    napi_int8_array,    napi_int16_array,
+                                                   napi_int32_array,  napi_bigint64_array, napi_float32_array, napi_float64_array,
+                                                   napi_uint16_array, napi_uint16_array};
 
 /* Fills a view from [name, dtype, shape, typedArray]; false where an item is no such thing. */
 static int read_tensor(napi_env env, napi_value item, char** name, int64_t* shape, ferry_tensor_view* view) {

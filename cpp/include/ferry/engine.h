@@ -42,7 +42,9 @@ enum {
   FERRY_INT32 = 4,
   FERRY_INT64 = 5,
   FERRY_FLOAT32 = 6,
-  FERRY_FLOAT64 = 7
+  FERRY_FLOAT64 = 7,
+  FERRY_FLOAT16 = 8, /* IEEE 754 binary16: 16 bits a number, as a uint16_t */
+  FERRY_BFLOAT16 = 9 /* the upper 16 bits of a float, as a uint16_t */
 };
 
 /* What an engine says of itself in ferry_engine.flags. */

@@ -99,12 +99,12 @@ inline std::span<const std::byte> bytes_of(const ferry_artifact_file& file) {
 
 // ---- tensors ------------------------------------------------------------------------------------------------------------------
 
-inline constexpr std::size_t dtype_count = 8;  // FERRY_BOOL to FERRY_FLOAT64
-inline constexpr std::size_t max_rank = 8;     // of any tensor of a contract
+inline constexpr std::size_t dtype_count = 10;  // FERRY_BOOL to FERRY_BFLOAT16
+inline constexpr std::size_t max_rank = 8;      // of any tensor of a contract
 
 // Bytes of one element. `dtype` is one of FERRY_BOOL ...
 inline std::size_t element_size(std::int32_t dtype) {
-  constexpr std::array<std::size_t, dtype_count> sizes = {1, 1, 1, 2, 4, 8, 4, 8};
+  constexpr std::array<std::size_t, dtype_count> sizes = {1, 1, 1, 2, 4, 8, 4, 8, 2, 2};
   return sizes.at(static_cast<std::size_t>(dtype));
 }
 

@@ -31,7 +31,8 @@ typedef struct ferry_samples ferry_samples;
 
 FERRY_API const char* ferry_version(void);
 
-/* Bytes of one element of FERRY_BOOL ... FERRY_FLOAT64; 0 for other numbers. */
+/* Bytes of one element of FERRY_BOOL ... FERRY_BFLOAT16; 0 for other numbers. Numbers of FERRY_FLOAT16 and FERRY_BFLOAT16 are
+ * passed as their 16 bits: C has no type for them, ferry/half.hpp converts them in C++. */
 FERRY_API size_t ferry_element_size(int32_t dtype);
 
 /* Of this thread's last failure; "" and FERRY_OK before the first. Valid until the thread's next failure. */

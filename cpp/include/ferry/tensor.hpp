@@ -17,6 +17,7 @@
 #include <vector>
 
 #include <ferry/export.h>
+#include <ferry/half.hpp>
 
 namespace ferry {
 
@@ -44,7 +45,18 @@ class FERRY_API Error : public std::runtime_error {
 
 // ---- tensors --------------------------------------------------------------------------------------------------------
 
-enum class DType : std::int32_t { boolean = 0, uint8 = 1, int8 = 2, int16 = 3, int32 = 4, int64 = 5, float32 = 6, float64 = 7 };
+enum class DType : std::int32_t {
+  boolean = 0,
+  uint8 = 1,
+  int8 = 2,
+  int16 = 3,
+  int32 = 4,
+  int64 = 5,
+  float32 = 6,
+  float64 = 7,
+  float16 = 8,  // Float16, BFloat16: 16 bits each, which half.hpp converts
+  bfloat16 = 9,
+};
 
 [[nodiscard]] FERRY_API std::string_view to_string(DType dtype) noexcept;  // "float32", "bool"
 [[nodiscard]] FERRY_API std::size_t size_of(DType dtype) noexcept;  // bytes of one element; 0 for a number that is no DType
@@ -65,6 +77,10 @@ template <typename T>
     return DType::int64;
   else if constexpr (std::is_same_v<T, float>)
     return DType::float32;
+  else if constexpr (std::is_same_v<T, Float16>)
+    return DType::float16;
+  else if constexpr (std::is_same_v<T, BFloat16>)
+    return DType::bfloat16;
   else {
     static_assert(std::is_same_v<T, double>, "not an element type of ferry::DType");
     return DType::float64;

@@ -73,11 +73,11 @@ def _require_same(name: str, shift: float, spread: float, size: float) -> None:
 
 def in_float64(module: torch.nn.Module, contract: Contract, inputs: Mapping[str, Array], noise: Noise | None) -> dict[str, Array]:
     """Return the outputs [N, ...] of the float64 run beside the module's own; moved by `noise`, or as they are."""
-    ordered = {spec.name: inputs[spec.name] for spec in contract.inputs}
+    tensors = to_tensors({spec.name: inputs[spec.name] for spec in contract.inputs}, torch.device("cpu"))
     set_threads(1)
     beside = Beside(noise)
     with torch.no_grad(), simple_operators(), _fused(beside), beside:
-        named = name_outputs(contract, module(*to_tensors(ordered, torch.device("cpu"))))
+        named = name_outputs(contract, module(*tensors))
     found = {}
     for name, value in named.items():
         if not isinstance(value, Tensor):

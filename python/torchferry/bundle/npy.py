@@ -11,14 +11,14 @@ import numpy as np
 from numpy.lib import format as npy_format
 
 from torchferry.bundle.contract import Array
-from torchferry.bundle.dtype import DTYPES, descr
+from torchferry.bundle.dtype import DTYPES, descr, numpy_dtype
 from torchferry.bundle.npy_header import parse_header_dict
 from torchferry.errors import ExitCode, FerryError
 from torchferry.limits import MAX_NPY_HEADER_BYTES, MAX_RANK
 
 MAGIC = b"\x93NUMPY"
 MAX_BYTES = 2**63 - 1
-DESCRS = tuple(descr(dtype) for dtype in DTYPES)
+DESCRS = {descr(dtype): dtype for dtype in DTYPES}
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def read_header(stream: BinaryIO, *, where: str, code: ExitCode) -> Header:
         raise FerryError(code, f"{where}: npy header: got {kind}, expected one of {', '.join(DESCRS)}; convert with numpy.astype")
     if fortran:
         raise FerryError(code, f"{where}: npy header: got Fortran order, expected C order; convert with numpy.ascontiguousarray")
-    header = Header(np.dtype(found), shape)
+    header = Header(numpy_dtype(DESCRS[found]), shape)
     for dim in shape:
         if dim >= 1 << 63:
             raise FerryError(code, f"{where}: npy header: got a dim of {dim}, expected one below 2^63")

@@ -16,7 +16,7 @@ from torchferry.cgen.capture import capture
 from torchferry.cgen.emit.comment import comment, promises, sizes
 from torchferry.cgen.emit.facts import print_facts
 from torchferry.cgen.emit.functions import describe
-from torchferry.cgen.emit.header import print_header
+from torchferry.cgen.emit.header import print_header, print_saturations
 from torchferry.cgen.emit.layers import Layer
 from torchferry.cgen.emit.model import Model
 from torchferry.cgen.emit.naming import cmake_target
@@ -203,10 +203,10 @@ def _generated(
     code = wrap_code(named(print_source(model, "model.h", body, samples, expected), model.prefix))
     promised = [*promises(model, bounds or {}, selftest.about), sizes(model, size, len(outputs[0]))]
     about = comment(model, metadata, provenance, promised, hashlib.sha256(code.encode()).hexdigest())
+    facts = print_facts(contract, metadata, interface) + print_saturations(body.kernels)
     files = {
         "model.c": f"{about}{code}",
-        "model.h": about
-        + wrap_code(named(print_header(model, body.batch_rows, print_facts(contract, metadata, interface)), model.prefix)),
+        "model.h": about + wrap_code(named(print_header(model, body.batch_rows, facts), model.prefix)),
         "model.cmake": _cmake(model.prefix),
     }
     weights = None if model.weights is None else _weights(model, body.code, samples, expected)

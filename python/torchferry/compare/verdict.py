@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from torchferry.bundle.contract import Array
-from torchferry.bundle.dtype import holds_floats
+from torchferry.bundle.dtype import dtype_of, holds_floats, rounded
 from torchferry.bundle.float_mode import ieee_arithmetic
 from torchferry.bundle.manifest import Tolerance
 from torchferry.compare.kinds import kind_of
@@ -132,7 +132,7 @@ def _structural_problem(actual: Array | None, expected: Array, tolerance: Tolera
     if actual is None:
         return "got no such output, expected it"
     dtype = expected.dtype
-    if dtype == np.float64 and tolerance.reference == "float64" and actual.dtype == np.float32:
+    if dtype == np.float64 and tolerance.reference == "float64" and holds_floats(actual):
         dtype = actual.dtype
     if actual.dtype != dtype:
         return f"dtype: got {actual.dtype.name}, expected {expected.dtype.name}"
@@ -153,12 +153,11 @@ def _max_ulp(actual: Array, expected: Array) -> float:
     """Return the largest number of float steps between the two, `expected` rounded to `actual`'s dtype; infinite where NaN or infinity differ."""
     if not holds_floats(actual):
         return float(_distance(actual, expected).max())
-    with np.errstate(over="ignore"):
-        rounded = expected.astype(actual.dtype)
-    equal = (actual == rounded) | (np.isnan(actual) & np.isnan(rounded))
-    if not (equal | (np.isfinite(actual) & np.isfinite(rounded))).all():
+    near = rounded(expected.astype(np.float64), dtype_of(actual))
+    equal = (actual == near) | (np.isnan(actual) & np.isnan(near))
+    if not (equal | (np.isfinite(actual) & np.isfinite(near))).all():
         return math.inf
-    return float(np.where(equal, 0, _distance(_ordered(actual), _ordered(rounded))).max())
+    return float(np.where(equal, 0, _distance(_ordered(actual), _ordered(near))).max())
 
 
 def _distance(actual: Array, expected: Array) -> NDArray[np.float64]:

@@ -15,6 +15,7 @@ from typing import Protocol, cast
 import numpy as np
 
 from torchferry.bundle.contract import BATCH, Array, Contract, check_inputs, check_outputs
+from torchferry.bundle.dtype import numpy_dtype
 from torchferry.bundle.float_mode import ieee_arithmetic
 from torchferry.bundle.manifest import Artifact
 from torchferry.bundle.printable import quoted
@@ -207,7 +208,7 @@ def _native_code_refusal(engine: str, artifact: Artifact) -> str:
 def empty_outputs(contract: Contract, sizes: Mapping[str, int]) -> dict[str, Array]:
     """Return the outputs of a batch of 0, in the contract's shapes."""
     return {
-        spec.name: np.empty([dim if isinstance(dim, int) else sizes[dim] for dim in spec.shape], dtype=spec.dtype)
+        spec.name: np.empty([dim if isinstance(dim, int) else sizes[dim] for dim in spec.shape], dtype=numpy_dtype(spec.dtype))
         for spec in contract.outputs
     }
 

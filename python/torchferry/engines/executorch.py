@@ -26,7 +26,18 @@ METHOD = "forward"
 # The runtime has one thread pool per process and a method runs one call at a time, so that calls take turns.
 _TURN = threading.Lock()
 # c10's ScalarType numbers, in which the runtime describes inputs and outputs.
-_DTYPES = {0: "uint8", 1: "int8", 2: "int16", 3: "int32", 4: "int64", 6: "float32", 7: "float64", 11: "bool"}
+_DTYPES = {
+    0: "uint8",
+    1: "int8",
+    2: "int16",
+    3: "int32",
+    4: "int64",
+    5: "float16",
+    6: "float32",
+    7: "float64",
+    11: "bool",
+    15: "bfloat16",
+}
 
 
 class ExecutorchModel:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 from collections.abc import Mapping
@@ -13,9 +14,12 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime
 
 from torchferry.bundle.contract import Array
+from torchferry.bundle.dtype import numpy_dtype
 from torchferry.engines.base import OpenRequest, name_outputs
 from torchferry.engines.onnx_door import check_model
 from torchferry.errors import ExitCode, FerryError
+
+_BFLOAT16 = 16  # of onnx.TensorProto.DataType
 
 
 class OnnxRuntimeModel:
@@ -24,6 +28,7 @@ class OnnxRuntimeModel:
     def __init__(self, request: OpenRequest, *, profile_prefix: str | None = None) -> None:
         """`profile_prefix`: how the path of the file begins that gets the times of the nodes, at `end_profiling`."""
         self._contract = request.contract
+        self._has_bfloat16 = any(spec.dtype == "bfloat16" for spec in (*self._contract.inputs, *self._contract.outputs))
         check_model(next(iter(request.files)), request.main_file)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = request.threads
@@ -54,15 +59,35 @@ class OnnxRuntimeModel:
     def run(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
         """Run one forward pass: arrays [N, ...] by input name to arrays [N, ...] by output name. Raises FerryError(BAD_INPUT)."""
         try:
-            values = self._session.run(self._outputs, dict(inputs))
+            values = self._run_values(inputs) if self._has_bfloat16 else self._session.run(self._outputs, dict(inputs))
         except Exception as error:  # as above
             cause = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", str(error).splitlines()[0])
             raise FerryError(ExitCode.BAD_INPUT, f"engine onnxruntime: the model failed on these inputs: {cause}") from None
         return {name: np.asarray(value) for name, value in name_outputs(self._contract, tuple(values)).items()}
 
+    def _run_values(self, inputs: Mapping[str, Array]) -> list[Array]:
+        """Run as `run`, by values of the runtime's own: its arrays of NumPy have no bfloat16."""
+        given = {name: _value_of(array) for name, array in inputs.items()}
+        return [_array_of(value) for value in self._session.run_with_ort_values(self._outputs, given)]
+
     def end_profiling(self) -> str:
         """Write the times and return the file's path."""
         return str(self._session.end_profiling())
+
+
+def _value_of(array: Array) -> onnxruntime.OrtValue:
+    """Lend an array [N, ...], which must outlive the value."""
+    if array.dtype.name == "bfloat16":
+        return onnxruntime.OrtValue.ortvalue_from_numpy_with_onnx_type(np.ascontiguousarray(array).view(np.uint16), _BFLOAT16)
+    return onnxruntime.OrtValue.ortvalue_from_numpy(array)
+
+
+def _array_of(value: onnxruntime.OrtValue) -> Array:
+    """Copy a value into an array [N, ...]."""
+    if value.element_type() != _BFLOAT16:
+        return np.asarray(value.numpy())
+    data = ctypes.string_at(value.data_ptr(), value.tensor_size_in_bytes())
+    return np.frombuffer(data, numpy_dtype("bfloat16")).reshape(value.shape())
 
 
 def _provider(device: str) -> str | tuple[str, dict[str, str]]:

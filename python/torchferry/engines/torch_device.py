@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from torchferry.bundle.contract import Array, Contract
+from torchferry.bundle.dtype import numpy_dtype
 from torchferry.engines.base import OpenRequest, name_outputs
 from torchferry.errors import ExitCode, FerryError
 
@@ -56,14 +57,25 @@ def last_line(error: BaseException) -> str:
 
 def to_tensors(inputs: Mapping[str, Array], device: torch.device) -> list[torch.Tensor]:
     """Copy arrays of any shape into tensors, in the mapping's order: a model may write into its inputs (`x.mul_(2)`)."""
-    return [torch.from_numpy(array.copy()).to(device) for array in inputs.values()]
+    return [to_tensor(array).to(device) for array in inputs.values()]
+
+
+def to_tensor(array: Array) -> torch.Tensor:
+    """Copy an array of any shape into a tensor of the same dtype; torch takes bfloat16 of ml_dtypes by its bits only."""
+    if array.dtype.name == "bfloat16":
+        return torch.from_numpy(array.view(np.int16).copy()).view(torch.bfloat16)
+    return torch.from_numpy(array.copy())
+
+
+def to_array(tensor: torch.Tensor) -> Array:
+    """Return a tensor of any shape as an array on the host, of the same dtype."""
+    values = tensor.detach().cpu().contiguous()
+    if values.dtype == torch.bfloat16:
+        return values.view(torch.int16).numpy().view(numpy_dtype("bfloat16"))
+    return np.asarray(values.numpy())
 
 
 def to_arrays(contract: Contract, values: object) -> dict[str, Array]:
     """Return what a module returned as arrays on the host, by name, in their own shapes."""
     named = name_outputs(contract, values)
-    return {
-        name: np.asarray(value.detach().cpu().contiguous().numpy())
-        for name, value in named.items()
-        if isinstance(value, torch.Tensor)
-    }
+    return {name: to_array(value) for name, value in named.items() if isinstance(value, torch.Tensor)}

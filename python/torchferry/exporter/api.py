@@ -17,6 +17,7 @@ from torchferry.bundle.contract import Array, Classes, Contract, SymbolRange, Te
 from torchferry.bundle.manifest import checked_metadata
 from torchferry.bundle.reader import Bundle
 from torchferry.bundle.writer import check_target
+from torchferry.engines.torch_device import to_array
 from torchferry.errors import ExitCode, FerryError
 from torchferry.exporter.exporter import BundleRequest, GoldenInputs, export_bundle, print_note
 from torchferry.exporter.request import bundle_name
@@ -28,7 +29,7 @@ from torchferry.intake.fake_quantised import in_plain_operators
 from torchferry.intake.framing import framed
 from torchferry.intake.golden_cases import require_samples
 from torchferry.intake.half_frame import find_narrow, with_picked_values
-from torchferry.intake.halves import HALVES, is_half, name_of
+from torchferry.intake.halves import HALVES, name_of
 from torchferry.intake.outputs import as_promised, infer_outputs, name_leaves, run_module, symbol_sizes
 from torchferry.intake.pictures import GivenPreprocess, as_modules
 from torchferry.intake.refusals import (
@@ -199,7 +200,7 @@ def _plan(module: nn.Module, asked: _Interface, samples: _Samples, note: Callabl
     found = run_module(whole, arrays, what="the golden inputs")
     wanted = None if asked.outputs is None else [item if isinstance(item, str) else item.name for item in asked.outputs]
     names = name_leaves(whole, found, wanted)
-    whole = with_picked_values(module, keys, before, narrow, found)
+    whole = with_picked_values(module, keys, before, narrow, found, specs)
     require_telling_goldens(specs, arrays)
     require_sound_behaviour(whole, arrays, names)
     outputs = as_promised(infer_outputs(whole, names, arrays, specs, limits), asked.outputs or ())
@@ -251,7 +252,8 @@ def _given_arrays(
                 ExitCode.USAGE, f"{what}: got one array, expected one for each of {[spec.name for spec in specs]} by name"
             )
         given = {specs[0].name: given}
-    arrays = {contract_name(str(key)): _array(value) for key, value in given.items()}
+    dtypes = {spec.name: spec.dtype for spec in specs}
+    arrays = {(key := contract_name(str(name))): _array(value, dtypes.get(key)) for name, value in given.items()}
     inputs_only = Contract.model_construct(inputs=specs, outputs=(), symbols=dict(limits), classes=None)
     try:
         check_inputs(inputs_only, arrays)
@@ -260,12 +262,11 @@ def _given_arrays(
     return {spec.name: arrays[spec.name] for spec in specs}
 
 
-def _array(value: Any) -> Array:
-    """Return a value as an array; numbers in half precision as float32, which holds them."""
-    if isinstance(value, torch.Tensor):
-        value = (value.float() if is_half(value.dtype) else value).detach().cpu().numpy()
-    array = np.asarray(value)
-    return np.ascontiguousarray(array.astype(np.float32) if array.dtype.name in map(name_of, HALVES) else array)
+def _array(value: Any, dtype: str | None) -> Array:
+    """Return a value as an array; numbers in half precision as float32, which holds them, where the contract has that."""
+    array = to_array(value) if isinstance(value, torch.Tensor) else np.asarray(value)
+    is_wider = dtype == "float32" and array.dtype.name in map(name_of, HALVES)
+    return np.ascontiguousarray(array.astype(np.float32) if is_wider else array)
 
 
 def _golden_inputs(given: Sequence[Mapping[str, Array]], samples: _Samples, drawn: int) -> GoldenInputs:

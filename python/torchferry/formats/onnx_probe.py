@@ -12,7 +12,6 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import onnx
 from onnx import TensorProto
 
@@ -22,6 +21,7 @@ from torchferry.formats.onnx import MODULE_NAMES
 from torchferry.formats.taps import PROBED, ProbeRequest, Shown, Tap, frame_of
 from torchferry.intake.source import first_line
 
+_ELEMENTS = {"float32": "FLOAT", "float64": "DOUBLE"}  # names that differ from those of dtypes
 _FLOATS = frozenset({TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16})
 
 
@@ -50,7 +50,7 @@ def probe_onnx(request: ProbeRequest) -> Shown:
     for index, (tap, value) in enumerate(found):
         name = PROBED.format(index)
         model.graph.node.append(onnx.helper.make_node("Identity", [value], [name], name=name))
-        element = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(tap.dtype))
+        element = getattr(TensorProto, _ELEMENTS.get(tap.dtype, tap.dtype.upper()))
         model.graph.output.append(onnx.helper.make_tensor_value_info(name, element, [None] * len(tap.shape)))
     return Shown({request.main_path: model.SerializeToString()}, [tap for tap, _ in found])
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from torchferry.bundle.contract import Array, Contract
+from torchferry.bundle.dtype import family, find_dtype
 from torchferry.bundle.manifest import Artifact
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ class Tap:
     @property
     def is_float(self) -> bool:
         """Has the value a float dtype?"""
-        return self.dtype.startswith("float")
+        dtype = find_dtype(self.dtype)
+        return dtype is not None and family(dtype) == "float"
 
 
 @dataclass(frozen=True)

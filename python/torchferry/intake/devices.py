@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
@@ -13,6 +12,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from torchferry.bundle.contract import Array
+from torchferry.engines.torch_device import to_tensor
 from torchferry.errors import ExitCode, FerryError
 from torchferry.intake.origin import current_origin
 from torchferry.intake.quiet import quiet
@@ -26,10 +26,11 @@ def check_devices(module: nn.Module, inputs: Mapping[str, Array]) -> str | None:
     `inputs` are in the contract's shapes. Raises FerryError(BAD_INPUT) where its code names a device.
     """
     named, default = _Named(), _Default()
+    tensors = [to_tensor(array) for array in inputs.values()]
     with quiet(), FakeTensorMode(allow_non_fake_inputs=True) as fakes:
         try:
             state = {name: fakes.from_tensor(tensor) for name, tensor in module.state_dict(keep_vars=True).items()}
-            here = [fakes.from_tensor(torch.from_numpy(np.array(array))) for array in inputs.values()]
+            here = [fakes.from_tensor(tensor) for tensor in tensors]
             moved = {name: torch.empty_like(tensor, device=_PRETENDED) for name, tensor in state.items()}
             feed = [torch.empty_like(tensor, device=_PRETENDED) for tensor in here]
             with torch.no_grad(), named, default:

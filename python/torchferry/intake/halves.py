@@ -1,6 +1,7 @@
-"""float16 and bfloat16 inside a module: where they are, and a frame that gives and takes float32, which holds every number of both.
+"""float16 and bfloat16 inside a module: where they are, and a part of the frame that rounds float32 to them where the module begins.
 
-The contract has no dtype of 16 bits for floats: what C++ feeds is float32, and the exported module rounds it where it begins.
+Inputs that a contract has in float32 are rounded there, and outputs are float32, which holds every number of both; a contract that
+has an input in float16 or bfloat16 has the outputs as the module gives them.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from torchferry.bundle.contract import Array
+from torchferry.engines.torch_device import to_tensor
 from torchferry.intake.quiet import quiet
 
 HALVES = (torch.float16, torch.bfloat16)
-WIDER = "float32 holds every number of it: give float32, and the export rounds it where the module begins"
 
 
 class Narrow(nn.Module):
@@ -52,7 +53,7 @@ def halves_in(module: nn.Module, inputs: Mapping[str, Array]) -> frozenset[torch
 
     Raises what the module raises.
     """
-    tensors = [torch.from_numpy(array.copy()) for array in inputs.values()]
+    tensors = [to_tensor(array) for array in inputs.values()]
     with torch.no_grad(), quiet(), _Seen() as seen:
         module(*tensors)
     return frozenset(seen.dtypes)

@@ -10,6 +10,7 @@ from torch import nn
 
 from torchferry.bundle.contract import BATCH, Array, SymbolRange, TensorSpec
 from torchferry.bundle.dtype import DTYPES, family
+from torchferry.engines.torch_device import to_tensor
 from torchferry.errors import ExitCode, FerryError
 from torchferry.intake.framing import Leaf, leaves
 from torchferry.intake.origin import origin_of
@@ -24,7 +25,7 @@ def run_module(module: nn.Module, inputs: Mapping[str, Array], *, what: str) -> 
 
     Raises FerryError(BAD_INPUT) with the source line where the module fails or gives no tensors.
     """
-    tensors = [torch.from_numpy(np.array(array)) for array in inputs.values()]
+    tensors = [to_tensor(array) for array in inputs.values()]
     try:
         with torch.inference_mode():
             found = leaves(module(*tensors))

@@ -11,6 +11,8 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from torchferry.bundle.contract import Array, TensorSpec
+from torchferry.bundle.dtype import holds_floats
+from torchferry.engines.torch_device import to_tensor
 from torchferry.errors import ExitCode, FerryError
 from torchferry.intake.framing import leaves
 from torchferry.intake.halves import HALVES
@@ -75,7 +77,7 @@ def require_telling_goldens(specs: Sequence[TensorSpec], inputs: Mapping[str, Ar
 def require_sound_behaviour(module: nn.Module, inputs: Mapping[str, Array], names: Sequence[str]) -> None:
     """Require that the same input [N, ...] gives the same output, in new memory, and is left alone."""
     copies = {name: np.array(array) for name, array in inputs.items()}
-    tensors = {name: torch.from_numpy(array) for name, array in copies.items()}
+    tensors = {name: to_tensor(array) for name, array in copies.items()}
     with torch.inference_mode():
         first = [leaf.value for leaf in leaves(module(*tensors.values()))]
     _require_untouched(inputs, copies)
@@ -103,7 +105,7 @@ def require_sound_behaviour(module: nn.Module, inputs: Mapping[str, Array], name
 
 def _require_untouched(inputs: Mapping[str, Array], copies: Mapping[str, Array]) -> None:
     for name, array in inputs.items():
-        if not np.array_equal(array, copies[name], equal_nan=array.dtype.kind == "f"):
+        if not np.array_equal(array, copies[name], equal_nan=holds_floats(array)):
             raise _refuse(
                 f"module: input {name}: got it changed by the module, expected it untouched; use operators without a trailing underscore, or clone it first"
             )

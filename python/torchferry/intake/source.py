@@ -17,6 +17,7 @@ from torch.export.dynamic_shapes import _Dim  # the type that Dim() gives; torch
 from torchferry.bundle.contract import Array, Contract
 from torchferry.compare.tolerance import Bound
 from torchferry.engines.base import name_outputs
+from torchferry.engines.torch_device import to_tensor
 from torchferry.errors import ExitCode, FerryError
 from torchferry.intake.origin import origin_of
 from torchferry.intake.quiet import quiet
@@ -103,7 +104,7 @@ class ExportSource:
     @property
     def example_tensors(self) -> tuple[torch.Tensor, ...]:
         """The example inputs in the contract's order and shapes."""
-        return tuple(torch.from_numpy(self.examples[spec.name].copy()) for spec in self.contract.inputs)
+        return tuple(to_tensor(self.examples[spec.name]) for spec in self.contract.inputs)
 
     @property
     def program(self) -> ExportedProgram:

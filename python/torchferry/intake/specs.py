@@ -12,10 +12,9 @@ from pydantic import ValidationError
 from typing_extensions import assert_never
 
 from torchferry.bundle.contract import BATCH, SymbolRange, TensorSpec
-from torchferry.bundle.dtype import DTYPES, DTypeName, family, find_dtype
+from torchferry.bundle.dtype import DTYPES, DTypeName, family, find_dtype, first_infinite
 from torchferry.errors import ExitCode, FerryError
 from torchferry.intake.binding import contract_name
-from torchferry.intake.halves import HALVES, WIDER, name_of
 
 InputSpec = TensorSpec | str | np.ndarray[Any, Any] | torch.Tensor
 SymbolLimits = SymbolRange | tuple[int, int | None]
@@ -93,8 +92,7 @@ def _spec(
 ) -> TensorSpec:
     dtype = find_dtype(given)
     if dtype is None:
-        remedy = f"; {WIDER}" if given in map(name_of, HALVES) else ""
-        raise FerryError(ExitCode.USAGE, f"{where}: dtype: got {given}, expected one of {', '.join(DTYPES)}{remedy}")
+        raise FerryError(ExitCode.USAGE, f"{where}: dtype: got {given}, expected one of {', '.join(DTYPES)}")
     if limits is not None and not _fits(limits, dtype):
         raise FerryError(
             ExitCode.USAGE,
@@ -119,7 +117,7 @@ def _fits(limits: tuple[float, float], dtype: DTypeName) -> bool:
         case "bool":
             return limits[0] >= 0 and limits[1] <= 1
         case "float":
-            return True
+            return max(abs(limits[0]), abs(limits[1])) < first_infinite(dtype)
         case "integer":
             numbers = np.iinfo(dtype)
             return limits[0] >= numbers.min and limits[1] <= numbers.max

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from typing_extensions import assert_never
 
 from torchferry.bundle.contract import BATCH, Array, Contract, TensorSpec
-from torchferry.bundle.dtype import family
+from torchferry.bundle.dtype import family, numpy_dtype
 from torchferry.intake.mixing import taken_rows
 from torchferry.intake.reference import Reference
 
@@ -144,7 +144,7 @@ def _typed(spec: TensorSpec, values: Float64, low: float, high: float) -> Array:
     kind = family(spec.dtype)
     match kind:
         case "float":
-            typed = np.asarray(values.astype(spec.dtype))
+            typed = np.asarray(values.astype(numpy_dtype(spec.dtype)))
             outside = (typed.astype(np.float64) < low) | (typed.astype(np.float64) > high)
             return np.where(outside, np.nextafter(typed, typed.dtype.type(low / 2 + high / 2)), typed)
         case "integer" | "bool":

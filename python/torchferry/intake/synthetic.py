@@ -9,7 +9,7 @@ import numpy as np
 from typing_extensions import assert_never
 
 from torchferry.bundle.contract import BATCH, Array, SymbolRange, TensorSpec
-from torchferry.bundle.dtype import family
+from torchferry.bundle.dtype import family, numpy_dtype
 
 BATCH_SIZE = 64
 LEAST = 4
@@ -54,7 +54,7 @@ def _values(spec: TensorSpec, sizes: Mapping[str, int], random: np.random.Genera
             return np.asarray(random.integers(0, 2, shape).astype(bool))
         case "float":
             values = random.normal(size=shape) if spec.range is None else random.uniform(*spec.range, shape)
-            return np.asarray(values.astype(spec.dtype))
+            return np.asarray(values.astype(numpy_dtype(spec.dtype)))
         case "integer":
             low, high = _integer_range(spec)
             return np.asarray(random.integers(low, high, shape, dtype=np.int64, endpoint=True).astype(spec.dtype))

@@ -11,6 +11,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from torchferry.bundle.contract import Array, Contract
+from torchferry.bundle.dtype import holds_floats
 from torchferry.engines.torch_device import set_threads, to_arrays, to_tensors
 from torchferry.intake.halves import HALVES
 
@@ -62,4 +63,4 @@ def run_in_float64(double: torch.nn.Module, contract: Contract, inputs: Mapping[
 
 def widen(array: Array) -> Array:
     """Convert floats of any shape to float64; others stay as they are."""
-    return array.astype("float64") if array.dtype.kind == "f" else array
+    return array.astype("float64") if holds_floats(array) else array

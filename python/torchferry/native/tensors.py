@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from torchferry.bundle.dtype import DTYPES, dtype_of
+from torchferry.bundle.dtype import DTYPES, dtype_of, numpy_dtype
 from torchferry.errors import ExitCode, FerryError
 from torchferry.native.library import View, libferry, text_of
 
@@ -43,7 +43,7 @@ class Outputs:
         view = libferry().ferry_outputs_get(self._handle, index).contents
         memory: Any = (ctypes.c_byte * view.bytes).from_address(view.data) if view.bytes else (ctypes.c_byte * 0)()
         memory.owner = self
-        array = np.frombuffer(memory, DTYPES[view.dtype])
+        array = np.frombuffer(memory, numpy_dtype(DTYPES[view.dtype]))
         return view.name.decode(), array.reshape(view.shape[: view.rank])
 
 

@@ -56,4 +56,4 @@ def module_reference(
     ordered = {name: inputs[name] for name in names}
     narrow = find_narrow(module, names, before, ordered)
     found = run_module(framed(module, names, before, None, narrow=narrow), ordered, what="the bundle's inputs")
-    return with_picked_values(module, names, before, narrow, found).eval()
+    return with_picked_values(module, names, before, narrow, found, bundle.contract.inputs).eval()

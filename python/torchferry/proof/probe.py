@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from torchferry.bounds.estimate import layer_bounds
@@ -24,6 +23,7 @@ from torchferry.bundle.writer import file_entry, write_manifest
 from torchferry.compare.telling import largest_bound
 from torchferry.compare.tolerance import Bound, tolerances
 from torchferry.engines.base import name_outputs, require_permission
+from torchferry.engines.torch_device import to_tensor
 from torchferry.errors import ExitCode, FerryError
 from torchferry.formats import registry
 from torchferry.formats.registry import Format
@@ -101,7 +101,7 @@ def find_taps(reference: torch.nn.Module, contract: Contract, inputs: Mapping[st
 
     `inputs` are in the contract's shapes.
     """
-    tensors = [torch.from_numpy(np.array(inputs[spec.name])) for spec in contract.inputs]
+    tensors = [to_tensor(inputs[spec.name]) for spec in contract.inputs]
     with torch.inference_mode(), recording(reference, everything=True) as found:
         reference(*tensors)
     known = list(tensors)

@@ -13,7 +13,7 @@ import numpy as np
 from typing_extensions import assert_never
 
 from torchferry.bundle.contract import Array, TensorSpec
-from torchferry.bundle.dtype import family
+from torchferry.bundle.dtype import family, first_infinite, rounded
 from torchferry.errors import ExitCode, FerryError
 from torchferry.samples.cells import integer_limits, shown
 from torchferry.samples.columns import ColumnError, Elements, TableOptions, fills_rows, find_columns
@@ -241,7 +241,7 @@ class _ArrowTable:
                 f"{where}: row {row + first}: got {values[first]}, expected {_expected(spec)}; correct the table",
             )
         with np.errstate(over="ignore"):
-            return values.astype(np.float64).astype(spec.dtype) if spec.is_float else values.astype(spec.dtype)
+            return rounded(values.astype(np.float64), spec.dtype) if spec.is_float else values.astype(spec.dtype)
 
 
 def _kinds(spec: TensorSpec) -> tuple[type[np.generic], ...]:
@@ -263,8 +263,9 @@ def _outside(values: Array, spec: TensorSpec) -> Array:
     found = family(spec.dtype)
     match found:
         case "float":
-            with np.errstate(over="ignore"):
-                return np.zeros(len(values), bool) if spec.allow_nonfinite else ~np.isfinite(values.astype(spec.dtype))
+            if spec.allow_nonfinite:
+                return np.zeros(len(values), bool)
+            return ~(np.abs(values.astype(np.float64)) < first_infinite(spec.dtype))
         case "bool":
             return np.asarray((values != 0) & (values != 1))
         case "integer":

@@ -10,7 +10,7 @@ import numpy as np
 from typing_extensions import assert_never
 
 from torchferry.bundle.contract import TensorSpec
-from torchferry.bundle.dtype import DTypeName, family
+from torchferry.bundle.dtype import DTypeName, family, first_infinite
 from torchferry.bundle.printable import quoted
 
 SHOWN_CHARACTERS = 40  # of a cell or a name, in a message
@@ -21,7 +21,6 @@ _INTEGER = re.compile(r"([+-]?)0*(\d{1,20})", re.ASCII)  # no integer dtype has 
 _WITH_COMMA = re.compile(r"[+-]?[0-9.]*,[0-9.,]*(?:[eE][+-]?[0-9]+)?")
 _MISSING = frozenset({"", "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "nil", "missing", "-", "?", "."})
 _ANSWERS = frozenset({"true", "false", "yes", "no", "on", "off"})
-INFINITE_FLOAT32 = 2.0**128 - 2.0**103  # from here on a float64 becomes infinite in float32
 
 Parser = Callable[[str], float | int]
 
@@ -108,7 +107,7 @@ def _parse_bool(cell: str) -> int:
 
 
 def _finite_parser(dtype: DTypeName) -> Parser:
-    infinite = INFINITE_FLOAT32 if dtype == "float32" else math.inf
+    infinite = first_infinite(dtype)
 
     def parse(cell: str) -> float:
         value = _parse_float(cell)

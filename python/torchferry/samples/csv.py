@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from torchferry.bundle.contract import Array, TensorSpec
-from torchferry.bundle.dtype import family
+from torchferry.bundle.dtype import family, rounded
 from torchferry.errors import ExitCode, FerryError
 from torchferry.limits import MAX_CSV_EXTRA_CELLS, MAX_CSV_SNIFFED_BYTES, MAX_CSV_SNIFFED_LINES
 from torchferry.samples.arrow_rows import MANY_LINES
@@ -226,7 +226,9 @@ class CsvTable:
             with np.errstate(
                 over="ignore", invalid="ignore"
             ):  # a number beyond the dtype is infinite, which this contract allows or is refused
-                arrays[spec.name] = np.array(columns(start, end), dtype=spec.dtype).reshape(count, *sample)
+                numbers = columns(start, end)
+                found = rounded(np.array(numbers, np.float64), spec.dtype) if spec.is_float else np.array(numbers, spec.dtype)
+                arrays[spec.name] = found.reshape(count, *sample)
             start = end
         return arrays
 

@@ -10,10 +10,10 @@ import numpy as np
 from typing_extensions import assert_never
 
 from torchferry.bundle.contract import Array, TensorSpec
-from torchferry.bundle.dtype import family
+from torchferry.bundle.dtype import family, first_infinite, rounded
 from torchferry.bundle.strict_json import JsonError, parse_strictly
 from torchferry.errors import ExitCode, FerryError
-from torchferry.samples.cells import INFINITE_FLOAT32, integer_limits, shown
+from torchferry.samples.cells import integer_limits, shown
 from torchferry.samples.columns import fills_rows, sample_shape
 from torchferry.samples.lines import Line, Lines
 
@@ -134,7 +134,7 @@ def _integer_of(spec: TensorSpec) -> Element:
 
 
 def _float_of(spec: TensorSpec) -> Element:
-    infinite = INFINITE_FLOAT32 if spec.dtype == "float32" else math.inf
+    infinite = first_infinite(spec.dtype)
 
     def element(value: object) -> float:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -167,4 +167,5 @@ def _kind(value: object) -> str:
 
 def _array(spec: TensorSpec, rows: list[list[float | int]]) -> Array:
     with np.errstate(over="ignore"):  # a number beyond the dtype is infinite, which this contract allows
-        return np.array(rows, dtype=spec.dtype).reshape(len(rows), *sample_shape(spec))
+        found = rounded(np.array(rows, np.float64), spec.dtype) if spec.is_float else np.array(rows, spec.dtype)
+        return found.reshape(len(rows), *sample_shape(spec))

@@ -13,6 +13,7 @@ import numpy as np
 
 from torchferry.bundle import npy
 from torchferry.bundle.contract import Array, TensorSpec
+from torchferry.bundle.dtype import numpy_dtype, size_of
 from torchferry.errors import ExitCode, FerryError
 
 
@@ -23,7 +24,7 @@ def read_raw(stream: BinaryIO, spec: TensorSpec, batch: int | None, *, where: st
     """
     shape = spec.shape[1:] if spec.is_batched else spec.shape
     sizes = tuple(dim for dim in shape if isinstance(dim, int))
-    sample_bytes = math.prod(sizes) * np.dtype(spec.dtype).itemsize
+    sample_bytes = math.prod(sizes) * size_of(spec.dtype)
     if len(sizes) != len(shape) or not sample_bytes:
         raise FerryError(
             ExitCode.BAD_INPUT,
@@ -42,7 +43,7 @@ def _batches(
     while data := stream.read(wanted if spec.is_batched else sample_bytes + 1):  # -1: all
         taken += len(data)
         _require_whole(taken, sample_bytes, spec, where)
-        values = np.frombuffer(data, np.dtype(spec.dtype).newbyteorder("<")).astype(spec.dtype, copy=False)
+        values = np.frombuffer(data, numpy_dtype(spec.dtype).newbyteorder("<")).astype(numpy_dtype(spec.dtype), copy=False)
         yield values.reshape((-1, *sizes) if spec.is_batched else sizes)
     if not taken and not spec.is_batched:
         _require_whole(taken, sample_bytes, spec, where)

@@ -96,6 +96,8 @@ def _texts(array: Array, *, quote: str = '"') -> Texts:
 
 def _decimals(array: Array) -> Texts:
     """Return the shortest decimals, all as Python writes a float: releases of NumPy differ in when a float32 has an exponent."""
+    if dtype_of(array) in ("float16", "bfloat16"):
+        array = array.astype(np.float32)  # which has its value
     texts = array.astype("U32")
     sizes = np.abs(array)
     for place in np.flatnonzero((sizes < _LEAST_PLAIN) | (sizes >= _MOST_PLAIN)):

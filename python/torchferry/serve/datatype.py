@@ -18,4 +18,8 @@ def datatype_of(dtype: DTypeName) -> str:
             return "FP32"
         case "float64":
             return "FP64"
+        case "float16":
+            return "FP16"
+        case "bfloat16":
+            return "BF16"
     assert_never(dtype)

@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from torchferry.bundle.contract import Array, Contract, TensorSpec
-from torchferry.bundle.dtype import descr, family
+from torchferry.bundle.dtype import family, numpy_dtype, rounded
 from torchferry.bundle.printable import quoted
 from torchferry.bundle.strict_json import JsonError, parse_strictly
 from torchferry.serve.datatype import datatype_of
@@ -108,7 +108,7 @@ def _array(spec: TensorSpec, given: _Input, binary: memoryview) -> tuple[Array, 
     """Return an input and the bytes that follow its own."""
     if _SIZE not in given.parameters:
         return _from_json(spec, given), binary
-    size, dtype = given.parameters[_SIZE], np.dtype(descr(spec.dtype))
+    size, dtype = given.parameters[_SIZE], numpy_dtype(spec.dtype)
     wanted = _elements(given.shape) * dtype.itemsize
     if given.data is not None or not isinstance(size, int) or size != wanted or wanted > len(binary):
         raise RefusalError(
@@ -132,7 +132,8 @@ def _from_json(spec: TensorSpec, given: _Input) -> Array:
         if wrong:
             raise RefusalError(_BAD, f"input {spec.name}: data: got {_shown(wrong[0])}, expected {limits.min} to {limits.max}")
     with np.errstate(over="ignore"):  # an infinite number is refused by the contract, where it allows none
-        return _shaped(spec, np.array(flat, np.float64 if spec.is_float else spec.dtype).astype(spec.dtype), given.shape)
+        found = rounded(np.array(flat, np.float64), spec.dtype) if spec.is_float else np.array(flat, spec.dtype)
+        return _shaped(spec, found, given.shape)
 
 
 def _shaped(spec: TensorSpec, flat: Array, shape: Sequence[int]) -> Array:

@@ -1,4 +1,4 @@
-"""Modules in float16 and bfloat16 take and give float32, which holds their numbers; what they cannot be is said in one line."""
+"""Modules in float16 and bfloat16 take and give float32, or what the contract has; what they cannot be is said in one line."""
 
 from __future__ import annotations
 
@@ -78,9 +78,21 @@ def test_goldens_in_half_precision_are_taken_as_the_float32_that_they_are(tmp_pa
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_an_input_of_half_precision_is_refused_with_what_to_give(dtype: str) -> None:
-    with pytest.raises(FerryError, match=f"dtype: got {dtype}, expected .*float32 holds every number of it: give float32"):
-        parse_input("x", f"{dtype}[N,8]")
+def test_a_contract_with_an_input_of_half_precision_has_such_outputs(dtype: str, tmp_path: Path) -> None:
+    module = nn.Linear(8, 2).to(getattr(torch, dtype)).eval()
+    example = torch.from_numpy(X["x"]).to(getattr(torch, dtype))
+    bundle = torchferry.export(
+        module, inputs={"x": example}, golden={"x": example}, out=tmp_path / "b", to=["torchscript"], note=str
+    )
+    assert [spec.dtype for spec in (*bundle.contract.inputs, *bundle.contract.outputs)] == [dtype, dtype]
+    given = bundle.read_arrays(bundle.manifest.golden.cases[0].inputs)["x"]
+    assert given.view(np.int16).tolist() == example.view(torch.int16).tolist()
+
+
+@pytest.mark.parametrize(("dtype", "limit"), [("float16", "65520"), ("bfloat16", "3.4e38")])
+def test_a_range_that_16_bits_cannot_hold_is_refused(dtype: str, limit: str) -> None:
+    with pytest.raises(FerryError, match=f"range: got .* expected numbers that {dtype} has"):
+        parse_input("x", f"{dtype}[N,8]:0..{limit}")
 
 
 def test_weights_in_float64_are_refused(tmp_path: Path) -> None:

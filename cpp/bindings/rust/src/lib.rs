@@ -22,7 +22,7 @@ use std::ptr;
 
 pub use batcher::{Batcher, BatcherOptions, Call};
 pub use session::{Outputs, Session};
-pub use tensor::{DType, Element, Input, Output, Tensor};
+pub use tensor::{DType, Element, Input, Output, Tensor, BF16, F16};
 
 /// The exit codes of FORMAT.md section 11.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,22 +14,24 @@ pub enum DType {
     Int64 = 5,
     Float32 = 6,
     Float64 = 7,
+    Float16 = 8,
+    BFloat16 = 9,
 }
 
 impl DType {
     pub(crate) fn of(number: i32) -> Result<DType> {
         use DType::*;
-        [Bool, UInt8, Int8, Int16, Int32, Int64, Float32, Float64]
+        [Bool, UInt8, Int8, Int16, Int32, Int64, Float32, Float64, Float16, BFloat16]
             .into_iter()
             .find(|dtype| *dtype as i32 == number)
-            .ok_or_else(|| Error::new(ErrorCode::Internal, format!("dtype: got number {number}, expected 0 to 7")))
+            .ok_or_else(|| Error::new(ErrorCode::Internal, format!("dtype: got number {number}, expected 0 to 9")))
     }
 
     /// Bytes of one element.
     pub fn size(self) -> usize {
         match self {
             DType::Bool | DType::UInt8 | DType::Int8 => 1,
-            DType::Int16 => 2,
+            DType::Int16 | DType::Float16 | DType::BFloat16 => 2,
             DType::Int32 | DType::Float32 => 4,
             DType::Int64 | DType::Float64 => 8,
         }
@@ -39,6 +41,16 @@ impl DType {
 mod sealed {
     pub trait Sealed {}
 }
+
+/// The 16 bits of an IEEE 754 binary16, of which stable Rust has no numbers; the crate `half` converts them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct F16(pub u16);
+
+/// The upper 16 bits of an `f32`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct BF16(pub u16);
 
 /// A number that a tensor can hold. Booleans are bytes 0 and 1: see [`Tensor::bytes`] and [`Input::from_bytes`].
 pub trait Element: Copy + sealed::Sealed {
@@ -53,7 +65,7 @@ macro_rules! elements {
         }
     )*};
 }
-elements!(u8 => UInt8, i8 => Int8, i16 => Int16, i32 => Int32, i64 => Int64, f32 => Float32, f64 => Float64);
+elements!(u8 => UInt8, i8 => Int8, i16 => Int16, i32 => Int32, i64 => Int64, f32 => Float32, f64 => Float64, F16 => Float16, BF16 => BFloat16);
 
 /// A tensor that is lent to a call: contiguous, in C order.
 #[derive(Clone, Copy, Debug)]

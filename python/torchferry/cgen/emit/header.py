@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 
 from torchferry.bundle.contract import TensorSpec
 from torchferry.cgen.emit.model import Model
@@ -12,6 +13,21 @@ from torchferry.cgen.emit.weights import with_weights
 from torchferry.cgen.target import c_type
 from torchferry.cgen.text import OWN, own
 from torchferry.cgen.values import dtype_of
+
+SATURATIONS = """\
+/* With MODEL_COUNT_SATURATIONS defined for model.c and for whoever includes this file: how many numbers, since its
+ * last call, became bytes and lay more than half a step beyond the range of their bytes, so that they were kept at its end: a
+ * sample's inputs, and what layers of floats give to layers of bytes. Sums of bytes are not counted, nor a NaN. The answers
+ * have the same bits; calls from several threads at once lose counts. */
+#if defined(MODEL_COUNT_SATURATIONS)
+size_t model_saturations(void);
+#endif
+"""
+
+
+def print_saturations(kernels: Collection[str]) -> str:
+    """Print what counts numbers beyond their bytes; nothing for code that makes no bytes of floats."""
+    return own(SATURATIONS) if "quantize" in kernels else ""
 
 
 def print_header(model: Model, batch_rows: int, facts: str = "") -> str:

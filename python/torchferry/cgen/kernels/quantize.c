@@ -3,12 +3,25 @@
 
 #include "to_bits.c"
 
+#if defined(MODEL_COUNT_SATURATIONS)
+static size_t model_beyond_bytes = 0;
+#define MODEL_COUNT_BEYOND(is_beyond) (model_beyond_bytes += (is_beyond) ? 1u : 0u)
+size_t model_saturations(void) {
+  const size_t found = model_beyond_bytes;
+  model_beyond_bytes = 0;
+  return found;
+}
+#else
+#define MODEL_COUNT_BEYOND(is_beyond) (void)0
+#endif
+
 /* round(x * inverse) + zero, kept within 0..255; NaN counts as 0. */
 MODEL_INLINE uint8_t model_quantize(const float x, const float inverse, const int zero) {
   const int is_nan = (model_to_bits(x) & 0x7fffffffu) > 0x7f800000u; /* of x != x gcc 12 makes wrong code for SVE */
   const float scaled = (is_nan ? 0.0f : x) * inverse;
   const float low = (float)-zero;
   const float high = (float)(255 - zero);
+  MODEL_COUNT_BEYOND(scaled < low - 0.5f || scaled > high + 0.5f);
   const float clamped = scaled < low ? low : (scaled > high ? high : scaled);
   const float rounded = (clamped + 0x1.8p+23f) - 0x1.8p+23f;
   return (uint8_t)((int)rounded + zero);

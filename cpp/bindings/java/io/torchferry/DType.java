@@ -9,7 +9,11 @@ public enum DType {
   INT32(4),
   INT64(8),
   FLOAT32(4),
-  FLOAT64(8);
+  FLOAT64(8),
+  /** IEEE 754 binary16, as the 16 bits of a short: Float.float16ToFloat converts them from Java 20 on. */
+  FLOAT16(2),
+  /** The upper 16 bits of a float, as those of a short. */
+  BFLOAT16(2);
 
   /** Bytes of one element. */
   public final int size;

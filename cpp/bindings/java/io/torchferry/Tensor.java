@@ -58,6 +58,15 @@ public final class Tensor {
     return tensor;
   }
 
+  /** The bits of INT16, FLOAT16 or BFLOAT16. Throws FerryException(BAD_INPUT) for another dtype. */
+  public static Tensor of(String name, DType dtype, long[] shape, short... bits) {
+    if (dtype.size != Short.BYTES)
+      throw new FerryException(FerryException.BAD_INPUT, "input " + name + ": got shorts for " + dtype + ", expected a dtype of 16 bits");
+    Tensor tensor = allocate(name, dtype, shape, bits.length);
+    tensor.data.asShortBuffer().put(bits);
+    return tensor;
+  }
+
   /** Bytes as `dtype`, which has a size of one byte or tells how many of them are an element. */
   public static Tensor of(String name, DType dtype, long[] shape, byte... bytes) {
     ByteBuffer data = ByteBuffer.allocateDirect(bytes.length);
@@ -107,6 +116,13 @@ public final class Tensor {
   public int[] ints() {
     int[] values = new int[count(DType.INT32)];
     data.asIntBuffer().get(values);
+    return values;
+  }
+
+  /** The bits of an INT16, FLOAT16 or BFLOAT16. Throws FerryException(BAD_INPUT) for another dtype. */
+  public short[] shorts() {
+    short[] values = new short[count(dtype.size == Short.BYTES ? dtype : DType.INT16)];
+    data.asShortBuffer().get(values);
     return values;
   }
 
