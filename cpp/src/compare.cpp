@@ -1,5 +1,4 @@
 // The comparison of one output with its golden (FORMAT.md section 9). The Python twin is python/torchferry/compare/verdict.py.
-#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -7,6 +6,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "bits.hpp"
 #include "float_mode.hpp"
 #include "kinds/kind.hpp"
 #include "label_margin.hpp"
@@ -56,11 +56,11 @@ double difference(Actual actual, Expected expected, bool allow_nan) noexcept {
 
 // Floats as integers in the same order: neighbours differ by 1, and both zeros are 0.
 std::int64_t ordered(float value) noexcept {
-  const auto bits = std::bit_cast<std::int32_t>(value);
+  const auto bits = bits_as<std::int32_t>(value);
   return bits >= 0 ? bits : std::int64_t{std::numeric_limits<std::int32_t>::min()} - bits;
 }
 std::int64_t ordered(double value) noexcept {
-  const auto bits = std::bit_cast<std::int64_t>(value);
+  const auto bits = bits_as<std::int64_t>(value);
   return bits >= 0 ? bits : std::numeric_limits<std::int64_t>::min() - bits;
 }
 
@@ -82,7 +82,7 @@ bool same_bits(T actual, T expected) noexcept {
   if constexpr (std::is_integral_v<T>) {
     return actual == expected;
   } else {
-    return std::bit_cast<Bits>(actual) == std::bit_cast<Bits>(expected);
+    return bits_as<Bits>(actual) == bits_as<Bits>(expected);
   }
 }
 // A wider golden has no bits to compare with.

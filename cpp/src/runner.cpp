@@ -148,7 +148,7 @@ InlineVector<Tensor, few_tensors> in_contract_order(std::string_view what, std::
   for (std::size_t i = 0; i < specs.size(); ++i) {
     const auto is_named = [&](const Tensor& tensor) { return tensor.name != nullptr && specs[i].spec->name == tensor.name; };
     const auto found =
-        is_named(given[i]) ? given.begin() + static_cast<std::ptrdiff_t>(i) : std::ranges::find_if(given, is_named);
+        is_named(given[i]) ? given.begin() + static_cast<std::ptrdiff_t>(i) : std::find_if(given.begin(), given.end(), is_named);
     if (found == given.end()) refuse_names(what, given, specs);
     ordered.push_back(*found);
   }
@@ -165,7 +165,8 @@ bool overlap(const ferry_tensor_view& one, const ferry_tensor_view& other) noexc
 void refuse_overlap(std::span<const ferry_tensor_view> inputs, std::span<const ferry_tensor_buffer> outputs) {
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const ferry_tensor_view output = view_of(outputs[i]);
-    bool overlaps = std::ranges::any_of(inputs, [&](const ferry_tensor_view& input) { return overlap(output, input); });
+    bool overlaps =
+        std::any_of(inputs.begin(), inputs.end(), [&](const ferry_tensor_view& input) { return overlap(output, input); });
     for (std::size_t j = 0; j < i; ++j) overlaps |= overlap(output, view_of(outputs[j]));
     if (overlaps)
       throw Error(ErrorCode::bad_input, "output " + std::string(output.name) +
