@@ -182,17 +182,23 @@ def test_misuse_has_its_code_and_one_line(expression: str, package: Path, bundle
 
 
 def test_what_is_borrowed_is_given_back(package: Path, bundles: Path) -> None:
-    """10,000 calls in a memory that may not grow by a page."""
+    """Inputs of 33 MB in calls that succeed and as many in calls that fail: the memory, of 16 MiB at first, does not grow."""
     loop = """
-      const session = bundle.session('c'), image = { shape: [1, 8, 8], data: new Uint8Array(64) }
+      const session = bundle.session('c'), image = { shape: [256, 8, 8], data: new Uint8Array(16384) }
       const size = () => ferry.core.HEAPU8.length
       session.run({ image })
       const before = size()
-      for (let i = 0; i < 10000; i++) session.run({ image })
-      for (let i = 0; i < 100; i++) try { session.run({ image: { shape: [1, 8, 8], data: new Uint8Array(63) } }) } catch {}
+      for (let i = 0; i < 2000; i++) session.run({ image })
+      for (let i = 0; i < 2000; i++) try { session.run({ image: { ...image, shape: [255, 8, 8] } }) } catch {}
       console.log(size() - before)"""
     done = answer(package, bundles / "digits-mlp.ferry", loop)
     assert (done.code, done.stdout) == (0, b"0\n"), done.stderr
+
+
+def test_the_program_s_own_errors_are_left_to_it(package: Path, bundles: Path) -> None:
+    events = "['uncaughtException', 'unhandledRejection'].map((event) => process.listenerCount(event))"
+    done = answer(package, bundles / "digits-mlp.ferry", f"console.log(...{events})")
+    assert done.stdout == b"0 0\n"
 
 
 def test_the_types_name_what_the_classes_have(package: Path, bundles: Path) -> None:
