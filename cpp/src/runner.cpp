@@ -4,6 +4,9 @@
 #include <chrono>
 #include <cstdint>
 #include <cstring>
+#include <memory>
+#include <utility>
+#include <vector>
 
 #include "float_mode.hpp"
 #include "isolation/isolation.hpp"
@@ -98,11 +101,11 @@ Runner::Runner(const Bundle& bundle, const SessionOptions& options, const Timed&
 void Runner::open_model() {
   const IeeeArithmetic arithmetic;  // threads that a runtime starts have it too
   OpenRequest request(bundle_, *artifact_, options_, checker_);
-  // A model that sessions share may outlive this one's files.
-  if (!options_.isolate && (engine_->flags() & FERRY_ENGINE_SHARES_MODELS) == 0) mapped_ = request.keep_mapped();
+  std::shared_ptr<const void> files;
+  if (!options_.isolate) files = std::make_shared<const std::vector<MappedBytes>>(request.keep_mapped());
   const auto watch = isolation::watch(watchdog_.get());
   ferry_engine_error error{};
-  const std::int32_t code = engine_->open(request.get(), error);
+  const std::int32_t code = engine_->open(request.get(), std::move(files), error);
   if (code != FERRY_OK) fail(code, error);
 }
 

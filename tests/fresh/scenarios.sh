@@ -134,16 +134,20 @@ image() {
     trust_as_here # the first line installs Debian's
   done 3<"$folder/run-lines"
   works root /src "PYTHONPATH=tests .venv/bin/ferry export builders.models:Classifier --input 'image=uint8[N,4,4]:0..255' --output logits \
-    --output probabilities --output label --to c --to executorch --out /root-folder/bundle && chmod -R a+rX /root-folder/bundle"
+    --output probabilities --output label --to c,executorch --out /root-folder/bundle && chmod -R a+rX /root-folder/bundle"
   echo "the last stage: $(du -sk --exclude=bundle "$made" | cut -f1) KiB" | tee -a "$log"
   [ "$(du -sk --exclude=bundle "$made" | cut -f1)" -lt $((60 * 1024)) ] || fail "the last stage is not below 60 MiB"
   [ -z "$(find "$made/bin" "$made/usr/bin" -name '*sh' 2>/dev/null)" ] || fail "the last stage has a shell"
+  # What a container has.
+  mount -t proc proc "$made/proc"
+  mount --rbind /dev "$made/dev"
   local engine
   for engine in c executorch; do
     echo "--- nobody: verify --engine $engine" >>"$log"
     chroot --userspec=65534:65534 "$made" /usr/bin/ferry-run verify /bundle --engine "$engine" --allow-native >>"$log" 2>&1 ||
       fail "verify --engine $engine"
   done
+  umount -R -l "$made/proc" "$made/dev"
 }
 
 for scenario in "${@:-as_root as_user moved killed image}"; do
