@@ -38,9 +38,9 @@ constexpr std::uint32_t elsewhere16 = 0xFFFF;  // stands for such a number
 constexpr std::uint32_t elsewhere32 = 0xFFFFFFFF;
 
 struct Directory {
-  std::uint64_t start = 0;
-  std::uint64_t stop = 0;
-  std::uint64_t count = 0;
+  std::size_t start = 0;
+  std::size_t stop = 0;
+  std::size_t count = 0;
 };
 
 struct Entry {
@@ -56,21 +56,21 @@ struct Entry {
 // ---- numbers ----------------------------------------------------------------------------------------------------------
 
 // Little-endian numbers at offsets that the caller has checked.
-std::uint64_t number(Bytes bytes, std::uint64_t at, std::size_t size) {
+std::uint64_t number(Bytes bytes, std::size_t at, std::size_t size) {
   std::uint64_t value = 0;
   for (std::size_t i = size; i-- > 0;) value = value << 8U | std::to_integer<std::uint64_t>(bytes[at + i]);
   return value;
 }
-std::uint32_t u16(Bytes bytes, std::uint64_t at) { return static_cast<std::uint32_t>(number(bytes, at, 2)); }
-std::uint32_t u32(Bytes bytes, std::uint64_t at) { return static_cast<std::uint32_t>(number(bytes, at, 4)); }
-std::uint64_t u64(Bytes bytes, std::uint64_t at) { return number(bytes, at, 8); }
+std::uint32_t u16(Bytes bytes, std::size_t at) { return static_cast<std::uint32_t>(number(bytes, at, 2)); }
+std::uint32_t u32(Bytes bytes, std::size_t at) { return static_cast<std::uint32_t>(number(bytes, at, 4)); }
+std::uint64_t u64(Bytes bytes, std::size_t at) { return number(bytes, at, 8); }
 
 std::string text(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
 // The part from `at`, or as much of it as there is.
 Bytes part(Bytes bytes, std::uint64_t at, std::uint64_t size) {
-  const auto rest = bytes.subspan(std::min<std::uint64_t>(at, bytes.size()));
-  return rest.first(std::min<std::uint64_t>(size, rest.size()));
+  const auto rest = bytes.subspan(static_cast<std::size_t>(std::min<std::uint64_t>(at, bytes.size())));
+  return rest.first(static_cast<std::size_t>(std::min<std::uint64_t>(size, rest.size())));
 }
 
 // The content of the zip64 field; empty where there is none.
@@ -112,13 +112,13 @@ Numbers read_end(Bytes archive) {
   return {u16(archive, end + 10), u32(archive, end + 12), u32(archive, end + 16)};
 }
 
-bool is_end64(Bytes archive, std::uint64_t at) {
+bool is_end64(Bytes archive, std::size_t at) {
   return u32(archive, at) == end64_signature && u64(archive, at + 4) == end64_size - 12 && u32(archive, at + 16) == 0 &&
          u32(archive, at + 20) == 0 && u64(archive, at + 24) == u64(archive, at + 32);
 }
 
 // The 64-bit end record at `at`, whose numbers the short record must repeat or leave to it.
-Numbers read_end64(Bytes archive, std::uint64_t at, const Numbers& told) {
+Numbers read_end64(Bytes archive, std::size_t at, const Numbers& told) {
   const auto locator = at + end64_size;
   const bool is_found = u32(archive, locator + 4) == 0 && u64(archive, locator + 8) == at && u32(archive, locator + 16) == 1 &&
                         is_end64(archive, at);
@@ -132,7 +132,7 @@ Numbers read_end64(Bytes archive, std::uint64_t at, const Numbers& told) {
 
 Directory find_directory(Bytes archive, std::uint64_t max_entries) {
   auto numbers = read_end(archive);
-  std::uint64_t stop = archive.size() - end_size;
+  std::size_t stop = archive.size() - end_size;
   if (stop >= end64_size + locator64_size && u32(archive, stop - locator64_size) == locator64_signature) {
     stop -= end64_size + locator64_size;
     numbers = read_end64(archive, stop, numbers);
@@ -143,7 +143,7 @@ Directory find_directory(Bytes archive, std::uint64_t max_entries) {
            "one that ends at " + std::to_string(stop) + ", where the end record begins");
   if (count == 0 || count > max_entries)
     refuse("directory", std::to_string(count) + " entries", "1 to " + std::to_string(max_entries));
-  return {start, stop, count};
+  return {static_cast<std::size_t>(start), stop, static_cast<std::size_t>(count)};
 }
 
 void require_plain(const std::string& name, std::uint32_t flags, std::uint32_t method, const Rules& rules) {
@@ -185,7 +185,7 @@ std::vector<Entry> read_directory(Bytes archive, const Directory& directory, con
   auto rest = archive.first(directory.stop).subspan(directory.start);
   std::vector<Entry> entries;
   entries.reserve(directory.count);
-  for (std::uint64_t i = 0; i < directory.count; ++i) entries.push_back(read_directory_entry(rest, rules));
+  for (std::size_t i = 0; i < directory.count; ++i) entries.push_back(read_directory_entry(rest, rules));
   if (!rest.empty()) refuse("directory", std::to_string(rest.size()) + " bytes after its last entry", "none");
   return entries;
 }
@@ -235,7 +235,7 @@ Member read_entry(Bytes body, const Entry& entry, std::uint64_t& at, const Rules
   if (start > body.size() || entry.packed > there)
     refuse_entry(entry.name, "a size of " + std::to_string(entry.packed) + " bytes",
                  "at most the " + std::to_string(there) + " that are there");
-  const auto content = body.subspan(start, entry.packed);
+  const auto content = body.subspan(static_cast<std::size_t>(start), static_cast<std::size_t>(entry.packed));
   const bool is_deflated = entry.method == deflated_method;
   if (rules.check_crc && !is_deflated && crc32(content) != entry.crc)
     refuse_entry(entry.name, "bytes with another CRC-32", "those that were written");
@@ -260,7 +260,7 @@ std::map<std::string, std::span<const std::byte>> read_entries(std::span<const s
 std::map<std::string, Member> read_members(std::span<const std::byte> archive, const Rules& rules) {
   const auto directory = find_directory(archive, rules.max_entries);
   auto entries = read_directory(archive, directory, rules);
-  std::ranges::stable_sort(entries, {}, &Entry::offset);
+  std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.offset < b.offset; });
   const auto body = archive.first(directory.start);
   std::map<std::string, Member> contents;
   std::uint64_t at = 0;

@@ -30,6 +30,7 @@
 #include "torchscript_door.hpp"
 #include "torchscript_probe.hpp"
 #include "torchscript_profile.hpp"
+#include "torchscript_weights.hpp"
 
 // A model that was opened: what the host holds between open and close. Nothing in it changes during run.
 struct ferry_engine_model {
@@ -97,8 +98,8 @@ void set_process() {
   torch::jit::getProfilingMode() = false;
 }
 
-torch::jit::Module load_frozen(const ferry_open_request& request, at::Device device) {
-  const auto bytes = std::make_shared<VerifiedBytes>(request.files[0]);
+torch::jit::Module load_frozen(const ferry_open_request& request, const std::shared_ptr<VerifiedBytes>& bytes,
+                               at::Device device) {
   torchscript::check_archive(request, bytes);
   auto module = torch::jit::load(bytes, device);
   torchscript::check_functions(request, *module._ivalue()->compilation_unit());
@@ -136,8 +137,10 @@ std::unique_ptr<ferry_engine_model> load(const ferry_open_request& request) {
   const c10::InferenceMode inference;
   const auto device = require_device(request.device);
   set_process();
-  auto module = load_frozen(request, device);
+  const auto bytes = std::make_shared<VerifiedBytes>(request.files[0]);
+  auto module = load_frozen(request, bytes, device);
   auto forward = module.get_method("forward");
+  if (request.lasting != 0) torchscript::keep_in_place(request, bytes, forward.graph());
   auto written = find_written_inputs(forward, request);
   return std::make_unique<ferry_engine_model>(
       ferry_engine_model{std::move(module), std::move(forward), device, request.threads, std::move(written)});

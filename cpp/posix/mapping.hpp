@@ -12,7 +12,8 @@ namespace ferry::system {
 class Mapping {
  public:
   Mapping(int descriptor, std::uint64_t bytes)
-      : size_(bytes), address_(::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, descriptor, 0)) {}
+      : size_(static_cast<std::size_t>(bytes)),
+        address_(size_ == bytes ? ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, descriptor, 0) : MAP_FAILED) {}
   Mapping(const Mapping&) = delete;
   Mapping& operator=(const Mapping&) = delete;
   ~Mapping() {

@@ -6,7 +6,7 @@
 
 namespace ferry::system {
 
-#ifdef __APPLE__  // has no std::quick_exit
+#if defined(__APPLE__) || defined(__EMSCRIPTEN__)  // have no std::quick_exit
 
 inline std::atomic<void (*)()>& sudden_end_handler() noexcept {
   static std::atomic<void (*)()> only = nullptr;

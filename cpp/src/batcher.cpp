@@ -52,7 +52,8 @@ BatcherOptions checked(BatcherOptions options, const Contract& contract, const R
 }
 
 NamedTensors in_order(const Contract& contract, NamedTensors inputs) {
-  const bool is_ordered = std::ranges::equal(inputs, contract.inputs, {}, &NamedTensors::Item::first, &TensorSpec::name);
+  const auto has_name = [](const NamedTensors::Item& item, const TensorSpec& spec) { return item.first == spec.name; };
+  const bool is_ordered = std::equal(inputs.begin(), inputs.end(), contract.inputs.begin(), contract.inputs.end(), has_name);
   if (is_ordered) return inputs;
   NamedTensors ordered;
   ordered.reserve(contract.inputs.size());
@@ -62,8 +63,10 @@ NamedTensors in_order(const Contract& contract, NamedTensors inputs) {
 
 // Whether two calls have all sizes but the batch in common.
 bool fit(const NamedTensors& one, const NamedTensors& other) {
-  return std::ranges::equal(one, other, [](const auto& a, const auto& b) {
-    return std::ranges::equal(std::span(a.second.shape()).subspan(1), std::span(b.second.shape()).subspan(1));
+  return std::equal(one.begin(), one.end(), other.begin(), other.end(), [](const auto& a, const auto& b) {
+    const auto left = std::span(a.second.shape()).subspan(1);
+    const auto right = std::span(b.second.shape()).subspan(1);
+    return std::equal(left.begin(), left.end(), right.begin(), right.end());
   });
 }
 

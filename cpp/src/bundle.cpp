@@ -69,7 +69,8 @@ Paths check_files(const Container& container, std::vector<const FileEntry*>& fil
   for (const FileEntry* file : files)
     if (!there.sizes.contains(file->path)) missing.insert(file->path);
   for (const std::string& path : missing) {
-    if (is_native(**std::ranges::find(files, path, &FileEntry::path))) continue;
+    const auto is_it = [&](const FileEntry* file) { return file->path == path; };
+    if (is_native(**std::find_if(files.begin(), files.end(), is_it))) continue;
     fail(container, path, "got no such file, expected it as listed in the manifest; copy the bundle whole");
   }
   std::erase_if(files, [&](const FileEntry* file) { return missing.contains(file->path); });
@@ -179,7 +180,7 @@ std::vector<Signature> Bundle::signatures() const {
   const std::vector<ParsedSignature>& good = state_->signatures;
   std::vector<Signature> found;
   for (const ParsedSignature& one : read_signatures(*state_->container)) {
-    const bool trusted = std::ranges::any_of(good, [&](const ParsedSignature& other) {
+    const bool trusted = std::any_of(good.begin(), good.end(), [&](const ParsedSignature& other) {
       return other.where == one.where && other.signature == one.signature && other.comment == one.comment;
     });
     found.push_back({text::utf8(text::path_of(one.where).filename()), one.key_id, one.comment, trusted});
@@ -210,7 +211,7 @@ const std::vector<std::string>& Bundle::ignored() const noexcept { return state_
 std::vector<std::byte> Bundle::read(const FileEntry& file) const try {
   const auto held = state_->held.find(file.path);
   const Content content = held != state_->held.end() ? held->second : state_->container->open(file.path, Links::refuse);
-  std::vector<std::byte> bytes = content.read(file.bytes + 1);
+  std::vector<std::byte> bytes = content.read(static_cast<std::size_t>(file.bytes + 1));
   const std::string hex = sha256_hex(bytes);
   if (bytes.size() != file.bytes || hex != file.sha256) fail_digest(*state_->container, file, hex);
   return bytes;

@@ -28,7 +28,7 @@ namespace ferry::c_api {
 int32_t fail(int32_t code, std::string_view text) noexcept {
   last_failure.code = code;
   const auto kept = text.substr(0, max_failure_text - 1);
-  *std::ranges::copy(kept, last_failure.text.begin()).out = '\0';
+  *std::copy(kept.begin(), kept.end(), last_failure.text.begin()) = '\0';
   return code;
 }
 

@@ -13,7 +13,7 @@ namespace ferry {
 namespace {
 
 const TensorSpec* find(const std::vector<TensorSpec>& specs, const std::string& name) {
-  const auto found = std::ranges::find(specs, name, &TensorSpec::name);
+  const auto found = find_spec(specs, name);
   return found == specs.end() ? nullptr : &*found;
 }
 
@@ -34,8 +34,8 @@ StateProblem state_problem(const Contract& contract, const std::string& input, c
   const auto* taken = find(contract.outputs, output);
   if (given == nullptr) return {input, "the name of an input"};
   if (taken == nullptr) return {output, "the name of an output"};
-  const bool fixed = std::ranges::all_of(
-      given->shape, [](const Dim& dim) { return std::holds_alternative<std::int64_t>(dim) || dim == Dim("N"); });
+  const auto is_fixed = [](const Dim& dim) { return std::holds_alternative<std::int64_t>(dim) || dim == Dim("N"); };
+  const bool fixed = std::all_of(given->shape.begin(), given->shape.end(), is_fixed);
   if (fixed && given->dtype == taken->dtype && given->shape == taken->shape) return {};
   return {input + " " + describe(*given) + " and " + output + " " + describe(*taken), "one dtype and shape of N and numbers"};
 }
@@ -75,7 +75,7 @@ NamedTensors CarriedState::values() const {
 }
 
 bool CarriedState::carries(std::string_view input) const noexcept {
-  return std::ranges::any_of(parts_, [input](const Part& part) { return part.input.name == input; });
+  return std::any_of(parts_.begin(), parts_.end(), [input](const Part& part) { return part.input.name == input; });
 }
 
 void CarriedState::reset() {

@@ -1,8 +1,8 @@
 // The comparison of one output with its golden (FORMAT.md section 9). The Python twin is python/torchferry/compare/verdict.py.
-#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <ferry/bits.hpp>
 #include <ferry/ferry.hpp>
 #include <limits>
 #include <type_traits>
@@ -57,18 +57,18 @@ double difference(Actual actual, Expected expected, bool allow_nan) noexcept {
 
 // Floats as integers in the same order: neighbours differ by 1, and both zeros are 0.
 std::int64_t ordered(float value) noexcept {
-  const auto bits = std::bit_cast<std::int32_t>(value);
+  const auto bits = bits_as<std::int32_t>(value);
   return bits >= 0 ? bits : std::int64_t{std::numeric_limits<std::int32_t>::min()} - bits;
 }
 template <typename Half>
 std::int64_t ordered(Half value) noexcept
   requires is_half<Half>
 {
-  const auto bits = std::bit_cast<std::int16_t>(value);
+  const auto bits = bits_as<std::int16_t>(value);
   return bits >= 0 ? bits : std::int64_t{std::numeric_limits<std::int16_t>::min()} - bits;
 }
 std::int64_t ordered(double value) noexcept {
-  const auto bits = std::bit_cast<std::int64_t>(value);
+  const auto bits = bits_as<std::int64_t>(value);
   return bits >= 0 ? bits : std::numeric_limits<std::int64_t>::min() - bits;
 }
 
@@ -94,7 +94,7 @@ bool same_bits(T actual, T expected) noexcept {
   } else if constexpr (is_half<T>) {
     return actual.bits == expected.bits;
   } else {
-    return std::bit_cast<Bits>(actual) == std::bit_cast<Bits>(expected);
+    return bits_as<Bits>(actual) == bits_as<Bits>(expected);
   }
 }
 // A wider golden has no bits to compare with.

@@ -13,14 +13,15 @@ namespace ferry {
 
 std::size_t Content::read_at(std::uint64_t offset, std::span<std::byte> buffer) const {
   if (offset >= size_) return 0;
-  const auto wanted = buffer.first(std::min<std::uint64_t>(buffer.size(), size_ - offset));
+  const auto wanted = buffer.first(static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), size_ - offset)));
   if (file_ != nullptr) return file_->read_at(start_ + offset, wanted);
-  std::ranges::copy(memory_.subspan(offset, wanted.size()), wanted.begin());
+  const auto part = memory_.subspan(static_cast<std::size_t>(offset), wanted.size());
+  std::copy(part.begin(), part.end(), wanted.begin());
   return wanted.size();
 }
 
 std::vector<std::byte> Content::read(std::size_t max_bytes) const {
-  std::vector<std::byte> bytes(std::min<std::uint64_t>(size_, max_bytes));
+  std::vector<std::byte> bytes(static_cast<std::size_t>(std::min<std::uint64_t>(size_, max_bytes)));
   bytes.resize(read_at(0, bytes));
   return bytes;
 }
@@ -29,7 +30,7 @@ std::shared_ptr<const std::span<const std::byte>> Content::map() const {
   struct Mapped {
     Mapped(const File& file, std::uint64_t start, std::uint64_t size) : mapping(file.descriptor(), start + size) {
       if (!mapping.is_there()) throw_io(file.name(), "a file that can be mapped");
-      bytes = mapping.bytes().subspan(start, size);
+      bytes = mapping.bytes().subspan(static_cast<std::size_t>(start), static_cast<std::size_t>(size));
     }
     system::Mapping mapping;
     std::span<const std::byte> bytes;
@@ -57,7 +58,7 @@ bool is_hidden(std::string_view path) noexcept {
 
 bool is_sidecar(std::string_view path) noexcept {
   constexpr std::array<std::string_view, 4> named{"README.md", "LICENSE", "MLmodel", "model.sig"};
-  return is_hidden(path) || std::ranges::find(named, path) != named.end() ||
+  return is_hidden(path) || std::find(named.begin(), named.end(), path) != named.end() ||
          (path.find('/') == std::string_view::npos && path.ends_with(".minisig"));
 }
 

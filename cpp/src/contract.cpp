@@ -1,7 +1,6 @@
 #include "contract.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <utility>
@@ -53,7 +52,7 @@ bool finite_values(const void* data, std::size_t count) noexcept {
   const auto* values = static_cast<const Float*>(data);
   Type carries = 0;
   for (std::size_t i = 0; i < count; ++i) {
-    carries |= static_cast<Type>((std::bit_cast<Type>(values[i]) & Bits<Float>::exponent) + Bits<Float>::lowest_exponent_bit);
+    carries |= static_cast<Type>((bits_as<Type>(values[i]) & Bits<Float>::exponent) + Bits<Float>::lowest_exponent_bit);
   }
   return (carries >> (8 * sizeof(Type) - 1)) == 0;
 }

@@ -3,10 +3,12 @@
 
 #include <ferry/engine.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <ferry/ferry.hpp>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "inline_vector.hpp"
@@ -107,6 +109,12 @@ class ContractChecker {
 
 // `uint8[N,8,8]`
 [[nodiscard]] std::string describe(const TensorSpec& spec);
+
+// The spec of that name, or the end.
+[[nodiscard]] inline std::vector<TensorSpec>::const_iterator find_spec(const std::vector<TensorSpec>& specs,
+                                                                       std::string_view name) {
+  return std::find_if(specs.begin(), specs.end(), [name](const TensorSpec& spec) { return spec.name == name; });
+}
 
 // Whether every number of the view, whose dtype and bytes have been checked, is finite.
 [[nodiscard]] bool all_finite(const ferry_tensor_view& tensor) noexcept;

@@ -22,7 +22,9 @@ class EngineHost {
   [[nodiscard]] virtual std::string runtime() const = 0;
   [[nodiscard]] virtual std::string numerics() const = 0;
 
-  [[nodiscard]] virtual std::int32_t open(const ferry_open_request& request, ferry_engine_error& error) = 0;
+  // `files`: what a request whose files last points into; it lives as long as the model.
+  [[nodiscard]] virtual std::int32_t open(const ferry_open_request& request, std::shared_ptr<const void> files,
+                                          ferry_engine_error& error) = 0;
   [[nodiscard]] virtual std::int32_t run(std::span<const ferry_tensor_view> inputs, ferry_output_sink sink, void* context,
                                          ferry_engine_error& error) = 0;
   // Whether `run_into` may be called.

@@ -141,7 +141,7 @@ fs::path find_plugin(std::string_view name) {
 fs::path find_program(std::string_view name, const std::string& file) {
   std::string searched;
   fs::path path = find_file(words_of(name), file, searched);
-  if (path.empty() && std::ranges::find(python_only_engines, name) != python_only_engines.end())
+  if (path.empty() && std::find(python_only_engines.begin(), python_only_engines.end(), name) != python_only_engines.end())
     fail(name, "runs in Python only; use ferry for it: ferry verify BUNDLE --engine " + std::string(name));
   if (path.empty())
     fail(name, "plugin: got no " + file + " in " + searched +

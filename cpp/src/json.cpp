@@ -142,7 +142,8 @@ void Node::require_keys(std::initializer_list<std::string_view> keys, std::initi
     if (!value_->contains(key)) refuse(*where_, member_key(key_, key) + ": got no such key, expected it");
   }
   for (const auto& [key, value] : value_->items()) {
-    if (std::ranges::find(keys, key) == keys.end() && std::ranges::find(optional, key) == optional.end()) {
+    if (std::find(keys.begin(), keys.end(), key) == keys.end() &&
+        std::find(optional.begin(), optional.end(), key) == optional.end()) {
       child(value, member_key(key_, key)).fail("an unknown key", "only those of FORMAT.md");
     }
   }

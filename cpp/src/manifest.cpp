@@ -113,7 +113,7 @@ Enum parse_enumerator(const Node& node, Enum first, Next next, Name name_of) {
     values.push_back(*value);
     names.push_back(name_of(*value));
   }
-  const auto found = std::ranges::find(names, node.one_of(names));
+  const auto found = std::find(names.begin(), names.end(), node.one_of(names));
   return values[static_cast<std::size_t>(found - names.begin())];
 }
 

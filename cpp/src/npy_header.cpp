@@ -174,7 +174,7 @@ class DictParser {
 // Dims of 0 count as 1: NumPy refuses (2^63, 0) too, though it has no elements.
 bool fits_in_memory(const Header& header) {
   Shape shape = header.shape;
-  std::ranges::replace(shape, 0, 1);
+  std::replace(shape.begin(), shape.end(), std::int64_t{0}, std::int64_t{1});
   return byte_count(header.dtype, shape).has_value();
 }
 

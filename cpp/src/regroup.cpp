@@ -17,20 +17,21 @@ constexpr int evidence_digits = 9;  // a float32 is told from its neighbours
 bool has_batch(const TensorSpec& spec) noexcept { return !spec.shape.empty() && spec.shape.front() == Dim("N"); }
 
 std::int64_t count_of(const Contract& contract, const NamedTensors& inputs) {
-  const auto spec = std::ranges::find_if(contract.inputs, has_batch);
+  const auto spec = std::find_if(contract.inputs.begin(), contract.inputs.end(), has_batch);
   return spec == contract.inputs.end() ? 0 : inputs[spec->name].shape().front();
 }
 
 // A golden that has not all these rows is refused as it is.
 Tensor rows_of(const Tensor& tensor, const std::vector<std::int64_t>& rows) {
   Shape shape = tensor.shape();
-  if (shape.empty() || shape.front() <= std::ranges::max(rows)) return tensor;
+  if (shape.empty() || shape.front() <= *std::max_element(rows.begin(), rows.end())) return tensor;
   const std::size_t size = tensor.bytes().size() / static_cast<std::size_t>(shape.front());
   shape.front() = static_cast<std::int64_t>(rows.size());
   Tensor taken(tensor.dtype(), shape);
-  for (std::size_t i = 0; i < rows.size(); ++i)
-    std::ranges::copy(tensor.bytes().subspan(static_cast<std::size_t>(rows[i]) * size, size),
-                      taken.bytes().subspan(i * size, size).begin());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto row = tensor.bytes().subspan(static_cast<std::size_t>(rows[i]) * size, size);
+    std::copy(row.begin(), row.end(), taken.bytes().subspan(i * size, size).begin());
+  }
   return taken;
 }
 

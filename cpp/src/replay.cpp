@@ -66,14 +66,20 @@ Replay replay(const Bundle& bundle, const ReplayOptions& options, const EngineOp
   return result;
 }
 
+namespace {
+
+bool has_run(const EngineVerdict& engine) noexcept { return did_run(engine.status); }
+
+}  // namespace
+
 bool all_passed(std::span<const EngineVerdict> engines) noexcept {
-  return std::ranges::any_of(engines, did_run, &EngineVerdict::status) &&
-         std::ranges::none_of(engines, is_failure, &EngineVerdict::status);
+  const auto has_failed = [](const EngineVerdict& engine) { return is_failure(engine.status); };
+  return std::any_of(engines.begin(), engines.end(), has_run) && std::none_of(engines.begin(), engines.end(), has_failed);
 }
 
 void require_a_run(const Bundle& bundle, const Replay& replay) {
   if (!replay.contained.empty()) throw Error(ErrorCode::unavailable, replay.contained);
-  if (std::ranges::none_of(replay.verdicts, did_run, &EngineVerdict::status))
+  if (std::none_of(replay.verdicts.begin(), replay.verdicts.end(), has_run))
     throw Error(ErrorCode::unavailable,
                 text::shown(bundle.folder()) + ": no engine of this bundle can run here, expected at least one");
 }

@@ -18,7 +18,7 @@ Tensor joined(std::span<const NamedTensors* const> calls, std::ptrdiff_t index) 
   std::span<std::byte> rest = whole.bytes();
   for (const NamedTensors* call : calls) {
     const std::span<const std::byte> bytes = part(call).bytes();
-    std::ranges::copy(bytes, rest.begin());
+    std::copy(bytes.begin(), bytes.end(), rest.begin());
     rest = rest.subspan(bytes.size());
   }
   return whole;

@@ -4,6 +4,9 @@
 #include <chrono>
 #include <cstdint>
 #include <cstring>
+#include <memory>
+#include <utility>
+#include <vector>
 
 #include "float_mode.hpp"
 #include "isolation/isolation.hpp"
@@ -98,11 +101,11 @@ Runner::Runner(const Bundle& bundle, const SessionOptions& options, const Timed&
 void Runner::open_model() {
   const IeeeArithmetic arithmetic;  // threads that a runtime starts have it too
   OpenRequest request(bundle_, *artifact_, options_, checker_);
-  // A model that sessions share may outlive this one's files.
-  if (!options_.isolate && (engine_->flags() & FERRY_ENGINE_SHARES_MODELS) == 0) mapped_ = request.keep_mapped();
+  std::shared_ptr<const void> files;
+  if (!options_.isolate) files = std::make_shared<const std::vector<MappedBytes>>(request.keep_mapped());
   const auto watch = isolation::watch(watchdog_.get());
   ferry_engine_error error{};
-  const std::int32_t code = engine_->open(request.get(), error);
+  const std::int32_t code = engine_->open(request.get(), std::move(files), error);
   if (code != FERRY_OK) fail(code, error);
 }
 
@@ -148,7 +151,7 @@ InlineVector<Tensor, few_tensors> in_contract_order(std::string_view what, std::
   for (std::size_t i = 0; i < specs.size(); ++i) {
     const auto is_named = [&](const Tensor& tensor) { return tensor.name != nullptr && specs[i].spec->name == tensor.name; };
     const auto found =
-        is_named(given[i]) ? given.begin() + static_cast<std::ptrdiff_t>(i) : std::ranges::find_if(given, is_named);
+        is_named(given[i]) ? given.begin() + static_cast<std::ptrdiff_t>(i) : std::find_if(given.begin(), given.end(), is_named);
     if (found == given.end()) refuse_names(what, given, specs);
     ordered.push_back(*found);
   }
@@ -165,7 +168,8 @@ bool overlap(const ferry_tensor_view& one, const ferry_tensor_view& other) noexc
 void refuse_overlap(std::span<const ferry_tensor_view> inputs, std::span<const ferry_tensor_buffer> outputs) {
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const ferry_tensor_view output = view_of(outputs[i]);
-    bool overlaps = std::ranges::any_of(inputs, [&](const ferry_tensor_view& input) { return overlap(output, input); });
+    bool overlaps =
+        std::any_of(inputs.begin(), inputs.end(), [&](const ferry_tensor_view& input) { return overlap(output, input); });
     for (std::size_t j = 0; j < i; ++j) overlaps |= overlap(output, view_of(outputs[j]));
     if (overlaps)
       throw Error(ErrorCode::bad_input, "output " + std::string(output.name) +

@@ -63,7 +63,6 @@ class Runner {
   SessionOptions options_;
   ContractChecker checker_;
   const Artifact* artifact_;
-  std::vector<MappedBytes> mapped_;  // before the engine, whose model may point into it
   std::unique_ptr<EngineHost> engine_;
   std::unique_ptr<isolation::Watchdog> watchdog_;  // of an engine in this process
   std::string runtime_;

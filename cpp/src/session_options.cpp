@@ -38,7 +38,8 @@ void check_operator_name(std::string_view name) {
   constexpr std::string_view separator = "::";
   const auto is_identifier = [&](std::string_view part) {
     return !part.empty() && letters.find(part.front()) != std::string_view::npos &&
-           std::ranges::all_of(part, [&](char c) { return letters.find(c) != std::string_view::npos || (c >= '0' && c <= '9'); });
+           std::all_of(part.begin(), part.end(),
+                       [&](char c) { return letters.find(c) != std::string_view::npos || (c >= '0' && c <= '9'); });
   };
   const auto at = name.find(separator);
   if (at == std::string_view::npos || !is_identifier(name.substr(0, at)) || !is_identifier(name.substr(at + separator.size())))

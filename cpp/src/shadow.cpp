@@ -3,6 +3,7 @@
 #include <deque>
 #include <exception>
 #include <ferry/shadow.hpp>
+#include <functional>
 #include <mutex>
 #include <new>
 #include <optional>
@@ -10,6 +11,7 @@
 #include <thread>
 #include <utility>
 
+#include "contract.hpp"
 #include "manifest.hpp"
 #include "memory.hpp"
 #include "text.hpp"
@@ -33,8 +35,9 @@ Tolerance pair_row(const Bundle& bundle, const Session& first, const Session& se
 template <typename Float>
 Tensor widened(const Tensor& scores) {
   Tensor converted(DType::float64, scores.shape());
-  std::ranges::transform(scores.as<Float>(), converted.as<double>().begin(),
-                         [](Float value) { return static_cast<double>(value); });
+  const auto values = scores.as<Float>();
+  std::transform(values.begin(), values.end(), converted.as<double>().begin(),
+                 [](Float value) { return static_cast<double>(value); });
   return converted;
 }
 
@@ -143,7 +146,7 @@ ShadowVerdict ShadowedSession::State::judge(const Call& call) const {
   try {
     const NamedTensors repeated = second.run(call.inputs);
     for (std::size_t i = 0; i < rows.size(); ++i) verdict.outputs.push_back(judge_output(i, call.outputs, repeated));
-    verdict.passed = std::ranges::all_of(verdict.outputs, &Verdict::passed);
+    verdict.passed = std::all_of(verdict.outputs.begin(), verdict.outputs.end(), std::mem_fn(&Verdict::passed));
   } catch (const std::exception& error) {
     verdict.problem = error.what();
   }
@@ -157,7 +160,7 @@ Verdict ShadowedSession::State::judge_output(std::size_t index, const NamedTenso
   Scores scores;
   if (row.scores) {
     const auto& outputs = bundle.contract().outputs;
-    const auto axis = class_axis(*std::ranges::find(outputs, *row.scores, &TensorSpec::name), spec);
+    const auto axis = class_axis(*find_spec(outputs, *row.scores), spec);
     values = as_float64(given[*row.scores]);
     if (axis) scores = {&*values, *axis};
   }

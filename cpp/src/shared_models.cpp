@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace ferry {
 
@@ -28,6 +29,7 @@ class Key {
       add(std::to_string(count));
     add(std::to_string(request.threads));
     add(std::to_string(request.models));
+    add(std::to_string(request.lasting));
     for (const auto& file : std::span(request.files, request.file_count)) {
       add(file.path);
       add(file.sha256);
@@ -71,25 +73,29 @@ std::shared_ptr<Place> place_of(const std::string& key) {
   return place;
 }
 
-std::int32_t open_alone(const ferry_engine& table, const ferry_open_request& request, std::shared_ptr<ferry_engine_model>& model,
-                        ferry_engine_error& error) {
+std::int32_t open_alone(const ferry_engine& table, const ferry_open_request& request, std::shared_ptr<const void> files,
+                        std::shared_ptr<ferry_engine_model>& model, ferry_engine_error& error) {
   ferry_engine_model* opened = nullptr;
   const std::int32_t code = table.open(&request, &opened, &error);
   if (opened == nullptr) return code == FERRY_OK ? static_cast<std::int32_t>(FERRY_INTERNAL) : code;
-  model = std::shared_ptr<ferry_engine_model>(opened, [&table](ferry_engine_model* closed) { table.close(closed); });
+  auto close = [&table, files = std::move(files)](ferry_engine_model* closed) mutable {
+    table.close(closed);
+    files.reset();  // whoever has seen the model still keeps this function
+  };
+  model = std::shared_ptr<ferry_engine_model>(opened, std::move(close));
   return code;
 }
 
 }  // namespace
 
-std::int32_t open_shared(const ferry_engine& table, const ferry_open_request& request, std::shared_ptr<ferry_engine_model>& model,
-                         ferry_engine_error& error) {
-  if ((table.flags & FERRY_ENGINE_SHARES_MODELS) == 0) return open_alone(table, request, model, error);
+std::int32_t open_shared(const ferry_engine& table, const ferry_open_request& request, std::shared_ptr<const void> files,
+                         std::shared_ptr<ferry_engine_model>& model, ferry_engine_error& error) {
+  if ((table.flags & FERRY_ENGINE_SHARES_MODELS) == 0) return open_alone(table, request, std::move(files), model, error);
   const auto place = place_of(Key(table, request).text());
   const std::scoped_lock lock(place->mutex);
   model = place->model.lock();
   if (model != nullptr) return FERRY_OK;
-  const std::int32_t code = open_alone(table, request, model, error);
+  const std::int32_t code = open_alone(table, request, std::move(files), model, error);
   if (code == FERRY_OK) place->model = model;
   return code;
 }

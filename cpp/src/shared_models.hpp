@@ -9,9 +9,11 @@
 namespace ferry {
 
 // Opens a model, or takes one that is open where its engine shares models (FERRY_ENGINE_SHARES_MODELS) and everything that it
-// was asked for is the same: the SHA-256 of its files, contract, requirements, device, threads and permissions. The model is
-// closed with the last that has it. Returns what the table's `open` returns. Throws bad_alloc.
+// was asked for is the same: the SHA-256 of its files, contract, requirements, device, threads, permissions, and whether its
+// files last. The model is closed with the last that has it, and `files`, which it may point into, is let go after that. Returns
+// what the table's `open` returns. Throws bad_alloc.
 [[nodiscard]] std::int32_t open_shared(const ferry_engine& table, const ferry_open_request& request,
-                                       std::shared_ptr<ferry_engine_model>& model, ferry_engine_error& error);
+                                       std::shared_ptr<const void> files, std::shared_ptr<ferry_engine_model>& model,
+                                       ferry_engine_error& error);
 
 }  // namespace ferry

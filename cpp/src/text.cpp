@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
-#include <system_error>
+#include <string>
+
+#include "float_text.hpp"
 
 namespace ferry::text {
 
@@ -37,7 +38,8 @@ std::size_t sequence_length(std::string_view text) noexcept {
   const auto byte = [text](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
   const unsigned first = byte(0);
   if (first < 0x80) return 1;
-  const auto* lead = std::ranges::find_if(leads, [first](const Lead& one) { return first >= one.first && first <= one.last; });
+  const auto* lead =
+      std::find_if(leads.begin(), leads.end(), [first](const Lead& one) { return first >= one.first && first <= one.last; });
   if (lead == leads.end() || byte(1) < lead->lowest || byte(1) > lead->highest) return 0;
   for (std::size_t i = 2; i < lead->length; ++i)
     if ((byte(i) & 0xC0U) != 0x80U) return 0;
@@ -69,7 +71,7 @@ constexpr std::array<Range, 9> unsafe = {{{0x00, 0x1F},
                                           {0xE0000, 0xE007F}}};
 
 bool is_unsafe(char32_t point) noexcept {
-  return std::ranges::any_of(unsafe, [point](Range range) { return point >= range.first && point <= range.last; });
+  return std::any_of(unsafe.begin(), unsafe.end(), [point](Range range) { return point >= range.first && point <= range.last; });
 }
 
 // `\xNN`, `\uNNNN` or `\UNNNNNNNN`.
@@ -151,33 +153,22 @@ void append_number(std::string& out, Float value) {
   }
   // As Python writes it: with an exponent below 1e-4 and from 1e16 on; else with a point, so that a float stays a float for
   // readers that tell them from integers.
-  std::array<char, 32> buffer{};
-  const auto* end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, std::chars_format::scientific).ptr;
-  const std::string_view written(buffer.data(), static_cast<std::size_t>(end - buffer.data()));
+  const std::string written = float_text::scientific(value);
   const auto mark = written.find('e');
-  int exponent = 0;
-  const char* sign = buffer.data() + mark + 1;
-  std::from_chars(*sign == '+' ? sign + 1 : sign, end, exponent);
+  const int exponent = std::stoi(written.substr(mark + 1));
   constexpr int least = -4;
   constexpr int most = 15;
   if (exponent < least || exponent > most)
     out += written;
   else
-    append_fixed(out, written.substr(0, mark), exponent);
+    append_fixed(out, std::string_view(written).substr(0, mark), exponent);
 }
 
 }  // namespace
 
-std::string short_number(double value, int digits) {
-  std::array<char, 64> buffer{};
-  const auto result = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, std::chars_format::general, digits);
-  return {buffer.data(), result.ptr};
-}
+std::string short_number(double value, int digits) { return float_text::general(value, digits); }
 
-std::string exact_number(double value) {
-  std::array<char, 32> buffer{};
-  return {buffer.data(), std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr};
-}
+std::string exact_number(double value) { return float_text::shortest(value); }
 
 bool is_utf8(std::string_view text) noexcept {
   while (!text.empty()) {

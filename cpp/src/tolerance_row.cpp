@@ -11,7 +11,7 @@ const Tolerance* find_tolerance(const Bundle& bundle, const Session& session, co
                                 std::string_view numerics) {
   const std::vector<Tolerance>& rows = bundle.manifest().tolerances;
   const std::string device = session.device().substr(0, session.device().find(':'));
-  const auto row = std::ranges::find_if(rows, [&](const Tolerance& one) {
+  const auto row = std::find_if(rows.begin(), rows.end(), [&](const Tolerance& one) {
     return one.engine == session.engine() && one.device == device && one.output == output && one.numerics == numerics;
   });
   return row == rows.end() ? nullptr : &*row;

@@ -60,7 +60,7 @@ std::vector<std::string> names_in(const fs::path& folder) {
   if (error)
     throw Error(ErrorCode::io,
                 shown(folder) + ": got " + error.message() + ", expected a readable folder; check its permissions");
-  std::ranges::sort(names);
+  std::sort(names.begin(), names.end());
   return names;
 }
 
@@ -98,13 +98,13 @@ void add_revoked(Keyring& ring, const fs::path& path) {
 void add_folder(Keyring& ring, const fs::path& folder) {
   const std::vector<std::string> names = names_in(folder);
   const auto is_key = [](const std::string& name) { return name.ends_with(".pub"); };
-  if (std::ranges::none_of(names, is_key)) {
+  if (std::none_of(names.begin(), names.end(), is_key)) {
     throw Error(ErrorCode::integrity,
                 shown(folder) + ": got no key, expected at least one .pub file; put the keys you trust there");
   }
   for (const std::string& name : names)
     if (is_key(name)) add_key(ring, folder / text::path_of(name));
-  if (std::ranges::binary_search(names, revoked_name)) add_revoked(ring, folder / revoked_name);
+  if (std::binary_search(names.begin(), names.end(), revoked_name)) add_revoked(ring, folder / revoked_name);
 }
 
 Keyring load(const std::vector<fs::path>& paths) {
@@ -126,7 +126,8 @@ std::string named(const Keyring& ring) {
 
 // None of the signatures is of a trusted key.
 [[noreturn]] void refuse(const std::vector<ParsedSignature>& found, const Keyring& ring) {
-  const auto revoked = std::ranges::find_if(found, [&](const auto& one) { return ring.revoked.contains(one.key_id); });
+  const auto revoked =
+      std::find_if(found.begin(), found.end(), [&](const auto& one) { return ring.revoked.contains(one.key_id); });
   const bool is_revoked = revoked != found.end();
   const ParsedSignature& first = is_revoked ? *revoked : found.front();
   throw Error(ErrorCode::integrity, first.where + ": signed by key " + first.key_id + ", which " +
@@ -177,7 +178,7 @@ std::vector<TrustOptions> demands(const TrustOptions& asked) {
   std::erase_if(all, [](const TrustOptions& one) { return !is_asked(one); });
   // Who only requires a signature is content with keys that another names.
   const auto has_keys = [](const TrustOptions& one) { return !one.keys.empty(); };
-  if (std::ranges::any_of(all, has_keys)) std::erase_if(all, std::not_fn(has_keys));
+  if (std::any_of(all.begin(), all.end(), has_keys)) std::erase_if(all, std::not_fn(has_keys));
   return all;
 }
 

@@ -53,7 +53,7 @@ const Tolerance& tolerance_for(const Bundle& bundle, const Session& session, con
 Scores golden_scores(const Bundle& bundle, const TensorSpec& label, const Tolerance& row, const NamedTensors& float64) {
   if (!row.scores) return {};
   const std::vector<TensorSpec>& outputs = bundle.contract().outputs;
-  const auto spec = std::ranges::find(outputs, *row.scores, &TensorSpec::name);
+  const auto spec = find_spec(outputs, *row.scores);
   const auto axis = class_axis(*spec, label);
   return axis ? Scores{float64.find(*row.scores), *axis} : Scores{};
 }
@@ -169,7 +169,8 @@ EngineVerdict verify(const Bundle& bundle, const Session& session, std::size_t c
     for (std::size_t i = 0; i < replayed.size(); ++i)
       for (const TensorSpec& spec : bundle.contract().outputs)
         result.verdicts.push_back(judge_call(bundle, session, replayed[i], spec, {i, call}));
-  const bool passed = std::ranges::all_of(result.verdicts, [](const Verdict& one) { return one.passed && one.compared > 0; });
+  const bool passed = std::all_of(result.verdicts.begin(), result.verdicts.end(),
+                                  [](const Verdict& one) { return one.passed && one.compared > 0; });
   if (result.verdicts.empty() || !passed) result.status = EngineVerdict::Status::failed;
   return result;
 } catch (const std::bad_alloc&) {

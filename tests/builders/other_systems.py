@@ -23,7 +23,8 @@ class System:
     preset: str
     needs: tuple[str, ...]
     runner: tuple[str, ...] = ()
-    program: str = "ferry-run"
+    program: str = "bin/ferry-run"
+    target: str = "ferry-run"
     environment: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -48,8 +49,11 @@ class System:
 
 AARCH64 = System("aarch64", ("aarch64-linux-gnu-g++",), ("qemu-aarch64-static",))
 MUSL = System("musl", ("zig",))
-WINDOWS = System("windows", ("x86_64-w64-mingw32-g++-posix",), ("wine64",), "ferry-run.exe", {"WINEDEBUG": "-all"})
+WINDOWS = System(
+    "windows", ("x86_64-w64-mingw32-g++-posix",), ("wine64",), "bin/ferry-run.exe", environment={"WINEDEBUG": "-all"}
+)
 MACOS = System("macos", ("zig",))
+WASM = System("wasm", ("emcc",), ("node",), "npm/crossing.js", "ferry_wasm")
 
 
 def search_path() -> str:
@@ -59,7 +63,7 @@ def search_path() -> str:
 
 
 def build(system: System, folder: Path, bundles: list[Path]) -> Path:
-    """Build that system's ferry-run with the C of `bundles` linked in, in `folder`, and return its place."""
+    """Build that system's program with the C of `bundles` linked in, in `folder`, and return its place."""
     options = [
         "-DFERRY_STATIC=ON",
         f"-DFETCHCONTENT_SOURCE_DIR_SODIUM={SODIUM}",
@@ -68,7 +72,7 @@ def build(system: System, folder: Path, bundles: list[Path]) -> Path:
     folder = folder.resolve()  # CMake writes it into each command
     known = (folder / "CMakeCache.txt").exists()  # its build type stays
     configure = ["cmake", *([] if known else ["--preset", system.preset]), "-S", str(ROOT), "-B", str(folder), *options]
-    for command in (configure, ["cmake", "--build", str(folder), "--target", "ferry-run"]):
+    for command in (configure, ["cmake", "--build", str(folder), "--target", system.target]):
         done = subprocess.run(
             command,
             cwd=ROOT,
@@ -79,4 +83,4 @@ def build(system: System, folder: Path, bundles: list[Path]) -> Path:
             check=False,
         )
         assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-    return folder / "bin" / system.program
+    return folder / system.program

@@ -5,7 +5,9 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <thread>
+#include <utility>
 #include <vector>
 
 struct ferry_engine_model {
@@ -49,20 +51,22 @@ struct Asked {
   const char* device = "cpu";
   std::int32_t threads = 1;
   std::int32_t models = 1;
+  std::int32_t lasting = 0;
 
   [[nodiscard]] ferry_open_request request() const {
-    return {"x", files.data(), 1,       requirements.data(), 1, specs.data(), 1, specs.data(),
-            1,   device,       threads, operators.data(),    1, models,       0};
+    return {"x", files.data(), 1,       requirements.data(), 1, specs.data(), 1,      specs.data(),
+            1,   device,       threads, operators.data(),    1, models,       lasting};
   }
 };
 
 const ferry_engine shares = engine_of(FERRY_ENGINE_SHARES_MODELS);
 
-std::shared_ptr<ferry_engine_model> open_one(const Asked& asked, const ferry_engine& engine = shares) {
+std::shared_ptr<ferry_engine_model> open_one(const Asked& asked, const ferry_engine& engine = shares,
+                                             std::shared_ptr<const void> files = nullptr) {
   std::shared_ptr<ferry_engine_model> model;
   ferry_engine_error error{};
   const auto request = asked.request();
-  EXPECT_EQ(ferry::open_shared(engine, request, model, error), FERRY_OK);
+  EXPECT_EQ(ferry::open_shared(engine, request, std::move(files), model, error), FERRY_OK);
   return model;
 }
 
@@ -93,11 +97,26 @@ TEST(SharedModels, WhateverDiffersIsAnotherModel) {
   EXPECT_TRUE(differs([](Asked& asked) { asked.device = "cuda:0"; }));
   EXPECT_TRUE(differs([](Asked& asked) { asked.threads = 2; }));
   EXPECT_TRUE(differs([](Asked& asked) { asked.models = 2; }));
+  EXPECT_TRUE(differs([](Asked& asked) { asked.lasting = 1; }));  // another's promise that nobody changes the files
   EXPECT_TRUE(differs([](Asked& asked) { asked.shape[1] = 4; }));
   EXPECT_TRUE(differs([](Asked& asked) { asked.specs[0].dtype = FERRY_FLOAT64; }));
   EXPECT_TRUE(differs([](Asked& asked) { asked.specs[0].name = "y"; }));
   EXPECT_TRUE(differs([](Asked& asked) { asked.requirements[0].value = "other"; }));
   EXPECT_TRUE(differs([](Asked& asked) { asked.operators[0] = "aten::as_strided"; }));
+}
+
+TEST(SharedModels, ItsFilesLiveUntilItIsClosed) {
+  static const ferry_engine alone = engine_of(0);
+  for (const auto* engine : {&shares, &alone}) {
+    const std::shared_ptr<int> files(new int, [](const int* gone) {
+      EXPECT_EQ(open_now, 0);
+      delete gone;
+    });
+    auto model = open_one(Asked(), *engine, files);
+    EXPECT_EQ(files.use_count(), 2);
+    model.reset();
+    EXPECT_EQ(files.use_count(), 1);
+  }
 }
 
 TEST(SharedModels, AnEngineThatDoesNotShareHasAModelForEachSession) {
@@ -111,7 +130,7 @@ TEST(SharedModels, WhatDoesNotOpenIsTriedAgain) {
   const auto request = asked.request();
   std::shared_ptr<ferry_engine_model> model;
   ferry_engine_error error{};
-  for (int i = 0; i < 2; ++i) EXPECT_EQ(ferry::open_shared(shares, request, model, error), FERRY_FORMAT);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(ferry::open_shared(shares, request, nullptr, model, error), FERRY_FORMAT);
   EXPECT_EQ(model, nullptr);
 }
 

@@ -10,17 +10,17 @@ mkdir -p "$logs"
 
 # ---- the root ---------------------------------------------------------------------------------------------------------------------
 
-# A root with nothing but python3, make, g++ and git, this checkout for root and for a user without sudo.
+# new_root [BASE]: a root with nothing but python3, make, g++ and git, this checkout for root and for a user without sudo.
 new_root() {
   # Lazily: a process of the last scenario may still hold one.
   umount -R -l "$root/proc" "$root/dev" "$root/tmp" "$root/wheels" 2>/dev/null || true
   rm -rf --one-file-system "$root"
-  cp -a "$folder/base" "$root"
+  cp -a "$folder/${1:-base}" "$root"
   mkdir -p "$root/wheels" "$root/proc" "$root/dev"
   mount -t proc proc "$root/proc"
   mount --rbind /dev "$root/dev"
   cp /etc/resolv.conf /etc/hosts "$root/etc/"
-  [ ! -e "${SSL_CERT_FILE:-/nowhere}" ] || cp -L "$SSL_CERT_FILE" "$root/etc/ssl/certs/ca-certificates.crt"
+  trust_as_here
   [ ! -e /etc/pip.conf ] || cp /etc/pip.conf "$root/etc/"
   if [ "${FERRY_FRESH_TORCH:-}" != pip ] && [ -d "${PIP_FIND_LINKS:-/nowhere}" ]; then mount --bind "$PIP_FIND_LINKS" "$root/wheels"; fi
   useradd --root "$root" --create-home --shell /bin/bash user
@@ -30,6 +30,12 @@ new_root() {
     tar -xf "$folder/checkout.tar" -C "$root${owner#*:}/torchferry"
     chroot "$root" chown -R "${owner%:*}:" "${owner#*:}/torchferry"
   done
+}
+
+# Its programs trust the certificates that this machine trusts.
+trust_as_here() {
+  mkdir -p "$root/etc/ssl/certs"
+  [ ! -e "${SSL_CERT_FILE:-/nowhere}" ] || cp -L "$SSL_CERT_FILE" "$root/etc/ssl/certs/ca-certificates.crt"
 }
 
 # in_root USER FOLDER COMMAND: run a shell command there, with this machine's pip and certificates and nothing else of its environment.
@@ -116,7 +122,35 @@ killed() {
   works root /root/torchferry "rm build/build.ninja && make demo"
 }
 
-for scenario in "${@:-as_root as_user moved killed}"; do
+# The Dockerfile's RUN lines in the root that its image begins with, and its last stage: small, without a shell, used by nobody.
+image() {
+  new_root slim
+  mv "$root/root/torchferry" "$root/src"
+  local dockerfile="$root/src/cpp/examples/image/Dockerfile" line made="$root/root-folder"
+  sed -e ':again' -e '/\\$/{N;s/\\\n//;t again' -e '}' "$dockerfile" | sed -n 's/^RUN //p' >"$folder/run-lines"
+  [ "$(wc -l <"$folder/run-lines")" -eq 2 ] || fail "two RUN lines are expected in the Dockerfile"
+  while IFS= read -r line <&3; do
+    works root /src "$line"
+    trust_as_here # the first line installs Debian's
+  done 3<"$folder/run-lines"
+  works root /src "PYTHONPATH=tests .venv/bin/ferry export builders.models:Classifier --input 'image=uint8[N,4,4]:0..255' --output logits \
+    --output probabilities --output label --to c,executorch --out /root-folder/bundle && chmod -R a+rX /root-folder/bundle"
+  echo "the last stage: $(du -sk --exclude=bundle "$made" | cut -f1) KiB" | tee -a "$log"
+  [ "$(du -sk --exclude=bundle "$made" | cut -f1)" -lt $((60 * 1024)) ] || fail "the last stage is not below 60 MiB"
+  [ -z "$(find "$made/bin" "$made/usr/bin" -name '*sh' 2>/dev/null)" ] || fail "the last stage has a shell"
+  # What a container has.
+  mount -t proc proc "$made/proc"
+  mount --rbind /dev "$made/dev"
+  local engine
+  for engine in c executorch; do
+    echo "--- nobody: verify --engine $engine" >>"$log"
+    chroot --userspec=65534:65534 "$made" /usr/bin/ferry-run verify /bundle --engine "$engine" --allow-native >>"$log" 2>&1 ||
+      fail "verify --engine $engine"
+  done
+  umount -R -l "$made/proc" "$made/dev"
+}
+
+for scenario in "${@:-as_root as_user moved killed image}"; do
   for scenario in $scenario; do
     log="$logs/$scenario.log"
     : >"$log"

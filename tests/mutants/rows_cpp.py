@@ -308,7 +308,7 @@ ROWS = (
     ),
     _row(
         "npy_header.cpp",
-        "std::ranges::replace(shape, 0, 1);",
+        "std::replace(shape.begin(), shape.end(), std::int64_t{0}, std::int64_t{1});",
         "static_cast<void>(shape);",
         "Npy*:*BadHeaders*",
         "a size that no memory has, times 0",

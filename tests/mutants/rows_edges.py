@@ -178,4 +178,33 @@ ROWS = (
         "two numbers run together",
         target="ferry_cli_tests",
     ),
+    _cpp(
+        "src/float_text_stdio.cpp",
+        "return fixed.size() <= text.size() ? fixed : text;",
+        "return fixed.size() < text.size() ? fixed : text;",
+        "FloatText*",
+        "another text of a bound in WebAssembly",
+        target="ferry_float_text_test",
+    ),
+    _cpp(
+        "src/shared_models.cpp",
+        "    add(std::to_string(request.lasting));",
+        "",
+        "SharedModels*",
+        "a session reads files that it never promised to leave alone",
+    ),
+    _cpp(
+        "src/shared_models.cpp",
+        "    files.reset();  // whoever has seen the model still keeps this function",
+        "",
+        "SharedModels*",
+        "a file stays mapped when its last model is closed",
+    ),
+    Mutant(
+        ".ci/wheel-licences",
+        "    if name not in COPIED:",
+        "    if not name:",
+        "tests/package/test_wheel_licences.py",
+        "a library in the wheel without its licence",
+    ),
 )

@@ -17,7 +17,9 @@ file(RENAME "${WORK}/first" "${prefix}")
 file(COPY "${PLUGIN}" DESTINATION "${prefix}/lib/ferry")
 
 set(flags "")
-if(SANITIZE)
+if(SANITIZE STREQUAL "thread")
+  set(flags "-fsanitize=thread")
+elseif(SANITIZE)
   set(flags "-fsanitize=address,undefined")
 endif()
 step("${CMAKE_COMMAND}" -S "${CONSUMER}" -B "${WORK}/build" -G "${GENERATOR}" "-DCMAKE_MAKE_PROGRAM=${MAKE}" "-DCMAKE_C_COMPILER=${C}"

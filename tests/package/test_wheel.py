@@ -5,6 +5,7 @@ FERRY_DIST names a folder where `make wheel` has built both; without it they are
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import sys
@@ -82,6 +83,18 @@ def test_the_core_reads_files_as_samples(core: Path) -> None:
     code = "import sys; from torchferry import native; s = native.open_bundle(sys.argv[1]).samples(sys.argv[2]); print(s.read(5)['measurements'].shape)"
     golden = BUNDLE / "golden" / "batch-64.input.measurements.npy"
     assert run(core / "python", "-c", code, BUNDLE, golden) == "(5, 2)\n"
+
+
+def test_the_core_has_the_licence_of_each_library_that_it_brings(core: Path) -> None:
+    (information,) = packages(core).glob("torchferry-*.dist-info")
+    bill = json.loads((information / "sboms" / "auditwheel.cdx.json").read_text())
+    named = {component["name"]: component for component in bill["components"] if component["name"] != "torchferry"}
+    brought = {path.name.partition("-")[0] for path in (packages(core) / "torchferry.libs").iterdir()}
+    assert brought == {"libjpeg", "libseccomp", "libsodium"}
+    for library in brought:
+        (name,) = (name for name in named if name.startswith(library))
+        assert named[name]["licenses"]
+        assert len((information / "licenses" / f"{name}.txt").read_text()) > 1000
 
 
 def test_the_core_names_the_extra_of_each_engine_that_it_lacks(core: Path) -> None:

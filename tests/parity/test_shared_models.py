@@ -109,6 +109,22 @@ def test_mapped_files_pass_and_are_mapped(program: Path) -> None:
     session.close()
 
 
+def test_mapped_weights_of_torchscript_outlive_the_session_that_opened_them() -> None:
+    """Sessions of one digest have one model, whichever of them is closed first."""
+    bundle, opened = native.open_bundle(DIGITS), open_bundle(DIGITS)
+    inputs = read_case(opened, opened.manifest.golden.cases[0]).inputs
+    copied = bundle.session("torchscript")
+    expected = copied.run(inputs)
+    bundle.map_files()
+    first, second = bundle.session("torchscript"), bundle.session("torchscript")
+    first.close()
+    answers = second.run(inputs)
+    assert all(answers[name].tobytes() == expected[name].tobytes() for name in expected)
+    assert any("model.ts.pt" in line for line in Path("/proc/self/maps").read_text().splitlines())
+    second.close()
+    assert not any("model.ts.pt" in line for line in Path("/proc/self/maps").read_text().splitlines())
+
+
 def test_a_file_that_another_user_may_write_is_not_mapped(program: Path, tmp_path: Path) -> None:
     copied = shutil.copytree(program, tmp_path / "bundle")
     for file in copied.rglob("*.pte"):
@@ -135,18 +151,27 @@ def test_a_file_that_changed_since_the_bundle_was_opened_is_refused(program: Pat
 
 
 MEMORY = r"""
-import ctypes, re, sys
+import ctypes, hashlib, re, sys
 import numpy as np
 from torchferry import native
 
 bundle = native.open_bundle(sys.argv[1])
+if sys.argv[4:] == ["map"]:
+    bundle.map_files()
 inputs = {"x": np.ones((1, 2048), np.float32)}
 sessions = [bundle.session(sys.argv[2]) for _ in range(int(sys.argv[3]))]
-for session in sessions:
-    session.run(inputs)
+digests = {hashlib.sha256(session.run(inputs)["y"].tobytes()).hexdigest() for session in sessions}
 ctypes.CDLL(None).malloc_trim(0)
-print(re.search(r"^Rss:\s+(\d+)", open("/proc/self/smaps_rollup").read(), re.MULTILINE)[1])
+memory = open("/proc/self/smaps_rollup").read()
+print(*(re.search(rf"^{kind}:\s+(\d+)", memory, re.MULTILINE)[1] for kind in ("Rss", "Private_Dirty")), *digests)
 """
+
+
+def memory(bundle: Path, engine: str, *words: str) -> tuple[int, int, str]:
+    """KiB of a process: all that it has, and what is its own; and the digest of its answers."""
+    done = subprocess.run([sys.executable, "-c", MEMORY, str(bundle), engine, *words], check=True, capture_output=True, text=True)
+    has, own, digest = done.stdout.split()
+    return int(has), int(own), digest
 
 
 @pytest.fixture(scope="module")
@@ -161,8 +186,14 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["onnxruntime", "torchscript"])
 def test_four_sessions_hold_the_weights_once(large: Path, engine: str) -> None:
-    one, four = (
-        int(subprocess.run([sys.executable, "-c", MEMORY, str(large), engine, count], check=True, capture_output=True).stdout)
-        for count in ("1", "4")
-    )
+    (one, *_), (four, *_) = memory(large, engine, "1"), memory(large, engine, "4")
     assert four - one < 2 * 1024  # KiB; each had 33,600 of its own before models were shared
+
+
+@pytest.mark.slow
+def test_mapped_weights_of_torchscript_are_no_process_s_own(large: Path) -> None:
+    """Those of onnxruntime are: it packs a copy."""
+    _, own, digest = memory(large, "torchscript", "1")
+    _, mapped, same = memory(large, "torchscript", "1", "map")
+    assert own - mapped > 32_000  # KiB, of 33,600
+    assert digest == same

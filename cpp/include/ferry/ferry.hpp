@@ -133,8 +133,8 @@ struct SessionOptions {
   std::uint64_t memory_bytes = 0;  // with `isolate`: of the model's data; 0: three quarters of the machine's memory
   // So many calls run at once with `aoti` and `executorch`, a model of which takes one call at a time; others need no more.
   int models = 1;
-  // Maps the artifact's files instead of reading them (Bundle::map, which says what must not be done to them): `executorch` then
-  // leaves its weights there, one copy for all sessions of all processes.
+  // Maps the artifact's files instead of reading them (Bundle::map, which says what must not be done to them): `executorch` and
+  // `torchscript` then leave their weights there, one copy for all sessions of all processes.
   bool map_files = false;
 };
 

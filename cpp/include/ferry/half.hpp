@@ -4,9 +4,10 @@
 // infinite. A compiler's own type of the same bits (`_Float16`, `std::float16_t`, `__bf16`) may be copied to and from them.
 #pragma once
 
-#include <bit>
 #include <cstdint>
 #include <type_traits>
+
+#include <ferry/bits.hpp>
 
 namespace ferry {
 
@@ -30,19 +31,19 @@ template <int exponent_bits, int digits>
   const std::uint64_t rest = bits & ~Of::sign;
   constexpr int shift = wide_digits - digits;
   if (rest >= Of::infinity)  // NaN keeps its digits
-    return std::bit_cast<double>(sign | 0x7FF0'0000'0000'0000U | ((rest - Of::infinity) << shift));
+    return bits_as<double>(sign | 0x7FF0'0000'0000'0000U | ((rest - Of::infinity) << shift));
   constexpr std::uint64_t rebias = static_cast<std::uint64_t>(wide_bias - Of::bias) << wide_digits;
-  if (rest >= (std::uint64_t{1} << digits)) return std::bit_cast<double>(sign | ((rest << shift) + rebias));
+  if (rest >= (std::uint64_t{1} << digits)) return bits_as<double>(sign | ((rest << shift) + rebias));
   // Subnormal: a normal number of the least exponent, less the first digit that this gave it.
   constexpr std::uint64_t least = rebias + (std::uint64_t{1} << wide_digits);
-  const double value = std::bit_cast<double>(least | (rest << shift)) - std::bit_cast<double>(least);
+  const double value = bits_as<double>(least | (rest << shift)) - bits_as<double>(least);
   return sign != 0 ? -value : value;
 }
 
 template <int exponent_bits, int digits>
 [[nodiscard]] constexpr std::uint16_t narrow(double value) noexcept {
   using Of = Layout<exponent_bits, digits>;
-  const auto wide = std::bit_cast<std::uint64_t>(value);
+  const auto wide = bits_as<std::uint64_t>(value);
   const auto sign = static_cast<std::uint16_t>((wide >> 48U) & Of::sign);
   const std::uint64_t rest = wide & 0x7FFF'FFFF'FFFF'FFFFU;
   constexpr int shift = wide_digits - digits;
@@ -70,7 +71,7 @@ struct Float16 {
 
   Float16() = default;
   constexpr explicit Float16(double value) noexcept : bits(half::narrow<5, 10>(value)) {}
-  [[nodiscard]] static constexpr Float16 of(std::uint16_t bits) noexcept { return std::bit_cast<Float16>(bits); }
+  [[nodiscard]] static constexpr Float16 of(std::uint16_t bits) noexcept { return bits_as<Float16>(bits); }
   constexpr explicit operator double() const noexcept { return half::widen<5, 10>(bits); }
   constexpr explicit operator float() const noexcept { return static_cast<float>(half::widen<5, 10>(bits)); }
 };
@@ -81,7 +82,7 @@ struct BFloat16 {
 
   BFloat16() = default;
   constexpr explicit BFloat16(double value) noexcept : bits(half::narrow<8, 7>(value)) {}
-  [[nodiscard]] static constexpr BFloat16 of(std::uint16_t bits) noexcept { return std::bit_cast<BFloat16>(bits); }
+  [[nodiscard]] static constexpr BFloat16 of(std::uint16_t bits) noexcept { return bits_as<BFloat16>(bits); }
   constexpr explicit operator double() const noexcept { return half::widen<8, 7>(bits); }
   constexpr explicit operator float() const noexcept { return static_cast<float>(half::widen<8, 7>(bits)); }
 };

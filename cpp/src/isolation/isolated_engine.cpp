@@ -116,7 +116,8 @@ class IsolatedEngine final : public EngineHost {
   [[nodiscard]] std::string numerics() const override { return numerics_; }
   [[nodiscard]] bool has_direct() const noexcept override { return has_direct_; }
 
-  [[nodiscard]] std::int32_t open(const ferry_open_request& request, ferry_engine_error& error) override {
+  [[nodiscard]] std::int32_t open(const ferry_open_request& request, std::shared_ptr<const void> /*files*/,
+                                  ferry_engine_error& error) override {
     const std::scoped_lock lock(mutex_);
     if ((flags_ & FERRY_ENGINE_NATIVE_CODE) != 0) set_text(control_->scratch, scratch_.emplace().path());
     const auto shared = write_request(request);

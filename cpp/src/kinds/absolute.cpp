@@ -1,6 +1,7 @@
 // Kind `absolute`: |actual - expected| <= bound, in float64. The Python twin is python/torchferry/compare/kinds/absolute.py.
 #include <algorithm>
 
+#include "contract.hpp"
 #include "dtype.hpp"
 #include "kinds/kind.hpp"
 #include "text.hpp"
@@ -18,7 +19,7 @@ class Absolute final : public Kind {
   }
   // Only floats may be off, and the reason names how far.
   [[nodiscard]] std::optional<RowProblem> bundle_problem(const Tolerance& row, const Manifest& manifest) const override {
-    const auto output = std::ranges::find(manifest.contract.outputs, row.output, &TensorSpec::name);
+    const auto output = find_spec(manifest.contract.outputs, row.output);
     if (row.bound != 0 && !is_float(output->dtype))
       return RowProblem{"bound", text::short_number(row.bound), "0 for " + std::string(to_string(output->dtype))};
     return naming_problem(row);

@@ -1,8 +1,8 @@
 #include "kinds/kind.hpp"
 
-#include <charconv>
 #include <limits>
 
+#include "float_text.hpp"
 #include "text.hpp"
 
 namespace ferry {
@@ -37,11 +37,8 @@ std::optional<double> take_number(std::string_view& text, std::string_view befor
   const std::string_view rest = text.substr(before.size());
   const std::size_t length = count_number(rest);
   if (length == 0 || !rest.substr(length).starts_with(": ")) return std::nullopt;
-  double value = 0;
-  const std::string_view number = rest.substr(0, length);
-  const auto result = std::from_chars(number.data(), number.data() + number.size(), value);
   text = rest.substr(length + 2);
-  return result.ec == std::errc() ? value : std::numeric_limits<double>::quiet_NaN();
+  return float_text::parse(rest.substr(0, length)).value_or(std::numeric_limits<double>::quiet_NaN());
 }
 
 // A certificate that holds but for a probability states one that is small.

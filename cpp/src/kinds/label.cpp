@@ -2,6 +2,7 @@
 // python/torchferry/compare/kinds/label.py.
 #include <algorithm>
 
+#include "contract.hpp"
 #include "dtype.hpp"
 #include "kinds/kind.hpp"
 #include "manifest.hpp"
@@ -12,7 +13,7 @@ namespace ferry::kinds {
 namespace {
 
 const Tolerance* find_any_row(const Manifest& manifest, const Tolerance& like, const std::string& output) {
-  const auto row = std::ranges::find_if(manifest.tolerances, [&](const Tolerance& other) {
+  const auto row = std::find_if(manifest.tolerances.begin(), manifest.tolerances.end(), [&](const Tolerance& other) {
     return other.engine == like.engine && other.device == like.device && other.output == output && other.numerics == "any";
   });
   return row == manifest.tolerances.end() ? nullptr : &*row;
@@ -33,8 +34,8 @@ class Label final : public Kind {
     if (!row.scores) return row_problem(row);
     const std::string& named = *row.scores;
     const auto& outputs = manifest.contract.outputs;
-    const auto label = std::ranges::find(outputs, row.output, &TensorSpec::name);
-    const auto scores = std::ranges::find(outputs, named, &TensorSpec::name);
+    const auto label = find_spec(outputs, row.output);
+    const auto scores = find_spec(outputs, named);
     if (!is_integer(label->dtype))
       return RowProblem{"kind", "label for " + std::string(to_string(label->dtype)), "an integer output"};
     if (scores == outputs.end() || !is_float(scores->dtype) || !class_axis(*scores, *label))

@@ -55,7 +55,7 @@ Listing Folder::list(const Paths& listed) const {
     folders.pop_back();
     for (const std::string& name : names_in(prefix)) add(prefix + name, listed, listing, folders);
   }
-  std::ranges::sort(listing.sidecars);
+  std::sort(listing.sidecars.begin(), listing.sidecars.end());
   return listing;
 }
 
@@ -76,7 +76,7 @@ std::vector<std::string> Folder::names_in(const std::string& prefix) const {
     errno = 0;
   }
   if (errno != 0) fail_folder(name_of(prefix));
-  std::ranges::sort(names);
+  std::sort(names.begin(), names.end());
   return names;
 }
 

@@ -23,7 +23,18 @@ const char* numerics() { return ""; }
 }  // namespace
 
 const ferry_engine* ferry_engine_entry(void) {
-  static const ferry_engine engine{
-      FERRY_ENGINE_ABI_VERSION, FERRY_ENGINE_NATIVE_CODE, "native", "Native 1.0", numerics, open, run, nullptr, close};
+  static const ferry_engine engine{FERRY_ENGINE_ABI_VERSION,
+                                   FERRY_ENGINE_NATIVE_CODE,
+                                   "native",
+                                   "Native 1.0",
+                                   numerics,
+                                   open,
+                                   run,
+                                   nullptr,
+                                   close,
+                                   nullptr,
+                                   nullptr,
+                                   nullptr,
+                                   nullptr};
   return &engine;
 }

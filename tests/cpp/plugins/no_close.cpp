@@ -19,6 +19,18 @@ const char* numerics() { return ""; }
 }  // namespace
 
 const ferry_engine* ferry_engine_entry(void) {
-  static const ferry_engine engine{FERRY_ENGINE_ABI_VERSION, 0, "no_close", "Toy 1.0", numerics, open, run, nullptr, nullptr};
+  static const ferry_engine engine{FERRY_ENGINE_ABI_VERSION,
+                                   0,
+                                   "no_close",
+                                   "Toy 1.0",
+                                   numerics,
+                                   open,
+                                   run,
+                                   nullptr,
+                                   nullptr,
+                                   nullptr,
+                                   nullptr,
+                                   nullptr,
+                                   nullptr};
   return &engine;
 }
