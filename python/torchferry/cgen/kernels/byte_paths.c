@@ -5,30 +5,59 @@
 
 /* ---- Products of bytes and signed bytes ---------------------------------------------------------------------------
  * Sums are exact in 32 bits, so every path gives the integers of the plain one. The target (-march, -mcpu, -msimd128) chooses:
- * VNNI adds four products to a sum per instruction; others multiply 16-bit numbers and add two; the rest is plain C. */
+ * VNNI and the dot products of Armv8.2 add four products to a sum per instruction; others multiply 16-bit numbers and add two; the rest is plain C. */
 #if defined(__AVX512VNNI__) && defined(__AVX512VL__)
 #include <immintrin.h>
 #define MODEL_VNNI 16 /* sums in a vector */
 typedef __m512i model_sums;
+typedef __m128i model_sum_quad; /* four sums */
 MODEL_INLINE model_sums model_load_sums(const void *const p) { return _mm512_loadu_si512(p); }
 MODEL_INLINE void model_store_sums(void *const p, const model_sums a) { _mm512_storeu_si512(p, a); }
 MODEL_INLINE model_sums model_add_four(const model_sums a, const uint32_t x, const model_sums w) {
   return _mm512_dpbusd_epi32(a, _mm512_set1_epi32((int)x), w);
 }
-MODEL_INLINE __m128i model_add_four_quad(const __m128i a, const uint32_t x, const __m128i w) {
+MODEL_INLINE model_sum_quad model_load_quad(const void *const p) { return _mm_loadu_si128((const __m128i *)p); }
+MODEL_INLINE void model_store_quad(void *const p, const model_sum_quad a) { _mm_storeu_si128((__m128i *)p, a); }
+MODEL_INLINE model_sum_quad model_add_four_quad(const model_sum_quad a, const uint32_t x, const model_sum_quad w) {
   return _mm_dpbusd_epi32(a, _mm_set1_epi32((int)x), w);
 }
 #elif defined(__AVXVNNI__)
 #include <immintrin.h>
 #define MODEL_VNNI 8
 typedef __m256i model_sums;
+typedef __m128i model_sum_quad; /* four sums */
 MODEL_INLINE model_sums model_load_sums(const void *const p) { return _mm256_loadu_si256((const __m256i *)p); }
 MODEL_INLINE void model_store_sums(void *const p, const model_sums a) { _mm256_storeu_si256((__m256i *)p, a); }
 MODEL_INLINE model_sums model_add_four(const model_sums a, const uint32_t x, const model_sums w) {
   return _mm256_dpbusd_avx_epi32(a, _mm256_set1_epi32((int)x), w);
 }
-MODEL_INLINE __m128i model_add_four_quad(const __m128i a, const uint32_t x, const __m128i w) {
+MODEL_INLINE model_sum_quad model_load_quad(const void *const p) { return _mm_loadu_si128((const __m128i *)p); }
+MODEL_INLINE void model_store_quad(void *const p, const model_sum_quad a) { _mm_storeu_si128((__m128i *)p, a); }
+MODEL_INLINE model_sum_quad model_add_four_quad(const model_sum_quad a, const uint32_t x, const model_sum_quad w) {
   return _mm_dpbusd_avx_epi32(a, _mm_set1_epi32((int)x), w);
+}
+#elif defined(__aarch64__) && defined(__ARM_FEATURE_DOTPROD) && !defined(__AARCH64EB__)
+#include <arm_neon.h>
+#define MODEL_VNNI 4
+typedef int32x4_t model_sums, model_sum_quad;
+MODEL_INLINE model_sums model_load_sums(const void *const p) { return vld1q_s32((const int32_t *)p); }
+MODEL_INLINE void model_store_sums(void *const p, const model_sums a) { vst1q_s32((int32_t *)p, a); }
+#if defined(__ARM_FEATURE_MATMUL_INT8)
+MODEL_INLINE model_sums model_add_four(const model_sums a, const uint32_t x, const model_sums w) {
+  return vusdotq_s32(a, vreinterpretq_u8_u32(vdupq_n_u32(x)), vreinterpretq_s8_s32(w));
+}
+#else
+/* Both factors have one sign: 128 more in each weight, and 128 times the inputs less in the sum, exact modulo 2^32. */
+MODEL_INLINE model_sums model_add_four(const model_sums a, const uint32_t x, const model_sums w) {
+  const uint8x16_t bytes = vreinterpretq_u8_u32(vdupq_n_u32(x)), more = vdupq_n_u8(128);
+  const uint32x4_t sum = vdotq_u32(vreinterpretq_u32_s32(a), bytes, veorq_u8(vreinterpretq_u8_s32(w), more));
+  return vreinterpretq_s32_u32(vsubq_u32(sum, vdotq_u32(vdupq_n_u32(0), bytes, more)));
+}
+#endif
+MODEL_INLINE model_sum_quad model_load_quad(const void *const p) { return model_load_sums(p); }
+MODEL_INLINE void model_store_quad(void *const p, const model_sum_quad a) { model_store_sums(p, a); }
+MODEL_INLINE model_sum_quad model_add_four_quad(const model_sum_quad a, const uint32_t x, const model_sum_quad w) {
+  return model_add_four(a, x, w);
 }
 #elif defined(__AVX2__)
 #include <immintrin.h>

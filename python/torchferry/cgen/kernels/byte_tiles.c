@@ -14,10 +14,10 @@ MODEL_INLINE uint32_t model_four(const uint8_t *const p) {
 
 #if defined(MODEL_VNNI)
 #define MODEL_TILE_PIXELS (MODEL_VNNI == 16 ? 8 : 4)
-#define MODEL_TILE_VECTORS 2
+#define MODEL_TILE_VECTORS (MODEL_VNNI == 4 ? 4 : 2)
 enum { model_tile_lanes = MODEL_VNNI, model_quad_tile_lanes = 4 };
 typedef model_sums model_tile_sums, model_tile_weights;
-typedef __m128i model_quad_tile_sums, model_quad_tile_weights;
+typedef model_sum_quad model_quad_tile_sums, model_quad_tile_weights;
 MODEL_INLINE model_tile_sums model_tile_start(const int32_t *const bias) { return model_load_sums(bias); }
 MODEL_INLINE model_tile_weights model_tile_load(const int8_t *const w) { return model_load_sums(w); }
 MODEL_INLINE uint32_t model_tile_spread(const uint32_t four) { return four; }
@@ -28,17 +28,15 @@ MODEL_INLINE void model_tile_store(int32_t *const to, const model_tile_sums a, c
   (void)bias;
   model_store_sums(to, a);
 }
-MODEL_INLINE __m128i model_quad_tile_start(const int32_t *const bias) {
-  return _mm_loadu_si128((const __m128i *)(const void *)bias);
-}
-MODEL_INLINE __m128i model_quad_tile_load(const int8_t *const w) { return _mm_loadu_si128((const __m128i *)(const void *)w); }
+MODEL_INLINE model_sum_quad model_quad_tile_start(const int32_t *const bias) { return model_load_quad(bias); }
+MODEL_INLINE model_sum_quad model_quad_tile_load(const int8_t *const w) { return model_load_quad(w); }
 MODEL_INLINE uint32_t model_quad_tile_spread(const uint32_t four) { return four; }
-MODEL_INLINE __m128i model_quad_tile_add(const __m128i a, const uint32_t four, const __m128i w) {
+MODEL_INLINE model_sum_quad model_quad_tile_add(const model_sum_quad a, const uint32_t four, const model_sum_quad w) {
   return model_add_four_quad(a, four, w);
 }
-MODEL_INLINE void model_quad_tile_store(int32_t *const to, const __m128i a, const int32_t *const bias) {
+MODEL_INLINE void model_quad_tile_store(int32_t *const to, const model_sum_quad a, const int32_t *const bias) {
   (void)bias;
-  _mm_storeu_si128((__m128i *)(void *)to, a);
+  model_store_quad(to, a);
 }
 typedef uint32_t model_tile_four, model_quad_tile_four;
 #elif defined(MODEL_PAIR_COLUMNS)
