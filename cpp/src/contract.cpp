@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <ferry/bits.hpp>
 #include <utility>
 
 #include "dtype.hpp"
