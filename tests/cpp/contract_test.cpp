@@ -198,7 +198,7 @@ TEST_F(ForeignViews, WithMisalignedDataAreRefused) {
 
 TEST_F(ForeignViews, WithAnUnknownDtypeAreRefused) {
   ferry_tensor_view view = valid();
-  view.dtype = 8;
+  view.dtype = 10;
   EXPECT_EQ(failure_with(view).code, 7);
   view.dtype = -1;
   EXPECT_EQ(failure_with(view).code, 7);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 #include <ferry/engine.hpp>
+#include <ferry/half.hpp>
 #include <new>
 #include <stdexcept>
 #include <string>
@@ -83,14 +84,17 @@ TEST(ElementSize, IsThatOfTheCType) {
   EXPECT_EQ(element_size(FERRY_INT64), sizeof(std::int64_t));
   EXPECT_EQ(element_size(FERRY_FLOAT32), sizeof(float));
   EXPECT_EQ(element_size(FERRY_FLOAT64), sizeof(double));
-  EXPECT_ANY_THROW(static_cast<void>(element_size(FERRY_FLOAT64 + 1)));
+  EXPECT_EQ(element_size(FERRY_FLOAT16), sizeof(ferry::Float16));
+  EXPECT_EQ(element_size(FERRY_BFLOAT16), sizeof(ferry::BFloat16));
+  EXPECT_ANY_THROW(static_cast<void>(element_size(FERRY_BFLOAT16 + 1)));
   EXPECT_ANY_THROW(static_cast<void>(element_size(-1)));
 }
 
 TEST(Dtypes, GoBothWaysAndKnowNoOther) {
-  constexpr Dtypes<char> dtypes = {{'b', 'u', 'c', 's', 'i', 'l', 'f', 'd'}};
+  constexpr Dtypes<char> dtypes = {{'b', 'u', 'c', 's', 'i', 'l', 'f', 'd', 'e', 'g'}};
   EXPECT_EQ(dtypes.to_runtime(FERRY_FLOAT32), 'f');
   EXPECT_EQ(dtypes.from_runtime('d'), FERRY_FLOAT64);
+  EXPECT_EQ(dtypes.to_runtime(FERRY_BFLOAT16), 'g');
   EXPECT_EQ(dtypes.from_runtime('h'), -1);
 }
 

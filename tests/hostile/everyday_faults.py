@@ -207,7 +207,7 @@ BUNDLES = {
     "a missing key": Fault("inspect B", _manifest(lambda document: document.pop("golden"))),
     "a newer format": Fault("inspect B", _set("format_version", value=99)),
     "a wrong type": Fault("inspect B", _set("name", value=7)),
-    "an unknown dtype": Fault("inspect B", _set("contract", "inputs", 0, "dtype", value="float16")),
+    "an unknown dtype": Fault("inspect B", _set("contract", "inputs", 0, "dtype", value="float8")),
     "a path that leaves the bundle": Fault("inspect B", _set("artifacts", 0, "files", 0, "path", value="../x")),
     "a digest that is none": Fault("inspect B", _set("artifacts", 0, "files", 0, "sha256", value="abc")),
     "a size below nothing": Fault("inspect B", _set("artifacts", 0, "files", 0, "bytes", value=-1)),

@@ -122,7 +122,7 @@ RULES: list[tuple[str, Place, Any]] = [
     ("no digits", ("artifacts", 0, "files", 0, "sha256"), "g" * 64),
     *((f"a name {name[:9]!r}", ("name",), name) for name in ("", "Iris", "-a", ".a", "a" * 65, "a b", "a\n", "a/b")),
     *((f"an input {name[:9]!r}", ("contract", "inputs", 0, "name"), name) for name in ("", "1a", "a-b", "a" * 65, "a.b", "a\n", "other")),
-    *((f"a dtype {name!r}", ("contract", "inputs", 0, "dtype"), name) for name in ("float16", "Float32", "float", "complex64", "uint64", "object", "")),
+    *((f"a dtype {name!r}", ("contract", "inputs", 0, "dtype"), name) for name in ("float8", "Float16", "Float32", "complex64", "uint64", "object", "")),
     *((f"a shape {shape!r}"[:40], ("contract", "inputs", 0, "shape"), shape) for shape in (
         [2, "N"], ["N", "N"], ["n", 2], ["N", -1], ["N", 2**53 + 1], ["N"] + [1] * 8, ["M", 2], [["N"], 2], ["N", "A" * 33], ["N", "\u00c4"], ["N", ""])),
     *((f"a range {values!r}", ("contract", "inputs", 0, "range"), values) for values in ([1, 0], [0], [0, 1, 2], [], ["0", "1"], [None, 1])),

@@ -21,7 +21,7 @@ IMAGE_AND_SCALE = contract((spec("image", "uint8", ("N", 4)), spec("scale", "flo
         {"name": "1x"},
         {"name": "x\n"},
         {"name": "x" * 65},
-        {"dtype": "float16"},
+        {"dtype": "float8"},
         {"shape": ("N", -1)},
         {"shape": ("N", 2.0)},
         {"shape": ("N", True)},

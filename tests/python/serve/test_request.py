@@ -27,6 +27,8 @@ DATATYPES = {
     "INT64",
     "FP32",
     "FP64",
+    "FP16",
+    "BF16",
 }  # of the protocol's table, as far as contracts go
 
 
