@@ -14,9 +14,9 @@ namespace {
 using namespace engines;
 using executorch::aten::ScalarType;
 
-constexpr Dtypes<ScalarType> dtypes = {{ScalarType::Bool, ScalarType::Byte, ScalarType::Char, ScalarType::Short, ScalarType::Int,
-                                        ScalarType::Long, ScalarType::Float, ScalarType::Double, ScalarType::Half,
-                                        ScalarType::BFloat16}};
+constexpr Dtypes<ScalarType> dtypes(ScalarType::Bool, ScalarType::Byte, ScalarType::Char, ScalarType::Short, ScalarType::Int,
+                                    ScalarType::Long, ScalarType::Float, ScalarType::Double, ScalarType::Half,
+                                    ScalarType::BFloat16);
 
 bool is_c_order(Span<const std::uint8_t> dim_order) {
   for (std::size_t axis = 0; axis < dim_order.size(); ++axis)

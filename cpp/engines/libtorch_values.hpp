@@ -16,8 +16,8 @@ namespace ferry::libtorch {
 
 using engines::Refusal;
 
-inline constexpr engines::Dtypes<at::ScalarType> dtypes = {
-    {at::kBool, at::kByte, at::kChar, at::kShort, at::kInt, at::kLong, at::kFloat, at::kDouble, at::kHalf, at::kBFloat16}};
+inline constexpr engines::Dtypes<at::ScalarType> dtypes(at::kBool, at::kByte, at::kChar, at::kShort, at::kInt, at::kLong,
+                                                        at::kFloat, at::kDouble, at::kHalf, at::kBFloat16);
 
 // The caller's memory as a tensor, without a copy on `cpu`.
 inline at::Tensor borrow(const ferry_tensor_view& view, at::Device device) {

@@ -10,9 +10,9 @@ namespace {
 
 using engines::Refusal;
 
-constexpr engines::Dtypes<ElementType> dtypes = {{ElementType::boolean, ElementType::uint8, ElementType::int8, ElementType::int16,
-                                                  ElementType::int32, ElementType::int64, ElementType::float32,
-                                                  ElementType::float64, ElementType::float16, ElementType::bfloat16}};
+constexpr engines::Dtypes<ElementType> dtypes(ElementType::boolean, ElementType::uint8, ElementType::int8, ElementType::int16,
+                                              ElementType::int32, ElementType::int64, ElementType::float32, ElementType::float64,
+                                              ElementType::float16, ElementType::bfloat16);
 
 std::string first_line(const char* text) { return {text, std::strcspn(text, "\n")}; }
 

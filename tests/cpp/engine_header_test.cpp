@@ -91,7 +91,7 @@ TEST(ElementSize, IsThatOfTheCType) {
 }
 
 TEST(Dtypes, GoBothWaysAndKnowNoOther) {
-  constexpr Dtypes<char> dtypes = {{'b', 'u', 'c', 's', 'i', 'l', 'f', 'd', 'e', 'g'}};
+  constexpr Dtypes<char> dtypes('b', 'u', 'c', 's', 'i', 'l', 'f', 'd', 'e', 'g');
   EXPECT_EQ(dtypes.to_runtime(FERRY_FLOAT32), 'f');
   EXPECT_EQ(dtypes.from_runtime('d'), FERRY_FLOAT64);
   EXPECT_EQ(dtypes.to_runtime(FERRY_BFLOAT16), 'g');

@@ -110,17 +110,24 @@ inline std::size_t element_size(std::int32_t dtype) {
 
 // A runtime's own names for the dtypes of a contract, in the order of FERRY_BOOL ...
 template <typename Type>
-struct Dtypes {
-  std::array<Type, dtype_count> types;
+class Dtypes {
+ public:
+  template <typename... Names>
+  constexpr explicit Dtypes(Names... names) : types_{names...} {
+    static_assert(sizeof...(Names) == dtype_count, "one name for each of FERRY_BOOL to FERRY_BFLOAT16");
+  }
 
-  [[nodiscard]] constexpr Type to_runtime(std::int32_t dtype) const { return types.at(static_cast<std::size_t>(dtype)); }
+  [[nodiscard]] constexpr Type to_runtime(std::int32_t dtype) const { return types_.at(static_cast<std::size_t>(dtype)); }
 
   // -1 for a type that no contract can name.
   [[nodiscard]] constexpr std::int32_t from_runtime(Type type) const {
-    for (std::size_t dtype = 0; dtype < types.size(); ++dtype)
-      if (types[dtype] == type) return static_cast<std::int32_t>(dtype);
+    for (std::size_t dtype = 0; dtype < types_.size(); ++dtype)
+      if (types_[dtype] == type) return static_cast<std::int32_t>(dtype);
     return -1;
   }
+
+ private:
+  std::array<Type, dtype_count> types_;
 };
 
 // "[?,3]": `?` for a dim that is free.
