@@ -1,4 +1,4 @@
-"""How fast the C of whole networks is, against ONNX Runtime, ExecuTorch and LibTorch in C++ and the arithmetic limit, in turns in one run.
+"""How fast the C of whole networks is, in float32 and int8, against ONNX Runtime, ExecuTorch and LibTorch in C++ and the arithmetic limit, in turns in one run.
 
     python tests/bench/c_networks.py --cases FOLDER [--ferry-run build/bin/ferry-run] [--rounds 15] [NETWORK ...]
 
@@ -28,7 +28,7 @@ from c_contenders import FLAGS, Turn, c_turn, compiled, multiplications_limit
 from torch import nn
 
 from torchferry.bundle.contract import Contract, TensorSpec, batch_symbols
-from torchferry.cgen import Generated, generate
+from torchferry.cgen import Generated, generate, generate_int8
 from torchferry.engines.numerics import torch_numerics
 from torchferry.exporter.exporter import BundleRequest, GoldenInputs, export_bundle
 from torchferry.intake.source import ExportSource
@@ -67,10 +67,14 @@ def measure(name: str, module: nn.Module, goldens: dict[str, Array], folder: Pat
     contract = contract_of(module, goldens)
     program = ExportSource(module, contract, goldens).program
     generated = generate(program, contract, name=name, goldens=goldens)
+    bytewise = generate_int8(program, contract, name=name, goldens=goldens, calibration=goldens)
     turns = {
-        f"torchferry, {compiler}": c_turn(compiled(generated, folder / compiler, compiler), samples, folder / "inputs.bin", 1, 20)
+        f"torchferry{kind}, {compiler}": c_turn(
+            compiled(made, folder / f"{compiler}{kind}", compiler), samples, folder / "inputs.bin", 1, 20
+        )
         for compiler in ("gcc", "clang")
         if shutil.which(compiler)
+        for kind, made in (("", generated), (" int8", bytewise))
     }
     count = multiplications(module, goldens[given][:1])
     turns[LIMIT] = c_turn(multiplications_limit(folder, count), samples, folder / "inputs.bin", 1, 20)

@@ -1,6 +1,6 @@
-/* Instructions of one call on a Cortex-M4F under QEMU with -icount shift=0: a dense sample, then a real one. Its clock counts an
- * instruction as a nanosecond, SysTick ticks at the board's 25 MHz: 40 instructions. contender.h as for c_speed.c, with `digit`.
- */
+/* Instructions of one call on a Cortex-M under QEMU with -icount shift=0: a dense sample, then a real one. Its clock counts an
+ * instruction as a nanosecond, SysTick ticks at the board's clock: at 25 MHz every 40 instructions, 160 quarters. contender.h as
+ * for c_speed.c, with `digit`; PREPARE is done before. */
 #include <stdint.h>
 
 #include "contender.h"
@@ -10,7 +10,9 @@
 #define SYSTICK_RELOAD (*(volatile uint32_t*)0xE000E014u)
 #define SYSTICK_VALUE (*(volatile uint32_t*)0xE000E018u)
 #define SYSTICK_MOST 0xFFFFFFu
-#define INSTRUCTIONS_PER_TICK 40u
+#if !defined(PREPARE)
+#define PREPARE (void)0
+#endif
 
 static INPUT input;
 
@@ -27,11 +29,12 @@ static void count_instructions(void) {
   SYSTICK_CONTROL = 5; /* on, processor clock, no interrupt */
   const uint32_t before = SYSTICK_VALUE;
   one(&input);
-  print_number(((before - SYSTICK_VALUE) & SYSTICK_MOST) * INSTRUCTIONS_PER_TICK);
+  print_number(((before - SYSTICK_VALUE) & SYSTICK_MOST) * QUARTERS_PER_TICK / 4u);
   print("\n");
 }
 
 int main(void) {
+  PREPARE;
   unsigned char* const bytes = (unsigned char*)&input;
   for (uint32_t i = 0; i < sizeof input; ++i) {
     bytes[i] = (unsigned char)(i % 255u + 1u);

@@ -55,6 +55,19 @@ HOSTED = [
     *_levels("aarch64 gcc", "aarch64-linux-gnu-gcc", (), AARCH64),
     *_levels("aarch64 clang", "clang", _clang("aarch64-linux-gnu", "aarch64-linux-gnu"), AARCH64, linker="aarch64-linux-gnu-gcc"),
     *_levels("aarch64 SVE gcc", "aarch64-linux-gnu-gcc", ("-march=armv8.2-a+sve",), (AARCH64[0], "-cpu", "max", *AARCH64[1:])),
+    *_levels(
+        "aarch64 DOTPROD gcc", "aarch64-linux-gnu-gcc", ("-march=armv8.2-a+dotprod",), (AARCH64[0], "-cpu", "max", *AARCH64[1:])
+    ),
+    *_levels(
+        "aarch64 i8mm gcc", "aarch64-linux-gnu-gcc", ("-march=armv8.2-a+dotprod+i8mm",), (AARCH64[0], "-cpu", "max", *AARCH64[1:])
+    ),
+    *_levels(
+        "aarch64 i8mm clang",
+        "clang",
+        _clang("aarch64-linux-gnu", "aarch64-linux-gnu", "-march=armv8.2-a+dotprod+i8mm"),
+        (AARCH64[0], "-cpu", "max", *AARCH64[1:]),
+        linker="aarch64-linux-gnu-gcc",
+    ),
     *_levels("armhf gcc", "arm-linux-gnueabihf-gcc", (), ARMHF),
     *_levels("armhf NEON VFPv4 gcc", "arm-linux-gnueabihf-gcc", ("-mfpu=neon-vfpv4", "-std=gnu11"), ARMHF),
     *_levels(
@@ -126,7 +139,7 @@ MORE_BOARDS = [
     _cortex("M3", "-O2", "cortex-m3", "mps2-an385"),
     _cortex("M7", "-O3", "cortex-m7", "mps2-an500", "-mfloat-abi=hard", "-mfpu=fpv5-d16"),
     _cortex("M33", "-O2", "cortex-m33", "mps2-an505", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"),
-    _cortex("M55", "-O3", "cortex-m55", "mps3-an547", "-mfloat-abi=hard"),
+    *(_cortex("M55", level, "cortex-m55", "mps3-an547", "-mfloat-abi=hard") for level in ("-O0", "-O2", "-O3")),
 ]
 
 _WASM = ("--target=wasm32", "-nostdlib", "-ffreestanding", "-fno-builtin", "-Wl,--no-entry", "-Wl,-z,stack-size=65536")

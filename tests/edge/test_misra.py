@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from builders.edge_networks import edge_network
 from builders.generated_c import quantized, write
 from builders.networks import fork, residual
 from builders.spread import spread
@@ -26,13 +28,17 @@ def violated(folder: Path) -> set[str]:
     return set(RULE.findall(done.stderr))
 
 
-def networks() -> dict[str, Generated]:
-    return {"every function": fork().generated, "int8": quantized(residual()).generated}
+NETWORKS: dict[str, Callable[[], Generated]] = {
+    "every function": lambda: fork().generated,
+    "int8": lambda: quantized(residual()).generated,
+    "CNN": lambda: edge_network("keyword_spotting"),
+}
+CNNS = [pytest.param("CNN", marks=pytest.mark.slow)]
 
 
-@pytest.mark.parametrize("name", spread(["every function", "int8"], 1))
+@pytest.mark.parametrize("name", [*spread(["every function", "int8"], 1), *CNNS])
 def test_only_recorded_rules_are_violated(name: str, tmp_path: Path) -> None:
-    write(networks()[name], tmp_path)
+    write(NETWORKS[name](), tmp_path)
     found = violated(tmp_path)
     assert len(found) > 5, "the checker saw no code"
     assert sorted(found - DEVIATIONS.keys()) == []

@@ -105,6 +105,7 @@ AT_O3 = {"x86-64 SSE2 gcc", "aarch64 clang", "Cortex-M4F gcc", "wasm32 clang"}
 
 LARGE = {"sorted and indexed", "images", "int8 images"}  # the compilers take seconds for them
 LARGE_AT_O3 = {"x86-64 SSE2 gcc", "Cortex-M4F gcc"}
+DOTS = {"M55": "Cortex-M55 gcc -O2", "DOTPROD": "aarch64 DOTPROD gcc -O2", "i8mm": "aarch64 i8mm gcc -O2"}
 
 
 def pairs() -> Iterator[ParameterSet]:
@@ -120,6 +121,17 @@ def pairs() -> Iterator[ParameterSet]:
 
 @pytest.mark.parametrize(("subject", "target"), list(pairs()), indirect=["subject"])
 def test_every_processor_gives_the_same_bits(subject: Subject, target: Target, tmp_path: Path) -> None:
+    check(subject, target, tmp_path)
+
+
+@pytest.mark.parametrize("path", DOTS)
+def test_vectors_of_arm_give_the_same_bits(path: str, tmp_path: Path) -> None:
+    """The loops of int8 that Cortex-M55 and newer aarch64 have alone, of every kind of layer of images."""
+    check(quantized(every_image_net()), next(target for target in ALL if target.name == DOTS[path]), tmp_path)
+
+
+def check(subject: Subject, target: Target, tmp_path: Path) -> None:
+    """Hold what the program of a target writes to the sum of the definition."""
     if target.missing:
         pytest.skip(f"{', '.join(target.missing)} not installed; run `make setup-edge`")
     prepare(subject, tmp_path, target.big_endian)

@@ -15,6 +15,7 @@ _SUMS = f"{_IMAGES}::test_sums_of_a_convolution_are_those_of_torch_in_float64"
 _BETWEEN = f"{_IMAGES}::test_between_the_first_and_the_last_product_there_is_no_float"
 _MODULE = "tests/python/cgen/test_from_module.py"
 _LOOP = "tests/python/cgen/test_int8_recurrence.py::test_answers_are_near_to_float64"
+_VECTORS = "tests/edge/test_same_bits.py::test_vectors_of_arm_give_the_same_bits"
 
 ROWS = (
     Mutant(
@@ -30,6 +31,20 @@ ROWS = (
         "  (void)0;",
         "tests/python/cgen/test_saturations.py",
         "the counter does not start again",
+    ),
+    Mutant(
+        f"{_C}/helium_conv2d.c",
+        "const size_t j = done + 4 <= count || done == 0 ? done : count - 4;",
+        "const size_t j = done + 4 <= count || done == 0 ? done : count - 5;",
+        _VECTORS,
+        "the last four pixels of a row are not the last",
+    ),
+    Mutant(
+        f"{_C}/byte_paths.c",
+        "vdotq_u32(vdupq_n_u32(0), bytes, more)",
+        "vdotq_u32(vdupq_n_u32(0), bytes, bytes)",
+        _VECTORS,
+        "what weights with 128 more add to a sum is not taken off again",
     ),
     Mutant(
         f"{_OPS}/integer_conv2d.py",

@@ -437,8 +437,17 @@ def test_every_kernel_is_called_by_a_test_or_declares_only() -> None:
     called |= {"log_of_parts"}  # all of log and of ln but their special values
     called |= {"fill_lines", "image_lines", "max_pool2d", "avg_pool2d", "avg_pool2d_count"}
     # tests/python/cgen/test_int8.py and test_int8_images.py: of whole layers.
-    called |= {"byte_halves", "byte_lines", "byte_tiles", "fill_byte_lines", "requantise", "integer_sum", "integer_reduce"}
+    called |= {
+        "byte_halves",
+        "byte_lines",
+        "byte_tiles",
+        "fill_byte_lines",
+        "requantise",
+        "integer_sum",
+        "integer_reduce",
+    }
     called |= {"integer_conv2d", "integer_depthwise2d", "integer_max_pool2d", "integer_avg_pool2d"}
+    called |= {"byte_helium", "helium_rows", "helium_columns", "helium_conv2d", "helium_depthwise2d"}  # test_same_bits.py
     called |= {"fake_quantize"}  # test_from_module.py
     called |= {"sha256"}  # of separate weights, held to hashlib's in test_weights.py
     assert set(NAMES) == called | DECLARATIONS

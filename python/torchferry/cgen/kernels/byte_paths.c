@@ -5,7 +5,8 @@
 
 /* ---- Products of bytes and signed bytes ---------------------------------------------------------------------------
  * Sums are exact in 32 bits, so every path gives the integers of the plain one. The target (-march, -mcpu, -msimd128) chooses:
- * VNNI and the dot products of Armv8.2 add four products to a sum per instruction; others multiply 16-bit numbers and add two; the rest is plain C. */
+ * VNNI and the dot products of Armv8.2 add four products to a sum per instruction; others multiply 16-bit numbers and add two;
+ * the rest is plain C. */
 #if defined(__AVX512VNNI__) && defined(__AVX512VL__)
 #include <immintrin.h>
 #define MODEL_VNNI 16 /* sums in a vector */

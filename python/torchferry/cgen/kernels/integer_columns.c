@@ -3,6 +3,7 @@
 
 #include "byte_paths.c"
 #include "four_inputs.c"
+#include "helium_columns.c"
 #include "panel.c"
 
 #if defined(MODEL_VNNI)
@@ -13,12 +14,12 @@ MODEL_INLINE void model_integer_tile(const int vectors, const int quads, const s
     const int8_t *const restrict narrow, const int32_t *const restrict narrow_bias, int32_t *const restrict narrow_sums,
     const size_t narrow_columns) {
   model_sums a[MODEL_INTEGER_TILE];
-  __m128i q[4];
+  model_sum_quad q[4];
   for (int t = 0; t < vectors; ++t) {
     a[t] = model_load_sums(bias + t * MODEL_VNNI);
   }
   for (int t = 0; t < quads; ++t) {
-    q[t] = _mm_loadu_si128((const __m128i *)(const void *)(narrow_bias + 4 * t));
+    q[t] = model_load_quad(narrow_bias + 4 * t);
   }
   for (size_t g = 0; 4 * g < inputs; ++g) {
     const uint32_t four = model_four_inputs(x, inputs, g);
@@ -30,7 +31,7 @@ MODEL_INLINE void model_integer_tile(const int vectors, const int quads, const s
     }
     for (int t = 0; t < quads; ++t) {
       const int8_t *const w = narrow + (g * (size_t)quads + (size_t)t) * 16;
-      q[t] = model_add_four_quad(q[t], four, _mm_loadu_si128((const __m128i *)(const void *)w));
+      q[t] = model_add_four_quad(q[t], four, model_load_quad(w));
     }
   }
   for (int t = 0; t < vectors; ++t) {
@@ -38,7 +39,7 @@ MODEL_INLINE void model_integer_tile(const int vectors, const int quads, const s
   }
   for (int t = 0; t < quads; ++t) {
     int32_t four[4];
-    _mm_storeu_si128((__m128i *)(void *)four, q[t]);
+    model_store_quad(four, q[t]);
     for (size_t j = (size_t)t * 4; j < narrow_columns && j < (size_t)t * 4 + 4; ++j) {
       narrow_sums[j] = four[j % 4];
     }
@@ -64,6 +65,13 @@ MODEL_INLINE void model_integer_columns(const size_t inputs, const size_t output
   model_integer_tile((int)(last / MODEL_VNNI), (int)((outputs - split + 3) / 4), inputs, x,
       wide + (start * groups + at - start) * 4, (split - start) * 4, bias + at, sums + at, narrow, bias + split, sums + split,
       outputs - split);
+}
+#elif defined(MODEL_HELIUM)
+/* sums[outputs] = bias + table x */
+MODEL_INLINE void model_integer_columns(const size_t inputs, const size_t outputs, const uint8_t *const restrict x,
+    const int8_t *const restrict wide, const int8_t *const restrict narrow, const int32_t *const restrict bias,
+    int32_t *const restrict sums) {
+  model_helium_product(inputs, outputs, x, wide, narrow, bias, sums);
 }
 #else
 #if defined(MODEL_PAIR_COLUMNS)

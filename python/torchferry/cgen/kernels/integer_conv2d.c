@@ -4,6 +4,7 @@
 #include "byte_halves.c"
 #include "byte_lines.c"
 #include "byte_tiles.c"
+#include "helium_conv2d.c"
 #include "panel.c"
 #include "requantise.c"
 
@@ -120,6 +121,15 @@ MODEL_INLINE void model_integer_conv2d_group(const model_window *const w, const 
     model_integer_conv2d_pixels(w, t, 1, (int)(columns / model_quad_tile_lanes), x, narrow + at * 4, padded, bias + split + at,
         used, first + split + at, y, sums);
   }
+}
+#elif defined(MODEL_HELIUM)
+MODEL_INLINE void model_integer_conv2d_group(const model_window *const w, const model_integer_conv2d_task t, const size_t own,
+    const size_t first, const uint8_t *const restrict x, const int8_t *const restrict wide, const int8_t *const restrict narrow,
+    const int32_t *const restrict bias, uint8_t *const restrict y, int32_t *const restrict sums) {
+  const size_t last = w->results[1] < 4 ? w->results[1] - 1 : 3;
+  uint8_t *const patch = (uint8_t *)(void *)t.patch;
+  const model_helium_task task = {t.direct, t.row, t.results, t.fours * 4, t.run, t.runs, last, t.step, patch};
+  model_helium_group(w, &task, own, first, x, wide, narrow, bias, y, sums);
 }
 #elif defined(MODEL_HALVES)
 /* The inputs of two neighbours in halves: of each four the even and the odd ones of the first, then those of the second. */

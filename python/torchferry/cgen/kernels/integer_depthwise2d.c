@@ -3,6 +3,7 @@
 
 #include "byte_halves.c"
 #include "byte_lines.c"
+#include "helium_depthwise2d.c"
 #include "requantise.c"
 #include "unroll.c"
 
@@ -104,6 +105,12 @@ MODEL_INLINE size_t model_integer_depthwise2d_wide(const model_window *const w, 
   c = model_integer_depthwise2d_sixteen(w, t.step, taps, at, c, weights, bias, y, sums);
 #endif
   return model_integer_depthwise2d_eight(w, t.step, taps, at, c, weights, bias, y, sums);
+}
+#elif defined(MODEL_HELIUM)
+MODEL_INLINE size_t model_integer_depthwise2d_wide(const model_window *const w, const model_integer_depthwise2d_task t,
+    const uint8_t *const restrict x, const int8_t *const restrict weights, const int32_t *const restrict bias,
+    uint8_t *const restrict y, int32_t *const restrict sums) {
+  return model_helium_depthwise2d(w, t.direct, t.row, x, weights, bias, t.step, y, sums);
 }
 #else
 MODEL_INLINE size_t model_integer_depthwise2d_wide(const model_window *const w, const model_integer_depthwise2d_task t,
