@@ -45,7 +45,9 @@ void move_to_record(const at::Tensor& tensor, const Records& records) {
   if (!tensor.device().is_cpu() || !tensor.has_storage()) return;
   const auto& storage = tensor.storage();
   const auto* record = storage.data() == nullptr ? nullptr : find_record(records, storage.data(), storage.nbytes());
-  if (record != nullptr) storage.set_data_ptr_noswap(at::DataPtr(const_cast<std::byte*>(record), at::kCPU));
+  if (record == nullptr) return;
+  // Nothing writes there. NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast)
+  storage.set_data_ptr_noswap(at::DataPtr(const_cast<std::byte*>(record), at::kCPU));
 }
 
 // NOLINTNEXTLINE(misc-no-recursion): as deep as the blocks of a graph that LibTorch has just read

@@ -41,7 +41,7 @@ std::string general(double value, int digits) { return printed("%.*g", digits, v
 
 std::string shortest(double value) {
   if (!std::isfinite(value)) return printed("%g", value);
-  std::string text = scientific(value);
+  const std::string text = scientific(value);
   const auto mark = text.find('e');
   const auto point = text.find('.');
   const int decimals = point == std::string::npos ? 0 : static_cast<int>(mark - point) - 1;

@@ -114,7 +114,8 @@ TEST(Batcher, ACallCanBeTakenBackUntilItBegins) {
   EXPECT_EQ(batcher.run(rows(2, 0))["scaled"].as<float>()[0], before + 1);  // the engine has not seen it
 }
 
-// Run under AddressSanitizer by the preset `sanitize`, under ThreadSanitizer by `threads`: whoever waits must not free what the other still holds.
+// Run under AddressSanitizer by the preset `sanitize`, under ThreadSanitizer by `threads`: whoever waits must not free what the
+// other still holds.
 TEST(Batcher, ACallCanBeTakenBackWhileAnotherThreadWaitsForIt) {
   const ToyBundle toy;
   const Batcher batcher = open_batcher(toy, within_bounds(1024, seconds(20)));
