@@ -100,7 +100,7 @@ TEST(Contract, ASymbolHasOneValueInACall) {
 
 TEST(Contract, ASymbolStaysInItsRange) {
   EXPECT_EQ(check_failure(with_weight(Tensor(DType::float32, {2, 5}))).text,
-            "input weight: shape [2,5]: dim 1: got 5, expected K at least 1, at most 4; split the batch");
+            "input weight: shape [2,5]: dim 1: got 5, expected K at least 1, at most 4; give it in parts");
   EXPECT_EQ(check_failure(with_weight(Tensor(DType::float32, {2, 0}))).code, 7);
 }
 

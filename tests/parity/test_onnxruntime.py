@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 import torchferry
-from builders.programs import BUILD, Program
+from builders.bundles import reseal
+from builders.programs import BUILD, ROOT, Program
 from builders.spread import spread
 from builders.subjects import CppEngine, PythonEngine, Question
 from builders.zoo import SPECIES, Zoo
@@ -82,3 +84,12 @@ def test_names_of_the_contract_may_clash_with_those_of_the_graph(program: Progra
     graph = onnx.load(tmp_path / "clash" / "model.onnx").graph
     assert [value.name for value in graph.input] == ["cat", "h"]
     assert [value.name for value in graph.output] == ["cat_0", "h.out"]
+
+
+def test_the_model_of_another_bundle_is_refused_alike(program: Program, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "exported" / "digits-mlp", tmp_path / "b")
+    shutil.copy(ROOT / "exported" / "iris-adaline" / "model.onnx", tmp_path / "b" / "model.onnx")
+    reseal(tmp_path / "b")
+    done = program("verify", tmp_path / "b")
+    expected = "error: engine onnxruntime: input image: got none of that name in the model, expected it; export it again\n"
+    assert (done.code, done.stderr) == (3, expected)

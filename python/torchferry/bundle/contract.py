@@ -313,7 +313,8 @@ def _bind_shape(
         limits = ranges[dim]
         if got < limits.min or (limits.max is not None and got > limits.max):
             most = "no maximum" if limits.max is None else f"at most {limits.max}"
-            raise FerryError(code, f"{where}, expected {dim} at least {limits.min}, {most}; split the batch")
+            remedy = "give more" if got < limits.min else "give it in parts"
+            raise FerryError(code, f"{where}, expected {dim} at least {limits.min}, {most}; {remedy}")
 
 
 def _check_finite(kind: str, spec: TensorSpec, tensor: Array, code: ExitCode) -> None:

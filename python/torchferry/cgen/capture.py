@@ -39,7 +39,8 @@ def capture(program: ExportedProgram, contract: Contract) -> Graph:
         name = min(mutated.values()).removeprefix("module.")
         raise FerryError(
             ExitCode.FORMAT,
-            f"c: buffer {name}: got a module that changes it at each call, expected constant buffers; call module.eval() first",
+            f"c: buffer {name}: got a module that writes it at each call, expected constant buffers: generated C remembers no call; take it as an "
+            "input and return it as an output (`state=`), or leave c out",
         )
     builder = _builder(functional)
     inputs = _bind_inputs(builder, functional, contract)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 import tempfile
 import threading
@@ -94,6 +95,11 @@ class ExecutorchModel:
             method = program.load_method(METHOD)
         except RuntimeError as error:
             reason = log() or str(error)
+            if lacking := re.search(r"kernel '([^']+)' not found", reason):
+                raise _refusal(
+                    f"{self._path}: got operator {lacking[1]}, expected one that ExecuTorch {version('executorch')} has a kernel for; change the "
+                    "module, or leave executorch out"
+                ) from None
             raise _refusal(f"{self._path}: got a file that ExecuTorch {version('executorch')} cannot load: {reason}") from None
         self._program = program  # owns what the method stands on
         return method

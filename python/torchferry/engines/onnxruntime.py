@@ -13,7 +13,7 @@ import numpy as np
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime
 
-from torchferry.bundle.contract import Array
+from torchferry.bundle.contract import Array, Contract
 from torchferry.bundle.dtype import numpy_dtype
 from torchferry.engines.base import OpenRequest, name_outputs
 from torchferry.engines.onnx_door import check_model
@@ -45,6 +45,7 @@ class OnnxRuntimeModel:
                 ExitCode.FORMAT, f"onnxruntime: got a file that it cannot load: {str(error).splitlines()[0]}"
             ) from None
         self._outputs = [output.name for output in self._session.get_outputs()]
+        _require_names(self._contract, {node.name for node in self._session.get_inputs()}, set(self._outputs))
 
     @property
     def runtime(self) -> str:
@@ -73,6 +74,23 @@ class OnnxRuntimeModel:
     def end_profiling(self) -> str:
         """Write the times and return the file's path."""
         return str(self._session.end_profiling())
+
+
+def _require_names(contract: Contract, inputs: set[str], outputs: set[str]) -> None:
+    """Require the contract's inputs and outputs; an output is NAME.out where an input has its name. Raises FerryError(FORMAT, MISMATCH)."""
+    taken = {spec.name for spec in contract.inputs}
+    for spec in contract.inputs:
+        if spec.name not in inputs:
+            raise _nameless(ExitCode.FORMAT, "input", spec.name)
+    for spec in contract.outputs:
+        if (f"{spec.name}.out" if spec.name in taken else spec.name) not in outputs:
+            raise _nameless(ExitCode.MISMATCH, "output", spec.name)
+
+
+def _nameless(code: ExitCode, kind: str, name: str) -> FerryError:
+    return FerryError(
+        code, f"engine onnxruntime: {kind} {name}: got none of that name in the model, expected it; export it again"
+    )
 
 
 def _value_of(array: Array) -> onnxruntime.OrtValue:

@@ -14,6 +14,7 @@ from torchferry.compare.verdict import Verdict
 from torchferry.engines.base import Session
 from torchferry.engines.torchscript_operators import recorded_operators
 from torchferry.errors import ExitCode, FerryError
+from torchferry.exporter.held_sizes import held_sizes, require_same_way
 from torchferry.exporter.refused import named_format
 from torchferry.formats import registry
 from torchferry.intake.golden_cases import first_samples, smallest_batch
@@ -74,6 +75,7 @@ def check_written(
     Returns what the manifest says of each engine. Raises FerryError(MISMATCH).
     """
     found = {}
+    held = list(held_sizes(source, reference, inputs, note))
     goldens = [read_case(bundle, case) for case in bundle.manifest.golden.cases]
     for artifact in bundle.manifest.artifacts:
         if artifact.producer.endswith(TRACED):
@@ -91,6 +93,8 @@ def check_written(
         for size in _other_batches(bundle.contract, inputs):
             case = reference.case(f"batch-{size}", first_samples(bundle.contract, inputs, size))
             _require_agreement(bundle, session, artifact.format, case, "")
+        for other in held:
+            require_same_way(bundle, session, artifact.engine, artifact.format, other)
     return found
 
 
@@ -149,13 +153,15 @@ def _require_agreement(bundle: Bundle, session: _Session, format_name: str, case
     for spec in bundle.contract.outputs:
         verdict = compare_output(bundle, case, actual, spec.name, engine=session.engine, device="cpu", numerics=numerics)
         if not verdict.passed:
-            raise FerryError(ExitCode.MISMATCH, f"{format_name}: {describe_failure(verdict)}")
+            raise FerryError(ExitCode.MISMATCH, f"{format_name}: {describe_failure(verdict, format_name)}")
 
 
-def describe_failure(verdict: Verdict) -> str:
+def describe_failure(verdict: Verdict, format_name: str) -> str:
     """Return one line: what differs, by how much, and the bound it broke."""
     where = f"{verdict.case}: output {verdict.output}"
-    end = f"; {STRESS_REMEDY}; nothing was written" if verdict.case == STRESS else "; nothing was written"
+    end = (
+        f"; {STRESS_REMEDY}; nothing was written" if verdict.case == STRESS else f"; leave {format_name} out; nothing was written"
+    )
     if verdict.problem is not None or verdict.worst is None:
         return f"{where}: {verdict.problem}{end}"
     worst, row = verdict.worst, verdict.tolerance

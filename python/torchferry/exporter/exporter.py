@@ -26,6 +26,7 @@ from torchferry.engines.torchscript_operators import checked_permissions
 from torchferry.errors import ExitCode, FerryError
 from torchferry.exporter.acceptance import check_written, with_acceptance, with_bits_that_hold
 from torchferry.exporter.both_languages import check_in_cpp
+from torchferry.exporter.held_sizes import larger_batches
 from torchferry.exporter.refused import RefusedFormatError, named_format
 from torchferry.exporter.stressed import stress_case
 from torchferry.formats import registry
@@ -94,11 +95,24 @@ def export_bundle(request: BundleRequest) -> Bundle:
     """
     checked_metadata(request.metadata)
     require_eval(request.module)
+    request = replace(request, note=_once(request.note))
     while True:
         try:
             return _export(request)
         except RefusedFormatError as refusal:
             request = _without(request, refusal)
+
+
+def _once(note: Note) -> Note:
+    """Return a note that says nothing twice: an export begins again without a format that refused."""
+    said: set[str] = set()
+
+    def tell(text: str) -> None:
+        if text not in said:
+            said.add(text)
+            note(text)
+
+    return tell
 
 
 def _without(request: BundleRequest, refusal: RefusedFormatError) -> BundleRequest:
@@ -122,7 +136,10 @@ def _export(request: BundleRequest) -> Bundle:
     given = golden_cases(reference, contract, request.golden)
     require_as_many_as_scores(contract, given)
     require_class_names(contract, given)
-    source = with_index_ranges(_source(request, _with_samples(contract, reference, request, rows), rows), request.note)
+    contract = _with_samples(contract, reference, request, rows, request.golden.arrays)
+    source = with_index_ranges(_source(request, contract, rows), request.note)
+    for larger in larger_batches(source, reference, request.golden.arrays):
+        source = source.with_contract(_with_samples(source.contract, reference, request, rows, larger))
     if any(row.quantizes for row in rows):
         source = with_headroom(source)
     with staging_folder(request.out, force=request.force) as folder:
@@ -155,9 +172,13 @@ def _with_bounds(
     return [*cases, stress], bounds
 
 
-def _with_samples(contract: Contract, reference: Reference, request: BundleRequest, rows: Sequence[Format]) -> Contract:
-    """Return the contract that says whether samples are independent. Raises FerryError(FORMAT) for a format that needs them to be."""
-    evidence = mixing_evidence(reference.float64, contract, request.golden.arrays, reference.float32)
+def _with_samples(
+    contract: Contract, reference: Reference, request: BundleRequest, rows: Sequence[Format], inputs: Mapping[str, Array]
+) -> Contract:
+    """Return the contract that says whether samples [N, ...] are independent. Raises FerryError(FORMAT) for a format that needs them to be."""
+    if contract.samples == "batch" and inputs is not request.golden.arrays:
+        return contract  # it is known
+    evidence = mixing_evidence(reference.float64, contract, inputs, reference.float32)
     if evidence is None and contract.samples == "independent":
         return contract
     why = evidence or "the contract says so"

@@ -36,6 +36,8 @@ def golden_cases(reference: Reference, contract: Contract, golden: GoldenInputs)
     FerryError(BAD_INPUT).
     """
     sizes = check_inputs(contract, golden.arrays)
+    for inputs in (golden.arrays, *golden.more):
+        _require_input_ranges(contract, inputs)
     require_samples(sizes)
     batches = [sizes[BATCH], *_smallest(contract, golden.arrays, sizes[BATCH])] if BATCH in sizes else [1]
     cases = [_case(reference, contract, f"batch-{size}", first_samples(contract, golden.arrays, size)) for size in batches]
@@ -111,6 +113,22 @@ def _require_both_finite(contract: Contract, case: CaseArrays) -> None:
                 ExitCode.BAD_INPUT,
                 f"output {spec.name}: element {list(at)}: got {a[at]:.6g} in float32 and {b[at]:.6g} in float64, expected a finite number in both "
                 "or in neither",
+            )
+
+
+def _require_input_ranges(contract: Contract, inputs: Mapping[str, Array]) -> None:
+    """Require that the goldens keep the ranges that the contract gives their inputs; NaN is in every range. Raises FerryError(BAD_INPUT)."""
+    for spec in contract.inputs:
+        if spec.range is None or spec.name not in inputs:
+            continue
+        (low, high), values = spec.range, inputs[spec.name].astype(np.float64)
+        wrong = np.argwhere((values < low) | (values > high))
+        if len(wrong):
+            at = tuple(int(i) for i in wrong[0])
+            raise FerryError(
+                ExitCode.BAD_INPUT,
+                f"golden: input {spec.name}: element {list(at)}: got {values[at]:.6g}, expected {low:g} to {high:g}, the range of its contract; "
+                "correct one of them",
             )
 
 

@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from torchferry.bundle.contract import Array, TensorSpec
 from torchferry.bundle.dtype import holds_floats
-from torchferry.engines.torch_device import to_tensor
+from torchferry.engines.torch_device import to_array, to_tensor
 from torchferry.errors import ExitCode, FerryError
 from torchferry.intake.framing import leaves
 from torchferry.intake.halves import HALVES
@@ -59,7 +59,7 @@ def require_plain_state(module: nn.Module) -> None:
             raise _refuse(f"module: {name}: got device {tensor.device}, expected cpu; call module.cpu() first")
         if tensor.is_floating_point() and bool(tensor.isnan().any()):
             raise _refuse(
-                f"module: {name}: got NaN in it, expected numbers: every output would be NaN; train it again or load other weights"
+                f"module: {name}: got NaN in it, expected numbers: what is computed from it would be NaN; train it again or load other weights"
             )
 
 
@@ -76,11 +76,11 @@ def require_telling_goldens(specs: Sequence[TensorSpec], inputs: Mapping[str, Ar
 
 def require_sound_behaviour(module: nn.Module, inputs: Mapping[str, Array], names: Sequence[str]) -> None:
     """Require that the same input [N, ...] gives the same output, in new memory, and is left alone."""
-    copies = {name: np.array(array) for name, array in inputs.items()}
-    tensors = {name: to_tensor(array) for name, array in copies.items()}
+    buffers = {name: buffer.clone() for name, buffer in module.named_buffers()}
+    tensors = {name: to_tensor(array) for name, array in inputs.items()}
     with torch.inference_mode():
         first = [leaf.value for leaf in leaves(module(*tensors.values()))]
-    _require_untouched(inputs, copies)
+    _require_untouched(inputs, {name: to_array(tensor) for name, tensor in tensors.items()})
     second = [leaf.value for leaf in run_module(module, inputs, what="a second run")]
     with _Randomness() as randomness:  # under such a mode some operators take other kernels: its results are not compared
         run_module(module, inputs, what="a third run")
@@ -89,6 +89,14 @@ def require_sound_behaviour(module: nn.Module, inputs: Mapping[str, Array], name
     )
     for name, a, b in zip(names, first, second, strict=True):
         if not torch.equal(torch.nan_to_num(a), torch.nan_to_num(b)):
+            written = [
+                name for name, buffer in module.named_buffers() if name in buffers and not torch.equal(buffers[name], buffer)
+            ]
+            if written and not randomness.seen:
+                raise _refuse(
+                    f"module: output {name}: got two answers to the same input, since each call writes buffer {written[0]}, expected equal ones; "
+                    "take it as an input and return it as an output (`state=`)"
+                )
             where = f" ({randomness.seen})" if randomness.seen else ""
             raise _refuse(f"module: output {name}: got two answers to the same input{where}, expected equal ones; {remedy}")
         for input_name, tensor in tensors.items():
@@ -103,9 +111,9 @@ def require_sound_behaviour(module: nn.Module, inputs: Mapping[str, Array], name
         )
 
 
-def _require_untouched(inputs: Mapping[str, Array], copies: Mapping[str, Array]) -> None:
-    for name, array in inputs.items():
-        if not np.array_equal(array, copies[name], equal_nan=holds_floats(array)):
+def _require_untouched(before: Mapping[str, Array], after: Mapping[str, Array]) -> None:
+    for name, array in before.items():
+        if not np.array_equal(array, after[name], equal_nan=holds_floats(array)):
             raise _refuse(
                 f"module: input {name}: got it changed by the module, expected it untouched; use operators without a trailing underscore, or clone it first"
             )

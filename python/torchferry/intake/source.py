@@ -19,6 +19,7 @@ from torchferry.compare.tolerance import Bound
 from torchferry.engines.base import name_outputs
 from torchferry.engines.torch_device import to_tensor
 from torchferry.errors import ExitCode, FerryError
+from torchferry.intake.dim_limits import said_limits
 from torchferry.intake.origin import origin_of
 from torchferry.intake.quiet import quiet
 
@@ -67,6 +68,14 @@ class Quantization:
         return cls(calibration, test)
 
 
+class ProgramError(FerryError):
+    """torch.export does not take the module; `said` is all that it said."""
+
+    def __init__(self, problem: str, said: str) -> None:
+        super().__init__(ExitCode.FORMAT, problem)
+        self.said = said
+
+
 @dataclass(frozen=True)
 class ExportSource:
     """A module in eval mode on the CPU, its contract, and example inputs (a batch of at least 2) inside the contract."""
@@ -108,14 +117,14 @@ class ExportSource:
 
     @property
     def program(self) -> ExportedProgram:
-        """The module as a torch.export program with the contract's symbols as dynamic dims. Raises FerryError(FORMAT)."""
-        found = self._program_or_problem
-        if isinstance(found, FerryError):
+        """The module as a torch.export program with the contract's symbols as dynamic dims. Raises ProgramError."""
+        found = self._program_or_error
+        if isinstance(found, ProgramError):
             raise found
         return found
 
     @cached_property
-    def _program_or_problem(self) -> ExportedProgram | FerryError:
+    def _program_or_error(self) -> ExportedProgram | ProgramError:
         try:
             with torch.no_grad(), quiet():
                 return torch.export.export(
@@ -125,7 +134,7 @@ class ExportSource:
                     strict=False,
                 )
         except Exception as error:  # torch.export raises errors of many kinds for a module that it cannot take
-            return FerryError(ExitCode.FORMAT, f"torch.export: {type(self.module).__name__}: {_program_problem(error)}")
+            return ProgramError(f"torch.export: {type(self.module).__name__}: {_program_problem(error)}", str(error))
 
     @cached_property
     def functional_program(self) -> ExportedProgram:
@@ -205,9 +214,12 @@ def _program_problem(error: Exception) -> str:
     at = f" at {where}" if where else ""
     if frozen := _SPECIALIZED.search(text):
         return (
-            f"the dim {frozen['symbol']}: got it frozen at {frozen['size']} by the module{at}, expected it to stay free: "
-            f"len(x) freezes it and x.shape[0] does not; or write it as a number in the input"
+            f"the dim {frozen['symbol']}: got it frozen at {frozen['size']} by the module{at}, expected it to stay free: len(x), a loop over it and "
+            "recurrent layers freeze it, x.shape[0] does not; write it as a number in the input, or export to torchscript or onnx"
         )
+    if ways := said_limits(text):
+        named = ", ".join(f"{dim} at {end} {size}" for dim, end, size in ways)
+        return f"got another way of the module beyond {named}{at}, expected one way for all sizes: an `if` on a shape; limit the symbol to that"
     if _UNKNOWN_VALUE.search(text):
         return f"got control flow that depends on data{at}, expected a fixed graph; torchscript keeps it"
     return f"{first_line(error)}{at}"

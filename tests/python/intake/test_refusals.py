@@ -47,6 +47,16 @@ class Counting(Linear):
         return super().forward(x) * self.calls
 
 
+class Remembering(Linear):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.mean = 0.9 * self.mean + 0.1 * x.mean(0)
+        return super().forward(x) - self.mean
+
+
 class Aliasing(Linear):
     def forward(self, x: Tensor) -> Tensor:
         return x[:, 1:]
@@ -142,6 +152,7 @@ CASES = [
     (AlwaysDropping(), GRID, ("two answers", "dropout at test_refusals.py:", "F.dropout(super()", "training=self.training")),
     (Noisy(), GRID, ("two answers", "randn at test_refusals.py:")),
     (Counting(), GRID, ("two answers", "remembers its calls")),
+    (Remembering(), GRID, ("two answers", "each call writes buffer mean", "return it as an output")),
     (double_weight(), GRID, ("layer.weight", "float64", "module.float()")),
     (BarelyDropping(), GRID, ("draws random numbers", "dropout at test_refusals.py:", "training=self.training")),
     (not_a_number(), GRID, ("layer.weight", "NaN", "load other weights")),

@@ -78,8 +78,8 @@ def _workspace(model: Model, batch_rows: int) -> str:
     decided = f" /* as layer {plan.largest + 1} needs */" if plan.areas else ""
     members = [f"  {element_type(area)} {area}[{plan.bytes // element_bytes(area)}];" for area in plan.areas]
     return own(f"""\
-/* Scratch memory of one call: one arena, of which each layer uses what others no longer need. Its content does not matter before
- * a call and has no meaning after it. */
+/* Scratch memory of one call: one arena, of which each layer uses what others no longer need.
+ * Its content does not matter before a call and has no meaning after it. */
 typedef union model_workspace {{
 {chr(10).join(members or ["  int64_t unused;"])}
 }} model_workspace;
