@@ -240,7 +240,8 @@ void ContractChecker::check_symbol(Side side, const CompiledSpec& spec, std::spa
   }
   if (got < symbol.range.min || (symbol.range.max && got > *symbol.range.max)) {
     fail(symbol.name + " at least " + std::to_string(symbol.range.min) + ", " +
-         (symbol.range.max ? "at most " + std::to_string(*symbol.range.max) : "no maximum") + (got < symbol.range.min ? "; give more" : "; give it in parts"));
+         (symbol.range.max ? "at most " + std::to_string(*symbol.range.max) : "no maximum") +
+         (got < symbol.range.min ? "; give more" : "; give it in parts"));
   }
   symbols[index] = got;
 }

@@ -25,7 +25,7 @@ EXTRAS: dict[str, str] = {
     "simplejpeg": "images",
     "pyarrow": "tables",
     "ray": "ray",
-    "fastapi": "serve",
+    "uvicorn": "serve",
     "starlette": "serve",
     "prometheus_client": "serve",
     "tritonclient": "serve",

@@ -190,8 +190,8 @@ ROWS = (
     ),
     Mutant(
         f"{_INTAKE}/refusals.py",
-        "    _require_untouched(inputs, copies)",
-        "    del copies",
+        "    _require_untouched(inputs, {name: to_array(tensor) for name, tensor in tensors.items()})",
+        "    assert tensors",
         _REFUSALS,
         "a module that writes into its input",
     ),

@@ -140,7 +140,7 @@ def test_verify_goes_on_without_torch_and_says_how_to_have_the_engines_that_need
         ("jinja2", "report", ["report", BUNDLE]),
         ("cyclonedx", "evidence", ["bom", BUNDLE]),
         ("ray", "ray", ["score", BUNDLE, "--input", SAMPLES, "--output", "never-made"]),
-        ("fastapi", "serve", ["serve", BUNDLE]),
+        ("uvicorn", "serve", ["serve", BUNDLE]),
         ("huggingface_hub", "hub", ["push", BUNDLE, "me/mine"]),
         ("huggingface_hub", "hub", ["pull", "me/mine", "--out", "never-made"]),
         ("PIL", "images", ["predict", ROOT / "exported" / "digits-mlp", "--engine", "onnxruntime", "--input", "IMAGE"]),

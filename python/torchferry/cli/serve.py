@@ -30,8 +30,8 @@ from torchferry.cli.serve_options import (
 from torchferry.cli.session_options import AllowNative, Device, Threads, where_of
 from torchferry.errors import ExitCode, FerryError
 from torchferry.serve.joining import Joining, keeps_of
-from torchferry.serve.served import Limits, Watch, checked_watch, choose
-from torchferry.serve.server import Place, numbered, require_serve, run_server
+from torchferry.serve.served import Limits, Place, Watch, checked_watch, choose
+from torchferry.serve.server import numbered, require_serve, run_server
 
 
 def serve(

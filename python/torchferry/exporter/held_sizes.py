@@ -37,7 +37,7 @@ class HeldSize:
 def held_sizes(
     source: ExportSource, reference: Reference, goldens: Mapping[str, Array], note: Callable[[str], None]
 ) -> Iterator[HeldSize]:
-    """Yield the module's own answers at other sizes; none where torch.export took the module, which then has one way for all sizes.
+    """Yield the module's own answers to goldens [N, ...] at other sizes; none where torch.export took the module, which then has one way for all sizes.
 
     What the module itself does not take is noted: the contract promises it.
     """
@@ -56,7 +56,7 @@ def held_sizes(
 
 
 def larger_batches(source: ExportSource, reference: Reference, goldens: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
-    """Yield the goldens, repeated to the larger batches at which the module may go another way; no batch that it does not take."""
+    """Yield the goldens [N, ...], repeated to the larger batches at which the module may go another way; no batch that it does not take."""
     count = symbol_sizes(source.contract.inputs, goldens).get(BATCH, 0)
     for symbol, size in _turns(source, goldens):
         inputs = inputs_of(source.contract, goldens, symbol, size) if symbol == BATCH and size > count else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from torchferry.bundle.contract import BATCH, Array, Contract, SymbolRange, check_inputs, check_outputs
+from torchferry.bundle.contract import BATCH, Array, Contract, SymbolRange, TensorSpec, check_inputs, check_outputs
 from torchferry.bundle.golden import CaseArrays
 from torchferry.errors import ExitCode, FerryError
 from torchferry.intake.outputs import least_size, resize, symbol_sizes
@@ -117,34 +117,33 @@ def _require_both_finite(contract: Contract, case: CaseArrays) -> None:
 
 
 def _require_input_ranges(contract: Contract, inputs: Mapping[str, Array]) -> None:
-    """Require that the goldens keep the ranges that the contract gives their inputs; NaN is in every range. Raises FerryError(BAD_INPUT)."""
+    """Require that the goldens [N, ...] keep the ranges that the contract gives their inputs. Raises FerryError(BAD_INPUT)."""
     for spec in contract.inputs:
-        if spec.range is None or spec.name not in inputs:
-            continue
-        (low, high), values = spec.range, inputs[spec.name].astype(np.float64)
-        wrong = np.argwhere((values < low) | (values > high))
-        if len(wrong):
-            at = tuple(int(i) for i in wrong[0])
+        found = _outside(spec, inputs[spec.name], "") if spec.name in inputs else None
+        if found is not None:
             raise FerryError(
-                ExitCode.BAD_INPUT,
-                f"golden: input {spec.name}: element {list(at)}: got {values[at]:.6g}, expected {low:g} to {high:g}, the range of its contract; "
-                "correct one of them",
+                ExitCode.BAD_INPUT, f"golden: input {spec.name}: {found}, the range of its contract; correct one of them"
             )
 
 
 def _require_ranges(contract: Contract, case: CaseArrays) -> None:
-    """Require that the outputs keep the ranges that are promised of them; NaN is in every range. Raises FerryError(BAD_INPUT)."""
+    """Require that the outputs keep the ranges that are promised of them. Raises FerryError(BAD_INPUT)."""
     for spec in contract.outputs:
-        if spec.range is None:
-            continue
-        (low, high), values = spec.range, case.float32[spec.name].astype(np.float64)
-        wrong = np.argwhere((values < low) | (values > high))
-        if len(wrong):
-            at = tuple(int(i) for i in wrong[0])
-            raise FerryError(
-                ExitCode.BAD_INPUT,
-                f"output {spec.name}: element {list(at)}: got {values[at]:.6g} from the module, expected {low:g} to {high:g}",
-            )
+        found = _outside(spec, case.float32[spec.name], " from the module")
+        if found is not None:
+            raise FerryError(ExitCode.BAD_INPUT, f"output {spec.name}: {found}")
+
+
+def _outside(spec: TensorSpec, array: Array, whose: str) -> str | None:
+    """Return the first element of a tensor [N, ...] that is outside the range of its spec; NaN is in every range."""
+    if spec.range is None:
+        return None
+    (low, high), values = spec.range, array.astype(np.float64)
+    wrong = np.argwhere((values < low) | (values > high))
+    if not len(wrong):
+        return None
+    at = tuple(int(i) for i in wrong[0])
+    return f"element {list(at)}: got {values[at]:.6g}{whose}, expected {low:g} to {high:g}"
 
 
 def _other_sizes(contract: Contract, inputs: Mapping[str, Array], sizes: Mapping[str, int]) -> dict[str, int]:

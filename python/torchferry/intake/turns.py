@@ -14,7 +14,7 @@ _SAMPLES = 2  # of a size that is not the batch
 
 
 def other_sizes(contract: Contract, goldens: Mapping[str, Array], problem: str) -> Iterator[tuple[str, int]]:
-    """Yield symbols with a size: the ends of the contract's limits, and those beyond the limits that torch.export found.
+    """Yield symbols of goldens [N, ...] with a size: the ends of the contract's limits, and those beyond the limits that torch.export found.
 
     `problem` is what torch.export said when it did not take the module.
     """
@@ -28,7 +28,7 @@ def other_sizes(contract: Contract, goldens: Mapping[str, Array], problem: str) 
 
 
 def inputs_of(contract: Contract, goldens: Mapping[str, Array], symbol: str, size: int) -> dict[str, Array] | None:
-    """Return the goldens at another size of one symbol, two samples where it is not the batch; None where they are too many numbers."""
+    """Return the goldens [N, ...] at another size of one symbol, two samples where it is not the batch; None where they are too many numbers."""
     sizes = symbol_sizes(contract.inputs, goldens) | {symbol: size}
     if BATCH in sizes and symbol != BATCH:
         fewest = max(_SAMPLES, contract.symbols[BATCH].min, least_size(contract.inputs, goldens, BATCH, sizes[BATCH]))

@@ -1,4 +1,4 @@
-"""The routes of the Open Inference Protocol. Ray Serve's proxy brings requests here; the answers come from replicas."""
+"""The answers of the Open Inference Protocol to HTTP, and what gRPC asks for; they come from replicas."""
 
 from __future__ import annotations
 
@@ -221,20 +221,3 @@ def _compared(before: Served, after: Served) -> list[dict[str, Any]]:
     old = open_bundle(before.chosen.bundle, trust=before.chosen.trust)
     found = diff(old, before.chosen.where.open(old, before.chosen.engine), second, other=new)
     return [{"output": one.output, "max_abs": float(one.max_abs), "within_tolerance": one.passed} for one in found.outputs]
-
-
-ROUTES = (
-    ("GET", "/v2", "server"),
-    ("GET", "/v2/health/live", "live"),
-    ("GET", "/v2/health/ready", "ready"),
-    ("GET", "/v2/models/{name}", "metadata"),
-    ("GET", "/v2/models/{name}/versions/{version}", "metadata"),
-    ("GET", "/v2/models/{name}/ready", "model_ready"),
-    ("GET", "/v2/models/{name}/versions/{version}/ready", "model_ready"),
-    ("POST", "/v2/models/{name}/infer", "infer"),
-    ("POST", "/v2/models/{name}/versions/{version}/infer", "infer"),
-    ("POST", "/v2/repository/index", "index"),
-    ("POST", "/v2/repository/models/{name}/load", "load"),
-    ("POST", "/v2/repository/models/{name}/rollback", "roll_back"),
-    ("GET", "/metrics", "metrics"),
-)

@@ -6,7 +6,6 @@ The messages are those of tritonclient: its stubs are the protocol's.
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Any
@@ -18,12 +17,10 @@ from tritonclient.grpc import service_pb2_grpc
 
 from torchferry.bundle.dtype import descr
 from torchferry.serve.datatype import datatype_of
+from torchferry.serve.front import Front
 from torchferry.serve.log import REQUEST_ID
 from torchferry.serve.refusal import RefusalError
 from torchferry.serve.response import EXTENSIONS, server_metadata
-
-# Ray pickles a message, by the name under which its module was compiled; no module of this name is installed.
-sys.modules.setdefault("grpc_service_pb2", messages)
 
 _CONTENTS = (
     "bool_contents",
@@ -44,33 +41,28 @@ _CODES = {
 }
 
 
-def add_servicer(servicer: Any, server: Any) -> None:
-    """Register the protocol's methods with the server of Ray Serve's proxy."""
-    service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(servicer, server)
-
-
-async def server_live(_front: Any, _message: Any) -> Any:
+async def server_live(_front: Front, _message: Any) -> Any:
     """Answer at once: the server runs."""
     return messages.ServerLiveResponse(live=True)
 
 
-async def server_ready(front: Any, _message: Any) -> Any:
+async def server_ready(front: Front, _message: Any) -> Any:
     """Say whether every model's active version has proven itself."""
     return messages.ServerReadyResponse(ready=await front.are_ready())
 
 
-async def model_ready(front: Any, message: Any) -> Any:
+async def model_ready(front: Front, message: Any) -> Any:
     """Say whether a version has proven itself."""
     return messages.ModelReadyResponse(ready=await front.are_ready([front.find(message.name, message.version)]))
 
 
-async def server_about(_front: Any, _message: Any) -> Any:
+async def server_about(_front: Front, _message: Any) -> Any:
     """Say what this server is."""
     said = server_metadata()
     return messages.ServerMetadataResponse(name=said["name"], version=said["version"], extensions=EXTENSIONS)
 
 
-async def model_about(front: Any, message: Any) -> Any:
+async def model_about(front: Front, message: Any) -> Any:
     """Say what a model takes and gives."""
     said = front.about(front.find(message.name, message.version))
     tensors = {
@@ -83,7 +75,7 @@ async def model_about(front: Any, message: Any) -> Any:
     return messages.ModelMetadataResponse(name=said["name"], versions=said["versions"], platform=said["platform"], **tensors)
 
 
-async def model_infer(front: Any, message: Any) -> Any:
+async def model_infer(front: Front, message: Any) -> Any:
     """Answer one call; the outputs are bytes."""
     served = front.find(message.model_name, message.model_version)
     head, raw = json.dumps(_document(message)).encode(), list(message.raw_input_contents)
@@ -97,7 +89,7 @@ async def model_infer(front: Any, message: Any) -> Any:
     return answer
 
 
-ROUTES: dict[str, Callable[[Any, Any], Any]] = {
+ROUTES: dict[str, Callable[[Front, Any], Any]] = {
     "ServerLive": server_live,
     "ServerReady": server_ready,
     "ModelReady": model_ready,
@@ -107,38 +99,46 @@ ROUTES: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-async def not_spoken(_front: Any, _message: Any) -> Any:
+_NOT_SPOKEN = f"got a method that is not served, expected one of {', '.join(ROUTES)}"
+
+
+async def not_spoken(_front: Front, _message: Any) -> Any:
     """Raise RefusalError(501): a method of Triton's extensions that this server does not have."""
-    raise RefusalError(HTTPStatus.NOT_IMPLEMENTED, f"got a method that is not served, expected one of {', '.join(ROUTES)}")
+    raise RefusalError(HTTPStatus.NOT_IMPLEMENTED, _NOT_SPOKEN)
 
 
-def all_routes() -> dict[str, Callable[[Any, Any], Any]]:
-    """Return a route for each method of the service: without one, Ray would answer with the text of its own error."""
+def add_front(front: Front, server: grpc.aio.Server) -> None:
+    """Let a server answer every method of the service: without a route, gRPC would answer with its own words."""
     service = messages.DESCRIPTOR.services_by_name["GRPCInferenceService"]
-    return {one.name: ROUTES.get(one.name, not_spoken) for one in service.methods if not one.client_streaming}
+    methods = {
+        one.name: _not_streamed if one.client_streaming else _spoken(front, one.name, ROUTES.get(one.name, not_spoken))
+        for one in service.methods
+    }
+    servicer = type("Servicer", (service_pb2_grpc.GRPCInferenceServiceServicer,), methods)()
+    service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(servicer, server)
 
 
-def spoken(name: str, route: Callable[[Any, Any], Any]) -> Any:
-    """Return a method for Ray Serve's gRPC proxy, which answers a refusal with its code and its line.
+async def _not_streamed(_servicer: Any, _messages: Any, context: Any) -> None:
+    await context.abort(grpc.StatusCode.UNIMPLEMENTED, _NOT_SPOKEN)
 
-    It holds no message: Ray carries it to a replica, and messages cannot be carried.
-    """
 
-    async def answer(self: Any, message: Any, grpc_context: Any) -> Any:
+def _spoken(front: Front, name: str, route: Callable[[Front, Any], Any]) -> Any:
+    """Return a method that answers a refusal with its code and its line."""
+
+    async def answer(_servicer: Any, message: Any, context: Any) -> Any:
         try:
             if name != "ModelInfer":
-                return await route(self, message)
-            return await _logged(self, route, message, grpc_context)
+                return await route(front, message)
+            return await _logged(front, route, message, context)
         except RefusalError as error:
-            grpc_context.set_code(_CODES.get(HTTPStatus(error.status), grpc.StatusCode.INTERNAL))
-            grpc_context.set_details(str(error))
+            context.set_code(_CODES.get(HTTPStatus(error.status), grpc.StatusCode.INTERNAL))
+            context.set_details(str(error))
             return getattr(messages, f"{name}Response")()
 
-    answer.__name__ = name
     return answer
 
 
-async def _logged(front: Any, route: Callable[[Any, Any], Any], message: Any, grpc_context: Any) -> Any:
+async def _logged(front: Front, route: Callable[[Front, Any], Any], message: Any, grpc_context: Any) -> Any:
     """Answer a call, and note it. The protocol's `id` names the request where no metadata does."""
     headers = {str(key): str(value) for key, value in grpc_context.invocation_metadata()}
     headers.setdefault(REQUEST_ID, message.id)

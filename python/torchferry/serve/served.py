@@ -20,6 +20,16 @@ from torchferry.serve.log import open_log
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where the server listens, for gRPC only where a port is given, and where Ray runs: None: on this machine alone."""
+
+    host: str
+    port: int
+    grpc_port: int | None = None
+    ray_address: str | None = None
+
+
+@dataclass(frozen=True)
 class Limits:
     """What one server bears. `body_bytes`: of a request; `deadline_s`: for an answer; `queue`: requests that wait for one model."""
 

@@ -1,4 +1,4 @@
-"""A server: Ray Serve with the front and one application for each version, until it is told to stop."""
+"""A server: the front in this process and one application of Ray Serve for each version, until it is told to stop."""
 
 from __future__ import annotations
 
@@ -6,41 +6,24 @@ import contextlib
 import logging
 import os
 import signal
-import socket
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from torchferry.errors import ExitCode, FerryError
 from torchferry.extras import named_extras
 from torchferry.local_ray import start_ray
 from torchferry.serve.catalogue import Catalogue
 from torchferry.serve.refusal import RefusalError
-from torchferry.serve.served import Limits, Served, Watch
+from torchferry.serve.served import Limits, Place, Served, Watch
 
-_SERVICER = "torchferry.serve.grpc_routes.add_servicer"
-# Of Ray. A busy machine starts its proxy in more than the 5 seconds after which Ray Serve kills it and begins again.
 _SURROUNDINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_worker_niceness": "0",  # Ray's own is 15: whatever else runs here would come before the answers
-    "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "120",
-    "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "60",
 }
 _STOPPING = (signal.SIGTERM, signal.SIGINT)
-_PATIENCE = 5  # times that Ray Serve waits for its proxy, a minute each
 _STORE_BYTES = 256 * 2**20  # requests and answers go through it
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where the server listens, for gRPC only where a port is given, and where Ray runs: None: on this machine alone."""
-
-    host: str
-    port: int
-    grpc_port: int | None = None
-    ray_address: str | None = None
 
 
 def numbered(found: Sequence[Served]) -> list[Served]:
@@ -60,9 +43,10 @@ def require_serve(*, speaks_grpc: bool) -> None:
     for name in ("ray.serve", "ray.data"):
         logging.getLogger(name).setLevel(logging.ERROR)
     with named_extras("ferry serve", "serve"):
-        import fastapi  # noqa: F401
         import prometheus_client  # noqa: F401
         import ray.serve  # noqa: F401
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
 
         if speaks_grpc:
             import tritonclient.grpc  # noqa: F401
@@ -82,22 +66,23 @@ def run_server(
     import ray
     from ray import serve
 
-    from torchferry.serve.cluster import Replicas
+    from torchferry.serve.cluster import NO_ACCESS_LOG, Replicas
+    from torchferry.serve.front import Front
+    from torchferry.serve.listening import listening, require_free
 
-    if place.ray_address is None:
-        _require_free(place)
+    require_free(place)
+    front = Front(served, limits, repositories, watch)
     try:
         with contextlib.suppress(_StoppedError):
             _connect(ray, place, limits, len(served))
             for number in _STOPPING:  # Ray has just taken them for itself
                 signal.signal(number, _stop)
-            _listen(serve, place)
-            front = _front(serve, served, limits, repositories, watch, speaks_grpc=place.grpc_port is not None)
-            serve.run(front, name="ferry", route_prefix="/")
-            also = "" if place.grpc_port is None else f", gRPC at {place.host}:{place.grpc_port}"
-            tell(f"live at http://{place.host}:{place.port}{also}")
-            _start(Replicas(limits), served, watch.shadow, tell)
-            threading.Event().wait()
+            serve.start(proxy_location="Disabled", logging_config=NO_ACCESS_LOG)
+            with listening(front, place, limits.body_bytes):
+                also = "" if place.grpc_port is None else f", gRPC at {place.host}:{place.grpc_port}"
+                tell(f"live at http://{place.host}:{place.port}{also}")
+                _start(Replicas(limits), served, watch.shadow, tell)
+                threading.Event().wait()
     finally:
         for number in _STOPPING:
             signal.signal(number, signal.SIG_IGN)
@@ -123,19 +108,6 @@ def _start(replicas: Any, served: Sequence[Served], shadow: str | None, tell: Ca
             tell(f"not ready: {error}")
 
 
-def _require_free(place: Place) -> None:
-    """Refuse ports that somebody listens at: Ray's proxy would share them, and each would get some of the requests. Raises FerryError(IO)."""
-    for option, port in (("--port", place.port), ("--grpc-port", place.grpc_port)):
-        if port is None:
-            continue
-        try:
-            with socket.socket() as free:
-                free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # not of connections that have just ended
-                free.bind((place.host, port))
-        except (OSError, OverflowError) as error:
-            raise _unheard(place, error, option, port) from None
-
-
 def _connect(ray: Any, place: Place, limits: Limits, models: int) -> None:
     processors = max(os.cpu_count() or 1, limits.replicas * models + 2)
     start_ray(
@@ -146,51 +118,3 @@ def _connect(ray: Any, place: Place, limits: Limits, models: int) -> None:
         if_named="start it",
         if_own="try again when the machine is less busy",
     )
-
-
-def _listen(serve: Any, place: Place) -> None:
-    from torchferry.serve.cluster import NO_ACCESS_LOG
-
-    spoken = None if place.grpc_port is None else {"port": place.grpc_port, "grpc_servicer_functions": [_SERVICER]}
-    for left in reversed(range(_PATIENCE)):
-        try:
-            serve.start(http_options={"host": place.host, "port": place.port}, grpc_options=spoken, logging_config=NO_ACCESS_LOG)
-            return
-        except TimeoutError as error:  # a busy machine: the proxy goes on starting
-            if not left:
-                raise _unheard(place, error, "--port", place.port) from None
-        except (RuntimeError, OSError) as error:
-            raise _unheard(place, error, "--port", place.port) from None
-
-
-def _unheard(place: Place, error: Exception, option: str, port: int) -> FerryError:
-    words = " ".join(str(getattr(error, "strerror", None) or error).split())[:200]
-    return FerryError(ExitCode.IO, f"{option}: got {port} on {place.host}, expected to listen there ({words}); choose another")
-
-
-def _front(
-    serve: Any, served: Sequence[Served], limits: Limits, repositories: Sequence[str], watch: Watch, *, speaks_grpc: bool
-) -> Any:
-    from fastapi import FastAPI
-    from starlette.exceptions import HTTPException
-
-    from torchferry.serve.cluster import NO_ACCESS_LOG
-    from torchferry.serve.front import ROUTES, Front
-    from torchferry.serve.http import answered, no_route
-
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_exception_handler(HTTPException, no_route)
-    methods = {name: answered(name, getattr(Front, name)) for _, _, name in ROUTES}
-    routed = type("Front", (Front,), {**methods, **(_grpc_methods() if speaks_grpc else {})})
-    for verb, path, name in ROUTES:
-        app.add_api_route(path, methods[name], methods=[verb], response_model=None)
-    deployment = serve.deployment(serve.ingress(app)(routed)).options(
-        name="front", max_ongoing_requests=1024, ray_actor_options={"num_cpus": 0}, logging_config=NO_ACCESS_LOG
-    )
-    return deployment.bind(list(served), limits, list(repositories), watch)
-
-
-def _grpc_methods() -> dict[str, Any]:
-    from torchferry.serve.grpc_routes import all_routes, spoken
-
-    return {name: spoken(name, route) for name, route in all_routes().items()}

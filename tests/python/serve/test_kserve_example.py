@@ -33,7 +33,7 @@ def test_the_arguments_are_options_of_serve(ferry_here: Program) -> None:
 def test_the_probes_are_routes() -> None:
     spec = load("serving-runtime.yaml")["spec"]
     (container,) = spec["containers"]
-    routes = {path for verb, path, _ in front.ROUTES if verb == "GET"}
+    routes = {path for verb, path, _ in http_routes.ROUTES if verb == "GET"}
     probes = [container[name]["httpGet"] for name in ("readinessProbe", "livenessProbe", "startupProbe")]
     assert {probe["path"] for probe in probes} == {"/v2/health/ready", "/v2/health/live"}
     assert {probe["path"] for probe in probes} | {spec["annotations"]["prometheus.kserve.io/path"]} <= routes
