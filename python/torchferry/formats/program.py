@@ -14,6 +14,7 @@ from torchferry.bundle.contract import Array
 from torchferry.bundle.manifest import Artifact
 from torchferry.engines.program_door import judge_program
 from torchferry.engines.program_loader import load_weights
+from torchferry.errors import ExitCode, FerryError
 from torchferry.formats.weights import arrays
 from torchferry.intake.source import ExportSource, Written
 
@@ -24,7 +25,13 @@ def export(source: ExportSource, folder: Path) -> Written:
     """Write model.export.pt2. Raises FerryError(FORMAT) for a program that engine `eager` would not open."""
     saved = io.BytesIO()
     torch.export.save(_without_code(source.program), saved)
-    judge_program(FILE, saved.getvalue())  # what the engine would refuse is refused here, by its reason
+    try:
+        judge_program(FILE, saved.getvalue())
+    except FerryError as error:  # what the engine would refuse is refused here, by its reason, and with another remedy
+        reason = str(error).rpartition(";")[0]
+        raise FerryError(
+            ExitCode.FORMAT, f"{reason}; engine eager takes no such program from a bundle, other formats may"
+        ) from None
     (folder / FILE).write_bytes(saved.getvalue())
     return Written((FILE,), f"torch {torch.__version__}")
 

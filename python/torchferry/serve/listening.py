@@ -26,32 +26,42 @@ _BACKLOG = 2048
 
 
 @contextmanager
-def listening(front: Front, place: Place, most_bytes: int) -> Iterator[None]:
-    """Answer clients while the block runs; `most_bytes`: of a body. Raises FerryError(IO) for a port that is not free."""
+def listening(front: Front, place: Place, most_bytes: int) -> Iterator[threading.Event]:
+    """Answer clients while the block runs; `most_bytes`: of a body. Yields what is set where that ends by itself.
+
+    Raises FerryError(IO) for a port that is not free.
+    """
+    ended = threading.Event()
     with _bound(place.host, place.port, "--port") as taken:
         started: Future[Callable[[], object]] = Future()
-        answers = threading.Thread(
-            target=lambda: asyncio.run(_answer(front, place, most_bytes, taken, started)), name="clients", daemon=True
-        )
-        answers.start()
+
+        def answer() -> None:
+            try:
+                asyncio.run(_answer(front, place, most_bytes, taken, started))
+            except BaseException as error:  # whatever it is: who waits for the start must hear of it
+                if started.done():
+                    raise
+                started.set_exception(error)
+            finally:
+                ended.set()
+
+        clients = threading.Thread(target=answer, name="clients", daemon=True)
+        clients.start()
         stop = started.result()
         try:
-            yield
+            yield ended
         finally:
-            stop()
-            answers.join(2 * _GRACE_S)
+            if not ended.is_set():
+                stop()
+            clients.join(2 * _GRACE_S)
 
 
 async def _answer(
     front: Front, place: Place, most_bytes: int, taken: socket.socket, started: Future[Callable[[], object]]
 ) -> None:
-    """Answer clients until told to stop; `started` gets the function that tells it, or why there is no answer."""
+    """Answer clients until told to stop; `started` gets the function that tells it. Raises FerryError(IO)."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    try:
-        spoken = None if place.grpc_port is None else await _speak(front, place, place.grpc_port, most_bytes)
-    except FerryError as error:
-        started.set_exception(error)
-        return
+    spoken = None if place.grpc_port is None else await _speak(front, place, place.grpc_port, most_bytes)
     options = {"lifespan": "off", "log_config": None, "access_log": False}
     config = uvicorn.Config(
         http_app(front),
@@ -62,7 +72,8 @@ async def _answer(
     server = uvicorn.Server(config)
     answering = asyncio.create_task(server.serve(sockets=[taken]))
     started.set_result(lambda: loop.call_soon_threadsafe(stop.set))
-    await stop.wait()
+    told = asyncio.create_task(stop.wait())
+    await asyncio.wait({told, answering}, return_when=asyncio.FIRST_COMPLETED)
     server.should_exit = True
     await answering
     if spoken is not None:
@@ -99,7 +110,7 @@ async def _speak(front: Front, place: Place, port: int, most_bytes: int) -> Any:
     server = aio.server(options=(("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", min(limit, 2**31 - 1))))
     add_front(front, server)
     try:
-        server.add_insecure_port(f"{place.host}:{port}")
+        server.add_insecure_port(f"[{place.host}]:{port}" if ":" in place.host else f"{place.host}:{port}")
         await server.start()
     except (RuntimeError, OverflowError) as error:
         raise _unheard(place.host, error, "--grpc-port", port) from None

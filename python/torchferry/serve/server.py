@@ -6,11 +6,11 @@ import contextlib
 import logging
 import os
 import signal
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from torchferry.errors import ExitCode, FerryError
 from torchferry.extras import named_extras
 from torchferry.local_ray import start_ray
 from torchferry.serve.catalogue import Catalogue
@@ -78,11 +78,15 @@ def run_server(
             for number in _STOPPING:  # Ray has just taken them for itself
                 signal.signal(number, _stop)
             serve.start(proxy_location="Disabled", logging_config=NO_ACCESS_LOG)
-            with listening(front, place, limits.body_bytes):
+            with listening(front, place, limits.body_bytes) as ended:
                 also = "" if place.grpc_port is None else f", gRPC at {place.host}:{place.grpc_port}"
                 tell(f"live at http://{place.host}:{place.port}{also}")
                 _start(Replicas(limits), served, watch.shadow, tell)
-                threading.Event().wait()
+                ended.wait()
+                raise FerryError(
+                    ExitCode.IO,
+                    f"--port {place.port}: got an end of the server for clients, expected it to go on; start it again",
+                )
     finally:
         for number in _STOPPING:
             signal.signal(number, signal.SIG_IGN)

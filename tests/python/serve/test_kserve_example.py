@@ -10,7 +10,7 @@ import pytest
 from builders.programs import ROOT, Program
 
 yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
-front = pytest.importorskip("torchferry.serve.front", reason="ray is not installed: pip install 'torchferry[serve]'")
+http_routes = pytest.importorskip("torchferry.serve.http_routes", reason="ray is not installed: pip install 'torchferry[serve]'")
 
 EXAMPLE = ROOT / "cpp" / "examples" / "kserve"
 
