@@ -17,7 +17,7 @@ from torch.export import ExportedProgram
 from torchferry.bounds.error_bound import INFLATION, Bounded, BrokenRuleError, NotCertifiedError, convert, exact, to_tensor
 from torchferry.bounds.rules import rules
 from torchferry.bundle.contract import Array, Contract
-from torchferry.intake.source import first_line
+from torchferry.intake.source import decomposed, first_line
 
 
 def _words(text: str) -> frozenset[str]:
@@ -59,7 +59,7 @@ def _functional(program: ExportedProgram) -> ExportedProgram:
         node.target.overloadpacket.__name__ for node in program.graph.nodes if isinstance(node.target, torch._ops.OpOverload)
     ]
     writes = any(name.endswith("_") and not name.startswith("_") for name in names)
-    return program.run_decompositions({}) if writes else program
+    return decomposed(program, {}) if writes else program
 
 
 class _Walk:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import torch
@@ -19,6 +18,7 @@ from torchferry.cgen.ops import alike, lowerings, words
 from torchferry.cgen.refusal import refuse
 from torchferry.cgen.values import DTYPES, Value, dtype_of
 from torchferry.errors import ExitCode, FerryError
+from torchferry.intake.source import decomposed
 
 IGNORED = frozenset({"aten._assert_tensor_metadata.default", "aten.sym_size.int", "aten._assert_scalar.default"})
 
@@ -31,9 +31,7 @@ def capture(program: ExportedProgram, contract: Contract) -> Graph:
     """Capture a program as a graph. Raises FerryError: FORMAT for what C cannot express, BAD_INPUT for weights that are not finite."""
     for spec in (*contract.inputs, *contract.outputs):
         _check_spec(spec)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # torch copies its own deprecated classes
-        functional = program.run_decompositions(_decompositions())
+    functional = decomposed(program, _decompositions())
     mutated = functional.graph_signature.buffers_to_mutate
     if mutated:
         name = min(mutated.values()).removeprefix("module.")

@@ -17,6 +17,7 @@ from torch.utils import _pytree
 
 from torchferry.errors import ExitCode, FerryError
 from torchferry.intake.halves import is_half, name_of, tensors_in
+from torchferry.intake.source import decomposed
 
 
 def _words(text: str) -> frozenset[str]:
@@ -67,12 +68,12 @@ def require_wide_sums(lowered: ExportedProgram) -> None:
 def _in_float32(program: ExportedProgram, is_meant: Callable[[Node], bool]) -> ExportedProgram:
     """Put the operators that are meant between conversions; again where torch has made them of others (batch_norm)."""
     if any(str(node.target) == _AUTOCAST for node in program.graph.nodes):
-        program = program.run_decompositions({})  # its conversions are operators then
+        program = decomposed(program, {})  # its conversions are operators then
     for _ in range(PASSES):
         nodes = [node for node in program.graph.nodes if isinstance(node.target, torch._ops.OpOverload) and is_meant(node)]
         if not nodes:
             break
-        program = program.run_decompositions({node.target: _between(node.target) for node in nodes})
+        program = decomposed(program, {node.target: _between(node.target) for node in nodes})
     return program
 
 

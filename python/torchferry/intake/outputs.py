@@ -64,7 +64,7 @@ def name_leaves(module: nn.Module, found: Sequence[Leaf], wanted: Sequence[str] 
     if len(names) != len(own):
         raise FerryError(
             ExitCode.USAGE,
-            f"outputs: got {len(names)} names {names}, expected {len(own)}: {type(module).__name__} returns {[name or '?' for name in own]}",
+            f"outputs: got {len(names)} names {names}, expected {len(own)}: {type(module).__name__} returns {own if all(own) else len(own)}",
         )
     if all(own) and wanted and set(names) != set(own) and isinstance(found[0].path[-1], str):
         raise FerryError(ExitCode.USAGE, f"outputs: got {names}, expected the keys that {type(module).__name__} returns: {own}")

@@ -8,7 +8,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch.export import Dim, ExportedProgram
@@ -139,8 +139,7 @@ class ExportSource:
     @cached_property
     def functional_program(self) -> ExportedProgram:
         """`program`, with copies of the inputs where the module writes into them: for formats that would write into the caller's memory."""
-        with quiet():
-            functional = self.program.run_decompositions({})  # only then does the signature tell what is written into
+        functional = decomposed(self.program, {})  # only then does the signature tell what is written into
         if not functional.graph_signature.user_inputs_to_mutate:
             return self.program
         return ExportSource(_Untouched(self.module), self.contract, self.examples).program
@@ -183,10 +182,17 @@ class Exporter(Protocol):
         """Write one format. Raises FerryError(FORMAT) where the module cannot be expressed in it."""
 
 
+def decomposed(program: ExportedProgram, table: Mapping[Any, Any] | None = None) -> ExportedProgram:
+    """Return a program of smaller operators, by a table or torch's own; torch warns of its own classes then, which nobody else can mend."""
+    with quiet():
+        found: ExportedProgram = program.run_decompositions(None if table is None else dict(table))
+    return found
+
+
 def where_used(program: ExportedProgram, operator: str) -> str:
     """Return the first use of an operator (`aten.cumprod`) as `, used at model.py:12: return torch.cumprod(x, 1)`; empty if unknown."""
     name = operator.removesuffix(".default")
-    for candidate in (program, program.run_decompositions()):
+    for candidate in (program, decomposed(program)):
         for node in candidate.graph.nodes:
             if node.op == "call_function" and str(node.target).removesuffix(".default").startswith(name):
                 return _last_frame(node.meta.get("stack_trace"))
