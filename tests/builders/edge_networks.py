@@ -28,10 +28,16 @@ def _cases() -> dict[str, Any]:
     return cases
 
 
+def edge_case(name: str) -> tuple[Any, Any, Any]:
+    """One network: module, inputs and goldens."""
+    module, inputs, golden = _cases()[name]
+    return module, inputs, golden
+
+
 @cache
 def edge_network(name: str) -> Generated:
     """The C of one network, whose outputs are called `probabilities`."""
-    module, inputs, golden = _cases()[name]
+    module, inputs, golden = edge_case(name)
     promised = contract_of(module, parse_inputs(inputs), ("probabilities",))
     program = ExportSource(module, promised, {key: array[:4] for key, array in golden.items()}).program
     return generate(program, promised, name=name, goldens=golden)

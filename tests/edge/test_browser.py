@@ -11,15 +11,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from builders.chromium import PROGRAM, chromium
-from builders.generated_c import Subject, write
+import torchferry
+from builders.chromium import PROGRAM, Page, chromium
+from builders.edge_networks import FILE, edge_case
+from builders.programs import ROOT
 from builders.spread import spread
-from torchferry.cgen import generate, reference
+from torchferry.bundle.contract import Array
+from torchferry.course.export import export_run
 from torchferry.course.train import load_run, train_recipe
-from torchferry.intake.source import ExportSource
+from torchferry.engines.base import Session
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "cpp" / "examples" / "browser"
-ARTIFACTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
+EXAMPLE = ROOT / "cpp" / "examples" / "browser"
+ARTIFACTS = ROOT / "build" / "screenshots"
 MISSING = [tool for tool in ("clang", "wasm-ld", "make") if shutil.which(tool) is None] + ([] if PROGRAM else ["chromium"])
 Point = tuple[float, float]
 
@@ -27,25 +30,41 @@ pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"{', '.join(MISSING)} not
 
 
 @pytest.fixture(scope="module")
-def model(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Subject:
-    """784-100-10, trained for five epochs, as C."""
+def bundle(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """784-100-10, trained for five epochs, as C, in a folder whose name has a space."""
     folder = tmp_path_factory.mktemp("browser")
     train_recipe("mnist-mlp", out=folder / "run", data_root=data_root, changes={"epochs": 5})
-    run = load_run(folder / "run", data_root)
-    contract, images = run.recipe.contract(run.dataset), run.dataset.test_inputs[:64].numpy()
-    program = ExportSource(run.module, contract, {"image": images[:4]}).program
-    generated = generate(program, contract, name="mnist_mlp", goldens={"image": images})
-    return Subject(run.module, contract, {"image": images}, program, generated)
+    out = folder / "my bundle"
+    export_run(load_run(folder / "run", data_root), name="mnist-mlp", formats=("c",), out=out, force=False)
+    return out
 
 
 @pytest.fixture(scope="module")
-def page_file(model: Subject, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("page") / "my page"
-    folder.mkdir()
-    write(model.generated, folder)
-    command = ["make", "-s", "-f", str(EXAMPLE / "Makefile"), f"MODEL={folder}", f"BUILD={folder}"]
-    subprocess.run(command, check=True, timeout=120)
-    return folder / "digits.html"
+def page_file(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(bundle, tmp_path_factory.mktemp("page") / "my page")
+
+
+def build(bundle: Path, folder: Path, *options: str) -> Path:
+    """Make the page of a bundle, as a user does."""
+    command = ["make", "-s", "-f", str(EXAMPLE / "Makefile"), f"BUNDLE={bundle}", f"BUILD={folder}", *options]
+    subprocess.run(command, check=True, timeout=300)
+    return folder / "page.html"
+
+
+def computed(bundle: Path, inputs: dict[str, Array]) -> dict[str, bytes]:
+    """Return the bytes of each output of engine `c`, compiled for this processor."""
+    session = Session(torchferry.open_bundle(bundle), "c", allow_native=True)
+    return {name: array.tobytes() for name, array in session.run(inputs).items()}
+
+
+def shown(page: Page, name: str, dtype: str) -> bytes:
+    """Return the bytes of an output in the page."""
+    numbers = page.evaluate(f"Array.from(outputs[{name!r}].values, Number)")
+    return np.array(numbers, dtype).tobytes()
+
+
+def said(page: Page) -> str:
+    return str(page.evaluate("document.getElementById('answer').textContent"))
 
 
 def circle(x: float, y: float, width: float, height: float) -> list[Point]:
@@ -69,24 +88,22 @@ STROKES: dict[int, list[list[Point]]] = {
 
 
 @pytest.mark.parametrize("colors", spread(["light", "dark"], 1))
-def test_a_drawn_digit_is_classified_with_the_bits_of_the_definition(model: Subject, page_file: Path, colors: str) -> None:
+def test_a_drawn_digit_is_classified_with_the_bits_of_the_engine(bundle: Path, page_file: Path, colors: str) -> None:
     with chromium() as page:
-        page.open(page_file.as_uri(), width=760, height=520)
+        page.open(page_file.as_uri(), width=760, height=760)
         page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": colors}])
-        pad = page.evaluate("(() => { const r = pad.getBoundingClientRect(); return [r.left, r.top]; })()")
+        pad = page.evaluate(
+            "(() => { const r = document.querySelector('.pad').getBoundingClientRect(); return [r.left, r.top]; })()"
+        )
         answers = {}
         for digit, strokes in STROKES.items():
-            page.evaluate("document.getElementById('clear').click()")
+            page.evaluate("document.querySelector('.clear').click()")
             for stroke in strokes:
                 page.drag([(pad[0] + x, pad[1] + y) for x, y in stroke])
-            answers[digit] = page.evaluate("document.getElementById('answer').textContent")
-            image = np.array(page.evaluate("Array.from(levels)"), np.uint8).reshape(1, 28, 28)
-            shown = np.array(page.evaluate("Array.from(probabilities)"), np.float32)
-            expected = dict(
-                zip(("logits", "probabilities", "label"), reference.run(model.generated.graph, {"image": image}), strict=True)
-            )
+            answers[digit] = said(page)
+            image = np.array(page.evaluate("Array.from(inputs.image.values)"), np.uint8).reshape(1, 28, 28)
             assert image.max() > 200
-            assert shown.tobytes() == np.asarray(expected["probabilities"], np.float32).tobytes()
+            assert shown(page, "probabilities", "float32") == computed(bundle, {"image": image})["probabilities"]
         ARTIFACTS.mkdir(parents=True, exist_ok=True)
         page.screenshot(ARTIFACTS / f"browser-{colors}.png")
         assert answers == {digit: str(digit) for digit in STROKES}
@@ -94,10 +111,52 @@ def test_a_drawn_digit_is_classified_with_the_bits_of_the_definition(model: Subj
         assert page.requests == [page_file.as_uri()]
 
 
-def test_the_page_clears_and_stays_silent_without_a_drawing(page_file: Path) -> None:
+def test_the_page_says_unsure_below_its_margin_and_nothing_without_an_input(page_file: Path, bundle: Path) -> None:
     with chromium() as page:
         page.open(page_file.as_uri())
-        assert page.evaluate("document.getElementById('answer').textContent") == "?"
-        page.evaluate("classify()")
-        assert page.evaluate("document.getElementById('answer').textContent") == "?"
+        assert said(page) == "?"
+        page.evaluate("inputs.image.values.fill(0); answer()")
+        scores = np.sort(np.frombuffer(computed(bundle, {"image": np.zeros((1, 28, 28), np.uint8)})["probabilities"], np.float32))
+        assert (said(page) == "unsure") == (scores[-1] - scores[-2] < 0.2)
+        page.evaluate("show({ names: ['a', 'b', 'c'], shares: [0.45, 0.26, 0.29] })")
+        assert said(page) == "unsure"
+        page.evaluate("show({ names: ['a', 'b', 'c'], shares: [0.52, 0.31, 0.17] })")
+        assert said(page) == "a"
+        page.evaluate("document.querySelector('.clear').click()")
+        assert said(page) == "?"
         assert page.problems == []
+
+
+@pytest.mark.parametrize("numbers", ["1 2 three", "1, 2"])
+def test_numbers_that_do_not_fit_are_told_in_a_line(page_file: Path, numbers: str) -> None:
+    with chromium() as page:
+        page.open(page_file.as_uri())
+        typed = "document.querySelector('textarea')"
+        page.evaluate(f"{typed}.value = {numbers!r}; {typed}.dispatchEvent(new Event('change'))")
+        assert "expected 784" in page.evaluate("document.getElementById('note').textContent")
+        assert said(page) == "?"
+        assert page.problems == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not FILE.exists(), reason=f"{FILE} is not here; set FERRY_CASES")
+@pytest.mark.parametrize("name", ["keyword_spotting", "image_classification"])
+def test_the_page_takes_networks_that_people_ship(name: str, tmp_path: Path) -> None:
+    module, inputs, golden = edge_case(name)
+    out = tmp_path / "b"
+    torchferry.export(module, inputs=inputs, golden=golden, out=out, to=["c"], outputs=["probabilities"], note=lambda _: None)
+    with chromium() as page:
+        page.open(build(out, tmp_path / "page").as_uri())
+        page.evaluate("document.querySelector('.example').click()")
+        first = {key: array[:1] for key, array in golden.items()}
+        assert shown(page, "probabilities", "float32") == computed(out, first)["probabilities"]
+        assert page.evaluate("document.querySelectorAll('#bars li').length") == 10  # of 12 words the best, all of 10 pictures
+        assert page.problems == []
+
+
+def test_a_folder_without_c_is_refused_in_one_line(tmp_path: Path) -> None:
+    command = ["make", "-s", "-f", str(EXAMPLE / "Makefile"), f"BUNDLE={tmp_path}", f"BUILD={tmp_path / 'build'}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode != 0
+    assert f"error: {tmp_path}/model.h: got no model, expected a bundle with C; export it with --to c\n" in done.stderr
+    assert list(tmp_path.iterdir()) == []
