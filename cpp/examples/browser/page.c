@@ -16,5 +16,5 @@ EXPORT(output) void* output(void) { return &model_output; }
 EXPORT(output_bytes) int output_bytes(void) { return (int)sizeof(model_output); }
 EXPORT(selftest) int selftest(void) { return OF(_selftest)(); }
 
-/* 0, or the number of the input, from 1, that the model refuses. */
+/* 0, or a code of model.h. */
 EXPORT(run) int run(void) { return OF(_run_with)(&model_input, &model_output, &workspace); }
