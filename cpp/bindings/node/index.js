@@ -130,7 +130,15 @@ class Call {
   }
 
   // Takes the call back; throws where it has begun.
-  cancel() { native.cancelCall(this.#handle) }
+  cancel() {
+    try {
+      native.cancelCall(this.#handle)
+    } catch (error) {
+      if (error.code !== 2) throw error
+      // `result` has taken the answer: whoever cancels sees a call that was answered.
+      refuse(1, 'call: got one that has begun or was cancelled, expected one that waits')
+    }
+  }
 }
 
 // Named typed arrays as [[name, dtype, shape, data], ...]

@@ -46,6 +46,14 @@ class Exponential(nn.Module):
         return torch.exp(x)
 
 
+class Valley(nn.Module):
+    """What it is off by grows with the distance from 32.7, which is no end and no middle of a range."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """[N,32] -> [N,32]."""
+        return torch.exp((x - 32.7) ** 2)
+
+
 class Picky(nn.Module):
     """Takes no constant sample."""
 
@@ -147,7 +155,7 @@ def test_a_sample_that_would_widen_a_bound_by_more_is_left_out(tmp_path: Path) -
 
 
 def test_a_case_whose_every_sample_is_left_out_is_told(tmp_path: Path) -> None:
-    bundle, notes = export(tmp_path / "y", Exponential(), "float32[N,32]:30..40")
+    bundle, notes = export(tmp_path / "y", Valley(), "float32[N,32]:31..39", golden={"x": np.float32(32.7) + GOLDEN / 8})
     assert list(cases(bundle)) == ["batch-16", "batch-1"]
     assert notes == ["the bundle has no stress case: float32 would be off there by more than 4 times the bounds of the goldens"]
 
