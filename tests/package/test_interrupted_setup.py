@@ -86,6 +86,7 @@ def test_ctrl_c_in_apt_get_is_not_taken_for_packages_that_cannot_be_had(tmp_path
     assert not (tmp_path / "törch ferry" / ".venv" / ".packages-not-installed").exists()
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_cmake_says_nothing_more_and_it_is_configured_again(tmp_path: Path) -> None:
     environment = ready_checkout(tmp_path / "törch ferry")
     cmake = script(tmp_path / "cmake", "echo configuring; sleep 60")
