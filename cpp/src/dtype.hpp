@@ -5,6 +5,7 @@
 #include <ferry/ferry.hpp>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 namespace ferry {
 
@@ -73,5 +74,8 @@ template <typename Predicate>
   const auto dtype = static_cast<DType>(number);
   return size_of(dtype) == 0 ? std::nullopt : std::optional(dtype);
 }
+
+// The values of a float tensor; none of another dtype.
+[[nodiscard]] std::vector<double> float_values(const Tensor& tensor);
 
 }  // namespace ferry

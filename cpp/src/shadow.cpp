@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "contract.hpp"
+#include "dtype.hpp"
 #include "manifest.hpp"
 #include "memory.hpp"
 #include "text.hpp"
@@ -32,35 +33,8 @@ Tolerance pair_row(const Bundle& bundle, const Session& first, const Session& se
   return row;
 }
 
-template <typename Float>
-Tensor widened(const Tensor& scores) {
-  Tensor converted(DType::float64, scores.shape());
-  const auto values = scores.as<Float>();
-  std::transform(values.begin(), values.end(), converted.as<double>().begin(),
-                 [](Float value) { return static_cast<double>(value); });
-  return converted;
-}
-
 // Scores, which are floats.
-Tensor as_float64(const Tensor& scores) {
-  switch (scores.dtype()) {
-    case DType::float32:
-      return widened<float>(scores);
-    case DType::float16:
-      return widened<Float16>(scores);
-    case DType::bfloat16:
-      return widened<BFloat16>(scores);
-    case DType::boolean:
-    case DType::uint8:
-    case DType::int8:
-    case DType::int16:
-    case DType::int32:
-    case DType::int64:
-    case DType::float64:
-      return scores;
-  }
-  return scores;
-}
+Tensor as_float64(const Tensor& scores) { return Tensor::from<double>(scores.shape(), float_values(scores)); }
 
 }  // namespace
 

@@ -6,6 +6,8 @@
 #include <limits>
 #include <vector>
 
+#include "dtype.hpp"
+
 namespace ferry {
 
 namespace {
@@ -16,43 +18,13 @@ constexpr double coarsest_quantized = 0x1p-3;  // of an artifact that says in `r
 // A model may lose digits that float32 does not have (a small difference of large numbers): so many times what eager loses.
 constexpr double most_lost = 256;
 
-template <typename T>
-std::vector<double> widen(const Tensor& tensor) {
-  std::vector<double> values;
-  values.reserve(tensor.size());
-  for (const T value : tensor.as<T>()) values.push_back(static_cast<double>(value));
-  return values;
-}
-
-// The values of a float tensor; none of another dtype.
-std::vector<double> values_of(const Tensor& tensor) {
-  switch (tensor.dtype()) {
-    case DType::float32:
-      return widen<float>(tensor);
-    case DType::float64:
-      return widen<double>(tensor);
-    case DType::float16:
-      return widen<Float16>(tensor);
-    case DType::bfloat16:
-      return widen<BFloat16>(tensor);
-    case DType::boolean:
-    case DType::uint8:
-    case DType::int8:
-    case DType::int16:
-    case DType::int32:
-    case DType::int64:
-      return {};
-  }
-  return {};
-}
-
 double larger(double most, double value) noexcept { return std::isfinite(value) ? std::max(most, std::abs(value)) : most; }
 
 }  // namespace
 
 void Rounding::add(const Tensor& float32, const Tensor& float64) {
-  const auto reference = values_of(float64);
-  const auto eager = float32.shape() == float64.shape() ? values_of(float32) : std::vector<double>();
+  const auto reference = float_values(float64);
+  const auto eager = float32.shape() == float64.shape() ? float_values(float32) : std::vector<double>();
   for (const double value : reference) scale_ = larger(scale_, value);
   for (std::size_t i = 0; i < std::min(eager.size(), reference.size()); ++i)
     observed_ = larger(observed_, eager[i] - reference[i]);

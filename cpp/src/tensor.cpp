@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <vector>
 
+#include "dtype.hpp"
 #include "shape.hpp"
 
 namespace ferry {
@@ -18,6 +20,14 @@ std::size_t require_bytes(DType dtype, const Shape& shape) {
   static_cast<void>(element_count(shape));  // names a negative dim
   if (const auto bytes = byte_count(dtype, shape)) return *bytes;
   throw Error(ErrorCode::bad_input, "shape: got " + to_string(shape) + ", expected one that fits in memory");
+}
+
+template <typename T>
+std::vector<double> widen(const Tensor& tensor) {
+  std::vector<double> values;
+  values.reserve(tensor.size());
+  for (const T value : tensor.as<T>()) values.push_back(static_cast<double>(value));
+  return values;
 }
 
 }  // namespace
@@ -144,6 +154,27 @@ const Tensor& NamedTensors::operator[](std::string_view name) const {
   std::string names;
   for (const Item& item : items_) names += (names.empty() ? "" : ", ") + item.first;
   throw Error(ErrorCode::bad_input, "tensors: got the name " + std::string(name) + ", expected one of: " + names);
+}
+
+std::vector<double> float_values(const Tensor& tensor) {
+  switch (tensor.dtype()) {
+    case DType::float32:
+      return widen<float>(tensor);
+    case DType::float64:
+      return widen<double>(tensor);
+    case DType::float16:
+      return widen<Float16>(tensor);
+    case DType::bfloat16:
+      return widen<BFloat16>(tensor);
+    case DType::boolean:
+    case DType::uint8:
+    case DType::int8:
+    case DType::int16:
+    case DType::int32:
+    case DType::int64:
+      return {};
+  }
+  return {};
 }
 
 }  // namespace ferry

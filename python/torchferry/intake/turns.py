@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import prod
 
 from torchferry.bundle.contract import BATCH, Array, Contract
 from torchferry.intake.dim_limits import said_limits, said_multiples
@@ -33,12 +34,8 @@ def inputs_of(contract: Contract, goldens: Mapping[str, Array], symbol: str, siz
     if BATCH in sizes and symbol != BATCH:
         fewest = max(_SAMPLES, contract.symbols[BATCH].min, least_size(contract.inputs, goldens, BATCH, sizes[BATCH]))
         sizes[BATCH] = min(sizes[BATCH], fewest)
-    count = 0
-    for spec in contract.inputs:
-        elements = 1
-        for dim in spec.shape:
-            elements *= dim if isinstance(dim, int) else sizes[dim]
-        count += elements
+    shapes = ([dim if isinstance(dim, int) else sizes[dim] for dim in spec.shape] for spec in contract.inputs)
+    count = sum(map(prod, shapes))
     return resize(goldens, contract.inputs, sizes) if count <= MOST_ELEMENTS else None
 
 
