@@ -15,8 +15,10 @@ import torch
 from torch.fx import GraphModule, Interpreter
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from torchferry.bounds.perturbation import CALL, Moves, Noise, Perturb, simple_operators
+from torchferry.bounds.drawn_runs import simple_operators
+from torchferry.bounds.perturbation import Moves, Noise, Perturb
 from torchferry.bounds.rounding import Float64
+from torchferry.bounds.work import CALL, Work
 from torchferry.bundle.contract import BATCH, Array, Contract
 from torchferry.engines.base import name_outputs
 from torchferry.engines.torch_device import to_tensors
@@ -109,13 +111,13 @@ def variances(
     return {name: np.concatenate(squares) if len(parts) > 1 else squares[0] for name, squares in found.items()}
 
 
-def is_affordable(contract: Contract, centre: Mapping[str, Float64], work: float, calls: float, most: float) -> bool:
-    """Say whether derivatives of outputs [N, ...] take at most `most` multiply-adds; `work` is that of all samples once, by so many `calls`."""
+def is_affordable(contract: Contract, centre: Mapping[str, Float64], work: Work, most: float) -> bool:
+    """Say whether derivatives of outputs [N, ...] take at most `most` multiply-adds; `work` is that of all samples once."""
     count = max((len(array) for array in centre.values() if array.ndim), default=1)
     samples = count if BATCH in contract.symbols and contract.samples == "independent" else 1
     elements = sum(array.size for array in centre.values())
     each = elements / max(samples, 1)
-    return each <= MOST_OF_A_SAMPLE and BACKWARD * ((1 + each) * work + samples * calls * CALL) <= most
+    return each <= MOST_OF_A_SAMPLE and BACKWARD * ((1 + each) * work.total + samples * work.calls * CALL) <= most
 
 
 def _tensors(contract: Contract, inputs: Mapping[str, Array]) -> list[torch.Tensor]:

@@ -9,8 +9,9 @@ from torchferry.bounds.eager_distance import distance
 from torchferry.bounds.error_bound import BrokenRuleError, NotCertifiedError
 from torchferry.bounds.estimate import estimate, half_words
 from torchferry.bounds.perturbation import NotDrawnError
-from torchferry.bounds.probable import PROBABILITY, Probable, probable_bounds
+from torchferry.bounds.probable import PROBABILITY, Probable, probable_bounds, too_much
 from torchferry.bounds.progress import Say
+from torchferry.bounds.work import work_of
 from torchferry.bundle.golden import CaseArrays
 from torchferry.compare.kinds.kind import name_probability
 from torchferry.compare.telling import largest_bound
@@ -36,6 +37,8 @@ def _case_bounds(source: ExportSource, case: CaseArrays, say: Say | None) -> dic
     names = [spec.name for spec in source.contract.outputs if spec.is_float]
     if words := half_words(source.module, case.inputs):
         return estimate(source.module, source.contract, case, dict.fromkeys(names, words), say)
+    if problem := _too_much(source, case):
+        return estimate(source.module, source.contract, case, dict.fromkeys(names, problem), say)
     certified, why = _worst(source, case, say)
     probable, why_not = _probable(source, case, say) if names else ({}, "")
     chosen, wide = {}, {}
@@ -50,6 +53,14 @@ def _case_bounds(source: ExportSource, case: CaseArrays, say: Say | None) -> dic
     for name, bound in (estimate(source.module, source.contract, case, wide, say) if wide else {}).items():
         chosen[name] = min(bound, chosen.get(name, bound), key=lambda bound: bound.value)
     return chosen
+
+
+def _too_much(source: ExportSource, case: CaseArrays) -> str:
+    """Return why no certificate is waited for; empty where the module does not take that long."""
+    try:
+        return too_much(work_of(source.module, source.contract, case.inputs))
+    except Exception:  # of the user's code: the draws will meet it too, and say so
+        return ""
 
 
 def _worst(source: ExportSource, case: CaseArrays, say: Say | None) -> tuple[dict[str, Bound], str]:

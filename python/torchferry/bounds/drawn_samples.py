@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from torchferry.bounds.eager_distance import distances
-from torchferry.bounds.perturbation import work_of
 from torchferry.bounds.rounding import Float64
+from torchferry.bounds.work import work_of
 from torchferry.bundle.contract import BATCH, Array, Contract
 from torchferry.bundle.golden import CaseArrays
 from torchferry.intake.golden_cases import first_samples, smallest_batch
@@ -18,6 +18,8 @@ from torchferry.intake.outputs import symbol_sizes
 
 MOST_WORK = 4e9
 """Multiply-adds of one draw: about half a second on two cores. Sixteen draws of what takes more are not waited for."""
+MOST_TRIED = 4e10
+"""Multiply-adds of the samples that are tried beside others: some ten seconds for the seven runs of each on one core."""
 
 
 def drawn_samples(module: torch.nn.Module, contract: Contract, case: CaseArrays) -> tuple[Mapping[str, Array], str]:
@@ -34,10 +36,19 @@ def drawn_samples(module: torch.nn.Module, contract: Contract, case: CaseArrays)
 
 
 def affordable_samples(module: torch.nn.Module, contract: Contract, inputs: Mapping[str, Array]) -> tuple[int, float]:
-    """Return how many independent samples [N, ...] a draw can be made on, and the multiply-adds of each, found out by a draw on the least."""
+    """Return how many independent samples [N, ...] a draw can be made on, and the multiply-adds of each, counted on the least."""
     least = smallest_batch(contract, inputs)
-    work = work_of(module, contract, first_samples(contract, inputs, least))
+    work = work_of(module, contract, first_samples(contract, inputs, least)).total
     return max(1, int(MOST_WORK / max(work, 1.0))) * least, work / max(least, 1)
+
+
+def tried_samples(module: torch.nn.Module, contract: Contract, inputs: Mapping[str, Array]) -> int | None:
+    """Return how many samples [N, ...] are run alone, beside others and in another order, seven times each; None: as many as there are."""
+    try:
+        work = work_of(module, contract, first_samples(contract, inputs, smallest_batch(contract, inputs)))
+    except Exception:  # of the user's code, in parts of the goldens: those who run it say so
+        return None
+    return int(MOST_TRIED / max(work.multiply_adds, 1.0)) * smallest_batch(contract, inputs)
 
 
 def _off(contract: Contract, case: CaseArrays, count: int) -> Float64:

@@ -18,8 +18,9 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from torchferry.bounds.drawn_runs import simple_operators
 from torchferry.bounds.normalization import NORMALIZATIONS
-from torchferry.bounds.perturbation import DRAWS, FACTOR, Noise, NotDrawnError, deviation, simple_operators
+from torchferry.bounds.perturbation import DRAWS, FACTOR, Noise, NotDrawnError, deviation
 from torchferry.bounds.progress import Say, with_time_left
 from torchferry.bounds.rounding_size import Size, is_exact, largest_size, rounding_size
 from torchferry.bundle.contract import Array, Contract

@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from torchferry.bounds.drawn_runs import run_under, simple_operators
 from torchferry.bounds.eager_distance import difference
-from torchferry.bounds.perturbation import FACTOR, Moves, Noise, Perturb, run_under, simple_operators
+from torchferry.bounds.perturbation import FACTOR, Moves, Noise, Perturb
 from torchferry.bounds.rounding import UNIT
 from torchferry.bounds.rounding_size import Size, is_exact, rounding_size
 from torchferry.bundle.contract import Array, Contract

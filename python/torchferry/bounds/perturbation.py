@@ -9,31 +9,26 @@ CESTAC and CADNA (J. Vignes, 2004, Discrete stochastic arithmetic for validating
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import torch
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from torchferry.bounds.drawn_runs import run_under, run_under_each
 from torchferry.bounds.normalization import NORMALIZATIONS
-from torchferry.bounds.progress import Say, with_time_left
+from torchferry.bounds.progress import Say
 from torchferry.bounds.resampling import RESAMPLINGS
 from torchferry.bounds.rounding import UNIT
-from torchferry.bounds.rounding_size import ELEMENT, Size, is_exact, is_sum, largest_size, multiply_adds, rounding_size
+from torchferry.bounds.rounding_size import Size, is_exact, is_sum, largest_size, rounding_size
+from torchferry.bounds.work import work_of
 from torchferry.bundle.contract import Array, Contract
-from torchferry.engines.torch_device import set_threads, to_arrays, to_tensors
-from torchferry.intake.widen import double_of, float64_everywhere, widen
+from torchferry.intake.widen import double_of
 
 DRAWS = 16
 FACTOR = 4
-
-MUCH = 1e9  # multiply-adds
-CALL = 1e6  # multiply-adds in the time that it takes to come here
 
 IN_PARTS = {**NORMALIZATIONS, **RESAMPLINGS}
 """Operators whose own parts round, by ATen name."""
@@ -52,11 +47,9 @@ class Noise:
 
     def __init__(self, seed: int) -> None:
         self._generator = torch.Generator().manual_seed(seed)
-        self.elements = 0  # that were moved
 
     def add(self, result: torch.Tensor, size: torch.Tensor, *, in_place: bool = False) -> torch.Tensor:
         """Return the result, in its shape, moved by at most `size`; what is not finite stays."""
-        self.elements += result.numel()
         noise = self._drawn(result.shape) * size
         moved = result + noise
         if not math.isfinite(float(moved.sum())):
@@ -72,14 +65,11 @@ class Moves:
     """What the draws of one module have in common: how far each operator moves, and what the first draw found out about it.
 
     `wider`: factors by operator name, for kernels that are less exact than the rule says. A sum's error is the same in every draw to
-    some 2^-20 of it, so that the sum of magnitudes, as dear as the operator itself, is made once. `work`: multiply-adds of the draws,
-    `calls`: operators in them.
+    some 2^-20 of it, so that the sum of magnitudes, as dear as the operator itself, is made once: the first draw is made alone.
     """
 
     def __init__(self, wider: Mapping[str, float] = NO_WIDER) -> None:
         self.wider = wider
-        self.work = 0.0
-        self.calls = 0
         self._sums: dict[int, tuple[str, Size]] = {}
 
     def size(self, index: int, func: Any, name: str, args: Any, kwargs: Any) -> Size:
@@ -109,13 +99,8 @@ class Perturb(TorchDispatchMode):
         named = dict(kwargs or {})
         name = func.overloadpacket.__name__
         self._calls += 1
-        self._moves.calls += 1
-        self._moves.work += CALL
         if name in IN_PARTS:
-            before = self._noise.elements
-            made = IN_PARTS[name](self._noise, *args, **named)
-            self._moves.work += ELEMENT * (self._noise.elements - before)
-            return made
+            return IN_PARTS[name](self._noise, *args, **named)
         if is_exact(func, name):
             return func(*args, **named)
         in_place = name.endswith("_") and not name.startswith("_")
@@ -134,7 +119,6 @@ class Perturb(TorchDispatchMode):
         if not isinstance(result, torch.Tensor) or not result.is_floating_point() or result.numel() == 0:
             return result
         find = size or self._moves.size(self._calls, func, name, args, kwargs)
-        self._moves.work += multiply_adds(name, args, result)
         wider = self._moves.wider.get(name, 1.0)
         return self._noise.add(result, find(result) * wider, in_place=size is not None)
 
@@ -153,26 +137,17 @@ def estimated_bounds(
     names = [spec.name for spec in contract.outputs if spec.is_float]
     centre = run_under(double, contract, inputs, _Plain())  # type: ignore[no-untyped-call]  # torch has no annotation there
     largest = dict.fromkeys(names, 0.0)
-    moves, threads = Moves(wider), 1
-    for draw in with_time_left(range(DRAWS), "bounds: draw", say):
-        moved = run_under(double, contract, inputs, Perturb(Noise(seed + draw), moves), threads)
-        threads = threads_for(moves.work / (draw + 1))
+
+    def take(moved: Mapping[str, Array]) -> None:
         for name in names:
             largest[name] = max(largest[name], deviation(name, centre[name], moved[name]))
+
+    moves = Moves(wider)
+    modes = [Perturb(Noise(seed + draw), moves) for draw in range(DRAWS)]
+    take(run_under(double, contract, inputs, modes[0]))
+    work = work_of(module, contract, inputs).total
+    run_under_each(double, contract, inputs, modes[1:], take, work=work, what="bounds: draw", say=say)
     return {name: FACTOR * deviation for name, deviation in largest.items()}
-
-
-def threads_for(work: float) -> int:
-    """Return one for multiply-adds that are done sooner than threads are woken, else every core that this process may use."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return cores if work >= MUCH else 1
-
-
-def work_of(module: torch.nn.Module, contract: Contract, inputs: Mapping[str, Array]) -> float:
-    """Return the multiply-adds, and what moving the results takes in their unit, of one draw on inputs [N, ...]."""
-    moves = Moves()
-    run_under(double_of(module), contract, inputs, Perturb(Noise(0), moves))
-    return moves.work
 
 
 class _Plain(TorchDispatchMode):
@@ -183,30 +158,6 @@ class _Plain(TorchDispatchMode):
     ) -> Any:
         """Call `func`."""
         return func(*args, **(kwargs or {}))
-
-
-def run_under(
-    double: torch.nn.Module, contract: Contract, inputs: Mapping[str, Array], mode: TorchDispatchMode, threads: int = 1
-) -> dict[str, Array]:
-    """Run a module made by `double_of` on arrays [N, ...] under a dispatch mode that sees the simple operators."""
-    ordered = {spec.name: widen(inputs[spec.name]) for spec in contract.inputs}
-    set_threads(threads)  # a draw's last bits need not be the same everywhere
-    with torch.no_grad(), simple_operators(), float64_everywhere(), mode:
-        # no_grad and not inference_mode: only then composite operators arrive here as the simple ones that they are made of.
-        values = double(*to_tensors(ordered, torch.device("cpu")))
-    return to_arrays(contract, values)
-
-
-@contextmanager
-def simple_operators() -> Iterator[None]:
-    """Fused attention would be one operator with one rounding; here it must be its parts."""
-    before = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        with sdpa_kernel(SDPBackend.MATH):
-            yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(before)
 
 
 def deviation(name: str, centre: Array, moved: Array) -> float:

@@ -25,12 +25,14 @@ import torch
 
 from torchferry.bounds.adjoint import is_affordable, variances
 from torchferry.bounds.decided import JUMPS, PLACES, decided_outputs
+from torchferry.bounds.drawn_runs import run_under, run_under_each
 from torchferry.bounds.eager_distance import difference
 from torchferry.bounds.error_bound import INFLATION, NotCertifiedError
-from torchferry.bounds.perturbation import Moves, Noise, NotDrawnError, Perturb, run_under, threads_for, work_of
-from torchferry.bounds.progress import Say, with_time_left
+from torchferry.bounds.perturbation import Moves, Noise, NotDrawnError, Perturb
+from torchferry.bounds.progress import Say
 from torchferry.bounds.rounding import Float64
 from torchferry.bounds.rounding_size import has_rule, is_exact
+from torchferry.bounds.work import Work, work_of
 from torchferry.bundle.contract import Array, Contract
 from torchferry.errors import FerryError
 from torchferry.intake.source import ExportSource
@@ -106,14 +108,25 @@ class _Subject:
     inputs: Mapping[str, Array]
     ruled: type[_Ruled]
     names: Sequence[str]
-    work: float
+    work: Work
     moves: Moves
+
+    def mode(self, seed: int, scale: float) -> Perturb:
+        """Return what moves results by roundings that are `scale` times as large."""
+        return self.ruled(NormalNoise(seed, scale), self.moves)
 
     def run(self, seed: int, scale: float) -> dict[str, Float64]:
         """Return the float outputs [N, ...] under roundings that are `scale` times as large."""
-        mode = self.ruled(NormalNoise(seed, scale), self.moves)
-        moved = run_under(self.double, self.contract, self.inputs, mode, threads_for(self.work))
-        return {name: np.asarray(moved[name], dtype=np.float64) for name in self.names}
+        return self.floats(run_under(self.double, self.contract, self.inputs, self.mode(seed, scale)))
+
+    def floats(self, outputs: Mapping[str, Array]) -> dict[str, Float64]:
+        """Return the float outputs [N, ...] of a run."""
+        return {name: np.asarray(outputs[name], dtype=np.float64) for name in self.names}
+
+
+def too_much(work: Work) -> str:
+    """Return why a module has no certificate whose draws are so much work; empty where it may have one."""
+    return f"certificates of {work.total:.2g} multiply-adds a run are not waited for" if RUNS * work.total > MOST_WORK else ""
 
 
 def probable_bounds(source: ExportSource, inputs: Mapping[str, Array], say: Say | None = None) -> dict[str, Probable]:
@@ -127,8 +140,8 @@ def probable_bounds(source: ExportSource, inputs: Mapping[str, Array], say: Say 
     if not set(names) - set(decided):
         raise NotCertifiedError(next(iter(decided.values()), "no output is a float"))
     work = work_of(module, contract, inputs)
-    if RUNS * work > MOST_WORK:
-        raise NotCertifiedError(f"runs of {work:.2g} multiply-adds are not waited for")
+    if problem := too_much(work):
+        raise NotCertifiedError(problem)
     subject = _Subject(double_of(module), contract, inputs, ruled, names, work, Moves())
     centre, first, twice = subject.run(0, 0.0), subject.run(1, 1.0), subject.run(1, 2.0)
     linear = [name for name in names if name not in decided and _is_linear(name, centre, first, twice)]
@@ -146,7 +159,7 @@ def _decided(source: ExportSource) -> tuple[dict[str, str], type[_Ruled]]:
 
 def _derived(subject: _Subject, centre: Mapping[str, Float64]) -> dict[str, Probable]:
     """Return bounds by derivatives; none where they take too long, or are not to be had."""
-    if not is_affordable(subject.contract, centre, subject.work, subject.moves.calls / RUNS, MOST_WORK):
+    if not is_affordable(subject.contract, centre, subject.work, MOST_WORK):
         return {}
     try:
         squares = variances(subject.double, subject.contract, subject.inputs, subject.ruled, centre)
@@ -162,12 +175,16 @@ def _certain(squares: Float64) -> Probable:
 
 def _drawn(subject: _Subject, centre: Mapping[str, Float64], say: Say | None) -> dict[str, Probable]:
     """Return bounds by draws. Raises NotCertifiedError where those that are affordable are too few to tell anything."""
-    draws = _affordable_draws(subject.work)
+    draws, work = _affordable_draws(subject.work.total), subject.work.total
     squares = {name: np.zeros(centre[name].shape) for name in subject.names}
-    for seed in with_time_left(range(draws), "certificate: draw", say):
-        moved = subject.run(seed + 2, 1.0)
+
+    def take(outputs: Mapping[str, Array]) -> None:
+        moved = subject.floats(outputs)
         for name in subject.names:
             squares[name] += _moved(name, moved, centre) ** 2
+
+    modes = [subject.mode(seed + 2, 1.0) for seed in range(draws)]
+    run_under_each(subject.double, subject.contract, subject.inputs, modes, take, work=work, what="certificate: draw", say=say)
     return {name: _bound(squares[name], draws) for name in subject.names}
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from torchferry.bundle.contract import BATCH, Array, Contract
@@ -14,7 +15,7 @@ from torchferry.compare.verdict import Verdict
 from torchferry.engines.base import Session
 from torchferry.engines.torchscript_operators import recorded_operators
 from torchferry.errors import ExitCode, FerryError
-from torchferry.exporter.held_sizes import held_sizes, require_same_way
+from torchferry.exporter.held_sizes import HeldSize, held_sizes, require_same_way
 from torchferry.exporter.refused import named_format
 from torchferry.formats import registry
 from torchferry.intake.golden_cases import first_samples, smallest_batch
@@ -30,37 +31,6 @@ STRESS_REMEDY = (
 )
 
 
-def with_bits_that_hold(bundle: Bundle, note: Callable[[str], None]) -> Manifest:
-    """Return the manifest with equal bits promised only where they are equal, with one thread and with two.
-
-    Fused kernels (attention) round in another way, and some kernels (convolution) divide their sums among the threads.
-    """
-    broken: set[tuple[str, str]] = set()
-    for artifact in bundle.manifest.artifacts:
-        if any(row.kind == "bits" and row.engine == artifact.engine for row in bundle.manifest.tolerances):
-            for threads in THREADS:
-                result = replay(
-                    bundle,
-                    Session(bundle, artifact.engine, threads=threads, allow_ops=recorded_operators(artifact.requires)),
-                    engine=artifact.engine,
-                    device="cpu",
-                    groups=False,  # other batches are tried later, and told in other words
-                )
-                broken |= {
-                    (artifact.engine, verdict.output) for verdict in result.verdicts if _differs_by_rounding(bundle, verdict)
-                }
-    for engine, output in sorted(broken):
-        note(
-            f"engine {engine}: output {output} differs in its last bits from the module's own run (a fused kernel, or sums divided among "
-            "threads): its bound is promised, not its bits"
-        )
-
-    def holds(row: Tolerance) -> bool:
-        return row.kind != "bits" or (row.engine, row.output) not in broken
-
-    return bundle.manifest.model_copy(update={"tolerances": tuple(filter(holds, bundle.manifest.tolerances))})
-
-
 def _differs_by_rounding(bundle: Bundle, verdict: Verdict) -> bool:
     """Say whether an output has other bits and is within rounding. What is further off keeps its row; `check_written` refuses it."""
     row = bundle.manifest.tolerance(engine=verdict.tolerance.engine, device="cpu", output=verdict.output, numerics="")
@@ -69,33 +39,91 @@ def _differs_by_rounding(bundle: Bundle, verdict: Verdict) -> bool:
 
 def check_written(
     bundle: Bundle, source: ExportSource, reference: Reference, inputs: Mapping[str, Array], note: Callable[[str], None]
-) -> dict[str, str]:
+) -> tuple[Manifest, dict[str, str]]:
     """Run every artifact that Python can run, or what stands in for it, on the goldens [N, ...] and at other batch sizes.
 
-    Returns what the manifest says of each engine. Raises FerryError(MISMATCH).
+    Returns the manifest with equal bits promised only where they are equal, with one thread and with two (fused kernels round in another
+    way, and some kernels divide their sums among the threads), and what it is to say of each engine. Raises FerryError(MISMATCH).
     """
+    cases = _Cases(
+        [read_case(bundle, case) for case in bundle.manifest.golden.cases],
+        [
+            reference.case(f"batch-{size}", first_samples(bundle.contract, inputs, size))
+            for size in _other_batches(bundle.contract, inputs)
+        ],
+        list(held_sizes(source, reference, inputs, note)),
+    )
     found = {}
-    held = list(held_sizes(source, reference, inputs, note))
-    goldens = [read_case(bundle, case) for case in bundle.manifest.golden.cases]
     for artifact in bundle.manifest.artifacts:
         if artifact.producer.endswith(TRACED):
             note(
-                f"format {artifact.format}: traced, since torch.jit.script does not take the module: what it decides by shapes is frozen as for "
-                f"the goldens; held to eager on {len(goldens)} cases and at batches of {OTHER_BATCHES[0]} and {OTHER_BATCHES[1]}"
+                f"format {artifact.format}: traced, since torch.jit.script does not take the module: what it decides by shapes is frozen as for the "
+                f"goldens; held to eager on {len(cases.goldens)} cases and at batches of {OTHER_BATCHES[0]} and {OTHER_BATCHES[1]}"
             )
-        session = _open(bundle, artifact, source, note)
-        found[artifact.engine] = _said(session)
-        if session is None:
-            continue
-        for case in goldens:
-            _require_agreement(bundle, session, artifact.format, case, session.numerics)
-            _require_agreement(bundle, session, artifact.format, case, "")
-        for size in _other_batches(bundle.contract, inputs):
-            case = reference.case(f"batch-{size}", first_samples(bundle.contract, inputs, size))
-            _require_agreement(bundle, session, artifact.format, case, "")
-        for other in held:
-            require_same_way(bundle, session, artifact.engine, artifact.format, other)
-    return found
+        bundle, found[artifact.engine] = _tried(bundle, artifact, source, cases, note)
+    return bundle.manifest, found
+
+
+@dataclass(frozen=True)
+class _Cases:
+    """What every artifact is held to: the goldens, the module's own answers to other batches, and at sizes where it may go another way."""
+
+    goldens: Sequence[CaseArrays]
+    batches: Sequence[CaseArrays]
+    held: Sequence[HeldSize]
+
+
+def _tried(
+    bundle: Bundle, artifact: Artifact, source: ExportSource, cases: _Cases, note: Callable[[str], None]
+) -> tuple[Bundle, str]:
+    """Return the bundle without promises of bits that this artifact does not keep, and what is to be said of it. Raises FerryError(MISMATCH)."""
+    session = _open(bundle, artifact, source, note)
+    if session is None:
+        return bundle, _said(session)
+    answers = [_answer(session, artifact.format, case) for case in cases.goldens]
+    bundle = _with_bits_that_hold(bundle, artifact, session, cases.goldens, answers, note)
+    for case, actual in zip(cases.goldens, answers, strict=True):
+        for numerics in (session.numerics, ""):
+            _require_agreement(bundle, session, artifact.format, case, actual, numerics)
+    for case in cases.batches:
+        _require_agreement(bundle, session, artifact.format, case, _answer(session, artifact.format, case), "")
+    for other in cases.held:
+        require_same_way(bundle, session, artifact.engine, artifact.format, other)
+    return bundle, _said(session)
+
+
+def _with_bits_that_hold(
+    bundle: Bundle,
+    artifact: Artifact,
+    session: _Session,
+    goldens: Sequence[CaseArrays],
+    answers: Sequence[Mapping[str, Array]],
+    note: Callable[[str], None],
+) -> Bundle:
+    """Return the bundle that promises equal bits of an engine only where its answers, and those with more threads, have them."""
+    if not any(row.kind == "bits" and row.engine == artifact.engine for row in bundle.manifest.tolerances):
+        return bundle
+    verdicts = [
+        compare_output(bundle, case, actual, spec.name, engine=artifact.engine, device="cpu", numerics=session.numerics)
+        for case, actual in zip(goldens, answers, strict=True)
+        for spec in bundle.contract.outputs
+    ]
+    for threads in THREADS[1:]:
+        other = Session(bundle, artifact.engine, threads=threads, allow_ops=recorded_operators(artifact.requires))
+        # Other batches are tried later, and told in other words.
+        verdicts += replay(bundle, other, engine=artifact.engine, device="cpu", groups=False).verdicts
+    broken = sorted({verdict.output for verdict in verdicts if _differs_by_rounding(bundle, verdict)})
+    for output in broken:
+        note(
+            f"engine {artifact.engine}: output {output} differs in its last bits from the module's own run (a fused kernel, or sums divided among "
+            "threads): its bound is promised, not its bits"
+        )
+
+    def holds(row: Tolerance) -> bool:
+        return row.kind != "bits" or row.engine != artifact.engine or row.output not in broken
+
+    rows = tuple(filter(holds, bundle.manifest.tolerances))
+    return replace(bundle, manifest=bundle.manifest.model_copy(update={"tolerances": rows}))
 
 
 def with_acceptance(manifest: Manifest, in_python: Mapping[str, str], in_cpp: Mapping[str, str]) -> Manifest:
@@ -144,12 +172,18 @@ def _open(bundle: Bundle, artifact: Artifact, source: ExportSource, note: Callab
     return session
 
 
-def _require_agreement(bundle: Bundle, session: _Session, format_name: str, case: CaseArrays, numerics: str) -> None:
+def _answer(session: _Session, format_name: str, case: CaseArrays) -> Mapping[str, Array]:
+    """Return the outputs of a case. Raises FerryError(MISMATCH) where the artifact does not take its inputs."""
     try:
-        actual = session.run(case.inputs)
+        return session.run(case.inputs)
     except FerryError as error:
         why = STRESS_REMEDY if case.name == STRESS else "the artifact depends on the sizes used at export"
         raise FerryError(ExitCode.MISMATCH, f"{format_name}: {case.name}: {error}; {why}; nothing was written") from None
+
+
+def _require_agreement(
+    bundle: Bundle, session: _Session, format_name: str, case: CaseArrays, actual: Mapping[str, Array], numerics: str
+) -> None:
     for spec in bundle.contract.outputs:
         verdict = compare_output(bundle, case, actual, spec.name, engine=session.engine, device="cpu", numerics=numerics)
         if not verdict.passed:

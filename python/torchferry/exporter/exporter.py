@@ -12,6 +12,7 @@ import torch
 
 from torchferry.bounds.choice import output_bounds
 from torchferry.bounds.cudnn import bounds_on_cuda
+from torchferry.bounds.drawn_samples import tried_samples
 from torchferry.bounds.quantized import with_headroom
 from torchferry.bundle.contract import BATCH, Array, Contract, check_inputs
 from torchferry.bundle.golden import CaseArrays, write_case
@@ -24,7 +25,7 @@ from torchferry.compare.tolerance import Bound, tolerances
 from torchferry.engines.numerics import torch_numerics
 from torchferry.engines.torchscript_operators import checked_permissions
 from torchferry.errors import ExitCode, FerryError
-from torchferry.exporter.acceptance import check_written, with_acceptance, with_bits_that_hold
+from torchferry.exporter.acceptance import check_written, with_acceptance
 from torchferry.exporter.both_languages import check_in_cpp
 from torchferry.exporter.held_sizes import larger_batches
 from torchferry.exporter.refused import RefusedFormatError, named_format
@@ -146,10 +147,9 @@ def _export(request: BundleRequest) -> Bundle:
         artifacts = _write_artifacts(rows, source, folder, request.note)
         cases, bounds = _with_bounds(request, source, reference, given, rows)
         write_manifest(folder, _written(request, source, cases, bounds, rows, artifacts, folder))
-        write_manifest(folder, with_bits_that_hold(open_own_bundle(folder), request.note))
-        written = open_own_bundle(folder)
-        in_python = check_written(written, source, reference, request.golden.arrays, request.note)
-        write_manifest(folder, with_acceptance(written.manifest, in_python, check_in_cpp(written)))
+        manifest, in_python = check_written(open_own_bundle(folder), source, reference, request.golden.arrays, request.note)
+        write_manifest(folder, manifest)
+        write_manifest(folder, with_acceptance(manifest, in_python, check_in_cpp(open_own_bundle(folder))))
     return open_own_bundle(request.out)
 
 
@@ -178,7 +178,8 @@ def _with_samples(
     """Return the contract that says whether samples [N, ...] are independent. Raises FerryError(FORMAT) for a format that needs them to be."""
     if contract.samples == "batch" and inputs is not request.golden.arrays:
         return contract  # it is known
-    evidence = mixing_evidence(reference.float64, contract, inputs, reference.float32)
+    most = tried_samples(request.module, contract, inputs)
+    evidence = mixing_evidence(reference.float64, contract, inputs, reference.float32, most=most)
     if evidence is None and contract.samples == "independent":
         return contract
     why = evidence or "the contract says so"

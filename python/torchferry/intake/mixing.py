@@ -30,18 +30,20 @@ Run: TypeAlias = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 Rows: TypeAlias = NDArray[np.int64]
 
 
-def mixing_evidence(run: Run, contract: Contract, goldens: Mapping[str, Array], single: Run | None = None) -> str | None:
+def mixing_evidence(
+    run: Run, contract: Contract, goldens: Mapping[str, Array], single: Run | None = None, *, most: int | None = None
+) -> str | None:
     """Return what shows that samples are mixed: `output y: sample 0: got 1 alone, expected 0.5`. None where they are independent.
 
     `run` gives the float64 outputs of inputs in the contract's shapes. Each golden is run alone, all of them in another order, and
     each half beside itself and beside louder samples. `single` gives the float32 outputs: what moves an answer by 2^-20 of what float32
-    is off there is no mixing, as where an output is what is left of larger numbers that cancel. Raises what `run` raises for parts of
-    the goldens.
+    is off there is no mixing, as where an output is what is left of larger numbers that cancel. `most` samples are tried, or two. Raises
+    what `run` raises for parts of the goldens.
     """
     count = symbol_sizes(contract.inputs, goldens).get(BATCH, 1)
     if count < 2:
         return None
-    inputs = first_samples(contract, goldens, _affordable(contract, goldens, count))
+    inputs = first_samples(contract, goldens, _affordable(contract, goldens, count if most is None else min(count, most)))
     count = symbol_sizes(contract.inputs, inputs)[BATCH]
     whole = run(inputs)
     noise = {} if single is None else _noise(whole, single(inputs))
@@ -77,8 +79,9 @@ def _arrangements(
 
 
 def _affordable(contract: Contract, goldens: Mapping[str, Array], count: int) -> int:
-    size = sum(goldens[spec.name].size for spec in contract.inputs if spec.is_batched) // count
-    return min(count, max(2, smallest_batch(contract, goldens), MOST_ELEMENTS // max(size, 1)))
+    whole = symbol_sizes(contract.inputs, goldens)[BATCH]
+    size = sum(goldens[spec.name].size for spec in contract.inputs if spec.is_batched) // whole
+    return min(whole, max(2, smallest_batch(contract, goldens), min(count, MOST_ELEMENTS // max(size, 1))))
 
 
 def _try(run: Run, inputs: Mapping[str, Array], *, tolerant: bool) -> Mapping[str, Array] | None:

@@ -36,15 +36,21 @@ def _widen_dtype(value: Any) -> Any:
 
 
 @contextmanager
-def float64_everywhere() -> Iterator[None]:
-    """Make new tensors without a dtype float64, and those that ask for float32 too."""
+def float64_by_default() -> Iterator[None]:
+    """Make new tensors without a dtype float64, in all threads."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:
-        with Widen():
-            yield
+        yield
     finally:
         torch.set_default_dtype(before)
+
+
+@contextmanager
+def float64_everywhere() -> Iterator[None]:
+    """Make new tensors without a dtype float64, and those that ask for float32 too."""
+    with float64_by_default(), Widen():
+        yield
 
 
 def double_of(module: torch.nn.Module) -> torch.nn.Module:

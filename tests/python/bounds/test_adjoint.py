@@ -13,10 +13,12 @@ from builders.contracts import contract, spec
 from builders.functions import Of
 from builders.spread import spread
 from torchferry.bounds.adjoint import NoDerivativeError, is_affordable, variances
+from torchferry.bounds.drawn_runs import run_under
 from torchferry.bounds.error_bound import NotCertifiedError
-from torchferry.bounds.perturbation import Moves, run_under
+from torchferry.bounds.perturbation import Moves
 from torchferry.bounds.probable import NormalNoise, _Ruled, probable_bounds
 from torchferry.bounds.rounding import UNIT
+from torchferry.bounds.work import Work
 from torchferry.bundle.contract import Array, Contract
 from torchferry.errors import FerryError
 from torchferry.intake.source import ExportSource
@@ -109,7 +111,7 @@ def test_many_outputs_are_drawn_and_few_are_derived() -> None:
         _, kinds, centre = subject(module.eval(), x)
         found = probable_bounds(ExportSource(module, kinds, {"x": x}), {"x": x})["y"]
         assert (found.draws == 0) == is_derived
-        assert is_affordable(kinds, centre, 1e6, 1, 1e12) == is_derived
+        assert is_affordable(kinds, centre, Work(0.0, 1), 1e12) == is_derived
 
 
 class Rounds(nn.Module):

@@ -179,5 +179,5 @@ def test_what_bends_at_the_size_of_roundings_is_not_certified() -> None:
 def test_a_module_that_takes_too_long_is_not_certified(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probable, "MOST_WORK", 1e6)
     source, _ = source_of(nn.Linear(3, 2).eval(), np.ones((4, 3), np.float32))
-    with pytest.raises(NotCertifiedError, match="multiply-adds are not waited for"):
+    with pytest.raises(NotCertifiedError, match="multiply-adds a run are not waited for"):
         probable_bounds(source, {"x": source.examples["x"]})
