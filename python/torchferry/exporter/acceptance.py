@@ -78,24 +78,26 @@ def _tried(
 ) -> tuple[Bundle, str]:
     """Return the bundle without promises of bits that this artifact does not keep, and what is to be said of it. Raises FerryError(MISMATCH)."""
     session = _open(bundle, artifact, source, note)
+    said = _said(session)
     if session is None:
-        return bundle, _said(session)
-    answers = [_answer(session, artifact.format, case) for case in cases.goldens]
-    bundle = _with_bits_that_hold(bundle, artifact, session, cases.goldens, answers, note)
-    for case, actual in zip(cases.goldens, answers, strict=True):
-        for numerics in (session.numerics, ""):
-            _require_agreement(bundle, session, artifact.format, case, actual, numerics)
-    for case in cases.batches:
-        _require_agreement(bundle, session, artifact.format, case, _answer(session, artifact.format, case), "")
+        return bundle, said
+    numerics = session.numerics
+    answers = [_answer(session, artifact.format, case) for case in (*cases.goldens, *cases.batches)]
     for other in cases.held:
         require_same_way(bundle, session, artifact.engine, artifact.format, other)
-    return bundle, _said(session)
+    del session  # a large model is not held twice
+    bundle = _with_bits_that_hold(bundle, artifact, numerics, cases.goldens, answers[: len(cases.goldens)], note)
+    for at, (case, actual) in enumerate(zip((*cases.goldens, *cases.batches), answers, strict=True)):
+        if at < len(cases.goldens):
+            _require_agreement(bundle, artifact, case, actual, numerics)
+        _require_agreement(bundle, artifact, case, actual, "")
+    return bundle, said
 
 
 def _with_bits_that_hold(
     bundle: Bundle,
     artifact: Artifact,
-    session: _Session,
+    numerics: str,
     goldens: Sequence[CaseArrays],
     answers: Sequence[Mapping[str, Array]],
     note: Callable[[str], None],
@@ -104,7 +106,7 @@ def _with_bits_that_hold(
     if not any(row.kind == "bits" and row.engine == artifact.engine for row in bundle.manifest.tolerances):
         return bundle
     verdicts = [
-        compare_output(bundle, case, actual, spec.name, engine=artifact.engine, device="cpu", numerics=session.numerics)
+        compare_output(bundle, case, actual, spec.name, engine=artifact.engine, device="cpu", numerics=numerics)
         for case, actual in zip(goldens, answers, strict=True)
         for spec in bundle.contract.outputs
     ]
@@ -181,13 +183,11 @@ def _answer(session: _Session, format_name: str, case: CaseArrays) -> Mapping[st
         raise FerryError(ExitCode.MISMATCH, f"{format_name}: {case.name}: {error}; {why}; nothing was written") from None
 
 
-def _require_agreement(
-    bundle: Bundle, session: _Session, format_name: str, case: CaseArrays, actual: Mapping[str, Array], numerics: str
-) -> None:
+def _require_agreement(bundle: Bundle, artifact: Artifact, case: CaseArrays, actual: Mapping[str, Array], numerics: str) -> None:
     for spec in bundle.contract.outputs:
-        verdict = compare_output(bundle, case, actual, spec.name, engine=session.engine, device="cpu", numerics=numerics)
+        verdict = compare_output(bundle, case, actual, spec.name, engine=artifact.engine, device="cpu", numerics=numerics)
         if not verdict.passed:
-            raise FerryError(ExitCode.MISMATCH, f"{format_name}: {describe_failure(verdict, format_name)}")
+            raise FerryError(ExitCode.MISMATCH, f"{artifact.format}: {describe_failure(verdict, artifact.format)}")
 
 
 def describe_failure(verdict: Verdict, format_name: str) -> str:
