@@ -13,6 +13,7 @@ _CERTIFIED = "tests/python/bounds/test_certified.py"
 _ESTIMATE = "tests/python/bounds/test_estimate.py"
 _OPERATORS = "tests/python/bounds/test_operator_rules.py"
 _PROBABLE = "tests/python/bounds/test_probable.py"
+_DRAWN_RUNS = "tests/python/bounds/test_drawn_runs.py"
 _PERTURBATION = "tests/python/bounds/test_perturbation.py"
 
 ROWS = (
@@ -350,6 +351,34 @@ ROWS = (
         "    return Bounded(add(multiply(x, wide[0]), wide[1]).value, np.broadcast_to(wide[1].error, x.value.shape))",
         _OPERATORS,
         "a batch norm carries the error of its shift only",
+    ),
+    Mutant(
+        f"{_BOUNDS}/drawn_runs.py",
+        "return _run(self._own.module,",
+        "return _run(self._double,",
+        _DRAWN_RUNS,
+        "draws beside each other share what a module keeps in itself",
+    ),
+    Mutant(
+        f"{_BOUNDS}/drawn_runs.py",
+        "pool.shutdown(cancel_futures=True)",
+        "pool.shutdown()",
+        _DRAWN_RUNS,
+        "draws go on after one has failed",
+    ),
+    Mutant(
+        f"{_BOUNDS}/work.py",
+        "first.multiply_adds * count / max(least, 1)",
+        "first.multiply_adds",
+        _DRAWN_RUNS,
+        "a batch is as much work as its first sample",
+    ),
+    Mutant(
+        f"{_BOUNDS}/choice.py",
+        "    if problem := _too_much(source, case):",
+        "    if (problem := _too_much(source, case)) and False:",
+        _DRAWN_RUNS,
+        "certificates are waited for that take minutes",
     ),
     Mutant(
         f"{_BOUNDS}/probable.py",
