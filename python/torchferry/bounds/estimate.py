@@ -19,7 +19,7 @@ from torchferry.bounds.halves import UNITS, half_bounds
 from torchferry.bounds.leaving import Leaving, find_leaving
 from torchferry.bounds.perturbation import DRAWS, FACTOR, estimated_bounds
 from torchferry.bounds.progress import Say
-from torchferry.bounds.rounding import UNIT
+from torchferry.bounds.rounding import UNIT, represented
 from torchferry.bundle.contract import Array, Contract
 from torchferry.bundle.golden import CaseArrays
 from torchferry.compare.telling import largest, largest_bound
@@ -101,8 +101,14 @@ def _values(subject: _Subject, wider: Mapping[str, float]) -> dict[str, float]:
     found = half_bounds(*drawn, say=subject.say) if subject.halves else estimated_bounds(*drawn, wider=wider, say=subject.say)
     # Never more than what the goldens can tell, which a reader refuses.
     return {
-        name: min(max(value, UNIT * largest(case.float64[name])), largest_bound([case], name)) for name, value in found.items()
+        name: min(max(value, _own_rounding(case.float64[name])), largest_bound([case], name)) for name, value in found.items()
     }
+
+
+def _own_rounding(values: Array) -> float:
+    """Return how far float32 may be from values of any shape without any operator; 0 for what it holds, such as the -1e9 of a mask."""
+    wide = values.astype(np.float64)
+    return UNIT * largest(wide[represented(wide) != 0])
 
 
 def _leaving(subject: _Subject, output: str) -> Leaving | None:
@@ -128,7 +134,7 @@ def _named(halves: frozenset[torch.dtype]) -> str:
 def _measured(case: CaseArrays, name: str, why: str) -> Bound:
     """Return a multiple of what eager is off, and at least a few roundings of the output."""
     observed = distance(case, name)
-    value = min(max(MEASURED * observed, MEASURED * UNIT * largest(case.float64[name])), largest_bound([case], name))
+    value = min(max(MEASURED * observed, MEASURED * _own_rounding(case.float64[name])), largest_bound([case], name))
     return Bound(value, f"measured at {value:.3g}, since {why}: {MEASURED} x what float32 eager is off, which is {observed:.2g}")
 
 

@@ -86,14 +86,17 @@ def quantized_bounds(source: ExportSource, cases: Sequence[CaseArrays], bounds: 
 
 
 def fresh_samples(quantization: Quantization) -> dict[str, Array] | None:
-    """Return the test samples [N, ...] by input that are not in the calibration data; None without a test.
+    """Return the test samples [N, ...] by input, each once, that are not in the calibration data; None without a test.
+
+    A sample that is there twice tells no more of all others than once.
 
     Raises FerryError(BAD_INPUT) where all of them are: a model is not judged on what it was fitted to.
     """
     if quantization.test is None:
         return None
     known = {_bytes_of(quantization.calibration, i) for i in range(_count(quantization.calibration))}
-    fresh = [i for i in range(_count(quantization.test)) if _bytes_of(quantization.test, i) not in known]
+    first = {_bytes_of(quantization.test, i): i for i in reversed(range(_count(quantization.test)))}
+    fresh = sorted(i for sample, i in first.items() if sample not in known)
     if not fresh:
         raise FerryError(
             ExitCode.BAD_INPUT,

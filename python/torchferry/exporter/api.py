@@ -43,6 +43,7 @@ from torchferry.intake.source import Quantization
 from torchferry.intake.specs import InputSpec, SymbolLimits, parse_inputs, parse_symbols
 from torchferry.intake.state import with_state
 from torchferry.intake.synthetic import BATCH_SIZE, MOST_NUMBERS, default_sizes, few_samples, synthetic_inputs
+from torchferry.intake.wrappers import unwrapped
 
 OneGolden = Mapping[str, Any] | np.ndarray[Any, Any] | torch.Tensor
 Golden = OneGolden | Sequence[OneGolden]
@@ -152,7 +153,7 @@ def _export(module: nn.Module, interface: _Interface, samples: _Samples, writing
     if samples.calibration is not None and not any(row.quantizes for row in registry.chosen(writing.to.names)):
         raise FerryError(ExitCode.USAGE, 'calibration: got inputs and no format in int8, expected quantize="int8" with format c')
     io = registry.checked_io(writing.io, writing.to.names, option="io")
-    plan = _plan(in_plain_operators(module), interface, samples, writing.note)
+    plan = _plan(in_plain_operators(unwrapped(module, writing.note)), interface, samples, writing.note)
     return export_bundle(
         BundleRequest(
             plan.module,

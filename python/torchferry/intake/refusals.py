@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from torchferry.bundle.contract import Array, TensorSpec
@@ -50,6 +51,10 @@ def require_no_quantized_part(module: nn.Module) -> None:
 def require_plain_state(module: nn.Module) -> None:
     """Require parameters and buffers whose floats are float32, float16 or bfloat16, all on the CPU."""
     for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+        if is_lazy(tensor):
+            raise _refuse(
+                f"module: {name}: got a lazy module that has not run, expected weights of a known shape; call the module once on an input before"
+            )
         dtype = str(tensor.dtype).removeprefix("torch.")
         if (tensor.is_floating_point() or tensor.is_complex()) and tensor.dtype not in (torch.float32, *HALVES):
             raise _refuse(

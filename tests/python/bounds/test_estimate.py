@@ -41,6 +41,19 @@ def bound_of(function: Callable[..., Tensor] | nn.Module, x: Array = IMAGES) -> 
     return estimate(module, *case_of(module, x), {"y": "of the test"})["y"]
 
 
+@pytest.mark.parametrize("fill", [-1e4, -1e9, torch.finfo(torch.float32).min])
+def test_what_a_mask_fills_in_does_not_widen_the_bound(fill: float) -> None:
+    """float32 holds -1e9: it is no number that an engine rounds."""
+
+    def masked(x: Tensor) -> Tensor:
+        return (x * 1.1).masked_fill(x > 1, fill)
+
+    bound = bound_of(masked)
+    assert off_of(Of(masked), IMAGES) <= bound.value <= 1e-5, bound.reason
+    rounded = bound_of(lambda x: (x * 1.1).masked_fill(x > 1, -0.1e9 - 0.3))
+    assert rounded.value >= 1, "a number that float32 does not hold is off by its rounding"
+
+
 def off_of(module: nn.Module, x: Array) -> float:
     _, case = case_of(module, x)
     return float(np.abs(case.float32["y"] - case.float64["y"]).max())

@@ -29,6 +29,8 @@ EACH = torch.tensor([[0, 3, 1, 2, 2, 0], [3, 3, 1, 0, 2, 1]])
 FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "maximum": lambda x: torch.maximum(x, x.flip(1)),
     "minimum": lambda x: torch.minimum(x, 0.25 * x.flip(2)),
+    "clamp between values": lambda x: torch.clamp(x, SLOPES[:, None].to(x.dtype), x.flip(1) * 0.5),
+    "clamp below values": lambda x: torch.clamp(x, max=x.flip(2) * 0.3),
     "amax": lambda x: x.amax(1),
     "amin": lambda x: x.amin((1, 2)),
     "max": lambda x: x.max(2).values,

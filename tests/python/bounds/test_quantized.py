@@ -83,6 +83,14 @@ def test_what_is_not_in_the_calibration_is_a_test_sample_and_nothing_else() -> N
     np.testing.assert_array_equal(found["x"], fresh(3, 2)["x"])
 
 
+def test_a_sample_that_is_there_twice_is_one_test_sample() -> None:
+    """Copies would be counted as evidence, and a confidence stated that nothing supports."""
+    once = fresh(3, 2)["x"]
+    found = fresh_samples(Quantization({"x": X}, {"x": np.concatenate([once, once[::-1], once])}))
+    assert found is not None
+    np.testing.assert_array_equal(found["x"], once)
+
+
 def test_a_test_on_the_calibration_data_is_refused() -> None:
     with pytest.raises(FerryError, match="got all 64 test samples among the calibration data, expected others") as caught:
         quantized_bounds(quantized({"x": X}, {"x": X[::-1].copy()}), [], {"y": FLOAT32})

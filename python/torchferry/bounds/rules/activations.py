@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from torchferry.bounds.error_bound import (
     Bounded,
     NotCertifiedError,
+    bounded,
     constant,
     lipschitz,
     monotone,
@@ -20,6 +21,7 @@ from torchferry.bounds.error_bound import (
     to_tensor,
 )
 from torchferry.bounds.rules import Rule
+from torchferry.bounds.rules.selections import larger, smaller
 
 
 def _leaky_relu(x: Bounded, slope: float = 0.01) -> Bounded:
@@ -60,7 +62,11 @@ def _sigmoid(x: Bounded) -> Bounded:
     return monotone("sigmoid", lambda v: torch.sigmoid(to_tensor(v)).numpy(), x)
 
 
-def _clamp(x: Bounded, low: float | None = None, high: float | None = None) -> Bounded:
+def _clamp(x: Bounded, low: Bounded | float | None = None, high: Bounded | float | None = None) -> Bounded:
+    """Bound x between two numbers, or between values that have errors themselves."""
+    if isinstance(low, Bounded) or isinstance(high, Bounded):
+        above = x if low is None else larger(x, bounded(low))
+        return above if high is None else smaller(above, bounded(high))
     rounding = max(float(constant(float(end)).error) for end in (low, high, 0.0) if end is not None)
     clipped = monotone(None, lambda v: np.clip(v, low, high), x)
     return Bounded(clipped.value, clipped.error + rounding)

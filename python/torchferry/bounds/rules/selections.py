@@ -46,6 +46,10 @@ def _two(function: Callable[[Float64, Float64], Float64]) -> Rule:
     return rule
 
 
+larger = _two(np.maximum)
+smaller = _two(np.minimum)
+
+
 def _extreme(function: Callable[..., Float64]) -> Rule:
     """Bound an extreme over axes, whose error is the largest of theirs."""
 
@@ -62,7 +66,7 @@ def _with_index(function: Callable[..., Float64], place: Callable[..., Any]) -> 
 
     def rule(x: Bounded, dim: Any = None, keepdim: bool = False) -> Any:
         if isinstance(dim, Bounded):
-            return _two(np.maximum if function is np.max else np.minimum)(x, dim)
+            return (larger if function is np.max else smaller)(x, dim)
         value = _extreme(function)(x, () if dim is None else dim, keepdim)
         if dim is None:
             return value
@@ -135,8 +139,8 @@ def _pad(x: Bounded, pad: Any, mode: str = "constant", value: float | None = Non
 
 
 RULES: dict[str, Rule] = {
-    "maximum": _two(np.maximum),
-    "minimum": _two(np.minimum),
+    "maximum": larger,
+    "minimum": smaller,
     "amax": _extreme(np.max),
     "amin": _extreme(np.min),
     "max": _with_index(np.max, np.argmax),
