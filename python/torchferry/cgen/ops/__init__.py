@@ -22,6 +22,10 @@ from torchferry.cgen.refusal import refuse
 from torchferry.cgen.values import Value
 
 
+CLOSE = 0.65
+"""Of two words: `cumprod` and `prod` are alike by two thirds, `rshift` and `STFT` by 0.6."""
+
+
 def operators() -> Iterator[Operator]:
     """Yield the operators of every file, in the order of the files' names. Raises ValueError for a file without a list."""
     for module in iter_modules(__path__):
@@ -79,4 +83,4 @@ def alike(aten: str) -> list[str]:
     """Return up to three of the words that look like an ATen name `aten.cumprod.default`."""
     name = aten.split(".")[1].strip("_") if "." in aten else aten
     by_letters = {word.casefold().replace("_", ""): word for word in words()}
-    return [by_letters[letters] for letters in get_close_matches(name.casefold().replace("_", ""), by_letters)]
+    return [by_letters[letters] for letters in get_close_matches(name.casefold().replace("_", ""), by_letters, cutoff=CLOSE)]
