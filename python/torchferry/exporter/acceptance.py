@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
+
+import torch
 
 from torchferry.bundle.contract import BATCH, Array, Contract
 from torchferry.bundle.golden import CaseArrays, read_case
 from torchferry.bundle.manifest import NOT_RUN, PASSED, Accepted, Artifact, Manifest, Tolerance
 from torchferry.bundle.reader import Bundle
+from torchferry.bundle.steps import Steps
 from torchferry.compare.kinds import kind_of
 from torchferry.compare.verdict import Verdict
 from torchferry.engines.base import Session
 from torchferry.engines.torchscript_operators import recorded_operators
 from torchferry.errors import ExitCode, FerryError
 from torchferry.exporter.held_sizes import held_sizes, require_same_way
-from torchferry.exporter.refused import named_format
+from torchferry.exporter.refused import named_answers, named_format
 from torchferry.formats import registry
 from torchferry.intake.golden_cases import first_samples, smallest_batch
 from torchferry.intake.reference import Reference
 from torchferry.intake.source import TRACED, ExportSource
 from torchferry.intake.stress import STRESS
+from torchferry.proof.diff_layers import bisect, shows_layers
 from torchferry.proof.matrix import THREADS
 from torchferry.proof.replay import Runnable, compare_output, replay
+from torchferry.proof.where import Where
 
 OTHER_BATCHES = (2, 7)
+LAYER_SAMPLES = 8  # of a case whose answers are wrong, through a probe
 STRESS_REMEDY = (
     "the exporter made these inputs inside the contract: give inputs their true ranges, or leave the case out (--no-stress)"
 )
@@ -87,15 +94,49 @@ def check_written(
         found[artifact.engine] = _said(session)
         if session is None:
             continue
-        for case in goldens:
-            _require_agreement(bundle, session, artifact.format, case, session.numerics)
-            _require_agreement(bundle, session, artifact.format, case, "")
-        for size in _other_batches(bundle.contract, inputs):
-            case = reference.case(f"batch-{size}", first_samples(bundle.contract, inputs, size))
-            _require_agreement(bundle, session, artifact.format, case, "")
-        for other in held:
-            require_same_way(bundle, session, artifact.engine, artifact.format, other)
+        others = [
+            reference.case(f"batch-{size}", first_samples(bundle.contract, inputs, size))
+            for size in _other_batches(bundle.contract, inputs)
+        ]
+        with named_answers(artifact.engine):
+            _check_artifact(_Written(bundle, artifact, session, source.module), goldens, others)
+            for other in held:
+                require_same_way(bundle, session, artifact.engine, artifact.format, other)
     return found
+
+
+@dataclass(frozen=True)
+class _Written:
+    """An artifact that was written, and the module that it is held to."""
+
+    bundle: Bundle
+    artifact: Artifact
+    session: _Session
+    module: torch.nn.Module
+
+    def leaving(self, case: CaseArrays) -> str:
+        """Say at which layer the answers to a case leave their bounds, as `ferry diff` would; empty where it cannot tell."""
+        if case.is_step or not isinstance(self.session, Session) or not shows_layers(self.artifact.engine):
+            return ""
+        where = Where(allow_native=True, allow_ops=tuple(recorded_operators(self.artifact.requires)))
+        inputs = first_samples(self.bundle.contract, case.inputs, LAYER_SAMPLES)
+        try:
+            found = bisect(self.bundle, self.artifact.engine, where, self.module, case.name, inputs).first
+        except Exception:  # of a probe of an artifact that is wrong: that it is wrong is told all the same
+            return ""
+        return "" if found is None else f"; the first value out of its bound: {found.layer} ({found.kind})"
+
+
+def _check_artifact(written: _Written, goldens: Sequence[CaseArrays], others: Sequence[CaseArrays]) -> None:
+    """Hold the answers to the goldens, and to `others` of other batch sizes, to their bounds. Raises FerryError(MISMATCH)."""
+    steps = Steps(written.bundle.contract)
+    for case in goldens:
+        actual = _answer(written, case, steps.inputs(case))
+        steps.keep(case, actual)
+        _require_agreement(written, case, actual, written.session.numerics)
+        _require_agreement(written, case, actual, "")
+    for case in others:
+        _require_agreement(written, case, _answer(written, case, case.inputs), "")
 
 
 def with_acceptance(manifest: Manifest, in_python: Mapping[str, str], in_cpp: Mapping[str, str]) -> Manifest:
@@ -144,20 +185,26 @@ def _open(bundle: Bundle, artifact: Artifact, source: ExportSource, note: Callab
     return session
 
 
-def _require_agreement(bundle: Bundle, session: _Session, format_name: str, case: CaseArrays, numerics: str) -> None:
+def _answer(written: _Written, case: CaseArrays, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
     try:
-        actual = session.run(case.inputs)
+        return written.session.run(inputs)
     except FerryError as error:
         why = STRESS_REMEDY if case.name == STRESS else "the artifact depends on the sizes used at export"
-        raise FerryError(ExitCode.MISMATCH, f"{format_name}: {case.name}: {error}; {why}; nothing was written") from None
-    for spec in bundle.contract.outputs:
-        verdict = compare_output(bundle, case, actual, spec.name, engine=session.engine, device="cpu", numerics=numerics)
+        raise FerryError(
+            ExitCode.MISMATCH, f"{written.artifact.format}: {case.name}: {error}; {why}; nothing was written"
+        ) from None
+
+
+def _require_agreement(written: _Written, case: CaseArrays, actual: Mapping[str, Array], numerics: str) -> None:
+    name, engine = written.artifact.format, written.session.engine
+    for spec in written.bundle.contract.outputs:
+        verdict = compare_output(written.bundle, case, actual, spec.name, engine=engine, device="cpu", numerics=numerics)
         if not verdict.passed:
-            raise FerryError(ExitCode.MISMATCH, f"{format_name}: {describe_failure(verdict, format_name)}")
+            raise FerryError(ExitCode.MISMATCH, f"{name}: {describe_failure(verdict, name, written.leaving(case))}")
 
 
-def describe_failure(verdict: Verdict, format_name: str) -> str:
-    """Return one line: what differs, by how much, and the bound it broke."""
+def describe_failure(verdict: Verdict, format_name: str, leaving: str = "") -> str:
+    """Return one line: what differs, by how much, the bound it broke, and where it began (`leaving`)."""
     where = f"{verdict.case}: output {verdict.output}"
     end = (
         f"; {STRESS_REMEDY}; nothing was written" if verdict.case == STRESS else f"; leave {format_name} out; nothing was written"
@@ -167,5 +214,5 @@ def describe_failure(verdict: Verdict, format_name: str) -> str:
     worst, row = verdict.worst, verdict.tolerance
     return (
         f"{where}: {verdict.mismatches} of {verdict.compared} elements differ from the module in {row.reference}: at {list(worst.index)} "
-        f"got {worst.actual:.9g}, expected {worst.expected:.9g} ({kind_of(row.kind).phrase(row)} of {row.reference}){end}"
+        f"got {worst.actual:.9g}, expected {worst.expected:.9g} ({kind_of(row.kind).phrase(row)} of {row.reference}){leaving}{end}"
     )
