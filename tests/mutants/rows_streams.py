@@ -58,7 +58,7 @@ ROWS = (
         f"{_PACKAGE}/bounds/quantized.py",
         "        if case.is_step:",
         "        if case.is_step and not found:",
-        f"{_STREAM}::test_int8_errors_that_add_up_over_the_steps_are_in_its_bound",
+        "tests/python/bounds/test_quantized.py::test_errors_that_add_up_over_the_steps_of_a_stream_are_in_the_bound",
         "int8 is measured in the first step only",
     ),
     Mutant(
