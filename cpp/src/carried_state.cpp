@@ -47,6 +47,12 @@ std::vector<std::string> pairs_of(const std::map<std::string, std::string>& stat
   return pairs;
 }
 
+Contract without_state(Contract contract) {
+  std::erase_if(contract.inputs, [&contract](const TensorSpec& spec) { return contract.state.contains(spec.name); });
+  contract.state.clear();
+  return contract;
+}
+
 CarriedState::CarriedState(const Contract& contract, const std::vector<std::string>& pairs, std::int64_t samples)
     : lines_(contract) {
   for (const auto& pair : pairs) {

@@ -21,6 +21,9 @@ struct StateProblem {
 // As INPUT=OUTPUT.
 [[nodiscard]] std::vector<std::string> pairs_of(const std::map<std::string, std::string>& state);
 
+// The contract of what a call of a stream is given: without the inputs of the state.
+[[nodiscard]] Contract without_state(Contract contract);
+
 class CarriedState {
  public:
   // `pairs` are INPUT=OUTPUT, of `samples` streams side by side. Throws Error(usage) for one that cannot be carried.

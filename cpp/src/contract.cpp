@@ -295,6 +295,11 @@ void ContractChecker::check_output(std::size_t index, const ferry_tensor_view& o
   check_values(side.kind, side.code, output, *outputs_[index].spec);
 }
 
+void ContractChecker::check_golden(std::size_t index, DType dtype, std::span<const std::int64_t> shape,
+                                   SymbolValues& symbols) const {
+  check_header({"output", ErrorCode::format}, outputs_[index], dtype, shape, symbols);
+}
+
 void ContractChecker::check_view(Side side, const CompiledSpec& compiled, const ferry_tensor_view& tensor,
                                  SymbolValues& symbols) const {
   const TensorSpec& spec = *compiled.spec;

@@ -66,6 +66,9 @@ class ContractChecker {
   // Error(mismatch).
   void check_output(std::size_t index, const ferry_tensor_view& output, SymbolValues& symbols) const;
 
+  // Dtype and shape of golden output `index` of a case with `symbols`; binds those that are not yet known. Throws Error(format).
+  void check_golden(std::size_t index, DType dtype, std::span<const std::int64_t> shape, SymbolValues& symbols) const;
+
   // The value of the batch symbol N, or -1 where the contract has none.
   [[nodiscard]] std::int64_t batch(const SymbolValues& symbols) const noexcept {
     return batch_ < 0 ? -1 : symbols[static_cast<std::size_t>(batch_)];

@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "case_origin.hpp"
 #include "dtype.hpp"
 #include "json.hpp"
 #include "kinds/kind.hpp"
@@ -236,14 +237,14 @@ Artifact parse_artifact(const Node& node, std::int64_t version) {
 
 // Version 2 has no cases that the exporter made.
 GoldenCase parse_case(const Node& node, std::int64_t version) {
-  std::string origin = "given";
+  CaseOrigin origin = CaseOrigin::given;
   if (version == oldest_version) {
     node.require_keys({"name", "inputs", "float32", "float64"});
   } else {
     node.require_keys({"name", "origin", "inputs", "float32", "float64"});
-    origin = node["origin"].one_of({"given", "stress"});
+    origin = parse_enumerator(node["origin"], CaseOrigin::given, next_origin, [](CaseOrigin one) { return name_of(one); });
   }
-  return {node["name"].string(case_name), std::move(origin), parse_files(node["inputs"]), parse_files(node["float32"]),
+  return {node["name"].string(case_name), origin, parse_files(node["inputs"]), parse_files(node["float32"]),
           parse_files(node["float64"])};
 }
 

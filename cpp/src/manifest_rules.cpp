@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "carried_state.hpp"
+#include "case_origin.hpp"
 #include "kinds/kind.hpp"
 #include "manifest.hpp"
 #include "text.hpp"
@@ -147,11 +148,27 @@ class Rules {
     require_unique(
         cases, [](const GoldenCase& c) -> const std::string& { return c.name; },
         [](std::size_t i) { return at("golden.cases", i, "name"); });
+    check_steps(cases);
+    const Contract given = without_state(manifest_->contract);
     for (std::size_t i = 0; i < cases.size(); ++i) {
-      require_names(at("golden.cases", i, "inputs"), cases[i].inputs, manifest_->contract.inputs);
+      const auto& inputs = is_step(cases[i]) ? given.inputs : manifest_->contract.inputs;
+      require_names(at("golden.cases", i, "inputs"), cases[i].inputs, inputs);
       require_names(at("golden.cases", i, "float32"), cases[i].float32, manifest_->contract.outputs);
       require_names(at("golden.cases", i, "float64"), cases[i].float64, manifest_->contract.outputs);
     }
+  }
+
+  // Steps are those of one stream: of a contract with state, behind all other cases, and more than one.
+  void check_steps(const std::vector<GoldenCase>& cases) const {
+    const auto first = static_cast<std::size_t>(std::find_if(cases.begin(), cases.end(), is_step) - cases.begin());
+    if (first == cases.size()) return;
+    const std::string key = at("golden.cases", first, "origin");
+    if (manifest_->contract.state.empty()) fail(key, "stream", "given or stress: the contract has no state");
+    for (std::size_t i = first; i < cases.size(); ++i) {
+      if (!is_step(cases[i]))
+        fail(at("golden.cases", i, "origin"), std::string(name_of(cases[i].origin)) + " after stream", "the steps last");
+    }
+    if (first == 0 || first + 1 == cases.size()) fail(key, "stream", "two steps or more behind another case");
   }
 
   void require_names(const std::string& key, const std::map<std::string, FileEntry, std::less<>>& files,

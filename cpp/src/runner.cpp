@@ -8,7 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include "case_origin.hpp"
 #include "float_mode.hpp"
+#include "golden_tensors.hpp"
 #include "isolation/isolation.hpp"
 #include "layer_times.hpp"
 #include "open_request.hpp"
@@ -109,9 +111,10 @@ void Runner::open_model() {
   if (code != FERRY_OK) fail(code, error);
 }
 
-void Runner::warm_up() const {
+void Runner::warm_up() const try {
   std::vector<const GoldenCase*> cases;
-  for (const GoldenCase& golden_case : bundle_.manifest().golden.cases) cases.push_back(&golden_case);
+  for (const GoldenCase& golden_case : bundle_.manifest().golden.cases)
+    if (!is_step(golden_case)) cases.push_back(&golden_case);
   std::sort(cases.begin(), cases.end(), [](const auto* a, const auto* b) { return input_bytes(*a) < input_bytes(*b); });
   auto start = std::chrono::steady_clock::now();
   for (int i = 0; i < warm_up_runs; ++i) {
@@ -120,11 +123,25 @@ void Runner::warm_up() const {
   }
   const bool is_small = std::chrono::steady_clock::now() - start < small_model;
   for (std::size_t i = 1; i < cases.size() && is_small; ++i) run_golden(*cases[i]);
+} catch (const isolation::Contained&) {
+  throw;
+} catch (const Error&) {
+  run_in_order();
+  throw;
+}
+
+// Of several cases at fault the first in the manifest is named, as in Python: one that cannot be read before one that cannot be
+// answered.
+void Runner::run_in_order() const {
+  const std::vector<GoldenCase>& cases = bundle_.manifest().golden.cases;
+  for (const GoldenCase& golden_case : cases) static_cast<void>(read_golden(bundle_, golden_case));
+  for (const GoldenCase& golden_case : cases)
+    if (!is_step(golden_case)) run_golden(golden_case);
 }
 
 void Runner::run_golden(const GoldenCase& golden_case) const {
-  const NamedTensors inputs = bundle_.read_tensors(golden_case.inputs);
-  static_cast<void>(golden_answer(bundle_, golden_case.name, inputs, [&] { return run(views_of(inputs)); }));
+  const NamedTensors inputs = read_golden_inputs(bundle_, golden_case);
+  static_cast<void>(golden_answer(bundle_, golden_case.name, [&] { return run(views_of(inputs)); }));
 }
 
 namespace {
@@ -178,27 +195,6 @@ void refuse_overlap(std::span<const ferry_tensor_view> inputs, std::span<const f
 }
 
 }  // namespace
-
-NamedTensors golden_answer(const Bundle& bundle, const std::string& name, const NamedTensors& inputs,
-                           const std::function<NamedTensors()>& run) {
-  const auto refused = [&](ErrorCode code, const Error& error) {
-    return Error(code, text::shown(bundle.folder()) + ": golden case " + name + ": " + error.what());
-  };
-  const ContractChecker checker(bundle.contract());
-  const auto views = views_of(inputs);
-  try {
-    static_cast<void>(
-        checker.check_inputs(in_contract_order("input", std::span<const ferry_tensor_view>(views), checker.inputs())));
-  } catch (const Error& error) {
-    throw refused(ErrorCode::format, error);
-  }
-  try {
-    return run();
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::bad_input) throw;
-    throw refused(ErrorCode::mismatch, error);
-  }
-}
 
 void Runner::run_to(OutputSink& sink, std::span<const ferry_tensor_view> inputs) const {
   const IeeeArithmetic arithmetic;

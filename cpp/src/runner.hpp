@@ -52,6 +52,7 @@ class Runner {
   Runner(const Bundle& bundle, const SessionOptions& options, const Timed& timed);
   void open_model();
   void warm_up() const;
+  void run_in_order() const;
   void run_golden(const GoldenCase& golden_case) const;
   // Runs the engine, which gives its outputs to `sink`.
   void run_to(OutputSink& sink, std::span<const ferry_tensor_view> inputs) const;
@@ -71,10 +72,5 @@ class Runner {
 
 // A borrowed view of each tensor, by name.
 [[nodiscard]] std::vector<ferry_tensor_view> views_of(const NamedTensors& tensors);
-
-// What `run` gives for a golden case. Throws what it throws, and Error(format) for a case that breaks the contract,
-// Error(mismatch) for an engine that refuses one that does not.
-[[nodiscard]] NamedTensors golden_answer(const Bundle& bundle, const std::string& name, const NamedTensors& inputs,
-                                         const std::function<NamedTensors()>& run);
 
 }  // namespace ferry

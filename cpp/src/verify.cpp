@@ -6,15 +6,17 @@
 #include <string>
 #include <vector>
 
+#include "carried_calls.hpp"
+#include "case_origin.hpp"
 #include "contract.hpp"
 #include "float_mode.hpp"
+#include "golden_tensors.hpp"
 #include "kinds/kind.hpp"
 #include "limits.hpp"
 #include "manifest.hpp"
 #include "memory.hpp"
 #include "reference.hpp"
 #include "regroup.hpp"
-#include "runner.hpp"
 #include "telling.hpp"
 #include "text.hpp"
 #include "timed.hpp"
@@ -26,22 +28,34 @@ static_assert(max_verify_calls == limits::max_verify_calls);  // a public header
 
 namespace {
 
-struct Replayed {
-  NamedTensors inputs;
-  NamedTensors float32;
-  NamedTensors float64;
+struct Replayed : GoldenTensors {
   std::vector<NamedTensors> outputs;  // of each call
   std::vector<Regrouped> parts;       // the same samples in other groups
 };
 
 std::string name_of(const Bundle& bundle) { return text::shown(bundle.folder()); }
 
-Replayed read_case(const Bundle& bundle, const GoldenCase& item) {
-  return {bundle.read_tensors(item.inputs), bundle.read_tensors(item.float32), bundle.read_tensors(item.float64), {}, {}};
+NamedTensors run_case(const Bundle& bundle, const Session& session, const std::string& name, const NamedTensors& inputs) {
+  return golden_answer(bundle, name, [&] { return session.run(inputs); });
 }
 
-NamedTensors run_case(const Bundle& bundle, const Session& session, const std::string& name, const NamedTensors& inputs) {
-  return golden_answer(bundle, name, inputs, [&] { return session.run(inputs); });
+// How many streams lie side by side in the inputs of a step; one where none of them has a batch.
+std::int64_t streams_of(const Contract& contract, const NamedTensors& inputs) {
+  for (const TensorSpec& spec : without_state(contract).inputs)
+    if (!spec.shape.empty() && spec.shape.front() == Dim("N")) return inputs[spec.name].shape().front();
+  return 1;
+}
+
+// Runs every case once. A step gets the state that the session itself gave in the step before, zeros at first.
+void run_cases(const Bundle& bundle, const Session& session, std::vector<Replayed>& replayed) {
+  const std::vector<GoldenCase>& cases = bundle.manifest().golden.cases;
+  std::optional<CarriedCalls> stream;
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    const auto run = [&](const NamedTensors& inputs) { return run_case(bundle, session, cases[i].name, inputs); };
+    if (is_step(cases[i]) && !stream)
+      stream.emplace(bundle.contract(), bundle.contract().state, streams_of(bundle.contract(), replayed[i].inputs));
+    replayed[i].outputs.push_back(is_step(cases[i]) ? stream->next(replayed[i].inputs, run) : run(replayed[i].inputs));
+  }
 }
 
 // The row that holds for an engine with these numerics: `golden` where they are those of the golden's machine, else `any`.
@@ -172,13 +186,11 @@ std::vector<Replayed> replay(const Bundle& bundle, const Session& session, std::
   const std::vector<GoldenCase>& cases = bundle.manifest().golden.cases;
   std::vector<Replayed> replayed;
   replayed.reserve(cases.size());
-  for (const GoldenCase& item : cases) replayed.push_back(read_case(bundle, item));
+  for (const GoldenCase& item : cases) replayed.push_back({read_golden(bundle, item), {}, {}});
   require_telling(bundle, replayed);
-  for (std::size_t call = 0; call < calls; ++call) {
-    for (std::size_t i = 0; i < cases.size(); ++i)
-      replayed[i].outputs.push_back(run_case(bundle, session, cases[i].name, replayed[i].inputs));
-  }
+  for (std::size_t call = 0; call < calls; ++call) run_cases(bundle, session, replayed);
   for (std::size_t i = 0; i < cases.size(); ++i) {
+    if (is_step(cases[i])) continue;  // the single calls show what samples do to each other
     replayed[i].parts = regroup(bundle.contract(), replayed[i].inputs);
     for (Regrouped& part : replayed[i].parts) part.outputs = run_case(bundle, session, cases[i].name, part.inputs);
   }

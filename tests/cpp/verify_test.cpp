@@ -49,14 +49,20 @@ TEST(Verify, OneWrongWeightTurnsItRed) {
   EXPECT_TRUE(verdict.verdicts[1].passed);
 }
 
-TEST(Verify, AnOutputOfAnotherCaseTurnsItRed) {
-  ToyBundle toy;
-  toy.manifest["golden"]["cases"][0]["float64"]["scaled"] =
-      toy.add_tensor("golden/batch-4.float64.scaled.npy", ferry::Tensor(ferry::DType::float64, {4, 2}));
-  toy.write_manifest();
-  const EngineVerdict verdict = verify(toy);
-  EXPECT_EQ(verdict.status, EngineVerdict::Status::failed);
-  EXPECT_EQ(verdict.verdicts[0].problem, "shape: got [4,3], expected [4,2]");
+TEST(Verify, AnOutputOfAnotherSizeThanItsCaseIsABrokenBundle) {
+  const auto refusal = [](const char* part, ferry::DType dtype, const ferry::Shape& shape) {
+    ToyBundle toy;
+    toy.manifest["golden"]["cases"][0][part]["scaled"] =
+        toy.add_tensor(std::string("golden/batch-4.") + part + ".scaled.npy", ferry::Tensor(dtype, shape));
+    toy.write_manifest();
+    const Failure failure = failure_of([&] { static_cast<void>(verify(toy)); });
+    EXPECT_EQ(failure.code, 3);
+    return failure.text;
+  };
+  EXPECT_NE(refusal("float64", ferry::DType::float64, {4, 2}).find("golden case batch-4: output scaled: shape [4,2]: dim 1"),
+            std::string::npos);
+  EXPECT_NE(refusal("float32", ferry::DType::float32, {3, 3}).find("dim 0: got 3, expected N = 4"), std::string::npos);
+  EXPECT_NE(refusal("float64", ferry::DType::float32, {4, 3}).find("dtype: got float32, expected float64"), std::string::npos);
 }
 
 TEST(Verify, EveryCallGetsAVerdict) {

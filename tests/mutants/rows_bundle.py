@@ -389,7 +389,7 @@ ROWS = (
     ),
     Mutant(
         f"{_BUNDLE}/golden.py",
-        "        check_inputs(bundle.contract, inputs)",
+        "        check_goldens(contract, check_inputs(contract, inputs), float32, float64)",
         "        pass",
         _READER,
         "goldens outside the contract",

@@ -22,6 +22,7 @@ from mutants import (
     rows_places,
     rows_rules,
     rows_scale,
+    rows_streams,
 )
 
 _BOUNDS = (*rows_bounds.ROWS, *rows_bounds_layers.ROWS, *rows_rules.ROWS)
@@ -47,4 +48,5 @@ MUTANTS = (
     *rows_outputs.ROWS,
     *rows_places.ROWS,
     *rows_scale.ROWS,
+    *rows_streams.ROWS,
 )

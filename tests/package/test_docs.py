@@ -39,6 +39,7 @@ SLOW = {  # many seconds
     "tutorials/leave-torchscript.md",
     "guides/troubleshooting.md",
     "guides/streaming.md",
+    "guides/half-precision.md",
     "guides/signing.md",
     "guides/preprocessing.md",
     "guides/embedding.md",
@@ -110,7 +111,16 @@ def test_every_page_of_the_issue_is_there() -> None:
     wanted |= {f"tutorials/{name}.md" for name in ("train-to-cpp", "phone-and-microcontroller", "leave-torchscript")}
     wanted |= {
         f"guides/{name}.md"
-        for name in ("tolerances", "preprocessing", "streaming", "signing", "embedding", "deployment", "troubleshooting")
+        for name in [
+            "tolerances",
+            "preprocessing",
+            "streaming",
+            "half-precision",
+            "signing",
+            "embedding",
+            "deployment",
+            "troubleshooting",
+        ]
     }
     assert wanted <= set(PAGES)
     assert [page for page in PAGES if len(text_of(page).split()) < 150 and page != "reference/python.md"] == []

@@ -44,6 +44,12 @@ PYTHON = {
         {"fleet/level.py": 1},
     ),
     "reference": ("bundle/manifest.py", '["float32", "float64"]', '["float32", "float64", "exact"]', {"bundle/golden.py": 1}),
+    "origin": (
+        "bundle/manifest.py",
+        '["given", "stress", "stream"]',
+        '["given", "stress", "stream", "drawn"]',
+        {"bundle/manifest.py": 1},
+    ),
 }
 CPP_HEADERS = "include/ferry"
 CPP = {
@@ -65,6 +71,7 @@ CPP = {
     ),
     "status": ("enum class Status { passed, failed, unavailable", ", timeout", {"src/status.hpp": 4}),
     "reference": ("enum class Reference { float32, float64", ", exact", {"src/reference.hpp": 3}),
+    "origin": ("enum class CaseOrigin { given, stress, stream", ", drawn", {"src/case_origin.hpp": 3}),
 }
 
 

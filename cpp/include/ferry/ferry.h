@@ -68,7 +68,8 @@ FERRY_API const char* ferry_bundle_digest(const ferry_bundle* bundle);
 FERRY_API const char* ferry_bundle_manifest(const ferry_bundle* bundle);
 
 /* The golden cases: the name, or NULL beyond the count, and the tensors. `part` is "inputs", "float32" or "float64": what the
- * model answered to them in that arithmetic. The files are checked once more. */
+ * model answered to them in that arithmetic. A case of a stream (`stream-8-step-1`) has no inputs for the state: ferry_verify
+ * replays it by ferry_stream_run. The files are checked once more. */
 FERRY_API size_t ferry_bundle_golden_count(const ferry_bundle* bundle);
 FERRY_API const char* ferry_bundle_golden_name(const ferry_bundle* bundle, size_t index);
 FERRY_API int32_t ferry_bundle_read_golden(const ferry_bundle* bundle, size_t index, const char* part, ferry_outputs** tensors);

@@ -70,9 +70,13 @@ struct Artifact {
   std::map<std::string, std::string, std::less<>> accepted;
 };
 
+// `stress`: made by the exporter. `stream`: a step, which has no inputs for the state: it gets what the engine gave in the step
+// before.
+enum class CaseOrigin { given, stress, stream };
+
 struct GoldenCase {
   std::string name;
-  std::string origin;  // "given", or "stress": made by the exporter
+  CaseOrigin origin = CaseOrigin::given;
   std::map<std::string, FileEntry, std::less<>> inputs;
   std::map<std::string, FileEntry, std::less<>> float32;
   std::map<std::string, FileEntry, std::less<>> float64;

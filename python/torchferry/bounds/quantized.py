@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from torchferry.bounds.alike import other_samples
 from torchferry.bounds.confidence import CONFIDENCE, COVERAGE, agreement, needed_samples, uncovered
 from torchferry.bundle.contract import Array
 from torchferry.bundle.golden import CaseArrays
+from torchferry.bundle.steps import Steps
 from torchferry.cgen import float_graph, int8_graph, measured_headroom, reference
 from torchferry.cgen.ir import Graph
 from torchferry.compare.telling import largest_bound
@@ -72,9 +74,8 @@ def quantized_bounds(source: ExportSource, cases: Sequence[CaseArrays], bounds: 
     after = int8_graph(
         source.functional_program, source.contract, quantization.calibration, quantization.headroom, quantization.io
     )
-    answers = [
-        (_run(after, inputs), _run(before, inputs)) for inputs in (*((test,) if test else ()), *(case.inputs for case in cases))
-    ]
+    answers = [(_run(after, inputs), _run(before, inputs)) for inputs in (*((test,) if test else ()), *_inputs(cases))]
+    answers += zip(_stepped(source, after, cases), _stepped(source, before, cases), strict=True)
     remarks = _saturation(quantization) + (_labels(source, test, answers[0]) if test else "")
     largest = np.max([_distances(*pair) for pair in answers], axis=0)
     found = {}
@@ -85,8 +86,22 @@ def quantized_bounds(source: ExportSource, cases: Sequence[CaseArrays], bounds: 
     return found
 
 
+def _inputs(cases: Sequence[CaseArrays]) -> list[Mapping[str, Array]]:
+    return [case.inputs for case in cases if not case.is_step]
+
+
+def _stepped(source: ExportSource, graph: Graph, cases: Sequence[CaseArrays]) -> list[list[Array]]:
+    """Return the outputs [n, ...] of each step of the stream, with the state that the graph itself gives."""
+    steps, found = Steps(source.contract), []
+    for case in cases:
+        if case.is_step:
+            found.append(_run(graph, steps.inputs(case)))
+            steps.keep(case, {spec.name: array for spec, array in zip(source.contract.outputs, found[-1], strict=True)})
+    return found
+
+
 def fresh_samples(quantization: Quantization) -> dict[str, Array] | None:
-    """Return the test samples [N, ...] by input, each once, that are not in the calibration data; None without a test.
+    """Return the test samples [N, ...] by input, each once, that are not in the calibration data, nor almost; None without a test.
 
     A sample that is there twice tells no more of all others than once.
 
@@ -94,9 +109,7 @@ def fresh_samples(quantization: Quantization) -> dict[str, Array] | None:
     """
     if quantization.test is None:
         return None
-    known = {_bytes_of(quantization.calibration, i) for i in range(_count(quantization.calibration))}
-    first = {_bytes_of(quantization.test, i): i for i in reversed(range(_count(quantization.test)))}
-    fresh = sorted(i for sample, i in first.items() if sample not in known)
+    fresh = _each_once(quantization.test, other_samples(quantization.test, quantization.calibration))
     if not fresh:
         raise FerryError(
             ExitCode.BAD_INPUT,
@@ -106,8 +119,12 @@ def fresh_samples(quantization: Quantization) -> dict[str, Array] | None:
     return {name: array[fresh] for name, array in quantization.test.items()}
 
 
-def _bytes_of(inputs: Mapping[str, Array], index: int) -> bytes:
-    return b"".join(inputs[name][index].tobytes() for name in sorted(inputs))
+def _each_once(samples: Mapping[str, Array], rows: Sequence[int]) -> list[int]:
+    """Return the rows whose samples [n, ...] are in no earlier one of them."""
+    first: dict[bytes, int] = {}
+    for row in rows:
+        first.setdefault(b"".join(samples[name][row].tobytes() for name in sorted(samples)), row)
+    return list(first.values())
 
 
 def _saturation(quantization: Quantization) -> str:

@@ -222,6 +222,15 @@ class Contract(Strict):
         sizes = ((self.symbols[dim].max or 1) if isinstance(dim, str) else dim for dim in spec.shape[1:])
         return math.prod(sizes) * size_of(spec.dtype)
 
+    @property
+    def given_inputs(self) -> tuple[TensorSpec, ...]:
+        """What a call of a stream is given: the inputs that are not in `state`."""
+        return tuple(spec for spec in self.inputs if spec.name not in self.state)
+
+    def without_state(self) -> Contract:
+        """Return the contract of what a step of a stream is given."""
+        return self.model_copy(update={"inputs": self.given_inputs, "state": {}})
+
     def input(self, name: str) -> TensorSpec:
         """Return the input of that name. Raises KeyError if there is none."""
         return {spec.name: spec for spec in self.inputs}[name]
@@ -268,6 +277,15 @@ def check_outputs(contract: Contract, outputs: Mapping[str, Array], sizes: Mappi
     for spec in contract.outputs:
         _check_bools("output", spec, outputs[spec.name], ExitCode.MISMATCH)
         _check_finite("output", spec, outputs[spec.name], ExitCode.MISMATCH)
+
+
+def check_goldens(
+    contract: Contract, sizes: Mapping[str, int], float32: Mapping[str, Array], float64: Mapping[str, Array]
+) -> None:
+    """Check golden outputs [N, ...]: names, dtypes, and shapes that agree with the `sizes` of the inputs. Raises FerryError(FORMAT)."""
+    wide = tuple(spec.model_copy(update={"dtype": "float64"}) if spec.is_float else spec for spec in contract.outputs)
+    for specs, outputs in ((contract.outputs, float32), (wide, float64)):
+        _check_shapes("output", specs, contract.symbols, outputs, dict(sizes), ExitCode.FORMAT)
 
 
 def _check_shapes(

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
+from typing_extensions import assert_never
 
 from torchferry.bundle.contract import Contract, Number, Size, Strict, TensorName, TensorSpec, require_unique
 from torchferry.bundle.problem import METADATA_TEXT, first_problem, shown
@@ -22,7 +23,7 @@ MANIFEST_NAME = "manifest.json"
 NATIVE_FOLDER = "native/"  # what lies in it is machine code for one kind of machine, and may be missing
 
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
-Origin = Literal["given", "stress"]
+Origin = Literal["given", "stress", "stream"]
 PASSED = "passed"
 NOT_RUN = "not run: "
 Acceptance = Annotated[str, Field(pattern=rf"^({PASSED}|{NOT_RUN}[\s\S]+)$")]
@@ -81,14 +82,32 @@ class Artifact(Strict):
     accepted: Accepted
 
 
+def is_step(origin: Origin) -> bool:
+    """Say whether a golden case of this origin is a step of a stream."""
+    match origin:
+        case "given" | "stress":
+            return False
+        case "stream":
+            return True
+    assert_never(origin)
+
+
 class GoldenCase(Strict):
-    """Raw inputs with the float32 and float64 outputs that belong to them; `stress`: inputs that the exporter made."""
+    """Raw inputs with the float32 and float64 outputs that belong to them.
+
+    `stress`: inputs that the exporter made. `stream`: a step, whose state is what the engine itself gave in the step before.
+    """
 
     origin: Origin
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
     inputs: dict[TensorName, FileEntry]
     float32: dict[TensorName, FileEntry]
     float64: dict[TensorName, FileEntry]
+
+    @property
+    def is_step(self) -> bool:
+        """True for a step of a stream, which has no inputs for the state."""
+        return is_step(self.origin)
 
     def files(self) -> Iterator[FileEntry]:
         """Yield every file of the case."""
@@ -103,6 +122,11 @@ class Golden(Strict):
     description: str
     numerics: str
     cases: Annotated[tuple[GoldenCase, ...], Field(min_length=1, strict=False)]
+
+    @property
+    def calls(self) -> tuple[GoldenCase, ...]:
+        """The cases that are single calls, at least one; the others are steps of a stream."""
+        return tuple(case for case in self.cases if not case.is_step)
 
 
 class Tolerance(Strict):
@@ -175,13 +199,28 @@ class Manifest(Strict):
 
     def _check_golden(self) -> None:
         require_unique("golden.cases[].name", (case.name for case in self.golden.cases))
+        self._check_steps()
         for index, case in enumerate(self.golden.cases):
             for key, files, specs in (
-                ("inputs", case.inputs, self.contract.inputs),
+                ("inputs", case.inputs, self.contract.given_inputs if case.is_step else self.contract.inputs),
                 ("float32", case.float32, self.contract.outputs),
                 ("float64", case.float64, self.contract.outputs),
             ):
                 _require_names(f"golden.cases[{index}].{key}", files, specs)
+
+    def _check_steps(self) -> None:
+        """Refuse steps that are no stream: of a contract without state, before other cases, or a single one."""
+        cases = self.golden.cases
+        steps = [index for index, case in enumerate(cases) if case.is_step]
+        if not steps:
+            return
+        if not self.contract.state:
+            raise ValueError(f"golden.cases[{steps[0]}].origin: got stream, expected given or stress: the contract has no state")
+        for index in range(steps[0], len(cases)):
+            if not cases[index].is_step:
+                raise ValueError(f"golden.cases[{index}].origin: got {cases[index].origin} after stream, expected the steps last")
+        if len(steps) in (1, len(cases)):
+            raise ValueError(f"golden.cases[{steps[0]}].origin: got stream, expected two steps or more behind another case")
 
     def _check_tolerances(self) -> None:
         known: set[tuple[str, ...]] = set()

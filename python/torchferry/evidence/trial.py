@@ -17,7 +17,7 @@ from torchferry.bundle.reader import Bundle, open_bundle
 from torchferry.bundle.secret_key import make_key, public_text, sign
 from torchferry.bundle.trust import Trust
 from torchferry.errors import FerryError
-from torchferry.proof.replay import Runnable, judge, tolerance_of
+from torchferry.proof.replay import Runnable, answers, judge, tolerance_of
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,8 @@ def moved_goldens(bundle: Bundle, session: Runnable, *, engine: str, device: str
 
     This is what a wrong model would look like. Raises what the session raises.
     """
-    for entry in bundle.manifest.golden.cases:
-        case = read_case(bundle, entry)
-        actual = session.run(case.inputs)
+    cases = [read_case(bundle, entry) for entry in bundle.manifest.golden.cases]
+    for case, actual in zip(cases, answers(bundle, session, cases), strict=True):
         for spec in bundle.contract.outputs:
             row = tolerance_of(bundle, spec.name, engine=engine, device=device, numerics=session.numerics)
             verdict = judge(bundle, _moved(case, spec.name, row.bound), actual, row)

@@ -6,26 +6,32 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+import torch
+
 from torchferry.bundle.contract import BATCH, Array, Contract
 from torchferry.bundle.golden import CaseArrays, read_case
 from torchferry.bundle.manifest import NOT_RUN, PASSED, Accepted, Artifact, Manifest, Tolerance
 from torchferry.bundle.reader import Bundle
+from torchferry.bundle.steps import Steps
 from torchferry.compare.kinds import kind_of
 from torchferry.compare.verdict import Verdict
 from torchferry.engines.base import Session
 from torchferry.engines.torchscript_operators import recorded_operators
 from torchferry.errors import ExitCode, FerryError
 from torchferry.exporter.held_sizes import HeldSize, held_sizes, require_same_way
-from torchferry.exporter.refused import named_format
+from torchferry.exporter.refused import named_answers, named_format
 from torchferry.formats import registry
 from torchferry.intake.golden_cases import first_samples, smallest_batch
 from torchferry.intake.reference import Reference
 from torchferry.intake.source import TRACED, ExportSource
 from torchferry.intake.stress import STRESS
+from torchferry.proof.diff_layers import bisect, shows_layers
 from torchferry.proof.matrix import THREADS
 from torchferry.proof.replay import Runnable, compare_output, replay
+from torchferry.proof.where import Where
 
 OTHER_BATCHES = (2, 7)
+LAYER_SAMPLES = 8  # of a case whose answers are wrong, through a probe
 STRESS_REMEDY = (
     "the exporter made these inputs inside the contract: give inputs their true ranges, or leave the case out (--no-stress)"
 )
@@ -92,17 +98,40 @@ def _tried(
     said = _said(session)
     if session is None:
         return bundle, said
-    numerics = session.numerics
-    answers = [_answer(session, artifact.format, case) for case in (*cases.goldens, *cases.batches)]
-    for other in cases.held:
-        require_same_way(bundle, session, artifact.engine, artifact.format, other)
-    del session  # a large model is not held twice
-    bundle = _with_bits_that_hold(bundle, artifact, numerics, cases.goldens, answers[: len(cases.goldens)], note)
-    for at, (case, actual) in enumerate(zip((*cases.goldens, *cases.batches), answers, strict=True)):
-        if at < len(cases.goldens):
-            _require_agreement(bundle, artifact, case, actual, numerics)
-        _require_agreement(bundle, artifact, case, actual, "")
+    written = _Written(artifact, source.module, isinstance(session, Session))
+    with named_answers(artifact.engine):
+        numerics, every = session.numerics, (*cases.goldens, *cases.batches)
+        answers = _answers(written, bundle, session, every)
+        for other in cases.held:
+            require_same_way(bundle, session, artifact.engine, artifact.format, other)
+        del session  # a large model is not held twice
+        bundle = _with_bits_that_hold(bundle, artifact, numerics, cases.goldens, answers[: len(cases.goldens)], note)
+        for at, (case, actual) in enumerate(zip(every, answers, strict=True)):
+            if at < len(cases.goldens):
+                _require_agreement(written, bundle, case, actual, numerics)
+            _require_agreement(written, bundle, case, actual, "")
     return bundle, said
+
+
+@dataclass(frozen=True)
+class _Written:
+    """An artifact that was written, the module that it is held to, and whether itself was run and nothing in its place."""
+
+    artifact: Artifact
+    module: torch.nn.Module
+    is_run: bool
+
+    def leaving(self, bundle: Bundle, case: CaseArrays) -> str:
+        """Say at which layer the answers to a case leave their bounds, as `ferry diff` would; empty where it cannot tell."""
+        if case.is_step or not self.is_run or not shows_layers(self.artifact.engine):
+            return ""
+        where = Where(allow_native=True, allow_ops=tuple(recorded_operators(self.artifact.requires)))
+        inputs = first_samples(bundle.contract, case.inputs, LAYER_SAMPLES)
+        try:
+            found = bisect(bundle, self.artifact.engine, where, self.module, case.name, inputs).first
+        except Exception:  # of a probe of an artifact that is wrong: that it is wrong is told all the same
+            return ""
+        return "" if found is None else f"; the first value out of its bound: {found.layer} ({found.kind})"
 
 
 def _with_bits_that_hold(
@@ -182,24 +211,31 @@ def _open(bundle: Bundle, artifact: Artifact, source: ExportSource, note: Callab
     return session
 
 
-def _answer(session: _Session, format_name: str, case: CaseArrays) -> Mapping[str, Array]:
-    """Return the outputs of a case. Raises FerryError(MISMATCH) where the artifact does not take its inputs."""
-    try:
-        return session.run(case.inputs)
-    except FerryError as error:
-        why = STRESS_REMEDY if case.name == STRESS else "the artifact depends on the sizes used at export"
-        raise FerryError(ExitCode.MISMATCH, f"{format_name}: {case.name}: {error}; {why}; nothing was written") from None
+def _answers(written: _Written, bundle: Bundle, session: _Session, cases: Sequence[CaseArrays]) -> list[Mapping[str, Array]]:
+    """Return the outputs of each case in turn. Raises FerryError(MISMATCH) where the artifact does not take its inputs."""
+    steps, found = Steps(bundle.contract), []
+    for case in cases:
+        try:
+            found.append(session.run(steps.inputs(case)))
+        except FerryError as error:
+            why = STRESS_REMEDY if case.name == STRESS else "the artifact depends on the sizes used at export"
+            raise FerryError(
+                ExitCode.MISMATCH, f"{written.artifact.format}: {case.name}: {error}; {why}; nothing was written"
+            ) from None
+        steps.keep(case, found[-1])
+    return found
 
 
-def _require_agreement(bundle: Bundle, artifact: Artifact, case: CaseArrays, actual: Mapping[str, Array], numerics: str) -> None:
+def _require_agreement(written: _Written, bundle: Bundle, case: CaseArrays, actual: Mapping[str, Array], numerics: str) -> None:
+    name, engine = written.artifact.format, written.artifact.engine
     for spec in bundle.contract.outputs:
-        verdict = compare_output(bundle, case, actual, spec.name, engine=artifact.engine, device="cpu", numerics=numerics)
+        verdict = compare_output(bundle, case, actual, spec.name, engine=engine, device="cpu", numerics=numerics)
         if not verdict.passed:
-            raise FerryError(ExitCode.MISMATCH, f"{artifact.format}: {describe_failure(verdict, artifact.format)}")
+            raise FerryError(ExitCode.MISMATCH, f"{name}: {describe_failure(verdict, name, written.leaving(bundle, case))}")
 
 
-def describe_failure(verdict: Verdict, format_name: str) -> str:
-    """Return one line: what differs, by how much, and the bound it broke."""
+def describe_failure(verdict: Verdict, format_name: str, leaving: str = "") -> str:
+    """Return one line: what differs, by how much, the bound it broke, and where it began (`leaving`)."""
     where = f"{verdict.case}: output {verdict.output}"
     end = (
         f"; {STRESS_REMEDY}; nothing was written" if verdict.case == STRESS else f"; leave {format_name} out; nothing was written"
@@ -209,5 +245,5 @@ def describe_failure(verdict: Verdict, format_name: str) -> str:
     worst, row = verdict.worst, verdict.tolerance
     return (
         f"{where}: {verdict.mismatches} of {verdict.compared} elements differ from the module in {row.reference}: at {list(worst.index)} "
-        f"got {worst.actual:.9g}, expected {worst.expected:.9g} ({kind_of(row.kind).phrase(row)} of {row.reference}){end}"
+        f"got {worst.actual:.9g}, expected {worst.expected:.9g} ({kind_of(row.kind).phrase(row)} of {row.reference}){leaving}{end}"
     )

@@ -12,6 +12,7 @@ from torchferry.bundle.reader import Bundle
 from torchferry.engines.torchscript_operators import recorded_operators
 from torchferry.errors import ExitCode, FerryError
 from torchferry.exporter.acceptance import STRESS_REMEDY
+from torchferry.exporter.refused import named_answers
 from torchferry.formats import registry
 from torchferry.intake.stress import STRESS
 from torchferry.proof.ferry_run import call_ferry_run, find_ferry_run
@@ -44,7 +45,10 @@ def _every(bundle: Bundle, program: Path, engines: Sequence[str]) -> dict[str, s
         results = _verify(bundle, program)
     except FerryError:
         results = [result for engine in engines for result in _named(bundle, program, engine)]
-    said = {result["engine"]: _judged(result) for result in results}
+    said = {}
+    for result in results:
+        with named_answers(result["engine"]):
+            said[result["engine"]] = _judged(result)
     if missing := [engine for engine in engines if engine not in said]:
         raise FerryError(ExitCode.INTERNAL, f"{missing[0]} in C++: ferry-run says nothing of it; nothing was written")
     return {engine: said[engine] for engine in engines}
@@ -56,7 +60,8 @@ def _named(bundle: Bundle, program: Path, engine: str) -> list[dict[str, Any]]:
     except FerryError as error:
         if error.code == ExitCode.UNAVAILABLE:
             return [{"engine": engine, "status": "unavailable", "reason": str(error)}]
-        raise FerryError(error.code, f"{engine} in C++: {error}; nothing was written") from None
+        with named_answers(engine):
+            raise FerryError(error.code, f"{engine} in C++: {error}; nothing was written") from None
 
 
 def _verify(bundle: Bundle, program: Path, *options: str) -> list[dict[str, Any]]:

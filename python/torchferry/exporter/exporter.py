@@ -28,7 +28,8 @@ from torchferry.errors import ExitCode, FerryError
 from torchferry.exporter.acceptance import check_written, with_acceptance
 from torchferry.exporter.both_languages import check_in_cpp
 from torchferry.exporter.held_sizes import larger_batches
-from torchferry.exporter.refused import RefusedFormatError, named_format
+from torchferry.exporter.refused import RefusedFormatError, named_answers, named_format
+from torchferry.exporter.streamed import NotStreamedError, stream_cases
 from torchferry.exporter.stressed import stress_case
 from torchferry.formats import registry
 from torchferry.formats.registry import Format, Io
@@ -121,7 +122,9 @@ def _without(request: BundleRequest, refusal: RefusedFormatError) -> BundleReque
     left = [name for name in request.formats if name != refusal.row.name]
     if not request.may_skip or not left or len(left) == len(request.formats):
         raise refusal
-    request.note(f"the bundle has no {refusal.row.name} artifact: {refusal}")
+    what = "WRONG ANSWERS: " if refusal.code == ExitCode.MISMATCH else ""
+    reason = str(refusal).removesuffix("; nothing was written").removesuffix(f"; leave {refusal.row.name} out")
+    request.note(f"{what}the bundle has no {refusal.row.name} artifact: {reason}")
     rows = registry.chosen(left)
     if not any(row.limits_size for row in rows):
         request = replace(request, max_bytes=None, max_ram=None)
@@ -156,20 +159,27 @@ def _export(request: BundleRequest) -> Bundle:
 def _with_bounds(
     request: BundleRequest, source: ExportSource, reference: Reference, cases: Sequence[CaseArrays], rows: Sequence[Format]
 ) -> tuple[Sequence[CaseArrays], Mapping[str, Bound]]:
-    """Return the cases, with the stress case where there is one, and bounds that hold on each. Raises FerryError(MISMATCH).
+    """Return the cases, with stress case and stream where there are such, and bounds that hold on each. Raises FerryError(MISMATCH).
 
     A bundle with int8 has no stress case: it saturates beyond the ranges of its calibration data, and says so.
     """
+    more: list[CaseArrays] = []
     with np.errstate(all="ignore"):  # of weights that are no numbers, which the exporters refuse in words
-        bounds = output_bounds(source, cases, request.note)
-        if not request.stress or any(row.quantizes for row in rows):
-            return cases, bounds
-        try:
-            stress, bounds = stress_case(source, reference, cases, bounds)
-        except NotStressedError as error:
-            request.note(f"the bundle has no stress case: {error}")
-            return cases, bounds
-    return [*cases, stress], bounds
+        single = bounds = output_bounds(source, cases, request.note)
+        if request.stress and not any(row.quantizes for row in rows):
+            try:
+                stress, bounds = stress_case(source, reference, cases, single)
+                more.append(stress)
+            except NotStressedError as error:
+                request.note(f"the bundle has no stress case: {error}")
+        if source.contract.state:
+            try:
+                steps, streamed = stream_cases(source, request.golden, single)
+                more += steps
+                bounds = {name: max(bound, streamed[name], key=lambda one: one.value) for name, bound in bounds.items()}
+            except NotStreamedError as error:
+                request.note(f"the bundle has no stream: {error}")
+    return [*cases, *more], bounds
 
 
 def _with_samples(
@@ -274,7 +284,11 @@ def _own_bounds(
     """Return the bounds by engine, of engines that compute in another way: no quantised one without calibration data, which it refuses."""
     calibrated = source.quantization is not None
     own = {row.engine: row.own_bounds for row in rows if row.own_bounds is not None and (calibrated or row.quantizes is None)}
-    return {engine: registry.load(rule)(source, cases, bounds) for engine, rule in own.items()}
+    found = {}
+    for engine, rule in own.items():
+        with named_answers(engine):
+            found[engine] = registry.load(rule)(source, cases, bounds)
+    return found
 
 
 def _provenance(name: str, golden: GoldenInputs, training: Training | None) -> str:

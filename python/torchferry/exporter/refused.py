@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 from torchferry.errors import ExitCode, FerryError
 from torchferry.extras import named_extras
+from torchferry.formats import registry
 from torchferry.formats.registry import Format
 
 
 class RefusedFormatError(FerryError):
-    """One format cannot be written: it cannot express the module, or what writes it is not here."""
+    """One format cannot be in the bundle: it cannot express the module, what writes it is not here, or its answers are out of bounds."""
 
     def __init__(self, row: Format, error: FerryError) -> None:
         super().__init__(error.code, str(error))
@@ -19,12 +20,26 @@ class RefusedFormatError(FerryError):
 
 
 @contextlib.contextmanager
+def named_answers(engine: str) -> Iterator[None]:
+    """Say whose answers are wrong. Raises RefusedFormatError(MISMATCH) in place of that."""
+    try:
+        yield
+    except RefusedFormatError:
+        raise
+    except FerryError as error:
+        row = registry.of_engine(engine)
+        if error.code != ExitCode.MISMATCH or row is None:
+            raise
+        raise RefusedFormatError(row, error) from None
+
+
+@contextlib.contextmanager
 def named_format(row: Format) -> Iterator[None]:
-    """Say whose refusal it is. Raises RefusedFormatError(FORMAT, UNAVAILABLE) in place of these."""
+    """Say whose refusal it is. Raises RefusedFormatError(FORMAT, UNAVAILABLE, MISMATCH) in place of these."""
     try:
         with named_extras(f"format {row.name}", row.extra):
             yield
     except FerryError as error:
-        if error.code not in (ExitCode.FORMAT, ExitCode.UNAVAILABLE):
+        if error.code not in (ExitCode.FORMAT, ExitCode.UNAVAILABLE, ExitCode.MISMATCH):
             raise
         raise RefusedFormatError(row, error) from None

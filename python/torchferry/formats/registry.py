@@ -239,8 +239,10 @@ def quantized(names: Sequence[str], scheme: str | None, *, option: str, to: str 
 def asked(names: Sequence[str], scheme: str | None, *, option: str, to: str = "--to") -> Asked:
     """Return the formats that `--to NAMES --quantize SCHEME` asks for, where `all` stands for every format that `--help` lists.
 
-    Raises FerryError(USAGE) for an unknown one, for `all` beside others, and what `quantized` and `chosen` raise.
+    Raises FerryError(USAGE) for none, for an unknown one, for `all` beside others, and what `quantized` and `chosen` raise.
     """
+    if not names:
+        raise FerryError(ExitCode.USAGE, f"{to}: got no format, expected one or more of {','.join(shown())}, or {ALL}; name one")
     if ALL in names and len(names) > 1:
         raise FerryError(ExitCode.USAGE, f"{to}: got {','.join(names)}, expected {ALL} alone: it stands for every format")
     is_all = ALL in names

@@ -58,7 +58,7 @@ def stress_inputs(reference: Reference, contract: Contract, goldens: Mapping[str
     """
     samples = _samples(contract, goldens)
     if BATCH not in contract.symbols:
-        found = [sample for sample in samples if _is_sound(reference, contract, sample)][:1]
+        found = [sample for sample in samples if is_sound(reference, contract, sample)][:1]
     else:
         samples = samples[: contract.symbols[BATCH].max]
         found = _sound_batch(reference, contract, samples)
@@ -89,7 +89,7 @@ def _sound_batch(reference: Reference, contract: Contract, samples: Sequence[Map
 
     def sound(rows: Sequence[int]) -> list[dict[str, Array]]:
         inputs = rows_of(contract, whole, rows)
-        return [inputs] if _is_sound(reference, contract, inputs) else []
+        return [inputs] if is_sound(reference, contract, inputs) else []
 
     every = range(len(samples))
     return sound(every) or ((kept := [row for row in every if sound([row])]) and sound(kept)) or []
@@ -160,8 +160,8 @@ def _range(spec: TensorSpec, golden: Array) -> tuple[float, float]:
     return (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
 
 
-def _is_sound(reference: Reference, contract: Contract, inputs: Mapping[str, Array]) -> bool:
-    """Say whether the module answers in numbers, and with the same labels in float64, as they are and nudged."""
+def is_sound(reference: Reference, contract: Contract, inputs: Mapping[str, Array]) -> bool:
+    """Say whether the module answers inputs [N, ...] in numbers, and with the same labels in float64, as they are and nudged."""
     nudges = (1.0, 1 - NUDGE, 1 + NUDGE) if any(not spec.is_float for spec in contract.outputs) else (1.0,)
     try:
         with np.errstate(all="ignore"):

@@ -57,7 +57,7 @@ def bench(bundle: Bundle, engine: str | None, where: Where, batches: Sequence[in
             raise FerryError(ExitCode.USAGE, f"--batch: got {size}, expected at least 1")
     if calls < 0:
         raise FerryError(ExitCode.USAGE, f"--calls: got {calls}, expected at least 0")
-    largest = max(bundle.manifest.golden.cases, key=lambda case: sum(file.bytes for file in case.inputs.values()))
+    largest = max(bundle.manifest.golden.calls, key=lambda case: sum(file.bytes for file in case.inputs.values()))
     golden = read_case(bundle, largest).inputs
     start = time.perf_counter_ns()
     session = where.open(bundle, engine) if engine is not None else where.open_first(bundle)

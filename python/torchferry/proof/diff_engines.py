@@ -93,8 +93,8 @@ def diff_answers(
 
 
 def golden_inputs(bundle: Bundle) -> Iterator[dict[str, Array]]:
-    """Yield the inputs [N, ...] of every golden case."""
-    for case in bundle.manifest.golden.cases:
+    """Yield the inputs [N, ...] of every golden case that is a single call."""
+    for case in bundle.manifest.golden.calls:
         yield dict(read_case(bundle, case).inputs)
 
 

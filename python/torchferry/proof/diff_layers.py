@@ -137,7 +137,7 @@ def _run_cpp(probe: Bundle, engine: str, where: Where) -> list[dict[str, Any]]:
 def _goldens(bundle: Bundle, batch: int) -> Iterator[tuple[str, dict[str, Array]]]:
     from torchferry.intake.golden_cases import first_samples
 
-    for entry in bundle.manifest.golden.cases:
+    for entry in bundle.manifest.golden.calls:
         case = read_case(bundle, entry)
         yield case.name, first_samples(bundle.contract, case.inputs, batch)
 

@@ -23,6 +23,7 @@ from torchferry.proof.evidence import Evidence, Float64
 from torchferry.proof.ferry_run import find_ferry_run
 from torchferry.proof.latency import measure_latencies
 from torchferry.proof.matrix import Run, statuses
+from torchferry.proof.replay import answers
 from torchferry.proof.run_matrix import run_matrix
 from torchferry.proof.verify import require_one_ran
 from torchferry.proof.where import Where
@@ -42,19 +43,19 @@ def gather(
     require_one_ran(bundle, statuses(bundle, runs))
     cases = [read_case(bundle, case) for case in bundle.manifest.golden.cases]
     sessions = _sessions(bundle, runs, where)
-    answers = {engine: outputs for engine, session in sessions.items() if (outputs := _answers(session, cases))}
+    given = {engine: outputs for engine, session in sessions.items() if (outputs := _answers(bundle, session, cases))}
     label = _label(bundle)
     return Evidence(
         bundle=bundle,
         runs=runs,
-        errors={spec.name: _errors(cases, answers, spec.name) for spec in bundle.contract.outputs if spec.is_float},
-        layers=_layers(bundle, sorted(answers), cases[0], where),
+        errors={spec.name: _errors(cases, given, spec.name) for spec in bundle.contract.outputs if spec.is_float},
+        layers=_layers(bundle, sorted(given), cases[0], where),
         images=_images(bundle.contract, cases[0]),
         expected=None if label is None else cases[0].float64[label].ravel(),
         classes=() if label is None else _classes(bundle, label, cases[0]),
-        labels=[] if label is None else [(engine, given[0][label].ravel()) for engine, given in answers.items()],
+        labels=[] if label is None else [(engine, found[0][label].ravel()) for engine, found in given.items()],
         latencies=measure_latencies(
-            bundle, runs, {engine: sessions[engine] for engine in answers}, find_ferry_run(ferry_run), cases, allow_ops=allow_ops
+            bundle, runs, {engine: sessions[engine] for engine in given}, find_ferry_run(ferry_run), cases, allow_ops=allow_ops
         ),
         environment=_environment(sessions),
     )
@@ -66,10 +67,10 @@ def _sessions(bundle: Bundle, runs: list[Run], where: Where) -> dict[str, Sessio
     return {run.engine: where.open(bundle, run.engine) for run in here}
 
 
-def _answers(session: Session, cases: list[CaseArrays]) -> list[dict[str, Array]]:
+def _answers(bundle: Bundle, session: Session, cases: list[CaseArrays]) -> list[dict[str, Array]]:
     """Return the outputs of each case; none where the artifact breaks its contract, which the matrix says."""
     try:
-        return [session.run(case.inputs) for case in cases]
+        return [dict(outputs) for outputs in answers(bundle, session, cases)]
     except FerryError as error:
         if error.code != ExitCode.MISMATCH:
             raise

@@ -31,7 +31,7 @@ def measure_latencies(
     allow_ops: tuple[str, ...] = (),
 ) -> list[Latency]:
     """Return the latency of every engine that runs here on the CPU with one thread, at the batches of the golden cases."""
-    batches = {check_inputs(bundle.contract, case.inputs).get(BATCH, 1): case for case in reversed(cases)}
+    batches = {check_inputs(bundle.contract, case.inputs).get(BATCH, 1): case for case in reversed(cases) if not case.is_step}
     found = [_time(session, engine, size, case) for engine, session in sessions.items() for size, case in sorted(batches.items())]
     for run in runs:
         if program is not None and (run.language, run.device, run.threads, run.status) == ("C++", "cpu", 1, "passed"):

@@ -20,8 +20,11 @@ Judge = Callable[[CaseArrays, Mapping[str, Array], str], Verdict]
 def regrouped(contract: Contract, case: CaseArrays) -> list[Part]:
     """Return the samples of a case [N, ...] in reverse order and, where the contract allows such batches, in two parts.
 
-    Return an empty list where the contract promises nothing of samples, or the case has one of them only.
+    Return an empty list where the contract promises nothing of samples, or the case has one of them only. A stream has states of
+    its own: the single calls show what its samples do to each other.
     """
+    if case.is_step:
+        return []
     count = next((len(case.inputs[spec.name]) for spec in contract.inputs if spec.is_batched), 0)
     if contract.samples == "batch" or count < 2:
         return []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ from torchferry.bundle.float_mode import ieee_arithmetic
 from torchferry.bundle.golden import CaseArrays, read_case
 from torchferry.bundle.manifest import Tolerance
 from torchferry.bundle.reader import Bundle
+from torchferry.bundle.steps import Steps
 from torchferry.compare.class_names import NAME_EVERY
 from torchferry.compare.label_margin import Scores
 from torchferry.compare.status import Status, did_run, is_failure
@@ -57,7 +58,7 @@ class EngineVerdict:
 
 @ieee_arithmetic()
 def replay(bundle: Bundle, session: Runnable, *, engine: str, device: str, calls: int = 1, groups: bool = True) -> EngineVerdict:
-    """Run every golden case, all of them `calls` times, then compare each output.
+    """Run every golden case, all of them `calls` times, then compare each output. A stream begins anew each time.
 
     Where the contract calls its samples independent, each case is also run in other `groups`: an answer that changes then has failed.
 
@@ -68,7 +69,7 @@ def replay(bundle: Bundle, session: Runnable, *, engine: str, device: str, calls
     names = [spec.name for spec in bundle.contract.outputs]
     rows = [tolerance_of(bundle, name, engine=engine, device=device, numerics=session.numerics) for name in names]
     require_telling(bundle, cases)
-    outputs = [[_answer(bundle, session, case.name, case.inputs) for case in cases] for _ in range(calls)]
+    outputs = [list(answers(bundle, session, cases)) for _ in range(calls)]
     parts = [
         [(part, _answer(bundle, session, case.name, part.inputs)) for part in regrouped(bundle.contract, case) if groups]
         for case in cases
@@ -87,6 +88,18 @@ def replay(bundle: Bundle, session: Runnable, *, engine: str, device: str, calls
     )
     passed = is_whole(verdicts, cases, names, calls) and all(verdict.passed for verdict in verdicts)
     return EngineVerdict(engine, device, "passed" if passed else "failed", None, session.numerics, verdicts)
+
+
+def answers(bundle: Bundle, session: Runnable, cases: Sequence[CaseArrays]) -> Iterator[Mapping[str, Array]]:
+    """Yield the outputs [N, ...] of each case in turn; a step of a stream gets the state that the session itself gave before.
+
+    Raises what the session raises, and FerryError(MISMATCH) where it refuses a golden.
+    """
+    steps = Steps(bundle.contract)
+    for case in cases:
+        outputs = _answer(bundle, session, case.name, steps.inputs(case))
+        steps.keep(case, outputs)
+        yield outputs
 
 
 def _answer(bundle: Bundle, session: Runnable, case: str, inputs: Mapping[str, Array]) -> Mapping[str, Array]:

@@ -25,7 +25,7 @@ def test_a_rule_that_breaks_down_is_told(monkeypatch: pytest.MonkeyPatch, tmp_pa
         Of(torch.tanh).eval(),
         inputs={"x": "float32[N,4]"},
         golden={"x": x},
-        to=(),
+        to=["export"],
         out=tmp_path / "b",
         stress=False,
         note=notes.append,

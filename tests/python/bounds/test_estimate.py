@@ -195,7 +195,7 @@ def test_large_inputs_have_few_goldens_and_the_bundle_says_why(tmp_path: Path) -
         Of(lambda x: x.mean((1, 2))).eval(),
         inputs={"x": "float32[N,512,512]"},
         outputs=["y"],
-        to=(),
+        to=["export"],
         out=tmp_path / "b",
         note=lambda _: None,
     )

@@ -15,6 +15,8 @@ from torchferry.bundle.golden import CaseArrays
 from torchferry.cgen import int8_graph, reference
 from torchferry.compare.tolerance import Bound
 from torchferry.errors import ExitCode, FerryError
+from torchferry.exporter.streamed import stream_cases
+from torchferry.intake.golden_cases import GoldenInputs
 from torchferry.intake.source import ExportSource, Quantization
 
 CONTRACT = contract((spec("x", shape=("N", 8)),), (spec("y", shape=("N", 3)),))
@@ -131,3 +133,43 @@ def test_a_bound_that_would_pass_any_model_is_refused() -> None:
     with pytest.raises(FerryError, match="a larger one would pass any model") as caught:
         quantized_bounds(source, [case_of(network(), share=0.02)], {"y": FLOAT32})
     assert caught.value.code == ExitCode.MISMATCH
+
+
+class Sum(nn.Module):
+    """Adds what a layer says to what it said before, and so what int8 is off by."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, 8)
+
+    def forward(self, x: torch.Tensor, total: torch.Tensor) -> torch.Tensor:
+        return total + self.layer(x)
+
+
+def test_errors_that_add_up_over_the_steps_of_a_stream_are_in_the_bound() -> None:
+    """Each form is called 8 times here, with a state of its own."""
+    torch.manual_seed(4)
+    rng = np.random.default_rng(6)
+
+    def drawn(count: int) -> dict[str, Array]:
+        shapes = {"x": (0, 1, 3), "total": (-8, 8, 8)}
+        return {name: rng.uniform(low, high, (count, n)).astype(np.float32) for name, (low, high, n) in shapes.items()}
+
+    given = contract((spec("x", shape=("N", 3)), spec("total", shape=("N", 8))), (spec("next", shape=("N", 8)),))
+    with_state = given.model_copy(update={"state": {"total": "next"}})
+    source = ExportSource(Sum().eval(), with_state, drawn(64), quantization=Quantization(drawn(256), drawn(500)))
+    steps, bounds = stream_cases(source, GoldenInputs(source.examples, "real", ""), {"next": FLOAT32})
+    assert source.quantization is not None
+    graph = int8_graph(source.functional_program, with_state, source.quantization.calibration, source.quantization.headroom)
+    int8 = float32 = np.zeros((4, 8), np.float32)
+    apart = []
+    for case in steps:
+        (int8,) = reference.run(graph, {"x": case.inputs["x"], "total": int8})
+        with torch.no_grad():
+            float32 = source.module(torch.tensor(case.inputs["x"]), torch.tensor(float32)).numpy()
+        apart.append(float(np.abs(int8.astype(np.float64) - float32).max()))
+    single = quantized_bounds(source, [], bounds)["next"].value
+    found = quantized_bounds(source, steps, bounds)["next"]
+    assert len(apart) == 8
+    assert max(apart) > 2 * single, "single calls say too little"
+    assert max(apart) <= found.value

@@ -21,7 +21,7 @@ def deep(width: int = 128, depth: int = 6) -> nn.Module:
 
 def test_a_deep_chain_is_held_to_a_bound_that_a_wrong_model_breaks(tmp_path: Path) -> None:
     bundle = torchferry.export(
-        deep(), inputs={"x": "float32[N,128]"}, outputs=["y"], to=(), out=tmp_path / "b", note=lambda _: None
+        deep(), inputs={"x": "float32[N,128]"}, outputs=["y"], to=["export"], out=tmp_path / "b", note=lambda _: None
     )
     row = bundle.manifest.tolerance(engine="eager", device="cpu", output="y", numerics="")
     case = read_case(bundle, bundle.manifest.golden.cases[0])
@@ -32,7 +32,7 @@ def test_a_deep_chain_is_held_to_a_bound_that_a_wrong_model_breaks(tmp_path: Pat
 
 def test_a_certificate_of_many_terms_is_not_used_beyond_100_times_what_eager_is_off(tmp_path: Path) -> None:
     bundle = torchferry.export(
-        deep(300, 1), inputs={"x": "float32[N,300]"}, outputs=["y"], to=(), out=tmp_path / "b", note=lambda _: None
+        deep(300, 1), inputs={"x": "float32[N,300]"}, outputs=["y"], to=["export"], out=tmp_path / "b", note=lambda _: None
     )
     row = bundle.manifest.tolerance(engine="eager", device="cpu", output="y", numerics="")
     assert row is not None
@@ -41,7 +41,7 @@ def test_a_certificate_of_many_terms_is_not_used_beyond_100_times_what_eager_is_
 
 def test_a_shallow_chain_keeps_its_certificate(tmp_path: Path) -> None:
     bundle = torchferry.export(
-        deep(16, 1), inputs={"x": "float32[N,16]"}, outputs=["y"], to=(), out=tmp_path / "b", note=lambda _: None
+        deep(16, 1), inputs={"x": "float32[N,16]"}, outputs=["y"], to=["export"], out=tmp_path / "b", note=lambda _: None
     )
     row = bundle.manifest.tolerance(engine="eager", device="cpu", output="y", numerics="")
     assert row is not None

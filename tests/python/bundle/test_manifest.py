@@ -105,7 +105,7 @@ def share_a_path(value: dict[str, Any]) -> None:
         (lambda v: v["artifacts"][0]["accepted"].update(python="not run: "), "artifacts[0].accepted.python: got"),
         (
             lambda v: v["golden"]["cases"][0].update(origin="made"),
-            'golden.cases[0].origin: got "made", expected one of given, stress',
+            'golden.cases[0].origin: got "made", expected one of given, stress, stream',
         ),
         (lambda v: v["contract"].update(samples="some"), 'contract.samples: got "some", expected one of independent, batch'),
         (lambda v: v.update(format_version=1.0), "format_version"),

@@ -97,23 +97,78 @@ def test_a_format_whose_package_is_not_here_is_left_out(tmp_path: Path, monkeypa
     ]
 
 
-def test_a_mismatch_is_never_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An artifact that answers wrongly is a fault to see, not a format to pass over."""
+def answering_wrongly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let TorchScript be written of another module, whose answers are cut off."""
     from torchferry.formats import torchscript
 
     honest = torchscript.export
     monkeypatch.setattr(registry, "shown", lambda: ["torchscript", "onnx"])
 
-    def doubled(source: object, folder: Path) -> object:
+    def cut_off(source: object, folder: Path) -> object:
         import dataclasses
 
         wrong = nn.Sequential(source.module, nn.Hardtanh(-0.01, 0.01)).eval()  # type: ignore[attr-defined]
         return honest(dataclasses.replace(source, module=wrong), folder)  # type: ignore[type-var]
 
-    monkeypatch.setattr(torchscript, "export", doubled)
+    monkeypatch.setattr(torchscript, "export", cut_off)
+
+
+def test_a_format_that_answers_wrongly_is_left_out_of_all_and_that_is_said_loudly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering_wrongly(monkeypatch)
+    formats, notes = export(nn.Linear(4, 2), tmp_path / "out", "all")
+    assert formats == ["export", "onnx"]
+    (note,) = notes
+    assert note.startswith("WRONG ANSWERS: the bundle has no torchscript artifact: torchscript: batch-64: output ")
+    assert " elements differ from the module in float32: at [" in note
+    assert "nothing was written" not in note
+
+
+def test_a_format_by_name_that_answers_wrongly_ends_the_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answering_wrongly(monkeypatch)
+    with pytest.raises(FerryError, match="elements differ from the module") as caught:
+        export(nn.Linear(4, 2), tmp_path / "out", "torchscript", "onnx")
+    assert caught.value.code == ExitCode.MISMATCH
+    assert str(caught.value).endswith("; leave torchscript out; nothing was written")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_every_format_answers_wrongly_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answering_wrongly(monkeypatch)
+    monkeypatch.setattr(registry, "shown", lambda: ["torchscript"])
     with pytest.raises(FerryError) as caught:
         export(nn.Linear(4, 2), tmp_path / "out", "all")
     assert caught.value.code == ExitCode.MISMATCH
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_mismatch_names_the_layer_where_it_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A weight of the second of three layers that was changed on the way into the artifact."""
+    from torchferry.formats import onnx
+
+    honest = onnx.export
+
+    def changed(source: object, folder: Path) -> object:
+        import copy
+        import dataclasses
+
+        wrong = copy.deepcopy(source.module)  # type: ignore[attr-defined]
+        with torch.no_grad():
+            next(part for part in wrong.modules() if isinstance(part, nn.Linear) and part.in_features == 5).weight[0, 0] += 0.5
+        return honest(dataclasses.replace(source, module=wrong), folder)  # type: ignore[type-var]
+
+    monkeypatch.setattr(onnx, "export", changed)
+    module = nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 6), nn.Tanh(), nn.Linear(6, 2))
+    with pytest.raises(FerryError, match=r"; the first value out of its bound: .*2 \(Linear\)") as caught:
+        export(module, tmp_path / "out", "onnx")
+    assert caught.value.code == ExitCode.MISMATCH
+
+
+def test_no_format_at_all_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FerryError, match=r"^to: got no format, expected one or more of torchscript,onnx,") as caught:
+        torchferry.export(nn.Linear(4, 2).eval(), inputs={"x": "float32[N,4]"}, out=tmp_path / "out", to=[])
+    assert caught.value.code == ExitCode.USAGE
 
 
 def test_all_stands_alone_and_takes_int8_too() -> None:

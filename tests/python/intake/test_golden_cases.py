@@ -122,7 +122,9 @@ def test_only_cases_with_samples_of_their_own_count() -> None:
 def test_goldens_outside_the_range_that_their_contract_gives_are_refused(tmp_path: Path) -> None:
     golden = np.linspace(-0.5, 1, 24, dtype=np.float32).reshape(6, 4)
     with pytest.raises(FerryError) as caught:
-        torchferry.export(nn.Linear(4, 3).eval(), inputs={"x": "float32[N,4]:0..1"}, golden=golden, out=tmp_path / "b", to=[])
+        torchferry.export(
+            nn.Linear(4, 3).eval(), inputs={"x": "float32[N,4]:0..1"}, golden=golden, out=tmp_path / "b", to=["export"]
+        )
     assert str(caught.value).startswith("golden: input x: element [0, 0]: got -0.5, expected 0 to 1")
     assert caught.value.code == ExitCode.BAD_INPUT
     assert list(tmp_path.iterdir()) == []

@@ -182,7 +182,7 @@ def test_a_harmful_module_or_golden_is_refused(
     if not isinstance(module, nn.Sequential):
         module.eval()
     with pytest.raises(FerryError) as caught:
-        torchferry.export(module, inputs={"x": "float32[N,4]"}, golden=golden, out=tmp_path / "b", to=())
+        torchferry.export(module, inputs={"x": "float32[N,4]"}, golden=golden, out=tmp_path / "b", to=["export"])
     text = str(caught.value)
     assert caught.value.code == ExitCode.BAD_INPUT
     assert "\n" not in text
@@ -218,7 +218,12 @@ class OnTheDefaultDevice(Linear):
 def test_a_tensor_on_the_default_device_is_allowed_with_a_note(tmp_path: Path) -> None:
     notes: list[str] = []
     torchferry.export(
-        OnTheDefaultDevice().eval(), inputs={"x": "float32[N,4]"}, golden=GRID, out=tmp_path / "b", to=(), note=notes.append
+        OnTheDefaultDevice().eval(),
+        inputs={"x": "float32[N,4]"},
+        golden=GRID,
+        out=tmp_path / "b",
+        to=["export"],
+        note=notes.append,
     )
     assert "CPU only" in notes[0]
     assert "torch.ones(4)" in notes[0]

@@ -21,7 +21,6 @@ from torchferry.cgen.lowering import Lowering, Operator
 from torchferry.cgen.refusal import refuse
 from torchferry.cgen.values import Value
 
-
 CLOSE = 0.65
 """Of two words: `cumprod` and `prod` are alike by two thirds, `rshift` and `STFT` by 0.6."""
 
