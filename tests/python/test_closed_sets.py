@@ -22,9 +22,9 @@ PYTHON = {
         "compare/kinds/__init__.py",
         '["bits", "absolute", "label"]',
         '["bits", "absolute", "label", "relative"]',
-        {"compare/kinds/__init__.py": 1, "fleet/level.py": 1},
+        {"compare/kinds/__init__.py": 1, "attest/report.py": 2, "fleet/level.py": 1},
     ),
-    "dtype": ("bundle/dtype.py", '"float16", "bfloat16"]', '"float16", "bfloat16", "float8"]', {"bundle/dtype.py": 2}),
+    "dtype": ("bundle/dtype.py", '"float16", "bfloat16"]', '"float16", "bfloat16", "float8"]', {"bundle/dtype.py": 3}),
     "family": (
         "bundle/dtype.py",
         '["bool", "integer", "float"]',
