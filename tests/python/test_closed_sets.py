@@ -59,11 +59,10 @@ CPP = {
         ", float8 = 10",
         {
             "src/dtype.hpp": 2,
-            "src/tensor.cpp": 2,
+            "src/tensor.cpp": 3,
             "src/npy_header.cpp": 1,
             "src/contract.cpp": 2,
             "src/compare.cpp": 1,
-            "src/telling.cpp": 1,
             "cli/csv_cell.cpp": 1,
             "cli/json_input.cpp": 1,
             "cli/elements.hpp": 1,

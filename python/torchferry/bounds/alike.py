@@ -23,7 +23,9 @@ def other_samples(test: Mapping[str, Array], known: Mapping[str, Array]) -> list
     first = next(iter(test))
     sums, known_sums = _sums(test[first]), _sums(known[first])
     order = np.argsort(known_sums)
-    slack = tolerances[first] * max(test[first].size // max(len(test[first]), 1), 1) + 2.0**-40 * float(np.abs(known_sums).max(initial=0.0))
+    slack = tolerances[first] * max(test[first].size // max(len(test[first]), 1), 1) + 2.0**-40 * float(
+        np.abs(known_sums).max(initial=0.0)
+    )
     starts = np.searchsorted(known_sums[order], sums - slack, side="left")
     ends = np.searchsorted(known_sums[order], sums + slack, side="right")
     return [
