@@ -87,11 +87,6 @@ FAULTS = {
     "infinity": ("batch-1.float64.logits.npy", with_value(-np.inf, 0, 0)),
     "a label": ("batch-64.float64.label.npy", with_value(11, 5)),
     "a label of float32": ("batch-64.float32.label.npy", with_value(-(2**62), 5)),
-    "fewer rows": ("batch-64.float64.probabilities.npy", lambda array: array[:-1]),
-    "a column more": ("batch-64.float32.probabilities.npy", lambda array: np.pad(array, ((0, 0), (0, 1)))),
-    "no rows": ("batch-64.float64.probabilities.npy", lambda array: array[:0]),
-    "labels as int32": ("batch-64.float64.label.npy", lambda array: array.astype(np.int32)),
-    "float32 as float64": ("batch-64.float32.logits.npy", lambda array: array.astype(np.float64)),
     "the sign of zero": ("batch-64.float32.probabilities.npy", lambda array: np.where(array < 1e-6, -array, array)),
     "one step": ("batch-64.float32.logits.npy", lambda array: np.nextafter(array, np.float32(np.inf))),
     "beyond float32": ("batch-64.float64.logits.npy", with_value(1e300, 0, 0)),
@@ -113,6 +108,26 @@ def test_a_changed_golden_is_found_with_the_same_evidence(
     here = ours["engines"][0]["verdicts"][0]["kind"] == "bits" or elsewhere
     if here:
         assert codes[0] == (1 if reads_it else 0)
+
+
+BROKEN = {
+    "fewer rows": ("batch-64.float64.probabilities.npy", lambda array: array[:-1]),
+    "a column more": ("batch-64.float32.probabilities.npy", lambda array: np.pad(array, ((0, 0), (0, 1)))),
+    "no rows": ("batch-64.float64.probabilities.npy", lambda array: array[:0]),
+    "labels as int32": ("batch-64.float64.label.npy", lambda array: array.astype(np.int32)),
+    "float32 as float64": ("batch-64.float32.logits.npy", lambda array: array.astype(np.float64)),
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_a_golden_of_another_size_or_dtype_is_a_broken_bundle_and_no_mismatch(
+    programs: Programs, bundle_copy: Path, fault: str
+) -> None:
+    spoil(bundle_copy, *BROKEN[fault])
+    done = [program("verify", bundle_copy, "--engine", "onnxruntime") for program in programs.values()]
+    assert [finished.code for finished in done] == [3, 3]
+    assert done[0].stderr == done[1].stderr
+    assert f"golden case batch-64: output {BROKEN[fault][0].split('.')[2]}: " in done[0].stderr
 
 
 def test_unavailable_engines_make_code_5_in_both(programs: Programs, bundle_copy: Path) -> None:

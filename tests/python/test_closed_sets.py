@@ -22,9 +22,9 @@ PYTHON = {
         "compare/kinds/__init__.py",
         '["bits", "absolute", "label"]',
         '["bits", "absolute", "label", "relative"]',
-        {"compare/kinds/__init__.py": 1, "fleet/level.py": 1},
+        {"compare/kinds/__init__.py": 1, "attest/report.py": 2, "fleet/level.py": 1},
     ),
-    "dtype": ("bundle/dtype.py", '"float32", "float64"]', '"float32", "float64", "float16"]', {"bundle/dtype.py": 2}),
+    "dtype": ("bundle/dtype.py", '"float16", "bfloat16"]', '"float16", "bfloat16", "float8"]', {"bundle/dtype.py": 3}),
     "family": (
         "bundle/dtype.py",
         '["bool", "integer", "float"]',
@@ -55,15 +55,14 @@ CPP_HEADERS = "include/ferry"
 CPP = {
     "kind": ("enum class ToleranceKind { bits, absolute, label", ", relative", {"src/kinds/kind.cpp": 2}),
     "dtype": (
-        "float32 = 6, float64 = 7",
-        ", float16 = 8",
+        "bfloat16 = 9",
+        ", float8 = 10",
         {
             "src/dtype.hpp": 2,
-            "src/tensor.cpp": 2,
+            "src/tensor.cpp": 3,
             "src/npy_header.cpp": 1,
             "src/contract.cpp": 2,
             "src/compare.cpp": 1,
-            "src/telling.cpp": 1,
             "cli/csv_cell.cpp": 1,
             "cli/json_input.cpp": 1,
             "cli/elements.hpp": 1,
