@@ -20,17 +20,11 @@ std::string shape_text(std::span<const std::int64_t> shape) { return to_string(S
 
 template <typename Float>
 struct Bits;
-template <>
-struct Bits<Float16> {
+template <int exponent_bits, int digits>
+struct Bits<HalfFloat<exponent_bits, digits>> {
   using Type = std::uint16_t;
-  static constexpr Type exponent = 0x7C00U;
-  static constexpr Type lowest_exponent_bit = 0x0400U;
-};
-template <>
-struct Bits<BFloat16> {
-  using Type = std::uint16_t;
-  static constexpr Type exponent = 0x7F80U;
-  static constexpr Type lowest_exponent_bit = 0x0080U;
+  static constexpr Type exponent = half::Layout<exponent_bits, digits>::infinity;
+  static constexpr Type lowest_exponent_bit = Type{1} << digits;
 };
 template <>
 struct Bits<float> {
