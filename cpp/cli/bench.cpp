@@ -1,5 +1,5 @@
-// ferry-run bench: how long the model takes, and how much of it is ours: the same calls are timed through ferry and written
-// directly against the runtime, in turns, so that a slow moment of the machine meets both.
+// ferry-run bench: how long the model takes, and how much of it is ours: the same calls are timed through ferry, with memory for
+// the outputs (run_into), and written directly against the runtime, in turns, so that a slow moment of the machine meets both.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -74,23 +74,43 @@ NamedTensors tile_inputs(const Contract& contract, const NamedTensors& golden, s
   return inputs;
 }
 
-std::int64_t time_call(const Session& session, const NamedTensors& inputs) {
-  const auto start = Clock::now();
-  const auto outputs = session.run(inputs);
-  return since(start);
-}
+// The tensors of a call, and memory for its outputs.
+class Call {
+ public:
+  // `answers` are what such a call gives. Both outlive this.
+  Call(const NamedTensors& inputs, const NamedTensors& answers) {
+    for (const auto& [name, tensor] : inputs) views_.push_back({name.c_str(), tensor.dtype(), tensor.shape(), tensor.bytes()});
+    memory_.reserve(answers.size());
+    for (const auto& [name, answer] : answers) {
+      auto& tensor = memory_.emplace_back(answer.dtype(), answer.shape());
+      buffers_.push_back({name.c_str(), tensor.dtype(), tensor.shape(), tensor.bytes()});
+    }
+  }
+
+  [[nodiscard]] std::int64_t time(const Session& session) const {
+    const auto start = Clock::now();
+    session.run_into(views_, buffers_);
+    return since(start);
+  }
+
+ private:
+  std::vector<TensorView> views_;
+  std::vector<Tensor> memory_;
+  std::vector<TensorBuffer> buffers_;
+};
 
 std::size_t choose_calls(std::int64_t call_ns) {
   return std::clamp(static_cast<std::size_t>(budget_ns / std::max<std::int64_t>(call_ns, 1)), min_calls, max_calls);
 }
 
 // Blocks of our calls and of direct ones in turns.
-std::pair<Nanoseconds, Nanoseconds> time_both(const Session& session, const NamedTensors& inputs, std::size_t calls) {
+std::pair<Nanoseconds, Nanoseconds> time_both(const Session& session, const Call& call, const NamedTensors& inputs,
+                                              std::size_t calls) {
   Nanoseconds ours;
   Nanoseconds direct;
   const auto block = std::max<std::size_t>(1, calls / rounds);
   while (ours.size() < calls) {
-    for (std::size_t i = 0; i < block; ++i) ours.push_back(time_call(session, inputs));
+    for (std::size_t i = 0; i < block; ++i) ours.push_back(call.time(session));
     const auto times = session.run_direct(inputs, block);
     direct.insert(direct.end(), times.begin(), times.end());
   }
@@ -98,9 +118,12 @@ std::pair<Nanoseconds, Nanoseconds> time_both(const Session& session, const Name
 }
 
 BatchFigures measure(const Session& session, const NamedTensors& inputs, std::int64_t batch, std::size_t calls) {
-  const auto first = time_call(session, inputs);
-  if (calls == 0) calls = choose_calls(std::min(time_call(session, inputs), time_call(session, inputs)));
-  const auto [ours, direct] = time_both(session, inputs, calls);
+  const auto start = Clock::now();
+  const auto answers = session.run(inputs);
+  const auto first = since(start);
+  const Call call(inputs, answers);
+  if (calls == 0) calls = choose_calls(std::min(call.time(session), call.time(session)));
+  const auto [ours, direct] = time_both(session, call, inputs, calls);
   BatchFigures figures;
   figures.batch = batch;
   figures.calls = ours.size();

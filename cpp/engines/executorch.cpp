@@ -74,6 +74,13 @@ struct ferry_engine_model {
     return outputs_of(turn.method().get()).send(sink, context);
   }
 
+  void run_into(const ferry_tensor_view* inputs, std::size_t count, std::span<const ferry_tensor_buffer> outputs) {
+    const Turn turn(*this);
+    const auto alone = threads_.use();
+    turn.method().execute(inputs, count, limits_);
+    write_outputs(turn.method().get(), outputs);
+  }
+
   // The loop that a user of ExecuTorch would write.
   void run_direct(const ferry_tensor_view* inputs, std::size_t count, std::size_t calls, std::int64_t* nanoseconds) {
     const Turn turn(*this);
@@ -144,6 +151,11 @@ std::int32_t run_model(ferry_engine_model* model, const ferry_tensor_view* input
   return guarded(error, [&] { return model->run(inputs, count, sink, context); });
 }
 
+std::int32_t run_into(ferry_engine_model* model, const ferry_tensor_view* inputs, std::size_t count,
+                      const ferry_tensor_buffer* outputs, std::size_t output_count, ferry_engine_error* error) noexcept {
+  return guarded(error, [&] { model->run_into(inputs, count, {outputs, output_count}); });
+}
+
 std::int32_t run_direct(ferry_engine_model* model, const ferry_tensor_view* inputs, std::size_t count, std::size_t calls,
                         std::int64_t* nanoseconds, ferry_engine_error* error) noexcept {
   return guarded(error, [&] { model->run_direct(inputs, count, calls, nanoseconds); });
@@ -157,7 +169,7 @@ std::int32_t concurrency(const ferry_engine_model* model) noexcept { return mode
 
 extern "C" FERRY_ENGINE_EXPORT const ferry_engine* ferry_engine_entry() {
   static const ferry_engine engine = {.abi_version = FERRY_ENGINE_ABI_VERSION,
-                                      .flags = 0,
+                                      .flags = FERRY_ENGINE_WRITES,
                                       .name = "executorch",
                                       .runtime = "ExecuTorch " FERRY_EXECUTORCH_VERSION,
                                       .numerics = numerics,
@@ -166,7 +178,7 @@ extern "C" FERRY_ENGINE_EXPORT const ferry_engine* ferry_engine_entry() {
                                       .run_direct = run_direct,
                                       .close = close_model,
                                       .prepare = nullptr,
-                                      .run_into = nullptr,
+                                      .run_into = run_into,
                                       .concurrency = concurrency,
                                       .profile = nullptr};
   return &engine;

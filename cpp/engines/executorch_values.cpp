@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
+#include <span>
 #include <string>
 
 namespace ferry::et {
@@ -97,17 +99,36 @@ BorrowedTensor::Layout::Layout(const ferry_tensor_view& view, const std::vector<
   }
 }
 
+namespace {
+
+executorch::aten::Tensor output_of(const Method& method, std::size_t index) {
+  const auto& value = method.get_output(index);
+  if (!value.isTensor()) throw Refusal{FERRY_INTERNAL, "the program gives an output that is not a tensor, expected tensors only"};
+  return value.toTensor();
+}
+
+}  // namespace
+
 Views outputs_of(const Method& method) {
   Views views(method.outputs_size());
   for (std::size_t i = 0; i < method.outputs_size(); ++i) {
-    const auto& value = method.get_output(i);
-    if (!value.isTensor())
-      throw Refusal{FERRY_INTERNAL, "the program gives an output that is not a tensor, expected tensors only"};
-    const auto tensor = value.toTensor();
+    const auto tensor = output_of(method, i);
     views.add(nullptr, dtypes.from_runtime(tensor.scalar_type()), {tensor.sizes().begin(), tensor.sizes().end()},
               tensor.const_data_ptr());
   }
   return views;
+}
+
+void write_outputs(const Method& method, std::span<const ferry_tensor_buffer> buffers) {
+  for (std::size_t i = 0; i < buffers.size(); ++i) {
+    const auto tensor = output_of(method, i);
+    const auto& buffer = buffers[i];
+    const std::span shape(buffer.shape, static_cast<std::size_t>(buffer.rank));
+    if (dtypes.from_runtime(tensor.scalar_type()) != buffer.dtype || !std::ranges::equal(tensor.sizes(), shape))
+      throw Refusal{FERRY_MISMATCH, std::string("output ") + buffer.name + ": got " + dims_text(tensor.sizes()) + ", expected " +
+                                        dims_text(shape) + " of the contract's dtype; the program does not keep its contract"};
+    if (buffer.bytes > 0) std::memcpy(buffer.data, tensor.const_data_ptr(), buffer.bytes);
+  }
 }
 
 }  // namespace ferry::et

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "executorch_program.hpp"
@@ -43,5 +44,8 @@ class BorrowedTensor {
 
 // The outputs of one call as views of the program's memory. Throws Refusal for what is no tensor of a contract.
 [[nodiscard]] engines::Views outputs_of(const Method& method);
+
+// Copies the outputs of one call into memory of the caller. Throws Refusal(FERRY_MISMATCH) for another dtype or shape.
+void write_outputs(const Method& method, std::span<const ferry_tensor_buffer> buffers);
 
 }  // namespace ferry::et

@@ -200,17 +200,41 @@ std::int32_t open_model(const ferry_open_request* request, ferry_engine_model** 
 
 // ---- run --------------------------------------------------------------------------------------------------------------
 
-std::vector<Value> run_session(const ferry_engine_model& model, const ferry_tensor_view* inputs, std::size_t count) {
+// `results`: null where ONNX Runtime is to make the output, else the memory to write it into.
+void run_session(const ferry_engine_model& model, std::span<const ferry_tensor_view> inputs, std::span<OrtValue*> results) {
   std::vector<Value> owned;
   std::vector<const OrtValue*> values;
-  owned.reserve(count);
-  values.reserve(count);
-  for (std::size_t i = 0; i < count; ++i) values.push_back(owned.emplace_back(borrow(inputs[i], model.memory.get())).get());
-  std::vector<OrtValue*> results(model.outputs.texts.size());
+  owned.reserve(inputs.size());
+  values.reserve(inputs.size());
+  for (const auto& input : inputs) values.push_back(owned.emplace_back(borrow(input, model.memory.get())).get());
   require(api().Run(model.session.get(), nullptr, model.inputs.pointers.data(), values.data(), values.size(),
                     model.outputs.pointers.data(), results.size(), results.data()),
           FERRY_BAD_INPUT, "the model failed on these inputs");
+}
+
+std::vector<Value> run_session(const ferry_engine_model& model, const ferry_tensor_view* inputs, std::size_t count) {
+  std::vector<OrtValue*> results(model.outputs.texts.size());
+  run_session(model, {inputs, count}, results);
   return {results.begin(), results.end()};
+}
+
+// ONNX Runtime writes into that memory, and refuses it where the output has another shape.
+std::int32_t run_into(ferry_engine_model* model, const ferry_tensor_view* inputs, std::size_t count,
+                      const ferry_tensor_buffer* outputs, std::size_t output_count, ferry_engine_error* error) noexcept {
+  return guarded(error, runtime_name, [&] {
+    std::vector<Value> owned;
+    std::vector<OrtValue*> results;
+    owned.reserve(output_count);
+    results.reserve(output_count);
+    for (const auto& [name, dtype, rank, shape, data, bytes] : std::span(outputs, output_count))
+      results.push_back(owned.emplace_back(borrow({name, dtype, rank, shape, data, bytes}, model->memory.get())).get());
+    try {
+      run_session(*model, {inputs, count}, results);
+    } catch (const Refusal& refusal) {
+      run_session(*model, inputs, count);  // throws where it was the inputs
+      throw Refusal{FERRY_MISMATCH, refusal.text + "; the model does not keep its contract for this input"};
+    }
+  });
 }
 
 std::int32_t run_model(ferry_engine_model* model, const ferry_tensor_view* inputs, std::size_t count, ferry_output_sink sink,
@@ -261,7 +285,7 @@ const char* runtime() noexcept {
 
 extern "C" FERRY_ENGINE_EXPORT const ferry_engine* ferry_engine_entry() {
   static const ferry_engine engine = {.abi_version = FERRY_ENGINE_ABI_VERSION,
-                                      .flags = FERRY_ENGINE_PROFILES | FERRY_ENGINE_SHARES_MODELS,
+                                      .flags = FERRY_ENGINE_PROFILES | FERRY_ENGINE_SHARES_MODELS | FERRY_ENGINE_WRITES,
                                       .name = "onnxruntime",
                                       .runtime = runtime(),
                                       .numerics = numerics,
@@ -270,7 +294,7 @@ extern "C" FERRY_ENGINE_EXPORT const ferry_engine* ferry_engine_entry() {
                                       .run_direct = run_direct,
                                       .close = close_model,
                                       .prepare = nullptr,
-                                      .run_into = nullptr,
+                                      .run_into = run_into,
                                       .concurrency = nullptr,
                                       .profile = profile};
   return &engine;

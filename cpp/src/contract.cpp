@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 #include <ferry/bits.hpp>
+#include <limits>
 #include <utility>
 
 #include "dtype.hpp"
@@ -20,17 +21,11 @@ std::string shape_text(std::span<const std::int64_t> shape) { return to_string(S
 
 template <typename Float>
 struct Bits;
-template <>
-struct Bits<Float16> {
+template <int exponent_bits, int digits>
+struct Bits<HalfFloat<exponent_bits, digits>> {
   using Type = std::uint16_t;
-  static constexpr Type exponent = 0x7C00U;
-  static constexpr Type lowest_exponent_bit = 0x0400U;
-};
-template <>
-struct Bits<BFloat16> {
-  using Type = std::uint16_t;
-  static constexpr Type exponent = 0x7F80U;
-  static constexpr Type lowest_exponent_bit = 0x0080U;
+  static constexpr Type exponent = half::Layout<exponent_bits, digits>::infinity;
+  static constexpr Type lowest_exponent_bit = Type{1} << digits;
 };
 template <>
 struct Bits<float> {
@@ -198,6 +193,20 @@ bool all_finite(const ferry_tensor_view& tensor) noexcept {
   return false;
 }
 
+namespace {
+
+constexpr std::int64_t fast_most = std::numeric_limits<std::int32_t>::max();  // a product of two stays below 2^63
+
+std::int64_t known_bytes(const CompiledSpec& compiled) {
+  Shape known;
+  for (const std::int64_t dim : compiled.dims)
+    if (dim >= 0) known.push_back(dim);
+  const auto bytes = byte_count(compiled.spec->dtype, known);
+  return bytes && *bytes <= static_cast<std::size_t>(fast_most) ? static_cast<std::int64_t>(*bytes) : -1;
+}
+
+}  // namespace
+
 ContractChecker::ContractChecker(const Contract& contract) {
   for (const auto& [name, range] : contract.symbols) {
     if (name == "N") batch_ = static_cast<int>(symbols_.size());
@@ -210,7 +219,7 @@ ContractChecker::ContractChecker(const Contract& contract) {
 std::vector<CompiledSpec> ContractChecker::compile(const std::vector<TensorSpec>& specs) const {
   std::vector<CompiledSpec> compiled;
   for (const TensorSpec& spec : specs) {
-    CompiledSpec& one = compiled.emplace_back(CompiledSpec{&spec, {}});
+    CompiledSpec& one = compiled.emplace_back(CompiledSpec{&spec, {}, size_of(spec.dtype), 0});
     for (const Dim& dim : spec.shape) {
       if (const auto* number = std::get_if<std::int64_t>(&dim)) {
         one.dims.push_back(*number);
@@ -220,8 +229,37 @@ std::vector<CompiledSpec> ContractChecker::compile(const std::vector<TensorSpec>
         one.dims.push_back(-1 - (it - symbols_.begin()));
       }
     }
+    one.known_bytes = known_bytes(one);
   }
   return compiled;
+}
+
+bool ContractChecker::bind(std::size_t index, std::int64_t value, SymbolValues& symbols) const noexcept {
+  if (symbols[index] >= 0) return value == symbols[index];
+  const SymbolRange& range = symbols_[index].range;
+  if (value < range.min || (range.max && value > *range.max)) return false;
+  symbols[index] = value;
+  return true;
+}
+
+template <typename Tensor>
+bool ContractChecker::fits(const CompiledSpec& compiled, const Tensor& tensor, SymbolValues& symbols) const noexcept {
+  if (tensor.dtype != static_cast<std::int32_t>(compiled.spec->dtype)) return false;
+  if (tensor.rank != static_cast<std::int32_t>(compiled.dims.size()) || tensor.shape == nullptr) return false;
+  std::int64_t bytes = compiled.known_bytes;
+  const std::int64_t* dims = tensor.shape;
+  for (const std::int64_t wanted : compiled.dims) {
+    const std::int64_t dim = *dims++;
+    if (wanted >= 0) {
+      if (dim != wanted) return false;
+    } else {
+      if (dim > fast_most || bytes > fast_most || !bind(static_cast<std::size_t>(-1 - wanted), dim, symbols)) return false;
+      bytes *= dim;
+    }
+  }
+  // A tensor without elements may have no pointer, and a misaligned one is told of by name.
+  return bytes > 0 && static_cast<std::size_t>(bytes) == tensor.bytes && tensor.data != nullptr &&
+         (reinterpret_cast<std::uintptr_t>(tensor.data) & (compiled.element_bytes - 1)) == 0;
 }
 
 void ContractChecker::check_symbol(Side side, const CompiledSpec& spec, std::span<const std::int64_t> shape, std::size_t axis,
@@ -229,21 +267,15 @@ void ContractChecker::check_symbol(Side side, const CompiledSpec& spec, std::spa
   const auto index = static_cast<std::size_t>(-1 - spec.dims[axis]);
   const Symbol& symbol = symbols_[index];
   const std::int64_t got = shape[axis];
+  if (bind(index, got, symbols)) return;
   const auto fail = [&](const std::string& expected) {
     throw Error(side.code, where_of(side.kind, *spec.spec) + "shape " + shape_text(shape) + ": dim " + std::to_string(axis) +
                                ": got " + std::to_string(got) + ", expected " + expected);
   };
-  if (symbols[index] >= 0) {
-    if (got != symbols[index])
-      fail(symbol.name + " = " + std::to_string(symbols[index]) + " as in the other tensors of this call");
-    return;
-  }
-  if (got < symbol.range.min || (symbol.range.max && got > *symbol.range.max)) {
-    fail(symbol.name + " at least " + std::to_string(symbol.range.min) + ", " +
-         (symbol.range.max ? "at most " + std::to_string(*symbol.range.max) : "no maximum") +
-         (got < symbol.range.min ? "; give more" : "; give it in parts"));
-  }
-  symbols[index] = got;
+  if (symbols[index] >= 0) fail(symbol.name + " = " + std::to_string(symbols[index]) + " as in the other tensors of this call");
+  fail(symbol.name + " at least " + std::to_string(symbol.range.min) + ", " +
+       (symbol.range.max ? "at most " + std::to_string(*symbol.range.max) : "no maximum") +
+       (got < symbol.range.min ? "; give more" : "; give it in parts"));
 }
 
 void ContractChecker::check_header(Side side, const CompiledSpec& compiled, DType dtype, std::span<const std::int64_t> shape,
@@ -282,7 +314,8 @@ SymbolValues ContractChecker::check_inputs(std::span<const ferry_tensor_view> in
 }
 
 void ContractChecker::check_buffer(std::size_t index, const ferry_tensor_buffer& buffer, SymbolValues& symbols) const {
-  check_view({"output", ErrorCode::bad_input}, outputs_[index], view_of(buffer), symbols);
+  if (!fits(outputs_[index], buffer, symbols))
+    check_view({"output", ErrorCode::bad_input}, outputs_[index], view_of(buffer), symbols);
 }
 
 void ContractChecker::check_written(std::size_t index, const ferry_tensor_buffer& buffer) const {
@@ -302,6 +335,7 @@ void ContractChecker::check_golden(std::size_t index, DType dtype, std::span<con
 
 void ContractChecker::check_view(Side side, const CompiledSpec& compiled, const ferry_tensor_view& tensor,
                                  SymbolValues& symbols) const {
+  if (fits(compiled, tensor, symbols)) return;
   const TensorSpec& spec = *compiled.spec;
   const std::optional<DType> dtype = find_dtype(tensor.dtype);
   if (!dtype) {

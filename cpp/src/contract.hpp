@@ -41,6 +41,8 @@ using SymbolValues = InlineVector<std::int64_t, 8>;
 struct CompiledSpec {
   const TensorSpec* spec;
   std::vector<std::int64_t> dims;
+  std::size_t element_bytes;
+  std::int64_t known_bytes;  // of the dims that are numbers; -1 where they are too many for a fast check
 };
 
 // A contract made ready for fast checks. The contract must outlive it.
@@ -91,6 +93,11 @@ class ContractChecker {
     const char* kind;
     ErrorCode code;
   };
+  // Whether a tensor plainly is what its spec says. False sends it to the checks that find out what is wrong.
+  template <typename Tensor>
+  [[nodiscard]] bool fits(const CompiledSpec& compiled, const Tensor& tensor, SymbolValues& symbols) const noexcept;
+  // Whether symbol `index` may have that value in this call; then it has.
+  [[nodiscard]] bool bind(std::size_t index, std::int64_t value, SymbolValues& symbols) const noexcept;
   void check_view(Side side, const CompiledSpec& compiled, const ferry_tensor_view& tensor, SymbolValues& symbols) const;
   void check_header(Side side, const CompiledSpec& compiled, DType dtype, std::span<const std::int64_t> shape,
                     SymbolValues& symbols) const;

@@ -159,23 +159,44 @@ template <typename Tensor>
                                         std::string(what) + " by its name once");
 }
 
-// `what`: "input" or "output". Throws Error(bad_input) unless each name of the contract is given once.
+// Tensors in the contract's order: the given ones where they are in it, else copies.
 template <typename Tensor>
-InlineVector<Tensor, few_tensors> in_contract_order(std::string_view what, std::span<const Tensor> given,
-                                                    std::span<const CompiledSpec> specs) {
-  InlineVector<Tensor, few_tensors> ordered;
-  if (given.size() != specs.size()) refuse_names(what, given, specs);
-  for (std::size_t i = 0; i < specs.size(); ++i) {
-    const auto is_named = [&](const Tensor& tensor) { return tensor.name != nullptr && specs[i].spec->name == tensor.name; };
-    const auto found =
-        is_named(given[i]) ? given.begin() + static_cast<std::ptrdiff_t>(i) : std::find_if(given.begin(), given.end(), is_named);
-    if (found == given.end()) refuse_names(what, given, specs);
-    ordered.push_back(*found);
+class InContractOrder {
+ public:
+  // `what`: "input" or "output". Throws Error(bad_input) unless each name of the contract is given once.
+  InContractOrder(std::string_view what, std::span<const Tensor> given, std::span<const CompiledSpec> specs) : tensors_(given) {
+    if (given.size() != specs.size()) refuse_names(what, given, specs);
+    std::size_t in_order = 0;
+    while (in_order < specs.size() && is_named(given[in_order], specs[in_order])) ++in_order;
+    if (in_order == specs.size()) return;
+    for (const CompiledSpec& compiled : specs) {
+      const auto found =
+          std::find_if(given.begin(), given.end(), [&](const Tensor& tensor) { return is_named(tensor, compiled); });
+      if (found == given.end()) refuse_names(what, given, specs);
+      copies_.push_back(*found);
+    }
+    tensors_ = {copies_.begin(), copies_.end()};  // as many as there are names, so that none was given twice
   }
-  return ordered;  // as many as there are names, so that none was given twice
-}
+  InContractOrder(const InContractOrder&) = delete;
+  InContractOrder& operator=(const InContractOrder&) = delete;
+  ~InContractOrder() = default;
 
-bool overlap(const ferry_tensor_view& one, const ferry_tensor_view& other) noexcept {
+  [[nodiscard]] std::span<const Tensor> tensors() const noexcept { return tensors_; }
+
+ private:
+  static bool is_named(const Tensor& tensor, const CompiledSpec& compiled) noexcept {
+    return tensor.name != nullptr && std::strcmp(compiled.spec->name.c_str(), tensor.name) == 0;
+  }
+
+  std::span<const Tensor> tensors_;
+  InlineVector<Tensor, few_tensors> copies_;
+};
+
+using InputsInOrder = InContractOrder<ferry_tensor_view>;
+using OutputsInOrder = InContractOrder<ferry_tensor_buffer>;
+
+template <typename One, typename Other>
+bool overlap(const One& one, const Other& other) noexcept {
   const auto begin = reinterpret_cast<std::uintptr_t>(one.data);
   const auto other_begin = reinterpret_cast<std::uintptr_t>(other.data);
   return one.bytes > 0 && other.bytes > 0 && begin < other_begin + other.bytes && other_begin < begin + one.bytes;
@@ -184,10 +205,10 @@ bool overlap(const ferry_tensor_view& one, const ferry_tensor_view& other) noexc
 // An engine may write an output before it has read every input. Throws Error(bad_input).
 void refuse_overlap(std::span<const ferry_tensor_view> inputs, std::span<const ferry_tensor_buffer> outputs) {
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    const ferry_tensor_view output = view_of(outputs[i]);
+    const ferry_tensor_buffer& output = outputs[i];
     bool overlaps =
         std::any_of(inputs.begin(), inputs.end(), [&](const ferry_tensor_view& input) { return overlap(output, input); });
-    for (std::size_t j = 0; j < i; ++j) overlaps |= overlap(output, view_of(outputs[j]));
+    for (std::size_t j = 0; j < i; ++j) overlaps |= overlap(output, outputs[j]);
     if (overlaps)
       throw Error(ErrorCode::bad_input, "output " + std::string(output.name) +
                                             ": data: got memory that overlaps another tensor's, expected memory of its own");
@@ -208,7 +229,8 @@ void Runner::run_to(OutputSink& sink, std::span<const ferry_tensor_view> inputs)
 
 NamedTensors Runner::run(std::span<const ferry_tensor_view> inputs) const {
   const Timed timed("session.run", engine());
-  const auto ordered = in_contract_order("input", inputs, checker_.inputs());
+  const InputsInOrder in_order("input", inputs, checker_.inputs());
+  const auto ordered = in_order.tensors();
   SymbolValues symbols = checker_.check_inputs(ordered);
   if (checker_.batch(symbols) == 0) return empty_outputs(symbols);
   OutputSink sink(checker_, symbols);
@@ -217,13 +239,15 @@ NamedTensors Runner::run(std::span<const ferry_tensor_view> inputs) const {
 }
 
 std::int64_t Runner::check(std::span<const ferry_tensor_view> inputs) const {
-  return checker_.batch(checker_.check_inputs(in_contract_order("input", inputs, checker_.inputs())));
+  return checker_.batch(checker_.check_inputs(InputsInOrder("input", inputs, checker_.inputs()).tensors()));
 }
 
 void Runner::run_into(std::span<const ferry_tensor_view> inputs, std::span<const ferry_tensor_buffer> outputs) const {
   const Timed timed("session.run", engine());
-  const auto ordered = in_contract_order("input", inputs, checker_.inputs());
-  const auto buffers = in_contract_order("output", outputs, checker_.outputs());
+  const InputsInOrder in_order("input", inputs, checker_.inputs());
+  const auto ordered = in_order.tensors();
+  const OutputsInOrder outputs_in_order("output", outputs, checker_.outputs());
+  const auto buffers = outputs_in_order.tensors();
   SymbolValues symbols = checker_.check_inputs(ordered);
   for (std::size_t i = 0; i < buffers.size(); ++i) checker_.check_buffer(i, buffers[i], symbols);
   refuse_overlap(ordered, buffers);
@@ -246,7 +270,8 @@ void Runner::write_into(std::span<const ferry_tensor_view> inputs, std::span<con
 
 std::vector<std::int64_t> Runner::run_direct(std::span<const ferry_tensor_view> inputs, std::size_t calls) const {
   if (!engine_->has_direct()) return {};
-  const auto ordered = in_contract_order("input", inputs, checker_.inputs());
+  const InputsInOrder in_order("input", inputs, checker_.inputs());
+  const auto ordered = in_order.tensors();
   static_cast<void>(checker_.check_inputs(ordered));
   std::vector<std::int64_t> nanoseconds(calls);
   const IeeeArithmetic arithmetic;
@@ -263,7 +288,8 @@ std::vector<LayerTime> Runner::profile(std::span<const ferry_tensor_view> inputs
     throw Error(ErrorCode::unavailable, "engine " + engine() + (options_.isolate ? ", isolated" : "") +
                                             ": got a request to time its layers, which it cannot, expected an engine whose "
                                             "runtime does; use onnxruntime or torchscript, not isolated");
-  const auto ordered = in_contract_order("input", inputs, checker_.inputs());
+  const InputsInOrder in_order("input", inputs, checker_.inputs());
+  const auto ordered = in_order.tensors();
   const SymbolValues symbols = checker_.check_inputs(ordered);
   if (checker_.batch(symbols) == 0) return {};
   const IeeeArithmetic arithmetic;

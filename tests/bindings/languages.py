@@ -103,6 +103,22 @@ def misuse_python(_target: Path) -> list[str]:
     return [sys.executable, str(MISUSE / "misuse.py")]
 
 
+def misuse_c(target: Path) -> list[str]:
+    """Compile a program against `ferry/ferry.h`."""
+    return _compiled(os.environ.get("CC", "cc"), "-std=c11", MISUSE / "misuse.c", target)
+
+
+def misuse_cpp(target: Path) -> list[str]:
+    """Compile a program against `ferry/ferry.hpp`."""
+    return _compiled(os.environ.get("CXX", "c++"), "-std=c++20", MISUSE / "misuse.cpp", target)
+
+
+def _compiled(compiler: str, standard: str, source: Path, target: Path) -> list[str]:
+    program = target / "misuse"
+    _build([compiler, standard, "-Wall", "-Wextra", f"-I{INCLUDE}", source, *_RUN_PATH.split(), "-lferry", "-o", program], target)
+    return [str(program)]
+
+
 # Language -> the program that its toolchain is known by, and the builds of its example and of its misuse.
 LANGUAGES: dict[str, tuple[str, Callable[[Path], list[str]], Callable[[Path], list[str]]]] = {
     "rust": ("cargo", rust, misuse_rust),
@@ -117,9 +133,16 @@ def example_of(language: str, target: Path) -> list[str]:
     return _built(language, target, 1)
 
 
+# Those that need no binding: Python has one in the package, C and C++ have the headers. The compiler is here, since libferry is.
+WITHOUT_BINDING = {"python": misuse_python, "c": misuse_c, "cpp": misuse_cpp}
+
+
 def misuse_of(language: str, target: Path) -> list[str]:
     """Return the command that starts the language's program of misuse/, built into `target`; skips as `example_of`."""
-    return misuse_python(target) if language == "python" else _built(language, target, 2)
+    if language not in WITHOUT_BINDING:
+        return _built(language, target, 2)
+    target.mkdir(parents=True)
+    return WITHOUT_BINDING[language](target)
 
 
 def _built(language: str, target: Path, which: Literal[1, 2]) -> list[str]:

@@ -1,7 +1,6 @@
 """What programs do wrong with buffers, batchers, calls and sessions: in every language the same code, in one line of the same words.
 
-The programs of misuse/ take `CASE BUNDLE ENGINE ABSENT` and an image on stdin; what they computed goes to stdout. C and C++ are held
-to the same by tests/cpp.
+The programs of misuse/ take `CASE BUNDLE ENGINE ABSENT` and an image on stdin; what they computed goes to stdout.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from bindings.languages import BINDINGS, LANGUAGES, LIBRARY, misuse_of
-from builders.programs import ROOT, run_program
+from bindings.languages import BINDINGS, LANGUAGES, LIBRARY, WITHOUT_BINDING, misuse_of
+from builders.programs import BUILD, ROOT, run_program
 from torchferry.bundle.golden import read_case
 from torchferry.bundle.reader import open_bundle
 from torchferry.engines.base import Session
@@ -46,9 +45,13 @@ IMPOSSIBLE = {
     ("go", "misaligned"): "a Buffer has memory of its own",
     ("go", "overlap"): "a Buffer has memory of its own",
     ("node", "misaligned"): "new Float32Array throws a RangeError for such an offset",
+    ("cpp", "twice"): "cancel() returns false",
 }
-# Two stand for all in `make test`: one without a compiler, one with objects that are collected.
-EACH = [pytest.param(name, marks=() if name in ("node", "python") else pytest.mark.slow) for name in (*LANGUAGES, "python")]
+# Three stand for all in `make test`: one without a compiler, one with objects that are collected, and what all others call.
+EACH = [
+    pytest.param(name, marks=() if name in ("node", "python", "c") else pytest.mark.slow)
+    for name in (*LANGUAGES, *WITHOUT_BINDING)
+]
 ROWS = [
     pytest.param(*each.values, case, marks=each.marks)
     for each in EACH
@@ -97,6 +100,33 @@ def test_misuse_has_its_code_and_one_line(misuse: list[str], case: str) -> None:
     assert done.stdout == b""
     assert done.stderr.startswith("error: ")
     assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def other_abi(_plugin: bytes) -> bytes:
+    """A plugin of another version of engine.h."""
+    return (BUILD / "tests" / "plugins" / "libferry_engine_other_abi.so").read_bytes()
+
+
+def other_machine(plugin: bytes) -> bytes:
+    """The same plugin as the loader of another processor would have it: ELF's e_machine is at byte 18."""
+    return plugin[:18] + (0xF3).to_bytes(2, "little") + plugin[20:]
+
+
+@pytest.mark.parametrize(
+    ("change", "word"), [(other_abi, "abi_version: got 3, expected 2"), (other_machine, "expected a plugin that loads")]
+)
+@pytest.mark.parametrize("language", EACH)
+def test_a_plugin_that_does_not_fit_is_refused(
+    misuse: list[str], change: Callable[[bytes], bytes], word: str, tmp_path: Path
+) -> None:
+    name = f"libferry_engine_{ENGINE}.so"
+    (tmp_path / name).write_bytes(change((BUILD / "lib" / "ferry" / name).read_bytes()))
+    environment = {**os.environ, "FERRY_ENGINE_DIR": str(tmp_path)}
+    done = run_program(misuse, "batch", DIGITS, ENGINE, ABSENT, stdin=image(), env=environment)
+    assert done.code == ExitCode.UNAVAILABLE, done.stderr
+    assert done.stdout == b""
+    assert word in done.stderr
     assert done.stderr.count("\n") == 1
 
 

@@ -147,6 +147,7 @@ MISUSE = {
     "ferry.openMemory('digits')": (ExitCode.USAGE, "bytes: got something else, expected a Uint8Array"),
     "ferry.openMemory(new Uint8Array(9))": (ExitCode.FORMAT, "memory"),
     "bundle.session('torchscript')": (ExitCode.UNAVAILABLE, "engine 'torchscript'"),
+    "bundle.verify({engine: 'executorch'})": (ExitCode.UNAVAILABLE, "this bundle has no artifact for engine 'executorch'"),
     "bundle.session('c\\0')": (ExitCode.USAGE, "engine: got "),
     "bundle.session('c').run({})": (ExitCode.BAD_INPUT, "image"),
     "bundle.session('c').run({image: {shape: [1, 8, 8], data: [0]}})": (

@@ -14,6 +14,20 @@ _ZIP = "tests/python/bundle/test_stored_zip.py"
 
 ROWS = (
     Mutant(
+        f"{_BUNDLE}/fast_check.py",
+        "if shape[0] != batch:",
+        "if shape[0] > batch:",
+        "tests/python/bundle/test_fast_check.py",
+        "a fast call with two batches",
+    ),
+    Mutant(
+        f"{_BUNDLE}/fast_check.py",
+        "if is_finite and not _plainly_finite(tensor):",
+        "if is_finite and tensor.ndim > 2 and not _plainly_finite(tensor):",
+        "tests/python/bundle/test_fast_check.py",
+        "NaN in a fast call",
+    ),
+    Mutant(
         "python/torchferry/bundle/dtype.py",
         "bits, (bits - beyond) | 1)",
         "bits, bits)",

@@ -35,14 +35,14 @@ ROWS = (
     ),
     Mutant(
         f"{_ENGINES}/base.py",
-        "        check_outputs(self.contract, outputs, sizes)",
+        "        self._checks.outputs(outputs, sizes)",
         "        pass",
         _BASE,
         "outputs outside the contract",
     ),
     Mutant(
         f"{_ENGINES}/base.py",
-        "        sizes = check_inputs(self.contract, inputs)",
+        "        sizes = self._checks.inputs(inputs)",
         "        sizes = {'N': len(next(iter(inputs.values())))}",
         _BASE,
         "inputs outside the contract",

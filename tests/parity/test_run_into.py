@@ -16,7 +16,7 @@ from torchferry.bundle.reader import open_bundle
 
 HOST = BUILD / "tests" / "bin" / "ferry_run_into_host"
 QUIET = {"c": "c", "c-int8": "c-int8"}  # format -> engine
-OTHERS = {"onnx": "onnxruntime", "torchscript": "torchscript"}
+OTHERS = {"onnx": "onnxruntime", "torchscript": "torchscript", "executorch": "executorch"}
 
 
 def one_sample(bundle: Path) -> bytes:
@@ -43,6 +43,14 @@ def test_eight_threads_ask_for_no_memory(trained: Trained, name: str, engine: st
     bundle = trained.bundle_for("digits-mlp", name)
     done = run_program([str(HOST)], bundle, engine, 8, stdin=one_sample(bundle))
     assert "allocations: 0\n" in done.stderr, done.stderr
+
+
+def test_executorch_asks_for_memory_three_times_a_call_at_most(trained: Trained) -> None:
+    bundle = trained.bundle_for("digits-mlp", "executorch")
+    done = run_program([str(HOST)], bundle, "executorch", 1, stdin=one_sample(bundle))
+    found = re.search(r"allocations: (\d+)", done.stderr)
+    assert found is not None, done.stderr
+    assert int(found[1]) <= 3 * 2000
 
 
 def test_the_counter_counts(trained: Trained) -> None:

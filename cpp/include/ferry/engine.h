@@ -173,8 +173,8 @@ typedef struct ferry_engine {
    * needs one, a compiler for instance, and runs nothing of the bundle. */
   int32_t (*prepare)(const ferry_open_request* request, ferry_engine_error* error);
 
-  /* Only with FERRY_ENGINE_WRITES. As `run`, into the caller's memory and without asking for any: the outputs come in contract
-   * order, with the shapes that the contract gives for these inputs, and overlap nothing. */
+  /* Only with FERRY_ENGINE_WRITES. As `run`, into the caller's memory: the outputs come in contract order, with the shapes that
+   * the contract gives for these inputs, and overlap nothing. FERRY_MISMATCH where the model gives another shape. */
   int32_t (*run_into)(ferry_engine_model* model, const ferry_tensor_view* inputs, size_t count,
                       const ferry_tensor_buffer* outputs, size_t output_count, ferry_engine_error* error);
 

@@ -65,27 +65,19 @@ template <int exponent_bits, int digits>
 
 }  // namespace half
 
-// IEEE 754 binary16: 11 digits, up to 65504.
-struct Float16 {
+template <int exponent_bits, int digits>
+struct HalfFloat {
   std::uint16_t bits = 0;
 
-  Float16() = default;
-  constexpr explicit Float16(double value) noexcept : bits(half::narrow<5, 10>(value)) {}
-  [[nodiscard]] static constexpr Float16 of(std::uint16_t bits) noexcept { return bits_as<Float16>(bits); }
-  constexpr explicit operator double() const noexcept { return half::widen<5, 10>(bits); }
-  constexpr explicit operator float() const noexcept { return static_cast<float>(half::widen<5, 10>(bits)); }
+  HalfFloat() = default;
+  constexpr explicit HalfFloat(double value) noexcept : bits(half::narrow<exponent_bits, digits>(value)) {}
+  [[nodiscard]] static constexpr HalfFloat of(std::uint16_t bits) noexcept { return bits_as<HalfFloat>(bits); }
+  constexpr explicit operator double() const noexcept { return half::widen<exponent_bits, digits>(bits); }
+  constexpr explicit operator float() const noexcept { return static_cast<float>(half::widen<exponent_bits, digits>(bits)); }
 };
 
-// The upper half of a float: 8 digits, and the exponents of float.
-struct BFloat16 {
-  std::uint16_t bits = 0;
-
-  BFloat16() = default;
-  constexpr explicit BFloat16(double value) noexcept : bits(half::narrow<8, 7>(value)) {}
-  [[nodiscard]] static constexpr BFloat16 of(std::uint16_t bits) noexcept { return bits_as<BFloat16>(bits); }
-  constexpr explicit operator double() const noexcept { return half::widen<8, 7>(bits); }
-  constexpr explicit operator float() const noexcept { return static_cast<float>(half::widen<8, 7>(bits)); }
-};
+using Float16 = HalfFloat<5, 10>;  // IEEE 754 binary16: 11 digits, up to 65504
+using BFloat16 = HalfFloat<8, 7>;  // The upper half of a float: 8 digits, and the exponents of float
 
 template <typename T>
 inline constexpr bool is_half = std::is_same_v<T, Float16> || std::is_same_v<T, BFloat16>;

@@ -28,13 +28,18 @@ def is_ieee() -> bool:
     return keeps and _ONE + _FAR_BELOW_ONE == _ONE and _ONE - _FAR_BELOW_ONE == _ONE
 
 
+def set_ieee() -> None:
+    """Let this thread keep subnormal numbers and round to nearest."""
+    _library().fesetenv(_FE_DFL_ENV)
+
+
 @contextmanager
 def ieee_arithmetic() -> Iterator[None]:
     """Compute in IEEE arithmetic inside the block; what the host program had set is restored behind it."""
     host = None if is_ieee() else ctypes.create_string_buffer(_FENV_BYTES)
     if host is not None:
         _library().fegetenv(host)
-        _library().fesetenv(_FE_DFL_ENV)
+        set_ieee()
     try:
         yield
     finally:

@@ -14,9 +14,10 @@ from typing import Protocol, cast
 
 import numpy as np
 
-from torchferry.bundle.contract import BATCH, Array, Contract, check_inputs, check_outputs
+from torchferry.bundle.contract import BATCH, Array, Contract, check_inputs
 from torchferry.bundle.dtype import numpy_dtype
-from torchferry.bundle.float_mode import ieee_arithmetic
+from torchferry.bundle.fast_check import FastChecks
+from torchferry.bundle.float_mode import ieee_arithmetic, is_ieee, set_ieee
 from torchferry.bundle.manifest import Artifact
 from torchferry.bundle.printable import quoted
 from torchferry.bundle.reader import Bundle
@@ -98,6 +99,8 @@ class Session:
         artifact = bundle.artifact(engine)
         opener, extra = _opener_of(engine, artifact, allow_native)
         self.contract = bundle.contract
+        self._checks = FastChecks(self.contract)
+        self._inputs, self._outputs = ([spec.name for spec in specs] for specs in (self.contract.inputs, self.contract.outputs))
         self.engine = engine
         self.device = device
         self._bundle = bundle
@@ -170,14 +173,25 @@ class Session:
 
         Raises FerryError(BAD_INPUT) before the engine sees anything that breaks the contract.
         """
-        sizes = check_inputs(self.contract, inputs)
+        sizes = self._checks.inputs(inputs)
         if sizes.get(BATCH) == 0:
             return empty_outputs(self.contract, sizes)
-        arrays = {spec.name: np.asarray(inputs[spec.name], order="C") for spec in self.contract.inputs}
+        arrays = {name: np.asarray(inputs[name], order="C") for name in self._inputs}
+        outputs = self._answer(arrays) if self._deadline is None and is_ieee() else self._watched_answer(arrays)
+        self._checks.outputs(outputs, sizes)
+        return {name: np.asarray(outputs[name], order="C") for name in self._outputs}
+
+    def _watched_answer(self, arrays: Mapping[str, Array]) -> Mapping[str, Array]:
         with self._step():
-            outputs = self._model.run(arrays)
-        check_outputs(self.contract, outputs, sizes)
-        return {spec.name: np.asarray(outputs[spec.name], order="C") for spec in self.contract.outputs}
+            return self._model.run(arrays)
+
+    def _answer(self, arrays: Mapping[str, Array]) -> Mapping[str, Array]:
+        """Run the model as in `_step`, some microseconds faster, where nobody watches and the arithmetic is IEEE 754's."""
+        try:
+            return self._model.run(arrays)
+        finally:
+            if not is_ieee():  # a runtime that is built with fast-math changes it where it is loaded
+                set_ieee()
 
 
 def _opener_of(engine: str, artifact: Artifact, allow_native: bool) -> tuple[str, str | None]:
@@ -216,9 +230,13 @@ def empty_outputs(contract: Contract, sizes: Mapping[str, int]) -> dict[str, Arr
 def name_outputs(contract: Contract, values: object) -> dict[str, object]:
     """Give names to what a model returned: one value, a tuple in contract order, or a mapping. Raises FerryError(MISMATCH)."""
     names = [spec.name for spec in contract.outputs]
-    if isinstance(values, Mapping):
+    listed: list[object]
+    if isinstance(values, tuple | list):  # asked first: `Mapping` takes a microsecond to say no
+        listed = list(values)
+    elif isinstance(values, Mapping):
         return dict(values)
-    listed = list(values) if isinstance(values, tuple | list) else [values]
+    else:
+        listed = [values]
     if len(listed) != len(names):
         raise FerryError(
             ExitCode.MISMATCH,

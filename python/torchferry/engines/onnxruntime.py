@@ -46,6 +46,7 @@ class OnnxRuntimeModel:
             ) from None
         self._outputs = [output.name for output in self._session.get_outputs()]
         _require_names(self._contract, {node.name for node in self._session.get_inputs()}, set(self._outputs))
+        self._names = list(name_outputs(self._contract, tuple(self._outputs)))  # as many as the contract has
 
     @property
     def runtime(self) -> str:
@@ -64,7 +65,7 @@ class OnnxRuntimeModel:
         except Exception as error:  # as above
             cause = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", str(error).splitlines()[0])
             raise FerryError(ExitCode.BAD_INPUT, f"engine onnxruntime: the model failed on these inputs: {cause}") from None
-        return {name: np.asarray(value) for name, value in name_outputs(self._contract, tuple(values)).items()}
+        return dict(zip(self._names, values, strict=True))
 
     def _run_values(self, inputs: Mapping[str, Array]) -> list[Array]:
         """Run as `run`, by values of the runtime's own: its arrays of NumPy have no bfloat16."""
