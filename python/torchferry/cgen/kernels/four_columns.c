@@ -90,8 +90,8 @@ MODEL_INLINE MODEL_WIDE void model_four_columns(const size_t inputs, const size_
   model_four_panel(inputs, x, wide + whole * inputs, last, bias + whole, y, whole);
   model_four_narrow(outputs - split, inputs, x, narrow, bias + split, y, split);
 }
-#elif !defined(__AVR__) /* which computes one sample at a time */
-static void model_four_columns(const size_t inputs, const size_t outputs, const float *const x[4],
+#else
+static inline void model_four_columns(const size_t inputs, const size_t outputs, const float *const x[4],
     const MODEL_TABLE float *const restrict wide, const MODEL_TABLE float *const restrict narrow,
     const MODEL_TABLE float *const restrict bias, float *const y[4]) {
   for (int r = 0; r < 4; ++r) {
