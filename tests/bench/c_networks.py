@@ -2,8 +2,9 @@
 
     python tests/bench/c_networks.py --cases FOLDER [--ferry-run build/bin/ferry-run] [--rounds 15] [NETWORK ...]
 
-Prints Markdown for tests/bench/RESULTS.md. FOLDER has edge_networks.py, whose `networks()` gives modules with specs and goldens. Batch 1,
-one thread. `least` is the fastest block: on a machine with other load the only number that tells of the program alone.
+Prints Markdown for tests/bench/RESULTS.md. FOLDER has edge_networks.py, whose `networks()` gives modules with specs and goldens; c_sequences.py
+adds gru_64, lstm_64 and attention_64. Batch 1, one thread. `least` is the fastest block: on a machine with other load the only number that
+tells of the program alone.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import numpy as np
 import torch
 from c_board import count_of_board
 from c_contenders import FLAGS, Turn, c_turn, compiled, multiplications_limit
+from c_sequences import MULTIPLICATIONS, sequences
 from torch import nn
 
 from torchferry.bundle.contract import Contract, TensorSpec, batch_symbols
@@ -55,7 +57,7 @@ def main() -> None:
     print(
         f"{datetime.date.today()}, {torch_numerics()}, {' '.join(FLAGS)}, one thread, load {os.getloadavg()[0]:.1f} at the start"
     )
-    made = networks()
+    made = {**networks(), **sequences()}
     for name in options.names:
         with tempfile.TemporaryDirectory() as folder:
             measure(name, made[name][0], made[name][2], Path(folder), options)
@@ -76,7 +78,7 @@ def measure(name: str, module: nn.Module, goldens: dict[str, Array], folder: Pat
         if shutil.which(compiler)
         for kind, made in (("", generated), (" int8", bytewise))
     }
-    count = multiplications(module, goldens[given][:1])
+    count = MULTIPLICATIONS.get(name) or multiplications(module, goldens[given][:1])
     turns[LIMIT] = c_turn(multiplications_limit(folder, count), samples, folder / "inputs.bin", 1, 20)
     turns |= direct_turns(module, contract, goldens, name, folder, options.ferry_run)
     times: dict[str, list[float]] = {turn: [] for turn in turns}

@@ -26,6 +26,13 @@ _WEIGHTS = "tests/python/cgen/test_weights.py"
 _REFUSALS = "tests/python/cgen/test_refusals.py"
 
 ROWS = (
+    Mutant(
+        "python/torchferry/cgen/kernels/product.c",
+        "a[(size_t)r * count + k] * value",
+        "a[(size_t)r * count] * value",
+        "tests/python/cgen/test_operators.py",
+        "a product of two values takes one number of a row for all",
+    ),
     Mutant(f"{_C}/argmax.c", "if (x[j] > x[best] ||", "if (x[j] >= x[best] ||", _FIRST, "the last of equal scores"),
     Mutant(f"{_C}/argmax.c", " || (x[j] != x[j] && x[best] == x[best])", "", _FIRST, "NaN is never the largest"),
     Mutant(

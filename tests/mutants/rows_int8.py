@@ -19,6 +19,20 @@ _VECTORS = "tests/edge/test_same_bits.py::test_vectors_of_arm_give_the_same_bits
 
 ROWS = (
     Mutant(
+        f"{_C}/columns.c",
+        "    const MODEL_TABLE float *const w = table",
+        "    const float *const w = table",
+        "tests/edge/test_avr.py::test_an_avr_gives_the_bits_of_the_self_test",
+        "an AVR reads weights of its flash from RAM",
+    ),
+    Mutant(
+        "python/torchferry/cgen/emit/tables.py",
+        'return f"/* {comment} */\\nstatic const {TABLE} {ctype} {name}',
+        'return f"/* {comment} */\\nstatic const {ctype} {name}',
+        "tests/edge/test_avr.py::test_tables_lie_in_flash_and_give_the_bits_of_the_self_test",
+        "tables of an AVR lie in RAM",
+    ),
+    Mutant(
         f"{_C}/quantize.c",
         "scaled < low - 0.5f || scaled > high + 0.5f",
         "scaled > high + 0.5f",

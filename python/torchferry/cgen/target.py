@@ -57,6 +57,11 @@ def stored_as(dtype: DType, element: str) -> str:
             assert_never(dtype)
 
 
+def bytes_of(ctype: str) -> int:
+    """Return the size of a C number, whose name says its bits but for a float."""
+    return 4 if ctype == "float" else int("".join(filter(str.isdigit, ctype))) // 8
+
+
 @dataclass(frozen=True)
 class Table:
     """A constant array of a layer: `kind` becomes part of its name, `comment` says in which order its elements lie."""

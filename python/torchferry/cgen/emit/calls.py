@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from torchferry.cgen.emit.functions import LayerPrinter
+from torchferry.cgen.emit.functions import LayerPrinter, only_by_fours
 from torchferry.cgen.emit.header import label_output
 from torchferry.cgen.emit.model import Model, Pointer, member, size_of
 from torchferry.cgen.emit.tables import c_string, wrap
@@ -32,7 +32,8 @@ def print_forward(model: Model, printers: list[LayerPrinter]) -> str:
         return f"{SECTION}\n{single}"
     parts = [_call_four(printer) if printer.by_fours else _each_of_four([_call(printer, "r")]) for printer in working]
     rest = _finish(model, "r")
-    return f"{SECTION}\n{single}\n{_function(model, 'forward_four', [*_ordered(model, parts), *([_each_of_four(rest)] if rest else [])])}"
+    four = _function(model, "forward_four", [*_ordered(model, parts), *([_each_of_four(rest)] if rest else [])])
+    return f"{SECTION}\n{single}\n{only_by_fours(four)}"
 
 
 def _ordered(model: Model, parts: list[Part]) -> list[Part]:
@@ -192,9 +193,11 @@ int model_run_batch(DECLARE_WEIGHTS const model_input *inputs, model_output *out
 """
 
 BY_FOURS = """\
+#if MODEL_BATCH_ROWS == 4
   for (; i + 4 <= count; i += 4) {
     model_forward_four(PASS_WEIGHTS inputs + i, outputs + i, workspace);
   }
+#endif
 """
 
 

@@ -12,7 +12,7 @@ from torchferry.cgen.emit.naming import plain
 from torchferry.cgen.emit.plan import element_type
 from torchferry.cgen.emit.weights import PARAMETER
 from torchferry.cgen.ir import Node
-from torchferry.cgen.target import over_rows, per_sample
+from torchferry.cgen.target import bytes_of, over_rows, per_sample
 from torchferry.cgen.text import OWN
 from torchferry.cgen.values import Value
 
@@ -44,7 +44,7 @@ class Parameter:
 class LayerPrinter:
     """Prints one layer of a model: its tables, its function, and where it pays a variant for four samples.
 
-    To the layer's step it is the `Scope`. After `print`, `uses` are the kernels that the text calls.
+    To the layer's step it is the `Scope`. After `print`, `uses` are the kernels that the text calls, and `table_bytes` the sizes of the tables.
     """
 
     def __init__(self, model: Model, index: int) -> None:
@@ -54,6 +54,7 @@ class LayerPrinter:
         self.uses: list[str] = []
         self.by_fours = False
         self.is_empty = False
+        self.table_bytes: dict[str, int] = {}
         self.reads_weights = False  # those that are not part of the code
         self._tabled: list[str] = []
         self._loop: list[str] = []
@@ -68,6 +69,7 @@ class LayerPrinter:
             line.split()[1] for line in "".join([*tables, *maps.tables.values()]).split("\n") if line.startswith("#define")
         ]
         self._loop = loop
+        self.table_bytes |= maps.table_bytes
         self.reads_weights = self._reads_weights([*lines, *loop])
         body = [*lines, *self._loop_or_call(loop)]
         if part is not None and head is not None:
@@ -94,6 +96,7 @@ class LayerPrinter:
 
     def _tables(self) -> list[str]:
         tables = self.layer.head.tables() if self.layer.head is not None else ()
+        self.table_bytes = {self.table(t.kind): t.array.size * bytes_of(t.ctype) for t in tables}
         return [self.model.table(t.ctype, self.table(t.kind), t.array, t.comment) for t in tables if t.array.size]
 
     @property
@@ -196,7 +199,12 @@ class LayerPrinter:
         lines = [f"static void {OWN}{self.name}_four({listed}) {{", *product]
         if self.layer.maps:
             lines += per_sample([f"    {OWN}{self.name}_after({_of_sample(self._given_to_loop(), self.after_parameters())});"])
-        return "\n".join([*lines, "}"]) + "\n"
+        return only_by_fours("\n".join([*lines, "}"]) + "\n")
+
+
+def only_by_fours(text: str) -> str:
+    """Return the C of functions for four samples, left out where a batch computes one at a time."""
+    return f"#if {OWN}{OWN}BATCH_ROWS == 4\n{text}#endif\n"
 
 
 def _of_sample(weights: Sequence[str], parameters: Sequence[Parameter]) -> str:

@@ -85,9 +85,15 @@ typedef union model_workspace {{
 }} model_workspace;
 
 #define MODEL_WORKSPACE_BYTES {plan.bytes}u{decided}
-#define MODEL_BATCH_ROWS {batch_rows} /* samples that model_run_batch computes together */
+{_batch_rows(batch_rows)}\
 #define MODEL_BATCH_WORKSPACE_BYTES (MODEL_BATCH_ROWS * MODEL_WORKSPACE_BYTES)
 """)
+
+
+def _batch_rows(count: int) -> str:
+    """Return the macro; an AVR has no registers for more than one sample, and no memory."""
+    text = f"#define MODEL_BATCH_ROWS {count} /* samples that model_run_batch computes together */\n"
+    return text if count == 1 else f"#if defined(__AVR__)\n#define MODEL_BATCH_ROWS 1\n#else\n{text}#endif\n"
 
 
 def _classes(model: Model) -> str:
@@ -136,6 +142,7 @@ FUNCTIONS = """\
  *   model_run_batch      0; where workspace is NULL, MODEL_BATCH_WORKSPACE_BYTES
 CLASSIFY *   model_selftest       MODEL_BATCH_WORKSPACE_BYTES + MODEL_BATCH_ROWS * sizeof(model_output)
  *   model_selftest_with  0
+ * On an AVR, whose tables lie in flash, both self-tests need sizeof(model_input) more.
  *
  * A freestanding program has to bring memcpy, memmove and memset, which compilers call to copy and clear memory, and to
  * link what else its compiler needs (libgcc or compiler-rt). */

@@ -15,10 +15,11 @@ from torchferry.cgen.values import Array, Constant, Operand, Value
 
 
 class LoopPrinter:
-    """Prints the loop of one layer; `tables` and `uses` are what the loop needs."""
+    """Prints the loop of one layer; `tables`, of so many `table_bytes`, and `uses` are what the loop needs."""
 
     def __init__(self, model: Model, layer: Layer, name: str) -> None:
         self.tables: dict[str, str] = {}
+        self.table_bytes: dict[str, int] = {}
         self.uses: list[str] = []
         self._model = model
         self._layer = layer
@@ -76,6 +77,7 @@ class LoopPrinter:
                     return name
         name = f"{OWN}{self._name}_constant{len(self.tables) + 1}"
         self.tables[name] = self._model.table(ctype, name, array, "one per element")
+        self.table_bytes[name] = array.nbytes
         return name
 
     def _is_weight(self, node: Map, constant: Constant) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from torchferry.cgen.emit.avr import avr_refusal
 from torchferry.cgen.emit.calls import print_calls, print_forward
 from torchferry.cgen.emit.functions import LayerPrinter
 from torchferry.cgen.emit.header import print_header
@@ -31,6 +32,7 @@ class Body:
     """What stands between the includes and the self-test, in parts; `batch_rows`: samples that it computes together.
 
     `code`: SHA-256 of the text, where it reads weights that fit no other. `seen`: where the text has the values of modules.
+    `tables`: the bytes of each that is part of the text.
     """
 
     kernels: tuple[str, ...]
@@ -38,6 +40,7 @@ class Body:
     batch_rows: int
     seen: tuple[Seen, ...]
     code: bytes = b""
+    tables: Mapping[str, int] = field(default_factory=dict)
 
 
 def print_body(model: Model) -> Body:
@@ -52,8 +55,9 @@ def print_body(model: Model) -> Body:
     text = "\n".join([own(CHECK), *(kernel.text for kernel in kernels), *layers, *calls])
     names, rows = tuple(kernel.name for kernel in kernels), 4 if by_fours else 1
     seen = seen_values(model, printers)
+    tables = {name: size for printer in printers for name, size in printer.table_bytes.items()}
     if model.weights is None:
-        return Body(names, text, rows, seen)
+        return Body(names, text, rows, seen, tables=tables)
     code = hashlib.sha256(f"{text}{print_header(model, rows)}".encode()).digest()
     return Body(names, f"{text}\n{print_open(model.weights, model.contract, code)}", rows, seen, code)
 
@@ -61,4 +65,5 @@ def print_body(model: Model) -> Body:
 def print_source(model: Model, header: str, body: Body, goldens: Mapping[str, Array], expected: Mapping[str, Array]) -> str:
     """Print everything after the comment at the top. `goldens` and `expected` are samples [samples, ...] of the self-test by tensor name."""
     selftest = print_selftest(model, goldens, expected, body.kernels)
-    return "\n".join((f'#include "{header}"\n', body.text, selftest, own(END)))
+    refusal = avr_refusal(model, body.tables, len(next(iter(goldens.values()))))
+    return "\n".join((*([refusal] if refusal else []), f'#include "{header}"\n', body.text, selftest, own(END)))

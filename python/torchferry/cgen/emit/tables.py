@@ -12,6 +12,7 @@ from torchferry.cgen.text import OWN, literal
 from torchferry.cgen.values import DType
 
 WIDTH = 128
+TABLE = f"{OWN}{OWN}TABLE"  # where constants lie: kernels/compiler.c
 
 
 def wrap(items: Iterable[str], indent: str = "    ") -> str:
@@ -57,10 +58,10 @@ def print_table(ctype: str, name: str, array: NDArray[Any], comment: str) -> str
         bits = wrap(f"0x{value:08x}u" for value in array.astype(np.float32).view(np.uint32).ravel().tolist())
         union = f"union {{ uint32_t bits[{array.size}]; float numbers[{array.size}]; }}"
         return (
-            f"/* {comment} */\nstatic const {union} {name}_bits {OWN}{OWN}ALIGNED = {{{{\n{bits}}}}};\n"
-            f"static const float *const {name} = {name}_bits.numbers;\n"
+            f"/* {comment} */\nstatic const {TABLE} {union} {name}_bits {OWN}{OWN}ALIGNED = {{{{\n{bits}}}}};\n"
+            f"static const {TABLE} float *const {name} = {name}_bits.numbers;\n"
         )
-    return f"/* {comment} */\nstatic const {ctype} {name}[{array.size}] {OWN}{OWN}ALIGNED = {{\n{initializer(array)}}};\n"
+    return f"/* {comment} */\nstatic const {TABLE} {ctype} {name}[{array.size}] {OWN}{OWN}ALIGNED = {{\n{initializer(array)}}};\n"
 
 
 def c_string(text: str) -> str:

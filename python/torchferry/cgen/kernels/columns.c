@@ -121,12 +121,12 @@ MODEL_INLINE MODEL_WIDE void model_columns(const size_t inputs, const size_t out
 #else
 /* Eight or four columns of one partial sum: inputs first, first + sums, ..., added to what `sum` has. */
 MODEL_INLINE void model_block(const size_t columns, const int sums, const size_t first, const size_t count,
-    const float *const restrict x, const uint32_t *const restrict rows, const float *const restrict table, const size_t width,
-    float *const restrict sum) {
+    const float *const restrict x, const uint32_t *const restrict rows, const MODEL_TABLE float *const restrict table,
+    const size_t width, float *const restrict sum) {
   float a = sum[0], b = sum[1], c = sum[2], d = sum[3], e = sum[4], f = sum[5], g = sum[6], h = sum[7];
   for (size_t i = first; i < count; i += (size_t)sums) {
     const float value = x[i];
-    const float *const w = table + (rows != NULL ? rows[i] : i) * width;
+    const MODEL_TABLE float *const w = table + (rows != NULL ? rows[i] : i) * width;
     a += value * w[0];
     b += value * w[1];
     c += value * w[2];
@@ -150,8 +150,9 @@ MODEL_INLINE void model_block(const size_t columns, const int sums, const size_t
 
 /* y[0 .. used) of a block of columns: its partial sums added pairwise, and the bias last. */
 MODEL_INLINE void model_tile(const size_t columns, const size_t used, const int sums, const int begins, const int ends,
-    const size_t count, const float *const restrict x, const uint32_t *const restrict rows, const float *const restrict table,
-    const size_t width, const float *const restrict bias, float *const restrict y) {
+    const size_t count, const float *const restrict x, const uint32_t *const restrict rows,
+    const MODEL_TABLE float *const restrict table, const size_t width, const MODEL_TABLE float *const restrict bias,
+    float *const restrict y) {
   float partial[4][8];
   for (int s = 0; s < sums; ++s) {
     for (size_t j = 0; j < 8; ++j) {
@@ -177,8 +178,9 @@ MODEL_INLINE void model_tile(const size_t columns, const size_t used, const int 
  * bias last. `rows` names the row of each input, NULL: x[i] belongs to row i. Of inputs that come in parts, `begins` says that
  * these are the first, `ends` that they are the last; before that y has the sum so far. */
 static void model_columns(const size_t inputs, const size_t outputs, const int sums, const int begins, const int ends,
-    const size_t count, const float *const restrict x, const uint32_t *const restrict rows, const float *const restrict wide,
-    const float *const restrict narrow, const float *const restrict bias, float *const restrict y) {
+    const size_t count, const float *const restrict x, const uint32_t *const restrict rows,
+    const MODEL_TABLE float *const restrict wide, const MODEL_TABLE float *const restrict narrow,
+    const MODEL_TABLE float *const restrict bias, float *const restrict y) {
   const size_t split = outputs / 16 * 16;
   const size_t padded = (outputs - split + 3) / 4 * 4;
   for (size_t j = 0; j < split; j += 8) {

@@ -22,4 +22,14 @@
 #define MODEL_APART
 #endif
 
+/* Tables lie in flash on an AVR, in the first 64 KiB of it: only pointers of the address space __flash of GNU C read them. They
+ * lie in RAM with -std=c99, which has no such names, and beside weights that the caller brings.
+ * (__memx, which reaches all flash and RAM, loses floats in avr-gcc 5.4.) */
+#if defined(__AVR__) && defined(__FLASH) && !defined(MODEL_WEIGHTS_ALIGNMENT)
+#define MODEL_TABLE __flash
+#define MODEL_TABLES_IN_FLASH
+#else
+#define MODEL_TABLE
+#endif
+
 #endif

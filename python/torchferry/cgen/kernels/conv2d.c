@@ -154,7 +154,7 @@ MODEL_INLINE MODEL_WIDE void model_conv2d_group(const model_window *const w, con
 #else
 /* Four results of four pixels, or of one: their sums stay in registers. */
 static void model_conv2d_tile(const model_window *const w, const model_conv2d_task t, const int pixels,
-    const float *const restrict x, const float *restrict weights, const size_t width, float sums[4][4]) {
+    const float *const restrict x, const MODEL_TABLE float *restrict weights, const size_t width, float sums[4][4]) {
   const size_t step = pixels > 1 ? w->stride[1] * w->channels : 0;
   float a0 = 0.0f, a1 = 0.0f, a2 = 0.0f, a3 = 0.0f, b0 = 0.0f, b1 = 0.0f, b2 = 0.0f, b3 = 0.0f;
   float c0 = 0.0f, c1 = 0.0f, c2 = 0.0f, c3 = 0.0f, d0 = 0.0f, d1 = 0.0f, d2 = 0.0f, d3 = 0.0f;
@@ -204,13 +204,13 @@ static void model_conv2d_tile(const model_window *const w, const model_conv2d_ta
 
 /* One group: columns in fours, and pixels in fours as long as there are four. */
 static void model_conv2d_group(const model_window *const w, const model_conv2d_task t, const size_t own,
-    const float *const restrict x, const float *const restrict wide, const float *const restrict narrow,
-    const float *const restrict bias, float *const restrict y) {
+    const float *const restrict x, const MODEL_TABLE float *const restrict wide, const MODEL_TABLE float *const restrict narrow,
+    const MODEL_TABLE float *const restrict bias, float *const restrict y) {
   const size_t split = own / 16 * 16, padded = (own - split + 3) / 4 * 4;
   for (size_t at = 0; at < own; at += 4) {
     const size_t panel = at / MODEL_PANEL * MODEL_PANEL, used = own - at < 4 ? own - at : 4;
     const size_t width = at >= split ? padded : split - panel < MODEL_PANEL ? split - panel : MODEL_PANEL;
-    const float *const table = at >= split ? narrow + (at - split) : wide + panel * t.taps + (at - panel);
+    const MODEL_TABLE float *const table = at >= split ? narrow + (at - split) : wide + panel * t.taps + (at - panel);
     for (size_t j = 0; j < w->results[1];) {
       const size_t pixels = w->results[1] - j < 4 ? 1 : 4;
       float sums[4][4];
@@ -230,8 +230,9 @@ static void model_conv2d_group(const model_window *const w, const model_conv2d_t
  * columns
  * (`wide`) and a rest (`narrow`), as for products; the bias of each group is padded to fours. */
 MODEL_INLINE MODEL_WIDE void model_conv2d_row(const model_window *const w, const size_t results, const size_t groups,
-    const int direct, const int relu, const size_t row, const float *const restrict x, const float *const restrict wide,
-    const float *const restrict narrow, const float *const restrict bias, float *const restrict y) {
+    const int direct, const int relu, const size_t row, const float *const restrict x,
+    const MODEL_TABLE float *const restrict wide, const MODEL_TABLE float *const restrict narrow,
+    const MODEL_TABLE float *const restrict bias, float *const restrict y) {
   const size_t own = results / groups, channels = w->channels / groups, taps = w->size[0] * w->size[1] * channels;
   const size_t split = own / 16 * 16, padded = (own - split + 3) / 4 * 4;
   const int joined = groups == 1 && w->dilation[1] == 1;

@@ -11,7 +11,7 @@ typedef struct {
 
 /* One result: the sum over `channels` of a group from `x`, with weights [channels, size]. */
 MODEL_INLINE float model_conv3d_at(const model_volume *const v, const size_t channels, const float *const restrict x,
-    const float *const restrict weights, const size_t depth, const size_t row, const size_t column) {
+    const MODEL_TABLE float *const restrict weights, const size_t depth, const size_t row, const size_t column) {
   float sum = 0.0f;
   for (size_t c = 0; c < channels; ++c) {
     for (size_t d = 0; d < v->size[0]; ++d) {
@@ -34,8 +34,8 @@ MODEL_INLINE float model_conv3d_at(const model_volume *const v, const size_t cha
 /* y[results] = bias + the convolution of x. Each sum starts at +0 and takes the positions inside the sample in the order
  * channel, depth, row, column; the bias comes last. */
 MODEL_INLINE void model_conv3d(const model_volume *const v, const size_t results, const size_t groups,
-    const float *const restrict x, const float *const restrict weights, const float *const restrict bias,
-    float *const restrict y) {
+    const float *const restrict x, const MODEL_TABLE float *const restrict weights,
+    const MODEL_TABLE float *const restrict bias, float *const restrict y) {
   const size_t channels = v->channels / groups, volume = v->sample[0] * v->sample[1] * v->sample[2];
   const size_t taps = channels * v->size[0] * v->size[1] * v->size[2];
   size_t at = 0;

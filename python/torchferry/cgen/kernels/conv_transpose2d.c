@@ -5,7 +5,7 @@
 
 /* One result: the sum over `channels` of a group from `x`, with weights [channels, apart] of which `weights` is the first. */
 MODEL_INLINE float model_conv_transpose2d_at(const model_window *const w, const size_t channels, const size_t apart,
-    const float *const restrict x, const float *const restrict weights, const size_t row, const size_t column) {
+    const float *const restrict x, const MODEL_TABLE float *const restrict weights, const size_t row, const size_t column) {
   float sum = 0.0f;
   for (size_t c = 0; c < channels; ++c) {
     for (size_t k = 0; k < w->size[0]; ++k) {
@@ -26,8 +26,8 @@ MODEL_INLINE float model_conv_transpose2d_at(const model_window *const w, const 
 /* y[results] = bias + x spread over windows, with weights [channels, results / groups, size]. `sample` of the window is y, its
  * `results` are x. Each sum starts at +0 and takes the inputs in the order channel, row, column of the window. */
 MODEL_INLINE void model_conv_transpose2d(const model_window *const w, const size_t results, const size_t groups,
-    const float *const restrict x, const float *const restrict weights, const float *const restrict bias,
-    float *const restrict y) {
+    const float *const restrict x, const MODEL_TABLE float *const restrict weights,
+    const MODEL_TABLE float *const restrict bias, float *const restrict y) {
   const size_t channels = w->channels / groups, each = results / groups, size = w->size[0] * w->size[1];
   for (size_t o = 0; o < results; ++o) {
     const size_t start = o / each * channels;

@@ -90,12 +90,13 @@ MODEL_INLINE MODEL_WIDE size_t model_depthwise2d_vectors(const model_window *con
 
 /* Four channels of two neighbours or of one pixel, or one channel of one pixel: their sums stay in registers. */
 MODEL_INLINE void model_depthwise2d_sums(const model_window *const w, const model_depthwise2d_task t, const int two,
-    const int four, const float *const restrict x, const float *restrict weights, float sums[2][4]) {
+    const int four, const float *const restrict x, const MODEL_TABLE float *restrict weights, float sums[2][4]) {
   float a = 0.0f, b = 0.0f, c = 0.0f, d = 0.0f, e = 0.0f, f = 0.0f, g = 0.0f, h = 0.0f;
   const size_t channels = w->channels, step = w->stride[1] * channels, apart = w->dilation[1] * channels;
   for (size_t k = 0; k < w->size[0]; ++k) {
     const float *from = model_line_of(w, t.direct, t.row, k, x), *next = two ? from + step : from;
-    for (const float *const end = weights + w->size[1] * channels; weights < end; from += apart, weights += channels) {
+    for (const MODEL_TABLE float *const end = weights + w->size[1] * channels; weights < end;
+        from += apart, weights += channels) {
       a += from[0] * weights[0];
       if (four) {
         b += from[1] * weights[1];
@@ -119,8 +120,8 @@ MODEL_INLINE void model_depthwise2d_sums(const model_window *const w, const mode
 
 /* Channels [first, channels) of the row, in fours as long as there are four. */
 static void model_depthwise2d_rest(const model_window *const w, const model_depthwise2d_task t, const size_t first,
-    const float *const restrict x, const float *const restrict weights, const float *const restrict bias,
-    float *const restrict y) {
+    const float *const restrict x, const MODEL_TABLE float *const restrict weights,
+    const MODEL_TABLE float *const restrict bias, float *const restrict y) {
   const size_t channels = w->channels, step = w->stride[1] * channels;
   for (size_t c = first, count; c < channels; c += count) {
     count = channels - c < 4 ? 1 : 4;
@@ -147,8 +148,8 @@ static void model_depthwise2d_rest(const model_window *const w, const model_dept
 /* Row `row` of y [height, width, channels]: each channel with a window of its own, of weights [row, column, channel]. Each sum
  * starts at +0 and takes the positions in the order row, column; the bias comes last. */
 MODEL_INLINE MODEL_WIDE void model_depthwise2d_row(const model_window *const w, const int direct, const int relu,
-    const size_t row, const float *const restrict x, const float *const restrict weights, const float *const restrict bias,
-    float *const restrict y) {
+    const size_t row, const float *const restrict x, const MODEL_TABLE float *const restrict weights,
+    const MODEL_TABLE float *const restrict bias, float *const restrict y) {
   const model_depthwise2d_task t = {direct, relu, row};
   size_t first = 0;
 #if MODEL_LANES > 1

@@ -5,7 +5,7 @@
 
 /* One output: sixteen partial sums over i mod 16, added pairwise, and the bias last. */
 MODEL_INLINE MODEL_WIDE float model_dot(
-    const size_t count, const float *const restrict x, const float *const restrict w, const float bias) {
+    const size_t count, const float *const restrict x, const MODEL_TABLE float *const restrict w, const float bias) {
   float sums[16] = {0.0f};
   size_t i = 0;
 #if MODEL_LANES > 1

@@ -11,7 +11,7 @@ typedef struct {
 
 /* One stage: `factor` transforms of `length` become one, for each of the `left` that are left. Numbers are real, imaginary. */
 MODEL_INLINE void model_fft_stage(const model_fft_plan *const plan, const size_t factor, const size_t length,
-    const float *const turns, const float *const restrict x, float *const restrict y) {
+    const MODEL_TABLE float *const turns, const float *const restrict x, float *const restrict y) {
   const size_t longer = length * factor, left = plan->n / longer;
   for (size_t j = 0; j < left; ++j) {
     for (size_t k = 0; k < longer; ++k) {
@@ -19,7 +19,7 @@ MODEL_INLINE void model_fft_stage(const model_fft_plan *const plan, const size_t
       float a = first[0], b = first[1];
       for (size_t q = 1; q < factor; ++q) {
         const float *const p = x + 2 * ((j + q * left) * length + k % length);
-        const float *const turn = turns + 2 * (size_t)((uint64_t)q * k * left % plan->n);
+        const MODEL_TABLE float *const turn = turns + 2 * (size_t)((uint64_t)q * k * left % plan->n);
         const float sine = plan->inverse ? turn[1] : -turn[1];
         a += p[0] * turn[0] - p[1] * sine;
         b += p[0] * sine + p[1] * turn[0];
@@ -31,9 +31,9 @@ MODEL_INLINE void model_fft_stage(const model_fft_plan *const plan, const size_t
 }
 
 /* The transform of `real` and `imaginary`, which is NULL where there is none. `stages`: room for 4 n numbers. */
-MODEL_INLINE void model_fft(const model_fft_plan *const plan, const uint16_t *const factors, const float *const turns,
-    const float *const restrict real, const float *const restrict imaginary, float *const restrict y_real,
-    float *const restrict y_imaginary, float *const restrict stages) {
+MODEL_INLINE void model_fft(const model_fft_plan *const plan, const MODEL_TABLE uint16_t *const factors,
+    const MODEL_TABLE float *const turns, const float *const restrict real, const float *const restrict imaginary,
+    float *const restrict y_real, float *const restrict y_imaginary, float *const restrict stages) {
   for (size_t j = 0; j < plan->n; ++j) {
     stages[2 * j] = real[j];
     stages[2 * j + 1] = imaginary == NULL ? 0.0f : imaginary[j];

@@ -91,8 +91,9 @@ MODEL_INLINE MODEL_WIDE void model_four_columns(const size_t inputs, const size_
   model_four_narrow(outputs - split, inputs, x, narrow, bias + split, y, split);
 }
 #else
-static void model_four_columns(const size_t inputs, const size_t outputs, const float *const x[4],
-    const float *const restrict wide, const float *const restrict narrow, const float *const restrict bias, float *const y[4]) {
+static inline void model_four_columns(const size_t inputs, const size_t outputs, const float *const x[4],
+    const MODEL_TABLE float *const restrict wide, const MODEL_TABLE float *const restrict narrow,
+    const MODEL_TABLE float *const restrict bias, float *const y[4]) {
   for (int r = 0; r < 4; ++r) {
     model_columns(inputs, outputs, 1, 1, 1, inputs, x[r], NULL, wide, narrow, bias, y[r]);
   }

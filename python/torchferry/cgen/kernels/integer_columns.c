@@ -105,7 +105,7 @@ MODEL_INLINE void model_integer_tile(const size_t columns, const size_t inputs, 
 #else
 #define MODEL_INTEGER_TILE 4
 /* sum + the products of four inputs, the first in the lowest byte, and four weights */
-MODEL_INLINE int32_t model_add_products(const int32_t sum, const uint32_t four, const int8_t *const w) {
+MODEL_INLINE int32_t model_add_products(const int32_t sum, const uint32_t four, const MODEL_TABLE int8_t *const w) {
 #if defined(__ARM_FEATURE_SIMD32)
   const uint8_t *const u = (const uint8_t *)w;
   const uint32_t weights = (uint32_t)u[0] | (uint32_t)u[1] << 8 | (uint32_t)u[2] << 16 | (uint32_t)u[3] << 24;
@@ -119,12 +119,13 @@ MODEL_INLINE int32_t model_add_products(const int32_t sum, const uint32_t four, 
 
 /* Up to four sums, from the weights of four columns: table[g * step + 4 column + k] belongs to input 4 g + k. */
 MODEL_INLINE void model_integer_tile(const size_t columns, const size_t inputs, const uint8_t *const restrict x,
-    const int8_t *const restrict table, const size_t step, const int32_t *const restrict bias, int32_t *const restrict sums) {
+    const MODEL_TABLE int8_t *const restrict table, const size_t step, const MODEL_TABLE int32_t *const restrict bias,
+    int32_t *const restrict sums) {
   int32_t a = bias[0], b = bias[1], c = bias[2], d = bias[3];
   for (size_t g = 0; 4 * g < inputs; ++g) {
     const uint32_t four = model_four_inputs(x, inputs, g);
     if (four != 0) {
-      const int8_t *const w = table + g * step;
+      const MODEL_TABLE int8_t *const w = table + g * step;
       a = model_add_products(a, four, w);
       b = model_add_products(b, four, w + 4);
       c = model_add_products(c, four, w + 8);
@@ -139,7 +140,8 @@ MODEL_INLINE void model_integer_tile(const size_t columns, const size_t inputs, 
 #endif
 
 MODEL_INLINE void model_integer_tiles(const size_t columns, const size_t inputs, const uint8_t *const restrict x,
-    const int8_t *const restrict table, const size_t step, const int32_t *const restrict bias, int32_t *const restrict sums) {
+    const MODEL_TABLE int8_t *const restrict table, const size_t step, const MODEL_TABLE int32_t *const restrict bias,
+    int32_t *const restrict sums) {
   const size_t whole = columns / MODEL_INTEGER_TILE * MODEL_INTEGER_TILE;
   for (size_t j = 0; j < whole; j += MODEL_INTEGER_TILE) {
     model_integer_tile(MODEL_INTEGER_TILE, inputs, x, table + 4 * j, step, bias + j, sums + j);
@@ -151,8 +153,8 @@ MODEL_INLINE void model_integer_tiles(const size_t columns, const size_t inputs,
 
 /* sums[outputs] = bias + table x */
 MODEL_INLINE void model_integer_columns(const size_t inputs, const size_t outputs, const uint8_t *const restrict x,
-    const int8_t *const restrict wide, const int8_t *const restrict narrow, const int32_t *const restrict bias,
-    int32_t *const restrict sums) {
+    const MODEL_TABLE int8_t *const restrict wide, const MODEL_TABLE int8_t *const restrict narrow,
+    const MODEL_TABLE int32_t *const restrict bias, int32_t *const restrict sums) {
   const size_t groups = (inputs + 3) / 4;
   const size_t split = outputs / 16 * 16;
   const size_t last = split % MODEL_PANEL; /* columns of the last panel */

@@ -114,8 +114,8 @@ MODEL_INLINE size_t model_integer_depthwise2d_wide(const model_window *const w, 
 }
 #else
 MODEL_INLINE size_t model_integer_depthwise2d_wide(const model_window *const w, const model_integer_depthwise2d_task t,
-    const uint8_t *const restrict x, const int8_t *const restrict weights, const int32_t *const restrict bias,
-    uint8_t *const restrict y, int32_t *const restrict sums) {
+    const uint8_t *const restrict x, const MODEL_TABLE int8_t *const restrict weights,
+    const MODEL_TABLE int32_t *const restrict bias, uint8_t *const restrict y, int32_t *const restrict sums) {
   (void)w, (void)t, (void)x, (void)weights, (void)bias, (void)y, (void)sums;
   return 0;
 }
@@ -129,8 +129,8 @@ MODEL_INLINE size_t model_integer_depthwise2d_wide(const model_window *const w, 
 
 /* Sums of four channels of one pixel, or of one channel. */
 MODEL_INLINE void model_integer_depthwise2d_sums(const model_window *const w, const model_integer_depthwise2d_task t,
-    const int four, const uint8_t *const restrict x, const int8_t *restrict weights, const int32_t *const restrict bias,
-    int32_t sums[4]) {
+    const int four, const uint8_t *const restrict x, const MODEL_TABLE int8_t *restrict weights,
+    const MODEL_TABLE int32_t *const restrict bias, int32_t sums[4]) {
   const size_t channels = w->channels, apart = w->dilation[1] * channels;
   int32_t a = bias[0], b = four ? bias[1] : 0, c = four ? bias[2] : 0, d = four ? bias[3] : 0;
   size_t line = t.first;
@@ -140,7 +140,7 @@ MODEL_INLINE void model_integer_depthwise2d_sums(const model_window *const w, co
     line = line + 1 == w->size[0] ? 0 : line + 1;
     MODEL_WINDOW_UNROLL for (size_t l = 0; l < w->size[1]; ++l) {
       const uint8_t *const p = from + l * apart;
-      const int8_t *const v = weights + l * channels;
+      const MODEL_TABLE int8_t *const v = weights + l * channels;
 #if defined(MODEL_HALVES)
       if (four) {
         const uint32_t bytes = *(const model_word *)p, own = *(const model_word *)v;
@@ -170,8 +170,9 @@ MODEL_INLINE void model_integer_depthwise2d_sums(const model_window *const w, co
 
 /* Row `row` of y or sums [height, width, channels], with weights [row, column, channel]. */
 MODEL_INLINE void model_integer_depthwise2d_row(const model_window *const w, const int direct, const size_t row,
-    const uint8_t *const restrict x, const int8_t *const restrict weights, const int32_t *const restrict bias,
-    const model_step *const step, uint8_t *const restrict y, int32_t *const restrict sums) {
+    const uint8_t *const restrict x, const MODEL_TABLE int8_t *const restrict weights,
+    const MODEL_TABLE int32_t *const restrict bias, const model_step *const step, uint8_t *const restrict y,
+    int32_t *const restrict sums) {
   const size_t channels = w->channels, next = w->stride[1] * channels;
   const model_integer_depthwise2d_task t = {direct, row, row * w->stride[0] % w->size[0], step};
   const size_t first = model_integer_depthwise2d_wide(w, t, x, weights, bias, y, sums);

@@ -7,7 +7,7 @@
 
 /* From sums to bytes: (sum * multiplier[column] + offset) >> shift, kept within least..most. */
 typedef struct {
-  const int32_t *multiplier;
+  const MODEL_TABLE int32_t *multiplier;
   int64_t offset;
   int shift;
   int32_t least, most;

@@ -5,7 +5,7 @@
 
 /* The sum of `count` elements at[] of a line times weights: from +0, in their order. */
 MODEL_INLINE float model_resample_line(
-    const size_t count, const uint16_t *const at, const float *const weights, const float *const line) {
+    const size_t count, const MODEL_TABLE uint16_t *const at, const MODEL_TABLE float *const weights, const float *const line) {
   float sum = 0.0f;
   for (size_t k = 0; k < count; ++k) {
     sum += weights[k] * line[at[k]];
@@ -17,8 +17,8 @@ MODEL_INLINE float model_resample_line(
  * which it takes a weighted sum of `column_taps` elements. Both sums start at +0. */
 MODEL_INLINE void model_resample2d(const size_t channels, const size_t height, const size_t width, const size_t rows,
     const size_t columns, const size_t row_taps, const size_t column_taps, const float *const restrict x,
-    const uint16_t *const row_at, const float *const row_weights, const uint16_t *const column_at,
-    const float *const column_weights, float *const restrict y) {
+    const MODEL_TABLE uint16_t *const row_at, const MODEL_TABLE float *const row_weights,
+    const MODEL_TABLE uint16_t *const column_at, const MODEL_TABLE float *const column_weights, float *const restrict y) {
   for (size_t r = 0; r < channels * rows; ++r) {
     const size_t channel = r / rows, row = r % rows;
     for (size_t j = 0; j < columns; ++j) {

@@ -125,8 +125,39 @@ class Linear(MatrixOverRows):
         return None if self.rows == 1 or self.is_dot else self.results
 
     def emit(self, scope: Scope) -> list[str]:
-        """Return one product per row."""
-        return over_rows(self.rows, self._dot(scope) if self.is_dot else self._columns(scope))
+        """Return one product per row, or one of four rows where there are vectors: weights are read once for four."""
+        singly = over_rows(self.rows, self._dot(scope) if self.is_dot else self._columns(scope))
+        if not self._has_fours or self.rows % 4 or self.x.dtype != "float32":
+            return singly
+        return [f"#if {OWN}{OWN}LANES > 1", *self._fours(scope), "#else", *singly, "#endif"]
+
+    @property
+    def _has_fours(self) -> bool:
+        return not self.is_dot and self.sums == 1 and self.results >= FOUR_OUTPUTS
+
+    def _fours(self, scope: Scope) -> list[str]:
+        scope.use("four_columns")
+        x, y = scope.pointer(self.x), scope.pointer(self.output)
+        places = [
+            ", ".join(f"{name} + (four + {r}) * {width}" for r in range(4))
+            for name, width in ((x, self.columns), (y, self.results))
+        ]
+        call = f"    {OWN}four_columns({self.columns}, {self.results}, from_four, {self._table_names(scope)}, to_four);"
+        sparse = [
+            "    } else {",
+            "      for (size_t row = four; row < four + 4; ++row) {",
+            *(f"      {line}" for line in self._columns(scope)),
+            "      }",
+            "    }",
+        ]
+        tests = " && ".join(f"{OWN}is_dense_float32({self.columns}, from_four[{r}])" for r in range(4))
+        return [
+            f"  for (size_t four = 0; four < {self.rows}; four += 4) {{",
+            f"    const float *const from_four[4] = {{{places[0]}}};",
+            f"    float *const to_four[4] = {{{places[1]}}};",
+            *([f"    if ({tests}) {{", f"  {call}", *sparse] if self.skips_zeros else [call]),
+            "  }",
+        ]
 
     def emit_part(self, scope: Scope) -> list[str]:
         """Return one product."""
@@ -181,7 +212,7 @@ class Linear(MatrixOverRows):
 
     def emit_four(self, scope: Scope) -> list[str] | None:
         """Return one product of four samples, unless one of them has many zeros."""
-        if self.rows != 1 or self.is_dot or self.sums != 1 or self.results < FOUR_OUTPUTS:
+        if self.rows != 1 or not self._has_fours:
             return None
         scope.use("four_columns")
         x, y = scope.pointer(self.x), scope.pointer(self.output)
