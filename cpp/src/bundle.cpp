@@ -90,7 +90,7 @@ Paths check_files(const Container& container, std::vector<const FileEntry*>& fil
 void check_digest(const Container& container, const FileEntry& entry, const Content& content) {
   constexpr std::size_t buffer_bytes = std::size_t{1} << 18U;
   std::vector<std::byte> buffer(buffer_bytes);
-  Sha256 digest;
+  Sha256 digest(entry.bytes);
   std::size_t got = buffer_bytes;
   for (std::uint64_t at = 0; got == buffer_bytes; at += got) {
     got = content.read_at(at, buffer);

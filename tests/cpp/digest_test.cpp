@@ -2,7 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
 #include <string_view>
+#include <utility>
 
 namespace {
 
@@ -24,5 +29,31 @@ TEST(Digest, IsTheSameInPieces) {
   for (int i = 0; i < 1000; ++i) digest.update(bytes_of(std::string(1000, 'a')));
   EXPECT_EQ(digest.hex(), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");  // NIST's million of a
 }
+
+// NIST's million of a, and the same by whichever library makes the digest of much.
+TEST(Digest, OfMuchIsTheSame) {
+  for (const std::uint64_t expected : {std::uint64_t{0}, std::uint64_t{1} << 40U}) {
+    Sha256 digest(expected);
+    for (int i = 0; i < 1000; ++i) digest.update(bytes_of(std::string(1000, 'a')));
+    EXPECT_EQ(digest.hex(), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+  }
+  std::string text(std::size_t{3} << 20U, '\0');
+  for (std::size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>(i * i % 251);
+  Sha256 small;
+  small.update(bytes_of(text));
+  const std::string digest = small.hex();
+  EXPECT_EQ(sha256_hex(bytes_of(text)), digest);
+  text.back() = static_cast<char>(text.back() ^ 1);
+  EXPECT_NE(sha256_hex(bytes_of(text)), digest);
+}
+
+#if defined(__GLIBC__)
+TEST(Digest, OfMuchIsMadeByOpenssl) {
+  if (!ferry::OpensslSha256::make()) GTEST_SKIP() << "no libcrypto.so.3 here";
+  auto digest = std::move(*ferry::OpensslSha256::make());
+  digest.update(bytes_of("abc"));
+  EXPECT_EQ(digest.end()[0], 0xba);
+}
+#endif
 
 }  // namespace

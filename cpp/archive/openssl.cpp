@@ -1,0 +1,75 @@
+#include "openssl.hpp"
+
+#include <new>
+#include <string>
+#include <utility>
+
+#if defined(__GLIBC__)
+#include "library.hpp"
+#endif
+
+namespace ferry {
+
+namespace {
+
+// The functions of OpenSSL's EVP that are called here, as its manual declares them; all null where there is no OpenSSL.
+struct Functions {
+  void* (*make)() = nullptr;
+  void (*free)(void*) = nullptr;
+  const void* (*sha256)() = nullptr;
+  int (*begin)(void*, const void*, void*) = nullptr;
+  int (*update)(void*, const void*, std::size_t) = nullptr;
+  int (*end)(void*, unsigned char*, unsigned int*) = nullptr;
+};
+
+#if defined(__GLIBC__)
+template <typename Function>
+bool find(void* library, const char* name, Function& function) {
+  std::string reason;
+  function = reinterpret_cast<Function>(system::find_symbol(library, name, reason));
+  return function != nullptr;
+}
+
+Functions load() noexcept try {
+  std::string reason;
+  void* library = system::open_library("libcrypto.so.3", reason);
+  Functions found;
+  const bool is_whole = library != nullptr && find(library, "EVP_MD_CTX_new", found.make) &&
+                        find(library, "EVP_MD_CTX_free", found.free) && find(library, "EVP_sha256", found.sha256) &&
+                        find(library, "EVP_DigestInit_ex", found.begin) && find(library, "EVP_DigestUpdate", found.update) &&
+                        find(library, "EVP_DigestFinal_ex", found.end);
+  return is_whole ? found : Functions{};
+} catch (const std::bad_alloc&) {
+  return {};
+}
+#else
+Functions load() noexcept { return {}; }
+#endif
+
+const Functions& functions() noexcept {
+  static const Functions found = load();
+  return found;
+}
+
+}  // namespace
+
+std::optional<OpensslSha256> OpensslSha256::make() noexcept {
+  const Functions& openssl = functions();
+  if (openssl.make == nullptr) return std::nullopt;
+  Context context(openssl.make(), openssl.free);
+  if (context == nullptr || openssl.begin(context.get(), openssl.sha256(), nullptr) != 1) return std::nullopt;
+  return OpensslSha256(std::move(context));
+}
+
+void OpensslSha256::update(std::span<const std::byte> bytes) noexcept {
+  is_sound_ = is_sound_ && functions().update(context_.get(), bytes.data(), bytes.size()) == 1;
+}
+
+std::array<unsigned char, 32> OpensslSha256::end() noexcept {
+  std::array<unsigned char, 32> digest{};
+  unsigned int size = 0;
+  const bool has_ended = is_sound_ && functions().end(context_.get(), digest.data(), &size) == 1 && size == digest.size();
+  return has_ended ? digest : std::array<unsigned char, 32>{};
+}
+
+}  // namespace ferry
