@@ -21,7 +21,7 @@ FILE = "model.pte"
 # "Operator torch._ops.aten.cumprod.default is not in Core ATen opset" and "Missing out variants: {'aten::foo'}"
 _OPERATOR = re.compile(r"Operator torch\._ops\.([\w.]+?) |Missing out variants?: \{'([\w:.]+)'")
 
-_RECURRENT = ("aten.gru.", "aten.lstm.", "aten.rnn_")
+_RECURRENT = ("aten.gru", "aten.lstm", "aten.rnn_")  # layers and cells
 
 
 def export(source: ExportSource, folder: Path) -> Written:
