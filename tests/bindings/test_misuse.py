@@ -36,6 +36,7 @@ REFUSALS = {
     "late": (ExitCode.UNAVAILABLE, "batcher: got a call that waited beyond its deadline"),
     "closed": (ExitCode.USAGE, "session"),
     "closed-batcher": (ExitCode.USAGE, "batcher"),
+    "no-bytes": (ExitCode.USAGE, "bytes: got "),
     "absent": (ExitCode.UNAVAILABLE, "this bundle has no artifact for engine 'executorch'"),
 }
 # What a language does not let a program write.
@@ -43,6 +44,8 @@ IMPOSSIBLE = {
     ("rust", "overlap"): "the crate's own tests show that it does not compile",
     ("rust", "closed"): "the crate's own tests show that it does not compile",
     ("rust", "closed-batcher"): "a dropped value cannot be used",
+    ("rust", "no-bytes"): "a slice is never null",
+    ("go", "no-bytes"): "a nil slice is an empty one",
     ("go", "misaligned"): "a Buffer has memory of its own",
     ("go", "overlap"): "a Buffer has memory of its own",
     ("node", "misaligned"): "new Float32Array throws a RangeError for such an offset",

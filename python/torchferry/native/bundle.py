@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from os import PathLike, fspath
 from typing import Any
 
-from torchferry.errors import ExitCode
+from torchferry.errors import ExitCode, FerryError
 from torchferry.native.batcher import Batcher
 from torchferry.native.library import check, libferry, text_of
 from torchferry.native.samples import Samples
@@ -40,7 +40,9 @@ def open_bundle(path: str | PathLike[str], *, trust: str | PathLike[str] | None 
 
 
 def open_memory(content: bytes) -> Bundle:
-    """Open a copy of the bytes of a file that `ferry pack` wrote. Raises FerryError(FORMAT, INTEGRITY)."""
+    """Open a copy of the bytes of a file that `ferry pack` wrote. Raises FerryError(FORMAT, INTEGRITY), USAGE for what are no bytes."""
+    if not isinstance(content, bytes):
+        raise FerryError(ExitCode.USAGE, f"bytes: got {type(content).__name__}, expected those of a file that `ferry pack` wrote")
     handle = c_void_p()
     check(libferry().ferry_bundle_open_memory(content, len(content), byref(handle)))
     return Bundle(handle)

@@ -58,6 +58,7 @@ final class Misuse {
         Session session = bundle.session(engine)) {
       Collection<Tensor> outputs = List.of();
       if (List.of("into", "small", "misaligned", "overlap", "read-only").contains(name)) outputs = into(session, image, name);
+      else if (name.equals("no-bytes")) Bundle.fromMemory(null);
       else if (name.equals("absent"))
         System.out.write(bundle.verify(absent, "cpu", 1, 1).json.getBytes(StandardCharsets.UTF_8));
       else if (name.equals("closed")) {

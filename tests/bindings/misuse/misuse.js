@@ -39,6 +39,7 @@ async function misuse() {
     session.close()
     return session.run({ image })
   }
+  if (name === 'no-bytes') ferry.openMemory(null)
   if (name === 'absent') return bundle.verify({ engine: absent })
   return batched(bundle, image)
 }

@@ -54,6 +54,8 @@ def misuse(case: str, path: str, engine: str, absent: str) -> Iterable[Any]:
     if case == "closed":
         session.close()
         return session.run(inputs).values()
+    if case == "no-bytes":
+        native.open_memory(None)  # type: ignore[arg-type]
     if case == "absent":
         return [bundle.verify(absent)]
     return batched(bundle, engine, inputs, case)

@@ -37,6 +37,8 @@ public final class Bundle implements AutoCloseable {
 
   /** Opens a copy of the bytes of a file that `ferry pack` wrote, an asset of an application for instance. */
   public static Bundle fromMemory(byte[] content) {
+    if (content == null)
+      throw new FerryException(FerryException.USAGE, "bytes: got null, expected those of a file that `ferry pack` wrote");
     return new Bundle(Native.openMemory(content));
   }
 
