@@ -72,6 +72,14 @@ ROWS = (
         target="ferry_tests",
     ),
     Mutant(
+        "cpp/src/batcher.cpp",
+        "    if (begun_) return;",
+        "    if (!begun_) return;",
+        "Batcher.*",
+        "calls that wait for work which the host threw away",
+        target="ferry_tests",
+    ),
+    Mutant(
         "cpp/cli/sample_library.cpp",
         "if (std::ranges::any_of(reader->contract.inputs, is_empty)) return;",
         "",
