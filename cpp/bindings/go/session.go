@@ -121,25 +121,24 @@ func (t Tensors) Find(name string) (Tensor, error) {
 }
 
 // Session is a bundle on one engine and device. Many goroutines may use it at once.
-type Session struct{ handle *C.ferry_session }
+type Session struct{ handle *held }
 
-// Close frees the model, which may then no longer be used. No call may be running.
+func asSession(at unsafe.Pointer) *C.ferry_session { return (*C.ferry_session)(at) }
+
+// Close lets no further call begin, and frees the model: now, or when the calls of other goroutines have ended.
 func (s *Session) Close() {
-	C.ferry_session_close(s.handle)
-	s.handle = nil
+	s.handle.close()
 	runtime.SetFinalizer(s, nil)
 }
 
 // Runtime is, for instance, "LibTorch 2.13.0".
 func (s *Session) Runtime() string {
-	defer runtime.KeepAlive(s)
-	return C.GoString(C.ferry_session_runtime(s.handle))
+	return s.handle.text(func(at unsafe.Pointer) *C.char { return C.ferry_session_runtime(asSession(at)) })
 }
 
 // Numerics is what decides the bits of the results (FORMAT.md section 5).
 func (s *Session) Numerics() string {
-	defer runtime.KeepAlive(s)
-	return C.GoString(C.ferry_session_numerics(s.handle))
+	return s.handle.text(func(at unsafe.Pointer) *C.char { return C.ferry_session_numerics(asSession(at)) })
 }
 
 // Run computes the outputs of inputs given by name, in any order. Inputs and outputs are copied: cgo lends C no memory that holds
@@ -147,10 +146,9 @@ func (s *Session) Numerics() string {
 func (s *Session) Run(inputs ...Tensor) (Tensors, error) {
 	views := lend(inputs)
 	defer views.free()
-	defer runtime.KeepAlive(s)
 	var outputs *C.ferry_outputs
-	if err := call(func() C.int32_t {
-		return C.ferry_session_run(s.handle, views.first, views.count, &outputs)
+	if err := s.handle.use(func(at unsafe.Pointer) C.int32_t {
+		return C.ferry_session_run(asSession(at), views.first, views.count, &outputs)
 	}); err != nil {
 		return nil, err
 	}
@@ -167,11 +165,10 @@ func (s *Session) RunInto(inputs []Tensor, outputs []*Buffer) error {
 	for i, output := range outputs {
 		buffers.put(i, output.Name, output.DType, output.Shape, output.memory, output.size)
 	}
-	defer runtime.KeepAlive(s)
 	defer runtime.KeepAlive(outputs)
-	return plain(call(func() C.int32_t {
+	return plain(s.handle.use(func(at unsafe.Pointer) C.int32_t {
 		into := (*C.ferry_tensor_buffer)(unsafe.Pointer(buffers.first)) // the same members
-		return C.ferry_session_run_into(s.handle, views.first, views.count, into, buffers.count)
+		return C.ferry_session_run_into(asSession(at), views.first, views.count, into, buffers.count)
 	}))
 }
 

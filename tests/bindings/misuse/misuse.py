@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+import threading
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -45,6 +48,29 @@ def batched(bundle: native.Bundle, engine: str, inputs: Inputs, case: str) -> It
         return call.get().values()
 
 
+def until_it_fails(call: Callable[[], object], failures: list[FerryError]) -> None:
+    try:
+        while True:
+            call()
+    except FerryError as error:
+        failures.append(error)
+
+
+def closing(bundle: native.Bundle, engine: str, case: str) -> None:
+    """Close what four threads use, ten times; raise what the last of them got."""
+    inputs, failures = {"image": np.zeros((64, 8, 8), np.uint8)}, list[FerryError]()
+    for _ in range(10):
+        used: Any = bundle.session(engine) if case == "closing" else bundle.batcher(engine, keep_bits=False)
+        threads = [threading.Thread(target=until_it_fails, args=(partial(used.run, inputs), failures)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.02)
+        used.close()
+        for thread in threads:
+            thread.join()
+    raise failures[-1]
+
+
 def misuse(case: str, path: str, engine: str, absent: str) -> Iterable[Any]:
     bundle = native.open_bundle(path)
     session = bundle.session(engine)
@@ -54,6 +80,8 @@ def misuse(case: str, path: str, engine: str, absent: str) -> Iterable[Any]:
     if case == "closed":
         session.close()
         return session.run(inputs).values()
+    if case in ("closing", "closing-batcher"):
+        closing(bundle, engine, case)
     if case == "no-bytes":
         native.open_memory(None)  # type: ignore[arg-type]
     if case == "absent":

@@ -73,6 +73,42 @@ func batched(name string, bundle *ferry.Bundle, engine string, image ferry.Tenso
 	return waiting.Get()
 }
 
+// closing closes what four goroutines use, ten times; it gives what the last of them got.
+func closing(bundle *ferry.Bundle, engine string, joined bool) error {
+	image := ferry.Input("image", []int64{64, 8, 8}, make([]uint8, 4096))
+	failures := make(chan error, 40)
+	for round := 0; round < 10; round++ {
+		session, err := bundle.Session(engine, ferry.Options{})
+		if err != nil {
+			return err
+		}
+		batcher, err := bundle.Batcher(engine, ferry.Options{}, ferry.BatcherOptions{AnyEngine: true})
+		if err != nil {
+			return err
+		}
+		for i := 0; i < 4; i++ {
+			go func() {
+				var err error
+				for err == nil && joined {
+					_, err = batcher.Run(0, image)
+				}
+				for err == nil {
+					_, err = session.Run(image)
+				}
+				failures <- err
+			}()
+		}
+		time.Sleep(20 * time.Millisecond)
+		session.Close()
+		batcher.Close()
+	}
+	var last error
+	for i := 0; i < 40; i++ {
+		last = <-failures
+	}
+	return last
+}
+
 func misuse(name, path, engine, absent string) ([]byte, error) {
 	pixels, err := io.ReadAll(os.Stdin)
 	if err != nil {
@@ -96,6 +132,8 @@ func misuse(name, path, engine, absent string) ([]byte, error) {
 	case "closed":
 		session.Close()
 		outputs, err = session.Run(image)
+	case "closing", "closing-batcher":
+		return nil, closing(bundle, engine, name == "closing-batcher")
 	case "absent":
 		var report ferry.Report
 		report, err = bundle.Verify(absent, ferry.Options{})
