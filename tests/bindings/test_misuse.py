@@ -120,6 +120,38 @@ def test_memory_that_cannot_be_written_is_refused(misuse: list[str], case: str) 
     assert done.stderr.count("\n") == 1
 
 
+NUL = (ExitCode.USAGE, "text: got a NUL in")
+# What a language's own types let a program ask for: the words are those of libferry, or of the language where C would not see it.
+OF_A_LANGUAGE = {
+    "go": {
+        **dict.fromkeys(("cut-path", "cut-keys", "cut-engine", "cut-device", "cut-operator", "cut-input"), NUL),
+        "no-dtype": (ExitCode.USAGE, "output logits: dtype: got number 77, which is no dtype, expected"),
+        "no-buffer": (ExitCode.BAD_INPUT, "output: data: got a buffer that is nil or was closed"),
+        "other-values": (ExitCode.BAD_INPUT, "output logits: got float32, expected float64"),
+        "wide-threads": (ExitCode.USAGE, "threads: got 4294967297, expected"),
+        "wide-calls": (ExitCode.USAGE, "calls: got 4294967297, expected"),
+        "negative-most": (ExitCode.USAGE, "most: got -1, expected"),
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("language", "case"),
+    [
+        pytest.param(language, case, marks=() if language in ("node", "python") else pytest.mark.slow)
+        for language, cases in OF_A_LANGUAGE.items()
+        for case in cases
+    ],
+)
+def test_what_c_would_take_for_something_else_is_refused(misuse: list[str], language: str, case: str) -> None:
+    code, words = OF_A_LANGUAGE[language][case]
+    done = run_program(misuse, case, DIGITS, ENGINE, ABSENT, stdin=image())
+    assert done.code == code, done.stderr
+    assert done.stderr.startswith("error: ")
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 @pytest.mark.skipif(shutil.which("cargo") is None, reason="cargo is not installed; run `make setup-edge`")
 def test_rust_compiles_no_overlap_and_no_use_of_a_closed_session(tmp_path: Path) -> None:
     done = subprocess.run(

@@ -10,6 +10,7 @@ def _misuse(file: str, old: str, new: str, test: str, why: str) -> Mutant:
 
 
 _REFUSED = "test_misuse_has_its_code_and_one_line"
+_FOREIGN = "test_what_c_would_take_for_something_else_is_refused"
 _ANSWER = "test_buffers_of_the_caller_and_a_batcher_get_the_answer"
 _UNWRITABLE = "test_memory_that_cannot_be_written_is_refused"
 
@@ -48,6 +49,13 @@ ROWS = (
         "unused := !h.closed",
         f"{_REFUSED}[go-closing]",
         "a session that is freed while goroutines run it",
+    ),
+    _misuse(
+        "cpp/bindings/go/check.go",
+        "if strings.IndexByte(text, 0) >= 0 {",
+        "if strings.IndexByte(text, 0) == 0 {",
+        f"{_FOREIGN}[go-cut-engine]",
+        "a text that C reads a part of",
     ),
     _misuse(
         "cpp/bindings/java/io/torchferry/Tensor.java",

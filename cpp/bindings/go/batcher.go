@@ -32,6 +32,9 @@ type Batcher struct{ handle *held }
 
 // Batcher opens a session of its own whose calls, of many goroutines, are joined to larger ones.
 func (b *Bundle) Batcher(engine string, options Options, joined BatcherOptions) (*Batcher, error) {
+	if err := first(options.checked(engine), joined.checked()); err != nil {
+		return nil, err
+	}
 	name, device := C.CString(engine), C.CString(options.device())
 	defer C.free(unsafe.Pointer(name))
 	defer C.free(unsafe.Pointer(device))
@@ -62,7 +65,10 @@ func (b *Batcher) Close() {
 // Submit copies the inputs and does not wait. A call that has not begun within limit is Unavailable, as is one for which the queue
 // is full; limit 0: no limit.
 func (b *Batcher) Submit(limit time.Duration, inputs ...Tensor) (*Call, error) {
-	views := lend(inputs)
+	views, err := lend(inputs)
+	if err != nil {
+		return nil, err
+	}
 	defer views.free()
 	microseconds := C.int64_t(-1)
 	if limit > 0 {

@@ -103,6 +103,9 @@ func asBundle(at unsafe.Pointer) *C.ferry_bundle { return (*C.ferry_bundle)(at) 
 
 // Open opens a folder, or the one file that `ferry pack` wrote; every file's SHA-256 is checked here.
 func Open(path string) (*Bundle, error) {
+	if err := noNUL(path); err != nil {
+		return nil, err
+	}
 	text := C.CString(path)
 	defer C.free(unsafe.Pointer(text))
 	return opened(func(handle **C.ferry_bundle) C.int32_t { return C.ferry_bundle_open(text, handle) })
@@ -110,6 +113,9 @@ func Open(path string) (*Bundle, error) {
 
 // OpenTrusted is Open, only if a key of keys, a file or a folder, signed the bundle.
 func OpenTrusted(path, keys string) (*Bundle, error) {
+	if err := noNUL(path, keys); err != nil {
+		return nil, err
+	}
 	text, trusted := C.CString(path), C.CString(keys)
 	defer C.free(unsafe.Pointer(text))
 	defer C.free(unsafe.Pointer(trusted))
@@ -211,6 +217,9 @@ func (b *Bundle) AllowNative() {
 
 // AllowOperator lets TorchScript use an operator, as "aten::as_strided", that may do more than compute.
 func (b *Bundle) AllowOperator(name string) error {
+	if err := noNUL(name); err != nil {
+		return err
+	}
 	text := C.CString(name)
 	defer C.free(unsafe.Pointer(text))
 	return plain(b.handle.use(func(at unsafe.Pointer) C.int32_t { return C.ferry_bundle_allow_operator(asBundle(at), text) }))
@@ -228,6 +237,9 @@ func (b *Bundle) SetTimeout(seconds float64) {
 
 // Session opens one engine of the bundle, warmed up.
 func (b *Bundle) Session(engine string, options Options) (*Session, error) {
+	if err := options.checked(engine); err != nil {
+		return nil, err
+	}
 	name, device := C.CString(engine), C.CString(options.device())
 	defer C.free(unsafe.Pointer(name))
 	defer C.free(unsafe.Pointer(device))
@@ -245,6 +257,9 @@ func (b *Bundle) Session(engine string, options Options) (*Session, error) {
 
 // Verify replays the goldens on one engine, or, with "", on all that can run here. It fails where there is nothing to report.
 func (b *Bundle) Verify(engine string, options Options) (Report, error) {
+	if err := options.checked(engine); err != nil {
+		return Report{}, err
+	}
 	var name *C.char
 	if engine != "" {
 		name = C.CString(engine)

@@ -34,6 +34,15 @@ const (
 // Size is the number of bytes of one element.
 func (d DType) Size() int { return int(C.ferry_element_size(C.int32_t(d))) }
 
+// String is the dtype's name in a contract, as "float32".
+func (d DType) String() string {
+	names := [...]string{"bool", "uint8", "int8", "int16", "int32", "int64", "float32", "float64", "float16", "bfloat16"}
+	if d < 0 || int(d) >= len(names) {
+		return fmt.Sprintf("number %d, which is no dtype", int32(d))
+	}
+	return names[d]
+}
+
 // Half is the 16 bits of an IEEE 754 binary16, of which Go has no numbers.
 type Half uint16
 
@@ -96,7 +105,7 @@ func Values[T Element](tensor Tensor, err error) ([]T, error) {
 	}
 	dtype := dtypeOf[T]()
 	if dtype != tensor.DType {
-		return nil, &Error{BadInput, fmt.Sprintf("output %s: got dtype %d, expected %d", tensor.Name, tensor.DType, dtype)}
+		return nil, &Error{BadInput, fmt.Sprintf("output %s: got %v, expected %v", tensor.Name, tensor.DType, dtype)}
 	}
 	values := make([]T, len(tensor.Bytes)/dtype.Size())
 	if len(values) > 0 {
@@ -144,7 +153,10 @@ func (s *Session) Numerics() string {
 // Run computes the outputs of inputs given by name, in any order. Inputs and outputs are copied: cgo lends C no memory that holds
 // pointers, and Go owns what it gives.
 func (s *Session) Run(inputs ...Tensor) (Tensors, error) {
-	views := lend(inputs)
+	views, err := lend(inputs)
+	if err != nil {
+		return nil, err
+	}
 	defer views.free()
 	var outputs *C.ferry_outputs
 	if err := s.handle.use(func(at unsafe.Pointer) C.int32_t {
@@ -158,11 +170,17 @@ func (s *Session) Run(inputs ...Tensor) (Tensors, error) {
 // RunInto computes the outputs into buffers, which have the dtypes and shapes that the outputs of these inputs have. What they hold
 // after a failure is not defined.
 func (s *Session) RunInto(inputs []Tensor, outputs []*Buffer) error {
-	views := lend(inputs)
+	views, err := lend(inputs)
+	if err != nil {
+		return err
+	}
 	defer views.free()
 	buffers := newViews(len(outputs))
 	defer buffers.free()
 	for i, output := range outputs {
+		if err := output.checked(); err != nil {
+			return err
+		}
 		buffers.put(i, output.Name, output.DType, output.Shape, output.memory, output.size)
 	}
 	defer runtime.KeepAlive(outputs)
@@ -190,13 +208,18 @@ type views struct {
 	owned []unsafe.Pointer
 }
 
-func lend(tensors []Tensor) *views {
+func lend(tensors []Tensor) (*views, error) {
+	for _, tensor := range tensors {
+		if err := noNUL(tensor.Name); err != nil {
+			return nil, err
+		}
+	}
 	views := newViews(len(tensors))
 	for i, tensor := range tensors {
 		data := views.own(C.CBytes(tensor.Bytes))
 		views.put(i, tensor.Name, tensor.DType, tensor.Shape, data, len(tensor.Bytes))
 	}
-	return views
+	return views, nil
 }
 
 func newViews(count int) *views {
