@@ -123,6 +123,22 @@ def test_memory_that_cannot_be_written_is_refused(misuse: list[str], case: str) 
 NUL = (ExitCode.USAGE, "text: got a NUL in")
 # What a language's own types let a program ask for: the words are those of libferry, or of the language where C would not see it.
 OF_A_LANGUAGE = {
+    "python": {
+        "no-path": (ExitCode.USAGE, "path: got 3, expected a str or an os.PathLike"),
+        "no-engine": (ExitCode.USAGE, "text: got None, expected a str"),
+        "cut-engine": NUL,
+        "wide-threads": (ExitCode.USAGE, "threads: got 4294967297, expected"),
+        "text-threads": (ExitCode.USAGE, "threads: got '2', expected a whole number"),
+        "wide-calls": (ExitCode.USAGE, "calls: got 4294967297, expected"),
+        "negative-most": (ExitCode.USAGE, "most: got -1, expected"),
+        "nan-wait": (ExitCode.USAGE, "wait: got nan, expected seconds"),
+        "endless-wait": (ExitCode.USAGE, "wait: got inf, expected seconds"),
+        "text-timeout": (ExitCode.USAGE, "timeout: got '1', expected seconds"),
+        "no-inputs": (ExitCode.BAD_INPUT, "inputs: got NoneType, expected arrays by name"),
+        "no-name": (ExitCode.USAGE, "text: got 1, expected a str"),
+        "ragged": (ExitCode.BAD_INPUT, "input image: data: got list, expected an array"),
+        "no-memory": (ExitCode.BAD_INPUT, "output label: data: got list, expected an array of NumPy"),
+    },
     "go": {
         **dict.fromkeys(("cut-path", "cut-keys", "cut-engine", "cut-device", "cut-operator", "cut-input"), NUL),
         "no-dtype": (ExitCode.USAGE, "output logits: dtype: got number 77, which is no dtype, expected"),

@@ -51,6 +51,13 @@ ROWS = (
         "a session that is freed while goroutines run it",
     ),
     _misuse(
+        "python/torchferry/native/arguments.py",
+        "if not least <= found < 1 << bits:",
+        "if not least <= found < 1 << 64:",
+        f"{_FOREIGN}[python-wide-threads]",
+        "a number that wraps",
+    ),
+    _misuse(
         "cpp/bindings/go/check.go",
         "if strings.IndexByte(text, 0) >= 0 {",
         "if strings.IndexByte(text, 0) == 0 {",

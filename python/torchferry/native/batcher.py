@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Mapping
 from ctypes import byref, c_void_p
 
+from torchferry.native.arguments import microseconds
 from torchferry.native.handle import Handle
 from torchferry.native.library import check, libferry
 from torchferry.native.tensors import Array, Outputs, in_order, views_of
@@ -38,7 +39,7 @@ class Batcher:
         BAD_INPUT for what breaks the contract, USAGE after `close`.
         """
         handle = c_void_p()
-        wait = _NO_LIMIT if limit is None else round(limit * 1e6)
+        wait = _NO_LIMIT if limit is None else microseconds("limit", limit)
         with self._handle as batcher:
             arrays = in_order(inputs)
             check(libferry().ferry_batcher_submit(batcher, views_of(arrays), len(arrays), wait, byref(handle)))

@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Iterator
 from ctypes import byref, c_void_p
 
+from torchferry.native.arguments import whole
 from torchferry.native.library import check, libferry
 from torchferry.native.tensors import Array, Outputs
 
@@ -25,8 +26,9 @@ class Samples:
         Raises FerryError(BAD_INPUT) for a sample that breaks the contract, with its place in its file, and IO.
         """
         inputs = c_void_p()
+        wanted = whole("count", count, bits=63)
         with self._one_at_a_time:
-            check(libferry().ferry_samples_read(self._handle, count, byref(inputs)))
+            check(libferry().ferry_samples_read(self._handle, wanted, byref(inputs)))
         return Outputs(inputs).arrays() if inputs else None
 
     def batches(self, count: int) -> Iterator[dict[str, Array]]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from ctypes import byref, c_void_p
 
 from torchferry.layer_times import LayerTime
+from torchferry.native.arguments import whole
 from torchferry.native.handle import Handle
 from torchferry.native.library import check, libferry
 from torchferry.native.tensors import Array, Outputs, in_order, in_place, views_of
@@ -62,10 +63,10 @@ class Session:
         `inputs`: arrays [N, ...] by name. Returns the layers in the order of a call. Raises FerryError(UNAVAILABLE) where the engine's runtime measures none
         (`onnxruntime` and `torchscript` do), and BAD_INPUT as `run`.
         """
-        library, handle = libferry(), c_void_p()
+        library, handle, times = libferry(), c_void_p(), whole("calls", calls)
         with self._handle as session:
             arrays = in_order(inputs)
-            check(library.ferry_session_profile(session, views_of(arrays), len(arrays), calls, byref(handle)))
+            check(library.ferry_session_profile(session, views_of(arrays), len(arrays), times, byref(handle)))
         try:
             return [LayerTime(**layer) for layer in json.loads(library.ferry_text_get(handle))["layers"]]
         finally:
