@@ -123,6 +123,21 @@ def test_memory_that_cannot_be_written_is_refused(misuse: list[str], case: str) 
 NUL = (ExitCode.USAGE, "text: got a NUL in")
 # What a language's own types let a program ask for: the words are those of libferry, or of the language where C would not see it.
 OF_A_LANGUAGE = {
+    "node": {
+        "cut-engine": (ExitCode.USAGE, "engine: got "),
+        "wide-threads": (ExitCode.USAGE, "threads: got 4294967297, expected a whole number"),
+        "text-threads": (ExitCode.USAGE, "threads: got '2', expected a whole number"),
+        "wide-calls": (ExitCode.USAGE, "calls: got 4294967297, expected a whole number"),
+        "negative-most": (ExitCode.USAGE, "most: got -1, expected a whole number"),
+        "nan-wait": (ExitCode.USAGE, "wait: got NaN, expected a time"),
+        "text-timeout": (ExitCode.USAGE, "timeout: got '1', expected a time"),
+        "no-inputs": (ExitCode.BAD_INPUT, "inputs: got undefined, expected tensors by name"),
+        "no-tensor": (ExitCode.BAD_INPUT, "input image: got null, expected a shape and a typed array"),
+        "broken-shape": (ExitCode.BAD_INPUT, "input image: shape: got 1.5,8,8, expected whole numbers"),
+        "nan-shape": (ExitCode.BAD_INPUT, "input image: shape: got NaN,8,8, expected whole numbers"),
+        "new-session": (ExitCode.USAGE, "Session: got a call of its constructor, expected bundle.session"),
+        "new-bundle": (ExitCode.USAGE, "Bundle: got a call of its constructor, expected openBundle or openMemory"),
+    },
     "python": {
         "no-path": (ExitCode.USAGE, "path: got 3, expected a str or an os.PathLike"),
         "no-engine": (ExitCode.USAGE, "text: got None, expected a str"),

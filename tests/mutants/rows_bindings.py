@@ -58,6 +58,13 @@ ROWS = (
         "a number that wraps",
     ),
     _misuse(
+        "cpp/bindings/node/index.js",
+        "if (!dims.every(Number.isSafeInteger))",
+        "if (!dims.every(Number.isFinite))",
+        f"{_FOREIGN}[node-broken-shape]",
+        "a dim that loses its fraction",
+    ),
+    _misuse(
         "cpp/bindings/go/check.go",
         "if strings.IndexByte(text, 0) >= 0 {",
         "if strings.IndexByte(text, 0) == 0 {",
