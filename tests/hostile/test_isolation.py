@@ -71,6 +71,16 @@ def test_memory_is_limited(ferry_run: Program, plugins: Path, tmp_path: Path, mo
     assert_contained(attack(ferry_run, plugins, tmp_path, mode, "--isolate", "--memory", 256), tmp_path)
 
 
+def test_an_engine_that_does_not_load_is_named_once(ferry_run: Program, tmp_path: Path) -> None:
+    (tmp_path / "libferry_engine_torchscript.so").write_text("no library")
+    bundle = archive_bundle(tmp_path / "bundle", b"honest")
+    done = ferry_run(
+        "verify", bundle, "--engine", "torchscript", "--isolate", env={**os.environ, "FERRY_ENGINE_DIR": str(tmp_path)}
+    )
+    assert_error(done, ExitCode.UNAVAILABLE, "expected a plugin that loads")
+    assert done.stderr.count("engine torchscript:") == 1
+
+
 def test_a_limit_of_memory_needs_isolation(ferry_run: Program, plugins: Path, tmp_path: Path) -> None:
     done = attack(ferry_run, plugins, tmp_path, "honest", "--no-isolate", "--memory", 256)
     assert_error(done, ExitCode.USAGE, "--memory")
