@@ -12,9 +12,11 @@
 #include <cstring>
 #include <exception>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <new>
 #include <optional>
+#include <string>
 #include <thread>
 
 #include "engine_library.hpp"
@@ -193,6 +195,25 @@ std::uint64_t number_of(const char* text) {
   return value;
 }
 
+// Bytes that count against the limit of memory already: the engine's own.
+std::uint64_t used_memory() {
+  std::ifstream file("/proc/self/statm");
+  std::uint64_t pages = 0;
+  for (int field = 0; field < 6; ++field) file >> pages;  // the sixth: data and stack
+  return file ? pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) : 0;
+}
+
+// Throws Error(unavailable) for a limit under which not even the engine and its first thread have room: what fails then names
+// the model's file, or the kernel.
+void require_room(const char* engine, std::uint64_t limit) {
+  constexpr std::uint64_t thread_and_filter = std::uint64_t{10} << 20U;
+  const std::uint64_t needed = used_memory() + thread_and_filter;
+  if (limit < needed)
+    throw Error(ErrorCode::unavailable, "engine " + std::string(engine) + ": memory: got a limit of " + std::to_string(limit) +
+                                            " bytes, expected at least " + std::to_string(needed) +
+                                            ", which it takes before it reads a model; allow more");
+}
+
 // Says why the cell cannot begin, and leaves.
 [[noreturn]] void refuse(Control& control, const Error& problem) {
   control.code = static_cast<std::int32_t>(problem.code());
@@ -211,7 +232,9 @@ int run(char** arguments) {
   try {
     const std::filesystem::path path = arguments[2];
     const auto& engine = open_plugin(arguments[1], path);
-    limit_resources(number_of(arguments[3]));
+    const std::uint64_t limit = number_of(arguments[3]);
+    require_room(arguments[1], limit);
+    limit_resources(limit);
     Cell(control, engine).serve();
   } catch (const Error& problem) {
     refuse(control, problem);

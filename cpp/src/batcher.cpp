@@ -82,6 +82,7 @@ struct Batcher::State {
   void enqueue(const Call& call);
   void dispatch();  // what the batcher's thread does
   [[nodiscard]] Calls take(std::unique_lock<std::mutex>& lock);
+  class Job;
   void hand_over(const Calls& calls);
   void run_together(const Calls& calls) const;
   void run_alone(const Call& call) const;
@@ -154,27 +155,57 @@ Batcher::State::Calls Batcher::State::take(std::unique_lock<std::mutex>& /*lock*
   return taken;
 }
 
+// A joined call that the host's executor has: it is run, or given up, once. The state waits for it.
+class Batcher::State::Job {
+ public:
+  Job(State& state, Calls calls) : state_(state), calls_(std::move(calls)) {
+    const std::scoped_lock lock(state_.mutex);
+    ++state_.running;
+  }
+  Job(const Job&) = delete;
+  Job& operator=(const Job&) = delete;
+  // The host threw its last copy away.
+  ~Job() {
+    if (begun_) return;
+    try {
+      throw Error(ErrorCode::unavailable,
+                  "batcher: got an executor that threw a joined call away, expected it to run each one; the call was not run");
+    } catch (...) {  // that, or lack of memory
+      give_up(std::current_exception());
+    }
+  }
+
+  void run() {
+    if (begun_.exchange(true)) return;
+    state_.run_together(calls_);
+    end();
+  }
+
+  void give_up(const std::exception_ptr& error) {
+    if (begun_.exchange(true)) return;
+    for (const Call& call : calls_) call->fail(error);
+    end();
+  }
+
+ private:
+  void end() {
+    const std::scoped_lock lock(state_.mutex);
+    --state_.running;
+    state_.changed.notify_all();
+  }
+
+  State& state_;  // gone, perhaps, once the job has ended
+  Calls calls_;
+  std::atomic<bool> begun_ = false;
+};
+
 void Batcher::State::hand_over(const Calls& calls) {
   if (options.executor == nullptr) return run_together(calls);
-  const auto begun = std::make_shared<std::atomic<bool>>(false);  // by the executor, or given up since it threw
-  const auto work = [this, calls, begun] {
-    if (begun->exchange(true)) return;
-    run_together(calls);
-    const std::scoped_lock lock(mutex);
-    --running;
-    changed.notify_all();
-  };
-  {
-    const std::scoped_lock lock(mutex);
-    ++running;
-  }
+  const auto job = std::make_shared<Job>(*this, calls);
   try {
-    options.executor(work);
+    options.executor([job] { job->run(); });
   } catch (...) {  // the host's, whatever it is, is the answer of calls that it has not begun
-    if (begun->exchange(true)) return;
-    for (const Call& call : calls) call->fail(std::current_exception());
-    const std::scoped_lock lock(mutex);
-    --running;
+    job->give_up(std::current_exception());
   }
 }
 

@@ -29,6 +29,8 @@ constexpr std::chrono::milliseconds small_model{2};
 
 const Artifact& artifact_for(const Bundle& bundle, const std::string& engine) {
   if (const Artifact* artifact = bundle.find_artifact(engine)) return *artifact;
+  if (bundle.manifest().artifacts.empty())
+    throw Error(ErrorCode::unavailable, "bundle: got an empty one, expected one that was opened; call Bundle::open");
   std::string known;
   for (const Artifact& artifact : bundle.manifest().artifacts) known += (known.empty() ? "" : ", ") + artifact.engine;
   throw Error(ErrorCode::unavailable, text::shown(bundle.folder()) + ": this bundle has no artifact for engine " +

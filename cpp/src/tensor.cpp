@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <new>
 #include <vector>
 
 #include "dtype.hpp"
+#include "memory.hpp"
 #include "shape.hpp"
 
 namespace ferry {
@@ -121,9 +123,12 @@ std::optional<std::size_t> byte_count(DType dtype, std::span<const std::int64_t>
   return is_too_large ? std::nullopt : std::optional(static_cast<std::size_t>(bytes));
 }
 
-Tensor::Tensor(DType dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape)), data_(require_bytes(dtype_, shape_)) {}
+Tensor::Tensor(DType dtype, Shape shape) try : dtype_(dtype), shape_(std::move(shape)), data_(require_bytes(dtype_, shape_)) {
+} catch (const std::bad_alloc&) {
+  throw_lack_of_memory();
+}
 
-Tensor Tensor::copy(DType dtype, Shape shape, std::span<const std::byte> bytes) {
+Tensor Tensor::copy(DType dtype, Shape shape, std::span<const std::byte> bytes) try {
   const std::size_t expected = require_bytes(dtype, shape);
   if (bytes.size() != expected) {
     throw Error(ErrorCode::bad_input, "tensor: got " + std::to_string(bytes.size()) + " bytes, expected " +
@@ -134,6 +139,8 @@ Tensor Tensor::copy(DType dtype, Shape shape, std::span<const std::byte> bytes) 
   tensor.shape_ = std::move(shape);
   tensor.data_.assign(bytes.begin(), bytes.end());
   return tensor;
+} catch (const std::bad_alloc&) {
+  throw_lack_of_memory();
 }
 
 void Tensor::require_dtype(DType wanted) const {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <ferry/ferry.hpp>
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "memory.hpp"
 #include "reference.hpp"
 #include "regroup.hpp"
+#include "replay.hpp"
 #include "telling.hpp"
 #include "text.hpp"
 #include "timed.hpp"
@@ -200,6 +202,8 @@ std::vector<Replayed> replay(const Bundle& bundle, const Session& session, std::
 }  // namespace
 
 EngineVerdict verify(const Bundle& bundle, const Session& session, std::size_t calls) try {
+  constexpr std::size_t most = std::numeric_limits<std::int64_t>::max();
+  static_cast<void>(checked_calls(static_cast<std::int64_t>(std::min(calls, most)), "calls"));
   const Timed timed("verify", session.engine());
   const IeeeArithmetic arithmetic;
   const std::vector<Replayed> replayed = replay(bundle, session, calls);
@@ -211,6 +215,8 @@ EngineVerdict verify(const Bundle& bundle, const Session& session, std::size_t c
   const bool passed = std::all_of(result.verdicts.begin(), result.verdicts.end(),
                                   [](const Verdict& one) { return one.passed && one.compared > 0; });
   if (result.verdicts.empty() || !passed) result.status = EngineVerdict::Status::failed;
+  if (result.verdicts.empty())
+    result.reason = "goldens: got no output to compare, expected at least one; open a bundle that has some";
   return result;
 } catch (const std::bad_alloc&) {
   throw_lack_of_memory();

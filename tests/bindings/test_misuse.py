@@ -33,8 +33,11 @@ REFUSALS = {
     "cancelled": (ExitCode.UNAVAILABLE, "call: got cancelled before it began, expected to be run"),
     "twice": (ExitCode.MISMATCH, "call: got one that has begun or was cancelled, expected one that waits"),
     "late": (ExitCode.UNAVAILABLE, "batcher: got a call that waited beyond its deadline"),
-    "closed": (ExitCode.USAGE, "session"),
-    "closed-batcher": (ExitCode.USAGE, "batcher"),
+    "closed": (ExitCode.USAGE, "session: got one that was closed, expected an open one"),
+    "closed-batcher": (ExitCode.USAGE, "batcher: got one that was closed, expected an open one"),
+    "closing": (ExitCode.USAGE, "session: got one that was closed, expected an open one"),
+    "closing-batcher": (ExitCode.USAGE, "batcher: got one that was closed, expected an open one"),
+    "no-bytes": (ExitCode.USAGE, "bytes: got "),
     "absent": (ExitCode.UNAVAILABLE, "this bundle has no artifact for engine 'executorch'"),
 }
 # What a language does not let a program write.
@@ -42,6 +45,12 @@ IMPOSSIBLE = {
     ("rust", "overlap"): "the crate's own tests show that it does not compile",
     ("rust", "closed"): "the crate's own tests show that it does not compile",
     ("rust", "closed-batcher"): "a dropped value cannot be used",
+    ("rust", "closing"): "the crate's own tests show that it does not compile",
+    ("rust", "closing-batcher"): "a dropped value cannot be used",
+    ("node", "closing"): "one thread has the handles",
+    ("node", "closing-batcher"): "one thread has the handles",
+    ("rust", "no-bytes"): "a slice is never null",
+    ("go", "no-bytes"): "a nil slice is an empty one",
     ("go", "misaligned"): "a Buffer has memory of its own",
     ("go", "overlap"): "a Buffer has memory of its own",
     ("node", "misaligned"): "new Float32Array throws a RangeError for such an offset",
@@ -138,6 +147,69 @@ def test_memory_that_cannot_be_written_is_refused(misuse: list[str], case: str) 
     done = run_program(misuse, case, DIGITS, ENGINE, ABSENT, stdin=image())
     assert done.code == ExitCode.BAD_INPUT, done.stderr
     assert ": data: got " in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+NUL = (ExitCode.USAGE, "text: got a NUL in")
+# What a language's own types let a program ask for: the words are those of libferry, or of the language where C would not see it.
+OF_A_LANGUAGE = {
+    "node": {
+        "cut-engine": (ExitCode.USAGE, "engine: got "),
+        "wide-threads": (ExitCode.USAGE, "threads: got 4294967297, expected a whole number"),
+        "text-threads": (ExitCode.USAGE, "threads: got '2', expected a whole number"),
+        "wide-calls": (ExitCode.USAGE, "calls: got 4294967297, expected a whole number"),
+        "negative-most": (ExitCode.USAGE, "most: got -1, expected a whole number"),
+        "nan-wait": (ExitCode.USAGE, "wait: got NaN, expected a time"),
+        "text-timeout": (ExitCode.USAGE, "timeout: got '1', expected a time"),
+        "no-inputs": (ExitCode.BAD_INPUT, "inputs: got undefined, expected tensors by name"),
+        "no-tensor": (ExitCode.BAD_INPUT, "input image: got null, expected a shape and a typed array"),
+        "broken-shape": (ExitCode.BAD_INPUT, "input image: shape: got 1.5,8,8, expected whole numbers"),
+        "nan-shape": (ExitCode.BAD_INPUT, "input image: shape: got NaN,8,8, expected whole numbers"),
+        "new-session": (ExitCode.USAGE, "Session: got a call of its constructor, expected bundle.session"),
+        "new-bundle": (ExitCode.USAGE, "Bundle: got a call of its constructor, expected openBundle or openMemory"),
+    },
+    "python": {
+        "no-path": (ExitCode.USAGE, "path: got 3, expected a str or an os.PathLike"),
+        "no-engine": (ExitCode.USAGE, "text: got None, expected a str"),
+        "cut-engine": NUL,
+        "wide-threads": (ExitCode.USAGE, "threads: got 4294967297, expected"),
+        "text-threads": (ExitCode.USAGE, "threads: got '2', expected a whole number"),
+        "wide-calls": (ExitCode.USAGE, "calls: got 4294967297, expected"),
+        "negative-most": (ExitCode.USAGE, "most: got -1, expected"),
+        "nan-wait": (ExitCode.USAGE, "wait: got nan, expected seconds"),
+        "endless-wait": (ExitCode.USAGE, "wait: got inf, expected seconds"),
+        "text-timeout": (ExitCode.USAGE, "timeout: got '1', expected seconds"),
+        "no-inputs": (ExitCode.BAD_INPUT, "inputs: got NoneType, expected arrays by name"),
+        "no-name": (ExitCode.USAGE, "text: got 1, expected a str"),
+        "ragged": (ExitCode.BAD_INPUT, "input image: data: got list, expected an array"),
+        "no-memory": (ExitCode.BAD_INPUT, "output label: data: got list, expected an array of NumPy"),
+    },
+    "go": {
+        **dict.fromkeys(("cut-path", "cut-keys", "cut-engine", "cut-device", "cut-operator", "cut-input"), NUL),
+        "no-dtype": (ExitCode.USAGE, "output logits: dtype: got number 77, which is no dtype, expected"),
+        "no-buffer": (ExitCode.BAD_INPUT, "output: data: got a buffer that is nil or was closed"),
+        "other-values": (ExitCode.BAD_INPUT, "output logits: got float32, expected float64"),
+        "wide-threads": (ExitCode.USAGE, "threads: got 4294967297, expected"),
+        "wide-calls": (ExitCode.USAGE, "calls: got 4294967297, expected"),
+        "negative-most": (ExitCode.USAGE, "most: got -1, expected"),
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("language", "case"),
+    [
+        pytest.param(language, case, marks=() if language in ("node", "python") else pytest.mark.slow)
+        for language, cases in OF_A_LANGUAGE.items()
+        for case in cases
+    ],
+)
+def test_what_c_would_take_for_something_else_is_refused(misuse: list[str], language: str, case: str) -> None:
+    code, words = OF_A_LANGUAGE[language][case]
+    done = run_program(misuse, case, DIGITS, ENGINE, ABSENT, stdin=image())
+    assert done.code == code, done.stderr
+    assert done.stderr.startswith("error: ")
+    assert words in done.stderr
     assert done.stderr.count("\n") == 1
 
 

@@ -174,6 +174,25 @@ TEST(Batcher, AnExecutorThatRefusesAnswersItsCalls) {
   EXPECT_EQ(failure_of([&] { static_cast<void>(batcher.run(rows(1, 0))); }).text, "the host is full");
 }
 
+TEST(Batcher, AnExecutorThatThrowsTheWorkAwayAnswersItsCalls) {
+  const ToyBundle toy;
+  std::vector<std::function<void()>> kept;
+  BatcherOptions options = within_bounds(1, milliseconds(1));
+  options.executor = [&](std::function<void()> work) {
+    if (kept.empty()) kept.push_back(std::move(work));
+  };
+  const Batcher batcher = open_batcher(toy, options);
+  PendingCall later = batcher.submit(rows(1, 0));
+  PendingCall lost = batcher.submit(rows(1, 0));
+  ASSERT_TRUE(lost.wait_for(seconds(20)));
+  const Failure failure = failure_of_get(lost);
+  EXPECT_EQ(failure.code, 5);
+  EXPECT_EQ(failure.text.find("batcher: got an executor that threw a joined call away"), 0U) << failure.text;
+  EXPECT_FALSE(later.wait_for(milliseconds(1)));
+  kept.front() = nullptr;  // the batcher ends: nothing runs any more
+  EXPECT_EQ(failure_of_get(later).code, 5);
+}
+
 TEST(Batcher, AnExecutorThatThrowsAfterTheWorkCostsNoAnswer) {
   const ToyBundle toy;
   std::function<void()> late;

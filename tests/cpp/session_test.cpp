@@ -117,7 +117,9 @@ TEST(Session, OneThatWasMovedFromHasNoEngine) {
 }
 
 TEST(Session, AnEmptyBundleHasNoEngine) {
-  EXPECT_EQ(failure_of([] { const Session session(ferry::Bundle(), {.engine = "toy"}); }).code, 5);
+  const Failure empty = failure_of([] { const Session session(ferry::Bundle(), {.engine = "toy"}); });
+  EXPECT_EQ(empty.code, 5);
+  EXPECT_EQ(empty.text, "bundle: got an empty one, expected one that was opened; call Bundle::open");
 }
 
 TEST(Session, EightThreadsGetTheirOwnAnswers) {

@@ -61,6 +61,15 @@ TEST(Tensor, AShapeWhoseProductOverflowsIsRefused) {
   EXPECT_EQ(failure_of([] { static_cast<void>(Tensor(DType::float64, {std::numeric_limits<std::int64_t>::max()})); }).code, 7);
 }
 
+// AddressSanitizer ends the program where so much is asked for.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST(Tensor, MoreThanThereIsMemoryForIsAnErrorToo) {
+  const Failure failure = failure_of([] { static_cast<void>(Tensor(DType::float32, {std::int64_t{1} << 50U})); });
+  EXPECT_EQ(failure.code, 6);
+  EXPECT_EQ(failure.text, "memory: got none, expected enough for this call; use smaller batches");
+}
+#endif
+
 TEST(Tensor, AShapeWithAZeroIsEmptyHoweverLargeTheOthers) {
   constexpr std::int64_t huge = std::int64_t{1} << 40U;
   EXPECT_EQ(Tensor(DType::uint8, {huge, 0, huge}).size(), 0U);

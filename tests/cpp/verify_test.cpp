@@ -83,7 +83,20 @@ TEST(Verify, AnAnswerWhoseClassHasNoNameFails) {
   EXPECT_EQ(verdict.verdicts[1].problem, "got class 2, expected 0 to 1, which have names; name every class and export again");
 }
 
-TEST(Verify, NoCallsAreNoProof) { EXPECT_EQ(verify(ToyBundle(), 0).status, EngineVerdict::Status::failed); }
+TEST(Verify, NoCallsAreNoProofAndTooManyAreRefused) {
+  const auto refusal = [](std::size_t calls) { return failure_of([&] { static_cast<void>(verify(ToyBundle(), calls)); }); };
+  EXPECT_EQ(refusal(0).text, "calls: got 0, expected 1 to 100");
+  EXPECT_EQ(refusal(101).text, "calls: got 101, expected 1 to 100");
+  EXPECT_EQ(refusal(std::size_t(-1)).code, 2);
+  EXPECT_EQ(verify(ToyBundle(), ferry::max_verify_calls).status, EngineVerdict::Status::passed);
+}
+
+TEST(Verify, AnEmptyBundleHasFailedAndSaysWhy) {
+  const ToyBundle toy;
+  const ferry::EngineVerdict verdict = ferry::verify(ferry::Bundle(), ferry::Session(toy.open(), {.engine = "toy"}));
+  EXPECT_EQ(verdict.status, EngineVerdict::Status::failed);
+  EXPECT_EQ(verdict.reason, "goldens: got no output to compare, expected at least one; open a bundle that has some");
+}
 
 // The `any` row of `scaled` with that bound, and a reason that names it.
 void loosen(ToyBundle& toy, double bound, const char* reason) {

@@ -71,6 +71,23 @@ def test_memory_is_limited(ferry_run: Program, plugins: Path, tmp_path: Path, mo
     assert_contained(attack(ferry_run, plugins, tmp_path, mode, "--isolate", "--memory", 256), tmp_path)
 
 
+def test_too_little_memory_for_the_engine_itself_is_told_as_that(ferry_run: Program) -> None:
+    words = ("verify", ROOT / "exported" / "digits-mlp", "--engine", "onnxruntime", "--isolate", "--memory", 1)
+    assert_error(
+        ferry_run(*words), ExitCode.UNAVAILABLE, "engine onnxruntime: memory: got a limit of 1048576 bytes, expected at least "
+    )
+
+
+def test_an_engine_that_does_not_load_is_named_once(ferry_run: Program, tmp_path: Path) -> None:
+    (tmp_path / "libferry_engine_torchscript.so").write_text("no library")
+    bundle = archive_bundle(tmp_path / "bundle", b"honest")
+    done = ferry_run(
+        "verify", bundle, "--engine", "torchscript", "--isolate", env={**os.environ, "FERRY_ENGINE_DIR": str(tmp_path)}
+    )
+    assert_error(done, ExitCode.UNAVAILABLE, "expected a plugin that loads")
+    assert done.stderr.count("engine torchscript:") == 1
+
+
 def test_a_limit_of_memory_needs_isolation(ferry_run: Program, plugins: Path, tmp_path: Path) -> None:
     done = attack(ferry_run, plugins, tmp_path, "honest", "--no-isolate", "--memory", 256)
     assert_error(done, ExitCode.USAGE, "--memory")

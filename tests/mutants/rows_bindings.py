@@ -10,6 +10,7 @@ def _misuse(file: str, old: str, new: str, test: str, why: str) -> Mutant:
 
 
 _REFUSED = "test_misuse_has_its_code_and_one_line"
+_FOREIGN = "test_what_c_would_take_for_something_else_is_refused"
 _ANSWER = "test_buffers_of_the_caller_and_a_batcher_get_the_answer"
 _UNWRITABLE = "test_memory_that_cannot_be_written_is_refused"
 
@@ -22,11 +23,53 @@ ROWS = (
         "a read-only array that is written",
     ),
     _misuse(
-        "python/torchferry/native/batcher.py",
-        "if not self._close.alive:",
-        "if not self._handle:",
+        "python/torchferry/native/handle.py",
+        "            if not self._closed:",
+        "            if self._pointer:",
         f"{_REFUSED}[python-closed-batcher]",
         "a batcher that was closed",
+    ),
+    _misuse(
+        "python/torchferry/native/handle.py",
+        "unused = self._closed and self._users == 0",
+        "unused = self._closed",
+        f"{_REFUSED}[python-closing]",
+        "a session that is freed while threads run it",
+    ),
+    _misuse(
+        "cpp/bindings/java/io/torchferry/Handle.java",
+        "      return running == 0;",
+        "      return true;",
+        f"{_REFUSED}[java-closing]",
+        "a session that is freed while threads run it",
+    ),
+    _misuse(
+        "cpp/bindings/go/held.go",
+        "unused := !h.closed && h.running == 0",
+        "unused := !h.closed",
+        f"{_REFUSED}[go-closing]",
+        "a session that is freed while goroutines run it",
+    ),
+    _misuse(
+        "python/torchferry/native/arguments.py",
+        "if not least <= found < 1 << bits:",
+        "if not least <= found < 1 << 64:",
+        f"{_FOREIGN}[python-wide-threads]",
+        "a number that wraps",
+    ),
+    _misuse(
+        "cpp/bindings/node/index.js",
+        "if (!dims.every(Number.isSafeInteger))",
+        "if (!dims.every(Number.isFinite))",
+        f"{_FOREIGN}[node-broken-shape]",
+        "a dim that loses its fraction",
+    ),
+    _misuse(
+        "cpp/bindings/go/check.go",
+        "if strings.IndexByte(text, 0) >= 0 {",
+        "if strings.IndexByte(text, 0) == 0 {",
+        f"{_FOREIGN}[go-cut-engine]",
+        "a text that C reads a part of",
     ),
     _misuse(
         "cpp/bindings/java/io/torchferry/Tensor.java",
@@ -69,6 +112,14 @@ ROWS = (
         "",
         "Batcher.*",
         "an answer that is taken twice",
+        target="ferry_tests",
+    ),
+    Mutant(
+        "cpp/src/batcher.cpp",
+        "    if (begun_) return;",
+        "    if (!begun_) return;",
+        "Batcher.*",
+        "calls that wait for work which the host threw away",
         target="ferry_tests",
     ),
     Mutant(

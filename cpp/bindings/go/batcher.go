@@ -28,55 +28,60 @@ func orElse[T int | time.Duration](value, otherwise T) T {
 }
 
 // Batcher is a session whose calls are joined. Many goroutines may use it at once.
-type Batcher struct{ handle *C.ferry_batcher }
+type Batcher struct{ handle *held }
 
 // Batcher opens a session of its own whose calls, of many goroutines, are joined to larger ones.
 func (b *Bundle) Batcher(engine string, options Options, joined BatcherOptions) (*Batcher, error) {
+	if err := first(options.checked(engine), joined.checked()); err != nil {
+		return nil, err
+	}
 	name, device := C.CString(engine), C.CString(options.device())
 	defer C.free(unsafe.Pointer(name))
 	defer C.free(unsafe.Pointer(device))
-	defer runtime.KeepAlive(b)
 	most, queue := C.size_t(orElse(joined.Most, 16)), C.size_t(orElse(joined.Queue, 1024))
 	wait, keepBits := C.int64_t(orElse(joined.Wait, time.Millisecond).Microseconds()), C.int32_t(1)
 	if joined.AnyEngine {
 		keepBits = 0
 	}
 	var handle *C.ferry_batcher
-	if err := call(func() C.int32_t {
+	if err := b.handle.use(func(at unsafe.Pointer) C.int32_t {
 		threads := atLeastOne(options.Threads)
-		return C.ferry_batcher_open(b.handle, name, device, threads, most, wait, queue, keepBits, &handle)
+		return C.ferry_batcher_open(asBundle(at), name, device, threads, most, wait, queue, keepBits, &handle)
 	}); err != nil {
 		return nil, err
 	}
-	batcher := &Batcher{handle}
+	free := func(at unsafe.Pointer) { C.ferry_batcher_close((*C.ferry_batcher)(at)) }
+	batcher := &Batcher{&held{pointer: unsafe.Pointer(handle), what: "batcher", free: free}}
 	runtime.SetFinalizer(batcher, (*Batcher).Close)
 	return batcher, nil
 }
 
-// Close runs every call that waits, then frees the model.
+// Close lets no further call begin, runs every one that waits, then frees the model.
 func (b *Batcher) Close() {
-	C.ferry_batcher_close(b.handle)
-	b.handle = nil
+	b.handle.close()
 	runtime.SetFinalizer(b, nil)
 }
 
 // Submit copies the inputs and does not wait. A call that has not begun within limit is Unavailable, as is one for which the queue
 // is full; limit 0: no limit.
 func (b *Batcher) Submit(limit time.Duration, inputs ...Tensor) (*Call, error) {
-	views := lend(inputs)
+	views, err := lend(inputs)
+	if err != nil {
+		return nil, err
+	}
 	defer views.free()
-	defer runtime.KeepAlive(b)
 	microseconds := C.int64_t(-1)
 	if limit > 0 {
 		microseconds = C.int64_t(limit.Microseconds())
 	}
 	var handle *C.ferry_call
-	if err := call(func() C.int32_t {
-		return C.ferry_batcher_submit(b.handle, views.first, views.count, microseconds, &handle)
+	if err := b.handle.use(func(at unsafe.Pointer) C.int32_t {
+		return C.ferry_batcher_submit((*C.ferry_batcher)(at), views.first, views.count, microseconds, &handle)
 	}); err != nil {
 		return nil, err
 	}
-	waiting := &Call{handle}
+	free := func(at unsafe.Pointer) { C.ferry_call_close(asCall(at)) }
+	waiting := &Call{&held{pointer: unsafe.Pointer(handle), what: "call", free: free}}
 	runtime.SetFinalizer(waiting, (*Call).Close)
 	return waiting, nil
 }
@@ -92,13 +97,14 @@ func (b *Batcher) Run(limit time.Duration, inputs ...Tensor) (Tensors, error) {
 }
 
 // Call is one that waits in a batcher, or is answered.
-type Call struct{ handle *C.ferry_call }
+type Call struct{ handle *held }
+
+func asCall(at unsafe.Pointer) *C.ferry_call { return (*C.ferry_call)(at) }
 
 // Get waits for the answer, once. A call that was cancelled or came too late is Unavailable.
 func (c *Call) Get() (Tensors, error) {
-	defer runtime.KeepAlive(c)
 	var outputs *C.ferry_outputs
-	if err := call(func() C.int32_t { return C.ferry_call_get(c.handle, &outputs) }); err != nil {
+	if err := c.handle.use(func(at unsafe.Pointer) C.int32_t { return C.ferry_call_get(asCall(at), &outputs) }); err != nil {
 		return nil, err
 	}
 	return taken(outputs), nil
@@ -106,13 +112,11 @@ func (c *Call) Get() (Tensors, error) {
 
 // Cancel takes the call back, also while another goroutine waits for it. It is a Mismatch where the call has begun.
 func (c *Call) Cancel() error {
-	defer runtime.KeepAlive(c)
-	return plain(call(func() C.int32_t { return C.ferry_call_cancel(c.handle) }))
+	return plain(c.handle.use(func(at unsafe.Pointer) C.int32_t { return C.ferry_call_cancel(asCall(at)) }))
 }
 
-// Close forgets the call, which goes on. No goroutine may wait for it.
+// Close forgets the call, which goes on; a goroutine that waits for it still gets its answer.
 func (c *Call) Close() {
-	C.ferry_call_close(c.handle)
-	c.handle = nil
+	c.handle.close()
 	runtime.SetFinalizer(c, nil)
 }

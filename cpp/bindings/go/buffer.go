@@ -19,8 +19,11 @@ type Buffer struct {
 	size   int
 }
 
-// NewBuffer makes a buffer of zeros. It fails with Usage for a shape that has no size.
+// NewBuffer makes a buffer of zeros. It fails with Usage for a dtype that is none and for a shape that has no size.
 func NewBuffer(name string, dtype DType, shape []int64) (*Buffer, error) {
+	if dtype.Size() == 0 {
+		return nil, &Error{Usage, fmt.Sprintf("output %s: dtype: got %v, expected one of this package", name, dtype)}
+	}
 	size := int64(dtype.Size())
 	for _, dim := range shape {
 		if dim < 0 || (dim > 0 && size > (1<<40)/dim) {
@@ -33,6 +36,14 @@ func NewBuffer(name string, dtype DType, shape []int64) (*Buffer, error) {
 		return nil, &Error{IO, "memory: got none, expected enough for a buffer"}
 	}
 	return &Buffer{name, dtype, append([]int64{}, shape...), memory, int(size)}, nil
+}
+
+// checked fails with Usage for a name that C cannot read, and with BadInput where there is no memory.
+func (b *Buffer) checked() error {
+	if b == nil || b.memory == nil {
+		return &Error{BadInput, "output: data: got a buffer that is nil or was closed, expected one of NewBuffer"}
+	}
+	return noNUL(b.Name)
 }
 
 // Bytes are the memory itself, which lives until Close.

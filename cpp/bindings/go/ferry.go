@@ -97,10 +97,15 @@ type Report struct {
 }
 
 // Bundle is an opened bundle, whose files have been checked.
-type Bundle struct{ handle *C.ferry_bundle }
+type Bundle struct{ handle *held }
+
+func asBundle(at unsafe.Pointer) *C.ferry_bundle { return (*C.ferry_bundle)(at) }
 
 // Open opens a folder, or the one file that `ferry pack` wrote; every file's SHA-256 is checked here.
 func Open(path string) (*Bundle, error) {
+	if err := noNUL(path); err != nil {
+		return nil, err
+	}
 	text := C.CString(path)
 	defer C.free(unsafe.Pointer(text))
 	return opened(func(handle **C.ferry_bundle) C.int32_t { return C.ferry_bundle_open(text, handle) })
@@ -108,6 +113,9 @@ func Open(path string) (*Bundle, error) {
 
 // OpenTrusted is Open, only if a key of keys, a file or a folder, signed the bundle.
 func OpenTrusted(path, keys string) (*Bundle, error) {
+	if err := noNUL(path, keys); err != nil {
+		return nil, err
+	}
 	text, trusted := C.CString(path), C.CString(keys)
 	defer C.free(unsafe.Pointer(text))
 	defer C.free(unsafe.Pointer(trusted))
@@ -128,72 +136,69 @@ func opened(open func(**C.ferry_bundle) C.int32_t) (*Bundle, error) {
 	if err := call(func() C.int32_t { return open(&handle) }); err != nil {
 		return nil, err
 	}
-	bundle := &Bundle{handle}
+	free := func(at unsafe.Pointer) { C.ferry_bundle_close(asBundle(at)) }
+	bundle := &Bundle{&held{pointer: unsafe.Pointer(handle), what: "bundle", free: free}}
 	runtime.SetFinalizer(bundle, (*Bundle).Close)
 	return bundle, nil
 }
 
 // Close frees the bundle, which may then no longer be used; its sessions may.
 func (b *Bundle) Close() {
-	C.ferry_bundle_close(b.handle)
-	b.handle = nil
+	b.handle.close()
 	runtime.SetFinalizer(b, nil)
 }
 
 // Name is the bundle's name.
 func (b *Bundle) Name() string {
-	defer runtime.KeepAlive(b)
-	return C.GoString(C.ferry_bundle_name(b.handle))
+	return b.handle.text(func(at unsafe.Pointer) *C.char { return C.ferry_bundle_name(asBundle(at)) })
 }
 
 // Digest is the SHA-256 of the manifest, which stands for the whole bundle.
 func (b *Bundle) Digest() string {
-	defer runtime.KeepAlive(b)
-	return C.GoString(C.ferry_bundle_digest(b.handle))
+	return b.handle.text(func(at unsafe.Pointer) *C.char { return C.ferry_bundle_digest(asBundle(at)) })
 }
 
 // Manifest is the JSON of FORMAT.md section 2.
 func (b *Bundle) Manifest() string {
-	defer runtime.KeepAlive(b)
-	return C.GoString(C.ferry_bundle_manifest(b.handle))
+	return b.handle.text(func(at unsafe.Pointer) *C.char { return C.ferry_bundle_manifest(asBundle(at)) })
 }
 
 // Engines are those that the bundle has artifacts for.
 func (b *Bundle) Engines() []string {
-	defer runtime.KeepAlive(b)
-	return texts(func(i C.size_t) *C.char { return C.ferry_bundle_engine(b.handle, i) })
+	return b.texts(func(at *C.ferry_bundle, i C.size_t) *C.char { return C.ferry_bundle_engine(at, i) })
 }
 
 // Classes are the names of the classes; none where the contract has none.
 func (b *Bundle) Classes() []string {
-	defer runtime.KeepAlive(b)
-	return texts(func(i C.size_t) *C.char { return C.ferry_bundle_class(b.handle, i) })
+	return b.texts(func(at *C.ferry_bundle, i C.size_t) *C.char { return C.ferry_bundle_class(at, i) })
 }
 
-func texts(at func(C.size_t) *C.char) (all []string) {
-	for i := C.size_t(0); at(i) != nil; i++ {
-		all = append(all, C.GoString(at(i)))
-	}
+func (b *Bundle) texts(of func(*C.ferry_bundle, C.size_t) *C.char) (all []string) {
+	b.handle.see(func(at unsafe.Pointer) {
+		for i := C.size_t(0); of(asBundle(at), i) != nil; i++ {
+			all = append(all, C.GoString(of(asBundle(at), i)))
+		}
+	})
 	return all
 }
 
 // Inputs are the inputs of the contract.
 func (b *Bundle) Inputs() []TensorSpec {
-	defer runtime.KeepAlive(b)
-	return specs(func(i C.size_t) *C.ferry_tensor_spec { return C.ferry_bundle_input(b.handle, i) })
+	return b.specs(func(at *C.ferry_bundle, i C.size_t) *C.ferry_tensor_spec { return C.ferry_bundle_input(at, i) })
 }
 
 // Outputs are the outputs of the contract.
 func (b *Bundle) Outputs() []TensorSpec {
-	defer runtime.KeepAlive(b)
-	return specs(func(i C.size_t) *C.ferry_tensor_spec { return C.ferry_bundle_output(b.handle, i) })
+	return b.specs(func(at *C.ferry_bundle, i C.size_t) *C.ferry_tensor_spec { return C.ferry_bundle_output(at, i) })
 }
 
-func specs(at func(C.size_t) *C.ferry_tensor_spec) (all []TensorSpec) {
-	for i := C.size_t(0); at(i) != nil; i++ {
-		spec := at(i)
-		all = append(all, TensorSpec{C.GoString(spec.name), DType(spec.dtype), shapeOf(spec.shape, spec.rank)})
-	}
+func (b *Bundle) specs(of func(*C.ferry_bundle, C.size_t) *C.ferry_tensor_spec) (all []TensorSpec) {
+	b.handle.see(func(at unsafe.Pointer) {
+		for i := C.size_t(0); of(asBundle(at), i) != nil; i++ {
+			spec := of(asBundle(at), i)
+			all = append(all, TensorSpec{C.GoString(spec.name), DType(spec.dtype), shapeOf(spec.shape, spec.rank)})
+		}
+	})
 	return all
 }
 
@@ -206,41 +211,55 @@ func shapeOf(dims *C.int64_t, rank C.int32_t) []int64 {
 }
 
 // AllowNative lets later sessions run machine code of the bundle, which has all rights of this process.
-func (b *Bundle) AllowNative() { C.ferry_bundle_allow_native(b.handle) }
+func (b *Bundle) AllowNative() {
+	b.handle.see(func(at unsafe.Pointer) { C.ferry_bundle_allow_native(asBundle(at)) })
+}
 
 // AllowOperator lets TorchScript use an operator, as "aten::as_strided", that may do more than compute.
 func (b *Bundle) AllowOperator(name string) error {
+	if err := noNUL(name); err != nil {
+		return err
+	}
 	text := C.CString(name)
 	defer C.free(unsafe.Pointer(text))
-	defer runtime.KeepAlive(b)
-	return plain(call(func() C.int32_t { return C.ferry_bundle_allow_operator(b.handle, text) }))
+	return plain(b.handle.use(func(at unsafe.Pointer) C.int32_t { return C.ferry_bundle_allow_operator(asBundle(at), text) }))
 }
 
 // Isolate lets later sessions run their model in a child process that can do nothing but compute.
-func (b *Bundle) Isolate() { C.ferry_bundle_isolate(b.handle) }
+func (b *Bundle) Isolate() {
+	b.handle.see(func(at unsafe.Pointer) { C.ferry_bundle_isolate(asBundle(at)) })
+}
 
 // SetTimeout gives opening and each call of later sessions that many seconds; 0: no limit.
-func (b *Bundle) SetTimeout(seconds float64) { C.ferry_bundle_set_timeout(b.handle, C.double(seconds)) }
+func (b *Bundle) SetTimeout(seconds float64) {
+	b.handle.see(func(at unsafe.Pointer) { C.ferry_bundle_set_timeout(asBundle(at), C.double(seconds)) })
+}
 
 // Session opens one engine of the bundle, warmed up.
 func (b *Bundle) Session(engine string, options Options) (*Session, error) {
+	if err := options.checked(engine); err != nil {
+		return nil, err
+	}
 	name, device := C.CString(engine), C.CString(options.device())
 	defer C.free(unsafe.Pointer(name))
 	defer C.free(unsafe.Pointer(device))
-	defer runtime.KeepAlive(b)
 	var handle *C.ferry_session
-	if err := call(func() C.int32_t {
-		return C.ferry_session_open(b.handle, name, device, atLeastOne(options.Threads), &handle)
+	if err := b.handle.use(func(at unsafe.Pointer) C.int32_t {
+		return C.ferry_session_open(asBundle(at), name, device, atLeastOne(options.Threads), &handle)
 	}); err != nil {
 		return nil, err
 	}
-	session := &Session{handle}
+	free := func(at unsafe.Pointer) { C.ferry_session_close(asSession(at)) }
+	session := &Session{&held{pointer: unsafe.Pointer(handle), what: "session", free: free}}
 	runtime.SetFinalizer(session, (*Session).Close)
 	return session, nil
 }
 
 // Verify replays the goldens on one engine, or, with "", on all that can run here. It fails where there is nothing to report.
 func (b *Bundle) Verify(engine string, options Options) (Report, error) {
+	if err := options.checked(engine); err != nil {
+		return Report{}, err
+	}
 	var name *C.char
 	if engine != "" {
 		name = C.CString(engine)
@@ -248,10 +267,9 @@ func (b *Bundle) Verify(engine string, options Options) (Report, error) {
 	}
 	device := C.CString(options.device())
 	defer C.free(unsafe.Pointer(device))
-	defer runtime.KeepAlive(b)
 	var text *C.ferry_text
-	err := call(func() C.int32_t {
-		return C.ferry_verify(b.handle, name, device, atLeastOne(options.Threads), atLeastOne(options.Calls), &text)
+	err := b.handle.use(func(at unsafe.Pointer) C.int32_t {
+		return C.ferry_verify(asBundle(at), name, device, atLeastOne(options.Threads), atLeastOne(options.Calls), &text)
 	})
 	if text == nil {
 		return Report{}, plain(err)

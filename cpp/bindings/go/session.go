@@ -34,6 +34,15 @@ const (
 // Size is the number of bytes of one element.
 func (d DType) Size() int { return int(C.ferry_element_size(C.int32_t(d))) }
 
+// String is the dtype's name in a contract, as "float32".
+func (d DType) String() string {
+	names := [...]string{"bool", "uint8", "int8", "int16", "int32", "int64", "float32", "float64", "float16", "bfloat16"}
+	if d < 0 || int(d) >= len(names) {
+		return fmt.Sprintf("number %d, which is no dtype", int32(d))
+	}
+	return names[d]
+}
+
 // Half is the 16 bits of an IEEE 754 binary16, of which Go has no numbers.
 type Half uint16
 
@@ -96,7 +105,7 @@ func Values[T Element](tensor Tensor, err error) ([]T, error) {
 	}
 	dtype := dtypeOf[T]()
 	if dtype != tensor.DType {
-		return nil, &Error{BadInput, fmt.Sprintf("output %s: got dtype %d, expected %d", tensor.Name, tensor.DType, dtype)}
+		return nil, &Error{BadInput, fmt.Sprintf("output %s: got %v, expected %v", tensor.Name, tensor.DType, dtype)}
 	}
 	values := make([]T, len(tensor.Bytes)/dtype.Size())
 	if len(values) > 0 {
@@ -121,36 +130,37 @@ func (t Tensors) Find(name string) (Tensor, error) {
 }
 
 // Session is a bundle on one engine and device. Many goroutines may use it at once.
-type Session struct{ handle *C.ferry_session }
+type Session struct{ handle *held }
 
-// Close frees the model, which may then no longer be used. No call may be running.
+func asSession(at unsafe.Pointer) *C.ferry_session { return (*C.ferry_session)(at) }
+
+// Close lets no further call begin, and frees the model: now, or when the calls of other goroutines have ended.
 func (s *Session) Close() {
-	C.ferry_session_close(s.handle)
-	s.handle = nil
+	s.handle.close()
 	runtime.SetFinalizer(s, nil)
 }
 
 // Runtime is, for instance, "LibTorch 2.13.0".
 func (s *Session) Runtime() string {
-	defer runtime.KeepAlive(s)
-	return C.GoString(C.ferry_session_runtime(s.handle))
+	return s.handle.text(func(at unsafe.Pointer) *C.char { return C.ferry_session_runtime(asSession(at)) })
 }
 
 // Numerics is what decides the bits of the results (FORMAT.md section 5).
 func (s *Session) Numerics() string {
-	defer runtime.KeepAlive(s)
-	return C.GoString(C.ferry_session_numerics(s.handle))
+	return s.handle.text(func(at unsafe.Pointer) *C.char { return C.ferry_session_numerics(asSession(at)) })
 }
 
 // Run computes the outputs of inputs given by name, in any order. Inputs and outputs are copied: cgo lends C no memory that holds
 // pointers, and Go owns what it gives.
 func (s *Session) Run(inputs ...Tensor) (Tensors, error) {
-	views := lend(inputs)
+	views, err := lend(inputs)
+	if err != nil {
+		return nil, err
+	}
 	defer views.free()
-	defer runtime.KeepAlive(s)
 	var outputs *C.ferry_outputs
-	if err := call(func() C.int32_t {
-		return C.ferry_session_run(s.handle, views.first, views.count, &outputs)
+	if err := s.handle.use(func(at unsafe.Pointer) C.int32_t {
+		return C.ferry_session_run(asSession(at), views.first, views.count, &outputs)
 	}); err != nil {
 		return nil, err
 	}
@@ -160,18 +170,23 @@ func (s *Session) Run(inputs ...Tensor) (Tensors, error) {
 // RunInto computes the outputs into buffers, which have the dtypes and shapes that the outputs of these inputs have. What they hold
 // after a failure is not defined.
 func (s *Session) RunInto(inputs []Tensor, outputs []*Buffer) error {
-	views := lend(inputs)
+	views, err := lend(inputs)
+	if err != nil {
+		return err
+	}
 	defer views.free()
 	buffers := newViews(len(outputs))
 	defer buffers.free()
 	for i, output := range outputs {
+		if err := output.checked(); err != nil {
+			return err
+		}
 		buffers.put(i, output.Name, output.DType, output.Shape, output.memory, output.size)
 	}
-	defer runtime.KeepAlive(s)
 	defer runtime.KeepAlive(outputs)
-	return plain(call(func() C.int32_t {
+	return plain(s.handle.use(func(at unsafe.Pointer) C.int32_t {
 		into := (*C.ferry_tensor_buffer)(unsafe.Pointer(buffers.first)) // the same members
-		return C.ferry_session_run_into(s.handle, views.first, views.count, into, buffers.count)
+		return C.ferry_session_run_into(asSession(at), views.first, views.count, into, buffers.count)
 	}))
 }
 
@@ -193,13 +208,18 @@ type views struct {
 	owned []unsafe.Pointer
 }
 
-func lend(tensors []Tensor) *views {
+func lend(tensors []Tensor) (*views, error) {
+	for _, tensor := range tensors {
+		if err := noNUL(tensor.Name); err != nil {
+			return nil, err
+		}
+	}
 	views := newViews(len(tensors))
 	for i, tensor := range tensors {
 		data := views.own(C.CBytes(tensor.Bytes))
 		views.put(i, tensor.Name, tensor.DType, tensor.Shape, data, len(tensor.Bytes))
 	}
-	return views
+	return views, nil
 }
 
 func newViews(count int) *views {

@@ -17,6 +17,7 @@ NATIVE(jlong, openBundle)(JNIEnv* env, jclass type, jbyteArray path, jbyteArray 
 NATIVE(jlong, openMemory)(JNIEnv* env, jclass type, jbyteArray content) {
   (void)type;
   ferry_bundle* bundle = NULL;
+  if (content == NULL) return check(env, ferry_bundle_open_memory(NULL, 0, &bundle)), 0; /* no JVM survives a NULL array */
   jbyte* bytes = (*env)->GetByteArrayElements(env, content, NULL);
   if (bytes == NULL) return 0;
   check(env, ferry_bundle_open_memory(bytes, (size_t)(*env)->GetArrayLength(env, content), &bundle));

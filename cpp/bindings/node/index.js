@@ -20,7 +20,8 @@ const spec = ({ name, dtype, shape }) => ({ name, dtype: DTYPES[dtype], shape })
 const named = (outputs) =>
   Object.fromEntries(outputs.map(({ name, dtype, shape, data }) => [name, { dtype: DTYPES[dtype], shape, data }]))
 
-const microseconds = (milliseconds) => Math.round(milliseconds * 1000)
+const LARGEST = 2 ** 31 - 1
+const CENTURY_S = 100 * 365 * 86400
 
 function refuse(code, message) {
   throw Object.assign(new Error(message), { code })
@@ -31,10 +32,33 @@ function text(name, value) {
   return value
 }
 
+const shown = (value) => (typeof value === 'string' ? `'${value}'` : String(value))
+
+// A whole number that C has too: others would wrap or lose their fraction.
+function whole(name, value, least = -LARGEST) {
+  if (Number.isInteger(value) && value >= least && value <= LARGEST) return value
+  return refuse(2, `${name}: got ${shown(value)}, expected a whole number, ${least} to ${LARGEST}`)
+}
+
+function seconds(name, value, unit = 1) {
+  if (typeof value === 'number' && value >= 0 && value <= CENTURY_S * unit) return value
+  return refuse(2, `${name}: got ${shown(value)}, expected a time, 0 to ${CENTURY_S * unit}`)
+}
+
+const microseconds = (name, milliseconds) => Math.round(seconds(name, milliseconds, 1000) * 1000)
+
+// Only this package makes handles.
+const OURS = Symbol('torchferry')
+
+function made(key, name, by) {
+  if (key !== OURS) refuse(2, `${name}: got a call of its constructor, expected ${by}`)
+}
+
 class Bundle {
   #handle
 
-  constructor(handle) {
+  constructor(key, handle) {
+    made(key, 'Bundle', 'openBundle or openMemory')
     const { name, digest, manifest, engines, classes, inputs, outputs } = native.describeBundle(handle)
     this.#handle = handle
     Object.assign(this, { name, digest, manifest: JSON.parse(manifest), engines, classes })
@@ -51,25 +75,28 @@ class Bundle {
   isolate() { native.isolate(this.#handle) }
 
   // Seconds for opening and for each call of later sessions; 0: no limit.
-  setTimeout(seconds) { native.setTimeout(this.#handle, seconds) }
+  setTimeout(limit) { native.setTimeout(this.#handle, seconds('timeout', limit)) }
 
   // One engine of the bundle, warmed up.
   session(engine, { device = 'cpu', threads = 1 } = {}) {
-    return new Session(native.openSession(this.#handle, text('engine', engine), text('device', device), threads), this)
+    const where = [text('engine', engine), text('device', device), whole('threads', threads)]
+    return new Session(OURS, native.openSession(this.#handle, ...where), this)
   }
 
   // A session of its own whose calls are joined to larger ones: up to `most` samples, a call waiting `wait` milliseconds for others,
   // `queue` samples at most. With `keepBits` only an engine that computes one sample after the other, `c` or `c-int8`: each answer
   // has the bits of a call of its own.
   batcher(engine, { device = 'cpu', threads = 1, most = 16, wait = 1, queue = 1024, keepBits = true } = {}) {
-    const where = [text('engine', engine), text('device', device), threads]
-    return new Batcher(native.openBatcher(this.#handle, ...where, most, microseconds(wait), queue, keepBits), this)
+    const where = [text('engine', engine), text('device', device), whole('threads', threads)]
+    const joined = [whole('most', most, 0), microseconds('wait', wait), whole('queue', queue, 0), Boolean(keepBits)]
+    return new Batcher(OURS, native.openBatcher(this.#handle, ...where, ...joined), this)
   }
 
   // Replays the goldens on one engine, or on all that can run here: { passed, verdicts, problem }.
   verify({ engine = null, device = 'cpu', threads = 1, calls = 1 } = {}) {
     const name = engine === null ? null : text('engine', engine)
-    const { passed, json, problem } = native.verify(this.#handle, name, text('device', device), threads, calls)
+    const numbers = [whole('threads', threads), whole('calls', calls)]
+    const { passed, json, problem } = native.verify(this.#handle, name, text('device', device), ...numbers)
     return { passed, verdicts: JSON.parse(json), problem }
   }
 }
@@ -79,7 +106,8 @@ class Session {
   #inputs
   #outputs
 
-  constructor(handle, { inputs, outputs }) {
+  constructor(key, handle, { inputs, outputs } = {}) {
+    made(key, 'Session', 'bundle.session')
     this.#handle = handle
     this.#inputs = new Lender('input', inputs)
     this.#outputs = new Lender('output', outputs)
@@ -102,7 +130,8 @@ class Batcher {
   #handle
   #inputs
 
-  constructor(handle, { inputs }) {
+  constructor(key, handle, { inputs } = {}) {
+    made(key, 'Batcher', 'bundle.batcher')
     this.#handle = handle
     this.#inputs = new Lender('input', inputs)
   }
@@ -110,7 +139,8 @@ class Batcher {
   // Copies the inputs and gives a Call. One that has not begun within `limit` milliseconds is refused, as is one for which the queue
   // is full.
   submit(inputs, { limit = null } = {}) {
-    return new Call(native.submit(this.#handle, this.#inputs.lend(inputs), limit === null ? -1 : microseconds(limit)))
+    const wait = limit === null ? -1 : microseconds('limit', limit)
+    return new Call(OURS, native.submit(this.#handle, this.#inputs.lend(inputs), wait))
   }
 
   // A promise of the outputs.
@@ -123,7 +153,8 @@ class Batcher {
 class Call {
   #handle
 
-  constructor(handle) {
+  constructor(key, handle) {
+    made(key, 'Call', 'batcher.submit')
     this.#handle = handle
     this.result = native.getCall(handle).then(named)  // a promise of the outputs, as those of Session.run
     this.result.catch(() => {})  // a call that nobody asks for does not end the program
@@ -152,7 +183,19 @@ class Lender {
   }
 
   lend(tensors) {
-    return Object.entries(tensors).map(([name, { shape, data }]) => [name, this.#dtype(name, data), shape, data])
+    if (typeof tensors !== 'object' || tensors === null) refuse(7, `${this.#what}s: got ${shown(tensors)}, expected tensors by name`)
+    return Object.entries(tensors).map(([name, tensor]) => {
+      if (typeof tensor !== 'object' || tensor === null)
+        refuse(7, `${this.#what} ${name}: got ${shown(tensor)}, expected a shape and a typed array`)
+      return [name, this.#dtype(name, tensor.data), this.#shape(name, tensor.shape), tensor.data]
+    })
+  }
+
+  // A copy, in which C sees whole numbers and no getters.
+  #shape(name, shape) {
+    const dims = Array.isArray(shape) ? Array.from(shape) : [NaN]
+    if (!dims.every(Number.isSafeInteger)) refuse(7, `${this.#what} ${name}: shape: got ${shown(shape)}, expected whole numbers`)
+    return dims
   }
 
   // A bool and a uint8 both come as bytes: the contract says which of them is meant.
@@ -168,13 +211,13 @@ class Lender {
 // Opens a folder, or the one file that `ferry pack` wrote; every file's SHA-256 is checked. With `trust`, a key or a folder of
 // keys, only if one of them signed it.
 function openBundle(path, { trust = null } = {}) {
-  return new Bundle(native.openBundle(text('path', path), trust === null ? null : text('trust', trust)))
+  return new Bundle(OURS, native.openBundle(text('path', path), trust === null ? null : text('trust', trust)))
 }
 
 // Opens a copy of the bytes of a file that `ferry pack` wrote.
 function openMemory(bytes) {
   if (!(bytes instanceof Uint8Array)) refuse(2, 'bytes: got something else, expected a Uint8Array')
-  return new Bundle(native.openMemory(bytes))
+  return new Bundle(OURS, native.openMemory(bytes))
 }
 
 module.exports = { openBundle, openMemory, Batcher, Bundle, Call, Session }

@@ -32,8 +32,10 @@ namespace ferry {
 
 // Whose signature a bundle must carry (FORMAT.md section 13). Nothing is asked by default; then FERRY_TRUST is, where it is set.
 struct TrustOptions {
-  std::vector<std::filesystem::path> keys;  // minisign public key files, or folders of *.pub files and a file `revoked`
-  bool require_signature = false;           // also where no key is trusted: then nothing opens
+  // minisign public key files, or folders of *.pub files and a file `revoked`. Without the initializer GCC warns wherever only
+  // the second member is named.
+  std::vector<std::filesystem::path> keys = {};  // NOLINT(readability-redundant-member-init)
+  bool require_signature = false;                // also where no key is trusted: then nothing opens
   bool operator==(const TrustOptions&) const = default;
 };
 
@@ -229,7 +231,7 @@ struct EngineVerdict {
   std::string engine;
   std::string device;
   Status status = Status::unavailable;
-  std::string reason;  // why it is unavailable, else empty
+  std::string reason;  // why it is unavailable, or failed without any verdict; else empty
   std::string numerics;
   std::vector<Verdict> verdicts;
 };
@@ -240,9 +242,9 @@ struct EngineVerdict {
 
 inline constexpr std::size_t max_verify_calls = 100;  // their outputs are all kept until they are compared
 
-// Runs every golden case in `session` first, all of them `calls` times, then compares. Where the contract calls its samples
-// independent, each case is also run in other groups: an output that changes then has failed. Throws what Session::run throws,
-// and Error(format) where a tolerance is so large that it proves nothing.
+// Runs every golden case in `session` first, all of them `calls` times, 1 to max_verify_calls, then compares. Where the contract
+// calls its samples independent, each case is also run in other groups: an output that changes then has failed. Throws what
+// Session::run throws, and Error(format) where a tolerance is so large that it proves nothing, Error(usage) for so many calls.
 [[nodiscard]] FERRY_API EngineVerdict verify(const Bundle& bundle, const Session& session, std::size_t calls = 1);
 
 }  // namespace ferry

@@ -1,7 +1,7 @@
 // ferry/stream.hpp: a model that remembers: outputs of one call are inputs of the next. Standard library only.
 //
-//   ferry::Stream stream(bundle, session);             // the pairs of the contract, or {{"state", "next_state"}} as a third
-//   argument auto outputs = stream.run({{"sample", sample}});   // the state of the first call is zeros
+//   ferry::Stream stream(bundle, session);              // the pairs of the contract; or give {{"state", "next_state"}} too
+//   auto outputs = stream.run({{"sample", sample}});    // the state of the first call is zeros
 //
 // A session keeps nothing from call to call; a stream does, for one sequence, or for several of equal length side by side. Many
 // streams may share a session.

@@ -86,6 +86,12 @@ std::uint64_t memory_of(const Limits& limits) {
   return limits.memory_bytes != 0 ? limits.memory_bytes : machine_memory() / 4 * 3;
 }
 
+// What a cell says, with its engine's name once: opening a plugin names it already.
+std::string named(const std::string& engine, const std::string& problem) {
+  const std::string name = "engine " + engine + ": ";
+  return problem.starts_with(name) ? problem : name + problem;
+}
+
 class IsolatedEngine final : public EngineHost {
  public:
   IsolatedEngine(const std::string& engine, const Limits& limits)
@@ -104,7 +110,7 @@ class IsolatedEngine final : public EngineHost {
     ferry_engine_error error{};
     Rhythm once;
     const auto code = finish_step(error, once);
-    if (code != FERRY_OK) throw Error(ErrorCode::unavailable, "engine " + engine + ": " + text_of(error.text));
+    if (code != FERRY_OK) throw Error(ErrorCode::unavailable, named(engine, text_of(error.text)));
     flags_ = control_->flags;
     runtime_ = text_of(control_->runtime);
     numerics_ = text_of(control_->numerics);

@@ -6,7 +6,8 @@ import weakref
 from collections.abc import Mapping
 from ctypes import byref, c_void_p
 
-from torchferry.errors import ExitCode, FerryError
+from torchferry.native.arguments import microseconds
+from torchferry.native.handle import Handle
 from torchferry.native.library import check, libferry
 from torchferry.native.tensors import Array, Outputs, in_order, views_of
 
@@ -17,8 +18,7 @@ class Batcher:
     """A session whose calls are joined. `Bundle.batcher` makes one; many threads may use it at once."""
 
     def __init__(self, handle: c_void_p) -> None:
-        self._handle = handle
-        self._close = weakref.finalize(self, libferry().ferry_batcher_close, handle)
+        self._handle = Handle(self, handle, "batcher", libferry().ferry_batcher_close)
 
     def __enter__(self) -> Batcher:
         """Return the batcher itself."""
@@ -29,8 +29,8 @@ class Batcher:
         self.close()
 
     def close(self) -> None:
-        """Run every call that waits, then free the model."""
-        self._close()
+        """Let no further call begin, run every one that waits, then free the model."""
+        self._handle.close()
 
     def submit(self, inputs: Mapping[str, Array], *, limit: float | None = None) -> Call:
         """Copy the inputs, arrays [N, ...] by name, and return the call, which waits for others to join it.
@@ -38,11 +38,11 @@ class Batcher:
         A call that has not begun within `limit` seconds fails with UNAVAILABLE. Raises FerryError(UNAVAILABLE) where the queue is full,
         BAD_INPUT for what breaks the contract, USAGE after `close`.
         """
-        if not self._close.alive:
-            raise FerryError(ExitCode.USAGE, "batcher: got one that was closed, expected an open one")
-        handle, arrays = c_void_p(), in_order(inputs)
-        wait = _NO_LIMIT if limit is None else round(limit * 1e6)
-        check(libferry().ferry_batcher_submit(self._handle, views_of(arrays), len(arrays), wait, byref(handle)))
+        handle = c_void_p()
+        wait = _NO_LIMIT if limit is None else microseconds("limit", limit)
+        with self._handle as batcher:
+            arrays = in_order(inputs)
+            check(libferry().ferry_batcher_submit(batcher, views_of(arrays), len(arrays), wait, byref(handle)))
         return Call(handle)
 
     def run(self, inputs: Mapping[str, Array], *, limit: float | None = None) -> dict[str, Array]:

@@ -6,12 +6,14 @@ import json
 import weakref
 from ctypes import byref, c_char_p, c_void_p
 from dataclasses import dataclass
-from os import PathLike, fspath
+from os import PathLike
 from typing import Any
 
-from torchferry.errors import ExitCode
+from torchferry.errors import ExitCode, FerryError
+from torchferry.native.arguments import microseconds, path_of, size, text_of, whole
+from torchferry.native.arguments import seconds as time_of
 from torchferry.native.batcher import Batcher
-from torchferry.native.library import check, libferry, text_of
+from torchferry.native.library import check, libferry
 from torchferry.native.samples import Samples
 from torchferry.native.session import Session
 from torchferry.native.tensors import spec_of
@@ -33,14 +35,16 @@ def open_bundle(path: str | PathLike[str], *, trust: str | PathLike[str] | None 
     """
     handle = c_void_p()
     if trust is None:
-        check(libferry().ferry_bundle_open(text_of(fspath(path)), byref(handle)))
+        check(libferry().ferry_bundle_open(path_of(path), byref(handle)))
     else:
-        check(libferry().ferry_bundle_open_trusted(text_of(fspath(path)), text_of(fspath(trust)), byref(handle)))
+        check(libferry().ferry_bundle_open_trusted(path_of(path), path_of(trust), byref(handle)))
     return Bundle(handle)
 
 
 def open_memory(content: bytes) -> Bundle:
-    """Open a copy of the bytes of a file that `ferry pack` wrote. Raises FerryError(FORMAT, INTEGRITY)."""
+    """Open a copy of the bytes of a file that `ferry pack` wrote. Raises FerryError(FORMAT, INTEGRITY), USAGE for what are no bytes."""
+    if not isinstance(content, bytes):
+        raise FerryError(ExitCode.USAGE, f"bytes: got {type(content).__name__}, expected those of a file that `ferry pack` wrote")
     handle = c_void_p()
     check(libferry().ferry_bundle_open_memory(content, len(content), byref(handle)))
     return Bundle(handle)
@@ -75,11 +79,11 @@ class Bundle:
 
     def set_timeout(self, seconds: float) -> None:
         """Give opening and each call of sessions opened from now on that many seconds; 0: no limit."""
-        libferry().ferry_bundle_set_timeout(self._handle, seconds)
+        libferry().ferry_bundle_set_timeout(self._handle, time_of("timeout", seconds))
 
     def set_models(self, models: int) -> None:
         """Let sessions opened from now on run so many calls at once with `aoti` and `executorch`, whose models take one at a time."""
-        libferry().ferry_bundle_set_models(self._handle, models)
+        libferry().ferry_bundle_set_models(self._handle, whole("models", models))
 
     def map_files(self) -> None:
         """Let sessions opened from now on map the artifact's files: nobody may change or cut these while a session lives."""
@@ -88,7 +92,11 @@ class Bundle:
     def session(self, engine: str, *, device: str = "cpu", threads: int = 1) -> Session:
         """Open an engine of the bundle, warmed up. Raises FerryError(USAGE, UNAVAILABLE, FORMAT, INTEGRITY, IO)."""
         handle = c_void_p()
-        check(libferry().ferry_session_open(self._handle, text_of(engine), text_of(device), threads, byref(handle)))
+        check(
+            libferry().ferry_session_open(
+                self._handle, text_of(engine), text_of(device), whole("threads", threads), byref(handle)
+            )
+        )
         return Session(handle)
 
     def batcher(
@@ -108,8 +116,9 @@ class Bundle:
         has the bits of a call of its own. Raises FerryError(USAGE) for a contract whose samples depend on each other, and as `session`.
         """
         handle, keep = c_void_p(), int(keep_bits)
-        where = (text_of(engine), text_of(device), threads)
-        check(libferry().ferry_batcher_open(self._handle, *where, most, round(wait * 1e6), queue, keep, byref(handle)))
+        where = (text_of(engine), text_of(device), whole("threads", threads))
+        joined = (size("most", most), microseconds("wait", wait), size("queue", queue))
+        check(libferry().ferry_batcher_open(self._handle, *where, *joined, keep, byref(handle)))
         return Batcher(handle)
 
     def samples(self, *files: str | PathLike[str]) -> Samples:
@@ -118,7 +127,7 @@ class Bundle:
         Pictures and WAV files (one a sample, also a folder of them), CSV, JSON lines, .npy and .npz. Raises FerryError(IO, BAD_INPUT), USAGE for no
         file, UNAVAILABLE where libferry_samples is not beside libferry.
         """
-        handle, words = c_void_p(), [text_of(fspath(file)) for file in files]
+        handle, words = c_void_p(), [path_of(file) for file in files]
         check(libferry().ferry_samples_open(self._handle, (c_char_p * len(words))(*words), len(words), byref(handle)))
         return Samples(handle)
 
@@ -126,7 +135,8 @@ class Bundle:
         """Replay the goldens on one engine, or on all that can run here. Raises FerryError where there is nothing to report."""
         library, handle = libferry(), c_void_p()
         named = None if engine is None else text_of(engine)
-        code = library.ferry_verify(self._handle, named, text_of(device), threads, calls, byref(handle))
+        numbers = (whole("threads", threads), whole("calls", calls))
+        code = library.ferry_verify(self._handle, named, text_of(device), *numbers, byref(handle))
         if not handle:
             check(code)
         problem = "" if code == ExitCode.OK else library.ferry_last_error().decode(errors="replace")

@@ -104,10 +104,3 @@ def check(code: int) -> None:
     """Take what a function of the C ABI returned. Raises FerryError, with this thread's last text, unless it is OK."""
     if code != ExitCode.OK:
         raise FerryError(ExitCode(code), libferry().ferry_last_error().decode(errors="replace"))
-
-
-def text_of(text: str) -> bytes:
-    """Return what C reads to its end. Raises FerryError(USAGE) for a NUL, behind which it would read nothing."""
-    if "\0" in text:
-        raise FerryError(ExitCode.USAGE, f"text: got a NUL in {text!r}, expected none")
-    return text.encode("utf-8", "surrogateescape")

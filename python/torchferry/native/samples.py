@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Iterator
 from ctypes import byref, c_void_p
 
+from torchferry.native.arguments import whole
 from torchferry.native.library import check, libferry
 from torchferry.native.tensors import Array, Outputs
 
 
 class Samples:
-    """The samples of some files, in their order. `Bundle.samples` makes one; one thread at a time may use it."""
+    """The samples of some files, in their order. `Bundle.samples` makes one; threads that read at once get samples in turn."""
 
     def __init__(self, handle: c_void_p) -> None:
         self._handle = handle
+        self._one_at_a_time = threading.Lock()
         weakref.finalize(self, libferry().ferry_samples_close, handle)
 
     def read(self, count: int) -> dict[str, Array] | None:
@@ -23,7 +26,9 @@ class Samples:
         Raises FerryError(BAD_INPUT) for a sample that breaks the contract, with its place in its file, and IO.
         """
         inputs = c_void_p()
-        check(libferry().ferry_samples_read(self._handle, count, byref(inputs)))
+        wanted = whole("count", count, bits=63)
+        with self._one_at_a_time:
+            check(libferry().ferry_samples_read(self._handle, wanted, byref(inputs)))
         return Outputs(inputs).arrays() if inputs else None
 
     def batches(self, count: int) -> Iterator[dict[str, Array]]:

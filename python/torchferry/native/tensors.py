@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from ctypes import c_int64, c_void_p
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from torchferry.bundle.dtype import DTYPES, dtype_of, numpy_dtype
 from torchferry.errors import ExitCode, FerryError
-from torchferry.native.library import View, libferry, text_of
+from torchferry.native.arguments import text_of
+from torchferry.native.library import View, libferry
 
 Array = NDArray[Any]
 
@@ -48,18 +49,36 @@ class Outputs:
 
 
 def in_order(inputs: Mapping[str, Array]) -> dict[str, Array]:
-    """Return each array [N, ...] itself, or a copy in C order and the processor's byte order where it has another."""
-    arrays = {name: np.asarray(array) for name, array in inputs.items()}
+    """Return each array [N, ...] itself, or a copy in C order and the processor's byte order where it has another.
+
+    Raises FerryError(BAD_INPUT) for what are no arrays by name.
+    """
+    arrays = {name: _array_of(name, array) for name, array in _named("inputs", inputs)}
     return {name: np.require(array, array.dtype.newbyteorder("="), ["C"]) for name, array in arrays.items()}
 
 
 def in_place(outputs: Mapping[str, Array]) -> dict[str, Array]:
     """Return the arrays [N, ...] themselves. Raises FerryError(BAD_INPUT) for one that C could not write as it lies."""
-    for name, array in outputs.items():
+    for name, array in _named("outputs", outputs):
+        if not isinstance(array, np.ndarray):
+            raise FerryError(ExitCode.BAD_INPUT, f"output {name}: data: got {type(array).__name__}, expected an array of NumPy")
         if not (array.flags.c_contiguous and array.flags.writeable and array.dtype.isnative):
             found = "a read-only array" if not array.flags.writeable else "an array that is strided or of another byte order"
             raise FerryError(ExitCode.BAD_INPUT, f"output {name}: data: got {found}, expected a writable one in C order")
     return dict(outputs)
+
+
+def _named(what: str, arrays: Mapping[str, Array]) -> Iterable[tuple[str, Array]]:
+    if not isinstance(arrays, Mapping):
+        raise FerryError(ExitCode.BAD_INPUT, f"{what}: got {type(arrays).__name__}, expected arrays by name")
+    return arrays.items()
+
+
+def _array_of(name: str, array: Array) -> Array:
+    try:
+        return np.asarray(array)
+    except (TypeError, ValueError):
+        raise FerryError(ExitCode.BAD_INPUT, f"input {name}: data: got {type(array).__name__}, expected an array") from None
 
 
 def views_of(arrays: Mapping[str, Array]) -> Any:

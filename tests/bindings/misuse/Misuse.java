@@ -6,13 +6,14 @@ import io.torchferry.DType;
 import io.torchferry.FerryException;
 import io.torchferry.Session;
 import io.torchferry.Tensor;
-import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.concurrent.ConcurrentLinkedDeque;
 
 /** `Misuse CASE BUNDLE ENGINE ABSENT < IMAGE`: see tests/bindings/test_misuse.py. */
 final class Misuse {
@@ -52,12 +53,41 @@ final class Misuse {
     }
   }
 
-  private static void misuse(String name, String path, String engine, String absent) throws IOException {
+  // Closes what four threads use, ten times; throws what the last of them got.
+  private static void closing(Bundle bundle, String engine, boolean joined) throws Exception {
+    Tensor image = Tensor.of("image", DType.UINT8, new long[] {64, 8, 8}, new byte[4096]);
+    ConcurrentLinkedDeque<FerryException> failures = new ConcurrentLinkedDeque<>();
+    for (int round = 0; round < 10; ++round) {
+      Session session = bundle.session(engine);
+      Batcher batcher = bundle.batcher(engine, "cpu", 1, new BatcherOptions().keepBits(false));
+      Runnable use = joined ? () -> batcher.run(image) : () -> session.run(image);
+      List<Thread> threads = new ArrayList<>();
+      for (int i = 0; i < 4; ++i) threads.add(new Thread(() -> untilItFails(use, failures)));
+      for (Thread thread : threads) thread.start();
+      Thread.sleep(20);
+      session.close();
+      batcher.close();
+      for (Thread thread : threads) thread.join();
+    }
+    throw failures.getLast();
+  }
+
+  private static void untilItFails(Runnable use, ConcurrentLinkedDeque<FerryException> failures) {
+    try {
+      while (true) use.run();
+    } catch (FerryException error) {
+      failures.add(error);
+    }
+  }
+
+  private static void misuse(String name, String path, String engine, String absent) throws Exception {
     Tensor image = Tensor.of("image", DType.UINT8, new long[] {1, 8, 8}, System.in.readAllBytes());
     try (Bundle bundle = Bundle.open(Path.of(path));
         Session session = bundle.session(engine)) {
       Collection<Tensor> outputs = List.of();
       if (List.of("into", "small", "misaligned", "overlap", "read-only").contains(name)) outputs = into(session, image, name);
+      else if (name.startsWith("closing")) closing(bundle, engine, name.equals("closing-batcher"));
+      else if (name.equals("no-bytes")) Bundle.fromMemory(null);
       else if (name.equals("absent"))
         System.out.write(bundle.verify(absent, "cpu", 1, 1).json.getBytes(StandardCharsets.UTF_8));
       else if (name.equals("closed")) {
@@ -73,7 +103,7 @@ final class Misuse {
     }
   }
 
-  public static void main(String[] words) throws IOException {
+  public static void main(String[] words) throws Exception {
     try {
       misuse(words[0], words[1], words[2], words[3]);
     } catch (FerryException error) {

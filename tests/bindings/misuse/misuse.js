@@ -30,6 +30,23 @@ async function batched(bundle, image) {
   return call.result
 }
 
+// What JavaScript's own types let a program ask for.
+const WRONG = {
+  'cut-engine': (bundle) => bundle.session('onnxruntime\0junk'),
+  'wide-threads': (bundle) => bundle.session(engine, { threads: 2 ** 32 + 1 }),
+  'text-threads': (bundle) => bundle.session(engine, { threads: '2' }),
+  'wide-calls': (bundle) => bundle.verify({ engine, calls: 2 ** 32 + 1 }),
+  'negative-most': (bundle) => bundle.batcher(engine, { most: -1, keepBits: false }),
+  'nan-wait': (bundle) => bundle.batcher(engine, { wait: NaN, keepBits: false }),
+  'text-timeout': (bundle) => bundle.setTimeout('1'),
+  'no-inputs': (_, session) => session.run(),
+  'no-tensor': (_, session) => session.run({ image: null }),
+  'broken-shape': (_, session, image) => session.run({ image: { shape: [1.5, 8, 8], data: image.data } }),
+  'nan-shape': (_, session, image) => session.run({ image: { shape: [NaN, 8, 8], data: image.data } }),
+  'new-session': () => new ferry.Session(),
+  'new-bundle': () => new ferry.Bundle()
+}
+
 async function misuse() {
   const bundle = ferry.openBundle(path)
   const session = bundle.session(engine)
@@ -39,6 +56,8 @@ async function misuse() {
     session.close()
     return session.run({ image })
   }
+  if (name in WRONG) return WRONG[name](bundle, session, image)
+  if (name === 'no-bytes') ferry.openMemory(null)
   if (name === 'absent') return bundle.verify({ engine: absent })
   return batched(bundle, image)
 }

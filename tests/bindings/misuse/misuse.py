@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+import threading
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -45,6 +48,48 @@ def batched(bundle: native.Bundle, engine: str, inputs: Inputs, case: str) -> It
         return call.get().values()
 
 
+def until_it_fails(call: Callable[[], object], failures: list[FerryError]) -> None:
+    try:
+        while True:
+            call()
+    except FerryError as error:
+        failures.append(error)
+
+
+def closing(bundle: native.Bundle, engine: str, case: str) -> None:
+    """Close what four threads use, ten times; raise what the last of them got."""
+    inputs, failures = {"image": np.zeros((64, 8, 8), np.uint8)}, list[FerryError]()
+    for _ in range(10):
+        used: Any = bundle.session(engine) if case == "closing" else bundle.batcher(engine, keep_bits=False)
+        threads = [threading.Thread(target=until_it_fails, args=(partial(used.run, inputs), failures)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.02)
+        used.close()
+        for thread in threads:
+            thread.join()
+    raise failures[-1]
+
+
+# What Python's own types let a program ask for.
+WRONG: dict[str, Callable[[native.Bundle, native.Session, Any], object]] = {
+    "no-path": lambda _bundle, _session, _image: native.open_bundle(3),  # type: ignore[arg-type]
+    "no-engine": lambda bundle, _session, _image: bundle.session(None),  # type: ignore[arg-type]
+    "cut-engine": lambda bundle, _session, _image: bundle.session("onnxruntime\0junk"),
+    "wide-threads": lambda bundle, _session, _image: bundle.session("onnxruntime", threads=2**32 + 1),
+    "text-threads": lambda bundle, _session, _image: bundle.verify(threads="2"),  # type: ignore[arg-type]
+    "wide-calls": lambda bundle, _session, _image: bundle.verify(calls=2**32 + 1),
+    "negative-most": lambda bundle, _session, _image: bundle.batcher("onnxruntime", most=-1),
+    "nan-wait": lambda bundle, _session, _image: bundle.batcher("onnxruntime", wait=float("nan")),
+    "endless-wait": lambda bundle, _session, _image: bundle.batcher("onnxruntime", wait=float("inf")),
+    "text-timeout": lambda bundle, _session, _image: bundle.set_timeout("1"),  # type: ignore[arg-type]
+    "no-inputs": lambda _bundle, session, _image: session.run(None),  # type: ignore[arg-type]
+    "no-name": lambda _bundle, session, image: session.run({1: image}),  # type: ignore[dict-item]
+    "ragged": lambda _bundle, session, _image: session.run({"image": [[1], [1, 2]]}),  # type: ignore[dict-item]
+    "no-memory": lambda _bundle, session, image: session.run_into({"image": image}, {"label": [0]}),  # type: ignore[dict-item]
+}
+
+
 def misuse(case: str, path: str, engine: str, absent: str) -> Iterable[Any]:
     bundle = native.open_bundle(path)
     session = bundle.session(engine)
@@ -54,6 +99,12 @@ def misuse(case: str, path: str, engine: str, absent: str) -> Iterable[Any]:
     if case == "closed":
         session.close()
         return session.run(inputs).values()
+    if case in ("closing", "closing-batcher"):
+        closing(bundle, engine, case)
+    if case in WRONG:
+        WRONG[case](bundle, session, inputs["image"])
+    if case == "no-bytes":
+        native.open_memory(None)  # type: ignore[arg-type]
     if case == "absent":
         return [bundle.verify(absent)]
     return batched(bundle, engine, inputs, case)

@@ -1,6 +1,5 @@
 package io.torchferry;
 
-import java.lang.ref.Reference;
 import java.time.Duration;
 import java.util.Map;
 
@@ -26,10 +25,8 @@ public final class Batcher implements AutoCloseable {
   /** The same; a call that has not begun within `limit` is UNAVAILABLE, as is one for which the queue is full. */
   public Call submit(Duration limit, Tensor... inputs) {
     Lent lent = new Lent(inputs);
-    Call call =
-        new Call(Native.submit(handle.get(), lent.names, lent.dtypes, lent.shapes, lent.data, microseconds(limit)));
-    Reference.reachabilityFence(this);
-    return call;
+    long wait = microseconds(limit);
+    return handle.use(at -> new Call(Native.submit(at, lent.names, lent.dtypes, lent.shapes, lent.data, wait)));
   }
 
   /** Submits a call and waits for its outputs, in the contract's order. */
@@ -39,7 +36,7 @@ public final class Batcher implements AutoCloseable {
     }
   }
 
-  /** Runs every call that waits, then frees the model. */
+  /** Lets no further call begin, runs every one that waits, then frees the model. */
   @Override
   public void close() {
     handle.close();

@@ -1,10 +1,9 @@
 package io.torchferry;
 
-import java.lang.ref.Reference;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.IntFunction;
+import java.util.function.LongConsumer;
 
 /**
  * An opened bundle, whose files have been checked.
@@ -37,63 +36,61 @@ public final class Bundle implements AutoCloseable {
 
   /** Opens a copy of the bytes of a file that `ferry pack` wrote, an asset of an application for instance. */
   public static Bundle fromMemory(byte[] content) {
+    if (content == null)
+      throw new FerryException(FerryException.USAGE, "bytes: got null, expected those of a file that `ferry pack` wrote");
     return new Bundle(Native.openMemory(content));
   }
 
   public String name() {
-    return kept(Native.text(Native.name(handle.get())));
+    return Native.text(handle.use(Native::name));
   }
 
   /** SHA-256 of the manifest, which stands for the whole bundle. */
   public String digest() {
-    return kept(Native.text(Native.digest(handle.get())));
+    return Native.text(handle.use(Native::digest));
   }
 
   /** The JSON of FORMAT.md section 2. */
   public String manifest() {
-    return kept(Native.text(Native.manifest(handle.get())));
+    return Native.text(handle.use(Native::manifest));
   }
 
   /** The engines that the bundle has artifacts for. */
   public List<String> engines() {
-    return all(i -> Native.text(Native.engine(handle.get(), i)));
+    return all((at, i) -> Native.text(Native.engine(at, i)));
   }
 
   /** The names of the classes; empty where the contract has none. */
   public List<String> classes() {
-    return all(i -> Native.text(Native.className(handle.get(), i)));
+    return all((at, i) -> Native.text(Native.className(at, i)));
   }
 
   public List<TensorSpec> inputs() {
-    return all(i -> Native.input(handle.get(), i));
+    return all(Native::input);
   }
 
   public List<TensorSpec> outputs() {
-    return all(i -> Native.output(handle.get(), i));
+    return all(Native::output);
   }
 
   /** Lets later sessions run machine code of the bundle, which has all rights of this process. */
   public Bundle allowNative() {
-    Native.allowNative(handle.get());
-    return kept(this);
+    return changed(at -> Native.allowNative(at));
   }
 
   /** Lets TorchScript use an operator, as `aten::as_strided`, that may do more than compute. */
   public Bundle allowOperator(String name) {
-    Native.allowOperator(handle.get(), Native.bytes(name));
-    return kept(this);
+    return changed(at -> Native.allowOperator(at, Native.bytes(name)));
   }
 
   /** Lets later sessions run their model in a child process that can do nothing but compute. */
   public Bundle isolate() {
-    Native.isolate(handle.get());
-    return kept(this);
+    return changed(at -> Native.isolate(at));
   }
 
   /** Seconds for opening and for each call of later sessions; 0: no limit. */
   public Bundle setTimeout(double seconds) {
-    Native.setTimeout(handle.get(), seconds);
-    return kept(this);
+    return changed(at -> Native.setTimeout(at, seconds));
   }
 
   /** One engine of the bundle on the CPU with one thread, warmed up. */
@@ -103,23 +100,25 @@ public final class Bundle implements AutoCloseable {
 
   /** One engine of the bundle on a device, `cpu` or `cuda:N`, warmed up. */
   public Session session(String engine, String device, int threads) {
-    return kept(new Session(Native.openSession(handle.get(), Native.bytes(engine), Native.bytes(device), threads)));
+    return handle.use(
+        at -> new Session(Native.openSession(at, Native.bytes(engine), Native.bytes(device), threads)));
   }
 
   /** A session of its own whose calls, of many threads, are joined to larger ones. Throws FerryException(USAGE) for a contract whose
    * samples depend on each other, and for an engine that does not keep the bits that are asked for. */
   public Batcher batcher(String engine, String device, int threads, BatcherOptions options) {
-    return kept(
-        new Batcher(
-            Native.openBatcher(
-                handle.get(),
-                Native.bytes(engine),
-                Native.bytes(device),
-                threads,
-                options.most,
-                Batcher.microseconds(options.wait),
-                options.queue,
-                options.keepBits)));
+    return handle.use(
+        at ->
+            new Batcher(
+                Native.openBatcher(
+                    at,
+                    Native.bytes(engine),
+                    Native.bytes(device),
+                    threads,
+                    options.most,
+                    Batcher.microseconds(options.wait),
+                    options.queue,
+                    options.keepBits)));
   }
 
   /** Replays the goldens on every engine that can run here. Throws where there is nothing to report. */
@@ -129,7 +128,7 @@ public final class Bundle implements AutoCloseable {
 
   /** The same on one engine, or with null on all, `calls` times. */
   public Report verify(String engine, String device, int threads, int calls) {
-    return kept(Native.verify(handle.get(), Native.bytes(engine), Native.bytes(device), threads, calls));
+    return handle.use(at -> Native.verify(at, Native.bytes(engine), Native.bytes(device), threads, calls));
   }
 
   /** Frees the bundle; its sessions live on. */
@@ -138,15 +137,24 @@ public final class Bundle implements AutoCloseable {
     handle.close();
   }
 
-  // Until here the bundle was in use.
-  private <T> T kept(T value) {
-    Reference.reachabilityFence(this);
-    return value;
+  private Bundle changed(LongConsumer change) {
+    return handle.use(
+        at -> {
+          change.accept(at);
+          return this;
+        });
   }
 
-  private <T> List<T> all(IntFunction<T> at) {
-    List<T> found = new ArrayList<>();
-    for (T one = at.apply(0); one != null; one = at.apply(found.size())) found.add(one);
-    return kept(found);
+  private interface At<T> {
+    T get(long bundle, int index);
+  }
+
+  private <T> List<T> all(At<T> from) {
+    return handle.use(
+        at -> {
+          List<T> found = new ArrayList<>();
+          for (T one = from.get(at, 0); one != null; one = from.get(at, found.size())) found.add(one);
+          return found;
+        });
   }
 }

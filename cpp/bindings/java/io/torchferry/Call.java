@@ -1,6 +1,5 @@
 package io.torchferry;
 
-import java.lang.ref.Reference;
 import java.util.Map;
 
 /** A call that waits in a batcher, or is answered. */
@@ -13,18 +12,19 @@ public final class Call implements AutoCloseable {
 
   /** Waits for the outputs, once. Throws FerryException(UNAVAILABLE) for a call that was cancelled or came too late. */
   public Map<String, Tensor> get() {
-    Tensor[] outputs = Native.get(handle.get());
-    Reference.reachabilityFence(this);
-    return Lent.named(outputs);
+    return Lent.named(handle.use(Native::get));
   }
 
   /** Takes the call back, also while another thread waits for it. Throws FerryException(MISMATCH) where it has begun. */
   public void cancel() {
-    Native.cancel(handle.get());
-    Reference.reachabilityFence(this);
+    handle.use(
+        at -> {
+          Native.cancel(at);
+          return null;
+        });
   }
 
-  /** Forgets the call, which goes on. No thread may wait for it. */
+  /** Forgets the call, which goes on; a thread that waits for it still gets its answer. */
   @Override
   public void close() {
     handle.close();

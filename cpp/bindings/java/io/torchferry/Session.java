@@ -1,6 +1,5 @@
 package io.torchferry;
 
-import java.lang.ref.Reference;
 import java.util.Map;
 
 /** A bundle on one engine and device. Many threads may use it at once, and it outlives its bundle. */
@@ -13,24 +12,18 @@ public final class Session implements AutoCloseable {
 
   /** As `LibTorch 2.13.0`. */
   public String runtime() {
-    String text = Native.text(Native.runtime(handle.get()));
-    Reference.reachabilityFence(this);
-    return text;
+    return Native.text(handle.use(Native::runtime));
   }
 
   /** What decides the bits of the results (FORMAT.md section 5). */
   public String numerics() {
-    String text = Native.text(Native.numerics(handle.get()));
-    Reference.reachabilityFence(this);
-    return text;
+    return Native.text(handle.use(Native::numerics));
   }
 
   /** Computes the outputs, in the contract's order, of inputs in any order. Inputs are lent, not copied. */
   public Map<String, Tensor> run(Tensor... inputs) {
     Lent lent = new Lent(inputs);
-    Tensor[] outputs = Native.run(handle.get(), lent.names, lent.dtypes, lent.shapes, lent.data);
-    Reference.reachabilityFence(this);
-    return Lent.named(outputs);
+    return Lent.named(handle.use(at -> Native.run(at, lent.names, lent.dtypes, lent.shapes, lent.data)));
   }
 
   /**
@@ -42,12 +35,15 @@ public final class Session implements AutoCloseable {
     for (Tensor output : outputs) output.requireWritable();
     Lent given = new Lent(inputs);
     Lent into = new Lent(outputs);
-    Native.runInto(
-        handle.get(), given.names, given.dtypes, given.shapes, given.data, into.names, into.dtypes, into.shapes, into.data);
-    Reference.reachabilityFence(this);
+    handle.use(
+        at -> {
+          Native.runInto(
+              at, given.names, given.dtypes, given.shapes, given.data, into.names, into.dtypes, into.shapes, into.data);
+          return null;
+        });
   }
 
-  /** Frees the model. No call may be running. */
+  /** Lets no further call begin, and frees the model: now, or when the calls of other threads have ended. */
   @Override
   public void close() {
     handle.close();
