@@ -37,6 +37,10 @@ EXTRAS: dict[str, str] = {
     "executorch": "executorch",
 }
 
+# The extra that pins torch to the release whose headers the wheel's C++ plugins were compiled with; they refuse every other one.
+LIBTORCH = "libtorch"
+_BRING_TORCH = ("export", "course")
+
 
 def missing_package(error: ModuleNotFoundError, extra: str | None = None) -> FerryError | None:
     """Return the one line that names the missing package and its extra; None for a module of no extra.
@@ -47,6 +51,8 @@ def missing_package(error: ModuleNotFoundError, extra: str | None = None) -> Fer
     if package not in EXTRAS:
         return None
     wanted = extra or EXTRAS[package]
+    if wanted in _BRING_TORCH:
+        wanted = f"{wanted},{LIBTORCH}"
     return FerryError(
         ExitCode.UNAVAILABLE,
         f"this Python has no package {package}; type: pip install 'torchferry[{wanted}]'",

@@ -51,6 +51,27 @@ ROWS = (
         "an artifact of one batch size is published",
     ),
     Mutant(
+        f"{_PYTHON}/exporter/both_languages.py",
+        "if said.startswith(NOT_RUN) and registry.runs_in_cpp(engine):",
+        "if said.startswith(NOT_RUN) and not registry.runs_in_cpp(engine):",
+        "tests/python/exporter/test_both_languages.py",
+        "an export does not say which engines C++ could not run",
+    ),
+    Mutant(
+        f"{_PYTHON}/course/crossing.py",
+        'not_run[verdict["engine"]] = verdict["reason"]',
+        "pass",
+        "tests/python/cli/test_demo.py",
+        "an engine that C++ could not run is left out of the demo without a word",
+    ),
+    Mutant(
+        f"{_PYTHON}/extras.py",
+        '_BRING_TORCH = ("export", "course")',
+        '_BRING_TORCH = ("export",)',
+        "tests/package/test_extras.py",
+        "the line that is advised brings a torch which the wheel's plugins refuse",
+    ),
+    Mutant(
         f"{_PYTHON}/exporter/acceptance.py",
         'return row.kind != "bits" or (row.engine, row.output) not in broken',
         "return True",

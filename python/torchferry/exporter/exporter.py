@@ -149,7 +149,7 @@ def _export(request: BundleRequest) -> Bundle:
         write_manifest(folder, with_bits_that_hold(open_own_bundle(folder), request.note))
         written = open_own_bundle(folder)
         in_python = check_written(written, source, reference, request.golden.arrays, request.note)
-        write_manifest(folder, with_acceptance(written.manifest, in_python, check_in_cpp(written)))
+        write_manifest(folder, with_acceptance(written.manifest, in_python, check_in_cpp(written, request.note)))
     return open_own_bundle(request.out)
 
 
