@@ -65,6 +65,13 @@ ROWS = (
         "an engine that C++ could not run is left out of the demo without a word",
     ),
     Mutant(
+        f"{_PYTHON}/exporter/factory.py",
+        "= inspect.unwrap(export)",
+        "= export",
+        "tests/python/exporter/test_keywords.py",
+        "the command line is told of arguments that it has not",
+    ),
+    Mutant(
         f"{_PYTHON}/extras.py",
         '_BRING_TORCH = ("export", "course")',
         '_BRING_TORCH = ("export",)',

@@ -157,7 +157,7 @@ def test_a_wrong_answer_in_cpp_is_not_published(tmp_path: Path, stand_in: Path) 
     assert error.code == ExitCode.MISMATCH
     assert str(error) == (
         "torchscript in C++: stress: output y: got 0.25 away from float64, expected at most 1e-06; the exporter made these inputs inside the "
-        "contract: give inputs their true ranges, or leave the case out (--no-stress); nothing was written"
+        "contract: give inputs their true ranges, or leave the case out (stress=False); nothing was written"
     )
 
 
