@@ -183,6 +183,21 @@ def test_a_missing_extra_is_one_line_with_what_to_type(missing: str, extra: str,
     assert done.stderr.endswith(f"this Python has no package {missing}; type: pip install 'torchferry[{extra}]'\n")
 
 
+@pytest.mark.parametrize(
+    ("module", "missing", "line"),
+    [
+        ("mlflow", {"mlflow"}, "mlflow; type: pip install mlflow"),
+        ("lightning", {"lightning", "pytorch_lightning"}, "pytorch_lightning; type: pip install pytorch-lightning"),
+        ("transformers", {"transformers"}, "transformers; type: pip install transformers"),
+        ("lightning", {"torch"}, "torch; type: pip install 'torchferry[export,libtorch]'"),
+    ],
+)
+def test_an_integration_without_its_package_is_an_error_with_its_line(module: str, missing: set[str], line: str) -> None:
+    name = f"torchferry.integrations.{module}"
+    code = f"from torchferry import FerryError\ntry: import {name}\nexcept FerryError as error: print(int(error.code), error)"
+    assert without(missing, code=code).stdout.decode() == f"5 {name}: this Python has no package {line}\n"
+
+
 @pytest.mark.slow
 def test_a_report_without_torch_says_so_of_the_layers_only(tmp_path: Path) -> None:
     page = tmp_path / "report.html"
