@@ -130,6 +130,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
+def test_the_site_has_the_notebook(site: Path) -> None:
+    assert (site / "notebooks" / "carry.ipynb").read_bytes() == (DOCS / "notebooks" / "carry.ipynb").read_bytes()
+    assert 'href="notebooks/carry.ipynb"' in (site / "index.html").read_text()
+
+
 LOADED = re.compile(r'<(?:script|img|iframe|source)\b[^>]*\bsrc="([^"]*)"|<link\b[^>]*\brel="(?:stylesheet|preload|icon)"[^>]*>')
 
 
