@@ -38,7 +38,10 @@ def as_keywords(text: str) -> str:
 
 
 def refusing_in_keywords(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Return the function with refusals that name arguments; `inspect.unwrap` of it names options."""
+    """Return the function with refusals that name arguments; `inspect.unwrap` of it names options.
+
+    Raises nothing itself; the returned function raises FerryError with the code that `function` gave.
+    """
 
     @functools.wraps(function)
     def call(*arguments: _P.args, **options: _P.kwargs) -> _R:
