@@ -40,7 +40,7 @@ def as_keywords(text: str) -> str:
 def refusing_in_keywords(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Return the function with refusals that name arguments; `inspect.unwrap` of it names options.
 
-    Raises nothing itself; the returned function raises FerryError with the code that `function` gave.
+    What it returns does what the function does. Raises FerryError with the same code, then, and nothing itself.
     """
 
     @functools.wraps(function)
