@@ -37,16 +37,27 @@ EXTRAS: dict[str, str] = {
     "executorch": "executorch",
 }
 
+# What torchferry.integrations goes into, as pip names it: no extra, since its user has it before torchferry.
+HOSTS = {"mlflow": "mlflow", "lightning": "lightning", "pytorch_lightning": "pytorch-lightning", "transformers": "transformers"}
+
+# The extra that pins torch to the release whose headers the wheel's C++ plugins were compiled with; they refuse every other one.
+LIBTORCH = "libtorch"
+_BRING_TORCH = ("export", "course")
+
 
 def missing_package(error: ModuleNotFoundError, extra: str | None = None) -> FerryError | None:
-    """Return the one line that names the missing package and its extra; None for a module of no extra.
+    """Return the one line that names the missing package and what brings it; None for a module of which nothing is known.
 
     `extra`: the extra of whoever needs the package, where that brings more of what it needs.
     """
     package = (error.name or "").partition(".")[0]
+    if package in HOSTS:
+        return FerryError(ExitCode.UNAVAILABLE, f"this Python has no package {package}; type: pip install {HOSTS[package]}")
     if package not in EXTRAS:
         return None
     wanted = extra or EXTRAS[package]
+    if wanted in _BRING_TORCH:
+        wanted = f"{wanted},{LIBTORCH}"
     return FerryError(
         ExitCode.UNAVAILABLE,
         f"this Python has no package {package}; type: pip install 'torchferry[{wanted}]'",

@@ -20,8 +20,13 @@ def own_library() -> Path | None:
     return _own("lib/libferry.so")
 
 
+def checkout() -> Path | None:
+    """Return the checkout that this package is read from; None where it is installed."""
+    folder = FOLDER.parents[1]
+    return folder if FOLDER.parent.name == "python" and (folder / "CMakeLists.txt").is_file() else None
+
+
 def _own(place: str) -> Path | None:
-    checkout = FOLDER.parents[1]
-    is_checkout = FOLDER.parent.name == "python" and (checkout / "CMakeLists.txt").is_file()
-    path = (checkout / "build" if is_checkout else FOLDER) / place
+    found = checkout()
+    path = (FOLDER if found is None else found / "build") / place
     return path if path.is_file() else None

@@ -21,6 +21,8 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
 }
 LINKED = (".venv", "python", "tests", "cpp", "Makefile", "README.md", "SECURITY.md")
+RUN = ("sh", "python")
+FILES = ("c", "cmake", "cpp", "python", "toml", "yaml")  # with a title: written under that name
 FENCE = re.compile(r'^```(\w*)(?: title="([^"\n]*)")?\n(.*?)^```$', re.DOTALL | re.MULTILINE)
 NUMBER = re.compile(r"\b\d[\d.,]*(e[+-]?\d+)?|[0-9a-f]{16,}")
 
@@ -69,3 +71,21 @@ def shows(shown: str, printed: str) -> bool:
     """Is that what was printed? A line `...` stands for any lines."""
     parts = [re.escape(part.strip("\n")) for part in re.split(r"^ *\.\.\. *$", shown.strip("\n"), flags=re.MULTILINE)]
     return re.fullmatch(r"(?s:.*)".join(parts), printed.strip("\n")) is not None
+
+
+def played(block: Block, folder: Path, printed: str) -> str:
+    """Write, run or compare one block; return what was printed last."""
+    if block.title and block.language in FILES:
+        (folder / block.title).parent.mkdir(parents=True, exist_ok=True)
+        (folder / block.title).write_text(block.content)
+    elif block.language == "sh":
+        return shell(block.content, folder)
+    elif block.language == "python":
+        return shell("python <<'END_OF_BLOCK'\n" + block.content + "END_OF_BLOCK\n", folder)
+    elif block.language == "text" and block.title == "such as":
+        assert shows(without_figures(block.content), without_figures(printed)), printed
+    elif block.language == "text":
+        assert shows(block.content, printed), printed
+    else:
+        assert block.language in ("", "bash"), f"a block of the language {block.language} is neither run nor a file"
+    return printed

@@ -5,15 +5,17 @@ LibTorch loads most such files and computes other numbers; ONNX Runtime too. Onl
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from builders.programs import Program
+from builders.programs import Program, run_here
 from builders.spread import spread
 from hostile.refusal import assert_error
+from torchferry.errors import ExitCode
 
 EXPORTED = Path(__file__).resolve().parents[2] / "exported"
 FLIPS = 64
@@ -78,3 +80,19 @@ def test_a_flipped_bit_of_the_engines_file_is_refused_by_every_verb(program: Pro
     data[len(data) // 2] ^= 1
     file.write_bytes(data)
     assert_error(program(verb, iris), 4, "model.ts.pt", "sha256")
+
+
+def test_a_flipped_bit_in_a_text_of_the_manifest_is_found_by_a_signature_only(
+    program: Program, bundle_copy: Path, tmp_path: Path
+) -> None:
+    """The manifest has no digest of its own: what the documents claim of a flipped bit ends here."""
+    assert run_here("key", tmp_path / "mine", "--no-password").code == ExitCode.OK
+    assert run_here("sign", bundle_copy, "--key", tmp_path / "mine.key").code == ExitCode.OK
+    trust = ("--trust", tmp_path / "mine.pub")
+    assert program("inspect", bundle_copy, *trust).code == ExitCode.OK
+    manifest = bundle_copy / "manifest.json"
+    text = json.loads(manifest.read_bytes())["golden"]["description"].encode()
+    other = text[:-1] + bytes([text[-1] ^ 1])
+    manifest.write_bytes(manifest.read_bytes().replace(text, other, 1))
+    assert program("inspect", bundle_copy).code == ExitCode.OK
+    assert program("inspect", bundle_copy, *trust).code == ExitCode.INTEGRITY

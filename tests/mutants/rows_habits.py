@@ -16,6 +16,13 @@ ROWS = (
         "a bundle that nobody signed is pulled although a key was asked for",
     ),
     Mutant(
+        f"{_ROOM}/hub.py",
+        "    if repository is not None:",
+        "    if repository is None:",
+        f"{_HUB}test_a_dry_run_refuses_the_names_that_a_push_refuses",
+        "a dry run accepts a name that push refuses",
+    ),
+    Mutant(
         f"{_ROOM}/card.py",
         'if mark in "|<>&`[]*"',
         'if mark in ""',

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from builders.documents import ENVIRONMENT
+from builders.documents import ENVIRONMENT, blocks_of
 from builders.programs import ROOT
 
 yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
@@ -29,6 +29,15 @@ def test_the_action_is_what_github_takes() -> None:
     for step in STEPS:
         assert set(step) == {"name", "shell", "env", "run"}
         subprocess.run(["bash", "-n", "-c", step["run"]], check=True)
+
+
+def test_the_workflow_that_the_site_shows_gives_inputs_that_the_action_has() -> None:
+    page = (ROOT / "docs" / "guides" / "deployment.md").read_text()
+    (block,) = (block for block in blocks_of(page) if block.language == "yaml")
+    (step,) = (step for step in yaml.safe_load(block.content)["jobs"]["verify"]["steps"] if "torchferry@" in step["uses"])
+    assert (
+        {name for name, given in ACTION["inputs"].items() if given.get("required")} <= set(step["with"]) <= set(ACTION["inputs"])
+    )
 
 
 def test_every_input_comes_by_the_environment_and_every_one_is_used() -> None:

@@ -9,19 +9,29 @@ from pathlib import Path
 
 import pytest
 
-from builders.documents import Block, blocks_of, looks_like_a_checkout, shell, shows, without_figures
+from builders.documents import RUN, Block, blocks_of, looks_like_a_checkout, played, shell
 from builders.programs import ROOT
 
 DOCS = ROOT / "docs"
 PAGES = sorted(str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md"))
-RUN = ("sh", "python")
-FILES = ("c", "cmake", "cpp", "python", "toml", "yaml")  # with a title: written under that name
 # Blocks of the language `bash` need what no test has. Each by its page and its first line.
 NOT_RUN = {
     (
         "guides/deployment.md",
         "cmake --install build --prefix prefix",
     ): "docker is not on every machine; tests/package holds the image",
+    (
+        "tutorials/train-to-cpp.md",
+        "pip install 'torchferry[course,onnxruntime,libtorch]'",
+    ): "needs the wheel; test_wheel.py installs it",
+    (
+        "tutorials/train-to-cpp.md",
+        'cmake -S app -B app/build -Dferry_DIR="$(torchferry-config --cmakedir)"',
+    ): "needs the wheel; test_wheel.py builds a program with it",
+    (
+        "tutorials/leave-torchscript.md",
+        "pip install 'torchferry[export,onnxruntime,executorch,libtorch]'",
+    ): "needs the wheel; test_wheel.py installs it",
     ("guides/deployment.md", "pip install 'torchferry[serve]'"): "serves until it is stopped; tests/python/serve holds it",
     ("guides/embedding.md", "ferry pack BUNDLE OTHER --package c --out models       # NAME.c and NAME.h of each"): (
         "any bundle; tests/python/packages holds it"
@@ -65,24 +75,6 @@ def test_every_block_runs_and_prints_what_the_page_shows(page: str, tmp_path: Pa
     folder, printed = looks_like_a_checkout(tmp_path), ""
     for block in blocks_of(text_of(page)):
         printed = played(block, folder, printed)
-
-
-def played(block: Block, folder: Path, printed: str) -> str:
-    """Write, run or compare one block; return what was printed last."""
-    if block.title and block.language in FILES:
-        (folder / block.title).parent.mkdir(parents=True, exist_ok=True)
-        (folder / block.title).write_text(block.content)
-    elif block.language == "sh":
-        return shell(block.content, folder)
-    elif block.language == "python":
-        return shell("python <<'END_OF_BLOCK'\n" + block.content + "END_OF_BLOCK\n", folder)
-    elif block.language == "text" and block.title == "such as":
-        assert shows(without_figures(block.content), without_figures(printed)), printed
-    elif block.language == "text":
-        assert shows(block.content, printed), printed
-    else:
-        assert block.language in ("", "bash"), f"a block of the language {block.language} is neither run nor a file"
-    return printed
 
 
 def test_a_page_that_shows_another_answer_is_found(tmp_path: Path) -> None:
@@ -146,6 +138,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     shell(f"cd {ROOT} && {sys.executable} -m mkdocs build --quiet --strict --site-dir {folder} 2>&1", folder)
     return folder
+
+
+@pytest.mark.slow
+def test_the_site_has_the_notebook(site: Path) -> None:
+    assert (site / "notebooks" / "carry.ipynb").read_bytes() == (DOCS / "notebooks" / "carry.ipynb").read_bytes()
+    assert 'href="notebooks/carry.ipynb"' in (site / "index.html").read_text()
 
 
 LOADED = re.compile(r'<(?:script|img|iframe|source)\b[^>]*\bsrc="([^"]*)"|<link\b[^>]*\brel="(?:stylesheet|preload|icon)"[^>]*>')

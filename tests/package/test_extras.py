@@ -15,7 +15,7 @@ import pytest
 from builders.programs import ROOT, Finished, run_program
 from builders.trained import Trained
 from torchferry.errors import ExitCode
-from torchferry.extras import EXTRAS, missing_package
+from torchferry.extras import EXTRAS, LIBTORCH, missing_package
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -81,6 +81,29 @@ def test_every_package_that_an_extra_brings_stands_in_the_table() -> None:
     assert brought == {DISTRIBUTIONS.get(module, module) for module in EXTRAS}
 
 
+def test_an_extra_names_the_torch_that_the_plugins_of_the_wheel_are_built_with() -> None:
+    """`make wheel` builds with constraints.txt, and so does the workflow."""
+    (torch,) = re.findall(r"^torch==(\S+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    assert PROJECT["optional-dependencies"][LIBTORCH] == [f"torch=={torch}"]
+    assert "pip install -c {project}/constraints.txt " in (ROOT / "pyproject.toml").read_text()
+
+
+@pytest.mark.parametrize("extra", ["export", "course"])
+def test_an_extra_that_brings_torch_is_advised_with_the_torch_of_the_wheel(extra: str) -> None:
+    assert str(missing_package(ModuleNotFoundError(name="onnx"), extra)).endswith(f"pip install 'torchferry[{extra},libtorch]'")
+    assert {"torch"} < brought_by(extra)
+
+
+def test_no_wheel_is_built_with_another_torch_than_its_extra_names(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho 2.14.1+cu130\n")
+    python.chmod(0o755)
+    done = run_program([str(ROOT / ".ci" / "wheel")], python, tmp_path / "dist")
+    assert (done.code, done.stderr.count("\n")) == (2, 1), done
+    assert "got 2.14.1, expected 2.13.0, which the extra libtorch of pyproject.toml names" in done.stderr
+    assert not (tmp_path / "dist").exists()
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["inspect", BUNDLE], ["verify", "--help"]], ids=str)
 def test_the_core_alone_is_enough_to_look_at_a_bundle(arguments: list[object]) -> None:
     assert without(set(EXTRAS), *arguments).code == ExitCode.OK
@@ -120,23 +143,25 @@ def test_verify_goes_on_without_torch_and_says_how_to_have_the_engines_that_need
     done = without({"torch"}, "verify", BUNDLE)
     assert (done.code, passed(done)) == (ExitCode.OK, {"onnxruntime"})
     for engine in ("eager", "torchscript"):
-        line = (
-            f"could not run {engine}: engine {engine}: this Python has no package torch; type: pip install 'torchferry[export]'"
-        )
+        line = f"could not run {engine}: engine {engine}: this Python has no package torch; type: pip install 'torchferry[export,libtorch]'"
         assert line in done.stdout.decode().splitlines()
 
 
 @pytest.mark.parametrize(
     ("missing", "extra", "arguments"),
     [
-        ("torch", "export", ["verify", BUNDLE, "--engine", "torchscript"]),
+        ("torch", "export,libtorch", ["verify", BUNDLE, "--engine", "torchscript"]),
         ("onnxruntime", "onnxruntime", ["verify", BUNDLE, "--engine", "onnxruntime"]),
         ("onnxruntime", "onnxruntime", ["predict", BUNDLE, "--engine", "onnxruntime", "--input", SAMPLES]),
-        ("torch", "export", ["export", "builders.models:Classifier", "--input", "image=uint8[N,4,4]:0..255", "--output", "y"]),
-        ("torch", "course", ["train", "iris-adaline"]),
-        ("sklearn", "course", ["train", "iris-adaline", "--out", "never-made"]),
-        ("torch", "course", ["course"]),
-        ("torch", "export", ["diff", BUNDLE, "--engine", "onnxruntime"]),
+        (
+            "torch",
+            "export,libtorch",
+            ["export", "builders.models:Classifier", "--input", "image=uint8[N,4,4]:0..255", "--output", "y"],
+        ),
+        ("torch", "course,libtorch", ["train", "iris-adaline"]),
+        ("sklearn", "course,libtorch", ["train", "iris-adaline", "--out", "never-made"]),
+        ("torch", "course,libtorch", ["course"]),
+        ("torch", "export,libtorch", ["diff", BUNDLE, "--engine", "onnxruntime"]),
         ("jinja2", "report", ["report", BUNDLE]),
         ("cyclonedx", "evidence", ["bom", BUNDLE]),
         ("ray", "ray", ["score", BUNDLE, "--input", SAMPLES, "--output", "never-made"]),
@@ -158,11 +183,26 @@ def test_a_missing_extra_is_one_line_with_what_to_type(missing: str, extra: str,
     assert done.stderr.endswith(f"this Python has no package {missing}; type: pip install 'torchferry[{extra}]'\n")
 
 
+@pytest.mark.parametrize(
+    ("module", "missing", "line"),
+    [
+        ("mlflow", {"mlflow"}, "mlflow; type: pip install mlflow"),
+        ("lightning", {"lightning", "pytorch_lightning"}, "pytorch_lightning; type: pip install pytorch-lightning"),
+        ("transformers", {"transformers"}, "transformers; type: pip install transformers"),
+        ("lightning", {"torch"}, "torch; type: pip install 'torchferry[export,libtorch]'"),
+    ],
+)
+def test_an_integration_without_its_package_is_an_error_with_its_line(module: str, missing: set[str], line: str) -> None:
+    name = f"torchferry.integrations.{module}"
+    code = f"from torchferry import FerryError\ntry: import {name}\nexcept FerryError as error: print(int(error.code), error)"
+    assert without(missing, code=code).stdout.decode() == f"5 {name}: this Python has no package {line}\n"
+
+
 @pytest.mark.slow
 def test_a_report_without_torch_says_so_of_the_layers_only(tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     assert without({"torch"}, "report", BUNDLE, "-o", page).code == ExitCode.OK
-    assert "torchferry[export]" in page.read_text()
+    assert "torchferry[export,libtorch]" in page.read_text()
 
 
 def test_a_missing_module_of_no_extra_is_not_taken_for_one() -> None:
@@ -174,5 +214,6 @@ def test_an_import_of_the_api_without_its_extra_is_an_error_with_its_line() -> N
     code = "import torchferry\ntry: torchferry.export\nexcept torchferry.FerryError as error: print(int(error.code), error)"
     done = without({"torch"}, code=code)
     assert (
-        done.stdout.decode() == "5 torchferry.export: this Python has no package torch; type: pip install 'torchferry[export]'\n"
+        done.stdout.decode()
+        == "5 torchferry.export: this Python has no package torch; type: pip install 'torchferry[export,libtorch]'\n"
     )

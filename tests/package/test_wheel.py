@@ -102,7 +102,7 @@ def test_the_core_names_the_extra_of_each_engine_that_it_lacks(core: Path) -> No
     for program in ("ferry", "ferry-run"):
         printed = run(core / program, "verify", BUNDLE, code=ExitCode.UNAVAILABLE)
         assert "pip install 'torchferry[onnxruntime]'" in printed
-        assert program == "ferry-run" or "pip install 'torchferry[export]'" in printed
+        assert program == "ferry-run" or "pip install 'torchferry[export,libtorch]'" in printed
 
 
 def test_a_program_in_cpp_finds_the_package_and_verifies(core: Path, bundle: Path, tmp_path: Path) -> None:

@@ -50,6 +50,20 @@ def test_config_prints_folders_of_the_wheel(option: str, place: str, wheel: Path
     assert script("config", option, folder=wheel).stdout.decode() == f"{wheel / place}\n"
 
 
+def test_config_prints_what_a_compiler_needs_in_a_wheel_and_in_a_checkout(wheel: Path) -> None:
+    line = "-I{} -L{lib} -Wl,-rpath,{lib} -lferry\n"
+    assert script("config", "--flags", folder=wheel).stdout.decode() == line.format(wheel / "include", lib=wheel / "lib")
+    of_checkout = line.format(ROOT / "cpp" / "include", lib=ROOT / "build" / "lib")
+    assert script("config", "--flags").stdout.decode() == of_checkout
+
+
+@pytest.mark.parametrize("option", ["--cmakedir", "--prefix"])
+def test_config_of_a_checkout_has_no_package_of_cmake_and_says_what_makes_it(option: str) -> None:
+    done = script("config", option)
+    assert (done.code, done.stdout) == (ExitCode.UNAVAILABLE, b"")
+    assert done.stderr.endswith("install a wheel, or `cmake --install build` in a checkout\n")
+
+
 def test_config_prints_the_version_and_lists_its_options() -> None:
     assert script("config", "--version").stdout.decode() == f"{VERSION}\n"
     assert {"--cmakedir", "--version", "--includedir"} <= set(script("config", "--help").stdout.decode().split())

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from torchferry.bundle.manifest import PASSED
 from torchferry.bundle.reader import Bundle
 from torchferry.cli import export_options as of
 from torchferry.cli.console import say
@@ -106,7 +107,9 @@ def _written(bundle: Bundle) -> str:
     artifacts = bundle.manifest.artifacts
     sizes = ", ".join(f"{artifact.format} {sum(file.bytes for file in artifact.files)} bytes" for artifact in artifacts)
     source = "" if bundle.manifest.golden.source == "real" else " on synthetic inputs"
-    return f"wrote {bundle.folder}: {sizes}; every artifact agrees with eager{source}"
+    missing = [row.engine for row in artifacts if row.accepted.cpp != PASSED and registry.runs_in_cpp(row.engine)]
+    alone = f"; C++ could not run {', '.join(missing)}" if missing else ""
+    return f"wrote {bundle.folder}: {sizes}; every artifact agrees with eager{source}{alone}"
 
 
 def _parts(text: str) -> list[str]:

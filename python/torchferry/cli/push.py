@@ -31,7 +31,7 @@ def push(
 
     opened = open_bundle(bundle, trust=trust_of(trust, require_signature))
     if dry_run is not None:
-        written = hub.write_layout(opened, dry_run)
+        written = hub.write_layout(opened, dry_run, repository=repository)
         say(f"wrote {dry_run}: {len(written)} files that {repository} would have; nothing was uploaded")
         return
     say(f"pushed {opened.manifest.name}: {hub.push(opened, repository, private=not public)}")

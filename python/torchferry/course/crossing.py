@@ -35,8 +35,11 @@ class Crossing:
     labels: Array
 
 
-def cross(recipe: str, ferry_run: Path, folder: Path) -> Iterator[tuple[str, ...]]:
-    """Train a recipe, export it, and yield a row of `HEADER` for each engine of each language; the last column is PASS or FAIL."""
+def cross(recipe: str, ferry_run: Path, folder: Path, not_run: dict[str, str]) -> Iterator[tuple[str, ...]]:
+    """Train a recipe, export it, and yield a row of `HEADER` for each engine of each language; the last column is PASS or FAIL.
+
+    An engine that C++ has and could not run gets no row: the reason goes into `not_run`, by engine.
+    """
     crossing = _train_and_export(recipe, folder)
     for engine in sorted({artifact.engine for artifact in crossing.bundle.manifest.artifacts} & set(registry.engines())):
         session = Session(crossing.bundle, engine)
@@ -47,6 +50,8 @@ def cross(recipe: str, ferry_run: Path, folder: Path) -> Iterator[tuple[str, ...
         if did_run(verdict["status"]):
             labels = _predict_labels(ferry_run, crossing, verdict["engine"], folder / recipe / "predicted.jsonl")
             yield _row(recipe, crossing, verdict, "C++", labels)
+        elif registry.runs_in_cpp(verdict["engine"]):
+            not_run[verdict["engine"]] = verdict["reason"]
 
 
 def _train_and_export(recipe: str, folder: Path) -> Crossing:

@@ -20,6 +20,7 @@ from torchferry.bundle.writer import check_target
 from torchferry.engines.torch_device import to_array
 from torchferry.errors import ExitCode, FerryError
 from torchferry.exporter.exporter import BundleRequest, GoldenInputs, export_bundle, print_note
+from torchferry.exporter.keywords import refusing_in_keywords
 from torchferry.exporter.request import bundle_name
 from torchferry.formats import registry
 from torchferry.formats.registry import Asked
@@ -82,6 +83,7 @@ class _Plan:
     quantization: Quantization | None  # None: half of real goldens
 
 
+@refusing_in_keywords
 def export(
     module: nn.Module,
     *,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,28 @@ NOT_FOUND = f"{NOT_RUN}no ferry-run was found with this package or on PATH"
 _WITH_VERDICTS = (ExitCode.OK, ExitCode.MISMATCH, ExitCode.UNAVAILABLE)
 
 
-def check_in_cpp(bundle: Bundle) -> dict[str, str]:
+def check_in_cpp(bundle: Bundle, note: Callable[[str], None]) -> dict[str, str]:
     """Run every engine that C++ has on the goldens, and return what the manifest says of each engine.
 
-    Raises FerryError with ferry-run's own exit code and line where it refuses the bundle, and MISMATCH where an answer is wrong.
+    `note` is told which engines could not run, and why. Raises FerryError with ferry-run's own exit code and line where it refuses
+    the bundle, and MISMATCH where an answer is wrong.
     """
+    found = _tried(bundle)
+    for line in not_run(found):
+        note(line)
+    return found
+
+
+def not_run(found: Mapping[str, str]) -> list[str]:
+    """Return a line for each reason why engines that C++ has could not run; `found`: what the manifest says, by engine."""
+    by_reason: dict[str, list[str]] = {}
+    for engine, said in found.items():
+        if said.startswith(NOT_RUN) and registry.runs_in_cpp(engine):
+            by_reason.setdefault(said.removeprefix(NOT_RUN), []).append(engine)
+    return [f"C++ could not run {', '.join(engines)}: {reason}" for reason, engines in by_reason.items()]
+
+
+def _tried(bundle: Bundle) -> dict[str, str]:
     engines = [artifact.engine for artifact in bundle.manifest.artifacts]
     program = find_ferry_run(None)
     if program is None:
@@ -34,7 +51,7 @@ def check_in_cpp(bundle: Bundle) -> dict[str, str]:
     version = call_ferry_run(program, "--version").split()[-1]
     if version != VERSION:
         return dict.fromkeys(engines, f"{NOT_RUN}ferry-run has version {version}, this package {VERSION}")
-    in_cpp = [engine for engine in engines if (row := registry.of_engine(engine)) is None or row.in_cpp]
+    in_cpp = [engine for engine in engines if registry.runs_in_cpp(engine)]
     found = dict.fromkeys(engines, f"{NOT_RUN}C++ has no such engine")
     return found | (_every(bundle, program, in_cpp) if in_cpp else {})
 

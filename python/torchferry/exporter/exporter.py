@@ -152,7 +152,7 @@ def _export(request: BundleRequest) -> Bundle:
         write_manifest(folder, _written(request, source, cases, bounds, rows, artifacts, folder))
         manifest, in_python = check_written(open_own_bundle(folder), source, reference, request.golden.arrays, request.note)
         write_manifest(folder, manifest)
-        write_manifest(folder, with_acceptance(manifest, in_python, check_in_cpp(open_own_bundle(folder))))
+        write_manifest(folder, with_acceptance(manifest, in_python, check_in_cpp(open_own_bundle(folder), request.note)))
     return open_own_bundle(request.out)
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+
 from torchferry.bundle.reader import Bundle
 from torchferry.bundle.writer import check_target
 from torchferry.exporter.api import export
 from torchferry.exporter.request import Factory, Target, name_of
 from torchferry.intake.factory import build_preprocess, load_module, read_goldens
 from torchferry.intake.specs import parse_input
+
+_export: Callable[..., Bundle] = inspect.unwrap(export)  # whose refusals name the options of the command line
 
 
 def export_factory(asked: Factory, target: Target) -> Bundle:
@@ -17,7 +22,7 @@ def export_factory(asked: Factory, target: Target) -> Bundle:
     check_target(out, force=target.force)
     module = load_module(asked.reference, asked.weights)
     outputs = [item if text is None else parse_input(item, text, kind="output") for item, text in asked.outputs.items()]
-    return export(
+    return _export(
         module,
         inputs=asked.inputs,
         outputs=outputs or None,

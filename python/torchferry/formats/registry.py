@@ -197,6 +197,12 @@ def of_engine(engine: str) -> Format | None:
     return own or next((row for row in formats().values() if row.engine == engine), None)
 
 
+def runs_in_cpp(engine: str) -> bool:
+    """Say whether C++ may have a plugin of an engine: of one that no row names, it may."""
+    row = of_engine(engine)
+    return row is None or row.in_cpp
+
+
 def of_format(name: str) -> Format | None:
     """Return the row of a format; None for a format that no row names. Raises what `formats` raises."""
     own = next((row for row in FORMATS if row.name == name), None)

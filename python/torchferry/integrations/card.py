@@ -15,9 +15,12 @@ from torchferry.bundle.reader import Bundle
 _LICENCES = {"apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "gpl-3.0", "mpl-2.0"}
 
 
-def model_card(bundle: Bundle) -> str:
-    """Return the card: what goes in and out, how far each engine may be off and why, and how to check it."""
-    return "\n".join([*_metadata(bundle.manifest), *_body(bundle)]) + "\n"
+def model_card(bundle: Bundle, repository: str | None = None) -> str:
+    """Return the card: what goes in and out, how far each engine may be off and why, and how to check it.
+
+    repository: OWNER/NAME on the Hub, for who reads the card there; None: the card lies beside the bundle only.
+    """
+    return "\n".join([*_metadata(bundle.manifest), *_body(bundle, repository)]) + "\n"
 
 
 def _metadata(manifest: Manifest) -> Iterator[str]:
@@ -33,7 +36,7 @@ def _metadata(manifest: Manifest) -> Iterator[str]:
     yield "---"
 
 
-def _body(bundle: Bundle) -> Iterator[str]:
+def _body(bundle: Bundle, repository: str | None) -> Iterator[str]:
     manifest = bundle.manifest
     yield from ("", f"# {_cell(manifest.name)}", "")
     yield "A torchferry bundle: a model in several formats, with its contract, golden inputs and answers, and the proof that they agree."
@@ -49,7 +52,8 @@ def _body(bundle: Bundle) -> Iterator[str]:
         if row.numerics == "any":
             yield f"| {row.engine} | {row.device} | {_cell(row.output)} | {row.kind} {row.bound:.3g} | {_cell(row.reason)} |"
     yield from ("", *(f"- {_cell(key)}: {_cell(value)}" for key, value in sorted(manifest.metadata.items())))
-    yield from ("", "Check it: `ferry pull OWNER/NAME --out FOLDER`, then `ferry verify FOLDER`.")
+    pulled = "" if repository is None else f"`ferry pull {repository} --out FOLDER`, then "
+    yield from ("", f"Check it: {pulled}`ferry verify FOLDER`.")
     yield from ("", f"SHA-256 of manifest.json, which stands for every file: `{sha256_of(bundle.manifest_json)}`")
 
 

@@ -21,13 +21,16 @@ CARD = "README.md"
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
-def write_layout(bundle: Bundle, folder: Path, *, force: bool = False) -> list[str]:
+def write_layout(bundle: Bundle, folder: Path, *, repository: str | None = None, force: bool = False) -> list[str]:
     """Write what a repository of this bundle holds into a new folder; return the paths. A card that the bundle has is kept.
 
-    Raises FerryError(IO) where `folder` exists and `force` is false or it cannot be written, FerryError(INTEGRITY).
+    repository: its OWNER/NAME, which the card names. Raises FerryError: USAGE for another name, IO where `folder` exists and `force`
+    is false or it cannot be written, INTEGRITY.
     """
+    if repository is not None:
+        _check_name(repository)
     with staging_folder(folder, force=force) as staging:
-        files = {CARD: model_card(bundle).encode(), **dict(files_of(bundle))}
+        files = {CARD: model_card(bundle, repository).encode(), **dict(files_of(bundle))}
         for path, data in files.items():
             (staging / path).parent.mkdir(parents=True, exist_ok=True)
             (staging / path).write_bytes(data)
@@ -46,7 +49,7 @@ def push(bundle: Bundle, repository: str, *, private: bool = True, message: str 
         from huggingface_hub import HfApi
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "repository"
-        write_layout(bundle, folder)
+        write_layout(bundle, folder, repository=repository)
         try:
             api = HfApi()
             api.create_repo(repository, private=private, exist_ok=True)
@@ -74,7 +77,7 @@ def pull(repository: str, out: Path, *, revision: str | None = None, force: bool
     except Exception as error:
         raise _refused(repository, error) from None
     bundle = open_bundle(snapshot, trust=trust)
-    write_layout(bundle, out, force=force)
+    write_layout(bundle, out, repository=repository, force=force)
     return open_own_bundle(out)
 
 

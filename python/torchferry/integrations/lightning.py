@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from torchferry.integrations.carry import Carrier
+from torchferry.extras import named_extras
 
-try:
-    from lightning.pytorch.callbacks import Callback
-except ModuleNotFoundError:
-    from pytorch_lightning.callbacks import Callback
+with named_extras(__name__):
+    from torchferry.integrations.carry import Carrier
+
+    try:
+        from lightning.pytorch.callbacks import Callback
+    except ModuleNotFoundError:
+        from pytorch_lightning.callbacks import Callback
 
 
 class CarryAtEnd(Carrier, Callback):  # type: ignore[misc]  # the package has types where it is installed

@@ -17,19 +17,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mlflow.models import Model
-from mlflow.tracking.artifact_utils import _download_artifact_from_uri
 
 from torchferry.bundle.contract import Array
 from torchferry.bundle.digest import sha256_of
 from torchferry.bundle.reader import Bundle, open_bundle
 from torchferry.engines.base import Session
 from torchferry.errors import ExitCode, FerryError
+from torchferry.extras import named_extras
 from torchferry.formats import registry
 from torchferry.integrations.hub import write_layout
 from torchferry.proof.proven import Chosen, open_proven
 from torchferry.proof.where import Where
 from torchferry.version import VERSION
+
+with named_extras(__name__):
+    from mlflow.models import Model
+    from mlflow.tracking.artifact_utils import _download_artifact_from_uri
 
 FLAVOR = "torchferry"
 _FOLDER = "bundle"

@@ -42,6 +42,7 @@ def torchferry_same(tmp_path: Path) -> Callable[..., Bundle]:
 
                 return carry(module, inputs, options.pop("out", tmp_path / f"torchferry-{count}"), **options)
         except FerryError as error:
-            pytest.fail(str(error), pytrace=False)
+            line = str(error)
+        pytest.fail(line, pytrace=False)  # outside of the handler, whose error pytest would show beside the line
 
     return same

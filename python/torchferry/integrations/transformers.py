@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from transformers import TrainerCallback
+from torchferry.extras import named_extras
 
-from torchferry.integrations.carry import Carrier
+with named_extras(__name__):
+    from transformers import TrainerCallback
+
+    from torchferry.integrations.carry import Carrier
 
 
 class CarryAtEnd(Carrier, TrainerCallback):  # type: ignore[misc]  # the package has types where it is installed

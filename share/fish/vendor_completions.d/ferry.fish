@@ -24,7 +24,7 @@ complete -c ferry -n __fish_use_subcommand -f -a diff -d 'Say where two models d
 complete -c ferry -n __fish_use_subcommand -f -a report -d 'Verify a bundle as `ferry verify --all` does, and write the evidence as one HTML file; its exit code is the verdict\'s.'
 complete -c ferry -n __fish_use_subcommand -f -a trace -d 'Print name, shape, mean, std, min and max of every layer\'s output.'
 complete -c ferry -n __fish_use_subcommand -f -a course -d 'Train the lectures\' models again; print published against ours, and whether each row is within its band.'
-complete -c ferry -n __fish_use_subcommand -f -a demo -d 'Train, export, run in C++ and verify an Adaline on Iris and an MLP on digits; exit code 0 only if all pass.'
+complete -c ferry -n __fish_use_subcommand -f -a demo -d 'Train, export, run in C++ and verify an Adaline on Iris and an MLP on digits; exit code 0 only if all that ran pass.'
 complete -c ferry -n '__fish_seen_subcommand_from train' -l out -r -F -d 'Run folder; default: runs/RECIPE.'
 complete -c ferry -n '__fish_seen_subcommand_from train' -l epochs -x -d 'Passes over the training set; default: the recipe\'s.'
 complete -c ferry -n '__fish_seen_subcommand_from train' -l device -x -a 'cpu cuda:0' -d 'cpu or cuda:N; default: cpu.'

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 import torchferry
-from builders.programs import BUILD, Program
+from builders.programs import BUILD, Program, run_here
 from torchferry.bundle.reader import Bundle
 from torchferry.errors import ExitCode, FerryError
 from torchferry.exporter import both_languages
@@ -121,6 +121,28 @@ def test_an_engine_that_is_not_here_is_no_refusal(tmp_path: Path, stand_in: Path
     assert found["torchscript"] == "not run: no such plugin"
 
 
+def test_an_export_says_which_engines_cpp_could_not_run_and_why(tmp_path: Path, stand_in: Path) -> None:
+    answers = [
+        {"engine": "torchscript", "status": "unavailable", "reason": "got LibTorch 9.8.7, expected 2.13.0", "verdicts": []},
+        {"engine": "onnxruntime", "status": "passed", "reason": None, "verdicts": []},
+    ]
+    fill(stand_in, f"cat <<'END'\n{json.dumps({'engines': answers})}\nEND")
+    notes: list[str] = []
+    export(tmp_path / "y", note=notes.append)
+    assert notes == ["C++ could not run torchscript: got LibTorch 9.8.7, expected 2.13.0"]  # eager is of Python alone
+
+
+def test_an_export_without_a_program_says_that_cpp_ran_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(both_languages, "find_ferry_run", lambda _: None)
+    options = ["--input", "image=uint8[N,4,4]:0..255", "--to", "torchscript,onnx", "--out", tmp_path / "y"]
+    done = run_here("export", "builders.models:Classifier", *options)
+    why = "no ferry-run was found with this package or on PATH"
+    assert f"note: C++ could not run onnxruntime, torchscript: {why}\n" in done.stderr
+    assert done.stdout.decode().endswith(
+        "every artifact agrees with eager on synthetic inputs; C++ could not run onnxruntime, torchscript\n"
+    )
+
+
 def test_no_engine_that_can_run_is_no_refusal(tmp_path: Path, stand_in: Path) -> None:
     fill(stand_in, "echo error: no engine of this bundle can run here >&2; exit 5")
     assert "no engine of this bundle can run here" in accepted(export(tmp_path / "y", to=["torchscript"]))["torchscript"]
@@ -135,7 +157,7 @@ def test_a_wrong_answer_in_cpp_is_not_published(tmp_path: Path, stand_in: Path) 
     assert error.code == ExitCode.MISMATCH
     assert str(error) == (
         "torchscript in C++: stress: output y: got 0.25 away from float64, expected at most 1e-06; the exporter made these inputs inside the "
-        "contract: give inputs their true ranges, or leave the case out (--no-stress); nothing was written"
+        "contract: give inputs their true ranges, or leave the case out (stress=False); nothing was written"
     )
 
 
@@ -178,7 +200,7 @@ def test_a_bundle_that_was_broken_on_the_way_is_refused_by_the_real_program(ferr
     other = export(tmp_path / "other", Scaled())
     shutil.copyfile(other.folder / "model.onnx", bundle.folder / "model.onnx")
     with pytest.raises(FerryError, match=r"in C\+\+: ferry-run verify: .*model\.onnx.*nothing was written") as caught:
-        check_in_cpp(bundle)
+        check_in_cpp(bundle, print)
     assert caught.value.code == ExitCode.INTEGRITY
 
 

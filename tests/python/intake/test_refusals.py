@@ -147,7 +147,7 @@ def quantized() -> nn.Module:
 
 
 CASES = [
-    (quantized(), GRID, ("module: 0:", "quantized", "--quantize int8")),
+    (quantized(), GRID, ("module: 0:", "quantized", "quantize=int8")),
     (training_inside(), GRID, ("module: 1:", "train mode", "module.eval()")),
     (AlwaysDropping(), GRID, ("two answers", "dropout at test_refusals.py:", "F.dropout(super()", "training=self.training")),
     (Noisy(), GRID, ("two answers", "randn at test_refusals.py:")),

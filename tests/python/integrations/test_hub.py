@@ -11,7 +11,7 @@ import pytest
 
 from builders.programs import ROOT, run_here
 from torchferry.bundle.reader import open_bundle
-from torchferry.errors import FerryError
+from torchferry.errors import ExitCode, FerryError
 from torchferry.integrations import hub
 from torchferry.integrations.card import model_card
 
@@ -34,6 +34,19 @@ def test_a_dry_run_writes_the_bundle_with_a_card_and_uploads_nothing(tmp_path: P
     )
     assert run_here("verify", tmp_path / "layout", "--engine", "onnxruntime").code == 0
     assert "| onnxruntime | cpu | net_input | absolute 9.92e-07 |" in card
+    assert "Check it: `ferry pull me/iris --out FOLDER`, then `ferry verify FOLDER`." in card
+
+
+@pytest.mark.parametrize("name", ["me iris", "iris", "me/iris/more", "me/../iris"])
+def test_a_dry_run_refuses_the_names_that_a_push_refuses(name: str, tmp_path: Path) -> None:
+    done = run_here("push", BUNDLE, name, "--dry-run", tmp_path / "layout")
+    assert (done.code, done.stdout) == (ExitCode.USAGE, b"")
+    assert done.stderr == f"error: repository: got {name!r}, expected OWNER/NAME\n"
+    assert not (tmp_path / "layout").exists()
+
+
+def test_a_card_beside_a_bundle_of_no_repository_names_none() -> None:
+    assert "Check it: `ferry verify FOLDER`." in model_card(open_bundle(BUNDLE))
 
 
 def test_the_hubs_own_parser_reads_the_metadata_of_the_card() -> None:

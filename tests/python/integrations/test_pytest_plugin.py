@@ -101,6 +101,8 @@ def test_what_does_not_cross_fails_with_one_line(tmp_path: Path, call: str, word
     said = failure.splitlines()[2]
     assert words in said
     assert "expected" in said
+    assert failure.partition("short test summary")[0].count(said) == 1, failure
+    assert "During handling" not in failure
     assert "Traceback" not in done.stdout
 
 
