@@ -368,7 +368,7 @@ ROWS = (
     ),
     Mutant(
         f"{_BOUNDS}/work.py",
-        "first.multiply_adds * count / max(least, 1)",
+        "first.multiply_adds * count / max(few, 1)",
         "first.multiply_adds",
         _DRAWN_RUNS,
         "a batch is as much work as its first sample",

@@ -17,7 +17,7 @@ from torchferry.compare.kinds.kind import name_probability
 from torchferry.compare.telling import largest_bound
 from torchferry.compare.tolerance import Bound
 from torchferry.errors import FerryError
-from torchferry.intake.golden_cases import cases_of_their_own
+from torchferry.intake.golden_cases import cases_of_their_own, least_samples
 from torchferry.intake.source import ExportSource, first_line
 
 WIDEST = 100.0
@@ -35,7 +35,7 @@ def output_bounds(source: ExportSource, cases: Sequence[CaseArrays], say: Say | 
 
 def _case_bounds(source: ExportSource, case: CaseArrays, say: Say | None) -> dict[str, Bound]:
     names = [spec.name for spec in source.contract.outputs if spec.is_float]
-    if words := half_words(source.module, case.inputs):
+    if words := half_words(source.module, least_samples(source.contract, case.inputs)):
         return estimate(source.module, source.contract, case, dict.fromkeys(names, words), say)
     if problem := _too_much(source, case):
         return estimate(source.module, source.contract, case, dict.fromkeys(names, problem), say)

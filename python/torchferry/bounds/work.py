@@ -15,7 +15,7 @@ from torchferry.bounds.resampling import RESAMPLINGS
 from torchferry.bounds.rounding_size import is_exact, multiply_adds
 from torchferry.bundle.contract import BATCH, Array, Contract
 from torchferry.engines.torch_device import set_threads, to_tensors
-from torchferry.intake.golden_cases import first_samples, smallest_batch
+from torchferry.intake.golden_cases import least_samples
 from torchferry.intake.outputs import symbol_sizes
 
 CALL = 1e6  # multiply-adds in the time that it takes to move one operator's result, however small it is
@@ -37,12 +37,10 @@ class Work:
 
 def work_of(module: torch.nn.Module, contract: Contract, inputs: Mapping[str, Array]) -> Work:
     """Return the work of a draw on inputs [N, ...], counted on the first of independent samples. Raises what the module raises."""
-    count = symbol_sizes(contract.inputs, inputs).get(BATCH, 1)
-    if BATCH not in contract.symbols or contract.samples != "independent" or not count:
-        return _counted(module, contract, inputs)
-    least = min(count, smallest_batch(contract, inputs))
-    first = _counted(module, contract, first_samples(contract, inputs, least))
-    return Work(first.multiply_adds * count / max(least, 1), first.calls)
+    least = least_samples(contract, inputs)
+    count, few = (symbol_sizes(contract.inputs, given).get(BATCH, 1) for given in (inputs, least))
+    first = _counted(module, contract, least)
+    return Work(first.multiply_adds * count / max(few, 1), first.calls)
 
 
 def _counted(module: torch.nn.Module, contract: Contract, inputs: Mapping[str, Array]) -> Work:

@@ -22,6 +22,7 @@ from torchferry.exporter.held_sizes import HeldSize, held_sizes, require_same_wa
 from torchferry.exporter.refused import named_answers, named_format
 from torchferry.formats import registry
 from torchferry.intake.golden_cases import first_samples, smallest_batch
+from torchferry.intake.outputs import symbol_sizes
 from torchferry.intake.reference import Reference
 from torchferry.intake.source import TRACED, ExportSource
 from torchferry.intake.stress import STRESS
@@ -62,12 +63,10 @@ def check_written(
     Returns the manifest with equal bits promised only where they are equal, with one thread and with two (fused kernels round in another
     way, and some kernels divide their sums among the threads), and what it is to say of each engine. Raises FerryError(MISMATCH).
     """
+    sizes = _other_batches(bundle.contract, inputs)
     cases = _Cases(
         [read_case(bundle, case) for case in bundle.manifest.golden.cases],
-        [
-            reference.case(f"batch-{size}", first_samples(bundle.contract, inputs, size))
-            for size in _other_batches(bundle.contract, inputs)
-        ],
+        [reference.case(f"batch-{size}", first_samples(bundle.contract, inputs, size)) for size in sizes],
         list(held_sizes(source, reference, inputs, note)),
     )
     found = {}
@@ -75,7 +74,7 @@ def check_written(
         if artifact.producer.endswith(TRACED):
             note(
                 f"format {artifact.format}: traced, since torch.jit.script does not take the module: what it decides by shapes is frozen as for the "
-                f"goldens; held to eager on {len(cases.goldens)} cases and at batches of {OTHER_BATCHES[0]} and {OTHER_BATCHES[1]}"
+                f"goldens; held to eager on {len(cases.goldens)} cases and at batches of {' and '.join(map(str, sizes)) or 'no other size'}"
             )
         bundle, found[artifact.engine] = _tried(bundle, artifact, source, cases, note)
     return bundle.manifest, found
@@ -182,9 +181,12 @@ def _said(session: _Session | None) -> str:
 
 
 def _other_batches(contract: Contract, inputs: Mapping[str, Array]) -> list[int]:
+    """Return the sizes of other batches than that of the goldens [N, ...], made of their first samples."""
     if BATCH not in contract.symbols:
         return []
-    return [size for size in OTHER_BATCHES if size >= smallest_batch(contract, inputs)]
+    count = symbol_sizes(contract.inputs, inputs)[BATCH]
+    sizes = {min(size, count - 1) for size in OTHER_BATCHES}
+    return sorted(size for size in sizes if size >= smallest_batch(contract, inputs))
 
 
 class _Session(Runnable, Protocol):

@@ -83,6 +83,13 @@ def first_samples(contract: Contract, inputs: Mapping[str, Array], count: int) -
     }
 
 
+def least_samples(contract: Contract, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
+    """Return the first of independent samples [N, ...], as few as the module takes; all where they are not independent."""
+    if BATCH not in contract.symbols or contract.samples != "independent":
+        return inputs
+    return first_samples(contract, inputs, smallest_batch(contract, inputs))
+
+
 def _case(reference: Reference, contract: Contract, name: str, inputs: Mapping[str, Array]) -> CaseArrays:
     """Return the module's own outputs, held to the contract."""
     try:
