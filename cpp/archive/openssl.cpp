@@ -1,11 +1,9 @@
 #include "openssl.hpp"
 
-#include <new>
-#include <string>
 #include <utility>
 
 #if defined(__GLIBC__)
-#include "library.hpp"
+#include <dlfcn.h>
 #endif
 
 namespace ferry {
@@ -25,22 +23,18 @@ struct Functions {
 #if defined(__GLIBC__)
 template <typename Function>
 bool find(void* library, const char* name, Function& function) {
-  std::string reason;
-  function = reinterpret_cast<Function>(system::find_symbol(library, name, reason));
+  function = reinterpret_cast<Function>(::dlsym(library, name));
   return function != nullptr;
 }
 
-Functions load() noexcept try {
-  std::string reason;
-  void* library = system::open_library("libcrypto.so.3", reason);
+Functions load() noexcept {
+  void* library = ::dlopen("libcrypto.so.3", RTLD_NOW | RTLD_LOCAL);
   Functions found;
   const bool is_whole = library != nullptr && find(library, "EVP_MD_CTX_new", found.make) &&
                         find(library, "EVP_MD_CTX_free", found.free) && find(library, "EVP_sha256", found.sha256) &&
                         find(library, "EVP_DigestInit_ex", found.begin) && find(library, "EVP_DigestUpdate", found.update) &&
                         find(library, "EVP_DigestFinal_ex", found.end);
   return is_whole ? found : Functions{};
-} catch (const std::bad_alloc&) {
-  return {};
 }
 #else
 Functions load() noexcept { return {}; }
