@@ -10,14 +10,18 @@ namespace ferry {
 
 namespace {
 
-// The functions of OpenSSL's EVP that are called here, as its manual declares them; all null where there is no OpenSSL.
+// The functions of OpenSSL's EVP that are called here, as its manual declares them. Where there is no OpenSSL nothing is made.
 struct Functions {
-  void* (*make)() = nullptr;
-  void (*free)(void*) = nullptr;
-  const void* (*sha256)() = nullptr;
-  int (*begin)(void*, const void*, void*) = nullptr;
-  int (*update)(void*, const void*, std::size_t) = nullptr;
-  int (*end)(void*, unsigned char*, unsigned int*) = nullptr;
+  void* (*make)() = []() -> void* { return nullptr; };
+  void (*free)(void*) = [](void* /*context*/) {};
+  const void* (*sha256)() = []() -> const void* { return nullptr; };
+  int (*begin)(void*, const void*, void*) = [](void* /*context*/, const void* /*kind*/, void* /*engine*/) { return 0; };
+  int (*update)(void*, const void*, std::size_t) = [](void* /*context*/, const void* /*bytes*/, std::size_t /*count*/) {
+    return 0;
+  };
+  int (*end)(void*, unsigned char*, unsigned int*) = [](void* /*context*/, unsigned char* /*digest*/, unsigned int* /*size*/) {
+    return 0;
+  };
 };
 
 #if defined(__GLIBC__)
@@ -49,7 +53,6 @@ const Functions& functions() noexcept {
 
 std::optional<OpensslSha256> OpensslSha256::make() noexcept {
   const Functions& openssl = functions();
-  if (openssl.make == nullptr) return std::nullopt;
   Context context(openssl.make(), openssl.free);
   if (context == nullptr || openssl.begin(context.get(), openssl.sha256(), nullptr) != 1) return std::nullopt;
   return OpensslSha256(std::move(context));
