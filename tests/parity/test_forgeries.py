@@ -153,17 +153,6 @@ def test_a_loosened_tolerance_is_refused(verify: Verify, made: Callable[[str], P
     assert every(verify(mutant)) == {3}
 
 
-def test_a_float32_golden_that_is_no_run_of_the_module_is_refused(verify: Verify, trained: Trained, tmp_path: Path) -> None:
-    """One edited value would lift the limit of all bounds: 256 times what eager is off."""
-    bundle = broken(trained, tmp_path)
-    path = bundle / "golden" / "batch-64.float32.probabilities.npy"
-    values = np.load(path)
-    values[3, 5] += 1e-3
-    np.save(path, values)
-    reseal(bundle)
-    assert every(verify(bundle)) == {3}
-
-
 def test_a_removed_tolerance_is_refused(verify: Verify, trained: Trained, tmp_path: Path) -> None:
     bundle = broken(trained, tmp_path)
     edit_manifest(bundle, lambda value: value.update(tolerances=[r for r in value["tolerances"] if r["output"] != "label"]))
