@@ -13,9 +13,6 @@ class Rounding {
   // The largest bound that proves something; infinite where all goldens are 0 and give no scale to measure by.
   [[nodiscard]] double largest_bound(bool quantized) const noexcept;
 
-  // How far float32 eager is from float64 at most, where both are numbers.
-  [[nodiscard]] double observed() const noexcept { return observed_; }
-
  private:
   double observed_ = 0;
   double scale_ = 0;

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <ferry/ferry.hpp>
 #include <limits>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -88,25 +87,6 @@ double largest_bound(const Bundle& bundle, const std::vector<Replayed>& cases, c
   return rounding.largest_bound(is_quantized(bundle, row));
 }
 
-// The float32 goldens lie within the bounds that hold for them too: what is further off is no run of the module.
-void require_near(const Bundle& bundle, const std::vector<Replayed>& cases) {
-  std::map<std::string, double> bounds;
-  for (const Tolerance& row : bundle.manifest().tolerances)
-    if (kind_of(row.kind).is_limited() && row.device == "cpu" && !is_quantized(bundle, row))
-      bounds[row.output] = std::max(bounds[row.output], row.bound);
-  for (const auto& [output, bound] : bounds) {
-    for (std::size_t i = 0; i < cases.size(); ++i) {
-      Rounding rounding;
-      rounding.add(cases[i].float32[output], cases[i].float64[output]);
-      if (!(rounding.observed() <= bound))
-        throw Error(ErrorCode::format, name_of(bundle) + ": golden case " + bundle.manifest().golden.cases[i].name + ": output " +
-                                           output + ": got float32 " + text::short_number(rounding.observed()) +
-                                           " away from float64, expected at most " + text::short_number(bound) +
-                                           ", which the tolerances allow; export the bundle again");
-    }
-  }
-}
-
 // Nothing is proven within a bound, of whatever engine, that was loosened beyond all rounding.
 void require_telling(const Bundle& bundle, const std::vector<Replayed>& cases) {
   for (const Tolerance& row : bundle.manifest().tolerances) {
@@ -117,7 +97,6 @@ void require_telling(const Bundle& bundle, const std::vector<Replayed>& cases) {
                                          text::short_number(largest) +
                                          ", beyond which the goldens prove nothing; export the bundle again");
   }
-  require_near(bundle, cases);
 }
 
 // Fails a verdict that passed where an answer counts a class without a name: `predict` has to tell it.

@@ -7,7 +7,7 @@ cpp/src/telling.cpp.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +31,11 @@ def largest_bound(cases: Iterable[CaseArrays], output: str, *, quantized: bool =
     """Return the largest bound of a float output that proves something; infinite where all goldens are 0 and give no scale."""
     observed = scale = 0.0
     for case in cases:
-        scale = max(scale, largest(_floats(case.float64[output])))
-        observed = max(observed, _apart(case, output))
+        reference, eager = _floats(case.float64[output]), _floats(case.float32[output])
+        scale = max(scale, largest(reference))
+        if eager.shape == reference.shape:
+            with np.errstate(invalid="ignore"):  # infinity minus infinity
+                observed = max(observed, largest(eager - reference))
     return max((COARSEST_QUANTIZED if quantized else COARSEST) * scale, MOST_LOST * observed) or math.inf
 
 
@@ -49,34 +52,6 @@ def require_telling(bundle: Bundle, cases: Sequence[CaseArrays]) -> None:
                 f"{bundle.folder}: tolerances: {row.engine} {row.device} {row.output}: bound: got {row.bound:.3g}, "
                 f"expected at most {largest:.3g}, beyond which the goldens prove nothing; export the bundle again",
             )
-    _require_near(bundle, cases, quantized)
-
-
-def _require_near(bundle: Bundle, cases: Sequence[CaseArrays], quantized: Collection[str]) -> None:
-    """Require float32 goldens within the bounds that hold for them too. Raises FerryError(FORMAT): what is further off is no run of the module."""
-    rows = [
-        row
-        for row in bundle.manifest.tolerances
-        if kind_of(row.kind).is_limited and row.device == "cpu" and row.engine not in quantized
-    ]
-    for output in sorted({row.output for row in rows}):
-        bound = max(row.bound for row in rows if row.output == output)
-        for case in cases:
-            if not (off := _apart(case, output)) <= bound:
-                raise FerryError(
-                    ExitCode.FORMAT,
-                    f"{bundle.folder}: golden case {case.name}: output {output}: got float32 {off:.3g} away from float64, expected at most {bound:.3g}, "
-                    "which the tolerances allow; export the bundle again",
-                )
-
-
-def _apart(case: CaseArrays, output: str) -> float:
-    """Return how far the float32 golden is from the float64 one at most, where both are numbers."""
-    reference, eager = _floats(case.float64[output]), _floats(case.float32[output])
-    if eager.shape != reference.shape:
-        return 0.0
-    with np.errstate(invalid="ignore"):  # infinity minus infinity
-        return largest(eager - reference)
 
 
 def _floats(array: Array) -> NDArray[np.float64]:
