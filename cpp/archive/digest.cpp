@@ -1,6 +1,7 @@
 #include "digest.hpp"
 
 #include <array>
+#include <cstdint>
 
 namespace ferry {
 

@@ -152,7 +152,7 @@ def test_progress_says_how_much_time_is_left(monkeypatch: pytest.MonkeyPatch) ->
 # ---- exports ----------------------------------------------------------------------------------------------------------
 
 
-def exported(function: Callable[..., Tensor], folder: Path, to: tuple[str, ...] = ()) -> torchferry.Bundle:
+def exported(function: Callable[..., Tensor], folder: Path, to: tuple[str, ...] = ("export",)) -> torchferry.Bundle:
     return torchferry.export(
         Of(function).eval(),
         inputs={"x": "float32[N,3]"},

@@ -27,7 +27,7 @@ def out(tmp_path: Path) -> Path:
 
 
 def export(module: nn.Module, out: Path, **options: object) -> Bundle:
-    given = {"inputs": {"x": "float32[N,4]"}, "golden": GRID, "to": (), **options}
+    given = {"inputs": {"x": "float32[N,4]"}, "golden": GRID, "to": ("export",), **options}
     bundle: Bundle = torchferry.export(module.eval(), out=out, **given)
     return bundle
 
