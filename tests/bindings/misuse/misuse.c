@@ -88,7 +88,10 @@ static int misuse(const ferry_bundle* bundle, char** words) {
     code = into(session, &image, name);
   else if (is(name, "absent"))
     code = verify(bundle, words[4]);
-  else if (is(name, "closed")) {
+  else if (is(name, "no-bytes")) {
+    ferry_bundle* opened = NULL;
+    code = ferry_bundle_open_memory(NULL, sizeof(pixels), &opened);
+  } else if (is(name, "closed")) {
     ferry_session_close(session);
     session = NULL;
     code = run(session, &image);
