@@ -53,9 +53,12 @@ void run_cases(const Bundle& bundle, const Session& session, std::vector<Replaye
   std::optional<CarriedCalls> stream;
   for (std::size_t i = 0; i < cases.size(); ++i) {
     const auto run = [&](const NamedTensors& inputs) { return run_case(bundle, session, cases[i].name, inputs); };
-    if (is_step(cases[i]) && !stream)
-      stream.emplace(bundle.contract(), bundle.contract().state, streams_of(bundle.contract(), replayed[i].inputs));
-    replayed[i].outputs.push_back(is_step(cases[i]) ? stream->next(replayed[i].inputs, run) : run(replayed[i].inputs));
+    if (!is_step(cases[i])) {
+      replayed[i].outputs.push_back(run(replayed[i].inputs));
+      continue;
+    }
+    if (!stream) stream.emplace(bundle.contract(), bundle.contract().state, streams_of(bundle.contract(), replayed[i].inputs));
+    replayed[i].outputs.push_back(stream->next(replayed[i].inputs, run));
   }
 }
 
