@@ -79,15 +79,11 @@ Scores golden_scores(const Bundle& bundle, const TensorSpec& label, const Tolera
   return axis ? Scores{float64.find(*row.scores), *axis} : Scores{};
 }
 
-bool is_quantized(const Bundle& bundle, const Tolerance& row) {
-  const Artifact* artifact = bundle.find_artifact(row.engine);
-  return artifact != nullptr && artifact->requirements.contains("quantize");
-}
-
 double largest_bound(const Bundle& bundle, const std::vector<Replayed>& cases, const Tolerance& row) {
   Rounding rounding;
   for (const Replayed& item : cases) rounding.add(item.float32[row.output], item.float64[row.output]);
-  return rounding.largest_bound(is_quantized(bundle, row));
+  const Artifact* artifact = bundle.find_artifact(row.engine);
+  return rounding.largest_bound(artifact != nullptr && artifact->requirements.contains("quantize"));
 }
 
 // Nothing is proven within a bound, of whatever engine, that was loosened beyond all rounding.
