@@ -91,8 +91,8 @@ ROWS = (
     ),
     of_ferry_run(
         "src/verify.cpp",
-        "    if (is_step(cases[i]) && !stream)",
-        "    if (is_step(cases[i]))",
+        "    if (!stream) stream.emplace(",
+        "    stream.emplace(",
         _STREAM,
         "every step begins a stream of its own",
     ),
