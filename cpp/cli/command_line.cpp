@@ -130,6 +130,8 @@ void add_predict(CLI::App& app, Command& command) {
   const auto options = std::make_shared<PredictOptions>();
   verb->footer("Examples:\n" + std::string(predict_examples) + "\n" + exit_codes);
   add_bundle(*verb, options->bundle);
+  verb->add_flag("--lazy", options->lazy, "check the SHA-256 of what the engine reads only: a large bundle opens sooner")
+      ->disable_flag_override();
   add_engine(*verb, options->engine, "the bundle's first that can run here");
   add_isolation(*verb, options->engine);
   verb->add_option(

@@ -147,7 +147,8 @@ void require_all_answered(const InputReader& inputs, const SampleWriter& outputs
 int predict(const PredictOptions& options) {
   if (options.batch && *options.batch < 1)
     throw Error(ErrorCode::usage, "--batch: got " + std::to_string(*options.batch) + ", expected at least 1");
-  const auto bundle = Bundle::open(text::path_of(options.bundle.folder), options.bundle.trust);
+  const auto bundle = Bundle::open(text::path_of(options.bundle.folder), options.bundle.trust,
+                                   options.lazy ? FileChecks::lazy : FileChecks::at_open);
   const auto& contract = bundle.contract();
   OutputRequest request{.path = options.output,
                         .format = options.format,

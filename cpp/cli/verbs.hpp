@@ -57,6 +57,7 @@ struct InputOptions {
 
 struct PredictOptions {
   BundleOptions bundle;
+  bool lazy = false;  // check only the files that the engine needs
   EngineOptions engine;
   std::vector<std::string> inputs;  // FILE or NAME=FILE
   InputOptions reading;

@@ -117,9 +117,10 @@ bool is_replaced(const fs::path& path, const std::string& manifest_json) {
 
 }  // namespace
 
-// Checks the signatures, then every file against the manifest. Throws Error(format | io | integrity).
+// Checks the signatures, then every file against the manifest; the digests later where that is asked for: `read` and `map` check
+// them each time. Throws Error(format | io | integrity).
 Bundle Bundle::checked(std::shared_ptr<const Container> container, std::string manifest_json,
-                       const std::vector<TrustOptions>& asked) {
+                       const std::vector<TrustOptions>& asked, FileChecks checks) {
   std::vector<ParsedSignature> signatures = check_trust(*container, manifest_json, asked);  // before anything else is parsed
   Manifest manifest = parse_manifest(manifest_json, container->name_of(manifest_name));
   std::vector<const FileEntry*> files = listed_files(manifest);
@@ -130,7 +131,7 @@ Bundle Bundle::checked(std::shared_ptr<const Container> container, std::string m
   std::map<std::string, Content, std::less<>> held;
   for (const FileEntry* file : files) {
     const Content content = container->open(file->path, Links::follow);
-    check_digest(*container, *file, content);
+    if (checks == FileChecks::at_open) check_digest(*container, *file, content);
     if (content.is_link()) held.emplace(file->path, content);
   }
   Bundle bundle;
@@ -140,7 +141,7 @@ Bundle Bundle::checked(std::shared_ptr<const Container> container, std::string m
   return bundle;
 }
 
-Bundle Bundle::open(const fs::path& path, const TrustOptions& trust) try {
+Bundle Bundle::open(const fs::path& path, const TrustOptions& trust, FileChecks checks) try {
   const Timed timed("bundle.open");
   const IeeeArithmetic arithmetic;  // the numbers of the manifest are read and rounded as everywhere
   const std::vector<TrustOptions> asked = demands(trust);
@@ -149,7 +150,7 @@ Bundle Bundle::open(const fs::path& path, const TrustOptions& trust) try {
     Opened container = open_path(path);
     const std::string manifest_json = read_manifest(*container);
     try {
-      return checked(std::move(container), manifest_json, asked);
+      return checked(std::move(container), manifest_json, asked, checks);
     } catch (const Error&) {
       if (!is_replaced(path, manifest_json)) throw;
     }
@@ -166,7 +167,7 @@ Bundle Bundle::from_memory(std::span<const std::byte> bytes, const std::string& 
   const std::vector<TrustOptions> asked = demands(trust);
   Opened container = std::make_shared<const Packed>(std::vector(bytes.begin(), bytes.end()), name);
   std::string manifest_json = read_manifest(*container);
-  return checked(std::move(container), std::move(manifest_json), asked);
+  return checked(std::move(container), std::move(manifest_json), asked, FileChecks::at_open);
 } catch (const std::bad_alloc&) {
   throw_lack_of_memory();
 }

@@ -118,6 +118,16 @@ int32_t ferry_bundle_open_memory_trusted(const void* bytes, size_t size, const c
   return guarded([&] { *bundle = opened(from_memory(bytes, size, {.keys = {ferry::text::path_of(keys)}})); });
 }
 
+int32_t ferry_bundle_open_lazy(const char* path, const char* keys, ferry_bundle** bundle) {
+  if (bundle != nullptr) *bundle = nullptr;
+  if (path == nullptr || bundle == nullptr) return fail_null("ferry_bundle_open_lazy");
+  return guarded([&] {
+    ferry::TrustOptions trust;
+    if (keys != nullptr) trust.keys.push_back(ferry::text::path_of(keys));
+    *bundle = opened(ferry::Bundle::open(ferry::text::path_of(path), trust, ferry::FileChecks::lazy));
+  });
+}
+
 int32_t ferry_set_trust_policy(const char* keys, int32_t require_signature) {
   return guarded([&] {
     ferry::TrustOptions options{.keys = {}, .require_signature = require_signature != 0};

@@ -1,7 +1,8 @@
 """Carry modules from outside: export each in every format, verify it in C++, and print a table: `carry.py [NAME...]`.
 
 `--device cuda:0` verifies it there too, and gives the largest share of a bound that a difference took.
-`FERRY_CASES` names the folder of real_modules.py, by default the one beside the checkout.
+With `--to c` sizes other than the batch are given numbers, since generated C has none that are free.
+`FERRY_CASES` names the folder of real_modules.py and edge_networks.py, by default the one beside the checkout.
 """
 
 from __future__ import annotations
@@ -44,26 +45,56 @@ IMPORTS = [
 
 
 def load_cases() -> dict[str, tuple[Any, dict[str, Any]]]:
-    """Load the modules: name -> (factory, arguments of torchferry.export)."""
+    """Load the modules of real_modules.py: name -> (factory, arguments of torchferry.export)."""
     # The cases were written when torchvision had to be imported by a function of that module; it imports as it is now.
     stand_in = types.ModuleType("torchferry.data.mnist")
     stand_in.import_torchvision = lambda: importlib.import_module("torchvision")  # type: ignore[attr-defined]
     sys.modules["torchferry.data"] = types.ModuleType("torchferry.data")
     sys.modules["torchferry.data.mnist"] = stand_in
-    spec = importlib.util.spec_from_file_location("real_modules", CASES / "real_modules.py")
+    return dict(_module("real_modules").CASES)
+
+
+def load_edge_networks() -> dict[str, tuple[Any, dict[str, Any]]]:
+    """Load the networks of edge_networks.py, in the form of load_cases."""
+    networks = _module("edge_networks").CASES
+    return {
+        name: (lambda module=module: module, {"inputs": inputs, "golden": golden})
+        for name, (module, inputs, golden) in networks.items()
+    }
+
+
+def _module(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location(name, CASES / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules["real_modules"] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
-    return dict(module.CASES)
+    return module
+
+
+def with_fixed_sizes(arguments: dict[str, Any], size: int = 16) -> dict[str, Any]:
+    """Give each size apart from the batch `N` a number, as generated C wants it: at most `size`, and that of given goldens."""
+    limits = arguments.get("symbols", {})
+    golden = arguments.get("golden")
+    fixed = {}
+    for name, spec in arguments["inputs"].items():
+        array = golden.get(name) if isinstance(golden, dict) else golden
+        dims = spec[spec.index("[") + 1 : spec.index("]")].split(",")
+        for i, dim in enumerate(dims):
+            if not dim.isdigit() and dim != "N":
+                dims[i] = str(array.shape[i] if array is not None else min(size, limits.get(dim, (1, size))[1]))
+        fixed[name] = f"{spec[: spec.index('[')]}[{','.join(dims)}]{spec[spec.index(']') + 1 :]}"
+    return {**{key: value for key, value in arguments.items() if key != "symbols"}, "inputs": fixed}
 
 
 def carry_one(name: str, formats: list[str], device: str) -> str:
-    """Export one module, verify it in C++ on a device and return one row."""
+    """Export one module, verify it in C++ on a device and return one row. Generated C gets sizes that are fixed."""
     import torchferry
 
-    factory, arguments = load_cases()[name]
+    factory, arguments = {**load_cases(), **load_edge_networks()}[name]
+    if "c" in formats:
+        arguments = with_fixed_sizes(arguments)
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / name
@@ -131,7 +162,7 @@ def main() -> None:
         print(carry_one(options.names[0], formats, options.device))
         return
     print("| module | C++ | export, s | |\n|---|---|---|---|", flush=True)
-    for name in options.names or load_cases():
+    for name in options.names or [*load_cases(), *load_edge_networks()]:
         print(carry(name, formats, options.device), flush=True)
 
 

@@ -283,6 +283,24 @@ TEST(Bundle, AFileThatChangedSinceOpenIsNotHandedOut) {
   EXPECT_EQ(failure_of([&] { static_cast<void>(bundle.read(file)); }).code, 6);
 }
 
+TEST(Bundle, ALazyOneChecksWhatIsReadWhenItIsRead) {
+  ToyBundle toy;
+  toy.manifest["artifacts"][0]["files"].push_back(toy.add_file("other.toy", "scale 5"));
+  toy.write_manifest();
+  write_file(toy.folder() / "model.toy", "scale 3");
+  EXPECT_EQ(open_failure(toy.folder()).code, 4);
+  const auto bundle = ferry::Bundle::open(toy.folder(), {}, ferry::FileChecks::lazy);
+  const std::vector<ferry::FileEntry>& files = bundle.manifest().artifacts[0].files;
+  const Failure failure = failure_of([&] { static_cast<void>(bundle.read(files.front())); });
+  EXPECT_EQ(failure.code, 4);
+  EXPECT_NE(failure.text.find("model.toy: sha256: got "), std::string::npos) << failure.text;
+  EXPECT_EQ(failure_of([&] { static_cast<void>(bundle.map(files.front())); }).code, 4);
+  EXPECT_EQ(bundle.read(files.back()).size(), 7U);
+  EXPECT_EQ(failure_of([&] { ferry::Session(bundle, {.engine = "toy"}); }).code, 4);
+  write_file(toy.folder() / "model.toy", "scale 33");  // names and sizes cost nothing
+  EXPECT_EQ(failure_of([&] { static_cast<void>(ferry::Bundle::open(toy.folder(), {}, ferry::FileChecks::lazy)); }).code, 4);
+}
+
 TEST(Bundle, AGoldenFileThatIsNoNpyIsAFormatError) {
   ToyBundle toy;
   toy.manifest["golden"]["cases"][0]["inputs"]["x"] = toy.add_file("golden/batch-4.input.x.npy", "not numpy");

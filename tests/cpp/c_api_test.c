@@ -229,9 +229,15 @@ static void check_trust(const char* folder, const char* file) {
   CHECK(ferry_bundle_open_memory_trusted(bytes, size, NULL, &nothing) == FERRY_USAGE);
   CHECK(ferry_bundle_open_trusted(folder, "/nowhere.pub", &nothing) == FERRY_IO);
   CHECK(ferry_bundle_open_trusted(folder, NULL, &nothing) == FERRY_USAGE);
+  CHECK(ferry_bundle_open_lazy(folder, "/nowhere.pub", &nothing) == FERRY_IO);
+  CHECK(ferry_bundle_open_lazy(NULL, NULL, &nothing) == FERRY_USAGE);
+  CHECK(ferry_bundle_open_lazy(folder, NULL, &nothing) == FERRY_OK);
+  CHECK(ferry_bundle_engine_count(nothing) > 0);
+  ferry_bundle_close(nothing);
   CHECK(ferry_set_trust_policy(NULL, 1) == FERRY_OK);
   CHECK(ferry_bundle_open(folder, &nothing) == FERRY_INTEGRITY);
   CHECK(strstr(ferry_last_error(), "signature") != NULL);
+  CHECK(ferry_bundle_open_lazy(folder, NULL, &nothing) == FERRY_INTEGRITY);
   CHECK(ferry_bundle_open_memory(bytes, size, &nothing) == FERRY_INTEGRITY);
   CHECK(strstr(ferry_last_error(), "signature") != NULL);
   CHECK(ferry_set_trust_policy("/nowhere.pub", 0) == FERRY_USAGE);

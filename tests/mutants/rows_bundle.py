@@ -270,8 +270,8 @@ ROWS = (
     ),
     Mutant(
         f"{_BUNDLE}/reader.py",
-        "if len(data) != entry.bytes or sha256_of(data) != entry.sha256:",
-        "if len(data) != entry.bytes:",
+        "        _require_digest(self.folder / entry.path, entry, sha256_of(data))",
+        "        _require_digest(self.folder / entry.path, entry, entry.sha256)",
         _READER,
         "a file that changed while it was in use",
     ),
@@ -281,6 +281,13 @@ ROWS = (
         "    if got[:0] != entry.sha256[:0]:",
         _READER,
         "no digest is checked",
+    ),
+    Mutant(
+        f"{_BUNDLE}/reader.py",
+        "        if not lazy:",
+        "        if True:",
+        _READER,
+        "a lazy bundle is hashed whole",
     ),
     Mutant(
         f"{_BUNDLE}/reader.py",

@@ -46,6 +46,9 @@ FERRY_API int32_t ferry_bundle_open_memory(const void* bytes, size_t size, ferry
 /* The same, only if a key of `keys` signed it: a minisign public key file, or a folder of *.pub files and a file `revoked`. */
 FERRY_API int32_t ferry_bundle_open_trusted(const char* path, const char* keys, ferry_bundle** bundle);
 FERRY_API int32_t ferry_bundle_open_memory_trusted(const void* bytes, size_t size, const char* keys, ferry_bundle** bundle);
+/* The same as ferry_bundle_open, or with `keys` as ferry_bundle_open_trusted (they may be NULL), but a file's SHA-256 is checked
+ * when it is first read: what no engine of yours reads costs nothing. Nothing is used before it is checked. */
+FERRY_API int32_t ferry_bundle_open_lazy(const char* path, const char* keys, ferry_bundle** bundle);
 /* Holds every bundle that this process opens later to that; `keys` may be NULL where a signature is only required, so that each
  * call must name its keys. FERRY_USAGE for a second, other policy. */
 FERRY_API int32_t ferry_set_trust_policy(const char* keys, int32_t require_signature);

@@ -53,7 +53,12 @@ struct Signature {
 
 class Container;  // where the files lie; not for users
 
-// An opened bundle: the manifest has been parsed and the size and SHA-256 of every file checked. Cheap to copy.
+// When the SHA-256 of a file is checked. What is read is always checked before it is used; `lazy` leaves out what nobody reads,
+// as the artifacts of other engines.
+enum class FileChecks { at_open, lazy };
+
+// An opened bundle: the manifest has been parsed, and the size of every file checked, and its SHA-256 now or when it is first
+// read. Cheap to copy.
 class FERRY_API Bundle {
  public:
   // An empty bundle, on which no engine can run. One that was moved from keeps what it had.
@@ -64,7 +69,8 @@ class FERRY_API Bundle {
 
   // Opens a folder, or the one file that `ferry pack` wrote. The signature that `trust` asks for is checked before anything else
   // is parsed. Throws Error(io | format | integrity | usage).
-  [[nodiscard]] static Bundle open(const std::filesystem::path& path, const TrustOptions& trust = {});
+  [[nodiscard]] static Bundle open(const std::filesystem::path& path, const TrustOptions& trust = {},
+                                   FileChecks checks = FileChecks::at_open);
   // Opens a copy of such a file's bytes; `name` stands for them in messages. Throws Error(io | format | integrity | usage).
   [[nodiscard]] static Bundle from_memory(std::span<const std::byte> bytes, const std::string& name = "memory",
                                           const TrustOptions& trust = {});
@@ -84,7 +90,7 @@ class FERRY_API Bundle {
   [[nodiscard]] bool has(const FileEntry& file) const noexcept;
   // Sidecars such as README.md: there, not listed and not opened (FORMAT.md section 1). Sorted.
   [[nodiscard]] const std::vector<std::string>& ignored() const noexcept;
-  // Reads a listed file once more and returns exactly the bytes whose hash was checked. Throws Error(io | integrity).
+  // Reads a listed file and returns exactly the bytes whose hash it has checked. Throws Error(io | integrity).
   [[nodiscard]] std::vector<std::byte> read(const FileEntry& file) const;
   // Maps a listed file and checks the SHA-256 of what is mapped. All of a digest share it in this process, and with others that
   // map the same file (on Windows it is a copy). Nobody may change the file, or cut it, while it is mapped: what is read then is
@@ -96,7 +102,7 @@ class FERRY_API Bundle {
  private:
   struct State;
   static Bundle checked(std::shared_ptr<const Container> container, std::string manifest_json,
-                        const std::vector<TrustOptions>& asked);
+                        const std::vector<TrustOptions>& asked, FileChecks checks);
   std::shared_ptr<const State> state_;
 };
 

@@ -24,7 +24,7 @@ _ATTEMPTS = 16  # a bundle that is replaced while it is checked is opened again
 
 @dataclass(frozen=True)
 class Bundle:
-    """An opened bundle, every file of which has been checked."""
+    """An opened bundle, every file of which has been checked, or is when it is first read."""
 
     container: Container
     manifest: Manifest
@@ -73,13 +73,10 @@ class Bundle:
         return (entry for entry in files if entry.path not in self.missing)
 
     def read(self, entry: FileEntry) -> bytes:
-        """Read a file, and return bytes whose digest is right. Raises FerryError(IO, or INTEGRITY if it changed since)."""
+        """Read a file, and return bytes whose digest is right. Raises FerryError(IO, or INTEGRITY if it was changed)."""
         content = self.held.get(entry.path) or self.container.open(entry.path, follow=False)
         data = read_whole(content, entry.bytes + 1)
-        if len(data) != entry.bytes or sha256_of(data) != entry.sha256:
-            raise FerryError(
-                ExitCode.INTEGRITY, f"{self.folder / entry.path}: the file changed while it was in use; export the bundle again"
-            )
+        _require_digest(self.folder / entry.path, entry, sha256_of(data))
         return data
 
     def read_arrays(self, files: Mapping[str, FileEntry]) -> dict[str, Array]:
@@ -92,12 +89,13 @@ class Bundle:
         }
 
 
-def open_bundle(path: str | os.PathLike[str], *, trust: Trust | None = None) -> Bundle:
+def open_bundle(path: str | os.PathLike[str], *, trust: Trust | None = None, lazy: bool = False) -> Bundle:
     """Open a bundle, a folder or the one file that `ferry pack` wrote, signed as `trust`, the process's policy and FERRY_TRUST ask.
 
-    Raises FerryError(IO, FORMAT or INTEGRITY); bundle/trust.py has more about signatures.
+    With `lazy` a file's SHA-256 is checked when it is first read, so that artifacts of engines that nobody opens cost nothing.
+    Nothing is used before it is checked. Raises FerryError(IO, FORMAT or INTEGRITY); bundle/trust.py has more about signatures.
     """
-    return _open(path, demands(trust))
+    return _open(path, demands(trust), lazy=lazy)
 
 
 def open_own_bundle(path: str | os.PathLike[str]) -> Bundle:
@@ -106,12 +104,12 @@ def open_own_bundle(path: str | os.PathLike[str]) -> Bundle:
 
 
 @ieee_arithmetic()
-def _open(path: str | os.PathLike[str], asked: list[Trust]) -> Bundle:
+def _open(path: str | os.PathLike[str], asked: list[Trust], *, lazy: bool = False) -> Bundle:
     for _ in range(_ATTEMPTS):
         container = _container(path)
         data = read_manifest(container)
         try:
-            return _checked(container, data, asked)
+            return _checked(container, data, asked, lazy=lazy)
         except FerryError:
             if not _is_replaced(path, data):
                 raise
@@ -151,8 +149,11 @@ def _container(given: str | os.PathLike[str]) -> Container:
     return Folder(given)  # or why there is none
 
 
-def _checked(container: Container, data: bytes, asked: list[Trust]) -> Bundle:
-    """Check the signatures, then every file against the manifest. Raises FerryError(IO, FORMAT or INTEGRITY)."""
+def _checked(container: Container, data: bytes, asked: list[Trust], *, lazy: bool = False) -> Bundle:
+    """Check the signatures, then every file against the manifest; with `lazy` the digests later, as Bundle.read does each time.
+
+    Raises FerryError(IO, FORMAT or INTEGRITY).
+    """
     signatures = check_trust(container, data, asked)  # before anything else of the bundle is parsed
     manifest = parse_manifest(data, where=str(container.root / MANIFEST_NAME))
     entries = {entry.path: entry for entry in manifest.files()}
@@ -164,7 +165,8 @@ def _checked(container: Container, data: bytes, asked: list[Trust]) -> Bundle:
     held = {}
     for entry in there:
         content = container.open(entry.path)
-        _check_digest(container.root / entry.path, entry, content)
+        if not lazy:
+            _require_digest(container.root / entry.path, entry, sha256_of_content(content))
         if content.is_link:
             held[entry.path] = content
     options = tuple(word for one in asked for word in one.options)
@@ -192,8 +194,7 @@ def _check_size(path: Path, entry: FileEntry, got: int) -> None:
         )
 
 
-def _check_digest(path: Path, entry: FileEntry, content: Content) -> None:
-    got = sha256_of_content(content)
+def _require_digest(path: Path, entry: FileEntry, got: str) -> None:
     if got != entry.sha256:
         raise FerryError(
             ExitCode.INTEGRITY,

@@ -62,6 +62,9 @@ Output = Annotated[
         help=".jsonl, .csv, .npy, .npz or .png (a mask, or a picture with its label); FOLDER/ for one file an input file; - is stdout.",
     ),
 ]
+Lazy = Annotated[
+    bool, typer.Option("--lazy", help="Check the SHA-256 of what the engine reads only: a large bundle opens sooner.")
+]
 Format = Annotated[str | None, typer.Option("--format", help="jsonl, csv, npy, npz or png, whatever the ending.")]
 CUT_NOTE = "an answer of this model depends on the samples in the same call, so where the input is cut changes the answers"
 
@@ -89,16 +92,17 @@ def predict(
     ignore_columns: IgnoreColumns = False,
     id_: IdColumn = None,
     top: Top = None,
+    lazy: Lazy = False,
     trust: TrustPaths = None,
     require_signature: RequireSignature = False,
 ) -> None:
     """Run samples from files and write named outputs."""
-    opened = open_bundle(bundle, trust=trust_of(trust, require_signature))
+    opened = open_bundle(bundle, trust=trust_of(trust, require_signature), lazy=lazy)
     where = replace(where_of(device, threads, allow_native, allow_op), isolate=isolate, timeout=timeout)
     reading = input_options(table_options(delimiter, header, ignore_columns, id_), input_format, follow=follow, carry=carry)
     if isolate:
         given = {"--engine": engine, "--output": output, "--format": format_, "--select": select, "--batch": batch, "--top": top}
-        _let_ferry_run(ferry_run, opened, input_, given, reading, where)
+        _let_ferry_run(ferry_run, opened, input_, given, reading, where, ["--lazy"] * lazy)
     answers = partial(open_sink, opened.contract, output, format_name=format_, select=select, id_column=id_, top=top)
     reading = replace(reading, pictures=_pictures_for(answers))
     batch = _batch_of(opened, reading, batch, input_, output, format_)
@@ -152,14 +156,20 @@ def _answer(bundle: Bundle, engine: str | None, where: Where, source: SampleSour
 
 
 def _let_ferry_run(
-    program: Path | None, bundle: Bundle, inputs: list[str], given: Mapping[str, object], reading: InputOptions, where: Where
+    program: Path | None,
+    bundle: Bundle,
+    inputs: list[str],
+    given: Mapping[str, object],
+    reading: InputOptions,
+    where: Where,
+    flags: list[str],
 ) -> None:
     """Become ferry-run with the same command line."""
     where.require_isolation(None if given["--engine"] is None else str(given["--engine"]))
     table = reading.table
     given = {**given, "--delimiter": table.delimiter, "--header": table.header, "--id": table.id_column}
     given["--input-format"] = reading.format
-    flags = ["--ignore-columns"] * table.ignore_columns + ["--follow"] * reading.follow
+    flags = [*flags, *["--ignore-columns"] * table.ignore_columns, *["--follow"] * reading.follow]
     samples = [part for value in inputs for part in ("--input", value)]
     samples += [part for pair in reading.carry for part in ("--carry", pair)]
     options = [part for name, value in given.items() if value is not None for part in (name, value)]

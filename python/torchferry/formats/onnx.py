@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -24,6 +23,7 @@ from torchferry.formats.onnx_names import given_names, take_contract_names
 from torchferry.formats.torchscript import compile_module
 from torchferry.intake.framing import framed, leaves
 from torchferry.intake.quiet import quiet
+from torchferry.intake.scripted import own_copy
 from torchferry.intake.source import ExportSource, Written, first_line
 
 FILE = "model.onnx"
@@ -95,20 +95,12 @@ def _from_torchscript(source: ExportSource, problem: str) -> onnx.ModelProto:
     axes = {name: {axis: dim for axis, dim in enumerate(spec.shape) if isinstance(dim, str)} for name, spec in specs}
     stream = io.BytesIO()
     try:
-        compiled = _own_copy(compile_module(flat, examples)[0])
+        compiled = own_copy(compile_module(flat, examples)[0])
         options = {"dynamo": False, "dynamic_axes": axes, "opset_version": OPSET, **names}
         torch.onnx.export(compiled, examples, stream, **options)  # type: ignore[arg-type]  # this exporter takes streams too
     except Exception as error:  # as above
         raise FerryError(ExitCode.FORMAT, f"{problem}; and its TorchScript: torch.onnx: {first_line(error)}") from None
     return onnx.load_from_string(stream.getvalue())
-
-
-def _own_copy(compiled: Any) -> Any:
-    """torch.onnx inlines the graph in place, and torch.jit shares it: a TorchScript file written later would lose its modules."""
-    stream = io.BytesIO()
-    torch.jit.save(compiled, stream)
-    stream.seek(0)
-    return torch.jit.load(stream)
 
 
 def _strip_provenance(model: onnx.ModelProto) -> None:

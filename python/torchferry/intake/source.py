@@ -22,6 +22,7 @@ from torchferry.errors import ExitCode, FerryError
 from torchferry.intake.dim_limits import said_limits
 from torchferry.intake.origin import origin_of
 from torchferry.intake.quiet import quiet
+from torchferry.intake.scripted import as_exportable
 
 SCRIPTED, TRACED = "scripted", "traced"  # the last word of the producer of a TorchScript artifact
 
@@ -128,7 +129,7 @@ class ExportSource:
         try:
             with torch.no_grad(), quiet():
                 return torch.export.export(
-                    TupleOutputs(self.module, self.contract),
+                    TupleOutputs(as_exportable(self.module, self.example_tensors), self.contract),
                     self.example_tensors,
                     dynamic_shapes=(self._dynamic_shapes(),),
                     strict=False,
@@ -142,7 +143,8 @@ class ExportSource:
         functional = decomposed(self.program, {})  # only then does the signature tell what is written into
         if not functional.graph_signature.user_inputs_to_mutate:
             return self.program
-        return ExportSource(_Untouched(self.module), self.contract, self.examples).program
+        module = as_exportable(self.module, self.example_tensors)
+        return ExportSource(_Untouched(module), self.contract, self.examples).program
 
     def _dynamic_shapes(self) -> tuple[dict[int, _Dim], ...]:
         dims = {name: Dim(name, min=limits.min, max=limits.max) for name, limits in self.contract.symbols.items()}
@@ -211,6 +213,7 @@ def _last_frame(trace: str | None) -> str:
 
 
 _SPECIALIZED = re.compile(r"marked (?P<symbol>\w+) as dynamic but your code specialized it to be a constant \((?P<size>\d+)\)")
+_NOT_CONVERTED = re.compile(r"TS2EPConverter failed for node (?P<node>\S+)")
 _UNKNOWN_VALUE = re.compile(r"data-dependent|GuardOnDataDependent|unbacked symint", re.IGNORECASE)
 
 
@@ -222,6 +225,11 @@ def _program_problem(error: Exception) -> str:
         return (
             f"the dim {frozen['symbol']}: got it frozen at {frozen['size']} by the module{at}, expected it to stay free: len(x), a loop over it and "
             "recurrent layers freeze it, x.shape[0] does not; write it as a number in the input, or export to torchscript or onnx"
+        )
+    if kept := _NOT_CONVERTED.search(text):
+        return (
+            f"got TorchScript with {kept['node']}, which torch's converter does not take, expected operators alone; load its state_dict into "
+            "the module's class and export that"
         )
     if ways := said_limits(text):
         named = ", ".join(f"{dim} at {end} {size}" for dim, end, size in ways)

@@ -14,6 +14,7 @@ from torchferry.bundle.contract import Array, Contract
 from torchferry.bundle.dtype import holds_floats
 from torchferry.engines.torch_device import set_threads, to_arrays, to_tensors
 from torchferry.intake.halves import HALVES
+from torchferry.intake.quiet import quiet
 
 NARROWER = (torch.float32, *HALVES)
 
@@ -55,7 +56,8 @@ def float64_everywhere() -> Iterator[None]:
 
 def double_of(module: torch.nn.Module) -> torch.nn.Module:
     """Copy a module with float64 parameters and buffers."""
-    return copy.deepcopy(module).double()
+    with quiet():  # torch warns of its own tensors in a TorchScript module
+        return copy.deepcopy(module).double()
 
 
 def run_in_float64(double: torch.nn.Module, contract: Contract, inputs: Mapping[str, Array]) -> dict[str, Array]:

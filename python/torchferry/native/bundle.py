@@ -28,13 +28,16 @@ class Report:
     problem: str
 
 
-def open_bundle(path: str | PathLike[str], *, trust: str | PathLike[str] | None = None) -> Bundle:
-    """Open a folder, or the one file that `ferry pack` wrote, and check every file's SHA-256.
+def open_bundle(path: str | PathLike[str], *, trust: str | PathLike[str] | None = None, lazy: bool = False) -> Bundle:
+    """Open a folder, or the one file that `ferry pack` wrote, and check every file's SHA-256: with `lazy`, when it is first read.
 
     `trust` is a public key, or a folder of keys, one of which must have signed the bundle. Raises FerryError(IO, FORMAT, INTEGRITY).
     """
     handle = c_void_p()
-    if trust is None:
+    if lazy:
+        keys = None if trust is None else path_of(trust)
+        check(libferry().ferry_bundle_open_lazy(path_of(path), keys, byref(handle)))
+    elif trust is None:
         check(libferry().ferry_bundle_open(path_of(path), byref(handle)))
     else:
         check(libferry().ferry_bundle_open_trusted(path_of(path), path_of(trust), byref(handle)))

@@ -36,6 +36,7 @@ SIGNATURES: dict[str, tuple[Any, ...]] = {
     "ferry_bundle_open": (c_int32, c_char_p, POINTER(c_void_p)),
     "ferry_bundle_open_memory": (c_int32, c_void_p, c_size_t, POINTER(c_void_p)),
     "ferry_bundle_open_trusted": (c_int32, c_char_p, c_char_p, POINTER(c_void_p)),
+    "ferry_bundle_open_lazy": (c_int32, c_char_p, c_char_p, POINTER(c_void_p)),
     "ferry_bundle_close": (None, c_void_p),
     "ferry_bundle_name": (c_char_p, c_void_p),
     "ferry_bundle_digest": (c_char_p, c_void_p),

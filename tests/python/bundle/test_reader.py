@@ -125,9 +125,23 @@ def test_a_file_that_changes_after_opening_is_not_handed_out(folder: Path) -> No
     entry = bundle.manifest.artifacts[0].files[0]
     assert bundle.read(entry) == b"not a model"
     (folder / entry.path).write_bytes(b"not a modem")
-    with pytest.raises(FerryError, match="changed while it was in use") as caught:
+    with pytest.raises(FerryError, match=r"sha256: got .* the file was changed") as caught:
         bundle.read(entry)
     assert caught.value.code == ExitCode.INTEGRITY
+
+
+def test_a_lazy_bundle_checks_a_file_when_it_is_read(folder: Path) -> None:
+    (folder / "model.onnxruntime").write_bytes(b"not a modem")
+    bundle = open_bundle(folder, lazy=True)
+    with pytest.raises(FerryError, match=r"model\.onnxruntime: sha256: got .* the file was changed") as caught:
+        bundle.read(bundle.manifest.artifacts[0].files[0])
+    assert caught.value.code == ExitCode.INTEGRITY
+
+
+def test_a_lazy_bundle_checks_names_and_sizes_when_it_is_opened(folder: Path) -> None:
+    (folder / "model.onnxruntime").write_bytes(b"not a model, longer")
+    with pytest.raises(FerryError, match="size: got 19 bytes, expected 11"):
+        open_bundle(folder, lazy=True)
 
 
 def test_a_file_replaced_by_a_link_to_the_same_bytes_is_not_followed(folder: Path) -> None:

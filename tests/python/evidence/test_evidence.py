@@ -159,7 +159,7 @@ def test_a_bundle_that_fails_has_a_folder_that_says_so_and_exit_code_1(tmp_path:
 
 
 def test_a_reader_that_checks_no_digest_does_not_pass_the_trial(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("torchferry.bundle.reader._check_digest", lambda *_: None)
+    monkeypatch.setattr("torchferry.bundle.reader._require_digest", lambda *_: None)
     attempts = list(flipped_bits(open_bundle(BUNDLE)))
     assert [attempt.changed for attempt in attempts if attempt.noticed] == ["one bit of manifest.json"]
 
