@@ -7,7 +7,8 @@ exporter writes the ONNX form of its TorchScript, which has loops.
 from __future__ import annotations
 
 import io
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -97,10 +98,22 @@ def _from_torchscript(source: ExportSource, problem: str) -> onnx.ModelProto:
     try:
         compiled = own_copy(compile_module(flat, examples)[0])
         options = {"dynamo": False, "dynamic_axes": axes, "opset_version": OPSET, **names}
-        torch.onnx.export(compiled, examples, stream, **options)  # type: ignore[arg-type]  # this exporter takes streams too
+        with _without_its_log():
+            torch.onnx.export(compiled, examples, stream, **options)  # type: ignore[arg-type]  # this exporter takes streams too
     except Exception as error:  # as above
         raise FerryError(ExitCode.FORMAT, f"{problem}; and its TorchScript: torch.onnx: {first_line(error)}") from None
     return onnx.load_from_string(stream.getvalue())
+
+
+@contextmanager
+def _without_its_log() -> Iterator[None]:
+    """Let torch print nothing: on stdout it shows the graph of a module that it does not take, whatever `verbose` says."""
+    log = torch._C._jit_onnx_log
+    torch._C._jit_onnx_log = lambda *_: None
+    try:
+        yield
+    finally:
+        torch._C._jit_onnx_log = log
 
 
 def _strip_provenance(model: onnx.ModelProto) -> None:

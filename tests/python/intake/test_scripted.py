@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from builders.contracts import contract, spec
 from torchferry.errors import FerryError
+from torchferry.formats import onnx
 from torchferry.intake.scripted import as_exportable
 from torchferry.intake.source import ExportSource
 
@@ -84,3 +86,9 @@ def test_the_users_module_is_not_changed_by_a_conversion_that_fails() -> None:
 def test_what_the_converter_does_not_take_is_named() -> None:
     with pytest.raises(FerryError, match=r"got TorchScript with prim::If, .*; load its state_dict into the module's class"):
         _ = source_of(from_file(Attending()), 5, 4).program
+
+
+def test_onnx_refuses_it_without_printing_its_graph(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    with pytest.raises(FerryError, match=r"got TorchScript with prim::If, .*; and its TorchScript: torch.onnx: "):
+        onnx.export(source_of(from_file(Attending()), 5, 4), tmp_path)
+    assert capfd.readouterr() == ("", "")
