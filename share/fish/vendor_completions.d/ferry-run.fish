@@ -11,6 +11,7 @@ complete -c ferry-run -n '__fish_seen_subcommand_from inspect' -l require-signat
 complete -c ferry-run -n '__fish_seen_subcommand_from inspect' -l json -d 'print the manifest as JSON.'
 complete -c ferry-run -n '__fish_seen_subcommand_from predict' -l trust -r -F -d 'open the bundle only if one of these keys signed it: a .pub file, or a folder of them; instead of FERRY_TRUST; may be repeated.'
 complete -c ferry-run -n '__fish_seen_subcommand_from predict' -l require-signature -d 'open no bundle that no key of --trust or FERRY_TRUST signed.'
+complete -c ferry-run -n '__fish_seen_subcommand_from predict' -l lazy -d 'check the SHA-256 of what the engine reads only: a large bundle opens sooner.'
 complete -c ferry-run -n '__fish_seen_subcommand_from predict' -l engine -x -a 'torchscript onnxruntime aoti c c-int8 executorch' -d 'torchscript, ... (default: the bundle\'s first that can run here).'
 complete -c ferry-run -n '__fish_seen_subcommand_from predict' -l device -x -a 'cpu cuda:0' -d 'cpu or cuda:N.'
 complete -c ferry-run -n '__fish_seen_subcommand_from predict' -l threads -x -d 'threads inside one call.'

@@ -105,6 +105,7 @@ complete -c ferry -n '__fish_seen_subcommand_from predict' -l header -x -a 'auto
 complete -c ferry -n '__fish_seen_subcommand_from predict' -l ignore-columns -d 'Leave out columns of a table that the contract does not name.'
 complete -c ferry -n '__fish_seen_subcommand_from predict' -l id -r -F -d 'Write this column of the table in front of each answer.'
 complete -c ferry -n '__fish_seen_subcommand_from predict' -l top -x -d 'Add the K classes with the highest scores.'
+complete -c ferry -n '__fish_seen_subcommand_from predict' -l lazy -d 'Check the SHA-256 of what the engine reads only: a large bundle opens sooner.'
 complete -c ferry -n '__fish_seen_subcommand_from predict' -l trust -r -F -d 'Open a bundle only if one of these keys signed it: a .pub file, or a folder of them; instead of FERRY_TRUST. May be repeated.'
 complete -c ferry -n '__fish_seen_subcommand_from predict' -l require-signature -d 'Open no bundle that no key of --trust or FERRY_TRUST signed.'
 complete -c ferry -n '__fish_seen_subcommand_from score' -l input -r -F -d 'A file or folder, here or at s3://BUCKET/KEY, of .npy, .npz, CSV, JSON lines, Parquet, Arrow, pictures or WAV, or @LIST; may be repeated. NAME=FILE with several inputs.'
