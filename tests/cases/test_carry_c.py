@@ -13,6 +13,7 @@ REFUSED = {
     "half": "got float16, expected float32, in which C computes",
     "bf16": "got bfloat16, expected float32, in which C computes",
     "bf16_inside": "got bfloat16, expected float32, in which C computes",
+    "embag_offsets": "a module that mixes the samples of a batch",
     "ssdlite320": "Couldn't load custom C++ ops",
 }
 # Of tens of MiB: minutes each, in `carry.py --to c` only.
