@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -93,3 +96,29 @@ def test_the_model_of_another_bundle_is_refused_alike(program: Program, tmp_path
     done = program("verify", tmp_path / "b")
     expected = "error: engine onnxruntime: input image: got none of that name in the model, expected it; export it again\n"
     assert (done.code, done.stderr) == (3, expected)
+
+
+def rewritten(folder: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+    """digits-mlp with another manifest."""
+    shutil.copytree(ROOT / "exported" / "digits-mlp", folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    change(manifest)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+def test_outputs_are_found_by_name_whatever_their_order(program: Program, tmp_path: Path) -> None:
+    bundle = rewritten(tmp_path / "b", lambda manifest: manifest["contract"]["outputs"].reverse())
+    done = program("verify", bundle, "--engine", "onnxruntime")
+    assert done.code == 0, done.stderr
+
+
+def free_height(manifest: dict[str, Any]) -> None:
+    manifest["contract"]["symbols"]["H"] = {"min": 1, "max": None}
+    manifest["contract"]["inputs"][0]["shape"] = ["N", "H", 8]
+
+
+def test_the_models_sizes_are_held_to_the_contract(program: Program, tmp_path: Path) -> None:
+    done = program("verify", rewritten(tmp_path / "b", free_height), "--engine", "onnxruntime")
+    expected = "input image: got [?,8,8] in the model, expected [?,?,8] of the contract's dtype; export it again\n"
+    assert (done.code, done.stderr) == (3, f"error: engine onnxruntime: {expected}")

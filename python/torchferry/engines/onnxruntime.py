@@ -13,10 +13,11 @@ import numpy as np
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime
 
-from torchferry.bundle.contract import Array, Contract
+from torchferry.bundle.contract import Array
 from torchferry.bundle.dtype import numpy_dtype
-from torchferry.engines.base import OpenRequest, name_outputs
+from torchferry.engines.base import OpenRequest
 from torchferry.engines.onnx_door import check_model
+from torchferry.engines.onnx_signature import matched_outputs
 from torchferry.errors import ExitCode, FerryError
 
 _BFLOAT16 = 16  # of onnx.TensorProto.DataType
@@ -44,9 +45,8 @@ class OnnxRuntimeModel:
             raise FerryError(
                 ExitCode.FORMAT, f"onnxruntime: got a file that it cannot load: {str(error).splitlines()[0]}"
             ) from None
-        self._outputs = [output.name for output in self._session.get_outputs()]
-        _require_names(self._contract, {node.name for node in self._session.get_inputs()}, set(self._outputs))
-        self._names = list(name_outputs(self._contract, tuple(self._outputs)))  # as many as the contract has
+        self._outputs = matched_outputs(self._contract, self._session.get_inputs(), self._session.get_outputs())
+        self._names = [spec.name for spec in self._contract.outputs]
 
     @property
     def runtime(self) -> str:
@@ -75,23 +75,6 @@ class OnnxRuntimeModel:
     def end_profiling(self) -> str:
         """Write the times and return the file's path."""
         return str(self._session.end_profiling())
-
-
-def _require_names(contract: Contract, inputs: set[str], outputs: set[str]) -> None:
-    """Require the contract's inputs and outputs; an output is NAME.out where an input has its name. Raises FerryError(FORMAT, MISMATCH)."""
-    taken = {spec.name for spec in contract.inputs}
-    for spec in contract.inputs:
-        if spec.name not in inputs:
-            raise _nameless(ExitCode.FORMAT, "input", spec.name)
-    for spec in contract.outputs:
-        if (f"{spec.name}.out" if spec.name in taken else spec.name) not in outputs:
-            raise _nameless(ExitCode.MISMATCH, "output", spec.name)
-
-
-def _nameless(code: ExitCode, kind: str, name: str) -> FerryError:
-    return FerryError(
-        code, f"engine onnxruntime: {kind} {name}: got none of that name in the model, expected it; export it again"
-    )
 
 
 def _value_of(array: Array) -> onnxruntime.OrtValue:
