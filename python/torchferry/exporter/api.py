@@ -19,6 +19,14 @@ from torchferry.bundle.reader import Bundle
 from torchferry.bundle.writer import check_target
 from torchferry.engines.torch_device import to_array
 from torchferry.errors import ExitCode, FerryError
+from torchferry.exporter.arguments import (
+    require_eval_preprocess,
+    require_inputs,
+    require_list,
+    require_path,
+    require_seed,
+    require_text,
+)
 from torchferry.exporter.exporter import BundleRequest, GoldenInputs, export_bundle, print_note
 from torchferry.exporter.keywords import refusing_in_keywords
 from torchferry.exporter.request import bundle_name
@@ -150,6 +158,7 @@ def _export(module: nn.Module, interface: _Interface, samples: _Samples, writing
         raise FerryError(
             ExitCode.USAGE, f"module: got {type(module).__name__}, expected a torch.nn.Module; put the function into forward"
         )
+    _require_kinds(interface, samples, writing)
     checked_metadata(writing.metadata)
     check_target(writing.out, force=writing.force)
     if samples.calibration is not None and not any(row.quantizes for row in registry.chosen(writing.to.names)):
@@ -178,6 +187,18 @@ def _export(module: nn.Module, interface: _Interface, samples: _Samples, writing
             from_module=writing.quantize == registry.FROM_MODULE,
         )
     )
+
+
+def _require_kinds(interface: _Interface, samples: _Samples, writing: _Writing) -> None:
+    require_path(writing.out)
+    require_inputs(interface.inputs)
+    require_list("outputs", interface.outputs)
+    require_list("allow_ops", writing.allow_ops)
+    require_seed(samples.seed)
+    require_text("description", samples.description)
+    for key, value in writing.metadata.items():
+        require_text(f"metadata {key!a}", value)
+    require_eval_preprocess(interface.preprocess)
 
 
 def _plan(module: nn.Module, asked: _Interface, samples: _Samples, note: Callable[[str], None]) -> _Plan:

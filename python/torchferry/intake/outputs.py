@@ -44,6 +44,12 @@ def run_module(module: nn.Module, inputs: Mapping[str, Array], *, what: str) -> 
                 ExitCode.BAD_INPUT,
                 f"module: {type(module).__name__}: output {leaf.name or index}: got {type(leaf.value).__name__}, expected a tensor; return tensors only",
             )
+        if leaf.value.layout is not torch.strided:
+            raise FerryError(
+                ExitCode.BAD_INPUT,
+                f"module: {type(module).__name__}: output {leaf.name or index}: got a tensor of {str(leaf.value.layout).removeprefix('torch.')} "
+                "layout, expected one whose numbers all lie in memory; return it with .to_dense()",
+            )
     return found
 
 

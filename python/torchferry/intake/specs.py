@@ -128,6 +128,10 @@ def _problem(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     if first["type"] == "value_error":
         return str(first["ctx"]["error"])
+    if first["loc"][:1] == ("shape",) and isinstance(first["input"], str):
+        return (
+            f"shape: got the size {first['input']!r}, expected a number or a symbol, which begins with a capital letter, e.g. N"
+        )
     return (
         f"{'.'.join(str(part) for part in first['loc'][:2])}: got {first['input']!r}, {first['msg'][0].lower()}{first['msg'][1:]}"
     )
