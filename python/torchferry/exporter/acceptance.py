@@ -19,7 +19,7 @@ from torchferry.engines.base import Session
 from torchferry.engines.torchscript_operators import recorded_operators
 from torchferry.errors import ExitCode, FerryError
 from torchferry.exporter.held_sizes import HeldSize, held_sizes, require_same_way
-from torchferry.exporter.refused import named_answers, named_format
+from torchferry.exporter.refused import NoAnswerError, named_answers, named_format
 from torchferry.formats import registry
 from torchferry.intake.golden_cases import first_samples, smallest_batch
 from torchferry.intake.outputs import symbol_sizes
@@ -221,9 +221,7 @@ def _answers(written: _Written, bundle: Bundle, session: _Session, cases: Sequen
             found.append(session.run(steps.inputs(case)))
         except FerryError as error:
             why = STRESS_REMEDY if case.name == STRESS else "the artifact depends on the sizes used at export"
-            raise FerryError(
-                ExitCode.MISMATCH, f"{written.artifact.format}: {case.name}: {error}; {why}; nothing was written"
-            ) from None
+            raise NoAnswerError(f"{written.artifact.format}: {case.name}: {error}; {why}; nothing was written") from None
         steps.keep(case, found[-1])
     return found
 

@@ -122,7 +122,7 @@ def _without(request: BundleRequest, refusal: RefusedFormatError) -> BundleReque
     left = [name for name in request.formats if name != refusal.row.name]
     if not request.may_skip or not left or len(left) == len(request.formats):
         raise refusal
-    what = "WRONG ANSWERS: " if refusal.code == ExitCode.MISMATCH else ""
+    what = "WRONG ANSWERS: " if refusal.has_wrong_answers else ""
     reason = str(refusal).removesuffix("; nothing was written").removesuffix(f"; leave {refusal.row.name} out")
     request.note(f"{what}the bundle has no {refusal.row.name} artifact: {reason}")
     rows = registry.chosen(left)

@@ -11,12 +11,20 @@ from torchferry.formats import registry
 from torchferry.formats.registry import Format
 
 
+class NoAnswerError(FerryError):
+    """An artifact gave no answer where it should: what it would have said is not known to be wrong."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(ExitCode.MISMATCH, problem)
+
+
 class RefusedFormatError(FerryError):
     """One format cannot be in the bundle: it cannot express the module, what writes it is not here, or its answers are out of bounds."""
 
     def __init__(self, row: Format, error: FerryError) -> None:
         super().__init__(error.code, str(error))
         self.row = row
+        self.has_wrong_answers = error.code == ExitCode.MISMATCH and not isinstance(error, NoAnswerError)
 
 
 @contextlib.contextmanager

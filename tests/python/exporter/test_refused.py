@@ -97,6 +97,33 @@ def test_a_format_whose_package_is_not_here_is_left_out(tmp_path: Path, monkeypa
     ]
 
 
+class OnlyPairs(nn.Module):
+    """A module that takes no batch but two samples, where it was written for any."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.reshape(2, 4) * 2
+
+
+def test_a_format_that_gives_no_answer_is_left_out_without_a_word_of_wrong_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from torchferry.formats import torchscript
+
+    honest = torchscript.export
+    monkeypatch.setattr(registry, "shown", lambda: ["torchscript", "onnx"])
+
+    def narrow(source: object, folder: Path) -> object:
+        import dataclasses
+
+        return honest(dataclasses.replace(source, module=OnlyPairs().eval()), folder)  # type: ignore[type-var]
+
+    monkeypatch.setattr(torchscript, "export", narrow)
+    formats, notes = export(nn.Linear(4, 4), tmp_path / "out", "all")
+    assert formats == ["export", "onnx"]
+    assert notes[0].startswith("the bundle has no torchscript artifact: torchscript: batch-64: ")
+    assert "the artifact depends on the sizes used at export" in notes[0]
+
+
 def answering_wrongly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let TorchScript be written of another module, whose answers are cut off."""
     from torchferry.formats import torchscript
