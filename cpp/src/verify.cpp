@@ -216,7 +216,8 @@ EngineVerdict verify(const Bundle& bundle, const Session& session, std::size_t c
   if (result.verdicts.empty() || !passed) result.status = EngineVerdict::Status::failed;
   if (result.verdicts.empty())
     result.reason = "goldens: got no output to compare, expected at least one; open a bundle that has some";
-  if (result.status == EngineVerdict::Status::passed) result.reason = resting_words(bundle, session, replayed);
+  else if (passed)
+    result.reason = resting_words(bundle, session, replayed);
   return result;
 } catch (const std::bad_alloc&) {
   throw_lack_of_memory();

@@ -41,7 +41,8 @@ def largest_bound(cases: Sequence[CaseArrays], output: str, *, quantized: bool =
 
 def _allowed_by_size(cases: Iterable[CaseArrays], output: str, *, quantized: bool) -> float:
     """Return the largest bound that the float64 goldens allow by themselves: engines are held to them, so that no edit of one lifts it."""
-    return (COARSEST_QUANTIZED if quantized else COARSEST) * max(largest(_floats(case.float64[output])) for case in cases)
+    scale = max((largest(_floats(case.float64[output])) for case in cases), default=0.0)
+    return (COARSEST_QUANTIZED if quantized else COARSEST) * scale
 
 
 def resting_words(bundle: Bundle, cases: Sequence[CaseArrays], rows: Iterable[Tolerance]) -> str | None:
