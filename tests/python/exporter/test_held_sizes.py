@@ -68,6 +68,13 @@ class Centred(nn.Module):
         return y - y.mean(0) if x.shape[0] > 40 else y
 
 
+class Rows(nn.Module):
+    """Can be scripted."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean(1)
+
+
 def export(module: nn.Module, out: Path, length: int, **options: Any) -> tuple[torchferry.Bundle, list[str]]:
     golden = np.random.default_rng(0).normal(size=(8, length, 4)).astype(np.float32)
     notes: list[str] = []
@@ -109,7 +116,7 @@ def test_samples_that_are_mixed_in_large_batches_only_are_told(tmp_path: Path) -
     assert bundle.contract.samples == "batch"
 
 
-@pytest.mark.parametrize(("module", "runs"), [(Layer(), 0), (Cut(), 1)])
+@pytest.mark.parametrize(("module", "runs"), [(Layer(), 0), (Cut(), 1), (torch.jit.script(Rows()), 1)])
 def test_fewer_goldens_have_their_rows_of_all_where_the_module_has_one_way(module: nn.Module, runs: int) -> None:
     """A module that torch.export does not take may go another way for each size: it is asked again."""
     given = contract((spec("x", shape=("N", "T", 4)),), (spec("y", shape=("N", 4)),))
