@@ -31,9 +31,10 @@ void Rounding::add(const Tensor& float32, const Tensor& float64) {
 }
 
 double Rounding::largest_bound(bool quantized) const noexcept {
-  const double ratio = quantized ? coarsest_quantized : coarsest;
-  const double largest = std::max(ratio * scale_, most_lost * observed_);
+  const double largest = std::max(allowed_by_size(quantized), most_lost * observed_);
   return largest > 0 ? largest : std::numeric_limits<double>::infinity();
 }
+
+double Rounding::allowed_by_size(bool quantized) const noexcept { return (quantized ? coarsest_quantized : coarsest) * scale_; }
 
 }  // namespace ferry

@@ -12,6 +12,8 @@ class Rounding {
   void add(const Tensor& float32, const Tensor& float64);
   // The largest bound that proves something; infinite where all goldens are 0 and give no scale to measure by.
   [[nodiscard]] double largest_bound(bool quantized) const noexcept;
+  // The largest bound that the float64 goldens allow by themselves: engines are held to them, so that no edit of one lifts it.
+  [[nodiscard]] double allowed_by_size(bool quantized) const noexcept;
 
  private:
   double observed_ = 0;

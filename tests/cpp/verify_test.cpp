@@ -129,7 +129,9 @@ TEST(Verify, WhatFloat32ItselfLosesIsAllowedFor256Times) {
 TEST(Verify, ABoundOfFewerThanEightBitsIsTaken) {
   ToyBundle toy("scale 2.0001");
   loosen(toy, 0.08, "at most 0.08: a test");
-  EXPECT_EQ(verify(toy).status, EngineVerdict::Status::passed);
+  const EngineVerdict verdict = verify(toy);
+  EXPECT_EQ(verdict.status, EngineVerdict::Status::passed);
+  EXPECT_EQ(verdict.reason, "");
 }
 
 // A row that the wrong model passes, beside the `any` row.

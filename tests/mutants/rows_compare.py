@@ -202,8 +202,8 @@ ROWS = (
     ),
     Mutant(
         f"{_COMPARE}/telling.py",
-        "scale = max(scale, largest(reference))",
-        "scale = max(scale, 1.0, largest(reference))",
+        "for case in cases), default=0.0)",
+        "for case in cases), default=0.0) + 1.0",
         "tests/python/compare/test_telling.py",
         "small goldens prove nothing",
     ),

@@ -6,6 +6,7 @@ A manifest is not signed, so a forger who rewrites all of it convinces anyone; w
 from __future__ import annotations
 
 import copy
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -151,6 +152,33 @@ def test_a_loosened_tolerance_is_refused(verify: Verify, made: Callable[[str], P
     mutant = Path(shutil.copytree(made("one weight of the output layer by 1e-3"), tmp_path / "mutant"))
     edit_manifest(mutant, lambda value: [LOOSENED[kind](row) for row in value["tolerances"]])
     assert every(verify(mutant)) == {3}
+
+
+def test_bounds_that_one_edited_float32_golden_allows_are_told_by_both_programs(
+    programs: dict[str, Program], trained: Trained, tmp_path: Path
+) -> None:
+    """No run of this engine is held to that golden, so the verdict cannot confirm what eager is said to lose."""
+    bundle = broken(trained, tmp_path)
+    assert all(b"wide bounds" not in program("verify", bundle).stdout for program in programs.values())
+    path = bundle / "golden" / "batch-1.float32.logits.npy"
+    np.save(path, np.load(path) + np.float32(1000))
+    edit_manifest(bundle, lambda value: [_widen(row) for row in value["tolerances"] if row["engine"] == "onnxruntime"])
+    reseal(bundle)
+    told = [program("verify", bundle, "--engine", "onnxruntime") for program in programs.values()]
+    assert [shown.code for shown in told] == [0, 0]
+    lines = {shown.stdout.decode().splitlines()[-1] for shown in told}
+    (line,) = lines
+    assert re.fullmatch(
+        r"PASSED onnxruntime: wide bounds that rest on the float32 goldens, which this run does not confirm: logits 1e\+04 "
+        r"\(its float64 goldens allow 0\.\d+\)",
+        line,
+    )
+
+
+def _widen(row: Row) -> None:
+    """Make the bound of `logits` on the CPU 10,000, as that of a model that answers anything; that of a label is twice its scores'."""
+    if row["device"] == "cpu" and (row["output"] == "logits" or row["scores"] == "logits"):
+        multiplied(row, 1e4 * (1 if row["scores"] is None else 2) / row["bound"])
 
 
 def test_a_removed_tolerance_is_refused(verify: Verify, trained: Trained, tmp_path: Path) -> None:

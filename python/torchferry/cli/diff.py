@@ -51,7 +51,7 @@ def diff(
 
     ferry diff BUNDLE --engines A,B: may engine B stand for engine A? Outputs on the same inputs.
 
-    ferry diff BUNDLE --engine X: the first layer whose output leaves its tolerance, held to what hooks see in the eager module;
+    ferry diff BUNDLE --engine X: the first layer (and step of a stream) that leaves its tolerance, held to what hooks see in eager;
     without --run that is the torch.export program in the bundle, which shares whatever was wrong before the export. Not seen: what
     is no module, what was merged or dropped, insides of an `if` or a loop. aoti and executorch are built again with their weights.
 
@@ -77,7 +77,7 @@ def _two_bundles(first: Bundle, second: Bundle, where: Where, engine: str | None
 def _layers(bundle: Bundle, engine: str, where: Where, eager: Eager, samples: list[str] | None, batch: int, as_json: bool) -> int:
     layers = diff_layers(bundle, engine, where, eager, samples=samples, batch=batch)
     show(as_json, partial(layers_json, bundle, layers), partial(layers_lines, bundle, layers))
-    return _code(layers.found.first is None)
+    return _code(layers.is_same)
 
 
 def _two_engines(

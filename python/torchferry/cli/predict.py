@@ -100,13 +100,12 @@ def predict(
     opened = open_bundle(bundle, trust=trust_of(trust, require_signature), lazy=lazy)
     where = replace(where_of(device, threads, allow_native, allow_op), isolate=isolate, timeout=timeout)
     reading = input_options(table_options(delimiter, header, ignore_columns, id_), input_format, follow=follow, carry=carry)
-    if isolate:
-        given = {"--engine": engine, "--output": output, "--format": format_, "--select": select, "--batch": batch, "--top": top}
-        _let_ferry_run(ferry_run, opened, input_, given, reading, where, ["--lazy"] * lazy)
+    given = {"--engine": engine, "--output": output, "--format": format_, "--select": select, "--batch": batch, "--top": top}
+    _isolate(ferry_run, opened, input_, given, reading, where, ["--lazy"] * lazy)
     answers = partial(open_sink, opened.contract, output, format_name=format_, select=select, id_column=id_, top=top)
     reading = replace(reading, pictures=_pictures_for(answers))
-    batch = _batch_of(opened, reading, batch, input_, output, format_)
-    samples = open_samples(opened.contract, input_, batch=opened.contract.calls_of(batch), options=reading)
+    calls = opened.contract.calls_of(_batch_of(opened, reading, batch, input_, output, format_))
+    samples = open_samples(opened.contract, input_, batch=calls, options=reading)
     with samples as source, answers(total=source.total, files=_named_after(source, output), pictures=reading.pictures) as sink:
         used = _answer(opened, engine, where, source, sink)
     _say_done(source, sink, used)
@@ -155,7 +154,7 @@ def _answer(bundle: Bundle, engine: str | None, where: Where, source: SampleSour
     return session.engine
 
 
-def _let_ferry_run(
+def _isolate(
     program: Path | None,
     bundle: Bundle,
     inputs: list[str],
@@ -164,7 +163,9 @@ def _let_ferry_run(
     where: Where,
     flags: list[str],
 ) -> None:
-    """Become ferry-run with the same command line."""
+    """Become ferry-run with the same command line, where isolation is asked for."""
+    if not where.isolate:
+        return
     where.require_isolation(None if given["--engine"] is None else str(given["--engine"]))
     table = reading.table
     given = {**given, "--delimiter": table.delimiter, "--header": table.header, "--id": table.id_column}

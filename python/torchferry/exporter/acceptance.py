@@ -18,7 +18,7 @@ from torchferry.compare.verdict import Verdict
 from torchferry.engines.base import Session
 from torchferry.engines.torchscript_operators import recorded_operators
 from torchferry.errors import ExitCode, FerryError
-from torchferry.exporter.held_sizes import HeldSize, held_sizes, require_same_way
+from torchferry.exporter.held_sizes import HeldSize, batch_case, held_sizes, require_same_way
 from torchferry.exporter.refused import NoAnswerError, named_answers, named_format
 from torchferry.formats import registry
 from torchferry.intake.golden_cases import first_samples, smallest_batch
@@ -56,18 +56,18 @@ def _differs_by_rounding(bundle: Bundle, verdict: Verdict) -> bool:
 
 
 def check_written(
-    bundle: Bundle, source: ExportSource, reference: Reference, inputs: Mapping[str, Array], note: Callable[[str], None]
-) -> tuple[Manifest, dict[str, str]]:
-    """Run every artifact that Python can run, or what stands in for it, on the goldens [N, ...] and at other batch sizes.
+    bundle: Bundle, source: ExportSource, reference: Reference, goldens: CaseArrays, note: Callable[[str], None]
+) -> tuple[Bundle, dict[str, str]]:
+    """Run every artifact that Python can run, or what stands in for it, on the bundle's cases and on fewer of the `goldens` [N, ...].
 
-    Returns the manifest with equal bits promised only where they are equal, with one thread and with two (fused kernels round in another
+    Returns the bundle with equal bits promised only where they are equal, with one thread and with two (fused kernels round in another
     way, and some kernels divide their sums among the threads), and what it is to say of each engine. Raises FerryError(MISMATCH).
     """
-    sizes = _other_batches(bundle.contract, inputs)
+    sizes = _other_batches(bundle.contract, goldens.inputs)
     cases = _Cases(
         [read_case(bundle, case) for case in bundle.manifest.golden.cases],
-        [reference.case(f"batch-{size}", first_samples(bundle.contract, inputs, size)) for size in sizes],
-        list(held_sizes(source, reference, inputs, note)),
+        [batch_case(source, reference, goldens, size) for size in sizes],
+        list(held_sizes(source, reference, goldens.inputs, note)),
     )
     found = {}
     for artifact in bundle.manifest.artifacts:
@@ -77,7 +77,7 @@ def check_written(
                 f"goldens; held to eager on {len(cases.goldens)} cases and at batches of {' and '.join(map(str, sizes)) or 'no other size'}"
             )
         bundle, found[artifact.engine] = _tried(bundle, artifact, source, cases, note)
-    return bundle.manifest, found
+    return bundle, found
 
 
 @dataclass(frozen=True)

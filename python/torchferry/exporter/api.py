@@ -164,7 +164,7 @@ def _export(module: nn.Module, interface: _Interface, samples: _Samples, writing
     if samples.calibration is not None and not any(row.quantizes for row in registry.chosen(writing.to.names)):
         raise FerryError(ExitCode.USAGE, 'calibration: got inputs and no format in int8, expected quantize="int8" with format c')
     io = registry.checked_io(writing.io, writing.to.names, option="io")
-    plan = _plan(in_plain_operators(unwrapped(module, writing.note)), interface, samples, writing.note)
+    plan = _plan(in_plain_operators(unwrapped(module, writing.note), writing.note), interface, samples, writing.note)
     return export_bundle(
         BundleRequest(
             plan.module,
@@ -204,6 +204,9 @@ def _require_kinds(interface: _Interface, samples: _Samples, writing: _Writing) 
 def _plan(module: nn.Module, asked: _Interface, samples: _Samples, note: Callable[[str], None]) -> _Plan:
     """Find the contract, and refuse what would do harm later."""
     specs = parse_inputs(asked.inputs)
+    for path, spec in zip(asked.inputs, specs, strict=True):
+        if path != spec.name:
+            note(f"input {path} is called {spec.name}, in the contract, files and sessions")
     limits = parse_symbols(asked.symbols, specs)
     before = as_modules(asked.preprocess, dict(zip(asked.inputs, specs, strict=True)), limits)
     keys = list(asked.inputs)

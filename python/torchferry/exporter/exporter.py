@@ -140,19 +140,20 @@ def _export(request: BundleRequest) -> Bundle:
     given = golden_cases(reference, contract, request.golden)
     require_as_many_as_scores(contract, given)
     require_class_names(contract, given)
-    contract = _with_samples(contract, reference, request, rows, request.golden.arrays)
+    contract = _with_samples(contract, reference, request, rows, given[0])
     source = with_index_ranges(_source(request, contract, rows), request.note)
     for larger in larger_batches(source, reference, request.golden.arrays):
-        source = source.with_contract(_with_samples(source.contract, reference, request, rows, larger))
+        if source.contract.samples == "independent":
+            source = source.with_contract(_with_samples(source.contract, reference, request, rows, larger))
     if any(row.quantizes for row in rows):
         source = with_headroom(source)
     with staging_folder(request.out, force=request.force) as folder:
         artifacts = _write_artifacts(rows, source, folder, request.note)
         cases, bounds = _with_bounds(request, source, reference, given, rows)
         write_manifest(folder, _written(request, source, cases, bounds, rows, artifacts, folder))
-        manifest, in_python = check_written(open_own_bundle(folder), source, reference, request.golden.arrays, request.note)
-        write_manifest(folder, manifest)
-        write_manifest(folder, with_acceptance(manifest, in_python, check_in_cpp(open_own_bundle(folder), request.note)))
+        bundle, in_python = check_written(open_own_bundle(folder), source, reference, given[0], request.note)
+        write_manifest(folder, bundle.manifest)
+        write_manifest(folder, with_acceptance(bundle.manifest, in_python, check_in_cpp(bundle, request.note)))
     return open_own_bundle(request.out)
 
 
@@ -183,13 +184,11 @@ def _with_bounds(
 
 
 def _with_samples(
-    contract: Contract, reference: Reference, request: BundleRequest, rows: Sequence[Format], inputs: Mapping[str, Array]
+    contract: Contract, reference: Reference, request: BundleRequest, rows: Sequence[Format], goldens: CaseArrays
 ) -> Contract:
     """Return the contract that says whether samples [N, ...] are independent. Raises FerryError(FORMAT) for a format that needs them to be."""
-    if contract.samples == "batch" and inputs is not request.golden.arrays:
-        return contract  # it is known
-    most = tried_samples(request.module, contract, inputs)
-    evidence = mixing_evidence(reference.float64, contract, inputs, reference.float32, most=most)
+    most = tried_samples(request.module, contract, goldens.inputs)
+    evidence = mixing_evidence(reference.float64, contract, goldens, most=most)
     if evidence is None and contract.samples == "independent":
         return contract
     why = evidence or "the contract says so"

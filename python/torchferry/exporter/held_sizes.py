@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from torchferry.bundle.contract import BATCH, Array
 from torchferry.bundle.dtype import holds_floats
@@ -13,6 +14,8 @@ from torchferry.bundle.golden import CaseArrays
 from torchferry.bundle.reader import Bundle
 from torchferry.compare.verdict import Verdict
 from torchferry.errors import ExitCode, FerryError
+from torchferry.intake.golden_cases import first_samples
+from torchferry.intake.mixing import first_rows
 from torchferry.intake.outputs import symbol_sizes
 from torchferry.intake.reference import Reference
 from torchferry.intake.source import ExportSource, ProgramError, first_line
@@ -55,7 +58,20 @@ def held_sizes(
             yield HeldSize(symbol, size, case)
 
 
-def larger_batches(source: ExportSource, reference: Reference, goldens: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
+def batch_case(source: ExportSource, reference: Reference, goldens: CaseArrays, size: int) -> CaseArrays:
+    """Return the module's own answers to the first `size` goldens [N, ...].
+
+    Where torch.export took the module, which then has one way for all sizes, and samples are independent, they are rows of the answers
+    to all.
+    """
+    name, inputs = f"batch-{size}", first_samples(source.contract, goldens.inputs, size)
+    if source.contract.samples != "independent" or not _has_one_way(source):
+        return reference.case(name, inputs)
+    float32, float64 = (first_rows(source.contract, found, size) for found in (goldens.float32, goldens.float64))
+    return CaseArrays(name, inputs, float32, float64)
+
+
+def larger_batches(source: ExportSource, reference: Reference, goldens: Mapping[str, Array]) -> Iterator[CaseArrays]:
     """Yield the goldens [N, ...], repeated to the larger batches at which the module may go another way; no batch that it does not take."""
     count = symbol_sizes(source.contract.inputs, goldens).get(BATCH, 0)
     for symbol, size in _turns(source, goldens):
@@ -63,10 +79,21 @@ def larger_batches(source: ExportSource, reference: Reference, goldens: Mapping[
         if inputs is None:
             continue
         try:
-            reference.float32(inputs)
+            case = reference.case(f"{symbol}-{size}", inputs)
         except Exception:  # whatever the user's code raises: held_sizes says it
             continue
-        yield inputs
+        yield case
+
+
+def _has_one_way(source: ExportSource) -> bool:
+    """Say whether torch.export took the module itself: of TorchScript it takes a program that a converter wrote."""
+    if any(isinstance(part, torch.jit.ScriptModule) for part in source.module.modules()):
+        return False
+    try:
+        source.program  # noqa: B018  # made once
+    except ProgramError:
+        return False
+    return True
 
 
 def _turns(source: ExportSource, goldens: Mapping[str, Array]) -> list[tuple[str, int]]:

@@ -26,30 +26,31 @@ def stress_case(
     """Return the case of inputs that hurt, and bounds that hold on it and on the given cases, whose own are `bounds`.
 
     A sample that would widen a bound more than MOST_WIDENED times, or that has none, is left out. The others are repeated until they
-    are as many as the goldens, for which kernels divide their work in the same way: equal bits are promised for both. Raises
-    NotStressedError.
+    are as many as the goldens, for which kernels divide their work in the same way: equal bits are promised for both. Those of a large
+    module are one or two, which tell most, and stay as few. Raises NotStressedError.
     """
-    inputs = _affordable(source, stress_inputs(reference, source.contract, given[0].inputs))
-    found = _bounds(source, _case(reference, inputs), bounds)
-    if found is None and (kept := _rows_that_hold(source, reference, inputs, bounds)):
-        inputs = rows_of(source.contract, inputs, kept)
-        found = _bounds(source, _case(reference, inputs), bounds)
+    most = _affordable(source, given[0].inputs)
+    case = _case(reference, stress_inputs(reference, source.contract, given[0].inputs, most))
+    found = _bounds(source, case, bounds)
+    if found is None and (kept := _rows_that_hold(source, reference, case.inputs, bounds)):
+        case = _case(reference, rows_of(source.contract, case.inputs, kept))
+        found = _bounds(source, case, bounds)
     if found is None:
         raise NotStressedError(f"float32 would be off there by more than {MOST_WIDENED:g} times the bounds of the goldens")
     wider = {name: max(bound, found[name], key=lambda bound: bound.value) for name, bound in bounds.items()}
-    return _case(reference, _repeated(source.contract, inputs, given[0].inputs)), wider
+    repeated = case.inputs if most is not None else _repeated(source.contract, case.inputs, given[0].inputs)
+    return case if repeated is case.inputs else _case(reference, repeated), wider
 
 
-def _affordable(source: ExportSource, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
-    """Return the samples [n, ...] that draws can be made on: of a large module the first one or two, which tell most."""
+def _affordable(source: ExportSource, goldens: Mapping[str, Array]) -> int | None:
+    """Return how many samples draws can be made on, where that is fewer than goldens [N, ...]: one or two of a large module; else None."""
     if BATCH not in source.contract.symbols or source.contract.samples != "independent":
-        return inputs
+        return None
     try:
-        affordable, _ = affordable_samples(source.module, source.contract, inputs)
+        affordable, _ = affordable_samples(source.module, source.contract, goldens)
     except Exception:  # of the user's code, under the draws: all are tried
-        return inputs
-    count = batch_of(source.contract, inputs)
-    return inputs if affordable >= count else rows_of(source.contract, inputs, range(affordable))
+        return None
+    return affordable if affordable < batch_of(source.contract, goldens) else None
 
 
 def _bounds(source: ExportSource, case: CaseArrays, given: Mapping[str, Bound]) -> dict[str, Bound] | None:

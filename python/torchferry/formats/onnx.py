@@ -22,6 +22,7 @@ from torchferry.errors import ExitCode, FerryError
 from torchferry.formats.halves import without_bfloat16
 from torchferry.formats.onnx_names import given_names, take_contract_names
 from torchferry.formats.torchscript import compile_module
+from torchferry.formats.whole_reductions import with_named_dims
 from torchferry.intake.framing import framed, leaves
 from torchferry.intake.quiet import quiet
 from torchferry.intake.scripted import own_copy
@@ -80,7 +81,8 @@ def _model(source: ExportSource) -> tuple[onnx.ModelProto, str]:
         program = source.program
     except FerryError as error:
         return _from_torchscript(source, str(error)), ", from TorchScript"
-    written = torch.onnx.export(without_bfloat16(program), dynamo=True, verbose=False, **given_names(source.contract))
+    sound = with_named_dims(without_bfloat16(program))
+    written = torch.onnx.export(sound, dynamo=True, verbose=False, **given_names(source.contract))
     if written is None:
         raise RuntimeError("torch.onnx.export gave no program")
     return written.model_proto, ""

@@ -16,6 +16,7 @@ from torchferry.engines.program_door import judge_program
 from torchferry.engines.program_loader import load_weights
 from torchferry.errors import ExitCode, FerryError
 from torchferry.formats.weights import arrays
+from torchferry.intake.quiet import quiet
 from torchferry.intake.source import ExportSource, Written
 
 FILE = "model.export.pt2"
@@ -24,7 +25,8 @@ FILE = "model.export.pt2"
 def export(source: ExportSource, folder: Path) -> Written:
     """Write model.export.pt2. Raises FerryError(FORMAT) for a program that engine `eager` would not open."""
     saved = io.BytesIO()
-    torch.export.save(_without_code(source.program), saved)
+    with quiet():  # torch warns of weights that are parts of one memory, which lie on the CPU here
+        torch.export.save(_without_code(source.program), saved)
     try:
         judge_program(FILE, saved.getvalue())
     except FerryError as error:  # what the engine would refuse is refused here, by its reason, and with another remedy

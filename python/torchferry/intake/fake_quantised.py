@@ -8,6 +8,7 @@ take them. Weights that are kept as integers become the floats that they stand f
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -59,22 +60,36 @@ class RoundedWeights(nn.Module):
         return torch.clamp(torch.round(x * (1 / scale)), low, high) * scale
 
 
-def in_plain_operators(module: nn.Module) -> nn.Module:
+def in_plain_operators(module: nn.Module, note: Callable[[str], None]) -> nn.Module:
     """Return a copy whose quantised parts are plain operators on floats; the module itself where it has none.
 
-    Raises FerryError(BAD_INPUT) for values between layers that have a grid for each channel.
+    Observers, which measure in each call what passes through them, are left out, and `note` is told so. Raises FerryError(BAD_INPUT) for
+    values between layers that have a grid for each channel.
     """
-    if not any(_is_rounding(part) or _has_integers(part) for part in module.modules()):
+    if not any(_is_rounding(part) or _is_observer(part) or _has_integers(part) for part in module.modules()):
         return module
     copied = copy.deepcopy(module)
     frame = nn.ModuleDict({"module": copied})  # whose child may be a rounding itself
+    observers = 0
     for parent in list(frame.modules()):
         for name, child in list(parent.named_children()):
-            if _is_rounding(child):
+            if _is_observer(child) and not _is_rounding(parent):
+                setattr(parent, name, nn.Identity().train(child.training))
+                observers += 1
+            elif _is_rounding(child):
                 setattr(parent, name, _frozen(child))
             elif _has_integers(child):
                 setattr(parent, name, _without_integers(child))
+    if observers:
+        note(
+            f"observers ({observers}) are left out, which measure what passes through them: the module is exported as it answers now, in floats; "
+            "convert it first to export what it measured"
+        )
     return frame["module"]
+
+
+def _is_observer(part: nn.Module) -> bool:
+    return isinstance(part, torch.ao.quantization.ObserverBase)
 
 
 def _is_rounding(part: nn.Module) -> bool:

@@ -11,7 +11,7 @@ from torchferry.bundle.contract import BATCH, Array, Contract, SymbolRange, Tens
 from torchferry.bundle.golden import CaseArrays
 from torchferry.errors import ExitCode, FerryError
 from torchferry.intake.outputs import least_size, resize, symbol_sizes
-from torchferry.intake.reference import Reference
+from torchferry.intake.reference import Float64Error, Reference
 from torchferry.intake.source import first_line
 
 OTHER_SIZES = "other-sizes"
@@ -99,6 +99,12 @@ def _case(reference: Reference, contract: Contract, name: str, inputs: Mapping[s
         _require_ranges(contract, case)
     except FerryError as error:
         raise FerryError(ExitCode.BAD_INPUT, f"module: {error}; correct the module or its contract") from None
+    except Float64Error as error:
+        raise FerryError(
+            ExitCode.BAD_INPUT,
+            f"module: {name} in float64: got {error}, expected an answer: the reference is a copy of the module in float64; write what takes "
+            "float32 only in other operators",
+        ) from None
     except Exception as error:  # whatever the user's code raises for a batch of one
         raise FerryError(
             ExitCode.BAD_INPUT,

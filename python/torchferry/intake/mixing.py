@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from torchferry.bundle.contract import BATCH, Array, Contract, TensorSpec
 from torchferry.bundle.dtype import holds_floats
+from torchferry.bundle.golden import CaseArrays
 from torchferry.intake.golden_cases import first_samples, smallest_batch
 from torchferry.intake.outputs import symbol_sizes
 
@@ -30,23 +31,22 @@ Run: TypeAlias = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 Rows: TypeAlias = NDArray[np.int64]
 
 
-def mixing_evidence(
-    run: Run, contract: Contract, goldens: Mapping[str, Array], single: Run | None = None, *, most: int | None = None
-) -> str | None:
+def mixing_evidence(run: Run, contract: Contract, goldens: CaseArrays, *, most: int | None = None) -> str | None:
     """Return what shows that samples are mixed: `output y: sample 0: got 1 alone, expected 0.5`. None where they are independent.
 
-    `run` gives the float64 outputs of inputs in the contract's shapes. Each golden is run alone, all of them in another order, and
-    each half beside itself and beside louder samples. `single` gives the float32 outputs: what moves an answer by 2^-20 of what float32
-    is off there is no mixing, as where an output is what is left of larger numbers that cancel. `most` samples are tried, or two. Raises
-    what `run` raises for parts of the goldens.
+    `run` gives the float64 outputs of inputs in the contract's shapes, as `goldens` has them of all samples. Each golden is run alone, all
+    of them in another order, and each half beside itself and beside louder samples. What moves an answer by 2^-20 of what float32 is off
+    there is no mixing, as where an output is what is left of larger numbers that cancel. `most` samples are tried, or two, and held to
+    their rows in the whole batch. Raises what `run` raises for parts of the goldens.
     """
-    count = symbol_sizes(contract.inputs, goldens).get(BATCH, 1)
+    count = symbol_sizes(contract.inputs, goldens.inputs).get(BATCH, 1)
     if count < 2:
         return None
-    inputs = first_samples(contract, goldens, _affordable(contract, goldens, count if most is None else min(count, most)))
+    affordable = _affordable(contract, goldens.inputs, count if most is None else min(count, most))
+    inputs = first_samples(contract, goldens.inputs, affordable)
     count = symbol_sizes(contract.inputs, inputs)[BATCH]
-    whole = run(inputs)
-    noise = {} if single is None else _noise(whole, single(inputs))
+    whole, eager = (first_rows(contract, found, count) for found in (goldens.float64, goldens.float32))
+    noise = _noise(whole, eager)
     for what, rows, kept, changed in _arrangements(contract, inputs, count):
         found = _try(run, changed, tolerant=what == LOUD)
         if found is None:
@@ -92,6 +92,11 @@ def _try(run: Run, inputs: Mapping[str, Array], *, tolerant: bool) -> Mapping[st
         if not tolerant:
             raise
         return None
+
+
+def first_rows(contract: Contract, outputs: Mapping[str, Array], count: int) -> dict[str, Array]:
+    """Return the rows of the first `count` samples in the outputs [N, ...] of all; outputs without a batch whole."""
+    return {spec.name: outputs[spec.name][:count] if spec.is_batched else outputs[spec.name] for spec in contract.outputs}
 
 
 def taken_rows(contract: Contract, inputs: Mapping[str, Array], rows: Rows) -> dict[str, Array]:

@@ -212,6 +212,12 @@ def _dim(
     if len(moving) == 1 and (size, found) == (sizes[symbol], other) and (symbol != BATCH or axis == 0):
         return symbol
     seen = ", ".join(f"{found} with {symbol} = {other}" for symbol, (other, found) in moving.items())
+    if len(moving) == 1 and size - sizes[symbol] == found - other > 0:
+        raise FerryError(
+            ExitCode.BAD_INPUT,
+            f"module: output {name}: dim {axis}: got {symbol} + {found - other}, expected a constant or one symbol: a cache that grows has another "
+            f"size in each call; keep its size (drop its oldest entry: torch.cat([cache[:, 1:], new], 1)), or fix {symbol} as a number",
+        )
     raise FerryError(
         ExitCode.BAD_INPUT,
         f"module: output {name}: dim {axis}: got {size} with {_sizes_text(sizes)} and {seen}, expected a constant or one symbol (N first only); "

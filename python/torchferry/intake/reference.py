@@ -9,7 +9,13 @@ import torch
 from torchferry.bundle.contract import Array, Contract
 from torchferry.bundle.golden import CaseArrays
 from torchferry.engines.torch_device import set_threads, to_arrays, to_tensors
+from torchferry.errors import FerryError
+from torchferry.intake.source import first_line
 from torchferry.intake.widen import double_of, run_in_float64
+
+
+class Float64Error(Exception):
+    """What the copy in float64 raises on inputs to which the module itself has an answer."""
 
 
 class Reference:
@@ -32,5 +38,12 @@ class Reference:
         return run_in_float64(self._double, self._contract, inputs)
 
     def case(self, name: str, inputs: Mapping[str, Array]) -> CaseArrays:
-        """Make a golden case from inputs [N, ...]."""
-        return CaseArrays(name, inputs, self.float32(inputs), self.float64(inputs))
+        """Make a golden case from inputs [N, ...]. Raises Float64Error, and what the module raises."""
+        eager = self.float32(inputs)
+        try:
+            exact = self.float64(inputs)
+        except FerryError:
+            raise
+        except Exception as error:  # whatever the user's code raises
+            raise Float64Error(f"{type(error).__name__}: {first_line(error)}") from error
+        return CaseArrays(name, inputs, eager, exact)

@@ -214,6 +214,7 @@ def _last_frame(trace: str | None) -> str:
 
 _SPECIALIZED = re.compile(r"marked (?P<symbol>\w+) as dynamic but your code specialized it to be a constant \((?P<size>\d+)\)")
 _NOT_CONVERTED = re.compile(r"TS2EPConverter failed for node (?P<node>\S+)")
+_FAKE_QUANTIZED = re.compile(r"aten\.(fake_quantize_per_\w+?_affine)")
 _UNKNOWN_VALUE = re.compile(r"data-dependent|GuardOnDataDependent|unbacked symint", re.IGNORECASE)
 
 
@@ -234,6 +235,11 @@ def _program_problem(error: Exception) -> str:
     if ways := said_limits(text):
         named = ", ".join(f"{dim} at {end} {size}" for dim, end, size in ways)
         return f"got another way of the module beyond {named}{at}, expected one way for all sizes: an `if` on a shape; limit the symbol to that"
+    if found := _FAKE_QUANTIZED.search(text):
+        return (
+            f"got torch.{found[1]}{at}, which torch.export has no form of; round by a module of it (torch.ao.quantization.FakeQuantize), whose "
+            "grid is taken over, or by torch.round and torch.clamp"
+        )
     if _UNKNOWN_VALUE.search(text):
         return f"got control flow that depends on data{at}, expected a fixed graph; torchscript keeps it"
     return f"{first_line(error)}{at}"

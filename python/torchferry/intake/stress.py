@@ -51,8 +51,10 @@ def patterns(count: int, low: float, high: float) -> dict[str, Float64]:
     return {name: np.clip(values, low, high) for name, values in found.items()}
 
 
-def stress_inputs(reference: Reference, contract: Contract, goldens: Mapping[str, Array]) -> dict[str, Array]:
-    """Return a batch [n, ...] of one sample a pattern, with the goldens' other sizes; n is at most that of the goldens.
+def stress_inputs(
+    reference: Reference, contract: Contract, goldens: Mapping[str, Array], most: int | None = None
+) -> dict[str, Array]:
+    """Return a batch [n, ...] of one sample a pattern, with the goldens' other sizes; n is at most that of the goldens, and `most`.
 
     Where the contract has no batch, the first pattern that the module answers stands alone. Raises NotStressedError.
     """
@@ -61,7 +63,7 @@ def stress_inputs(reference: Reference, contract: Contract, goldens: Mapping[str
         found = [sample for sample in samples if is_sound(reference, contract, sample)][:1]
     else:
         samples = samples[: contract.symbols[BATCH].max]
-        found = _sound_batch(reference, contract, samples)
+        found = _sound_batch(reference, contract, samples, most)
     if not found:
         raise NotStressedError(
             "the module has no answer in numbers, or none that holds in float64 too, to inputs at the ends of their ranges"
@@ -80,8 +82,10 @@ def batch_of(contract: Contract, inputs: Mapping[str, Array]) -> int:
     return next(len(inputs[spec.name]) for spec in contract.inputs if spec.is_batched)
 
 
-def _sound_batch(reference: Reference, contract: Contract, samples: Sequence[Mapping[str, Array]]) -> list[dict[str, Array]]:
-    """Return a batch of those samples that the module answers; an empty list where there is none."""
+def _sound_batch(
+    reference: Reference, contract: Contract, samples: Sequence[Mapping[str, Array]], most: int | None
+) -> list[dict[str, Array]]:
+    """Return a batch of those samples that the module answers, the first `most` of them; an empty list where there is none."""
     whole = {
         spec.name: np.concatenate([sample[spec.name] for sample in samples]) if spec.is_batched else samples[0][spec.name]
         for spec in contract.inputs
@@ -92,7 +96,8 @@ def _sound_batch(reference: Reference, contract: Contract, samples: Sequence[Map
         return [inputs] if is_sound(reference, contract, inputs) else []
 
     every = range(len(samples))
-    return sound(every) or ((kept := [row for row in every if sound([row])]) and sound(kept)) or []
+    first = every[:most]
+    return sound(first) or ((kept := [row for row in every if sound([row])][:most]) and sound(kept)) or []
 
 
 def _samples(contract: Contract, goldens: Mapping[str, Array]) -> list[dict[str, Array]]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from torchferry.intake.pictures import Part
+    from torchferry.proof.diff_stream import StreamDiff
     from torchferry.proof.probe import Probe
 
 
@@ -50,7 +51,10 @@ class Eager:
 
 @dataclass(frozen=True)
 class LayersDiff:
-    """The golden case (or batch) where a layer is off, else the last one; `cases`: all that were compared."""
+    """The golden case (or batch) where a layer is off, else the last one; `cases`: all that were compared.
+
+    `stream`: the steps of the bundle's stream, where every single call is right.
+    """
 
     engine: str
     where: Where
@@ -58,12 +62,18 @@ class LayersDiff:
     cases: tuple[str, ...]
     found: Bisection
     note: str | None
+    stream: StreamDiff | None = None
+
+    @property
+    def is_same(self) -> bool:
+        """No value, in no call and in no step, is out of its tolerance."""
+        return self.found.first is None and (self.stream is None or self.stream.first is None)
 
 
 def diff_layers(
     bundle: Bundle, engine: str, where: Where, eager: Eager, *, samples: list[str] | None = None, batch: int = 256
 ) -> LayersDiff:
-    """Probe the engine's artifact on each golden case, or on the files `samples`, until a value is off.
+    """Probe the engine's artifact on each golden case, or on the files `samples`, until a value is off; then in the steps of the stream.
 
     Raises FerryError: FORMAT for an artifact whose layers cannot be shown, UNAVAILABLE for an engine that cannot run here, BAD_INPUT
     for samples outside the contract or none at all.
@@ -80,7 +90,16 @@ def diff_layers(
     if reference is None:
         raise FerryError(ExitCode.BAD_INPUT, "inputs: got no samples, expected at least one; nothing is compared against nothing")
     note = None if samples else _golden_problem(bundle, engine, where, reference)
-    return LayersDiff(engine, where, eager.name, tuple(compared), found, note)
+    stream = None if samples or found.first is not None else _stream(bundle, engine, where, reference)
+    if stream is not None and stream.layers is not None and stream.layers.first is not None:
+        found = stream.layers
+    return LayersDiff(engine, where, eager.name, tuple(compared), found, note, stream)
+
+
+def _stream(bundle: Bundle, engine: str, where: Where, reference: nn.Module) -> StreamDiff | None:
+    from torchferry.proof.diff_stream import diff_stream
+
+    return diff_stream(bundle, engine, where, reference)
 
 
 def shows_layers(engine: str) -> bool:
@@ -110,11 +129,16 @@ def bisect(bundle: Bundle, engine: str, where: Where, reference: nn.Module, case
 def _run_named(probe: Probe, bundle: Bundle, engine: str, where: Where) -> list[dict[str, Any]]:
     """Return the verdicts; an error names the layer and not the probe's output."""
     names = {output: name for name, output in probe.outputs.items()}
-    run = _run_cpp if where.language == "cpp" else _run_python
     try:
-        return run(bundle, engine, where)
+        return verdicts_of(bundle, engine, where)
     except FerryError as error:
         raise FerryError(error.code, re.sub(r"_layer_\d+", lambda found: names.get(found[0], found[0]), str(error))) from None
+
+
+def verdicts_of(bundle: Bundle, engine: str, where: Where) -> list[dict[str, Any]]:
+    """Return the verdicts of every golden case, in the language that was asked for, as `verify --json` has them. Raises FerryError."""
+    run = _run_cpp if where.language == "cpp" else _run_python
+    return run(bundle, engine, where)
 
 
 def _run_python(probe: Bundle, engine: str, where: Where) -> list[dict[str, Any]]:

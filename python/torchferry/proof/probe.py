@@ -17,7 +17,7 @@ from torchferry.bounds.estimate import layer_bounds
 from torchferry.bundle.contract import BATCH, Array, Contract, TensorSpec, check_inputs, check_outputs
 from torchferry.bundle.dtype import DTYPES
 from torchferry.bundle.golden import CaseArrays, write_case
-from torchferry.bundle.manifest import FORMAT_VERSION, Artifact, Golden, Manifest
+from torchferry.bundle.manifest import FORMAT_VERSION, Artifact, Golden, Manifest, Tolerance
 from torchferry.bundle.reader import Bundle, open_own_bundle
 from torchferry.bundle.writer import file_entry, write_manifest
 from torchferry.compare.telling import largest_bound
@@ -77,10 +77,17 @@ def build_probe(
     module = layered(shown.taps)
     case = Reference(module, contract).case("batch", inputs)
     bounds = _own_bounds(row, bundle, case, _with_losses(layer_bounds(module, contract, case), shown, case))
-    probe = _write(folder / "probe", bundle, artifact, shown.files, contract, case, bounds)
+    # No rows of kind bits: a probe computes what the artifact does, but an engine may fuse less of it.
+    rows, own_rows = (
+        tuple(row for row in tolerances(held, [case], [artifact.engine], bounds) if row.numerics == "any")
+        for held in (contract, bundle.contract)
+    )
+    probe = write_bundle(folder / "probe", bundle, artifact, shown.files, contract, [case], rows)
     outputs = {tap.name: PROBED.format(index) for index, tap in enumerate(shown.taps)}
     built_again = shown.built_again
-    whole = None if built_again is None else _write(folder / "whole", bundle, artifact, files, bundle.contract, case, bounds)
+    whole = None
+    if built_again is not None:
+        whole = write_bundle(folder / "whole", bundle, artifact, files, bundle.contract, [case], own_rows)
     return Probe(probe, tuple(taps), outputs, whole, built_again)
 
 
@@ -200,16 +207,16 @@ def _own_bounds(row: Format, bundle: Bundle, case: CaseArrays, bounds: Mapping[s
     return found
 
 
-def _write(
+def write_bundle(
     folder: Path,
     bundle: Bundle,
     artifact: Artifact,
     files: Mapping[str, bytes],
     contract: Contract,
-    case: CaseArrays,
-    bounds: Mapping[str, Bound],
+    cases: Sequence[CaseArrays],
+    rows: Sequence[Tolerance],
 ) -> Bundle:
-    """Write a bundle of one artifact and one golden case."""
+    """Write a bundle of one artifact, with golden cases [N, ...] of the reference module and the tolerances `rows`."""
     folder.mkdir()
     for path, data in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -224,10 +231,9 @@ def _write(
             source=bundle.manifest.golden.source,
             description="values inside the model, from the reference module",
             numerics="",
-            cases=(write_case(folder, contract, case),),
+            cases=tuple(write_case(folder, contract, case) for case in cases),
         ),
-        # No rows of kind bits: a probe computes what the artifact does, but an engine may fuse less of it.
-        tolerances=tuple(row for row in tolerances(contract, [case], [artifact.engine], bounds) if row.numerics == "any"),
+        tolerances=tuple(rows),
         training=None,
         metadata={},
     )

@@ -18,7 +18,7 @@ from torchferry.bundle.steps import Steps
 from torchferry.compare.class_names import NAME_EVERY
 from torchferry.compare.label_margin import Scores
 from torchferry.compare.status import Status, did_run, is_failure
-from torchferry.compare.telling import require_telling
+from torchferry.compare.telling import require_telling, resting_words
 from torchferry.compare.verdict import Verdict, compare
 from torchferry.errors import ExitCode, FerryError
 from torchferry.proof.machine import machine_json
@@ -41,7 +41,7 @@ class Runnable(Protocol):
 
 @dataclass(frozen=True)
 class EngineVerdict:
-    """All verdicts of one engine, or why it could not run here."""
+    """All verdicts of one engine, or why it could not run here; `reason` of one that passed: what its bounds rest on."""
 
     engine: str
     device: str
@@ -87,7 +87,8 @@ def replay(bundle: Bundle, session: Runnable, *, engine: str, device: str, calls
         for row in rows
     )
     passed = is_whole(verdicts, cases, names, calls) and all(verdict.passed for verdict in verdicts)
-    return EngineVerdict(engine, device, "passed" if passed else "failed", None, session.numerics, verdicts)
+    reason = resting_words(bundle, cases, rows) if passed else None
+    return EngineVerdict(engine, device, "passed" if passed else "failed", reason, session.numerics, verdicts)
 
 
 def answers(bundle: Bundle, session: Runnable, cases: Sequence[CaseArrays]) -> Iterator[Mapping[str, Array]]:

@@ -21,8 +21,29 @@ def layers_lines(bundle: Bundle, diff: LayersDiff) -> list[str]:
         f"cases compared: {'; '.join(diff.cases)}"
     )
     rows = [_row(entry) for entry in (*found.layers, *found.outputs)]
-    lines = [title, f"case {found.case}:", *aligned([HEADER, *rows]), *first_difference_lines(found)]
+    lines = [
+        title,
+        f"case {found.case}:",
+        *aligned([HEADER, *rows]),
+        *first_difference_lines(found),
+        *_stream_lines(bundle, diff),
+    ]
     return [*lines, *(f"NOTE {text}" for text in (found.built_again, diff.note) if text is not None)]
+
+
+def _stream_lines(bundle: Bundle, diff: LayersDiff) -> list[str]:
+    """Say what became of the stream, each side with its own state; nothing where the layer that was named is of a step, or of a call."""
+    stream = diff.stream
+    if stream is None or diff.found.first is not None:
+        return []
+    if stream.first is None:
+        return [f"SAME in {len(stream.steps)} steps of a stream, each side with its own state"]
+    pairs = ", ".join(f"{name} = {source}" for name, source in bundle.contract.state.items())
+    text = (
+        f"FIRST DIFFERENCE in {stream.first}: {stream.problem}; given the reference's state, no value in this step is out of its tolerance: what is "
+        f"wrong comes with the state that the engine was left with ({pairs})"
+    )
+    return [text]
 
 
 def layers_json(bundle: Bundle, diff: LayersDiff) -> dict[str, Any]:
@@ -35,8 +56,9 @@ def layers_json(bundle: Bundle, diff: LayersDiff) -> dict[str, Any]:
         "cases": list(diff.cases),
         "reference": diff.reference,
         "note": diff.note,
+        "stream": None if diff.stream is None else {"steps": list(diff.stream.steps), "first": diff.stream.first},
     }
-    return bisect_json(head, diff.found)
+    return {**bisect_json(head, diff.found), "same": diff.is_same}
 
 
 def _row(entry: LayerDiff) -> tuple[str, ...]:

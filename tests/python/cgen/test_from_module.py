@@ -26,7 +26,7 @@ from torchferry.intake.fake_quantised import in_plain_operators
 
 @cache
 def subject(name: str) -> Subject:
-    module = in_plain_operators({"converted": converted, "trained": trained}[name]())
+    module = in_plain_operators({"converted": converted, "trained": trained}[name](), print)
     of = subject_of(module, (spec("x", shape=("N", 1, 8, 8)),), ("y",), {"x": samples().numpy()})
     # Of the converted one every value has its scale; ranges of smaller inputs would be felt.
     given = {"x": of.samples["x"] * np.float32(0.3 if name == "converted" else 1)}

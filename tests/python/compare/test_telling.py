@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from builders.bundles import doubling_case, edit_manifest, fill_bundle
 from torchferry.bundle.golden import CaseArrays
 from torchferry.bundle.reader import open_bundle
 from torchferry.compare.kinds.kind import name_bound
-from torchferry.compare.telling import largest_bound, require_telling
+from torchferry.compare.telling import largest_bound, require_telling, resting_words
 from torchferry.errors import ExitCode, FerryError
 
 
@@ -59,3 +60,16 @@ def test_a_row_of_any_engine_is_held_to_it(tmp_path: Path, bound: float, refused
         require_telling(bundle, [doubling_case()])
     assert caught.value.code == ExitCode.FORMAT
     return None
+
+
+@pytest.mark.parametrize(("bound", "off", "told"), [(0.03, 0.0, False), (0.04, 1.0, True), (0.04, 0.0, True)])
+def test_a_bound_that_only_the_float32_goldens_allow_is_told(tmp_path: Path, bound: float, off: float, told: bool) -> None:
+    fill_bundle(tmp_path)
+    bundle, case = open_bundle(tmp_path), doubling_case()
+    eager = {**case.float32, "y": case.float32["y"] + np.float32(off)}
+    (row,) = [row for row in bundle.manifest.tolerances if (row.output, row.device) == ("y", "cuda")]
+    words = resting_words(bundle, [dataclasses.replace(case, float32=eager)], [row.model_copy(update={"bound": bound})])
+    said = (
+        "wide bounds that rest on the float32 goldens, which this run does not confirm: y 0.04 (its float64 goldens allow 0.0391)"
+    )
+    assert words == (said if told else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,13 @@ import torch
 from torch import Tensor, nn
 
 import torchferry
+from builders.contracts import contract, spec
+from torchferry.bundle.contract import Array
+from torchferry.bundle.golden import CaseArrays
 from torchferry.errors import ExitCode, FerryError
+from torchferry.exporter.held_sizes import batch_case
+from torchferry.intake.reference import Reference
+from torchferry.intake.source import ExportSource
 
 
 class Layer(nn.Module):
@@ -61,6 +68,13 @@ class Centred(nn.Module):
         return y - y.mean(0) if x.shape[0] > 40 else y
 
 
+class Rows(nn.Module):
+    """Can be scripted."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean(1)
+
+
 def export(module: nn.Module, out: Path, length: int, **options: Any) -> tuple[torchferry.Bundle, list[str]]:
     golden = np.random.default_rng(0).normal(size=(8, length, 4)).astype(np.float32)
     notes: list[str] = []
@@ -100,3 +114,28 @@ def test_samples_that_are_mixed_in_large_batches_only_are_told(tmp_path: Path) -
     options = {"golden": golden, "out": tmp_path / "b", "to": ["torchscript"], "note": lambda _: None}
     bundle = torchferry.export(Centred().eval(), inputs={"x": "float32[N,4]"}, **options)  # type: ignore[arg-type]
     assert bundle.contract.samples == "batch"
+
+
+@pytest.mark.parametrize(("module", "runs"), [(Layer(), 0), (Cut(), 1), (torch.jit.script(Rows()), 1)])
+def test_fewer_goldens_have_their_rows_of_all_where_the_module_has_one_way(module: nn.Module, runs: int) -> None:
+    """A module that torch.export does not take may go another way for each size: it is asked again."""
+    given = contract((spec("x", shape=("N", "T", 4)),), (spec("y", shape=("N", 4)),))
+    rows = {"x": np.random.default_rng(0).normal(size=(8, 9, 4)).astype(np.float32)}
+    reference = Counting(module.eval(), given)
+    whole = reference.case("batch-8", rows)
+    found = batch_case(ExportSource(module, given, rows), reference, whole, 3)
+    assert reference.cases == 1 + runs
+    assert found.name == "batch-3"
+    for answers, all_answers in ((found.float32, whole.float32), (found.float64, whole.float64)):
+        assert np.abs(answers["y"].astype(np.float64) - all_answers["y"][:3].astype(np.float64)).max() < 1e-6
+    assert np.array_equal(found.inputs["x"], rows["x"][:3])
+
+
+class Counting(Reference):
+    """Counts the cases that it computes."""
+
+    cases = 0
+
+    def case(self, name: str, inputs: Mapping[str, Array]) -> CaseArrays:
+        self.cases += 1
+        return super().case(name, inputs)

@@ -100,6 +100,14 @@ def test_it_has_as_many_samples_as_the_goldens_and_the_same_promise_of_bits(tmp_
     assert bits[0] == bits[1]
 
 
+def test_that_of_a_large_module_stays_as_small_as_what_is_drawn_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The same sample over and over tells nothing, and a large module takes long."""
+    monkeypatch.setattr("torchferry.bounds.drawn_samples.MOST_WORK", 1.0)
+    bundle, _ = export(tmp_path / "y", Net())
+    assert len(cases(bundle)["stress"].inputs["x"]) == 1
+    assert len([row for row in bundle.manifest.tolerances if row.kind == "bits"]) == 2
+
+
 def test_both_languages_replay_it(program: Program, tmp_path: Path) -> None:
     bundle, _ = export(tmp_path / "y", Net())
     shown = program("verify", bundle.folder, "--engine", "torchscript")

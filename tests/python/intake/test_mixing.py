@@ -11,6 +11,7 @@ from torch import nn
 
 from builders.contracts import contract, spec
 from torchferry.bundle.contract import Array, Contract, SymbolRange
+from torchferry.bundle.golden import CaseArrays
 from torchferry.intake.mixing import mixing_evidence
 from torchferry.intake.reference import Reference
 
@@ -31,7 +32,7 @@ def evidence(module: nn.Module, given: Contract | None = None, goldens: Array | 
     torch.manual_seed(0)
     rows = np.random.default_rng(1).normal(size=(16, 6)).astype(np.float32) if goldens is None else goldens
     reference = Reference(module.eval(), given)
-    return mixing_evidence(reference.float64, given, {"x": rows}, reference.float32)
+    return mixing_evidence(reference.float64, given, reference.case("batch-16", {"x": rows}))
 
 
 @pytest.mark.parametrize(
@@ -116,7 +117,8 @@ def test_the_smallest_batch_of_the_contract_is_kept() -> None:
         return {"y": inputs["x"] - inputs["x"].mean(0)}
 
     given = contract((spec("x"),), (spec("y"),)).model_copy(update={"symbols": {"N": SymbolRange(min=3, max=None)}})
-    assert "in a batch of 3" in str(mixing_evidence(run, given, {"x": np.arange(16, dtype=np.float32).reshape(8, 2) ** 2}))
+    rows = {"x": np.arange(16, dtype=np.float32).reshape(8, 2) ** 2}
+    assert "in a batch of 3" in str(mixing_evidence(run, given, CaseArrays("batch-8", rows, run(rows), run(rows))))
     assert min(seen) == 3
 
 
@@ -139,5 +141,21 @@ def test_rounding_of_what_cancels_is_no_mixing() -> None:
     def rounded(off: float) -> Mapping[str, Array]:
         return {"y": np.full(4, off, np.float32)}
 
-    assert mixing_evidence(exact, given, rows, lambda _: rounded(1e-8)) is None
-    assert "alone" in str(mixing_evidence(exact, given, rows, lambda _: rounded(1e-12)))
+    assert mixing_evidence(exact, given, CaseArrays("batch-4", rows, rounded(1e-8), exact(rows))) is None
+    assert "alone" in str(mixing_evidence(exact, given, CaseArrays("batch-4", rows, rounded(1e-12), exact(rows))))
+
+
+def test_few_samples_are_held_to_what_they_are_among_all() -> None:
+    """The goldens' own answers are not computed again, and a module that mixes from three samples on is found with two tried."""
+    seen: list[int] = []
+
+    def run(inputs: Mapping[str, Array]) -> dict[str, Array]:
+        seen.append(len(inputs["x"]))
+        return {"y": inputs["x"] + (1.0 if len(inputs["x"]) > 2 else 0.0)}
+
+    given = contract((spec("x"),), (spec("y"),))
+    rows = {"x": np.arange(16, dtype=np.float32).reshape(8, 2)}
+    goldens = CaseArrays("batch-8", rows, run(rows), run(rows))
+    seen.clear()
+    assert "alone" in str(mixing_evidence(run, given, goldens, most=2))
+    assert max(seen) <= 2

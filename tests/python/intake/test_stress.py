@@ -34,6 +34,22 @@ def stressed(function: Callable[..., object], given: Contract, **goldens: Array)
     return stress_inputs(Reference(Function(function).eval(), given), given, goldens)
 
 
+def test_a_few_samples_are_the_first_that_the_module_answers() -> None:
+    def picky(x: torch.Tensor) -> torch.Tensor:
+        if (x.max(1).values == x.min(1).values).any():
+            raise ValueError("a constant sample")
+        return total(x)
+
+    def taken(most: int | None) -> Array:
+        return stress_inputs(Reference(Function(picky).eval(), given), given, {"x": GOLDEN}, most)["x"]
+
+    given = contract((spec("x", shape=("N", 5)),), (Y,))
+    every = taken(None)
+    assert len(every) == 3
+    assert [np.array_equal(taken(most), every[:most]) for most in (1, 2)] == [True, True]
+    assert len(stress_inputs(Reference(Function(total).eval(), given), given, {"x": GOLDEN}, 2)["x"]) == 2
+
+
 def total(*inputs: torch.Tensor) -> torch.Tensor:
     found: torch.Tensor = sum(x.reshape(len(x), -1).float().sum(1) * 1e-30 for x in inputs)  # type: ignore[assignment]
     return found
