@@ -12,6 +12,7 @@ from torch.export import ExportedProgram
 
 from torchferry.bundle.contract import Contract
 from torchferry.errors import ExitCode, FerryError
+from torchferry.formats.centred_norms import with_centred_norms
 from torchferry.formats.circular_pads import with_slices
 from torchferry.formats.halves import has_halves, require_wide_sums, with_wide_sums
 from torchferry.formats.resize_products import with_products
@@ -59,7 +60,7 @@ def _lowered(source: ExportSource, *, is_checked: bool) -> Any:
     from executorch.exir import EdgeCompileConfig, to_edge_transform_and_lower
 
     own = ExportSource(source.module, source.contract, source.examples)
-    program = with_products(with_slices(own)).functional_program
+    program = with_products(with_centred_norms(with_slices(own))).functional_program
     if has_halves(program):  # XNNPACK takes a converted weight of 16 bits for one of 32, and on Arm adds in float16
         return to_edge_transform_and_lower(
             with_wide_sums(program), compile_config=EdgeCompileConfig(_check_ir_validity=is_checked)
