@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
 from torchferry.bundle.contract import Array
 from torchferry.bundle.reader import Bundle, open_bundle
@@ -31,6 +29,7 @@ from torchferry.cli.options import (
 from torchferry.cli.session_options import AllowNative, Device, Isolate, Threads, Timeout, where_of
 from torchferry.cli.table_options import Delimiter, HeaderLine, IdColumn, IgnoreColumns, table_options
 from torchferry.errors import ExitCode, FerryError
+from torchferry.proof.answering import open_answering
 from torchferry.proof.ferry_run import become_ferry_run
 from torchferry.proof.where import Where
 from torchferry.samples.folder_sink import is_folder
@@ -143,7 +142,7 @@ def _answer(bundle: Bundle, engine: str | None, where: Where, source: SampleSour
     source.read_ahead()
     # Here, so that the parent that watches the deadline removes what the sink has begun.
     where = where.with_deadline()
-    session = where.open_first(bundle) if engine is None else where.open(bundle, engine)
+    session = open_answering(bundle, engine, where)
     for inputs in _with_progress(source):
         outputs = session.run(inputs)
         sink.write(outputs, source.ids)
@@ -178,11 +177,13 @@ def _let_ferry_run(
 
 
 def _with_progress(source: SampleSource) -> Iterator[dict[str, Array]]:
-    console = Console(stderr=True)
     if not sys.stderr.isatty():
         yield from source.batches
         return
-    with Progress(console=console, transient=True) as progress:
+    from rich.console import Console  # what draws takes as long to import as a small model to answer
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("predict", total=source.total)
         for inputs in source.batches:
             yield inputs
