@@ -189,7 +189,7 @@ class IsolatedEngine final : public EngineHost {
 
   // Says why a cell that had its turn gave no answer.
   std::int32_t fail_stopped(Clock::time_point start, ferry_engine_error& error) {
-    if (process_->has_ended()) return fail(process_->ending(), error);
+    if (process_->has_ended()) return process_->lacked_memory() ? fail_small(error) : fail(process_->ending(), error);
     return is_late(start) ? fail_late(error) : fail(overrun, error);
   }
 
@@ -269,6 +269,11 @@ class IsolatedEngine final : public EngineHost {
   }
   std::int32_t fail(const std::string& got, ferry_engine_error& error) {
     return end("isolation: " + got + ", expected an answer" + advice, error);
+  }
+  std::int32_t fail_small(ferry_engine_error& error) {
+    return end("isolation: got too little memory under a limit of " + std::to_string(memory_of(limits_)) +
+                   " bytes, expected enough for the engine and the model; allow more",
+               error);
   }
   std::int32_t fail_late(ferry_engine_error& error) { return end(late_words(limits_.step_seconds), error); }
   std::int32_t fail_gone(ferry_engine_error& error) {
