@@ -22,6 +22,7 @@
 #include "isolation/watchdog.hpp"
 #include "isolation/wire.hpp"
 #include "no_temporary_folder.hpp"
+#include "open_request.hpp"
 #include "text.hpp"
 
 namespace ferry::isolation {
@@ -122,11 +123,11 @@ class IsolatedEngine final : public EngineHost {
   [[nodiscard]] std::string numerics() const override { return numerics_; }
   [[nodiscard]] bool has_direct() const noexcept override { return has_direct_; }
 
-  [[nodiscard]] std::int32_t open(const ferry_open_request& request, std::shared_ptr<const void> /*files*/,
-                                  ferry_engine_error& error) override {
+  [[nodiscard]] std::int32_t open(OpenRequest& request, ferry_engine_error& error) override {
     const std::scoped_lock lock(mutex_);
+    static_cast<void>(request.load());  // a copy goes to the cell
     if ((flags_ & FERRY_ENGINE_NATIVE_CODE) != 0) set_text(control_->scratch, scratch_.emplace().path());
-    const auto shared = write_request(request);
+    const auto shared = write_request(request.get());
     control_->command = Command::open;
     control_->bytes = shared.bytes;
     const auto code = send(shared.memory) ? step(error) : fail_gone(error);
