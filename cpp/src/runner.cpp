@@ -185,7 +185,8 @@ class InContractOrder {
 
  private:
   static bool is_named(const Tensor& tensor, const CompiledSpec& compiled) noexcept {
-    return tensor.name != nullptr && std::strcmp(compiled.spec->name.c_str(), tensor.name) == 0;
+    const char* name = compiled.spec->name.c_str();  // often the caller's own pointer: that of the bundle's contract
+    return tensor.name == name || (tensor.name != nullptr && std::strcmp(name, tensor.name) == 0);
   }
 
   std::span<const Tensor> tensors_;
