@@ -33,7 +33,7 @@ class _OfLibferry:
         self.engine = engine
         self._deadline = where.deadline
         with self._step():
-            opened = native.open_bundle(bundle.folder, trust=_key_of(bundle))
+            opened = native.open_bundle(bundle.folder, trust=_key_of(bundle), lazy=True)  # checked a moment ago
             if opened.digest != hashlib.sha256(bundle.manifest_json).hexdigest():
                 raise FerryError(
                     ExitCode.INTEGRITY,
