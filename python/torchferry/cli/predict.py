@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -104,8 +105,7 @@ def predict(
         _let_ferry_run(ferry_run, opened, input_, given, reading, where, ["--lazy"] * lazy)
     answers = partial(open_sink, opened.contract, output, format_name=format_, select=select, id_column=id_, top=top)
     reading = replace(reading, pictures=_pictures_for(answers))
-    batch = _batch_of(opened, reading, batch, input_, output, format_)
-    samples = open_samples(opened.contract, input_, batch=opened.contract.calls_of(batch), options=reading)
+    samples = _open_samples(opened, reading, batch, input_, output, format_)
     with samples as source, answers(total=source.total, files=_named_after(source, output), pictures=reading.pictures) as sink:
         used = _answer(opened, engine, where, source, sink)
     _say_done(source, sink, used)
@@ -126,15 +126,15 @@ def _say_done(source: SampleSource, sink: SampleSink, engine: str) -> None:
     say(f"predict: {source.describe()}, {sink.count} answer{'' if sink.count == 1 else 's'}, engine {engine}", err=True)
 
 
-def _batch_of(
+def _open_samples(
     bundle: Bundle, reading: InputOptions, batch: int | None, inputs: list[str], output: str, format_name: str | None
-) -> int | None:
-    """Return the samples that were asked for, once input and output fit each other, and say where cutting changes the answers."""
+) -> contextlib.AbstractContextManager[SampleSource]:
+    """Open the samples, once input and output fit each other, and say where cutting them changes the answers."""
     check_output_is_no_input(output, inputs)
     batch = check_follow(reading, batch, output, format_name)
     if batch is not None and bundle.contract.samples == "batch":
         say(f"note: --batch {batch}: {CUT_NOTE}", err=True)
-    return batch
+    return open_samples(bundle.contract, inputs, batch=bundle.contract.calls_of(batch), options=reading)
 
 
 def _answer(bundle: Bundle, engine: str | None, where: Where, source: SampleSource, sink: SampleSink) -> str:
