@@ -17,6 +17,7 @@
 #include <new>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <thread>
 
 #include "engine_library.hpp"
@@ -82,6 +83,9 @@ class Cell {
     } catch (const std::bad_alloc&) {
       code = FERRY_IO;
       isolation::set_text(error.text, "not enough memory; try a smaller --batch");
+    } catch (const std::system_error& problem) {  // of a thread, whose stack needs memory too
+      code = FERRY_IO;
+      isolation::set_text(error.text, "got too little memory for a thread (" + std::string(problem.what()) + "), expected more");
     } catch (const std::exception& problem) {
       isolation::set_text(error.text, problem.what());
     } catch (...) {
@@ -186,8 +190,17 @@ class Cell {
   std::size_t outputs_start_ = 0;
 };
 
-// A model's uncaught exception: the host says that the cell ended.
-[[noreturn]] void end_quietly() noexcept { ::_exit(EXIT_FAILURE); }
+// A model's uncaught exception: the host says that the cell ended, or that it had too little memory.
+[[noreturn]] void end_quietly() noexcept {
+  try {
+    if (const auto problem = std::current_exception()) std::rethrow_exception(problem);
+  } catch (const std::bad_alloc&) {
+    ::_exit(isolation::out_of_memory);
+  } catch (...) {
+    ::_exit(EXIT_FAILURE);
+  }
+  ::_exit(EXIT_FAILURE);
+}
 
 std::uint64_t number_of(const char* text) {
   std::uint64_t value = 0;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <new>
 #include <utility>
 
 namespace ferry::onnx {
@@ -22,6 +23,7 @@ void require(OrtStatus* status, std::int32_t code, std::string_view task) {
   if (status == nullptr) return;
   auto text = std::string(task) + ": " + first_line(api().GetErrorMessage(status));
   api().ReleaseStatus(status);
+  if (text.ends_with("std::bad_alloc")) throw std::bad_alloc();  // it says no more of it
   throw Refusal{code, std::move(text)};
 }
 

@@ -1,9 +1,9 @@
 #include "engine_host.hpp"
 
 #include <cstdint>
-#include <utility>
 
 #include "engine_library.hpp"
+#include "open_request.hpp"
 #include "shared_models.hpp"
 
 namespace ferry {
@@ -21,9 +21,8 @@ class EngineHere final : public EngineHost {
     return text == nullptr ? "" : text;
   }
 
-  [[nodiscard]] std::int32_t open(const ferry_open_request& request, std::shared_ptr<const void> files,
-                                  ferry_engine_error& error) override {
-    return open_shared(*table_, request, std::move(files), model_, error);
+  [[nodiscard]] std::int32_t open(OpenRequest& request, ferry_engine_error& error) override {
+    return open_shared(*table_, request.get(), [&] { return request.load(); }, model_, error);
   }
   [[nodiscard]] std::int32_t run(std::span<const ferry_tensor_view> inputs, ferry_output_sink sink, void* context,
                                  ferry_engine_error& error) override {

@@ -10,6 +10,8 @@
 
 namespace ferry {
 
+class OpenRequest;
+
 // One engine with at most one opened model. The functions return what those of ferry_engine return, or `contained`.
 class EngineHost {
  public:
@@ -22,9 +24,8 @@ class EngineHost {
   [[nodiscard]] virtual std::string runtime() const = 0;
   [[nodiscard]] virtual std::string numerics() const = 0;
 
-  // `files`: what a request whose files last points into; it lives as long as the model.
-  [[nodiscard]] virtual std::int32_t open(const ferry_open_request& request, std::shared_ptr<const void> files,
-                                          ferry_engine_error& error) = 0;
+  // Loads the files of the request only where no model of the same is open yet. Throws what `load` throws.
+  [[nodiscard]] virtual std::int32_t open(OpenRequest& request, ferry_engine_error& error) = 0;
   [[nodiscard]] virtual std::int32_t run(std::span<const ferry_tensor_view> inputs, ferry_output_sink sink, void* context,
                                          ferry_engine_error& error) = 0;
   // Whether `run_into` may be called.

@@ -6,9 +6,13 @@
 namespace ferry {
 
 OpenRequest::OpenRequest(const Bundle& bundle, const Artifact& artifact, const SessionOptions& options,
-                         const ContractChecker& checker) {
-  for (const FileEntry& file : artifact.files)
-    if (bundle.has(file)) add_file(bundle, file, options.map_files);
+                         const ContractChecker& checker)
+    : bundle_(bundle) {
+  for (const FileEntry& file : artifact.files) {
+    if (!bundle.has(file)) continue;
+    entries_.push_back(&file);
+    files_.push_back({file.path.c_str(), nullptr, static_cast<std::size_t>(file.bytes), file.sha256.c_str()});
+  }
   for (const auto& name : options.allow_ops) allowed_operators_.push_back(name.c_str());
   for (const auto& [key, value] : artifact.requirements) requirements_.push_back({key.c_str(), value.c_str()});
   add_specs(checker.inputs(), inputs_);
@@ -27,16 +31,18 @@ OpenRequest::OpenRequest(const Bundle& bundle, const Artifact& artifact, const S
               allowed_operators_.data(),
               allowed_operators_.size(),
               options.models,
-              0};
+              options.map_files && !options.isolate && !files_.empty() ? 1 : 0};  // what is sent to a cell is a copy
 }
 
-void OpenRequest::add_file(const Bundle& bundle, const FileEntry& file, bool mapped) {
-  if (mapped)
-    mapped_.push_back(bundle.map(file));
-  else
-    contents_.push_back(bundle.read(file));
-  const std::span<const std::byte> bytes = mapped ? *mapped_.back() : std::span<const std::byte>(contents_.back());
-  files_.push_back({file.path.c_str(), bytes.data(), bytes.size(), file.sha256.c_str()});
+std::shared_ptr<const void> OpenRequest::load() {
+  auto mapped = std::make_shared<std::vector<MappedBytes>>();
+  for (std::size_t i = 0; i < files_.size(); ++i) {
+    if (request_.lasting != 0)
+      files_[i].data = mapped->emplace_back(bundle_.map(*entries_[i]))->data();
+    else
+      files_[i].data = contents_.emplace_back(bundle_.read(*entries_[i])).data();
+  }
+  return mapped;
 }
 
 void OpenRequest::add_specs(std::span<const CompiledSpec> specs, std::vector<ferry_tensor_spec>& out) {

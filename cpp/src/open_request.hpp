@@ -18,24 +18,24 @@ using MappedBytes = std::shared_ptr<const std::span<const std::byte>>;
 
 class OpenRequest {
  public:
+  // `artifact` is one of the bundle's.
   OpenRequest(const Bundle& bundle, const Artifact& artifact, const SessionOptions& options, const ContractChecker& checker);
   OpenRequest(const OpenRequest&) = delete;
   OpenRequest& operator=(const OpenRequest&) = delete;
   ~OpenRequest() = default;
 
+  // The files have no data before they are loaded.
   [[nodiscard]] const ferry_open_request& get() const noexcept { return request_; }
-  // Says that mapped files stay, and gives what must live as long as the model does.
-  [[nodiscard]] std::vector<MappedBytes> keep_mapped() {
-    request_.lasting = mapped_.empty() ? 0 : 1;
-    return mapped_;
-  }
+  // Reads or maps the files and checks their SHA-256; gives what must live as long as the model does. Once. Throws
+  // Error(io | integrity).
+  [[nodiscard]] std::shared_ptr<const void> load();
 
  private:
-  void add_file(const Bundle& bundle, const FileEntry& file, bool mapped);
   void add_specs(std::span<const CompiledSpec> specs, std::vector<ferry_tensor_spec>& out);
 
+  Bundle bundle_;
+  std::vector<const FileEntry*> entries_;  // of files_, in the artifact
   std::vector<std::vector<std::byte>> contents_;
-  std::vector<MappedBytes> mapped_;
   std::vector<ferry_artifact_file> files_;
   std::vector<ferry_requirement> requirements_;
   std::vector<std::vector<std::int64_t>> shapes_;  // moving a vector keeps its elements where they are

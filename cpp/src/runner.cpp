@@ -105,11 +105,9 @@ Runner::Runner(const Bundle& bundle, const SessionOptions& options, const Timed&
 void Runner::open_model() {
   const IeeeArithmetic arithmetic;  // threads that a runtime starts have it too
   OpenRequest request(bundle_, *artifact_, options_, checker_);
-  std::shared_ptr<const void> files;
-  if (!options_.isolate) files = std::make_shared<const std::vector<MappedBytes>>(request.keep_mapped());
   const auto watch = isolation::watch(watchdog_.get());
   ferry_engine_error error{};
-  const std::int32_t code = engine_->open(request.get(), std::move(files), error);
+  const std::int32_t code = engine_->open(request, error);
   if (code != FERRY_OK) fail(code, error);
 }
 
@@ -187,7 +185,8 @@ class InContractOrder {
 
  private:
   static bool is_named(const Tensor& tensor, const CompiledSpec& compiled) noexcept {
-    return tensor.name != nullptr && std::strcmp(compiled.spec->name.c_str(), tensor.name) == 0;
+    const char* name = compiled.spec->name.c_str();  // often the caller's own pointer: that of the bundle's contract
+    return tensor.name == name || (tensor.name != nullptr && std::strcmp(name, tensor.name) == 0);
   }
 
   std::span<const Tensor> tensors_;
@@ -295,7 +294,8 @@ std::vector<LayerTime> Runner::profile(std::span<const ferry_tensor_view> inputs
   const SymbolValues symbols = checker_.check_inputs(ordered);
   if (checker_.batch(symbols) == 0) return {};
   const IeeeArithmetic arithmetic;
-  const OpenRequest request(bundle_, *artifact_, options_, checker_);
+  OpenRequest request(bundle_, *artifact_, options_, checker_);
+  const auto files = request.load();
   const auto watch = isolation::watch(watchdog_.get());
   LayerTimes times{.calls = calls, .layers = {}};
   ferry_engine_error error{};

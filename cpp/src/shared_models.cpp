@@ -12,6 +12,8 @@ namespace ferry {
 
 namespace {
 
+using Load = std::function<std::shared_ptr<const void>()>;
+
 // One model, and who may open it now. Its lock is held while it is opened: others wait for that model only.
 struct Place {
   std::mutex mutex;
@@ -73,8 +75,9 @@ std::shared_ptr<Place> place_of(const std::string& key) {
   return place;
 }
 
-std::int32_t open_alone(const ferry_engine& table, const ferry_open_request& request, std::shared_ptr<const void> files,
+std::int32_t open_alone(const ferry_engine& table, const ferry_open_request& request, const Load& load,
                         std::shared_ptr<ferry_engine_model>& model, ferry_engine_error& error) {
+  std::shared_ptr<const void> files = load();
   ferry_engine_model* opened = nullptr;
   const std::int32_t code = table.open(&request, &opened, &error);
   if (opened == nullptr) return code == FERRY_OK ? static_cast<std::int32_t>(FERRY_INTERNAL) : code;
@@ -88,14 +91,14 @@ std::int32_t open_alone(const ferry_engine& table, const ferry_open_request& req
 
 }  // namespace
 
-std::int32_t open_shared(const ferry_engine& table, const ferry_open_request& request, std::shared_ptr<const void> files,
+std::int32_t open_shared(const ferry_engine& table, const ferry_open_request& request, const Load& load,
                          std::shared_ptr<ferry_engine_model>& model, ferry_engine_error& error) {
-  if ((table.flags & FERRY_ENGINE_SHARES_MODELS) == 0) return open_alone(table, request, std::move(files), model, error);
+  if ((table.flags & FERRY_ENGINE_SHARES_MODELS) == 0) return open_alone(table, request, load, model, error);
   const auto place = place_of(Key(table, request).text());
   const std::scoped_lock lock(place->mutex);
   model = place->model.lock();
   if (model != nullptr) return FERRY_OK;
-  const std::int32_t code = open_alone(table, request, std::move(files), model, error);
+  const std::int32_t code = open_alone(table, request, load, model, error);
   if (code == FERRY_OK) place->model = model;
   return code;
 }

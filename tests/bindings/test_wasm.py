@@ -149,6 +149,20 @@ MISUSE = {
     "bundle.session('torchscript')": (ExitCode.UNAVAILABLE, "engine 'torchscript'"),
     "bundle.verify({engine: 'executorch'})": (ExitCode.UNAVAILABLE, "this bundle has no artifact for engine 'executorch'"),
     "bundle.session('c\\0')": (ExitCode.USAGE, "engine: got "),
+    "bundle.session('c', {threads: 4294967297})": (ExitCode.USAGE, "threads: got 4294967297, expected a whole number"),
+    "bundle.session('c', {threads: '2'})": (ExitCode.USAGE, "threads: got '2', expected a whole number"),
+    "bundle.verify({calls: 4294967297})": (ExitCode.USAGE, "calls: got 4294967297, expected a whole number"),
+    "bundle.verify({calls: 1.5})": (ExitCode.USAGE, "calls: got 1.5, expected a whole number"),
+    "bundle.session('c').run()": (ExitCode.BAD_INPUT, "inputs: got undefined, expected tensors by name"),
+    "bundle.session('c').run({image: null})": (ExitCode.BAD_INPUT, "input image: got null, expected a shape and a typed array"),
+    **{
+        f"bundle.session('c').run({{image: {{shape: {shape}, data: new Uint8Array(64)}}}})": (
+            ExitCode.BAD_INPUT,
+            f"input image: shape: got {got}, expected whole numbers",
+        )
+        for shape, got in (("[1.5, 8, 8]", "1.5,8,8"), ("[2 ** 64 + 4096, 8, 8]", "18446744073709556000,8,8"), ("3", "3"))
+    },
+    "bundle.session('c').run({'image\\0': {shape: [1, 8, 8], data: new Uint8Array(64)}})": (ExitCode.USAGE, "input: got "),
     "bundle.session('c').run({})": (ExitCode.BAD_INPUT, "image"),
     "bundle.session('c').run({image: {shape: [1, 8, 8], data: [0]}})": (
         ExitCode.BAD_INPUT,

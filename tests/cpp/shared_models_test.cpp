@@ -62,11 +62,11 @@ struct Asked {
 const ferry_engine shares = engine_of(FERRY_ENGINE_SHARES_MODELS);
 
 std::shared_ptr<ferry_engine_model> open_one(const Asked& asked, const ferry_engine& engine = shares,
-                                             std::shared_ptr<const void> files = nullptr) {
+                                             const std::shared_ptr<const void>& files = nullptr) {
   std::shared_ptr<ferry_engine_model> model;
   ferry_engine_error error{};
   const auto request = asked.request();
-  EXPECT_EQ(ferry::open_shared(engine, request, std::move(files), model, error), FERRY_OK);
+  EXPECT_EQ(ferry::open_shared(engine, request, [&] { return files; }, model, error), FERRY_OK);
   return model;
 }
 
@@ -124,13 +124,28 @@ TEST(SharedModels, AnEngineThatDoesNotShareHasAModelForEachSession) {
   EXPECT_NE(open_one(Asked(), alone), open_one(Asked(), alone));
 }
 
+TEST(SharedModels, FilesAreLoadedForTheFirstOnly) {
+  const auto request_of = Asked();
+  const auto request = request_of.request();
+  int loads = 0;
+  const auto open = [&] {
+    std::shared_ptr<ferry_engine_model> model;
+    ferry_engine_error error{};
+    EXPECT_EQ(ferry::open_shared(shares, request, [&] { return ++loads, nullptr; }, model, error), FERRY_OK);
+    return model;
+  };
+  const auto first = open();
+  const auto second = open();
+  EXPECT_EQ(loads, 1);
+}
+
 TEST(SharedModels, WhatDoesNotOpenIsTriedAgain) {
   Asked asked;
   asked.threads = 99;
   const auto request = asked.request();
   std::shared_ptr<ferry_engine_model> model;
   ferry_engine_error error{};
-  for (int i = 0; i < 2; ++i) EXPECT_EQ(ferry::open_shared(shares, request, nullptr, model, error), FERRY_FORMAT);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(ferry::open_shared(shares, request, [] { return nullptr; }, model, error), FERRY_FORMAT);
   EXPECT_EQ(model, nullptr);
 }
 

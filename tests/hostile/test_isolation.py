@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -76,6 +77,27 @@ def test_too_little_memory_for_the_engine_itself_is_told_as_that(ferry_run: Prog
     assert_error(
         ferry_run(*words), ExitCode.UNAVAILABLE, "engine onnxruntime: memory: got a limit of 1048576 bytes, expected at least "
     )
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "torchscript"])
+def test_every_limit_of_memory_is_enough_or_told_as_that(ferry_run: Program, engine: str) -> None:
+    """From what the engine takes before it reads a model to what is enough, a MiB at a time."""
+    words = ("verify", ROOT / "exported" / "digits-mlp", "--engine", engine, "--isolate", "--memory")
+    least = re.search(r"expected at least (\d+),", ferry_run(*words, 1).stderr)
+    assert least is not None
+    first = int(least[1]) // 2**20 + 1
+    for limit in range(first, first + 64):
+        done = ferry_run(*words, limit)
+        if done.code == ExitCode.OK:
+            break
+        assert done.code in (ExitCode.UNAVAILABLE, ExitCode.IO), done
+        *noise, line = done.stderr.splitlines()
+        assert line.startswith(f"error: engine {engine}: "), done
+        assert "got too little memory" in line, done
+        assert all(text.startswith("Schema error: ") for text in noise), done  # ONNX's own, which nothing can switch off
+    else:
+        pytest.fail("no limit was enough")
+    assert limit > first
 
 
 def test_an_engine_that_does_not_load_is_named_once(ferry_run: Program, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from builders.programs import ROOT, Finished, run_program
+from builders.programs import BUILD, ROOT, Finished, run_program
 from builders.trained import Trained
 from torchferry.errors import ExitCode
 from torchferry.extras import EXTRAS, LIBTORCH, missing_package
@@ -125,6 +125,15 @@ def test_an_engine_that_needs_no_torch_verifies_and_predicts_without_it(
     options = ["--engine", name, "--allow-native", "--input", SAMPLES, "--output", tmp_path / "answers.jsonl"]
     assert without(missing, "predict", bundle, *options).code == ExitCode.OK
     assert len((tmp_path / "answers.jsonl").read_text().splitlines()) == 64
+
+
+def test_executorch_predicts_without_torch_and_without_its_package_by_libferry(trained: Trained) -> None:
+    if not (BUILD / "lib" / "ferry" / "libferry_engine_executorch.so").exists():
+        pytest.skip("the C++ half has no ExecuTorch")
+    bundle = trained.bundle_for("iris-adaline", "executorch")
+    done = without(set(EXTRAS), "predict", bundle, "--engine", "executorch", "--input", SAMPLES)
+    assert done.code == ExitCode.OK, done.stderr
+    assert len(done.stdout.splitlines()) == 64
 
 
 def test_the_core_alone_makes_keys_signs_and_trusts(bundle_copy: Path, tmp_path: Path) -> None:

@@ -190,6 +190,45 @@ def test_four_sessions_hold_the_weights_once(large: Path, engine: str) -> None:
     assert four - one < 2 * 1024  # KiB; each had 33,600 of its own before models were shared
 
 
+OPENING = r"""
+import ctypes, re, sys
+from torchferry import native
+
+path, engine, runtime = sys.argv[1:]
+
+def number(file, key):
+    return int(re.search(rf"^{key}:\s+(\d+)", open(f"/proc/self/{file}").read(), re.MULTILINE)[1])
+
+def cost(step):
+    ctypes.CDLL(None).malloc_trim(0)
+    open("/proc/self/clear_refs", "w").write("5")  # the peak begins anew
+    before, read = number("status", "VmRSS") * 1024, number("io", "rchar")
+    made = step()
+    print(number("io", "rchar") - read, number("status", "VmHWM") * 1024 - before, number("status", "VmRSS") * 1024 - before)
+    return made
+
+warm = native.open_bundle(runtime).session(engine)  # the runtime itself
+bundle = cost(lambda: native.open_bundle(path))
+first = cost(lambda: bundle.session(engine))
+second = cost(lambda: bundle.session(engine))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("engine", "file", "stays"), [("torchscript", "model.ts.pt", 1.2), ("onnxruntime", "model.onnx", 1.6)])
+def test_opening_costs_the_artifact_once(large: Path, engine: str, file: str, stays: float) -> None:
+    """Read once to be checked and once to be loaded; a second session reads nothing. onnxruntime's kernels pack a copy of half."""
+    done = subprocess.run([sys.executable, "-c", OPENING, large, engine, DIGITS], check=True, capture_output=True, text=True)
+    opened, first, second = ([int(word) for word in line.split()] for line in done.stdout.splitlines())
+    artifact, whole = (large / file).stat().st_size, sum(each.stat().st_size for each in large.rglob("*") if each.is_file())
+    assert opened[0] <= 1.2 * whole
+    assert opened[1] <= 0.2 * artifact
+    assert first[0] <= 1.2 * artifact
+    assert first[2] <= stays * artifact
+    assert second[0] <= 0.2 * artifact
+    assert second[1] <= 0.2 * artifact
+
+
 @pytest.mark.slow
 def test_mapped_weights_of_torchscript_are_no_process_s_own(large: Path) -> None:
     """Those of onnxruntime are: it packs a copy."""

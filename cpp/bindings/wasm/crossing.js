@@ -7,7 +7,7 @@ const torchferry = require('./torchferry.js')
 
 const ARRAYS = {
   bool: Uint8Array, uint8: Uint8Array, int8: Int8Array, int16: Int16Array,
-  int32: Int32Array, int64: BigInt64Array, float32: Float32Array, float64: Float64Array
+  int32: Int32Array, int64: BigInt64Array, float32: Float32Array, float64: Float64Array, float16: Uint16Array, bfloat16: Uint16Array
 }
 
 function run(bundle, engine) {

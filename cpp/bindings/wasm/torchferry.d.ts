@@ -1,5 +1,6 @@
-export type DType = 'bool' | 'uint8' | 'int8' | 'int16' | 'int32' | 'int64' | 'float32' | 'float64'
-export type Values = Uint8Array | Int8Array | Int16Array | Int32Array | BigInt64Array | Float32Array | Float64Array
+export type DType = 'bool' | 'uint8' | 'int8' | 'int16' | 'int32' | 'int64' | 'float32' | 'float64' | 'float16' | 'bfloat16'
+/** The values of float16 and bfloat16 are their bits. */
+export type Values = Uint8Array | Uint16Array | Int8Array | Int16Array | Int32Array | BigInt64Array | Float32Array | Float64Array
 
 /** A tensor of the contract; a symbolic dim, such as the batch, is -1. */
 export interface TensorSpec {

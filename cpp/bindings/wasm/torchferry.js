@@ -12,14 +12,31 @@
   'use strict'
 
   const USAGE = 2, IO = 6, BAD_INPUT = 7
-  const DTYPES = ['bool', 'uint8', 'int8', 'int16', 'int32', 'int64', 'float32', 'float64']
-  const ARRAYS = [Uint8Array, Uint8Array, Int8Array, Int16Array, Int32Array, BigInt64Array, Float32Array, Float64Array]
+  const DTYPES = ['bool', 'uint8', 'int8', 'int16', 'int32', 'int64', 'float32', 'float64', 'float16', 'bfloat16']
+  // The bits of float16 and bfloat16: not every browser has a Float16Array.
+  const ARRAYS = [Uint8Array, Uint8Array, Int8Array, Int16Array, Int32Array, BigInt64Array, Float32Array, Float64Array, Uint16Array, Uint16Array]
   // Bytes from the start of ferry_tensor_spec and ferry_tensor_view; layout.c holds the compiler to them.
   const NAME = 0, DTYPE = 4, RANK = 8, SHAPE = 12, DATA = 16, BYTES = 20, VIEW_SIZE = 24
   const ALIGNMENT = 8
+  const LARGEST = 2 ** 31 - 1
 
   function refuse(code, message) {
     throw Object.assign(new Error(message), { code })
+  }
+
+  const shown = (value) => (typeof value === 'string' ? `'${value}'` : String(value))
+
+  // A whole number that C has too: others would wrap or lose their fraction.
+  function whole(name, value) {
+    if (Number.isInteger(value) && value >= -LARGEST && value <= LARGEST) return value
+    return refuse(USAGE, `${name}: got ${shown(value)}, expected a whole number, ${-LARGEST} to ${LARGEST}`)
+  }
+
+  // The dims of a tensor as C has them.
+  function dims(name, shape) {
+    const given = Array.isArray(shape) ? Array.from(shape) : [NaN]
+    if (!given.every(Number.isSafeInteger)) refuse(BAD_INPUT, `input ${name}: shape: got ${shown(shape)}, expected whole numbers`)
+    return BigInt64Array.from(given, BigInt)
   }
 
   // The memory of the module. It may grow, and then move, in every call: nothing of it is kept across one.
@@ -154,7 +171,7 @@
       const bundle = this.#handle.pointer
       const open = (put) => {
         const words = [put(text('engine', engine)), put(text('device', device))]
-        return this.#library.handle(put, (place) => core._ferry_session_open(bundle, ...words, threads, place))
+        return this.#library.handle(put, (place) => core._ferry_session_open(bundle, ...words, whole('threads', threads), place))
       }
       return new Session(this.#library, memory.borrow(open), this)
     }
@@ -165,7 +182,8 @@
       const bundle = this.#handle.pointer
       return memory.borrow((put) => {
         const words = [engine === null ? 0 : put(text('engine', engine)), put(text('device', device))]
-        const { code, handle } = this.#library.made(put, (place) => core._ferry_verify(bundle, ...words, threads, calls, place))
+        const numbers = [whole('threads', threads), whole('calls', calls)]
+        const { code, handle } = this.#library.made(put, (place) => core._ferry_verify(bundle, ...words, ...numbers, place))
         if (handle === 0) this.#library.fail(code)
         const verdicts = JSON.parse(memory.text(core._ferry_text_get(handle)))
         core._ferry_text_close(handle)
@@ -194,6 +212,7 @@
     run(inputs) {
       const { core, memory } = this.#library
       const session = this.#handle.pointer
+      if (typeof inputs !== 'object' || inputs === null) refuse(BAD_INPUT, `inputs: got ${shown(inputs)}, expected tensors by name`)
       return memory.borrow((put) => {
         const given = Object.entries(inputs)
         const views = new Uint8Array(given.length * VIEW_SIZE)
@@ -205,12 +224,16 @@
       })
     }
 
-    #write(view, name, { shape, data }, put) {
+    #write(view, name, tensor, put) {
+      if (typeof tensor !== 'object' || tensor === null)
+        refuse(BAD_INPUT, `input ${name}: got ${shown(tensor)}, expected a shape and a typed array`)
+      const { data } = tensor
+      const shape = dims(name, tensor.shape)
       const set = (place, value) => view.setUint32(place, value, true)
-      set(NAME, put(encoded(name)))
+      set(NAME, put(text('input', name)))
       set(DTYPE, this.#dtype(name, data))
       set(RANK, shape.length)
-      set(SHAPE, put(bytesOf(BigInt64Array.from(shape, BigInt))))
+      set(SHAPE, put(bytesOf(shape)))
       set(DATA, put(bytesOf(data)))
       set(BYTES, data.byteLength)
     }

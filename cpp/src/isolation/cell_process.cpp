@@ -142,6 +142,10 @@ std::string CellProcess::ending() const {
   return std::string("got a crash (SIG") + (name == nullptr ? "?" : name) + ")";
 }
 
+bool CellProcess::lacked_memory() const noexcept {
+  return ended_ && is_known_ && WIFEXITED(status_) && WEXITSTATUS(status_) == out_of_memory;
+}
+
 void CellProcess::allow_processor_seconds(std::uint64_t seconds) const noexcept {
   const auto used = used_processor_seconds(process_);
   if (!used) return;

@@ -16,6 +16,9 @@ namespace ferry::isolation {
 inline constexpr int socket_descriptor = 3;
 inline constexpr int page_descriptor = 4;
 
+// The exit code of a cell whose runtime could not bear a lack of memory.
+inline constexpr int out_of_memory = 6;
+
 inline constexpr auto overrun = "got more processor time than the model may use";
 
 class CellProcess {
@@ -30,6 +33,8 @@ class CellProcess {
   // Has it ended? Then `ending` says how. Does not wait.
   [[nodiscard]] bool has_ended() noexcept;
   [[nodiscard]] std::string ending() const;
+  // Did it end for lack of memory, as it says itself?
+  [[nodiscard]] bool lacked_memory() const noexcept;
   void kill() noexcept;
 
   // Lets it use that much more processor time than it has used so far.

@@ -22,6 +22,7 @@
 #include "isolation/watchdog.hpp"
 #include "isolation/wire.hpp"
 #include "no_temporary_folder.hpp"
+#include "open_request.hpp"
 #include "text.hpp"
 
 namespace ferry::isolation {
@@ -122,11 +123,11 @@ class IsolatedEngine final : public EngineHost {
   [[nodiscard]] std::string numerics() const override { return numerics_; }
   [[nodiscard]] bool has_direct() const noexcept override { return has_direct_; }
 
-  [[nodiscard]] std::int32_t open(const ferry_open_request& request, std::shared_ptr<const void> /*files*/,
-                                  ferry_engine_error& error) override {
+  [[nodiscard]] std::int32_t open(OpenRequest& request, ferry_engine_error& error) override {
     const std::scoped_lock lock(mutex_);
+    static_cast<void>(request.load());  // a copy goes to the cell
     if ((flags_ & FERRY_ENGINE_NATIVE_CODE) != 0) set_text(control_->scratch, scratch_.emplace().path());
-    const auto shared = write_request(request);
+    const auto shared = write_request(request.get());
     control_->command = Command::open;
     control_->bytes = shared.bytes;
     const auto code = send(shared.memory) ? step(error) : fail_gone(error);
@@ -189,7 +190,7 @@ class IsolatedEngine final : public EngineHost {
 
   // Says why a cell that had its turn gave no answer.
   std::int32_t fail_stopped(Clock::time_point start, ferry_engine_error& error) {
-    if (process_->has_ended()) return fail(process_->ending(), error);
+    if (process_->has_ended()) return process_->lacked_memory() ? fail_small(error) : fail(process_->ending(), error);
     return is_late(start) ? fail_late(error) : fail(overrun, error);
   }
 
@@ -269,6 +270,11 @@ class IsolatedEngine final : public EngineHost {
   }
   std::int32_t fail(const std::string& got, ferry_engine_error& error) {
     return end("isolation: " + got + ", expected an answer" + advice, error);
+  }
+  std::int32_t fail_small(ferry_engine_error& error) {
+    return end("isolation: got too little memory under a limit of " + std::to_string(memory_of(limits_)) +
+                   " bytes, expected enough for the engine and the model; allow more",
+               error);
   }
   std::int32_t fail_late(ferry_engine_error& error) { return end(late_words(limits_.step_seconds), error); }
   std::int32_t fail_gone(ferry_engine_error& error) {

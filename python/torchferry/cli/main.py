@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import re
 import signal
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -27,6 +29,10 @@ _NO_ROOM = re.compile("failed to map segment|[Cc]annot allocate memory|cannot cr
 
 # The verbs whose missing packages another extra than the smallest brings: all of what they need.
 _EXTRA_OF_VERB = {"train": "course", "trace": "course", "course": "course", "demo": "course"}
+
+# The verbs for which NumPy multiplies no matrices: OpenBLAS need not start a thread for each processor where it is loaded.
+_QUICK = {"inspect", "predict"}
+_BLAS_THREADS = "OPENBLAS_NUM_THREADS"
 
 # In the order of the flow; the file and the function of a verb have its name.
 VERBS = (
@@ -69,7 +75,8 @@ class _Verbs(TyperGroup):
         del ctx
         if cmd_name not in VERBS:
             return None
-        found = getattr(import_module(f"torchferry.cli.{cmd_name}"), cmd_name)
+        with _one_blas_thread() if cmd_name in _QUICK else contextlib.nullcontext():
+            found = getattr(import_module(f"torchferry.cli.{cmd_name}"), cmd_name)
         if not gc.isenabled():  # programs.ferry; at exit too, nobody looks again at what is imported by now
             gc.freeze()
             gc.enable()
@@ -105,6 +112,19 @@ def options(
     ] = False,
 ) -> None:
     """Take the options that stand before the verb."""
+
+
+@contextlib.contextmanager
+def _one_blas_thread() -> Iterator[None]:
+    """Let NumPy's OpenBLAS be loaded with one thread, unless the user asks for others; child processes do not hear of it."""
+    if _BLAS_THREADS in os.environ:
+        yield
+        return
+    os.environ[_BLAS_THREADS] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[_BLAS_THREADS]
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,8 +12,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
 from torchferry.bundle.contract import Array
 from torchferry.bundle.reader import Bundle, open_bundle
@@ -31,6 +30,7 @@ from torchferry.cli.options import (
 from torchferry.cli.session_options import AllowNative, Device, Isolate, Threads, Timeout, where_of
 from torchferry.cli.table_options import Delimiter, HeaderLine, IdColumn, IgnoreColumns, table_options
 from torchferry.errors import ExitCode, FerryError
+from torchferry.proof.answering import open_answering
 from torchferry.proof.ferry_run import become_ferry_run
 from torchferry.proof.where import Where
 from torchferry.samples.folder_sink import is_folder
@@ -100,12 +100,12 @@ def predict(
     opened = open_bundle(bundle, trust=trust_of(trust, require_signature), lazy=lazy)
     where = replace(where_of(device, threads, allow_native, allow_op), isolate=isolate, timeout=timeout)
     reading = input_options(table_options(delimiter, header, ignore_columns, id_), input_format, follow=follow, carry=carry)
-    given = {"--engine": engine, "--output": output, "--format": format_, "--select": select, "--batch": batch, "--top": top}
-    _isolate(ferry_run, opened, input_, given, reading, where, ["--lazy"] * lazy)
+    if isolate:
+        given = {"--engine": engine, "--output": output, "--format": format_, "--select": select, "--batch": batch, "--top": top}
+        _let_ferry_run(ferry_run, opened, input_, given, reading, where, ["--lazy"] * lazy)
     answers = partial(open_sink, opened.contract, output, format_name=format_, select=select, id_column=id_, top=top)
     reading = replace(reading, pictures=_pictures_for(answers))
-    calls = opened.contract.calls_of(_batch_of(opened, reading, batch, input_, output, format_))
-    samples = open_samples(opened.contract, input_, batch=calls, options=reading)
+    samples = _open_samples(opened, reading, batch, input_, output, format_)
     with samples as source, answers(total=source.total, files=_named_after(source, output), pictures=reading.pictures) as sink:
         used = _answer(opened, engine, where, source, sink)
     _say_done(source, sink, used)
@@ -126,15 +126,15 @@ def _say_done(source: SampleSource, sink: SampleSink, engine: str) -> None:
     say(f"predict: {source.describe()}, {sink.count} answer{'' if sink.count == 1 else 's'}, engine {engine}", err=True)
 
 
-def _batch_of(
+def _open_samples(
     bundle: Bundle, reading: InputOptions, batch: int | None, inputs: list[str], output: str, format_name: str | None
-) -> int | None:
-    """Return the samples that were asked for, once input and output fit each other, and say where cutting changes the answers."""
+) -> contextlib.AbstractContextManager[SampleSource]:
+    """Open the samples, once input and output fit each other, and say where cutting them changes the answers."""
     check_output_is_no_input(output, inputs)
     batch = check_follow(reading, batch, output, format_name)
     if batch is not None and bundle.contract.samples == "batch":
         say(f"note: --batch {batch}: {CUT_NOTE}", err=True)
-    return batch
+    return open_samples(bundle.contract, inputs, batch=bundle.contract.calls_of(batch), options=reading)
 
 
 def _answer(bundle: Bundle, engine: str | None, where: Where, source: SampleSource, sink: SampleSink) -> str:
@@ -142,7 +142,7 @@ def _answer(bundle: Bundle, engine: str | None, where: Where, source: SampleSour
     source.read_ahead()
     # Here, so that the parent that watches the deadline removes what the sink has begun.
     where = where.with_deadline()
-    session = where.open_first(bundle) if engine is None else where.open(bundle, engine)
+    session = open_answering(bundle, engine, where)
     for inputs in _with_progress(source):
         outputs = session.run(inputs)
         sink.write(outputs, source.ids)
@@ -154,7 +154,7 @@ def _answer(bundle: Bundle, engine: str | None, where: Where, source: SampleSour
     return session.engine
 
 
-def _isolate(
+def _let_ferry_run(
     program: Path | None,
     bundle: Bundle,
     inputs: list[str],
@@ -163,9 +163,7 @@ def _isolate(
     where: Where,
     flags: list[str],
 ) -> None:
-    """Become ferry-run with the same command line, where isolation is asked for."""
-    if not where.isolate:
-        return
+    """Become ferry-run with the same command line."""
     where.require_isolation(None if given["--engine"] is None else str(given["--engine"]))
     table = reading.table
     given = {**given, "--delimiter": table.delimiter, "--header": table.header, "--id": table.id_column}
@@ -179,11 +177,13 @@ def _isolate(
 
 
 def _with_progress(source: SampleSource) -> Iterator[dict[str, Array]]:
-    console = Console(stderr=True)
     if not sys.stderr.isatty():
         yield from source.batches
         return
-    with Progress(console=console, transient=True) as progress:
+    from rich.console import Console  # what draws takes as long to import as a small model to answer
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("predict", total=source.total)
         for inputs in source.batches:
             yield inputs

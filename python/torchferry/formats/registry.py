@@ -47,6 +47,7 @@ class Format:
     bits: Literal["eager", "own"] | None = None
     largest_batch: int | None = None  # it needs one in the contract: this, where the user gives none
     sample_by_sample: bool = False  # it runs one sample after the other: a module that mixes samples is refused
+    answers_by_libferry: bool = False  # for `predict`: its package for Python imports torch first, which takes two seconds
     limits_size: bool = False  # --max-bytes and --max-ram apply to it
     separates_weights: bool = False  # --separate-weights applies to it
     excludes: frozenset[str] = frozenset()  # formats whose files have the same names
@@ -132,6 +133,7 @@ FORMATS: tuple[Format, ...] = (
         opener="torchferry.engines.executorch:open_model",
         probe="torchferry.formats.executorch_probe:probe_executorch",
         extra="executorch",
+        answers_by_libferry=True,
         largest_batch=1024,
     ),
     Format(

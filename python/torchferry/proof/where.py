@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from torchferry.bundle.reader import Bundle
 from torchferry.engines.base import Session
 from torchferry.engines.deadline import Deadline, start_deadline
 from torchferry.errors import ExitCode, FerryError
 from torchferry.formats import registry
+
+Opened = TypeVar("Opened")
 
 
 @dataclass(frozen=True)
@@ -47,15 +50,7 @@ class Where:
 
     def open_first(self, bundle: Bundle) -> Session:
         """Open the bundle's first engine that can run here. Raises FerryError(UNAVAILABLE) with each engine's reason."""
-        reasons = []
-        for artifact in bundle.manifest.artifacts:
-            try:
-                return self.open(bundle, artifact.engine)
-            except FerryError as error:
-                if error.code != ExitCode.UNAVAILABLE:
-                    raise
-                reasons.append(f"{artifact.engine}: {error}")
-        raise FerryError(ExitCode.UNAVAILABLE, f"{bundle.folder}: no engine of this bundle can run here; {'; '.join(reasons)}")
+        return first_that_opens(bundle, lambda engine: self.open(bundle, engine))
 
     def require_isolation(self, engine: str | None) -> None:
         """Refuse an engine that ferry-run lacks where isolation is asked for. Raises FerryError(UNAVAILABLE)."""
@@ -71,6 +66,22 @@ class Where:
         isolation = [] if self.isolate is None else ["--isolate" if self.isolate else "--no-isolate"]
         timeout = ["--timeout", repr(self.timeout)] if self.timeout else []
         return ["--device", self.device, "--threads", str(self.threads), *native, *allowed, *isolation, *timeout]
+
+
+def first_that_opens(bundle: Bundle, open_engine: Callable[[str], Opened]) -> Opened:
+    """Return what `open_engine` opens of the bundle's first engine that can run here.
+
+    Raises FerryError(UNAVAILABLE) with each engine's reason, and every other error of an engine.
+    """
+    reasons = []
+    for artifact in bundle.manifest.artifacts:
+        try:
+            return open_engine(artifact.engine)
+        except FerryError as error:
+            if error.code != ExitCode.UNAVAILABLE:
+                raise
+            reasons.append(f"{artifact.engine}: {error}")
+    raise FerryError(ExitCode.UNAVAILABLE, f"{bundle.folder}: no engine of this bundle can run here; {'; '.join(reasons)}")
 
 
 def _not_isolated(engine: str) -> str:

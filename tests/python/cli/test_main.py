@@ -118,6 +118,33 @@ def test_torch_is_loaded_only_when_it_is_needed(reference_bundle: Path, verb: st
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
 
 
+QUICK = """
+import os, sys
+from torchferry.cli.main import run
+if ASKED:
+    os.environ["OPENBLAS_NUM_THREADS"] = ASKED
+code = run(["predict", BUNDLE, "--engine", "onnxruntime", "--input", INPUT, "--output", os.devnull, "--format", "jsonl"])
+import numpy, threadpoolctl
+threads = [pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["internal_api"] == "openblas"]
+print(code, os.environ.get("OPENBLAS_NUM_THREADS"), *threads, *sorted({"rich.progress", "torch"} & set(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize("asked", ["", "2"])
+def test_predict_loads_what_an_answer_needs_only(reference_bundle: Path, asked: str) -> None:
+    """Nothing that draws, and no thread of OpenBLAS for each processor, unless the user asks for them."""
+    pytest.importorskip("threadpoolctl", reason="scikit-learn brings it")
+    samples = next((reference_bundle / "golden").glob("batch-1.input.*.npy"), None) or next(
+        (reference_bundle / "golden").glob("batch-64.input.*.npy")
+    )
+    code = f"ASKED = {asked!r}; BUNDLE, INPUT = {str(reference_bundle)!r}, {str(samples)!r}\n{QUICK}"
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
+    told = done.stdout.split()
+    assert told[:2] == ["0", asked or "None"], done
+    assert set(told[2:]) <= {asked or "1"}, done
+
+
 def test_a_plugin_of_the_library_that_reads_manifests_never_runs(reference_bundle: Path, tmp_path: Path) -> None:
     """Pydantic loads what any installed package calls its plugin; a reader of bundles runs nothing unasked."""
     (tmp_path / "foreign.py").write_text("print('foreign code ran')\nplugin = None\n")
