@@ -185,12 +185,12 @@ MODEL_INLINE void model_integer_depthwise2d_row(const model_window *const w, con
       } else {
         model_integer_depthwise2d_sums(w, t, 0, x + j * next + c, weights + c, bias + c, found);
       }
+      if (step != NULL) {
+        model_requantise(step, c, count, found, y + j * channels + c);
+        continue;
+      }
       for (size_t i = 0; i < count; ++i) {
-        if (step != NULL) {
-          y[j * channels + c + i] = model_byte(step, c + i, found[i]);
-        } else {
-          sums[j * channels + c + i] = found[i];
-        }
+        sums[j * channels + c + i] = found[i];
       }
     }
   }
