@@ -17,7 +17,8 @@ MODEL_INLINE void model_int16_patch(const model_window *const w, const int last,
       const int is_inside = i < w->sample[0] && j < w->sample[1];
       for (size_t c = first; c < first + channels; ++c) {
         const size_t at = last ? (i * w->sample[1] + j) * w->channels + c : (c * w->sample[0] + i) * w->sample[1] + j;
-        patch[e++] = (int16_t)(is_inside ? x[at] : zero);
+        patch[e] = (int16_t)(is_inside ? x[at] : zero);
+        ++e;
       }
     }
   }
