@@ -105,7 +105,10 @@ MODEL_INLINE void model_int16_tile_sums(const size_t columns, const size_t input
     }
     return;
   }
-  int64_t whole[MODEL_INT16_TILE] = {0};
+  int64_t whole[MODEL_INT16_TILE];
+  for (size_t k = 0; k < columns; ++k) { /* no initializer: wasm32 at -O0 would ask for memset */
+    whole[k] = 0;
+  }
   for (size_t first = 0; first < groups; first += MODEL_INT16_BLOCK) {
     const size_t last = groups - first < MODEL_INT16_BLOCK ? groups : first + MODEL_INT16_BLOCK;
     model_int16_tile(columns, inputs, first, last, x, table, step, part);
