@@ -10,7 +10,7 @@ from typing import Any
 
 from builders.generated_c import contract_of
 from builders.programs import ROOT
-from torchferry.cgen import Generated, generate
+from torchferry.cgen import Generated, generate, generate_int8
 from torchferry.intake.source import ExportSource
 from torchferry.intake.specs import parse_inputs
 
@@ -35,9 +35,11 @@ def edge_case(name: str) -> tuple[Any, Any, Any]:
 
 
 @cache
-def edge_network(name: str) -> Generated:
-    """The C of one network, whose outputs are called `probabilities`."""
+def edge_network(name: str, *, int8: bool = False) -> Generated:
+    """The C of one network, whose outputs are called `probabilities`; in int8 it is calibrated on the goldens."""
     module, inputs, golden = edge_case(name)
     promised = contract_of(module, parse_inputs(inputs), ("probabilities",))
     program = ExportSource(module, promised, {key: array[:4] for key, array in golden.items()}).program
+    if int8:
+        return generate_int8(program, promised, name=name, goldens=golden, calibration=golden)
     return generate(program, promised, name=name, goldens=golden)

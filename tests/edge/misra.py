@@ -10,6 +10,7 @@ DEVIATIONS: dict[str, str] = {
     "8.7": "the functions of the header have external linkage: they are the interface",
     "8.9": "tables stand at file scope beside the comment that gives their order; one function reads each",
     "8.14": "restrict: pointers of a layer never meet, and without it no compiler vectorises",
+    "10.1": "shifts of numbers that are not negative, by counts that are int as the steps of a layer have them",
     "10.3": "an int keeps what a comparison gives, and a counter of one type starts from a constant of another; -Wconversion watches values",
     "10.4": "constants such as 0 and 255 are int beside size_t and bytes",
     "10.8": "a result is widened after arithmetic whose range is known, in the order that defines the bits",
@@ -23,5 +24,6 @@ DEVIATIONS: dict[str, str] = {
     "18.4": "pointer arithmetic addresses rows of an array whose size the code knows",
     "19.2": "the arena is a union: bytes are used as several types at different times, never read as another",
     "20.1": "kernels for one processor's instructions include that processor's header where they stand",
+    "20.7": "a macro that defines a function takes its name, which cannot stand in parentheses",
     "20.10": "macros join the names of vector types, one for each width",
 }

@@ -13,6 +13,7 @@ import pytest
 from builders.edge_networks import edge_network
 from builders.generated_c import quantized, write
 from builders.networks import fork, residual
+from builders.sound_nets import every_sound_net
 from builders.spread import spread
 from edge.misra import DEVIATIONS
 from torchferry.cgen import Generated
@@ -32,8 +33,10 @@ NETWORKS: dict[str, Callable[[], Generated]] = {
     "every function": lambda: fork().generated,
     "int8": lambda: quantized(residual()).generated,
     "CNN": lambda: edge_network("keyword_spotting"),
+    "int8 CNN": lambda: edge_network("keyword_spotting", int8=True),
+    "int8 of sounds": lambda: quantized(every_sound_net()).generated,
 }
-CNNS = [pytest.param("CNN", marks=pytest.mark.slow)]
+CNNS = [pytest.param(name, marks=pytest.mark.slow) for name in ("CNN", "int8 CNN", "int8 of sounds")]
 
 
 @pytest.mark.parametrize("name", [*spread(["every function", "int8"], 1), *CNNS])

@@ -20,6 +20,7 @@ from builders.image_nets import every_image_net
 from builders.networks import fork, image_net, residual
 from builders.operator_families import family
 from builders.shipped_networks import SHIPPED, shipped
+from builders.sound_nets import every_sound_net
 from edge.targets import CORTEX_M4F, FIRMWARE, HOSTED, MEMORY, MORE, MORE_BOARDS, WASM, Target, board_script
 from torchferry.cgen import reference
 
@@ -77,6 +78,7 @@ def int8_residual() -> Subject:
 NETWORKS = (*SHIPPED, *INVENTIONS)
 SUBJECTS = (
     *("digits", "every operator", "sorted and indexed", "images", "int8 digits", "int8 residual", "int8 images"),
+    "int8 sounds",
     *NETWORKS,
     *(f"int8 {name}" for name in NETWORKS),
 )
@@ -93,17 +95,19 @@ def subject(request: pytest.FixtureRequest) -> Subject:
         return make(request.getfixturevalue("data_root"))
     if "indexed" in request.param:
         return indexed()
+    if "sounds" in request.param:
+        return quantized(every_sound_net())
     if "images" in request.param:
         return quantized(every_image_net()) if "int8" in request.param else every_image_net()
     return int8_residual() if "int8" in request.param else operators()
 
 
 # Always: each subject on four processors at -O3, and two small ones on every target at -O2; the others in `make test-slow`.
-QUICK = set(SUBJECTS[:7])
+QUICK = set(SUBJECTS[:8])
 EVERYWHERE = {"every operator", "int8 residual"}
 AT_O3 = {"x86-64 SSE2 gcc", "aarch64 clang", "Cortex-M4F gcc", "wasm32 clang"}
 
-LARGE = {"sorted and indexed", "images", "int8 images"}  # the compilers take seconds for them
+LARGE = {"sorted and indexed", "images", "int8 images", "int8 sounds"}  # the compilers take seconds for them
 LARGE_AT_O3 = {"x86-64 SSE2 gcc", "Cortex-M4F gcc"}
 DOTS = {"M55": "Cortex-M55 gcc -O2", "DOTPROD": "aarch64 DOTPROD gcc -O2", "i8mm": "aarch64 i8mm gcc -O2"}
 

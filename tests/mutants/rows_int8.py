@@ -15,9 +15,52 @@ _SUMS = f"{_IMAGES}::test_sums_of_a_convolution_are_those_of_torch_in_float64"
 _BETWEEN = f"{_IMAGES}::test_between_the_first_and_the_last_product_there_is_no_float"
 _MODULE = "tests/python/cgen/test_from_module.py"
 _LOOP = "tests/python/cgen/test_int8_recurrence.py::test_answers_are_near_to_float64"
+_INT16 = "tests/python/cgen/test_int16.py"
 _VECTORS = "tests/edge/test_same_bits.py::test_vectors_of_arm_give_the_same_bits"
 
 ROWS = (
+    Mutant(
+        f"{_C}/int16_columns.c",
+        "#define MODEL_INT16_BLOCK 128",
+        "#define MODEL_INT16_BLOCK 1280",
+        f"{_INT16}::test_a_product_is_exact_or_rounded_once",
+        "sums of int16 overflow 32 bits before they are added to those of 64",
+    ),
+    Mutant(
+        f"{_C}/int16_columns.c",
+        "(UINT64_C(1) << 62) + (UINT64_C(1) << (bits - 1))",
+        "(UINT64_C(1) << 62)",
+        f"{_INT16}::test_a_product_is_exact_or_rounded_once",
+        "sums of 64 bits are cut and not rounded",
+    ),
+    Mutant(
+        f"{_C}/int16_conv2d.c",
+        "is_inside ? x[at] : zero",
+        "is_inside ? x[at] : 0",
+        f"{_INT16}::test_a_patch_is_the_window_with_zeros_after_it",
+        "the padding of int16 is not what 0 means",
+    ),
+    Mutant(
+        f"{_OPS}/int16_linear.py",
+        "-INT16_LEAST * np.abs(weight)",
+        "255 * np.abs(weight)",
+        f"{_INT16}::test_the_steps_are_the_finest_that_32_bits_hold",
+        "sums of int16 are taken for sums of bytes",
+    ),
+    Mutant(
+        f"{_PASSES}/byte_values.py",
+        'return step.int8_form == "same" or (is_float and',
+        'return step.int8_form == "same" or (',
+        f"{_INT16}::test_an_index_of_16_bits_is_no_sound",
+        "an index of int16 counts as a sound",
+    ),
+    Mutant(
+        f"{_PASSES}/quantize.py",
+        "                return moved",
+        "                return int16_for(seen)",
+        f"{_INT16}::test_moved_samples_are_the_samples",
+        "moved samples are rounded to another grid",
+    ),
     Mutant(
         f"{_C}/columns.c",
         "    const MODEL_TABLE float *const w = table",
@@ -40,7 +83,7 @@ ROWS = (
         "numbers below the bytes are not counted",
     ),
     Mutant(
-        f"{_C}/quantize.c",
+        f"{_C}/saturations.c",
         "  model_beyond_bytes = 0;",
         "  (void)0;",
         "tests/python/cgen/test_saturations.py",
@@ -110,9 +153,9 @@ ROWS = (
         "a clamp is left out where the bytes reach further",
     ),
     Mutant(
-        f"{_PASSES}/quantize.py",
-        "zero = -float(found[1].shift) / float(found[1].scale)",
-        "zero = 1 - float(found[1].shift) / float(found[1].scale)",
+        f"{_PASSES}/caller_numbers.py",
+        "zero, kind = -float(affine.shift) / float(affine.scale), of_itself(value)",
+        "zero, kind = 1 - float(affine.shift) / float(affine.scale), of_itself(value)",
         f"{_IMAGES}::test_pixels_that_are_scaled_are_read_as_they_are",
         "pixels are one level darker in int8",
     ),

@@ -22,9 +22,9 @@ from torchferry.cgen.values import Array, Constant, Doubles, DType, Operand, Val
 
 AffineRule = Callable[[Affine, Doubles, bool], Affine | None]
 
-# What a step is in an int8 graph. A product reads bytes, quantised for it if need be; a total reads bytes that are there; both give
-# bytes or float32. A loop reads float32 and gives bytes or float32 of its steps. What moves bytes, or picks some, gives bytes of the
-# same meaning. The rest computes in float32.
+# What a step is in an int8 graph. A product reads bytes, or int16 of a sound, quantised for it if need be; a total reads bytes that
+# are there; both give bytes or float32. A loop reads float32 and gives bytes or float32 of its steps. What moves bytes, or picks
+# some, gives bytes of the same meaning. The rest computes in float32.
 Int8Form = Literal["product", "total", "loop", "same", "none"]
 
 
@@ -278,10 +278,10 @@ class Quantizer(Protocol):
         """Append a node to the int8 graph."""
 
     def operand(self, step: Step, rows: int, columns: int) -> tuple[Value, Bytes, Doubles]:
-        """Return bytes [rows, columns] for the step's first input, what they mean, and what to subtract [columns] from that."""
+        """Return bytes or int16 [rows, columns] for the step's first input, their meaning, and what to subtract [columns] from that."""
 
     def bytes_of(self, step: Step) -> tuple[Value, Bytes]:
-        """Return bytes for the step's first input and what they mean; 0 is exactly a byte."""
+        """Return bytes, or int16 of sound, for the step's first input and what they mean; 0 is exactly one of them."""
 
     def finish(self, output: Value, unit: Doubles) -> tuple[Finish, Value]:
         """Return what becomes of sums for `output`, of which one step of each column means `unit` [columns], and the value that it gives."""

@@ -12,6 +12,7 @@ from torchferry.cgen.text import OWN
 from torchferry.cgen.values import Array, Doubles, DType, Integers
 
 BYTE_MOST = 255
+INT16_LEAST, INT16_MOST = -(2**15), 2**15 - 1
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,17 @@ class Range:
 
 @dataclass(frozen=True)
 class Bytes:
-    """What a byte u means: (u - zero) * scale. None is above `most`."""
+    """What a byte u means: (u - zero) * scale. None is above `most`. With a `least` below 0 it is what an int16 means."""
 
     scale: float
     zero: int
     most: int = BYTE_MOST
+    least: int = 0
+
+    @property
+    def dtype(self) -> DType:
+        """The dtype of the numbers that have this meaning."""
+        return "uint8" if self.least == 0 else "int16"
 
 
 def byte_of(numbers: Doubles, kind: Bytes) -> Integers:

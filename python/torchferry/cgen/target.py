@@ -9,7 +9,7 @@ from typing_extensions import assert_never
 
 from torchferry.cgen.values import Array, DType, Value
 
-Area = Literal["integers", "floats", "sums", "bytes"]  # members of the workspace, widest element first
+Area = Literal["integers", "floats", "sums", "shorts", "bytes"]  # members of the workspace, widest element first
 
 
 def c_type(dtype: DType) -> str:

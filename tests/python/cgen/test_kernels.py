@@ -27,6 +27,7 @@ DECLARATIONS = {
     "panel",
     "float_bits",
     "byte_paths",
+    "int16_paths",
     "window",
     "pair",
     "narrow_vectors",
@@ -448,6 +449,8 @@ def test_every_kernel_is_called_by_a_test_or_declares_only() -> None:
     }
     called |= {"integer_conv2d", "integer_depthwise2d", "integer_max_pool2d", "integer_avg_pool2d"}
     called |= {"byte_helium", "helium_rows", "helium_columns", "helium_conv2d", "helium_depthwise2d"}  # test_same_bits.py
+    called |= {"int16_columns", "int16_conv2d", "quantize_int16"}  # test_int16.py
+    called |= {"saturations"}  # test_saturations.py
     called |= {"fake_quantize"}  # test_from_module.py
     called |= {"sha256"}  # of separate weights, held to hashlib's in test_weights.py
     assert set(NAMES) == called | DECLARATIONS

@@ -6,10 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
-from torch import nn
+from torch import Tensor, nn
 
-from builders.generated_c import COMPILERS, run_tool, write
-from builders.networks import dense
+from builders.contracts import spec
+from builders.generated_c import COMPILERS, quantized, run_tool, subject_of, write
+from builders.networks import dense, normal
 
 PACKED_DIVISION = re.compile(r"\bvdivps\b")  # of the sigmoids; the network has no other division
 
@@ -20,3 +21,28 @@ def test_an_activation_after_a_product_is_computed_in_vectors(compiler: str, hid
     source = write(dense(64, hidden, 10, activation=nn.Sigmoid).generated, tmp_path)
     run_tool(compiler, "-O3", "-march=x86-64-v3", "-c", "-o", tmp_path / "model.o", source)
     assert PACKED_DIVISION.search(run_tool("objdump", "-d", tmp_path / "model.o").stdout)
+
+
+class Steps(nn.Module):
+    """What a recurrent layer gives at each step."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x)[0]
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+@pytest.mark.parametrize("scheme", ["float32", "int8"])
+@pytest.mark.parametrize(("kind", "functions"), [(nn.GRU, 3), (nn.LSTM, 5)])
+def test_the_gates_of_a_recurrent_layer_are_computed_in_vectors(
+    kind: type[nn.Module], functions: int, scheme: str, compiler: str, tmp_path: Path
+) -> None:
+    """clang left them element by element where the loop stood in the layer's function: 21 us in place of 5."""
+    samples = {"x": normal(9, 4, 64)}
+    subject = subject_of(Steps(kind(64, 64, batch_first=True)), (spec("x", shape=("N", 4, 64)),), ("y",), samples)
+    source = write((quantized(subject) if scheme == "int8" else subject).generated, tmp_path)
+    run_tool(compiler, "-O3", "-march=x86-64-v3", "-c", "-o", tmp_path / "model.o", source)
+    assert len(PACKED_DIVISION.findall(run_tool("objdump", "-d", tmp_path / "model.o").stdout)) >= functions

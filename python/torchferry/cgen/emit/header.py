@@ -27,7 +27,7 @@ size_t model_saturations(void);
 
 def print_saturations(kernels: Collection[str]) -> str:
     """Print what counts numbers beyond their bytes; nothing for code that makes no bytes of floats."""
-    return own(SATURATIONS) if "quantize" in kernels else ""
+    return own(SATURATIONS) if "saturations" in kernels else ""
 
 
 def print_header(model: Model, batch_rows: int, facts: str = "") -> str:

@@ -16,7 +16,7 @@ from torchferry.cgen.ir import Graph
 from torchferry.cgen.target import Area, Scratch
 from torchferry.cgen.values import DType, Value
 
-AREAS: tuple[Area, ...] = ("integers", "floats", "sums", "bytes")  # members of the workspace in their order
+AREAS: tuple[Area, ...] = ("integers", "floats", "sums", "shorts", "bytes")  # members of the workspace in their order
 SMALLEST = 8  # bytes of a workspace that nothing needs
 
 
@@ -27,7 +27,9 @@ def area_of(dtype: DType) -> Area:
             return "floats"
         case "uint8":
             return "bytes"
-        case "int64" | "int32" | "int16" | "int8" | "bool":
+        case "int16":
+            return "shorts"
+        case "int64" | "int32" | "int8" | "bool":
             return "integers"
         case _:
             assert_never(dtype)
@@ -42,6 +44,8 @@ def element_type(area: Area) -> str:
             return "float"
         case "sums":
             return "int32_t"
+        case "shorts":
+            return "int16_t"
         case "bytes":
             return "uint8_t"
         case _:
@@ -55,6 +59,8 @@ def element_bytes(area: Area) -> int:
             return 8
         case "floats" | "sums":
             return 4
+        case "shorts":
+            return 2
         case "bytes":
             return 1
         case _:

@@ -7,10 +7,12 @@
 /* ---- Tiles of exact sums in registers ------------------------------------------------------------------------------
  * `model_tile`: the widest vectors, each of `model_tile_lanes` columns; `model_quad_tile`: those for the last columns. */
 
+#if defined(MODEL_VNNI) || defined(MODEL_PAIR_COLUMNS)
 /* Four bytes as one number, the first in its lowest byte. */
 MODEL_INLINE uint32_t model_four(const uint8_t *const p) {
   return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
+#endif
 
 #if defined(MODEL_VNNI)
 #define MODEL_TILE_PIXELS (MODEL_VNNI == 16 ? 8 : 4)

@@ -5,7 +5,7 @@
 #include "tanh.c"
 
 /* One step: x [3 hidden] are the gates' input parts, `gates` [3 hidden] their sums of the state; reset, update, new. */
-MODEL_INLINE void model_gru_step(
+MODEL_APART static void model_gru_step(
     const size_t hidden, const float *const restrict x, const float *const restrict gates, float *const restrict h) {
   for (size_t j = 0; j < hidden; ++j) {
     const float reset = model_sigmoid(x[j] + gates[j]);

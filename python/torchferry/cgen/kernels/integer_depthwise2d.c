@@ -129,8 +129,9 @@ MODEL_INLINE size_t model_integer_depthwise2d_wide(const model_window *const w, 
 
 /* Sums of four channels of one pixel, or of one channel. */
 MODEL_INLINE void model_integer_depthwise2d_sums(const model_window *const w, const model_integer_depthwise2d_task t,
-    const int four, const uint8_t *const restrict x, const MODEL_TABLE int8_t *restrict weights,
+    const int four, const uint8_t *const restrict x, const MODEL_TABLE int8_t *const restrict weights,
     const MODEL_TABLE int32_t *const restrict bias, int32_t sums[4]) {
+  const MODEL_TABLE int8_t *row = weights;
   const size_t channels = w->channels, apart = w->dilation[1] * channels;
   int32_t a = bias[0], b = four ? bias[1] : 0, c = four ? bias[2] : 0, d = four ? bias[3] : 0;
   size_t line = t.first;
@@ -140,7 +141,7 @@ MODEL_INLINE void model_integer_depthwise2d_sums(const model_window *const w, co
     line = line + 1 == w->size[0] ? 0 : line + 1;
     MODEL_WINDOW_UNROLL for (size_t l = 0; l < w->size[1]; ++l) {
       const uint8_t *const p = from + l * apart;
-      const MODEL_TABLE int8_t *const v = weights + l * channels;
+      const MODEL_TABLE int8_t *const v = row + l * channels;
 #if defined(MODEL_HALVES)
       if (four) {
         const uint32_t bytes = *(const model_word *)p, own = *(const model_word *)v;
@@ -160,7 +161,7 @@ MODEL_INLINE void model_integer_depthwise2d_sums(const model_window *const w, co
         d += (int32_t)p[3] * v[3];
       }
     }
-    weights += w->size[1] * channels;
+    row += w->size[1] * channels;
   }
   const int32_t all[4] = {a, b, c, d};
   for (size_t i = 0; i < 4; ++i) {
@@ -185,12 +186,12 @@ MODEL_INLINE void model_integer_depthwise2d_row(const model_window *const w, con
       } else {
         model_integer_depthwise2d_sums(w, t, 0, x + j * next + c, weights + c, bias + c, found);
       }
+      if (step != NULL) {
+        model_requantise(step, c, count, found, y + j * channels + c);
+        continue;
+      }
       for (size_t i = 0; i < count; ++i) {
-        if (step != NULL) {
-          y[j * channels + c + i] = model_byte(step, c + i, found[i]);
-        } else {
-          sums[j * channels + c + i] = found[i];
-        }
+        sums[j * channels + c + i] = found[i];
       }
     }
   }

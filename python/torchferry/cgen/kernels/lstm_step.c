@@ -6,7 +6,7 @@
 
 /* One step: x [4 hidden] are the gates' input parts, `gates` [4 hidden] their sums of the state; input, forget, cell, output.
  */
-MODEL_INLINE void model_lstm_step(const size_t hidden, const float *const restrict x, const float *const restrict gates,
+MODEL_APART static void model_lstm_step(const size_t hidden, const float *const restrict x, const float *const restrict gates,
     float *const restrict h, float *const restrict c) {
   for (size_t j = 0; j < hidden; ++j) {
     const float in = model_sigmoid(x[j] + gates[j]);

@@ -1,19 +1,8 @@
 #ifndef MODEL_KERNEL_QUANTIZE
 #define MODEL_KERNEL_QUANTIZE
 
+#include "saturations.c"
 #include "to_bits.c"
-
-#if defined(MODEL_COUNT_SATURATIONS)
-static size_t model_beyond_bytes = 0;
-#define MODEL_COUNT_BEYOND(is_beyond) (model_beyond_bytes += (is_beyond) ? 1u : 0u)
-size_t model_saturations(void) {
-  const size_t found = model_beyond_bytes;
-  model_beyond_bytes = 0;
-  return found;
-}
-#else
-#define MODEL_COUNT_BEYOND(is_beyond) (void)0
-#endif
 
 /* round(x * inverse) + zero, kept within 0..255; NaN counts as 0. */
 MODEL_INLINE uint8_t model_quantize(const float x, const float inverse, const int zero) {

@@ -2,8 +2,11 @@
 #define MODEL_KERNEL_REQUANTISE
 
 #include "byte_halves.c"
-#include "byte_paths.c"
 #include "index.c"
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
 
 /* From sums to bytes: (sum * multiplier[column] + offset) >> shift, kept within least..most. */
 typedef struct {

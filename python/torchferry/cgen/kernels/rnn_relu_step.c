@@ -4,7 +4,7 @@
 #include "relu.c"
 
 /* One step: x [hidden] are the input parts, `gates` [hidden] the sums of the state. */
-MODEL_INLINE void model_rnn_relu_step(
+MODEL_APART static void model_rnn_relu_step(
     const size_t hidden, const float *const restrict x, const float *const restrict gates, float *const restrict h) {
   for (size_t j = 0; j < hidden; ++j) {
     h[j] = model_relu(x[j] + gates[j]);

@@ -11,6 +11,8 @@ from torchferry.cgen.convolution import Convolution
 from torchferry.cgen.ir import Int8Form, Map, Quantizer
 from torchferry.cgen.lowering import Operator
 from torchferry.cgen.ops.elementwise import RELU
+from torchferry.cgen.ops.int16_conv2d import Int16Conv2d
+from torchferry.cgen.ops.int16_linear import in_narrow_steps
 from torchferry.cgen.ops.integer_conv2d import IntegerConv2d
 from torchferry.cgen.ops.integer_linear import in_steps
 from torchferry.cgen.packing import PANEL_COMMENTS, in_panels, padded
@@ -167,15 +169,22 @@ class Conv2d(Convolution):
         return "product"
 
     def in_integers(self, quantizer: Quantizer) -> None:
-        """Add exact sums of bytes times signed bytes; where the padding is, there are bytes of 0."""
+        """Add exact sums of bytes, or of int16, times signed bytes; where the padding is, there are those of 0."""
         assert not self.relu, "the graph that becomes int8 has its functions apart"
         x, kind = quantizer.bytes_of(self)
         rows = self.weight.reshape(self.results, -1)
+        if kind.dtype == "int16":
+            steps, bias, unit, bits = in_narrow_steps(rows, self.bias, kind)
+            finish, output = quantizer.finish(self.output, unit)
+            numbers = steps.reshape(self.weight.shape), bias, finish, output, self.label, self.x_last, self.y_last, bits
+            quantizer.add(Int16Conv2d(x, self.window, self.groups, kind.zero, *numbers))
+            return
         steps, bias, unit = in_steps(rows, self.bias, kind, self.label or "Conv2d")
         finish, output = quantizer.finish(self.output, unit)
         weight = steps.reshape(self.weight.shape)
-        last = {"x_last": self.x_last, "y_last": self.y_last}
-        made = IntegerConv2d(x, self.window, self.groups, kind.zero, weight, bias, finish, output, self.label, **last)
+        made = IntegerConv2d(
+            x, self.window, self.groups, kind.zero, weight, bias, finish, output, self.label, self.x_last, self.y_last
+        )
         quantizer.add(made)
 
     def finished_by(self, node: Map) -> Conv2d | None:

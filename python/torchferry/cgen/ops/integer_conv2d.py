@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
@@ -48,7 +49,7 @@ class IntegerConv2d(OneToOne):
     x_last: bool = False
     y_last: bool = False
 
-    notes = (
+    notes: ClassVar[tuple[str, ...]] = (
         "Products are of unsigned bytes and int8 weights, with one scale per output; their sums are exact, and between two products",
         "everything is integers. What float32 there is follows the rules below.",
     )
@@ -79,14 +80,18 @@ class IntegerConv2d(OneToOne):
         expected = finished_dtype(self.finish)
         if (self.x.dtype, self.output.dtype) != ("uint8", expected):
             yield f"{self.x.dtype} to {self.output.dtype}, expected uint8 to {expected}"
+        if not 0 <= self.zero <= 255:
+            yield f"padding of {self.zero}, expected a byte"
+        yield from self.shape_problems()
+
+    def shape_problems(self) -> Iterator[str]:
+        """Yield what is wrong with shapes."""
         size = self.results * self.window.results[0] * self.window.results[1]
         if (self.x.size, self.output.size) != (self.window.inputs, size):
             yield f"{self.x.size} elements to {self.output.size}, expected {self.window.inputs} to {size}"
         shape = (self.results, self.window.channels // self.groups, *self.window.size)
         if self.weight.shape != shape or self.bias.shape != shape[:1]:
             yield f"weights {list(self.weight.shape)} and bias {list(self.bias.shape)}, expected {list(shape)} and {[shape[0]]}"
-        if not 0 <= self.zero <= 255:
-            yield f"padding of {self.zero}, expected a byte"
 
     def compute(self, *inputs: Array) -> tuple[Array, ...]:
         """Return bytes or floats [N, size] of bytes [N, size]."""
@@ -105,9 +110,14 @@ class IntegerConv2d(OneToOne):
                 flat = read.reshape(*read.shape[:3], -1)
                 sums[..., to[0], to[1]] += (taps @ flat).reshape(len(x), self.groups, -1, *read.shape[3:])
         at_zero = self.zero * self.weight.reshape(self.results, -1).sum(axis=1)
-        columns = np.moveaxis(sums.reshape(len(x), self.results, -1), 1, -1).astype(np.int64) + at_zero + self.bias
+        products = np.moveaxis(sums.reshape(len(x), self.results, -1), 1, -1).astype(np.int64) + at_zero
+        columns = self.with_bias(products)
         made = finish_sums(self.finish, columns.reshape(-1, self.results)).reshape(columns.shape)
         return ((made if self.y_last else made.swapaxes(1, 2)).reshape(len(x), -1),)
+
+    def with_bias(self, products: Integers) -> Integers:
+        """Return the sums [..., results] of exact sums of products [..., results] and the bias."""
+        return products + self.bias
 
     def describe(self) -> str:
         """Name it for the list of layers."""
@@ -201,7 +211,7 @@ class IntegerConv2d(OneToOne):
         how = f"{shape}{int(self._is_direct)}, {row}"
         target = f"{scope.pointer(self.output)} + {row} * {window.results[1] * self.results}"
         to = "NULL, NULL, sums" if self._keeps_sums else f"{self._step(scope)}, {target}, NULL"
-        tables = self._table_names(scope) + ("" if self.is_depthwise else ", patch")
+        tables = self.table_names(scope) + ("" if self.is_depthwise else ", patch")
         lines.append(f"  {OWN}{kernel}_row({at}, {how}, {source}, {tables}, {to});")
         return [*lines, *self._finished(scope, row)] if self._keeps_sums else lines
 
@@ -224,7 +234,7 @@ class IntegerConv2d(OneToOne):
             "  }",
         ]
 
-    def _table_names(self, scope: Scope) -> str:
+    def table_names(self, scope: Scope) -> str:
         """Return the names of weights and bias; where one of two for the weights is empty the other stands for it."""
         sizes = {table.kind: table.array.size for table in self._tables if table.kind in ("weights", "wide", "narrow", "bias")}
         filled = [kind for kind in sizes if sizes[kind]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +49,7 @@ class IntegerLinear(MatrixOverRows):
     output: Value
     label: str
 
-    notes = (
+    notes: ClassVar[tuple[str, ...]] = (
         "Products are of unsigned bytes and int8 weights, with one scale per output; their sums are exact, and between two products",
         "everything is integers. What float32 there is follows the rules below.",
     )
@@ -62,10 +63,13 @@ class IntegerLinear(MatrixOverRows):
 
     def compute(self, *inputs: Array) -> tuple[Array, ...]:
         """Return bytes or floats [N, rows * results] of bytes [N, rows * columns]."""
-        rows = inputs[0].reshape(-1, self.columns)
-        # In float64 and so in BLAS: sums below 2^53 are exact whatever their order.
-        sums = (rows.astype(np.float64) @ self.weight.T.astype(np.float64)).astype(np.int64) + self.bias
+        sums = self.sums(inputs[0].reshape(-1, self.columns))
         return (finish_sums(self.finish, sums).reshape(len(inputs[0]), -1),)
+
+    def sums(self, rows: Array) -> Integers:
+        """Return the sums [n, results] of bytes [n, columns]."""
+        # In float64 and so in BLAS: sums below 2^53 are exact whatever their order.
+        return (rows.astype(np.float64) @ self.weight.T.astype(np.float64)).astype(np.int64) + self.bias
 
     def describe(self) -> str:
         """Name it for the list of layers."""
@@ -96,12 +100,16 @@ class IntegerLinear(MatrixOverRows):
         return over_rows(
             self.rows,
             [
-                f"  {product_call(scope, self.weight, x)}",
+                f"  {self.product(scope, x)}",
                 f"  for (size_t j = 0; j < {self.results}; ++j) {{",
                 f"    {element} = {finish_expression(self.finish, scope)};",
                 "  }",
             ],
         )
+
+    def product(self, scope: Scope, x: str) -> str:
+        """Return the call that puts the sums of the bytes at the pointer `x` into `sums`."""
+        return product_call(scope, self.weight, x)
 
 
 def product_tables(weight: Doubles | Integers, bias: Doubles | Integers) -> tuple[Table, ...]:
@@ -124,10 +132,14 @@ def product_call(scope: Scope, weight: Doubles | Integers, x: str) -> str:
     """Return the call that puts bias + weight x into `sums`, of weights [results, columns] and bytes at the pointer `x`."""
     scope.use("integer_columns")
     results, columns = weight.shape
-    split = results >= LINE, results % LINE != 0  # whether there is a wide table, and a narrow one
+    return f"{OWN}integer_columns({columns}, {results}, {x}, {panels_of(scope, weight)}, sums);"
+
+
+def panels_of(scope: Scope, weight: Doubles | Integers) -> str:
+    """Return the names of the tables of weights [results, columns]; where one of two is empty the other stands for it."""
+    split = len(weight) >= LINE, len(weight) % LINE != 0  # whether there is a wide table, and a narrow one
     wide, narrow = ("wide" if split[0] else "narrow"), ("narrow" if split[1] else "wide")
-    names = ", ".join(scope.table(kind) for kind in (wide, narrow, "bias"))
-    return f"{OWN}integer_columns({columns}, {results}, {x}, {names}, sums);"
+    return ", ".join(scope.table(kind) for kind in (wide, narrow, "bias"))
 
 
 def in_steps(weight: Doubles | Integers, bias: Doubles | Integers, kind: Bytes, name: str) -> tuple[Integers, Integers, Doubles]:
@@ -135,14 +147,18 @@ def in_steps(weight: Doubles | Integers, bias: Doubles | Integers, kind: Bytes, 
 
     `kind` is what the bytes mean. Raises FerryError(FORMAT) where a sum of the product `name` could leave 32 bits.
     """
-    largest = _grid(weight)
-    step = np.maximum(largest, np.abs(bias) / (kind.scale * BIAS_MOST))
-    step = np.where(step > 0, step, 1.0)
-    steps = np.rint(weight / step[:, None]).astype(np.int64)
-    unit = step * kind.scale
+    steps, unit = row_steps(weight, bias, kind)
     offset = np.rint(bias / unit).astype(np.int64) - kind.zero * steps.sum(axis=1)
     _require_32_bits(steps, offset, name)
     return steps, offset, unit
+
+
+def row_steps(weight: Doubles | Integers, bias: Doubles | Integers, kind: Bytes) -> tuple[Integers, Doubles]:
+    """Return weights -127..127 [results, columns], and what a step of each column's sum [results] means."""
+    largest = _grid(weight)
+    step = np.maximum(largest, np.abs(bias) / (kind.scale * BIAS_MOST))
+    step = np.where(step > 0, step, 1.0)
+    return np.rint(weight / step[:, None]).astype(np.int64), step * kind.scale
 
 
 def _grid(weight: Doubles | Integers) -> Doubles:

@@ -21,6 +21,7 @@ from torchferry.cgen.ir import Int8Form, Map, Node, Quantizer
 from torchferry.cgen.layout import layout_of
 from torchferry.cgen.lowering import Operator, arguments, require_dtype
 from torchferry.cgen.ops.arithmetic import SUB
+from torchferry.cgen.ops.int16_linear import Int16Linear, in_narrow_steps
 from torchferry.cgen.ops.integer_linear import IntegerLinear, in_steps
 from torchferry.cgen.ops.product import lower_product
 from torchferry.cgen.packing import LINE, PANEL_COMMENTS, in_panels, padded
@@ -274,9 +275,15 @@ class Linear(MatrixOverRows):
         return (subtraction, replace(self, x=centred, weight=weight))
 
     def in_integers(self, quantizer: Quantizer) -> None:
-        """Add an exact product of bytes and signed bytes."""
+        """Add an exact product of bytes, or of int16, and signed bytes."""
         x, kind, shift = quantizer.operand(self, self.rows, self.columns)
-        weight, bias, unit = in_steps(self.weight, self.bias - (self.weight * shift).sum(axis=1), kind, self.label or "Linear")
+        constant = self.bias - (self.weight * shift).sum(axis=1)
+        if kind.dtype == "int16":
+            weight, bias, unit, bits = in_narrow_steps(self.weight, constant, kind)
+            finish, output = quantizer.finish(self.output, unit)
+            quantizer.add(Int16Linear(x, weight, bias, finish, output, self.label, bits))
+            return
+        weight, bias, unit = in_steps(self.weight, constant, kind, self.label or "Linear")
         finish, output = quantizer.finish(self.output, unit)
         quantizer.add(IntegerLinear(x, weight, bias, finish, output, self.label))
 

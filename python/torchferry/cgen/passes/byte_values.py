@@ -45,6 +45,25 @@ class ByteValues:
         return bytes_for(found)
 
 
+def sound_of(graph: Graph) -> frozenset[Value]:
+    """Return the float32 values that are computed of an int16 input and of no product: what products read of them are int16.
+
+    An int16 that is an index, or is compared, says nothing of how exact a value is.
+    """
+    found = {value for value in graph.inputs if value.dtype == "int16"}
+    for node in graph.nodes:
+        read = [value for value in node.inputs if value in found]
+        if read and (isinstance(node, Map) or _passes_on(node, read)):
+            found.update(value for value in node.outputs if value.dtype != "bool")
+    return frozenset(value for value in found if value.dtype == "float32")
+
+
+def _passes_on(step: Step, read: Sequence[Value]) -> bool:
+    """Tell whether what a step gives is as exact as the values of sound that it reads."""
+    is_float = all(value.dtype == "float32" for value in read)
+    return step.int8_form == "same" or (is_float and step.int8_form not in ("product", "loop"))
+
+
 def grids_of(graph: Graph) -> dict[Value, Bytes]:
     """Return what bytes mean for each value that the module rounds to a grid of at most 256 numbers."""
     found = {node.output: node.grid for node in graph.nodes if isinstance(node, Map)}

@@ -8,7 +8,7 @@ from math import frexp
 import numpy as np
 
 from torchferry.cgen.ir import Map
-from torchferry.cgen.scales import BYTE_MOST, Bytes, Range, ToBytes, byte_of
+from torchferry.cgen.scales import BYTE_MOST, INT16_LEAST, INT16_MOST, Bytes, Range, ToBytes, byte_of
 from torchferry.cgen.values import Doubles, Floats, Integers, Value
 
 TABLE_SIZE = 1024  # indices per byte: about four where the function is steepest
@@ -25,6 +25,13 @@ def bytes_for(seen: Range, smallest_scale: float = SMALLEST_SCALE) -> Bytes:
     low, high = min(seen.low, 0.0), max(seen.high, 0.0)
     scale = max((high - low) / BYTE_MOST, smallest_scale) if high > low else 1.0
     return Bytes(scale, round(-low / scale))
+
+
+def int16_for(seen: Range) -> Bytes:
+    """Return the meaning of int16 for a calibrated range: the range and 0 fill -32768..32767, and 0 is exactly one of them."""
+    low, high = min(seen.low, 0.0), max(seen.high, 0.0)
+    scale = max((high - low) / (INT16_MOST - INT16_LEAST), SMALLEST_SCALE) if high > low else 1.0
+    return Bytes(scale, INT16_LEAST + round(-low / scale), INT16_MOST, INT16_LEAST)
 
 
 def to_bytes(

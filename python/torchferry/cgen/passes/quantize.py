@@ -4,7 +4,7 @@ Between two products everything is integers: a sum is scaled by a fixed-point nu
 the elementwise functions in between give for it (B. Jacob et al., Quantization and Training of Neural Networks for Efficient
 Integer-Arithmetic-Only Inference, 2018, section 2.2, with a table in place of the clamp); clamps are the limits of the index. What
 moves bytes or picks some, and what adds them, takes bytes as well. The rest goes through strict float32, whose bits are equal
-everywhere too.
+everywhere too. A product of what is computed of an int16 input reads int16.
 """
 
 from __future__ import annotations
@@ -14,20 +14,19 @@ from dataclasses import replace
 
 import numpy as np
 
-from torchferry.cgen.affine import IDENTITY, Affine, per_column
+from torchferry.cgen.affine import IDENTITY
 from torchferry.cgen.ir import Graph, Map, Node, Step, Twin
 from torchferry.cgen.ops.byte_function import ByteFunction
 from torchferry.cgen.ops.integer_sum import IntegerSum
 from torchferry.cgen.ops.quantize import Quantize
 from torchferry.cgen.passes.byte_io import ByteForm, to_floats
-from torchferry.cgen.passes.byte_values import ByteValues, is_byte_function
-from torchferry.cgen.passes.fixed_point import bytes_for, function_bytes, limits, to_bytes
+from torchferry.cgen.passes.byte_values import ByteValues, is_byte_function, sound_of
+from torchferry.cgen.passes.caller_numbers import PIXELS, CallerNumbers, of_itself
+from torchferry.cgen.passes.fixed_point import bytes_for, function_bytes, int16_for, limits, to_bytes
 from torchferry.cgen.passes.fold import drop_dead
 from torchferry.cgen.scales import BYTE_MOST, Bytes, Finish, Range, ToFloats
 from torchferry.cgen.values import Doubles, Operand, Value
 from torchferry.errors import ExitCode, FerryError
-
-PIXELS = Bytes(1.0, 0)
 
 
 def quantize(graph: Graph, ranges: Mapping[Value, Range]) -> Graph:
@@ -63,6 +62,8 @@ class _Rewriter:
         self._producer = graph.producer()
         self._readers = graph.readers()
         self._wanted = ByteValues.of(graph, outputs=io)
+        self._caller = CallerNumbers(self._producer)
+        self._sound = sound_of(graph) - self._wanted.values
         self._nodes: list[Node] = []
         self._joined: set[Node] = set()  # maps that a step before them computes
         self._bytes: dict[Value, tuple[Value, Bytes]] = {}
@@ -71,7 +72,11 @@ class _Rewriter:
         for node in self._graph.nodes:
             if node not in self._joined:
                 self._rewrite(node)
-        twins = {made: Twin(value, kind=kind) for value, (made, kind) in self._bytes.items() if made not in self._graph.inputs}
+        twins = {
+            made: Twin(value, kind=kind)
+            for value, (made, kind) in self._bytes.items()
+            if made not in self._graph.inputs and made.dtype == "uint8"
+        }
         return replace(self._graph, nodes=tuple(self._nodes), twins={**self._graph.twins, **twins})
 
     def run_with_io(self) -> ByteForm:
@@ -127,51 +132,32 @@ class _Rewriter:
         x, nothing = step.inputs[0], np.zeros(columns)
         if x.dtype == "uint8":
             return x, PIXELS, nothing
-        shifted = self._shifted_pixels(x, rows, columns)
-        return (shifted[0], PIXELS, shifted[1]) if shifted is not None else (*self.bytes_of(step), nothing)
+        shifted = self._caller.shifted(x, rows, columns)
+        if shifted is None:
+            return (*self.bytes_of(step), nothing)
+        return shifted[0], of_itself(shifted[0]), shifted[1]
 
     def bytes_of(self, step: Step) -> tuple[Value, Bytes]:
         """See ir.Quantizer."""
         x = step.inputs[0]
         if x not in self._bytes:
-            self._bytes[x] = self._scaled_pixels(x) or self._quantized(x, step.label)
+            self._bytes[x] = self._caller.scaled(x) or self._quantized(x, step.label)
         return self._bytes[x]
 
     def _quantized(self, x: Value, label: str) -> tuple[Value, Bytes]:
-        kind = bytes_for(self._ranges[x])
-        output = Value(f"{x.name}_bytes", x.shape, "uint8")
+        kind = self._sound_kind(x) if x in self._sound else bytes_for(self._ranges[x])
+        output = Value(f"{x.name}_{'int16' if x in self._sound else 'bytes'}", x.shape, kind.dtype)
         self._nodes.append(Quantize(x, 1 / kind.scale, kind.zero, output, label))
         return output, kind
 
-    def _shifted_pixels(self, x: Value, rows: int, columns: int) -> tuple[Value, Doubles] | None:
-        """Return the caller's bytes u and c where x is (float) u - c: exact sums may take c out of the product."""
-        found = self._of_pixels(x)
-        if found is None or not (found[1].scale == 1).all():
-            return None
-        shift = per_column(-found[1].shift, rows, columns)
-        return None if shift is None else (found[0], shift)
-
-    def _scaled_pixels(self, x: Value) -> tuple[Value, Bytes] | None:
-        """Return the caller's bytes u and what they mean where x is (u - zero) * scale with a byte `zero`."""
-        found = self._of_pixels(x)
-        if found is None or found[1].scale.ndim or found[1].shift.ndim or not found[1].scale > 0:
-            return None
-        zero = -float(found[1].shift) / float(found[1].scale)
-        return (found[0], Bytes(float(found[1].scale), int(zero))) if zero in range(BYTE_MOST + 1) else None
-
-    def _of_pixels(self, x: Value) -> tuple[Value, Affine] | None:
-        """Return the caller's bytes, and the scale and shift that make x of them."""
-        chain: list[Map] = []
-        node = self._producer.get(x)
-        while isinstance(node, Map) and not node.function.widens and node.continues(IDENTITY) is not None:
-            chain.insert(0, node)
-            node = self._producer.get(node.inputs[0])
-        if not isinstance(node, Map) or not node.function.widens or node.inputs[0].dtype != "uint8" or not chain:
-            return None
-        affine: Affine | None = IDENTITY
-        for after in chain:
-            affine = after.continues(affine) if affine is not None else None
-        return None if affine is None or node.output.size != x.size else (node.inputs[0], affine)
+    def _sound_kind(self, x: Value) -> Bytes:
+        """Return what int16 mean for a value of sound: the caller's own, moved, or what its range asks for."""
+        moved, seen = self._caller.moved(x), self._ranges[x]
+        if moved is not None:
+            low, high = ((code - moved.zero) * moved.scale for code in (moved.least, moved.most))
+            if low <= seen.low and seen.high <= high:
+                return moved
+        return int16_for(seen)
 
     # ---- what steps give ----
 
