@@ -77,7 +77,9 @@ def _steps(model: Model) -> list[Step]:
 def sizes(model: Model, tables: int, samples: int) -> str:
     """Return the line with the bytes of tables, of so many samples of the self-test, and of the workspace."""
     sample = struct_dtype(model.contract.inputs).itemsize + struct_dtype(model.contract.outputs).itemsize
-    return (
-        f" * Tables {tables} bytes, self-test samples {samples * sample} bytes ({model.prefix.upper()}_NO_SELFTEST leaves them out), "
-        f"workspace {model.plan.bytes} bytes."
-    )
+    switch = f"{model.prefix.upper()}_NO_SELFTEST"
+    if model.weights is None:
+        where = f"Tables {tables} bytes, self-test samples {samples * sample} bytes ({switch} leaves them out)"
+    else:
+        where = f"In the weights: tables {tables} bytes, self-test samples {samples * sample} bytes ({switch} leaves out what reads them)"
+    return f" * {where}, workspace {model.plan.bytes} bytes."

@@ -50,7 +50,7 @@ def print_header(model: Model, batch_rows: int, facts: str = "") -> str:
         own(WEIGHTS) if separate else "",
         own(with_weights(FUNCTIONS.replace("CLASSIFY", CLASSIFY if label_output(model) is not None else ""), separate=separate)),
         _classify(model),
-        own(with_weights(SELFTEST, separate=separate).replace("(VOID)", "(const void *weights)" if separate else "(void)")),
+        own(_selftest(separate=separate)),
         "#ifdef __cplusplus\n}\n#endif\n\n#endif\n",
     ]
     return "\n".join(part for part in parts if part)
@@ -157,17 +157,25 @@ int model_run_with(DECLARE_WEIGHTS const model_input *input, model_output *outpu
  * With count 0 nothing is read or written and every pointer may be NULL. */
 int model_run_batch(DECLARE_WEIGHTS const model_input *inputs, model_output *outputs, size_t count, model_workspace *workspace);
 """
+IN_TABLES = "They lie in constant tables; define MODEL_NO_SELFTEST to leave all of it out."
+IN_WEIGHTS = "They lie in the file of weights, also where MODEL_NO_SELFTEST leaves out what reads them."
 CLASSIFY = " *   model_classify       MODEL_WORKSPACE_BYTES + sizeof(model_output)\n"
 
 
 def label_output(model: Model) -> str | None:
-    """Return the output that model_classify returns: that of the classes, or the only int64 number."""
+    """Return the output that model_classify returns: that of the classes, or the only int64 number that is no state."""
     if model.contract.classes is not None:
         names = [model.contract.classes.output]
     else:
-        names = [spec.name for spec in model.contract.outputs if spec.dtype == "int64" and len(spec.shape) == 1]
+        kept = model.contract.state.values()
+        names = [s.name for s in model.contract.outputs if s.dtype == "int64" and len(s.shape) == 1 and s.name not in kept]
     scalar = [name for name in names if len(model.contract.output(name).shape) == 1]
     return scalar[0] if len(scalar) == 1 else None
+
+
+def _selftest(*, separate: bool) -> str:
+    text = with_weights(SELFTEST, separate=separate).replace("(VOID)", "(const void *weights)" if separate else "(void)")
+    return text.replace("WHERE_SAMPLES_LIE", IN_WEIGHTS if separate else IN_TABLES)
 
 
 def _classify(model: Model) -> str:
@@ -180,7 +188,7 @@ def _classify(model: Model) -> str:
 
 SELFTEST = """\
 /* Replays samples on this machine, one by one and in batches, and compares every bit of the results.
- * They lie in constant tables; define MODEL_NO_SELFTEST to leave all of it out. */
+ * WHERE_SAMPLES_LIE */
 #ifndef MODEL_NO_SELFTEST
 enum {
   MODEL_SELFTEST_PASSED = -1,

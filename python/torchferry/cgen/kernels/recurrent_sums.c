@@ -19,8 +19,8 @@ MODEL_INLINE MODEL_WIDE void model_recurrent_tile(const int vectors, const size_
   }
 }
 
-/* The first columns, in eights, fours and single vectors; returns how many. */
-MODEL_INLINE MODEL_WIDE size_t model_recurrent_vectors(const size_t hidden, const size_t columns, const float *const restrict h,
+/* The columns that make whole vectors, in eights, fours and single ones. */
+MODEL_INLINE MODEL_WIDE void model_recurrent_vectors(const size_t hidden, const size_t columns, const float *const restrict h,
     const float *const restrict weights, const float *const restrict bias, float *const restrict sums) {
   size_t j = 0;
   for (; j + 8 * MODEL_LANES <= columns; j += 8 * MODEL_LANES) {
@@ -32,7 +32,6 @@ MODEL_INLINE MODEL_WIDE size_t model_recurrent_vectors(const size_t hidden, cons
   for (; j + MODEL_LANES <= columns; j += MODEL_LANES) {
     model_recurrent_tile(1, hidden, columns, h, weights + j, bias + j, sums + j);
   }
-  return j;
 }
 #endif
 
@@ -40,7 +39,8 @@ MODEL_INLINE MODEL_WIDE size_t model_recurrent_vectors(const size_t hidden, cons
 MODEL_INLINE MODEL_WIDE void model_recurrent_sums(const size_t hidden, const size_t columns, const float *const restrict h,
     const MODEL_TABLE float *const restrict weights, const MODEL_TABLE float *const restrict bias, float *const restrict sums) {
 #if MODEL_LANES > 1
-  const size_t first = model_recurrent_vectors(hidden, columns, h, weights, bias, sums);
+  const size_t first = columns - columns % MODEL_LANES; /* a constant where sizes are: gcc warns of loops over no rest */
+  model_recurrent_vectors(hidden, columns, h, weights, bias, sums);
 #else
   const size_t first = 0;
 #endif

@@ -50,8 +50,8 @@ class IntegerConv2d(OneToOne):
     y_last: bool = False
 
     notes: ClassVar[tuple[str, ...]] = (
-        "Products are of unsigned bytes and int8 weights, with one scale per output; their sums are exact, and between two products",
-        "everything is integers. What float32 there is follows the rules below.",
+        "Products are of unsigned bytes and int8 weights, with one scale per output; their sums are exact. Between two products all is",
+        "integers, but from a layer that says `to float` to the next `float to bytes`: that float32 follows the rules below.",
     )
 
     @property
