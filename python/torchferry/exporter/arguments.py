@@ -31,7 +31,7 @@ def require_list(argument: str, value: Collection[str] | Sequence[object] | None
 def require_seed(seed: object) -> None:
     """Require what NumPy draws from. Raises FerryError(USAGE)."""
     if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
-        raise _refused("seed", repr(seed), "a whole number, 0 or more")
+        raise _refused("--seed", repr(seed), "a whole number, 0 or more")
 
 
 def require_text(argument: str, value: object) -> None:

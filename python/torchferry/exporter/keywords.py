@@ -20,6 +20,7 @@ _ARGUMENTS = {
     "--max-bytes": "max_bytes",
     "--max-ram": "max_ram",
     "--out": "out",
+    "--seed": "seed",
     "--name": "name",
     "--golden FILE": "golden",
     "--quantize ": "quantize=",
