@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from torchferry.bundle.contract import Array, Contract
@@ -17,19 +18,57 @@ from torchferry.intake.halves import HALVES
 from torchferry.intake.quiet import quiet
 
 NARROWER = (torch.float32, *HALVES)
+RMS_EPS = torch.finfo(torch.float32).eps
+"""The eps of a root-mean-square norm of float32 that is given none (torch.nn.RMSNorm)."""
+_RMS_NORMS = (torch.nn.functional.rms_norm, torch.rms_norm, torch.ops.aten.rms_norm.default)
 
 
 class Widen(TorchDispatchMode):
-    """Every conversion to a narrower float that the module's code asks for (`x.float()`, `dtype=torch.float16`) is one to float64."""
+    """Every conversion to a narrower float that the module's code asks for (`x.float()`, `dtype=torch.float16`) is one to float64.
+
+    A root-mean-square norm without eps takes that of its dtype: here it is the module's, of float32.
+    """
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch has no annotation there
+        self._calls = _EpsOfFloat32()
+
+    def __enter__(self) -> Widen:
+        self._calls.__enter__()  # type: ignore[no-untyped-call]
+        super().__enter__()  # type: ignore[no-untyped-call]
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        super().__exit__(*problem)  # type: ignore[no-untyped-call]
+        self._calls.__exit__(*problem)  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(
         self, func: Callable[..., Any], types: object, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         """Call `func` with float64 for narrower floats."""
-        return func(*map(_widen_dtype, args), **{key: _widen_dtype(value) for key, value in (kwargs or {}).items()})
+        args, kwargs = _with_eps(func, args, kwargs)
+        return func(*map(_widen_dtype, args), **{key: _widen_dtype(value) for key, value in kwargs.items()})
+
+
+class _EpsOfFloat32(TorchFunctionMode):
+    """Gives it to norms before they become smaller operators, as they do where derivatives may be asked for."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: object, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Call `func` with an eps where it is a norm that has none."""
+        args, kwargs = _with_eps(func, args, kwargs)
+        return func(*args, **kwargs)
+
+
+def _with_eps(
+    func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any] | None
+) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+    """Return the arguments of a call; `eps` is the fourth of a root-mean-square norm."""
+    kwargs = kwargs or {}
+    if func not in _RMS_NORMS or kwargs.get("eps") is not None or (len(args) > 3 and args[3] is not None):
+        return args, kwargs
+    return args[:3], {**kwargs, "eps": RMS_EPS}
 
 
 def _widen_dtype(value: Any) -> Any:

@@ -76,7 +76,6 @@ PAIRS: dict[str, tuple[Call, Call]] = {
         lambda: RULES["instance_norm"](IMAGE, None, None, None, None, True, 0.1, 1e-5, True),
         lambda: RULES["instance_norm"](IMAGE, None, None, CHANNELS, CHANNELS, False, 0.1, 1e-5, True),
     ),
-    "rms_norm without eps": (lambda: RULES["rms_norm"](SQUARE, [3], None, 1e-6), lambda: RULES["rms_norm"](SQUARE, [3])),
     "bags with weights": (
         lambda: RULES["embedding_bag"](TABLE, places(0, 1), places(0)),
         lambda: RULES["embedding_bag"](TABLE, places(0, 1), places(0), False, 0, False, of(1, 2)),

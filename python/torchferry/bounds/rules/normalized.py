@@ -34,6 +34,7 @@ import numpy as np
 from torchferry.bounds.error_bound import Bounded, NotCertifiedError, add, constant, multiply
 from torchferry.bounds.rounding import FUNCTIONS, SMALLEST, UNIT, Float64, gamma
 from torchferry.bounds.rules import Rule
+from torchferry.intake.widen import RMS_EPS
 
 
 @dataclass(frozen=True)
@@ -132,9 +133,7 @@ def _layer_norm(
 
 
 def _rms_norm(x: Bounded, shape: Sequence[int], weight: Bounded | None = None, eps: float | None = None) -> Bounded:
-    if eps is None:  # then it is 2^-23 in float32 and another number in float64
-        raise NotCertifiedError("a root-mean-square norm without eps has no certified rule")
-    return _affine(_over_last(x, len(shape), eps, centred=False), weight, None)
+    return _affine(_over_last(x, len(shape), RMS_EPS if eps is None else eps, centred=False), weight, None)
 
 
 def _group_norm(
