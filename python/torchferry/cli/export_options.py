@@ -39,8 +39,8 @@ Quantize = Annotated[
     str | None,
     typer.Option(
         metavar="int8|from-module",
-        help="Format c with int8 weights, calibrated on training data (or --calibration); from-module: with the scales of a module "
-        "that torch or torchao has quantised.",
+        help="Format c with int8 weights, calibrated on training data (or --calibration); from-module: with the scales that "
+        "fake quantisation or torchao's convert_pt2e left in the module.",
         show_default=False,
     ),
 ]

@@ -36,7 +36,7 @@ def require_expressible(source: ExportSource) -> None:
     if asks and not grids_of(unjoined_graph(source.functional_program, source.contract)):
         raise FerryError(
             ExitCode.FORMAT,
-            "c-int8: from-module: got a module that rounds no value to a grid of 8 bits, expected one that torch or torchao has quantised; "
+            "c-int8: from-module: got a module that rounds no value to a grid of 8 bits, expected one with fake quantisation, or of torchao's convert_pt2e; "
             "export it with --quantize int8, which measures the scales",
         )
 

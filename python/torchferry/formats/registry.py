@@ -17,7 +17,7 @@ from typing import Any, Literal
 from torchferry.errors import ExitCode, FerryError
 
 Io = Literal["float", "bytes", "int8"]
-FROM_MODULE = "from-module"  # the scheme that keeps the scales of a module that torch or torchao has quantised
+FROM_MODULE = "from-module"  # the scheme that keeps the scales that fake quantisation or convert_pt2e left in a module
 ENTRY_POINTS = "torchferry.formats"
 ALL = "all"  # after --to: every format that takes the module
 

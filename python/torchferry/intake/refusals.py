@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import TorchDispatchMode, is_traceable_wrapper_subclass
 
 from torchferry.bundle.contract import Array, TensorSpec
 from torchferry.bundle.dtype import holds_floats
@@ -44,8 +44,20 @@ def require_no_quantized_part(module: nn.Module) -> None:
         if ".quantized" in kind.__module__ and kind.__module__.startswith(("torch.ao.", "torch.nn.")):
             raise _refuse(
                 f"module: {path or kind.__name__}: got {kind.__module__}.{kind.__name__}, expected layers in float32: a quantized layer has no "
-                "float64 reference; export the module as it was before, and pass --quantize int8 for C in int8"
+                f"float64 reference; {_BEFORE_QUANTIZATION}"
             )
+    for path, tensor in (*module.named_parameters(), *module.named_buffers()):
+        if is_traceable_wrapper_subclass(tensor):
+            raise _refuse(
+                f"module: {path}: got {type(tensor).__module__}.{type(tensor).__name__}, expected a plain tensor: what stands for other numbers has no "
+                f"float64 reference; {_BEFORE_QUANTIZATION}"
+            )
+
+
+_BEFORE_QUANTIZATION = (
+    "export the module as it was before, and pass --quantize int8 for C in int8, or --quantize from-module for what fake quantisation or "
+    "torchao's convert_pt2e left in it"
+)
 
 
 def require_plain_state(module: nn.Module) -> None:

@@ -146,7 +146,20 @@ def quantized() -> nn.Module:
     return torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.Linear(4, 3)).eval(), {nn.Linear}, dtype=torch.qint8)  # type: ignore[no-any-return]
 
 
+def quantized_weights() -> nn.Module:
+    from torchao.quantization import Int8WeightOnlyConfig, quantize_
+
+    module = nn.Sequential(nn.Linear(4, 3)).eval()
+    quantize_(module, Int8WeightOnlyConfig())
+    return module
+
+
 CASES = [
+    (
+        quantized_weights(),
+        GRID,
+        ("module: 0.weight: got torchao.quantization.Int8Tensor", "a plain tensor", "quantize=from-module"),
+    ),
     (quantized(), GRID, ("module: 0:", "quantized", "quantize=int8")),
     (training_inside(), GRID, ("module: 1:", "train mode", "module.eval()")),
     (AlwaysDropping(), GRID, ("two answers", "dropout at test_refusals.py:", "F.dropout(super()", "training=self.training")),
