@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -56,4 +57,22 @@ def _of(name: str) -> Callable[..., Tensor]:
     return lambda noise, *args, **named: upsample(name, noise, *args, **named)
 
 
-RESAMPLINGS: dict[str, Callable[..., Tensor]] = {name: _of(name) for name in KERNELS}
+def sample_grid(operator: Any, noise: NoiseSource, x: Tensor, grid: Tensor, mode: int, *others: Any) -> Tensor:
+    """Sample x [N, C, ...] at moved places of a grid [N, ..., 2 or 3], by moved weights."""
+    # g + 1, times half the size, less a half: what these round is at most so much of |g| + 1
+    moved = noise.add(grid, PLACE_ROUNDINGS * UNIT * (grid.abs() + 1))
+    found: Tensor = operator(x, moved, mode, *others)
+    largest = x.abs().amax(tuple(range(2, x.ndim)), keepdim=True)
+    return noise.add(found, (WEIGHT_ROUNDINGS[mode] * UNIT * largest).expand_as(found))
+
+
+PLACE_ROUNDINGS = 2.0
+"""Four independent roundings, of a deviation of two."""
+WEIGHT_ROUNDINGS = (4.0, 0.0, 8.0)
+"""Of weights and sums beside the largest number, by mode: bilinear (4 or 8 terms), nearest, bicubic (16 terms of polynomials)."""
+
+RESAMPLINGS: dict[str, Callable[..., Tensor]] = {
+    **{name: _of(name) for name in KERNELS},
+    "grid_sampler_2d": partial(sample_grid, torch.ops.aten.grid_sampler_2d.default),
+    "grid_sampler_3d": partial(sample_grid, torch.ops.aten.grid_sampler_3d.default),
+}
