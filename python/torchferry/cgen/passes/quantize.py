@@ -22,7 +22,7 @@ from torchferry.cgen.ops.quantize import Quantize
 from torchferry.cgen.passes.byte_io import ByteForm, to_floats
 from torchferry.cgen.passes.byte_values import ByteValues, is_byte_function, sound_of
 from torchferry.cgen.passes.caller_numbers import PIXELS, CallerNumbers, of_itself
-from torchferry.cgen.passes.fixed_point import bytes_for, function_bytes, int16_for, limits, to_bytes
+from torchferry.cgen.passes.fixed_point import bytes_for, function_bytes, int16_for, limits, saturating, to_bytes
 from torchferry.cgen.passes.fold import drop_dead
 from torchferry.cgen.scales import BYTE_MOST, Bytes, Finish, Range, ToFloats
 from torchferry.cgen.values import Doubles, Operand, Value
@@ -266,6 +266,5 @@ class _Rewriter:
         zeros = [kind.zero for _, kind in operands]
         output = self._twin(end, made)
         functions = tuple(after.function.name for after in chain if after.grid is None)
-        self._nodes.append(
-            IntegerSum.of([x for x, _ in operands], factors, zeros, made.zero, limits(chain, made), functions, output, node.label)
-        )
+        given, ends = ([x for x, _ in operands], factors, zeros, made.zero), saturating(chain, made)
+        self._nodes.append(IntegerSum.of(*given, limits(chain, made), functions, output, node.label, ends))
