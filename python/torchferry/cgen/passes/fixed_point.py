@@ -14,6 +14,8 @@ from torchferry.cgen.values import Doubles, Floats, Integers, Value
 
 TABLE_SIZE = 1024  # indices per byte: about four where the function is steepest
 SEARCH_POINTS = 1 << 14
+STEEPEST = 8  # bytes by which a function may change from one index to the next
+FINER = 257  # points between two indices, by which a steep function is told from a jump
 MULTIPLIER_BITS = 30
 OFFSET_BITS = 60  # with sums of 31 bits and multipliers of 30, sum * multiplier + offset stays below 2^62
 SHIFT_MOST = 46
@@ -105,6 +107,22 @@ def _bits(number: float) -> int:
     """Return the least k with number <= 2^k. Exact: logarithms of C libraries differ."""
     mantissa, exponent = frexp(number)
     return exponent - (mantissa == 0.5)
+
+
+def is_steep(chain: Sequence[Map], before: Range, kind: Bytes) -> bool:
+    """Tell whether the elementwise functions of `chain` are steeper than a table of indices shows, as a logarithm of power is.
+
+    A jump, which is one however fine the table, is not steep.
+    """
+    low, high = _where_bytes_change(chain, before, kind)
+    points = np.clip(np.linspace(low, high, TABLE_SIZE), before.low, before.high)
+    changes = np.abs(np.diff(function_bytes(chain, points, kind)))
+    steep = np.flatnonzero(changes > STEEPEST)
+    between = [np.linspace(points[at], points[at + 1], FINER) for at in steep]
+    return any(
+        np.abs(np.diff(function_bytes(chain, finer, kind))).max() <= changes[at] / 2
+        for at, finer in zip(steep, between, strict=True)
+    )
 
 
 def _where_bytes_change(chain: Sequence[Map], before: Range, kind: Bytes) -> tuple[float, float]:
