@@ -17,11 +17,15 @@ struct Source {
 
 struct Files {
   std::vector<Source> sources;
-  std::string digest;  // the SHA-256 of each source
+  std::string digest;   // the SHA-256 of each source
+  std::string weights;  // that of model.weights.bin; empty where the weights are in the code
 };
 
 // Throws Refusal(FERRY_FORMAT) where there is none.
 [[nodiscard]] Files sources_of(const ferry_open_request& request);
+
+// Throws Refusal(FERRY_FORMAT) where there is a model.weights.bin of other bytes than those of weights.c, which is what runs.
+void require_own_weights(const ferry_open_request& request);
 
 // Throws Refusal unless `result` is what the self-test of a model says when it has passed; `path` stands in the message.
 void require_passed(const std::string& path, int result);

@@ -3,6 +3,8 @@
 #include <map>
 #include <mutex>
 #include <new>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "c_files.hpp"
@@ -17,7 +19,7 @@ namespace {
 struct Linked {
   std::mutex mutex;
   std::vector<const ferry_c_model*> models;
-  std::map<const ferry_c_model*, Library> opened;
+  std::map<std::pair<const ferry_c_model*, std::string>, Library> opened;  // with these weights
 };
 
 // Made when the first model registers, which is before `main`.
@@ -43,11 +45,13 @@ const Library& load_once(const ferry_open_request& request) {
   const auto files = sources_of(request);
   const std::scoped_lock lock(linked().mutex);
   const auto& model = find_model(files);
-  const auto found = linked().opened.find(&model);
+  const auto key = std::pair(&model, files.weights);
+  const auto found = linked().opened.find(key);
   if (found != linked().opened.end()) return found->second;
+  require_own_weights(request);
   const auto path = files.sources[0].path + ", linked in";
   require_passed(path, model.selftest());
-  return linked().opened.emplace(&model, Library{path, model.run, model.input, model.output}).first->second;
+  return linked().opened.emplace(key, Library{path, model.run, model.input, model.output}).first->second;
 }
 
 void prepare(const ferry_open_request& /*request*/) {}

@@ -86,10 +86,13 @@ const Library& load_once(const ferry_open_request& request) {
   static auto& loaded = *new std::map<std::string, Library>;  // lives as long as the objects
   const auto files = sources_of(request);
   const auto* object = find_object(request);
-  const auto key = files.digest + (object == nullptr ? "" : object->sha256);
+  const auto key = files.digest + (object == nullptr ? "" : object->sha256) + files.weights;
   const std::scoped_lock lock(mutex);
   auto found = loaded.find(key);
-  if (found == loaded.end()) found = loaded.emplace(key, load(files, object)).first;
+  if (found == loaded.end()) {
+    require_own_weights(request);
+    found = loaded.emplace(key, load(files, object)).first;
+  }
   return found->second;
 }
 

@@ -1,4 +1,4 @@
-"""Separate weights in a bundle that are not those of its code, sealed: a session names them in one line, and nothing is written."""
+"""Separate weights in a bundle that are not those of its code, sealed: both languages name them in one line, and nothing is written."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from torch import nn
 
 import torchferry
 from builders.bundles import reseal
-from hostile.refusal import snapshot
+from builders.programs import Program
+from hostile.refusal import assert_error, snapshot
 from torchferry.engines.c_build import find_compiler
 from torchferry.errors import ExitCode, FerryError
 from torchferry.packages.write import write_package
@@ -63,6 +64,7 @@ def test_weights_that_are_not_those_of_the_code_are_refused(fault: str, two: tup
     changed = FAULTS[fault](own, other)
     assert changed != own
     (bundle / "weights.c").write_text(changed)
+    (bundle / "model.weights.bin").write_bytes(bytes(map(int, numbers(changed))))
     reseal(bundle)
     shutil.rmtree(bundle / "native")  # as it comes from a machine of another kind
     before = snapshot(bundle)
@@ -72,6 +74,53 @@ def test_weights_that_are_not_those_of_the_code_are_refused(fault: str, two: tup
     assert "\n" not in str(caught.value)
     assert "self-test" in str(caught.value)
     assert snapshot(bundle) == before
+
+
+BIN, TEXT = "model.weights.bin", "weights.c"
+FOREIGN: dict[str, tuple[str, Callable[[bytes, bytes], bytes]]] = {
+    "the file of another model": (BIN, lambda _, other: other),
+    "the file, truncated": (BIN, lambda own, _: own[:-1]),
+    "the file, longer": (BIN, lambda own, _: own + b"\0"),
+    "one bit of a weight": (BIN, lambda own, _: own[:200] + bytes([own[200] ^ 1]) + own[201:]),
+    "weights.c of another model": (TEXT, lambda _, other: other),
+    "no array in weights.c": (TEXT, lambda own, _: own.partition(b"{")[0]),
+}
+
+
+def put(fault: str, two: tuple[Path, Path], bundle: Path) -> None:
+    """Copy the first bundle, with the fault, sealed."""
+    shutil.copytree(two[0], bundle)
+    name, change = FOREIGN[fault]
+    (bundle / name).write_bytes(change(*((folder / name).read_bytes() for folder in two)))
+    reseal(bundle)
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["with an object", "without"])
+@pytest.mark.parametrize("fault", FOREIGN)
+def test_a_file_of_weights_that_is_not_what_runs_is_refused(
+    fault: str, kept: bool, two: tuple[Path, Path], quick_program: Program, tmp_path: Path
+) -> None:
+    """`model.weights.bin` is what a firmware maps: a session that answered with other weights would say nothing of it."""
+    bundle = tmp_path / "bundle"
+    put(fault, two, bundle)
+    if not kept:
+        shutil.rmtree(bundle / "native")
+    before = snapshot(bundle)
+    found = quick_program("verify", bundle, "--engine", "c", "--allow-native")
+    assert_error(found, ExitCode.FORMAT, "model.weights.bin: got other bytes than those of weights.c")
+    assert snapshot(bundle) == before
+
+
+def test_a_second_session_of_one_process_looks_at_the_file_again(two: tuple[Path, Path], tmp_path: Path) -> None:
+    torchferry.Session(torchferry.open_bundle(two[0]), "c", allow_native=True)
+    put("one bit of a weight", two, tmp_path / "bundle")
+    with pytest.raises(FerryError, match="other bytes than those of weights") as caught:
+        torchferry.Session(torchferry.open_bundle(tmp_path / "bundle"), "c", allow_native=True)
+    assert caught.value.code == ExitCode.FORMAT
+
+
+def test_both_languages_take_the_weights_of_the_code(two: tuple[Path, Path], quick_program: Program) -> None:
+    assert quick_program("verify", two[0], "--engine", "c", "--allow-native").code == ExitCode.OK
 
 
 def test_the_weights_of_the_code_are_taken(two: tuple[Path, Path]) -> None:

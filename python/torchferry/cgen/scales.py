@@ -55,7 +55,8 @@ class ToBytes:
     """Sums -> bytes in integers: index = (sum * multiplier[column] + offset) >> shift, kept within least..last; then table[index].
 
     An empty table: the index is the byte, and `most` the last one. `functions` are the elementwise functions that the step stands
-    for; `least` and `most` are where those that clamp end.
+    for; `least` and `most` are where those that clamp end. Below and above the indices `ends` the step saturates: the result lies
+    beyond its bytes. None: never on that side.
     """
 
     multiplier: Integers
@@ -65,6 +66,7 @@ class ToBytes:
     functions: tuple[str, ...]
     least: int = 0
     most: int = BYTE_MOST
+    ends: tuple[int | None, int | None] = (0, BYTE_MOST)
 
     @property
     def last(self) -> int:
@@ -130,11 +132,19 @@ def finish_expression(finish: Finish, scope: Scope, sums: str = "sums") -> str:
             scope.use("index")
             multiplier = f"{scope.table('multiplier')}[j]"
             index = (
-                f"{OWN}index({sums}[j], {multiplier}, INT64_C({finish.offset}), {finish.shift}, {finish.least}, {finish.last})"
+                f"{OWN}index({sums}[j], {multiplier}, INT64_C({finish.offset}), {finish.shift}, {finish.least}, {finish.last}"
+                f"{counted_ends(finish.ends, finish.shift)})"
             )
             return f"{scope.table('bytes')}[{index}]" if len(finish.table) else f"(uint8_t){index}"
         case _:
             assert_never(finish)
+
+
+def counted_ends(ends: tuple[int | None, int | None], shift: int, bits: int = 64) -> str:
+    """Return the C arguments, where saturations are counted: the least and the largest sum of `bits` bits that is none."""
+    least = f"INT{bits}_MIN" if ends[0] is None else f"INT{bits}_C({ends[0] << shift})"
+    most = f"INT{bits}_MAX" if ends[1] is None else f"INT{bits}_C({((ends[1] + 1) << shift) - 1})"
+    return f" {OWN}{OWN}IF_COUNTING({least}, {most})"
 
 
 def describe_finish(finish: Finish) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ import numpy as np
 
 from torchferry.bundle.contract import Array, TensorSpec
 from torchferry.engines.base import OpenRequest
-from torchferry.engines.c_build import OBJECT, build, digest_of, sources_of
+from torchferry.engines.c_build import OBJECT, WEIGHTS, build, digest_of, require_own_weights, sources_of
 from torchferry.engines.machine import triples
 from torchferry.engines.private_folder import private_folder
 from torchferry.errors import ExitCode, FerryError
@@ -84,8 +84,9 @@ def _load_once(files: Mapping[str, bytes]) -> Library:
         raise FerryError(ExitCode.FORMAT, f"{next(iter(files))}: got no C file in the artifact, expected one; export it again")
     with _TURN:
         path, data = _find_object(files)
-        key = digest_of(sources) + hashlib.sha256(data).hexdigest()
+        key = digest_of(sources) + hashlib.sha256(data).hexdigest() + hashlib.sha256(files.get(WEIGHTS, b"")).hexdigest()
         if key not in _LOADED:
+            require_own_weights(files)
             if not data:
                 path, data = f"{next(iter(sources))}, compiled", build(sources, triples()[0])
             _LOADED[key] = _load(path, data, digest_of(sources))

@@ -20,6 +20,8 @@ from torchferry.errors import ExitCode, FerryError
 # Contraction is off in the source too; visibility: only what engine.c shows to a session.
 OPTIONS = ("-std=c99", "-O3", "-ffp-contract=off", "-fPIC", "-shared", "-fvisibility=hidden", "-s")
 OBJECT = "model.so"
+WEIGHTS = "model.weights.bin"
+_DECIMAL = [str(byte).encode() for byte in range(256)]
 # What every model includes: a compiler that cannot build this is no C compiler for this machine.
 _PROBE = b"#include <float.h>\n#include <stddef.h>\n#include <stdint.h>\nextern const size_t ferryProbe;\nconst size_t ferryProbe = 1;\n"
 
@@ -41,6 +43,18 @@ def sources_of(files: Mapping[str, bytes]) -> dict[str, bytes]:
 def digest_of(sources: Mapping[str, bytes]) -> str:
     """Return what an object says of the files that it was built from: the SHA-256 of each."""
     return ",".join(hashlib.sha256(data).hexdigest() for data in sources.values())
+
+
+def require_own_weights(files: Mapping[str, bytes]) -> None:
+    """Refuse weights as a file that are not those of weights.c, which is what a session runs. Raises FerryError(FORMAT)."""
+    if WEIGHTS not in files:
+        return
+    found, _, _ = files.get("weights.c", b"").partition(b"{")[2].partition(b"}")
+    if found.translate(None, b" \n") != b",".join(map(_DECIMAL.__getitem__, files[WEIGHTS])):
+        raise FerryError(
+            ExitCode.FORMAT,
+            f"{WEIGHTS}: got other bytes than those of weights.c, which the session runs, expected the same; export it again",
+        )
 
 
 def build(sources: Mapping[str, bytes], triple: str) -> bytes:

@@ -17,8 +17,9 @@ from torchferry.cgen.values import dtype_of
 SATURATIONS = """\
 /* With MODEL_COUNT_SATURATIONS defined for model.c and for whoever includes this file: how many numbers, since its
  * last call, became bytes and lay more than half a step beyond the range of their bytes, so that they were kept at its end: a
- * sample's inputs, and what layers of floats give to layers of bytes. Sums of bytes are not counted, nor a NaN. The answers
- * have the same bits; calls from several threads at once lose counts. */
+ * sample's inputs, what layers of floats give to layers of bytes, and the sums of layers of bytes. Where a function ends
+ * itself, as ReLU at 0, nothing is counted, nor is a NaN; of one that falls and rises again, as GELU, both ends count and not
+ * the dip. The answers have the same bits; the code is slower, and calls from several threads at once lose counts. */
 #if defined(MODEL_COUNT_SATURATIONS)
 size_t model_saturations(void);
 #endif

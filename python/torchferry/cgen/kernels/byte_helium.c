@@ -5,8 +5,9 @@
 
 /* ---- Vectors of a Cortex-M (MVE, "Helium": M55 and later) ------------------------------------------------------------
  * An instruction adds 16 products to one sum, of bytes that are both unsigned: weights get 128 more, and 128 times the sum of
- * the inputs is taken off again. All of that is exact modulo 2^32, and the sums fit. */
-#if defined(__ARM_FEATURE_MVE) && defined(__GNUC__) && !defined(__ARM_BIG_ENDIAN)
+ * the inputs is taken off again. All of that is exact modulo 2^32, and the sums fit. They compute some pixels twice, which what
+ * counts saturations must not. */
+#if defined(__ARM_FEATURE_MVE) && defined(__GNUC__) && !defined(__ARM_BIG_ENDIAN) && !defined(MODEL_COUNT_SATURATIONS)
 #include <arm_mve.h>
 #define MODEL_HELIUM
 

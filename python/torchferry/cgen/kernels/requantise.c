@@ -14,11 +14,14 @@ typedef struct {
   int64_t offset;
   int shift;
   int32_t least, most;
+#if defined(MODEL_COUNT_SATURATIONS)
+  int64_t lowest, highest; /* scaled sums beyond these saturate */
+#endif
 } model_step;
 
 /* The byte of a sum of a column. */
 MODEL_INLINE uint8_t model_byte(const model_step *const s, const size_t column, const int32_t sum) {
-#if defined(MODEL_HALVES)
+#if defined(MODEL_HALVES) && !defined(MODEL_COUNT_SATURATIONS)
   if (s->shift >= 32) {
     const int64_t scaled = (int64_t)sum * s->multiplier[column] + s->offset;
     const int32_t byte = model_saturated((uint32_t)((int32_t)(scaled >> 32) >> (s->shift - 32)));
@@ -28,7 +31,8 @@ MODEL_INLINE uint8_t model_byte(const model_step *const s, const size_t column, 
     return (uint8_t)(byte > s->most ? s->most : (byte < s->least ? s->least : byte));
   }
 #endif
-  return (uint8_t)model_index(sum, s->multiplier[column], s->offset, s->shift, s->least, s->most);
+  return (uint8_t)model_index(
+      sum, s->multiplier[column], s->offset, s->shift, s->least, s->most MODEL_IF_COUNTING(s->lowest, s->highest));
 }
 
 /* The bytes of the sums of `count` columns from column `first` on. Where the shift is at least 32 the upper halves of the
@@ -36,7 +40,7 @@ MODEL_INLINE uint8_t model_byte(const model_step *const s, const size_t column, 
 MODEL_INLINE void model_requantise(
     const model_step *const s, const size_t first, const size_t count, const int32_t *const sums, uint8_t *const y) {
   size_t j = 0;
-#if defined(__AVX512VL__) && defined(__AVX512BW__)
+#if defined(__AVX512VL__) && defined(__AVX512BW__) && !defined(MODEL_COUNT_SATURATIONS)
   if (s->shift >= 32) {
     const __m512i offset = _mm512_set1_epi64(s->offset);
     const __m512i least = _mm512_set1_epi32(s->least), most = _mm512_set1_epi32(s->most);
@@ -51,7 +55,7 @@ MODEL_INLINE void model_requantise(
     }
   }
 #endif
-#if defined(__AVX2__)
+#if defined(__AVX2__) && !defined(MODEL_COUNT_SATURATIONS)
   if (s->shift >= 32) {
     const __m256i offset = _mm256_set1_epi64x(s->offset);
     const __m256i least = _mm256_set1_epi32(s->least), most = _mm256_set1_epi32(s->most);

@@ -6,6 +6,7 @@
 #if defined(MODEL_COUNT_SATURATIONS)
 static size_t model_beyond_bytes = 0;
 #define MODEL_COUNT_BEYOND(is_beyond) (model_beyond_bytes += (is_beyond) ? 1u : 0u)
+#define MODEL_IF_COUNTING(...) , __VA_ARGS__ /* further arguments: below and above what a sum counts */
 size_t model_saturations(void) {
   const size_t found = model_beyond_bytes;
   model_beyond_bytes = 0;
@@ -13,6 +14,7 @@ size_t model_saturations(void) {
 }
 #else
 #define MODEL_COUNT_BEYOND(is_beyond) (void)0
+#define MODEL_IF_COUNTING(...)
 #endif
 
 #endif

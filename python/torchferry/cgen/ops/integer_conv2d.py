@@ -16,6 +16,7 @@ from torchferry.cgen.packing import PANEL_COMMENTS, in_panels, padded
 from torchferry.cgen.scales import (
     Finish,
     ToBytes,
+    counted_ends,
     describe_finish,
     finish_expression,
     finish_sums,
@@ -219,7 +220,8 @@ class IntegerConv2d(OneToOne):
         """Return the C expression of a pointer to the fixed-point step."""
         assert isinstance(self.finish, ToBytes), "sums are kept for other ones"
         numbers = f"INT64_C({self.finish.offset}), {self.finish.shift}, {self.finish.least}, {self.finish.most}"
-        return f"&(const {OWN}step){{{scope.table('multiplier')}, {numbers}}}"
+        ends = counted_ends(self.finish.ends, self.finish.shift)
+        return f"&(const {OWN}step){{{scope.table('multiplier')}, {numbers}{ends}}}"
 
     def _finished(self, scope: Scope, row: str) -> list[str]:
         """Return the loop from the sums of a row to the output."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from torchferry.cgen.ir import Step
 from torchferry.cgen.lowering import Operator
-from torchferry.cgen.scales import BYTE_MOST
+from torchferry.cgen.scales import BYTE_MOST, counted_ends
 from torchferry.cgen.target import Scope
 from torchferry.cgen.text import OWN
 from torchferry.cgen.values import Array, Value
@@ -23,7 +23,8 @@ MOST = 2**31 - 1
 class IntegerSum(Step):
     """y = (a * multipliers[0] + b * multipliers[1] + offset) >> shift of bytes a and b, kept within `limits`.
 
-    No part of the sum leaves 32 bits. `functions` are the clamps that the limits stand for.
+    No part of the sum leaves 32 bits. `functions` are the clamps that the limits stand for. `ends`: see
+    scales.ToBytes.
     """
 
     a: Value
@@ -35,6 +36,7 @@ class IntegerSum(Step):
     functions: tuple[str, ...]
     output: Value
     label: str
+    ends: tuple[int | None, int | None] = (0, BYTE_MOST)
 
     @classmethod
     def of(
@@ -47,6 +49,7 @@ class IntegerSum(Step):
         functions: tuple[str, ...],
         output: Value,
         label: str,
+        ends: tuple[int | None, int | None] = (0, BYTE_MOST),
     ) -> IntegerSum:
         """Return round(sum of factors * (operands - zeros)) + zero, in the finest fixed point that 32 bits hold."""
         real = zero - sum(factor * other for factor, other in zip(factors, zeros, strict=True))
@@ -54,7 +57,7 @@ class IntegerSum(Step):
         shift = max(1, min(SHIFT_MOST, frexp(MOST / (reach + 2))[1] - 1))
         a, b = (round(factor * 2**shift) for factor in factors)
         offset = round(real * 2**shift) + (1 << (shift - 1))
-        return cls(operands[0], operands[1], (a, b), offset, shift, limits, functions, output, label)
+        return cls(operands[0], operands[1], (a, b), offset, shift, limits, functions, output, label, ends)
 
     @property
     def inputs(self) -> tuple[Value, ...]:
@@ -89,7 +92,8 @@ class IntegerSum(Step):
         scope.use("integer_sum")
         a, b, y = (scope.pointer(value) for value in (self.a, self.b, self.output))
         numbers = ", ".join(map(str, (*self.multipliers, self.offset, self.shift, *self.limits)))
-        return [f"  {OWN}integer_sum({self.output.size}, {a}, {b}, {numbers}, {y});"]
+        ends = counted_ends(self.ends, self.shift, bits=32)
+        return [f"  {OWN}integer_sum({self.output.size}, {a}, {b}, {numbers}{ends}, {y});"]
 
 
 OPERATORS: tuple[Operator, ...] = ()

@@ -23,12 +23,12 @@ class ByteValues:
     grids: Mapping[Value, Bytes]
 
     @classmethod
-    def of(cls, graph: Graph, *, outputs: bool = False) -> ByteValues:
+    def of(cls, graph: Graph, *, outputs: bool = False, floats: frozenset[Node] = frozenset()) -> ByteValues:
         """Decide for the largest set of values: each is made by a node that can give bytes, and only nodes that can read them do.
 
-        `outputs`: so is the caller, of float32 outputs.
+        `outputs`: so is the caller, of float32 outputs. `floats` are nodes that stay in float32.
         """
-        values = _largest_set(graph, () if outputs else graph.outputs)
+        values = _largest_set(graph, () if outputs else graph.outputs, floats)
         return cls(values, _alike(graph, values), grids_of(graph))
 
     def fixed(self, value: Value, ranges: Mapping[Value, Range]) -> Bytes | None:
@@ -70,14 +70,15 @@ def grids_of(graph: Graph) -> dict[Value, Bytes]:
     return {value: grid for value, grid in found.items() if grid is not None}
 
 
-def _largest_set(graph: Graph, floats: tuple[Value, ...]) -> frozenset[Value]:
+def _largest_set(graph: Graph, floats: tuple[Value, ...], apart: frozenset[Node]) -> frozenset[Value]:
     """Leave out what cannot be bytes until nothing more follows from that."""
     readers = graph.readers()
     kept = {
         value
         for node in graph.nodes
+        if node not in apart
         for value in _can_give(node)
-        if value.dtype == "float32" and value not in floats and _all_read(readers.get(value, ()))
+        if value.dtype == "float32" and value not in floats and _all_read(readers.get(value, ()), apart)
     }
     while True:
         lost = {value for node in graph.nodes for value in _given_up(node, kept)}
@@ -86,10 +87,10 @@ def _largest_set(graph: Graph, floats: tuple[Value, ...]) -> frozenset[Value]:
         kept -= lost
 
 
-def _all_read(readers: Sequence[Node]) -> bool:
+def _all_read(readers: Sequence[Node], apart: frozenset[Node]) -> bool:
     """Tell whether all that read a value can read bytes. What is rounded to a grid and read by others too is rounded once, from floats."""
     grids = {reader.grid if isinstance(reader, Map) else None for reader in readers}
-    return all(_can_read(reader) for reader in readers) and (len(grids) < 2 or grids == {None})
+    return all(_can_read(reader) and reader not in apart for reader in readers) and (len(grids) < 2 or grids == {None})
 
 
 def _can_give(node: Node) -> tuple[Value, ...]:

@@ -22,7 +22,7 @@ from torchferry.cgen.ops.quantize import Quantize
 from torchferry.cgen.passes.byte_io import ByteForm, to_floats
 from torchferry.cgen.passes.byte_values import ByteValues, is_byte_function, sound_of
 from torchferry.cgen.passes.caller_numbers import PIXELS, CallerNumbers, of_itself
-from torchferry.cgen.passes.fixed_point import bytes_for, function_bytes, int16_for, limits, to_bytes
+from torchferry.cgen.passes.fixed_point import bytes_for, function_bytes, int16_for, is_steep, limits, saturating, to_bytes
 from torchferry.cgen.passes.fold import drop_dead
 from torchferry.cgen.scales import BYTE_MOST, Bytes, Finish, Range, ToFloats
 from torchferry.cgen.values import Doubles, Operand, Value
@@ -61,12 +61,34 @@ class _Rewriter:
         self._ranges = ranges
         self._producer = graph.producer()
         self._readers = graph.readers()
-        self._wanted = ByteValues.of(graph, outputs=io)
+        self._floats: frozenset[Node] = frozenset()  # products whose sums a table would not show
+        self._wanted = self._wanted_of(io)
         self._caller = CallerNumbers(self._producer)
         self._sound = sound_of(graph) - self._wanted.values
         self._nodes: list[Node] = []
         self._joined: set[Node] = set()  # maps that a step before them computes
         self._bytes: dict[Value, tuple[Value, Bytes]] = {}
+
+    def _wanted_of(self, io: bool) -> ByteValues:
+        """Return the values that are bytes. A product of which a function is too steep for a table, as log of power, is float32.
+
+        What such a function makes of soft and of loud is much the same, and the bytes that the product would read lose the soft.
+        """
+        self._wanted = ByteValues.of(self._graph, outputs=io)
+        products = [node for node in self._graph.nodes if isinstance(node, Step) and node.int8_form == "product"]
+        while found := {node for node in products if any(map(self._is_steep, node.outputs))}:
+            self._floats |= found
+            self._wanted = ByteValues.of(self._graph, outputs=io, floats=self._floats)
+        return self._wanted
+
+    def _is_steep(self, output: Value) -> bool:
+        chain = self._chain(output) if output in self._wanted.values else []
+        _, functions = self._leading_scale(chain)
+        if all(node.function.clamps for node in functions):
+            return False
+        end = chain[-1].output
+        kind = self._fixed_kind(end) or bytes_for(self._ranges[end])
+        return is_steep(functions, self._ranges[functions[0].inputs[0]], kind)
 
     def run(self) -> Graph:
         for node in self._graph.nodes:
@@ -116,6 +138,8 @@ class _Rewriter:
                 self._add_function(node)
             else:
                 self._add_sum(node)
+        elif node in self._floats:
+            self._nodes.append(node)
         elif node.int8_form in ("product", "loop") or (node.int8_form == "total" and node.inputs[0] in self._wanted.values):
             node.in_integers(self)
         else:
@@ -266,6 +290,5 @@ class _Rewriter:
         zeros = [kind.zero for _, kind in operands]
         output = self._twin(end, made)
         functions = tuple(after.function.name for after in chain if after.grid is None)
-        self._nodes.append(
-            IntegerSum.of([x for x, _ in operands], factors, zeros, made.zero, limits(chain, made), functions, output, node.label)
-        )
+        given, ends = ([x for x, _ in operands], factors, zeros, made.zero), saturating(chain, made)
+        self._nodes.append(IntegerSum.of(*given, limits(chain, made), functions, output, node.label, ends))
