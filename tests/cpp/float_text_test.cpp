@@ -50,7 +50,9 @@ TEST(FloatText, IsThatOfCharconv) {
     ASSERT_EQ(shortest(value), by_charconv(value));
     for (const int digits : {1, 3, 6, 17})
       ASSERT_EQ(general(value, digits), by_charconv(value, std::chars_format::general, digits));
-    if (!std::signbit(value)) ASSERT_EQ(parse(shortest(value)), value);
+    if (!std::signbit(value)) {
+      ASSERT_EQ(parse(shortest(value)), value);
+    }
   }
   for (const float value : numbers<float, std::uint32_t>())
     ASSERT_EQ(scientific(value), by_charconv(value, std::chars_format::scientific));

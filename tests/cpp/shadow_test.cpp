@@ -38,7 +38,7 @@ std::vector<ShadowVerdict> verdicts_of(const ToyBundle& toy, ShadowOptions optio
 TEST(Shadow, RepeatsOneOfSoManyCalls) {
   const ToyBundle toy;
   for (const auto& [every, expected] : {std::pair<std::size_t, std::size_t>{1, 10}, {3, 4}, {100, 1}}) {
-    const auto verdicts = verdicts_of(toy, {.every = every});
+    const auto verdicts = verdicts_of(toy, {.engine = {}, .every = every});
     EXPECT_EQ(verdicts.size(), expected);
     for (const ShadowVerdict& verdict : verdicts) {
       EXPECT_TRUE(verdict.passed);
@@ -52,7 +52,7 @@ TEST(Shadow, RepeatsOneOfSoManyCalls) {
 TEST(Shadow, SaysWhichOutputDrifts) {
   const ToyBundle toy("count calls");
   ShadowCounts counts;
-  const auto verdicts = verdicts_of(toy, {.every = 2}, &counts);
+  const auto verdicts = verdicts_of(toy, {.engine = {}, .every = 2}, &counts);
   EXPECT_EQ(counts.calls, calls);
   EXPECT_EQ(verdicts.size(), 5U);
   for (std::size_t i = 1; i < verdicts.size(); ++i) {  // the first calls of both may have one number
@@ -68,7 +68,7 @@ TEST(Shadow, AllowsTheSumOfBothBounds) {
   for (auto& row : toy.manifest["tolerances"])
     if (row["output"] == "scaled" && row["kind"] == "absolute") row.update({{"bound", 0.25}, {"reason", "at most 0.25: a test"}});
   toy.write_manifest();
-  EXPECT_EQ(verdicts_of(toy, {.every = 100}).at(0).outputs[0].tolerance.bound, 0.5);
+  EXPECT_EQ(verdicts_of(toy, {.engine = {}, .every = 100}).at(0).outputs[0].tolerance.bound, 0.5);
 }
 
 TEST(Shadow, AFullQueueSkipsAndCounts) {

@@ -13,7 +13,7 @@ namespace ferry::cli {
 
 inline std::string little_endian(std::uint64_t number, int bytes) {
   std::string text;
-  for (int i = 0; i < bytes; ++i) text += static_cast<char>(number >> 8 * i & 0xFFU);
+  for (int i = 0; i < bytes; ++i, number >>= 8U) text += static_cast<char>(number & 0xFFU);  // more than 8 end in zeros
   return text;
 }
 

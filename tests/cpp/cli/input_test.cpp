@@ -23,7 +23,7 @@ const TensorSpec y_spec{.name = "y", .dtype = DType::int64, .shape = {"N"}, .ran
 const TensorSpec image_spec{.name = "image", .dtype = DType::uint8, .shape = {"N", 2, 3}, .range = {}, .unit = {}};
 
 Contract contract_of(std::vector<TensorSpec> inputs) {
-  return {.inputs = std::move(inputs), .outputs = {}, .symbols = {}, .classes = {}};
+  return {.inputs = std::move(inputs), .outputs = {}, .symbols = {}, .classes = {}, .state = {}};
 }
 
 class Inputs : public ::testing::Test {

@@ -19,7 +19,7 @@ TensorSpec spec(std::string name, std::vector<ferry::Dim> shape) {
 }
 
 const Contract contract{
-    .inputs = {spec("x", {"N"})}, .outputs = {spec("a", {"N"}), spec("b", {"N"})}, .symbols = {}, .classes = {}};
+    .inputs = {spec("x", {"N"})}, .outputs = {spec("a", {"N"}), spec("b", {"N"})}, .symbols = {}, .classes = {}, .state = {}};
 const NamedTensors outputs = {{"a", Tensor::from<float>({1}, {1})}, {"b", Tensor::from<float>({1}, {2})}};
 
 OutputRequest request(std::string path, std::string format = {}, std::string select = {}) {
@@ -57,7 +57,7 @@ TEST(OutputRequests, AreRefusedWhereTheContractCannotMeetThem) {
 
 TEST(OutputRequests, OutputWithoutABatchCannotBeCutIntoSamples) {
   const Contract mixed{
-      .inputs = {spec("x", {"N"})}, .outputs = {spec("a", {"N"}), spec("mean", {})}, .symbols = {}, .classes = {}};
+      .inputs = {spec("x", {"N"})}, .outputs = {spec("a", {"N"}), spec("mean", {})}, .symbols = {}, .classes = {}, .state = {}};
   EXPECT_EQ(check(request("-"), mixed).code, 2);
   EXPECT_EQ(check(request("-", "", "a"), mixed).code, 0);
 }

@@ -24,7 +24,8 @@ TensorSpec spec(std::string name, DType dtype, std::vector<ferry::Dim> shape) {
 const Contract contract{.inputs = {spec("x", DType::float32, {"N", 2})},
                         .outputs = {spec("score", DType::float32, {"N", 2}), spec("label", DType::int64, {"N"})},
                         .symbols = {},
-                        .classes = Classes{"label", {"a \"quoted\", name", "b"}}};
+                        .classes = Classes{"label", {"a \"quoted\", name", "b"}},
+                        .state = {}};
 const NamedTensors outputs = {{"score", Tensor::from<float>({2, 2}, {0.1F, 1, std::numeric_limits<float>::infinity(), -0.0F})},
                               {"label", Tensor::from<std::int64_t>({2}, {1, 0})}};
 
@@ -75,22 +76,26 @@ TEST_F(RowOutput, NoSamplesGiveNoLinesButAHeader) {
 
 TEST_F(RowOutput, MoreDimsAreNestedListsAndDoubleIndices) {
   const Contract grids{
-      .inputs = contract.inputs, .outputs = {spec("grid", DType::uint8, {"N", 2, 2})}, .symbols = {}, .classes = {}};
+      .inputs = contract.inputs, .outputs = {spec("grid", DType::uint8, {"N", 2, 2})}, .symbols = {}, .classes = {}, .state = {}};
   const NamedTensors grid = {{"grid", Tensor::from<std::uint8_t>({1, 2, 2}, {1, 2, 3, 255})}};
   EXPECT_EQ(json(grids, {grid}, {"grid"}), "{\"grid\": [[1, 2], [3, 255]]}\n");
   EXPECT_EQ(csv(grids, {grid}, {"grid"}), "grid[0][0],grid[0][1],grid[1][0],grid[1][1]\n1,2,3,255\n");
 }
 
 TEST_F(RowOutput, ColumnOfOneElementNeedsNoIndex) {
-  const Contract ones{.inputs = contract.inputs, .outputs = {spec("y", DType::boolean, {"N", 1})}, .symbols = {}, .classes = {}};
+  const Contract ones{
+      .inputs = contract.inputs, .outputs = {spec("y", DType::boolean, {"N", 1})}, .symbols = {}, .classes = {}, .state = {}};
   const NamedTensors one = {{"y", Tensor::from<bool>({2, 1}, {true, false})}};
   EXPECT_EQ(csv(ones, {one}, {"y"}), "y\ntrue\nfalse\n");
   EXPECT_EQ(json(ones, {one}, {"y"}), "{\"y\": [true]}\n{\"y\": [false]}\n");
 }
 
 TEST_F(RowOutput, ContractWithoutABatchIsOneSample) {
-  const Contract fixed{
-      .inputs = {spec("x", DType::float32, {2})}, .outputs = {spec("y", DType::float64, {2})}, .symbols = {}, .classes = {}};
+  const Contract fixed{.inputs = {spec("x", DType::float32, {2})},
+                       .outputs = {spec("y", DType::float64, {2})},
+                       .symbols = {},
+                       .classes = {},
+                       .state = {}};
   EXPECT_EQ(json(fixed, {{{"y", Tensor::from<double>({2}, {0.1, 1e300})}}}, {"y"}), "{\"y\": [0.1, 1e+300]}\n");
 }
 

@@ -82,10 +82,10 @@ TEST(OnnxDoor, RefusesWhatIsNoOnnx) {
 }
 
 TEST(OnnxDoor, RefusesAFieldThatIsLongerThanItsMessage) {
-  const auto named = [](std::size_t told) { return varint(8U << 3U | 2U) + varint(told) + "w"; };
-  EXPECT_EQ(refusal_of(model(part(5, named(1)))), "");
-  expect_refused(model(part(5, named(2))), "no ONNX model");
-  expect_refused(model(part(5, named(std::string::npos))), "no ONNX model");
+  const auto name = [](std::size_t told) { return varint(8U << 3U | 2U) + varint(told) + "w"; };
+  EXPECT_EQ(refusal_of(model(part(5, name(1)))), "");
+  expect_refused(model(part(5, name(2))), "no ONNX model");
+  expect_refused(model(part(5, name(std::string::npos))), "no ONNX model");
 }
 
 TEST(OnnxDoor, RefusesEndlessNesting) {
