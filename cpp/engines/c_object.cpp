@@ -98,7 +98,9 @@ const Library& load_once(const ferry_open_request& request) {
 
 void prepare(const ferry_open_request& request) {
   const auto files = sources_of(request);
-  if (find_object(request) == nullptr) static_cast<void>(built_object(files));
+  if (find_object(request) != nullptr) return;
+  require_own_weights(request);  // before a compiler says less of the same
+  static_cast<void>(built_object(files));
 }
 
 }  // namespace ferry::c

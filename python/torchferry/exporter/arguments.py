@@ -10,6 +10,9 @@ from torch import nn
 
 from torchferry.errors import ExitCode, FerryError
 
+# Layers that answer otherwise in training; any other module before the user's is one that nobody trains.
+_TRAINED = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._NormBase)
+
 
 def require_inputs(inputs: object) -> None:
     """Require names with specs. Raises FerryError(USAGE)."""
@@ -51,11 +54,11 @@ def require_path(value: str | os.PathLike[str]) -> None:
 
 
 def require_eval_preprocess(preprocess: object) -> None:
-    """Require modules before the user's module to be in eval mode, as that one must be. Raises FerryError(BAD_INPUT)."""
+    """Require what trains otherwise than it answers, before the user's module, to be in eval mode. Raises FerryError(BAD_INPUT)."""
     parts = preprocess.values() if isinstance(preprocess, Mapping) else [preprocess]
     for part in parts:
         for path, inner in part.named_modules() if isinstance(part, nn.Module) else ():
-            if inner.training:
+            if inner.training and isinstance(inner, _TRAINED):
                 raise FerryError(
                     ExitCode.BAD_INPUT,
                     f"preprocess: {path or type(inner).__name__}: got train mode, expected eval mode: dropout and batch norm would behave as in "

@@ -119,12 +119,17 @@ class Rounds(nn.Module):
         return torch.floor(x * 0.1)
 
 
-def test_a_script_is_certified_and_one_that_decides_is_not() -> None:
-    """torch.export takes no scripted module: what decides is looked for while it runs."""
+def not_converted(module: nn.Module, examples: tuple[Tensor, ...]) -> nn.Module:
+    raise RuntimeError("TS2EPConverter failed for node prim::If")
+
+
+def test_a_script_is_certified_and_one_that_decides_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a program, as of TorchScript that torch's converter does not take, what decides is looked for while the module runs."""
     x = np.random.default_rng(1).normal(size=(3, 6)).astype(np.float32)
     for module in (nn.Linear(6, 2), Rounds()):
         _, kinds, _ = subject(module.eval(), x)
         source = ExportSource(torch.jit.script(module), kinds, {"x": x})
+        monkeypatch.setattr("torchferry.intake.source.as_exportable", not_converted)
         with pytest.raises(FerryError):
             _ = source.program
         if isinstance(module, nn.Linear):
