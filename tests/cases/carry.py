@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 import types
+from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,7 @@ def carry_one(name: str, formats: list[str], device: str) -> str:
     """Export one module, verify it in C++ on a device and return one row. Generated C gets sizes that are fixed."""
     import torchferry
 
-    factory, arguments = {**load_cases(), **load_edge_networks()}[name]
+    factory, arguments = load_cases().get(name) or load_edge_networks()[name]
     if "c" in formats:
         arguments = with_fixed_sizes(arguments)
     started = time.monotonic()
@@ -121,6 +122,16 @@ def passed(report: dict[str, Any]) -> str:
         share = f" ({max(shares):.2g} of its bound)" if shares and engine["device"] != "cpu" else ""
         words += [engine["engine"] + share] if engine["status"] == "passed" else []
     return " ".join(words)
+
+
+def assert_row(row: str, name: str, engines: str, refused: Mapping[str, str]) -> None:
+    """Hold a row to the engines that carry the module in C++, or to words of the reason why it is refused."""
+    if name in refused:
+        assert row.startswith(f"| {name} | refused |"), row
+        assert refused[name] in row
+    else:
+        assert row.startswith(f"| {name} | carried |"), row
+        assert row.endswith(f"; {engines} |"), row
 
 
 def send_row(name: str, formats: list[str], device: str, sender: Connection) -> None:

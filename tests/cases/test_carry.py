@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cases.carry import CASES, DEFAULT_FORMATS, carry, load_cases
+from cases.carry import CASES, DEFAULT_FORMATS, assert_row, carry, load_cases
 
 # What is refused, and words of the reason.
 REFUSED = {
@@ -36,10 +36,4 @@ QUICK = [name for name in NAMES if name not in LARGE][::5]  # always; the others
     "name", [pytest.param(name, marks=[pytest.mark.slow] * (name not in QUICK)) for name in NAMES or ("none",)]
 )
 def test_a_module_of_users_runs_in_cpp_or_is_refused_for_its_reason(name: str) -> None:
-    row = carry(name, list(DEFAULT_FORMATS))
-    if name in REFUSED:
-        assert row.startswith(f"| {name} | refused |"), row
-        assert REFUSED[name] in row
-    else:
-        assert row.startswith(f"| {name} | carried |"), row
-        assert row.endswith("; onnxruntime torchscript |"), row
+    assert_row(carry(name, list(DEFAULT_FORMATS)), name, "onnxruntime torchscript", REFUSED)

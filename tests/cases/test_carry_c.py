@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cases.carry import CASES, carry, load_cases, load_edge_networks
+from cases.carry import CASES, assert_row, carry, load_cases, load_edge_networks
 
 # What is refused, and words of the reason.
 REFUSED = {
@@ -29,10 +29,4 @@ QUICK = ("fft", "tabular", "streaming_gru", "int16_input")  # always; the others
     "name", [pytest.param(name, marks=[pytest.mark.slow] * (name not in QUICK)) for name in NAMES or ("none",)]
 )
 def test_a_module_of_users_becomes_c_or_is_refused_for_its_reason(name: str) -> None:
-    row = carry(name, ["c"])
-    if name in REFUSED:
-        assert row.startswith(f"| {name} | refused |"), row
-        assert REFUSED[name] in row
-    else:
-        assert row.startswith(f"| {name} | carried |"), row
-        assert row.endswith("; c |"), row
+    assert_row(carry(name, ["c"]), name, "c", REFUSED)

@@ -11,7 +11,7 @@ import numpy as np
 
 from torchferry.cgen.ir import OneToOne
 from torchferry.cgen.lowering import Operator
-from torchferry.cgen.ops.integer_linear import GROUP
+from torchferry.cgen.ops.integer_linear import GROUP, NOTES
 from torchferry.cgen.packing import PANEL_COMMENTS, in_panels, padded
 from torchferry.cgen.scales import (
     Finish,
@@ -50,10 +50,7 @@ class IntegerConv2d(OneToOne):
     x_last: bool = False
     y_last: bool = False
 
-    notes: ClassVar[tuple[str, ...]] = (
-        "Products are of unsigned bytes and int8 weights, with one scale per output; their sums are exact. Between two products all is",
-        "integers, but from a layer that says `to float` to the next `float to bytes`: that float32 follows the rules below.",
-    )
+    notes: ClassVar[tuple[str, ...]] = NOTES
 
     @property
     def results(self) -> int:

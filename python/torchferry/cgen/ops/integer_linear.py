@@ -35,6 +35,12 @@ BIAS_MOST = 2**29  # a row whose bias would be more steps gets a coarser step
 SUM_MOST = 2**31 - 1
 
 
+NOTES = (
+    "Products are of unsigned bytes and int8 weights, with one scale per output; their sums are exact. Between two products all is",
+    "integers, but from a layer that says `to float` to the next `float to bytes`: that float32 follows the rules below.",
+)
+
+
 @dataclass(frozen=True, eq=False)
 class IntegerLinear(MatrixOverRows):
     """sums[row] = weight x[row] + bias of bytes x and int8 weights, exact in 32 bits; `finish` turns the sums into the output.
@@ -49,10 +55,7 @@ class IntegerLinear(MatrixOverRows):
     output: Value
     label: str
 
-    notes: ClassVar[tuple[str, ...]] = (
-        "Products are of unsigned bytes and int8 weights, with one scale per output; their sums are exact. Between two products all is",
-        "integers, but from a layer that says `to float` to the next `float to bytes`: that float32 follows the rules below.",
-    )
+    notes: ClassVar[tuple[str, ...]] = NOTES
 
     def problems(self) -> Iterator[str]:
         """Yield what is wrong with shapes and dtypes."""
