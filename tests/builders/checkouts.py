@@ -68,7 +68,8 @@ def ready_checkout(folder: Path, ninja: str = "") -> dict[str, str]:
 def press_ctrl_c(command: list[str], when: str, *, cwd: Path, env: dict[str, str]) -> tuple[str, str, int]:
     """Run a command on a terminal of its own, and press Ctrl-C when it has said `when`.
 
-    Returns what it said until then and from then on, and how it ended as subprocess has it.
+    Returns what it said until then and from then on, and how it ended as subprocess has it. The terminal's own "^C" is
+    left out: the kernel drops it where the command has ended before it is echoed.
     """
     process, terminal = pty.fork()
     if process == 0:
@@ -84,7 +85,7 @@ def press_ctrl_c(command: list[str], when: str, *, cwd: Path, env: dict[str, str
     os.close(terminal)
     ended = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
     assert pressed, f"it never said {when!r}: {said.decode()}"
-    return said[:pressed].decode(), said[pressed:].decode(), ended
+    return said[:pressed].decode(), said[pressed:].decode().replace("^C", "", 1), ended
 
 
 def _read(terminal: int) -> bytes:
