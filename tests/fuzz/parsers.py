@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from builders.programs import ROOT
 from torchferry.bundle.contract import TensorSpec
-from torchferry.bundle.manifest import parse_manifest
+from torchferry.bundle.manifest_json import parse_manifest
 from torchferry.bundle.npy import read_array
 from torchferry.bundle.reader import Bundle
 from torchferry.bundle.signature import parse_public_key, parse_signature

@@ -22,7 +22,7 @@ from hostile.documents import at, distinct_places, read_manifest, removed, repla
 from hostile.form_mutants import archives, changed_folder
 from hostile.fresh import seed_of, told
 from hostile.mutations import Mutator
-from torchferry.bundle.manifest import parse_manifest
+from torchferry.bundle.manifest_json import parse_manifest
 from torchferry.bundle.schema import manifest_schema
 from torchferry.errors import FerryError
 

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from torchferry.bundle.contract import BATCH, FEW_NUMBERS, Array, Contract, TensorSpec, check_inputs, check_outputs
+from torchferry.bundle.call_checks import FEW_NUMBERS, check_inputs, check_outputs
+from torchferry.bundle.contract import BATCH, Array, Contract, TensorSpec
 from torchferry.bundle.dtype import numpy_dtype
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from typing_extensions import assert_never
 
-from torchferry.bundle.contract import Array, Contract, check_goldens, check_inputs
+from torchferry.bundle.call_checks import check_goldens, check_inputs
+from torchferry.bundle.contract import Array, Contract
 from torchferry.bundle.manifest import FileEntry, GoldenCase, Origin, Reference, is_step
 from torchferry.bundle.npy import array_bytes
 from torchferry.bundle.reader import Bundle

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from typing_extensions import assert_never
 
 from torchferry.bundle.contract import Contract, Number, Size, Strict, TensorName, TensorSpec, require_unique
-from torchferry.bundle.problem import METADATA_TEXT, first_problem, shown
-from torchferry.bundle.strict_json import parse_json
+from torchferry.bundle.problem import METADATA_TEXT, shown
 from torchferry.compare.kinds import KindName, kind_of
-from torchferry.errors import ExitCode, FerryError
 from torchferry.limits import MAX_METADATA_BYTES, MAX_METADATA_ENTRIES, MAX_PATH_CHARACTERS
 
 FORMAT_VERSION = 3  # what is written; a bundle of the version before is read too
@@ -40,10 +37,6 @@ def _bounded(text: str) -> str:
 MetadataKey = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9._-]{0,63}$")]
 MetadataValue = Annotated[str, Field(min_length=1, max_length=MAX_METADATA_BYTES), AfterValidator(_bounded)]
 Metadata = Annotated[dict[MetadataKey, MetadataValue], Field(max_length=MAX_METADATA_ENTRIES)]
-
-
-class _WithMetadata(Strict):
-    metadata: Metadata
 
 
 class FileEntry(Strict):
@@ -282,76 +275,6 @@ def _require_names(where: str, files: dict[str, FileEntry], specs: tuple[TensorS
         raise ValueError(f"{where}.{name}: got a name that is not in the contract, expected the contract's names")
 
 
-def parse_manifest(data: bytes, *, where: str) -> Manifest:
-    """Parse manifest.json. `where` names the file in messages. Raises FerryError(FORMAT)."""
-    value = parse_json(data, where=where)
-    _check_version(value, where)
-    try:
-        return Manifest.model_validate(_upgraded(value, where))
-    except ValidationError as error:
-        raise FerryError(ExitCode.FORMAT, f"{where}: {first_problem(error)}") from None
-
-
 def licence_of(metadata: Mapping[str, str]) -> str:
     """Return the licence that metadata name, in either spelling; empty where they name none."""
     return metadata.get("licence") or metadata.get("license") or ""
-
-
-def checked_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
-    """Return what a user wants to stand in `metadata`, held to its rules. Raises FerryError(USAGE)."""
-    try:
-        return _WithMetadata(metadata=dict(metadata)).metadata
-    except ValidationError as error:
-        raise FerryError(ExitCode.USAGE, first_problem(error, "give short texts by such names")) from None
-
-
-def dump_manifest(manifest: Manifest) -> bytes:
-    """Return the bytes of manifest.json in the newest version: UTF-8, sorted keys, a newline at the end."""
-    value = {**manifest.model_dump(mode="json", by_alias=True), "format_version": FORMAT_VERSION}
-    text = json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
-    return text.encode() + b"\n"
-
-
-def _check_version(value: object, where: str) -> None:
-    if not isinstance(value, dict):
-        raise FerryError(ExitCode.FORMAT, f"{where}: got {shown(value)}, expected one JSON object; export the bundle again")
-    version = value.get("format_version")
-    if isinstance(version, int | float) and not isinstance(version, bool) and version > FORMAT_VERSION:
-        raise FerryError(
-            ExitCode.FORMAT,
-            f"{where}: format_version: got {version}, expected {OLDEST_VERSION} or {FORMAT_VERSION}; "
-            "this bundle is newer than this program: update torchferry",
-        )
-
-
-def _upgraded(value: Any, where: str) -> Any:
-    """Return the object with the keys that its version does not have yet. Raises FerryError(FORMAT)."""
-    if value.get("format_version") != OLDEST_VERSION:
-        return value
-    unknown = f"{NOT_RUN}format version {OLDEST_VERSION} does not say where it ran"
-    golden = value.get("golden")
-    found = dict(value)
-    if "contract" in value:
-        contract = _added(value["contract"], "samples", "independent", f"{where}: contract")
-        found["contract"] = _added(contract, "state", {}, f"{where}: contract")
-    if isinstance(value.get("artifacts"), list):
-        found["artifacts"] = [
-            _added(item, "accepted", {"c++": unknown, "python": unknown}, f"{where}: artifacts[{index}]")
-            for index, item in enumerate(value["artifacts"])
-        ]
-    if isinstance(golden, dict) and isinstance(golden.get("cases"), list):
-        cases = [_added(item, "origin", "given", f"{where}: golden.cases[{i}]") for i, item in enumerate(golden["cases"])]
-        found["golden"] = {**golden, "cases": cases}
-    return found
-
-
-def _added(value: Any, key: str, default: object, where: str) -> Any:
-    """Return an object with a key more; what is no object is refused later, in the words for that."""
-    if not isinstance(value, dict):
-        return value
-    if key in value:
-        raise FerryError(
-            ExitCode.FORMAT,
-            f"{where}.{key}: got a key that format_version {OLDEST_VERSION} does not have; remove it or write format_version {FORMAT_VERSION}",
-        )
-    return {**value, key: default}

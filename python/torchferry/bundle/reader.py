@@ -12,7 +12,8 @@ from torchferry.bundle.contract import Array, Contract
 from torchferry.bundle.digest import sha256_of, sha256_of_content
 from torchferry.bundle.float_mode import ieee_arithmetic
 from torchferry.bundle.folder import Folder
-from torchferry.bundle.manifest import MANIFEST_NAME, Artifact, FileEntry, Manifest, parse_manifest
+from torchferry.bundle.manifest import MANIFEST_NAME, Artifact, FileEntry, Manifest
+from torchferry.bundle.manifest_json import parse_manifest
 from torchferry.bundle.printable import quoted
 from torchferry.bundle.signature import Signature
 from torchferry.bundle.trust import Trust, check_trust, demands

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from torchferry.bundle.digest import sha256_of_stream
-from torchferry.bundle.manifest import MANIFEST_NAME, FileEntry, Manifest, dump_manifest
+from torchferry.bundle.manifest import MANIFEST_NAME, FileEntry, Manifest
+from torchferry.bundle.manifest_json import dump_manifest
 from torchferry.bundle.publish import STAGING, only_writer, publish, retire, sync_tree, tidy
 from torchferry.bundle.reader import open_own_bundle
 from torchferry.errors import ExitCode, FerryError

@@ -14,7 +14,8 @@ from typing import Protocol, cast
 
 import numpy as np
 
-from torchferry.bundle.contract import BATCH, Array, Contract, check_inputs
+from torchferry.bundle.call_checks import check_inputs
+from torchferry.bundle.contract import BATCH, Array, Contract
 from torchferry.bundle.dtype import numpy_dtype
 from torchferry.bundle.fast_check import FastChecks
 from torchferry.bundle.float_mode import ieee_arithmetic, is_ieee, set_ieee

@@ -13,8 +13,9 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
-from torchferry.bundle.contract import Array, Classes, Contract, SymbolRange, TensorSpec, check_inputs
-from torchferry.bundle.manifest import checked_metadata
+from torchferry.bundle.call_checks import check_inputs
+from torchferry.bundle.contract import Array, Classes, Contract, SymbolRange, TensorSpec
+from torchferry.bundle.manifest_json import checked_metadata
 from torchferry.bundle.reader import Bundle
 from torchferry.bundle.writer import check_target
 from torchferry.engines.torch_device import to_array

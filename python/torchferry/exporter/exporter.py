@@ -14,9 +14,11 @@ from torchferry.bounds.choice import output_bounds
 from torchferry.bounds.cudnn import bounds_on_cuda
 from torchferry.bounds.drawn_samples import tried_samples
 from torchferry.bounds.quantized import with_headroom
-from torchferry.bundle.contract import BATCH, Array, Contract, check_inputs
+from torchferry.bundle.call_checks import check_inputs
+from torchferry.bundle.contract import BATCH, Array, Contract
 from torchferry.bundle.golden import CaseArrays, write_case
-from torchferry.bundle.manifest import FORMAT_VERSION, NOT_RUN, Accepted, Artifact, Golden, Manifest, Training, checked_metadata
+from torchferry.bundle.manifest import FORMAT_VERSION, NOT_RUN, Accepted, Artifact, Golden, Manifest, Training
+from torchferry.bundle.manifest_json import checked_metadata
 from torchferry.bundle.printable import printable
 from torchferry.bundle.reader import Bundle, open_own_bundle
 from torchferry.bundle.writer import file_entry, staging_folder, write_manifest

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from torchferry.bundle.contract import BATCH, Array, Contract, SymbolRange, TensorSpec, check_inputs, check_outputs
+from torchferry.bundle.call_checks import check_inputs, check_outputs
+from torchferry.bundle.contract import BATCH, Array, Contract, SymbolRange, TensorSpec
 from torchferry.bundle.golden import CaseArrays
 from torchferry.errors import ExitCode, FerryError
 from torchferry.intake.outputs import least_size, resize, symbol_sizes

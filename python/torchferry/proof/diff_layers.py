@@ -10,7 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from torchferry.bundle.contract import Array, check_inputs
+from torchferry.bundle.call_checks import check_inputs
+from torchferry.bundle.contract import Array
 from torchferry.bundle.golden import read_case
 from torchferry.bundle.reader import Bundle
 from torchferry.compare.bisect import Bisection, bisection

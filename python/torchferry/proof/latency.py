@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from torchferry.bundle.contract import BATCH, check_inputs
+from torchferry.bundle.call_checks import check_inputs
+from torchferry.bundle.contract import BATCH
 from torchferry.bundle.golden import CaseArrays
 from torchferry.bundle.reader import Bundle
 from torchferry.engines.base import Session

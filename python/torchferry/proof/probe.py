@@ -14,7 +14,8 @@ from pathlib import Path
 import torch
 
 from torchferry.bounds.estimate import layer_bounds
-from torchferry.bundle.contract import BATCH, Array, Contract, TensorSpec, check_inputs, check_outputs
+from torchferry.bundle.call_checks import check_inputs, check_outputs
+from torchferry.bundle.contract import BATCH, Array, Contract, TensorSpec
 from torchferry.bundle.dtype import DTYPES
 from torchferry.bundle.golden import CaseArrays, write_case
 from torchferry.bundle.manifest import FORMAT_VERSION, Artifact, Golden, Manifest, Tolerance

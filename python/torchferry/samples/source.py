@@ -6,7 +6,8 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
-from torchferry.bundle.contract import Array, Contract, check_inputs
+from torchferry.bundle.call_checks import check_inputs
+from torchferry.bundle.contract import Array, Contract
 from torchferry.bundle.state import CarriedState
 from torchferry.errors import ElementError, ExitCode, FerryError
 from torchferry.samples.opener import Opener

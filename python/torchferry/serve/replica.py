@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from typing import TypeVar
 
-from torchferry.bundle.contract import Array, check_inputs
+from torchferry.bundle.call_checks import check_inputs
+from torchferry.bundle.contract import Array
 from torchferry.errors import FerryError
 from torchferry.proof.joined import require_same_bits
 from torchferry.proof.proven import open_proven

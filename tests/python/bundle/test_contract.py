@@ -9,7 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from builders.contracts import contract, doubling, spec
-from torchferry.bundle.contract import Classes, Contract, SymbolRange, batch_symbols, check_inputs, check_outputs
+from torchferry.bundle.call_checks import check_inputs, check_outputs
+from torchferry.bundle.contract import Classes, Contract, SymbolRange, batch_symbols
 from torchferry.errors import ExitCode, FerryError
 
 IMAGE_AND_SCALE = contract((spec("image", "uint8", ("N", 4)), spec("scale", "float64", ("N",))), (spec("y"),))

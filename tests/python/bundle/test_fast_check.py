@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from torchferry.bundle.contract import Contract, SymbolRange, TensorSpec, check_inputs, check_outputs
+from torchferry.bundle.call_checks import check_inputs, check_outputs
+from torchferry.bundle.contract import Contract, SymbolRange, TensorSpec
 from torchferry.bundle.fast_check import FastChecks
 from torchferry.errors import FerryError
 

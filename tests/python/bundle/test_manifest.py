@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from builders.bundles import fill_bundle
-from torchferry.bundle.manifest import Manifest, dump_manifest, parse_manifest
+from torchferry.bundle.manifest import Manifest
+from torchferry.bundle.manifest_json import dump_manifest, parse_manifest
 from torchferry.bundle.strict_json import parse_json
 from torchferry.errors import ExitCode, FerryError
 from torchferry.limits import MAX_MANIFEST_BYTES
