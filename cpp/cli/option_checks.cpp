@@ -49,8 +49,10 @@ std::string require_whole_number(const std::string& text) {
   std::int64_t value = 0;
   const char* end = text.data() + text.size();
   const auto result = std::from_chars(text.data(), end, value);
-  if (result.ec == std::errc() && result.ptr == end && std::abs(value) <= limits::max_integer) return {};
-  return "got " + text::quoted(text) + ", expected a whole number";
+  const bool is_whole = result.ec != std::errc::invalid_argument && result.ptr == end;
+  if (is_whole && result.ec == std::errc() && value >= -limits::max_integer && value <= limits::max_integer) return {};
+  const std::string most = std::to_string(limits::max_integer);
+  return "got " + text::quoted(text) + ", expected a whole number" + (is_whole ? " from -" + most + " to " + most : "");
 }
 
 std::string require_number(const std::string& text) {

@@ -109,6 +109,7 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     # What the contract refuses.
     "another dtype": (zipped(a=A.astype(np.float64), b=B), "a.npy"),
     "another shape": (zipped(a=A[:, :1], b=B), "a.npy"),
+    "a single number": (zipped(a=np.array(3, np.float32), b=B), "a: got float32[], expected float32[N,2]; convert it with numpy"),
     "no array": (write_zip([PARTS[0], Part("b.npy", b"7\n8\n9\n")]), "b.npy"),
     "objects": (zipped(a=A, b=B.astype(object)), "b.npy"),
     "a cut array": (write_zip([PARTS[0], Part("b.npy", saved(B)[:-1])]), "b.npy"),

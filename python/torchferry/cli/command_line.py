@@ -45,10 +45,12 @@ class Verb(TyperCommand):
 
 def require_whole_number(option: str, text: str) -> int:
     """Read digits, perhaps with a minus sign, up to 2^53. Raises FerryError(USAGE)."""
-    value = int(text) if re.fullmatch("-?[0-9]{1,20}", text) else None
-    if value is None or abs(value) > MAX_INTEGER:
+    if not re.fullmatch("-?[0-9]+", text):
         raise FerryError(ExitCode.USAGE, f"{option}: got {quoted(text)}, expected a whole number")
-    return value
+    if len(text.lstrip("-0")) > len(str(MAX_INTEGER)) or abs(int(text)) > MAX_INTEGER:
+        most = f"a whole number from -{MAX_INTEGER} to {MAX_INTEGER}"
+        raise FerryError(ExitCode.USAGE, f"{option}: got {quoted(text)}, expected {most}")
+    return int(text)
 
 
 def require_number(option: str, text: str) -> float:

@@ -48,7 +48,14 @@ def test_samples_are_repeated_in_order_up_to_the_batch() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"), [("0", "--batch: got 0, expected at least 1"), ("x", "--batch: got 'x', expected a whole number")]
+    ("given", "expected"),
+    [
+        ("0", "--batch: got 0, expected at least 1\n"),
+        ("x", "--batch: got 'x', expected a whole number\n"),
+        ("9" * 20, f"--batch: got '{'9' * 20}', expected a whole number from -9007199254740992 to 9007199254740992\n"),
+        ("9007199254740993", "expected a whole number from -9007199254740992 to 9007199254740992\n"),
+        ("9" * 20 + "x", f"--batch: got '{'9' * 20}x', expected a whole number\n"),
+    ],
 )
 def test_a_batch_that_cannot_be_is_refused_alike(program: Program, reference_bundle: Path, given: str, expected: str) -> None:
     done = program("bench", reference_bundle, "--engine", "torchscript", "--batch", given)
