@@ -61,7 +61,7 @@ def expected(subject: Subject, big_endian: bool = False) -> str:
     """The SHA-256 of what the NumPy definition gives, sample by sample."""
     order = ">" if big_endian else "<"
     outputs = [array.astype(array.dtype.newbyteorder(order)) for array in reference.run(subject.generated.graph, subject.samples)]
-    rows = [b"".join(output[i].tobytes() for output in outputs) for i in range(len(outputs[0]))]
+    rows = [b"".join(output[i : i + 1].tobytes() for output in outputs) for i in range(len(outputs[0]))]  # a number has no order
     return hashlib.sha256(b"".join(rows)).hexdigest()
 
 
