@@ -421,7 +421,7 @@ LAYERS = {
         "avg_pool2d_last",
         "reduce_sum_columns",
         "conv3d",
-        "conv_transpose2d",
+        "spread_line",
         "resample2d",
         "embedding",
         "recurrent_sums",

@@ -123,19 +123,20 @@ class Conv2d(Convolution):
         window = self.window.as_one_row() if self._is_direct and self.y_last else self.window
         y = scope.pointer(self.output)
         if window.results[0] == 1:
-            return self._row(scope, window, "0", y)
+            return self.row_lines(scope, window, "0", y)
         target = f"{y} + row * {self.part}" if self.y_last else y
         return [
             f"  for (size_t row = 0; row < {window.results[0]}; ++row) {{",
-            *(f"  {line}" for line in self._row(scope, window, "row", target)),
+            *(f"  {line}" for line in self.row_lines(scope, window, "row", target)),
             "  }",
         ]
 
     def emit_part(self, scope: Scope) -> list[str]:
         """Return the call for row `row`."""
-        return self._row(scope, self.window, "row", scope.pointer(self.output))
+        return self.row_lines(scope, self.window, "row", scope.pointer(self.output))
 
-    def _row(self, scope: Scope, window: Window, row: str, y: str) -> list[str]:
+    def row_lines(self, scope: Scope, window: Window, row: str, y: str, kinds: Mapping[str, str] | None = None) -> list[str]:
+        """Return the calls for one row of results at `y`; `kinds`: what the node calls its tables where it has those of several."""
         at, x, target = window.expression(), scope.pointer(self.x), y if self.y_last else "line"
         source, lines, kernel = x, [], "depthwise2d" if self.is_depthwise else "conv2d"
         scope.use(kernel)
@@ -145,17 +146,18 @@ class Conv2d(Convolution):
             lines.append(f"  {OWN}fill_lines({at}, {int(self.x_last)}, {row}, {x}, lines);")
         shape = "" if self.is_depthwise else f"{self.results}, {self.groups}, "
         how = f"{shape}{int(self._is_direct)}, {int(self.relu)}, {row}"
-        lines.append(f"  {OWN}{kernel}_row({at}, {how}, {source}, {self._table_names(scope)}, {target});")
+        lines.append(f"  {OWN}{kernel}_row({at}, {how}, {source}, {self._table_names(scope, kinds or {})}, {target});")
         if not self.y_last:
             scope.use("line_to_planes")
             lines.append(f"  {OWN}line_to_planes({at}, {self.results}, {row}, line, {y});")
         return lines
 
-    def _table_names(self, scope: Scope) -> str:
+    def _table_names(self, scope: Scope, kinds: Mapping[str, str]) -> str:
         """Return the names of the tables; where one of two for the weights is empty the other stands for it."""
         sizes = {table.kind: table.array.size for table in self.tables()}
         filled = [kind for kind in sizes if sizes[kind]]
-        return ", ".join(scope.table(kind if sizes[kind] else filled[0]) for kind in sizes)
+        used = [kind if sizes[kind] else filled[0] for kind in sizes]
+        return ", ".join(scope.table(kinds.get(kind, kind)) for kind in used)
 
     # ---- passes ----
 

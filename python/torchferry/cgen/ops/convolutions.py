@@ -76,7 +76,8 @@ def _transposed(
     size = plane(tuple(int(dim) for dim in weight.shape[2:]))
     window = Window(shape[0], plane(output.shape[1:]), plane(shape[1:]), size, plane(stride), plane(padding, 0), plane(dilation))
     flat = weight.reshape(*weight.shape[:2], *size)
-    return ConvTranspose2d(x, int(given["groups"]), flat, bias, output, module_path(node), window)
+    whole = ConvTranspose2d(x, int(given["groups"]), flat, bias, output, module_path(node), window)
+    return whole.alone or whole
 
 
 def _transposed_3d(

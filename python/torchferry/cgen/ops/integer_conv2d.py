@@ -106,7 +106,7 @@ class IntegerConv2d(OneToOne):
                 sums[..., to[0], to[1]] += taps[None, :, :, :, None] * read
             else:
                 flat = read.reshape(*read.shape[:3], -1)
-                sums[..., to[0], to[1]] += (taps @ flat).reshape(len(x), self.groups, -1, *read.shape[3:])
+                sums[..., to[0], to[1]] += (taps @ flat).reshape(len(x), self.groups, weight.shape[1], *read.shape[3:])
         at_zero = self.zero * self.weight.reshape(self.results, -1).sum(axis=1)
         products = np.moveaxis(sums.reshape(len(x), self.results, -1), 1, -1).astype(np.int64) + at_zero
         columns = self.with_bias(products)
