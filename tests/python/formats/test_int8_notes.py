@@ -31,4 +31,7 @@ def test_a_layer_without_an_int8_form_is_named(tmp_path: Path) -> None:
 
 
 def test_where_all_are_integers_nothing_is_said(tmp_path: Path) -> None:
-    assert notes_of(nn.Sequential(*convolution(), nn.ConvTranspose2d(4, 4, 2, 2), nn.Flatten(), nn.Linear(256, 3)), tmp_path / "net") == []
+    assert (
+        notes_of(nn.Sequential(*convolution(), nn.ConvTranspose2d(4, 4, 2, 2), nn.Flatten(), nn.Linear(256, 3)), tmp_path / "net")
+        == []
+    )
