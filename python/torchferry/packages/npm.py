@@ -26,6 +26,11 @@ _ARRAYS = {
     "int32": "Int32Array",
     "int64": "BigInt64Array",
 }
+_INTEGERS = {
+    "bool": (0, 1),
+    **{f"int{bits}": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (8, 16, 32, 64)},
+    "uint8": (0, 255),
+}
 _LIMIT_S = 600
 
 
@@ -77,8 +82,8 @@ def _script(one: Sources) -> str:
     classes = one.contract.classes
     values = {
         "@MODEL@": one.prefix,
-        "@INPUTS@": json.dumps([_tensor(spec) for spec in one.contract.inputs]),
-        "@OUTPUTS@": json.dumps([_tensor(spec) for spec in one.contract.outputs]),
+        "@INPUTS@": _tensors(one.contract.inputs),
+        "@OUTPUTS@": _tensors(one.contract.outputs),
         "@CLASSES@": json.dumps([] if classes is None else list(classes.names)),
         "@MODULE@": base64.b64encode(_compiled(one)).decode(),
     }
@@ -88,10 +93,34 @@ def _script(one: Sources) -> str:
     return text
 
 
-def _tensor(spec: TensorSpec) -> dict[str, object]:
-    """Return what the script knows of a tensor. `size` None: one number, no array."""
-    dims = _dims(spec)
-    return {"name": spec.name, "array": _ARRAYS[spec.dtype], "size": math.prod(dims) if dims else None, "shape": dims}
+def _tensors(specs: Sequence[TensorSpec]) -> str:
+    """Return what the script knows of tensors, as JavaScript. `size` null: one number, no array; `limits` null: no whole numbers."""
+    return f"[{', '.join(map(_tensor, specs))}]"
+
+
+def _tensor(spec: TensorSpec) -> str:
+    dims, limits = _dims(spec), _limits(spec)
+    known = {
+        "name": spec.name,
+        "dtype": spec.dtype,
+        "array": _ARRAYS[spec.dtype],
+        "size": math.prod(dims) if dims else None,
+        "shape": dims,
+        "finite": spec.is_float and not spec.allow_nonfinite,
+    }
+    suffix = "n" if spec.dtype == "int64" else ""
+    ends = "null" if limits is None else f"[{limits[0]}{suffix}, {limits[1]}{suffix}]"
+    return f'{json.dumps(known)[:-1]}, "limits": {ends}}}'
+
+
+def _limits(spec: TensorSpec) -> tuple[int, int] | None:
+    """Return the whole numbers that an input takes: those of its dtype, of int32 and int64 those of its range. None for floats."""
+    if spec.is_float:
+        return None
+    low, high = _INTEGERS[spec.dtype]
+    if spec.range is None or spec.dtype not in ("int32", "int64"):
+        return low, high
+    return max(low, math.ceil(spec.range[0])), min(high, math.floor(spec.range[1]))
 
 
 def _dims(spec: TensorSpec) -> list[int]:

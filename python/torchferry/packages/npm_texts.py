@@ -24,12 +24,34 @@ export const outputs = Object.freeze(@OUTPUTS@);
 export const classes = Object.freeze(@CLASSES@);
 const MODULE = "@MODULE@";
 
+const shown = (value) => (typeof value === "string" ? JSON.stringify(value.slice(0, 20)) : String(value));
+
+// What is wrong with a number of a tensor, which an array of JavaScript would wrap, cut or make NaN of; undefined: nothing.
+function problem({ dtype, limits, finite }, value) {
+  const kind = dtype === "int64" ? "bigint" : "number";
+  if (typeof value !== kind) return new TypeError(`got ${shown(value)} (${typeof value}), expected a ${kind}`);
+  if (limits === null) {
+    if (finite && !Number.isFinite(Math.fround(value))) return new RangeError(`got ${value}, expected a finite float32`);
+  } else if ((kind === "number" && !Number.isInteger(value)) || value < limits[0] || value > limits[1]) {
+    return new RangeError(`got ${value}, expected a whole number, ${limits[0]} to ${limits[1]}`);
+  }
+  return undefined;
+}
+
+const isArray = (value) => Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView));
+
 function written(spec, view, value) {
   const values = spec.size === null ? [value] : value;
-  if (values === undefined || values === null || values.length === undefined || (spec.size === null && value === undefined))
-    throw new TypeError(`${spec.name}: got ${value}, expected ${spec.array} of ${view.length}`);
+  if (!isArray(values)) throw new TypeError(`${spec.name}: got ${shown(value)}, expected ${spec.array} of ${view.length}`);
   if (values.length !== view.length)
     throw new RangeError(`${spec.name}: got ${values.length} numbers, expected ${view.length} (${spec.shape.join(" x ")})`);
+  for (let index = 0; index < view.length; ++index) {
+    const wrong = problem(spec, values[index]);
+    if (wrong !== undefined) {
+      wrong.message = `${spec.name}${spec.size === null ? "" : `[${index}]`}: ${wrong.message}`;
+      throw wrong;
+    }
+  }
   view.set(values);
 }
 
@@ -50,6 +72,8 @@ export class Model {
   /** Compute one sample: values by input name; arrays are those of the caller, in C order. */
   run(values) {
     const names = inputs.map((spec) => spec.name);
+    if (typeof values !== "object" || values === null)
+      throw new TypeError(`run: got ${shown(values)}, expected an object with ${names.join(", ")}`);
     for (const name of Object.keys(values))
       if (!names.includes(name)) throw new TypeError(`${name}: got an unknown input, expected ${names.join(", ")}`);
     inputs.forEach((spec, index) => written(spec, this.#inputs[index], values[spec.name]));
@@ -88,7 +112,12 @@ export interface Outputs {
 
 export interface Tensor {
   readonly name: string;
+  readonly dtype: string;
   readonly array: string;
+  /** The smallest and the largest whole number that an input takes; null: it takes floats. */
+  readonly limits: readonly [number | bigint, number | bigint] | null;
+  /** Whether an input refuses NaN and infinity. */
+  readonly finite: boolean;
   /** Elements of one sample; null: one number. */
   readonly size: number | null;
   readonly shape: readonly number[];
@@ -102,7 +131,10 @@ export declare const classes: readonly string[];
 /** One instance of the model, with memory of its own. */
 export declare class Model {
   private constructor();
-  /** Compute one sample. Throws TypeError for a missing or unknown input, RangeError for a wrong number of elements. */
+  /**
+   * Compute one sample. Throws TypeError for a missing or unknown input and for what is no number, RangeError for a wrong number
+   * of elements, for a number that its dtype would wrap or cut, and for one outside `limits` or not `finite`.
+   */
   run(values: Inputs): Outputs;
   /** Replay the samples of the self-test and compare every bit; throws where one differs. */
   verify(): void;
@@ -116,7 +148,8 @@ import assert from "node:assert";
 import { test } from "node:test";
 
 const zeros = (spec) => {
-  const zero = spec.array === "BigInt64Array" ? 0n : 0;
+  const least = spec.limits === null ? 0 : spec.limits[0];
+  const zero = least > 0 ? least : spec.dtype === "int64" ? 0n : 0; // inside of what the input takes
   return spec.size === null ? zero : new Array(spec.size).fill(zero);
 };
 
@@ -138,6 +171,20 @@ for (const name of @MODELS@) {
     assert.throws(() => loaded.run({ ...sample(), unknown: [1] }), TypeError);
     const spec = model.inputs.find((one) => one.size !== null);
     if (spec !== undefined) assert.throws(() => loaded.run({ ...sample(), [spec.name]: [] }), RangeError);
+  });
+
+  test(`${name} refuses what would wrap, lose its fraction or become NaN`, async () => {
+    const loaded = await model.load();
+    assert.throws(() => loaded.run(null), TypeError);
+    for (const spec of model.inputs) {
+      const given = (value) => ({ ...sample(), [spec.name]: spec.size === null ? value : zeros(spec).fill(value) });
+      for (const value of ["7", null, undefined, {}, [0], true]) assert.throws(() => loaded.run(given(value)), TypeError);
+      if (spec.limits === null) assert.throws(() => loaded.run(given(1n)), TypeError);
+      else if (spec.dtype === "int64") assert.throws(() => loaded.run(given(spec.limits[1] + 1n)), RangeError);
+      else for (const value of [1.5, NaN, spec.limits[1] + 1]) assert.throws(() => loaded.run(given(value)), RangeError);
+      if (spec.finite) for (const value of [NaN, Infinity, 1e300]) assert.throws(() => loaded.run(given(value)), RangeError);
+      if (spec.size !== null) assert.throws(() => loaded.run({ ...sample(), [spec.name]: "x".repeat(spec.size) }), TypeError);
+    }
   });
 }
 """

@@ -270,7 +270,7 @@ console.log(JSON.stringify(rows));
 def test_an_npm_package_tests_itself_and_gives_the_goldens(ferry_here: Program, bundles: dict[str, Path], tmp_path: Path) -> None:
     folder = packed(ferry_here, "npm", tmp_path / "package", bundles["one"])
     told = tool("npm", "test", "--silent", cwd=folder)
-    assert "# pass 3" in told
+    assert "# pass 4" in told
     assert "# fail 0" in told
     user = tmp_path / "user"
     (user / "node_modules").mkdir(parents=True)
