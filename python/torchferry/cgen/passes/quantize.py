@@ -49,7 +49,7 @@ def _require_products(graph: Graph) -> None:
     if not any(isinstance(node, Step) and node.int8_form == "product" for node in graph.nodes):
         raise FerryError(
             ExitCode.FORMAT,
-            "c-int8: module: got no Linear layer and no convolution, expected at least one; leave out --quantize int8",
+            "c-int8: module: got no Linear layer and no convolution of one or two dims, expected at least one; leave out --quantize int8",
         )
 
 
