@@ -13,7 +13,7 @@ from torchferry.cgen import Generated, float_graph, generate, generate_int8
 from torchferry.cgen.definition import Definition
 from torchferry.cgen.emit.tables import wrap
 from torchferry.cgen.generate import DEFAULT_MAX_BYTES, Limits, unjoined_graph
-from torchferry.cgen.ir import Graph, Step
+from torchferry.cgen.ir import Graph, Int8Form, Step
 from torchferry.cgen.passes.byte_values import grids_of
 from torchferry.engines.c_build import OBJECT, build, find_compiler, sources_of
 from torchferry.engines.machine import triples
@@ -89,12 +89,13 @@ def export_int8(source: ExportSource, folder: Path) -> Written:
 
 
 def _float_layers(graph: Graph) -> Iterator[str]:
-    """Say which layers of an int8 graph compute in float32, where there are any."""
-    steps = [node for node in graph.nodes if isinstance(node, Step)]
-    left = [step.describe() for step in steps if _is_in_floats(step)]
-    if left:
-        more = f" and {len(left) - _MOST_NAMED} more" if len(left) > _MOST_NAMED else ""
-        yield f"c-int8: in float32, since they have no int8 form here: {', '.join(left[:_MOST_NAMED])}{more}"
+    """Say which layers of an int8 graph compute in float32 and why, a line a reason."""
+    steps = [node for node in graph.nodes if isinstance(node, Step) and _is_in_floats(node)]
+    for reason, forms in _IN_FLOATS.items():
+        left = [step.describe() for step in steps if step.int8_form in forms]
+        if left:
+            more = f" and {len(left) - _MOST_NAMED} more" if len(left) > _MOST_NAMED else ""
+            yield f"c-int8: in float32, since {reason}: {', '.join(left[:_MOST_NAMED])}{more}"
 
 
 def _is_in_floats(step: Step) -> bool:
@@ -104,6 +105,11 @@ def _is_in_floats(step: Step) -> bool:
 
 
 _MOST_NAMED = 6
+_IN_FLOATS: dict[str, tuple[Int8Form, ...]] = {
+    "they have no int8 form here": ("none",),
+    "a function of their results is too steep for bytes, as a logarithm is: small numbers would be lost": ("product", "loop"),
+    "a layer before or after them is": ("total", "same"),
+}
 
 
 def _limits(source: ExportSource) -> Limits:

@@ -35,3 +35,29 @@ def test_where_all_are_integers_nothing_is_said(tmp_path: Path) -> None:
         notes_of(nn.Sequential(*convolution(), nn.ConvTranspose2d(4, 4, 2, 2), nn.Flatten(), nn.Linear(256, 3)), tmp_path / "net")
         == []
     )
+
+
+class LogOfProduct(nn.Module):
+    """The logarithm of a product's absolute value, which is steep where that is small, to scores."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.last = nn.Linear(36, 40), nn.Linear(40, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.last(torch.log(self.first(x.flatten(1)).abs() + 1e-4))
+
+
+def test_a_product_before_a_steep_function_is_said_to_stay_for_that(tmp_path: Path) -> None:
+    (note,) = notes_of(LogOfProduct(), tmp_path / "net")
+    assert "Linear 36 -> 40" in note
+    assert "no int8 form" not in note
+    assert "too steep for bytes" in note
+
+
+def test_a_layer_beside_one_in_floats_is_not_said_to_have_no_int8_form(tmp_path: Path) -> None:
+    module = nn.Sequential(*convolution(), nn.GroupNorm(2, 4), nn.ZeroPad2d(1), nn.GroupNorm(2, 4))
+    first, second = notes_of(module, tmp_path / "net")
+    assert "no int8 form here: normalize rows of 32" in first
+    assert "a layer before or after them is: pad" in second

@@ -44,11 +44,27 @@ typedef struct {
     for (size_t k = 0; k < w->size[0]; ++k) { \
       const float *const line = model_line_of(w, t.direct, t.row, k, x); \
       for (size_t l = 0; l < t.runs; ++l) { \
-        const float *const run = line + l * w->dilation[1] * w->channels; \
-        for (size_t i = 0; i < t.run; ++i) { \
+        const float *run = line + l * w->dilation[1] * w->channels; \
+        for (size_t i = 0; i < t.run; ++i, ++run) { \
+          MODEL_STEPS(run); \
+          MODEL_UNROLL for (int p = 0; p < pixels; p += vectors == 1 ? 2 : 1) { \
+            const float value = run[(size_t)p * step]; \
+            if (vectors == 1 && p + 1 < pixels) { \
+              const type sum = value * *(const type *)weights, next = run[(size_t)(p + 1) * step] * *(const type *)weights; \
+              MODEL_BOTH(sum, next); \
+              a[p][0] += sum; \
+              a[p + 1][0] += next; \
+            } else { \
+              type sums[3]; \
+              MODEL_UNROLL for (int v = 0; v < vectors; ++v) { sums[v] = value * *(const type *)(weights + v * lanes); } \
+              if (vectors > 1) { \
+                MODEL_BOTH(sums[0], sums[1]); \
+              } \
+              MODEL_UNROLL for (int v = 0; v < vectors; ++v) { a[p][v] += sums[v]; } \
+            } \
+          } \
           MODEL_UNROLL for (int p = 0; p < pixels; ++p) { \
-            const float value = run[(size_t)p * step + i]; \
-            MODEL_UNROLL for (int v = 0; v < vectors; ++v) { a[p][v] += value * *(const type *)(weights + v * lanes); } \
+            MODEL_UNROLL for (int v = 0; v < vectors; ++v) { MODEL_HELD(a[p][v]); } \
           } \
           weights += width; \
         } \

@@ -17,24 +17,38 @@ typedef struct {
 #define MODEL_DEPTHWISE_PIXELS 4 /* 16 vector registers */
 #endif
 
+/* The tap of window `p` of a tile that column `j` of its line meets; w->size[1]: none. */
+MODEL_INLINE size_t model_depthwise2d_tap(const model_window *const w, const size_t j, const size_t p) {
+  const size_t at = j - p * w->stride[1], dilation = w->dilation[1];
+  return j < p * w->stride[1] || at % dilation != 0 ? w->size[1] : at / dilation;
+}
+
 /* A function for a vector of channels of `pixels` neighbours: an element that has been loaded serves all windows that reach it.
  */
 #define MODEL_DEPTHWISE2D_TILE(name, type) \
   MODEL_INLINE MODEL_WIDE void name(const model_window *const w, const model_depthwise2d_task t, const size_t pixels, \
       const float *const restrict x, const float *const restrict weights, const float *const restrict bias, \
       float *const restrict y) { \
-    const size_t channels = w->channels, stride = w->stride[1], dilation = w->dilation[1]; \
-    const size_t width = (pixels - 1) * stride + (w->size[1] - 1) * dilation + 1; \
+    const size_t channels = w->channels; \
+    const size_t width = (pixels - 1) * w->stride[1] + (w->size[1] - 1) * w->dilation[1] + 1; \
     type a[MODEL_DEPTHWISE_PIXELS]; \
     MODEL_UNROLL for (size_t p = 0; p < pixels; ++p) { a[p] = (type){0.0f}; } \
     MODEL_UNROLL for (size_t k = 0; k < w->size[0]; ++k) { \
       const float *const line = model_line_of(w, t.direct, t.row, k, x); \
       MODEL_UNROLL for (size_t j = 0; j < width; ++j) { \
-        const type value = *(const type *)(line + j * channels); \
+        type value = *(const type *)(line + j * channels), products[MODEL_DEPTHWISE_PIXELS]; \
+        MODEL_HELD(value); \
         MODEL_UNROLL for (size_t p = 0; p < pixels; ++p) { \
-          const size_t l = (j - p * stride) / dilation; /* left of the window: wraps to a large number */ \
-          if (j >= p * stride && (j - p * stride) % dilation == 0 && l < w->size[1]) { \
-            a[p] += value * *(const type *)(weights + (k * w->size[1] + l) * channels); \
+          const size_t l = model_depthwise2d_tap(w, j, p); \
+          if (l < w->size[1]) { \
+            products[p] = value * *(const type *)(weights + (k * w->size[1] + l) * channels); \
+            MODEL_HELD(products[p]); \
+          } \
+        } \
+        MODEL_UNROLL for (size_t p = 0; p < pixels; ++p) { \
+          if (model_depthwise2d_tap(w, j, p) < w->size[1]) { \
+            a[p] += products[p]; \
+            MODEL_HELD(a[p]); \
           } \
         } \
       } \

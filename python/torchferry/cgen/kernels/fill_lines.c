@@ -2,6 +2,7 @@
 #define MODEL_KERNEL_FILL_LINES
 
 #include "image_lines.c"
+#include "vectors.c"
 
 /* Fills a line with row `at` of the sample, counted from the top of the padding; outside of the sample there are zeros. `last`:
  * the sample is [height, width, channels], else [channels, height, width]. */
@@ -17,6 +18,12 @@ MODEL_INLINE void model_fill_line(
   if (last) {
     for (size_t e = 0; e < (after - left) * channels; ++e) {
       line[left * channels + e] = x[i * w->sample[1] * channels + e];
+    }
+  } else if (MODEL_LANES > 1 && channels <= 4) { /* compilers join so few planes by vectors */
+    for (size_t j = left; j < after; ++j) {
+      for (size_t c = 0; c < channels; ++c) {
+        line[j * channels + c] = x[(c * w->sample[0] + i) * w->sample[1] + j - left];
+      }
     }
   } else {
     for (size_t c = 0; c < channels; ++c) {

@@ -17,4 +17,22 @@
 #define MODEL_UNROLL
 #endif
 
+/* The order of instructions, which is no order of sums. gcc puts each sum right behind its product, and an x86 processor with
+ * two units for either then leaves up to a sixth of them idle: MODEL_BOTH has two products made before what follows. MODEL_HELD
+ * has a vector in a register at this place; else gcc loads it for each use, or makes the sums of a tile one after the other.
+ * MODEL_STEPS hides how far a pointer goes in a step; else both compilers move what the next step reads again from register to
+ * register. */
+#if defined(__GNUC__) && __GNUC__ >= 8 && !defined(__clang__) && defined(__x86_64__)
+#define MODEL_BOTH(first, second) __asm__ __volatile__("" : : "v"(first), "v"(second))
+#define MODEL_HELD(vector) __asm__ __volatile__("" : "+v"(vector))
+#else
+#define MODEL_BOTH(first, second) (void)0
+#define MODEL_HELD(vector) (void)0
+#endif
+#if defined(__GNUC__) && defined(__x86_64__)
+#define MODEL_STEPS(pointer) __asm__ __volatile__("" : "+r"(pointer))
+#else
+#define MODEL_STEPS(pointer) (void)0
+#endif
+
 #endif
