@@ -39,11 +39,11 @@ void Timed::begin(std::string_view name, std::string_view engine) noexcept {
   exceptions_ = std::uncaught_exceptions();
 }
 
-void Timed::end() noexcept {
-  span_->end = Clock::now();
-  span_->failed = std::uncaught_exceptions() > exceptions_;
+void Timed::end(Span& span) const noexcept {
+  span.end = Clock::now();
+  span.failed = std::uncaught_exceptions() > exceptions_;
   const Told* now = told.load(std::memory_order_acquire);
-  if (now != nullptr) now->hook(*span_, now->context);
+  if (now != nullptr) now->hook(span, now->context);
 }
 
 }  // namespace ferry

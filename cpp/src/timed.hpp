@@ -23,14 +23,14 @@ class Timed {
   Timed(const Timed&) = delete;
   Timed& operator=(const Timed&) = delete;
   ~Timed() {
-    if (span_) end();
+    if (span_) end(*span_);
   }
 
  private:
   using Clock = std::chrono::steady_clock;
 
   void begin(std::string_view name, std::string_view engine) noexcept;
-  void end() noexcept;
+  void end(Span& span) const noexcept;
 
   std::optional<Span> span_;
   int exceptions_ = 0;

@@ -569,8 +569,8 @@ ROWS = (
     ),
     _row(
         "timed.cpp",
-        "span_->failed = std::uncaught_exceptions() > exceptions_;",
-        "span_->failed = false;",
+        "span.failed = std::uncaught_exceptions() > exceptions_;",
+        "span.failed = false;",
         "Spans.*",
         "a trace in which nothing fails",
     ),
