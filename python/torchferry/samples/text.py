@@ -90,10 +90,9 @@ def _texts(array: Array, *, quote: str = '"') -> Texts:
             return array.astype("U32")
         case "float":
             texts = _decimals(array)
-            finite = np.isfinite(array)
-            if not quote or bool(finite.all()):  # without np.char, whose import takes as long as thousands of these texts
+            if not quote or np.isfinite(array).all():  # without np.char, whose import takes as long as thousands of these texts
                 return texts
-            return np.where(finite, texts, np.char.add(np.char.add(quote, texts), quote))
+            return np.where(np.isfinite(array), texts, np.char.add(np.char.add(quote, texts), quote))
     assert_never(found)
 
 
