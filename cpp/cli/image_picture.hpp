@@ -12,7 +12,7 @@ struct Picture {
   std::int64_t height = 0;
   std::int64_t width = 0;
   std::size_t channels = 1;
-  std::vector<std::uint16_t> levels = {};  // [height, width, channels]  NOLINT(readability-redundant-member-init): for GCC
+  std::vector<std::uint16_t> levels = {};  // [height, width, channels]
   std::uint32_t maximum = 255;
   int orientation = 1;    // of EXIF, 1 to 8
   bool is_keyed = false;  // is a colour of it transparent (tRNS of PNG)?

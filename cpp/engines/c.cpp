@@ -34,8 +34,7 @@ struct Member {
 struct Struct {
   std::size_t size = 0;
   std::vector<Member> members;
-  // Is an array of the one member an array of the struct?
-  [[nodiscard]] bool is_bare() const { return members.size() == 1 && members[0].bytes == size; }
+  bool is_bare = false;  // is an array of the one member an array of the struct?
 };
 
 }  // namespace
@@ -65,7 +64,7 @@ std::optional<std::size_t> sample_bytes(const ferry_tensor_spec& spec) {
 // The model's struct, held to the contract: a wrong size would make the model read or write beyond an array.
 Struct match(const Library& library, const std::size_t* table, const ferry_tensor_spec* specs, std::size_t count,
              const std::string& what, std::int32_t code) {
-  Struct found{.size = table[0], .members = {}};
+  Struct found{.size = table[0], .members = {}, .is_bare = false};
   bool fits = table[1] == count;
   for (std::size_t i = 0; fits && i < count; ++i) {
     const auto offset = table[2 + 2 * i];
@@ -76,6 +75,7 @@ Struct match(const Library& library, const std::size_t* table, const ferry_tenso
   if (!fits)
     throw Refusal{code, library.path + ": " + what + ": got a struct of other members or sizes than the contract's " + what +
                             "s; export it again"};
+  found.is_bare = count == 1 && found.members[0].bytes == found.size;
   return found;
 }
 
@@ -120,7 +120,7 @@ std::size_t rows_of(const ferry_tensor_view* inputs) { return static_cast<std::s
 
 // The inputs of one call as an array of structs: the caller's memory where it is one already.
 const void* packed(const Struct& input, const ferry_tensor_view* views, std::size_t rows, Scratch& scratch) {
-  if (input.is_bare()) return views[0].data;
+  if (input.is_bare) return views[0].data;
   std::byte* structs = scratch.take(rows * input.size);
   for (std::size_t i = 0; i < input.members.size(); ++i) {
     const auto& member = input.members[i];
@@ -133,6 +133,10 @@ const void* packed(const Struct& input, const ferry_tensor_view* views, std::siz
 
 // A member of an array of structs as an array of its own.
 void unpack(const Struct& output, const Member& member, const std::byte* structs, std::size_t rows, std::byte* to) {
+  if (rows == 1) {
+    std::memcpy(to, structs + member.offset, member.bytes);
+    return;
+  }
   for (std::size_t row = 0; row < rows; ++row)
     std::memcpy(to + row * member.bytes, structs + row * output.size + member.offset, member.bytes);
 }
@@ -149,11 +153,11 @@ void compute(const ferry_engine_model& model, const ferry_tensor_view* inputs, c
   Scratch for_outputs;
   const auto rows = rows_of(inputs);
   const void* samples = packed(model.input, inputs, rows, for_inputs);
-  if (model.output.is_bare()) return call(model, samples, to(0), rows);
+  if (model.output.is_bare) return call(model, samples, to(0), rows);
   std::byte* structs = for_outputs.take(rows * model.output.size);
   call(model, samples, structs, rows);
-  for (std::size_t i = 0; i < model.output.members.size(); ++i)
-    unpack(model.output, model.output.members[i], structs, rows, static_cast<std::byte*>(to(i)));
+  std::size_t i = 0;
+  for (const Member& member : model.output.members) unpack(model.output, member, structs, rows, static_cast<std::byte*>(to(i++)));
 }
 
 std::int32_t run_into(ferry_engine_model* model, const ferry_tensor_view* inputs, std::size_t /*count*/,

@@ -6,6 +6,7 @@
 // call at a time: a model has as many as are asked for, and further calls wait.
 #include <executorch/extension/memory_allocator/malloc_memory_allocator.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
@@ -34,6 +35,10 @@ class LoadedMethod {
 
   [[nodiscard]] Method& get() noexcept { return method_; }
 
+  // Whether it was idle; then it is the caller's until `leave`.
+  [[nodiscard]] bool take() noexcept { return !is_busy_.exchange(true); }
+  void leave() noexcept { is_busy_.store(false); }
+
   void execute(const ferry_tensor_view* inputs, std::size_t count, const Limits& limits) {
     for (std::size_t i = 0; i < count; ++i) {
       BorrowedTensor tensor(inputs[i], limits[i]);
@@ -48,6 +53,7 @@ class LoadedMethod {
   PlannedMemory planned_;
   MemoryManager manager_;
   Method method_;
+  std::atomic<bool> is_busy_ = false;
 };
 
 }  // namespace
@@ -62,7 +68,6 @@ struct ferry_engine_model {
         limits_(check_description(description_of(program_), request)) {
     for (std::int32_t i = 0; i < request.models; ++i)
       methods_.push_back(std::make_unique<LoadedMethod>(program_, threads_, request.files[0].path));
-    for (const auto& method : methods_) idle_.push_back(method.get());
   }
 
   [[nodiscard]] std::int32_t concurrency() const noexcept { return static_cast<std::int32_t>(methods_.size()); }
@@ -94,28 +99,35 @@ struct ferry_engine_model {
   }
 
  private:
-  // A method for one call; waits until one is idle.
+  // A method for one call; waits until one is idle. While one is, no lock is taken: who leaves a method looks for those who wait
+  // after it is idle, and who waits looks for idle ones after it is counted, so that one of the two sees the other.
   class Turn {
    public:
     explicit Turn(ferry_engine_model& model) : model_(&model), method_(take(model)) {}
     Turn(const Turn&) = delete;
     Turn& operator=(const Turn&) = delete;
     ~Turn() {
-      {
-        const std::scoped_lock lock(model_->mutex_);
-        model_->idle_.push_back(method_);  // there is room: it was here
-      }
+      method_->leave();
+      if (model_->waiting_.load() == 0) return;
+      const std::scoped_lock lock(model_->mutex_);
       model_->one_is_idle_.notify_one();
     }
     [[nodiscard]] LoadedMethod& method() const noexcept { return *method_; }
 
    private:
     static LoadedMethod* take(ferry_engine_model& model) {
+      LoadedMethod* taken = take_idle(model);
+      if (taken != nullptr) return taken;
       std::unique_lock lock(model.mutex_);
-      model.one_is_idle_.wait(lock, [&] { return !model.idle_.empty(); });
-      LoadedMethod* taken = model.idle_.back();
-      model.idle_.pop_back();
+      ++model.waiting_;
+      model.one_is_idle_.wait(lock, [&] { return (taken = take_idle(model)) != nullptr; });
+      --model.waiting_;
       return taken;
+    }
+    static LoadedMethod* take_idle(ferry_engine_model& model) noexcept {
+      for (const auto& method : model.methods_)
+        if (method->take()) return method.get();
+      return nullptr;
     }
 
     ferry_engine_model* model_;
@@ -129,7 +141,7 @@ struct ferry_engine_model {
   std::vector<std::unique_ptr<LoadedMethod>> methods_;
   std::mutex mutex_;
   std::condition_variable one_is_idle_;
-  std::vector<LoadedMethod*> idle_;
+  std::atomic<int> waiting_ = 0;
 };
 
 namespace {

@@ -61,11 +61,11 @@ void prepare_runtime() {
   });
 }
 
-void require(runtime::Error error, std::int32_t code, const std::string& task) {
+void require(runtime::Error error, std::int32_t code, std::string_view task) {
   if (error == runtime::Error::Ok) return;
   const auto reason = Log::text();
   throw Refusal{error == runtime::Error::MemoryAllocationFailed ? FERRY_IO : code,
-                task + ": " + (reason.empty() ? runtime::to_string(error) : reason)};
+                std::string(task) + ": " + (reason.empty() ? runtime::to_string(error) : reason)};
 }
 
 void clear_log() { Log::clear(); }

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <mutex>
 #include <optional>
-#include <string>
+#include <string_view>
 
 #include "ferry/engine.hpp"
 
@@ -19,7 +19,7 @@ using executorch::extension::threadpool::NoThreadPoolGuard;
 void prepare_runtime();
 
 // Throws Refusal with `code` where ExecuTorch gives an error: `task`, then its log's first line, else the error's name.
-void require(executorch::runtime::Error error, std::int32_t code, const std::string& task);
+void require(executorch::runtime::Error error, std::int32_t code, std::string_view task);
 
 // Forgets what this thread's calls have logged.
 void clear_log();

@@ -124,7 +124,7 @@ void write_outputs(const Method& method, std::span<const ferry_tensor_buffer> bu
     const auto tensor = output_of(method, i);
     const auto& buffer = buffers[i];
     const std::span shape(buffer.shape, static_cast<std::size_t>(buffer.rank));
-    if (dtypes.from_runtime(tensor.scalar_type()) != buffer.dtype || !std::ranges::equal(tensor.sizes(), shape))
+    if (tensor.scalar_type() != dtypes.to_runtime(buffer.dtype) || !std::ranges::equal(tensor.sizes(), shape))
       throw Refusal{FERRY_MISMATCH, std::string("output ") + buffer.name + ": got " + dims_text(tensor.sizes()) + ", expected " +
                                         dims_text(shape) + " of the contract's dtype; the program does not keep its contract"};
     if (buffer.bytes > 0) std::memcpy(buffer.data, tensor.const_data_ptr(), buffer.bytes);

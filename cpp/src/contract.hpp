@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <ferry/ferry.hpp>
 #include <span>
 #include <string>
@@ -40,9 +41,13 @@ using SymbolValues = InlineVector<std::int64_t, 8>;
 // One tensor spec made ready for fast checks. A dim is a number, or -1 - i for symbol i.
 struct CompiledSpec {
   const TensorSpec* spec;
+  const char* name;
   std::vector<std::int64_t> dims;
+  std::int32_t dtype;
+  std::int32_t rank;
   std::size_t element_bytes;
   std::int64_t known_bytes;  // of the dims that are numbers; -1 where they are too many for a fast check
+  bool has_rules;            // are there values that it does not take?
 };
 
 // A contract made ready for fast checks. The contract must outlive it.
@@ -55,14 +60,21 @@ class ContractChecker {
   // Dtype and shape of input `index`; binds the symbols that the shape shows and checks their ranges. Throws Error(bad_input).
   void check_input_header(std::size_t index, DType dtype, std::span<const std::int64_t> shape, SymbolValues& symbols) const;
 
+  // Whether the tensors of a call plainly are what the contract says, in its order; binds the symbols. Values are not looked at.
+  // False sends the call to the checks that find out what is wrong, if anything is.
+  [[nodiscard]] bool fits(std::span<const ferry_tensor_view> inputs, std::span<const ferry_tensor_buffer> outputs,
+                          SymbolValues& symbols) const noexcept;
+  // The values of every input, in contract order, whose headers and bytes have been checked. Throws Error(bad_input).
+  void check_input_values(std::span<const ferry_tensor_view> inputs) const;
+
   // Every input, in contract order: header, bytes, and finite values. Returns the symbols' values. Throws Error(bad_input).
   [[nodiscard]] SymbolValues check_inputs(std::span<const ferry_tensor_view> inputs) const;
 
   // The memory that a caller gives for output `index` of a call with `symbols`. Throws Error(bad_input).
   void check_buffer(std::size_t index, const ferry_tensor_buffer& buffer, SymbolValues& symbols) const;
 
-  // What an engine wrote into such memory: finite values. Throws Error(mismatch).
-  void check_written(std::size_t index, const ferry_tensor_buffer& buffer) const;
+  // What an engine wrote into such memory of every output: finite values. Throws Error(mismatch).
+  void check_written(std::span<const ferry_tensor_buffer> buffers) const;
 
   // An engine's output `index` after a run with `symbols`, which are all known: header, bytes, and finite values. Throws
   // Error(mismatch).
@@ -87,7 +99,7 @@ class ContractChecker {
     std::string name;
     SymbolRange range;
   };
-  [[nodiscard]] std::vector<CompiledSpec> compile(const std::vector<TensorSpec>& specs) const;
+  [[nodiscard]] std::vector<CompiledSpec> compile(const std::vector<TensorSpec>& specs, bool is_input) const;
   // `kind` is "input" or "output", `code` what a violation throws.
   struct Side {
     const char* kind;
@@ -95,9 +107,9 @@ class ContractChecker {
   };
   // Whether a tensor plainly is what its spec says. False sends it to the checks that find out what is wrong.
   template <typename Tensor>
-  [[nodiscard]] bool fits(const CompiledSpec& compiled, const Tensor& tensor, SymbolValues& symbols) const noexcept;
+  [[nodiscard]] bool fits(const CompiledSpec& compiled, const Tensor& tensor, std::int64_t* symbols) const noexcept;
   // Whether symbol `index` may have that value in this call; then it has.
-  [[nodiscard]] bool bind(std::size_t index, std::int64_t value, SymbolValues& symbols) const noexcept;
+  [[nodiscard]] bool bind(std::size_t index, std::int64_t value, std::int64_t* symbols) const noexcept;
   void check_view(Side side, const CompiledSpec& compiled, const ferry_tensor_view& tensor, SymbolValues& symbols) const;
   void check_header(Side side, const CompiledSpec& compiled, DType dtype, std::span<const std::int64_t> shape,
                     SymbolValues& symbols) const;
@@ -116,6 +128,13 @@ class ContractChecker {
 
 // Why a label has no name, as "got class 3, expected 0 to 1"; empty where it has one.
 [[nodiscard]] std::string unnamed_class(const Classes& classes, std::int64_t label);
+
+// Whether the tensor has the spec's name.
+template <typename Tensor>
+[[nodiscard]] bool is_named(const Tensor& tensor, const CompiledSpec& compiled) noexcept {
+  // Often it is the caller's own pointer: that of the bundle's contract.
+  return tensor.name == compiled.name || (tensor.name != nullptr && std::strcmp(compiled.name, tensor.name) == 0);
+}
 
 // `uint8[N,8,8]`
 [[nodiscard]] std::string describe(const TensorSpec& spec);

@@ -109,6 +109,7 @@ Reader::Reader(Source source, Origin origin)
 }
 
 Tensor Reader::read(std::int64_t count) {
+  if (header_.shape.empty()) fail(origin_, "shape: got [], expected at least one dim, the rows");
   const std::int64_t rows = std::min(count, rows_left());
   Shape shape = header_.shape;
   shape.front() = rows;

@@ -49,8 +49,8 @@ using Source = std::function<std::size_t(std::span<std::byte>)>;
 // Reads a file in pieces along its first dim from anything that gives bytes, so that inputs may be larger than memory.
 class Reader {
  public:
-  // Reads the header at once; an array of rank 0 has no rows, and nothing more of it is read. Throws Error(origin.code), and what
-  // `source` throws.
+  // Reads the header at once; an array of rank 0 has no rows, and `read` refuses it. Throws Error(origin.code), and what `source`
+  // throws.
   Reader(Source source, Origin origin);
 
   [[nodiscard]] const Header& header() const noexcept { return header_; }

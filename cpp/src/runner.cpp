@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -96,6 +97,7 @@ Runner::Runner(const Bundle& bundle, const SessionOptions& options, const Timed&
       watchdog_(options_.timeout > 0 && !options_.isolate
                     ? std::make_unique<isolation::Watchdog>(options_.engine, options_.timeout)
                     : nullptr),
+      writes_(engine_->writes()),
       runtime_(engine_->runtime()),
       numerics_(options_.device == "cpu" ? engine_->numerics() : std::string()) {  // it speaks of the processor
   open_model();
@@ -169,13 +171,14 @@ class InContractOrder {
     std::size_t in_order = 0;
     while (in_order < specs.size() && is_named(given[in_order], specs[in_order])) ++in_order;
     if (in_order == specs.size()) return;
-    for (const CompiledSpec& compiled : specs) {
+    auto& copies = copies_.emplace(specs.size());
+    for (std::size_t i = 0; i < specs.size(); ++i) {
       const auto found =
-          std::find_if(given.begin(), given.end(), [&](const Tensor& tensor) { return is_named(tensor, compiled); });
+          std::find_if(given.begin(), given.end(), [&](const Tensor& tensor) { return is_named(tensor, specs[i]); });
       if (found == given.end()) refuse_names(what, given, specs);
-      copies_.push_back(*found);
+      copies[i] = *found;
     }
-    tensors_ = {copies_.begin(), copies_.end()};  // as many as there are names, so that none was given twice
+    tensors_ = {copies.data(), copies.size()};  // as many as there are names, so that none was given twice
   }
   InContractOrder(const InContractOrder&) = delete;
   InContractOrder& operator=(const InContractOrder&) = delete;
@@ -184,36 +187,37 @@ class InContractOrder {
   [[nodiscard]] std::span<const Tensor> tensors() const noexcept { return tensors_; }
 
  private:
-  static bool is_named(const Tensor& tensor, const CompiledSpec& compiled) noexcept {
-    const char* name = compiled.spec->name.c_str();  // often the caller's own pointer: that of the bundle's contract
-    return tensor.name == name || (tensor.name != nullptr && std::strcmp(name, tensor.name) == 0);
-  }
-
   std::span<const Tensor> tensors_;
-  InlineVector<Tensor, few_tensors> copies_;
+  std::optional<InlineVector<Tensor, few_tensors>> copies_;
 };
 
 using InputsInOrder = InContractOrder<ferry_tensor_view>;
 using OutputsInOrder = InContractOrder<ferry_tensor_buffer>;
 
+// An address before another tensor's begin is far behind its end: the differences are unsigned.
 template <typename One, typename Other>
 bool overlap(const One& one, const Other& other) noexcept {
-  const auto begin = reinterpret_cast<std::uintptr_t>(one.data);
-  const auto other_begin = reinterpret_cast<std::uintptr_t>(other.data);
-  return one.bytes > 0 && other.bytes > 0 && begin < other_begin + other.bytes && other_begin < begin + one.bytes;
+  const auto distance = reinterpret_cast<std::uintptr_t>(one.data) - reinterpret_cast<std::uintptr_t>(other.data);
+  return (distance < other.bytes && one.bytes > 0) || (0 - distance < one.bytes && other.bytes > 0);
+}
+
+// The first output that overlaps an input or an output before it; the end where none does.
+std::size_t find_overlap(std::span<const ferry_tensor_view> inputs, std::span<const ferry_tensor_buffer> outputs) noexcept {
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    for (const ferry_tensor_view& input : inputs)
+      if (overlap(outputs[i], input)) return i;
+    for (std::size_t j = 0; j < i; ++j)
+      if (overlap(outputs[i], outputs[j])) return i;
+  }
+  return outputs.size();
 }
 
 // An engine may write an output before it has read every input. Throws Error(bad_input).
 void refuse_overlap(std::span<const ferry_tensor_view> inputs, std::span<const ferry_tensor_buffer> outputs) {
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
-    const ferry_tensor_buffer& output = outputs[i];
-    bool overlaps =
-        std::any_of(inputs.begin(), inputs.end(), [&](const ferry_tensor_view& input) { return overlap(output, input); });
-    for (std::size_t j = 0; j < i; ++j) overlaps |= overlap(output, outputs[j]);
-    if (overlaps)
-      throw Error(ErrorCode::bad_input, "output " + std::string(output.name) +
-                                            ": data: got memory that overlaps another tensor's, expected memory of its own");
-  }
+  const std::size_t found = find_overlap(inputs, outputs);
+  if (found == outputs.size()) return;
+  throw Error(ErrorCode::bad_input, "output " + std::string(outputs[found].name) +
+                                        ": data: got memory that overlaps another tensor's, expected memory of its own");
 }
 
 }  // namespace
@@ -245,6 +249,16 @@ std::int64_t Runner::check(std::span<const ferry_tensor_view> inputs) const {
 
 void Runner::run_into(std::span<const ferry_tensor_view> inputs, std::span<const ferry_tensor_buffer> outputs) const {
   const Timed timed("session.run", engine());
+  SymbolValues symbols = checker_.unknown_symbols();
+  if (!checker_.fits(inputs, outputs, symbols)) return run_into_ordered(inputs, outputs);
+  checker_.check_input_values(inputs);
+  refuse_overlap(inputs, outputs);
+  if (writes_) return write_into(inputs, outputs);
+  sink_into(inputs, outputs, symbols);
+}
+
+// A call in another order than the contract's, of no samples, or at fault: which of it, and what, is found out here.
+void Runner::run_into_ordered(std::span<const ferry_tensor_view> inputs, std::span<const ferry_tensor_buffer> outputs) const {
   const InputsInOrder in_order("input", inputs, checker_.inputs());
   const auto ordered = in_order.tensors();
   const OutputsInOrder outputs_in_order("output", outputs, checker_.outputs());
@@ -253,9 +267,14 @@ void Runner::run_into(std::span<const ferry_tensor_view> inputs, std::span<const
   for (std::size_t i = 0; i < buffers.size(); ++i) checker_.check_buffer(i, buffers[i], symbols);
   refuse_overlap(ordered, buffers);
   if (checker_.batch(symbols) == 0) return;
-  if (engine_->writes()) return write_into(ordered, buffers);
-  OutputSink sink(checker_, symbols, buffers);
-  run_to(sink, ordered);
+  if (writes_) return write_into(ordered, buffers);
+  sink_into(ordered, buffers, symbols);
+}
+
+void Runner::sink_into(std::span<const ferry_tensor_view> inputs, std::span<const ferry_tensor_buffer> outputs,
+                       SymbolValues& symbols) const {
+  OutputSink sink(checker_, symbols, outputs);
+  run_to(sink, inputs);
   sink.require_received();
 }
 
@@ -266,7 +285,7 @@ void Runner::write_into(std::span<const ferry_tensor_view> inputs, std::span<con
   const auto watch = isolation::watch(watchdog_.get());
   const std::int32_t code = engine_->run_into(inputs, outputs, error);
   if (code != FERRY_OK) fail(code, error);
-  for (std::size_t i = 0; i < outputs.size(); ++i) checker_.check_written(i, outputs[i]);
+  checker_.check_written(outputs);
 }
 
 std::vector<std::int64_t> Runner::run_direct(std::span<const ferry_tensor_view> inputs, std::size_t calls) const {

@@ -56,6 +56,10 @@ class Runner {
   void run_golden(const GoldenCase& golden_case) const;
   // Runs the engine, which gives its outputs to `sink`.
   void run_to(OutputSink& sink, std::span<const ferry_tensor_view> inputs) const;
+  void run_into_ordered(std::span<const ferry_tensor_view> inputs, std::span<const ferry_tensor_buffer> outputs) const;
+  // Tensors in contract order, which have been checked: copied from what the engine gives, or written by itself.
+  void sink_into(std::span<const ferry_tensor_view> inputs, std::span<const ferry_tensor_buffer> outputs,
+                 SymbolValues& symbols) const;
   void write_into(std::span<const ferry_tensor_view> inputs, std::span<const ferry_tensor_buffer> outputs) const;
   [[nodiscard]] NamedTensors empty_outputs(const SymbolValues& symbols) const;
   [[noreturn]] void fail(std::int32_t code, const ferry_engine_error& error) const;
@@ -66,6 +70,7 @@ class Runner {
   const Artifact* artifact_;
   std::unique_ptr<EngineHost> engine_;
   std::unique_ptr<isolation::Watchdog> watchdog_;  // of an engine in this process
+  bool writes_;
   std::string runtime_;
   std::string numerics_;
 };

@@ -46,15 +46,21 @@ NamedTensors Session::run(const NamedTensors& inputs) const try {
 
 void Session::run_into(std::span<const TensorView> inputs, std::span<const TensorBuffer> outputs) const try {
   constexpr std::size_t few_tensors = 8;
-  InlineVector<ferry_tensor_view, few_tensors> views;
-  for (const auto& [name, dtype, shape, bytes] : inputs)
-    views.push_back({name, static_cast<std::int32_t>(dtype), static_cast<std::int32_t>(shape.size()), shape.data(), bytes.data(),
-                     bytes.size()});
-  InlineVector<ferry_tensor_buffer, few_tensors> buffers;
-  for (const auto& [name, dtype, shape, bytes] : outputs)
-    buffers.push_back({name, static_cast<std::int32_t>(dtype), static_cast<std::int32_t>(shape.size()), shape.data(),
-                       bytes.data(), bytes.size()});
-  runner_of(state_).run_into(views, buffers);
+  InlineVector<ferry_tensor_view, few_tensors> views(inputs.size());
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const auto& [name, dtype, shape, bytes] = inputs[i];
+    views[i] = {
+        name,        static_cast<std::int32_t>(dtype), static_cast<std::int32_t>(shape.size()), shape.data(), bytes.data(),
+        bytes.size()};
+  }
+  InlineVector<ferry_tensor_buffer, few_tensors> buffers(outputs.size());
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const auto& [name, dtype, shape, bytes] = outputs[i];
+    buffers[i] = {
+        name,        static_cast<std::int32_t>(dtype), static_cast<std::int32_t>(shape.size()), shape.data(), bytes.data(),
+        bytes.size()};
+  }
+  runner_of(state_).run_into({views.data(), views.size()}, {buffers.data(), buffers.size()});
 } catch (const std::bad_alloc&) {
   throw_lack_of_memory();
 }

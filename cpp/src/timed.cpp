@@ -9,14 +9,14 @@
 
 namespace ferry {
 
-namespace {
-
 struct Told {
   SpanHook hook = nullptr;
   void* context = nullptr;
 };
 
 std::atomic<const Told*> told{nullptr};
+
+namespace {
 
 // Each stays where it is until the process ends: a step that has begun may still look at it.
 const Told* kept(Told one) {
@@ -34,18 +34,16 @@ void set_span_hook(SpanHook hook, void* context) try {
   throw_lack_of_memory();
 }
 
-bool Timed::is_told() noexcept { return told.load(std::memory_order_relaxed) != nullptr; }
-
 void Timed::begin(std::string_view name, std::string_view engine) noexcept {
-  span_ = {.name = name, .engine = engine, .failed = false, .begin = Clock::now(), .end = {}};
+  span_ = Span{.name = name, .engine = engine, .failed = false, .begin = Clock::now(), .end = {}};
   exceptions_ = std::uncaught_exceptions();
 }
 
-void Timed::end() noexcept {
-  span_.end = Clock::now();
-  span_.failed = std::uncaught_exceptions() > exceptions_;
+void Timed::end(Span& span) const noexcept {
+  span.end = Clock::now();
+  span.failed = std::uncaught_exceptions() > exceptions_;
   const Told* now = told.load(std::memory_order_acquire);
-  if (now != nullptr) now->hook(span_, now->context);
+  if (now != nullptr) now->hook(span, now->context);
 }
 
 }  // namespace ferry

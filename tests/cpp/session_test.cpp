@@ -272,19 +272,25 @@ TEST(Session, RunsIntoTheMemoryOfTheCaller) {
   const ToyBundle toy;
   const Session session = open_session(toy);
   for (const std::int64_t rows : {1, 4}) {
-    Memory memory(rows);
-    session.run_into(memory.inputs, memory.outputs);
-    const NamedTensors expected = session.run({{"x", toy_input(rows)}});
-    EXPECT_TRUE(std::ranges::equal(memory.scaled, expected["scaled"].as<float>()));
-    EXPECT_TRUE(std::ranges::equal(memory.label, expected["label"].as<std::int64_t>()));
+    for (const bool in_contract_order : {false, true}) {
+      Memory memory(rows);
+      if (in_contract_order) std::ranges::reverse(memory.outputs);
+      session.run_into(memory.inputs, memory.outputs);
+      const NamedTensors expected = session.run({{"x", toy_input(rows)}});
+      EXPECT_TRUE(std::ranges::equal(memory.scaled, expected["scaled"].as<float>()));
+      EXPECT_TRUE(std::ranges::equal(memory.label, expected["label"].as<std::int64_t>()));
+    }
   }
 }
 
-// What running into that memory is refused with.
+// What running into that memory is refused with, in the contract's order, which has a fast way, and in the other.
 Failure refusal_of(const Memory& memory) {
   const ToyBundle toy;
   const Session session = open_session(toy);
-  return failure_of([&] { session.run_into(memory.inputs, memory.outputs); });
+  std::vector<ferry::TensorBuffer> in_order(memory.outputs.rbegin(), memory.outputs.rend());
+  const Failure failure = failure_of([&] { session.run_into(memory.inputs, in_order); });
+  EXPECT_EQ(failure_of([&] { session.run_into(memory.inputs, memory.outputs); }).code, failure.code);
+  return failure;
 }
 
 TEST(Session, RefusesMemoryThatDoesNotFit) {
@@ -303,6 +309,18 @@ TEST(Session, RefusesMemoryThatDoesNotFit) {
   const ferry::Shape other{3, 3};
   memory.outputs[1].shape = other;
   expect(memory, "output scaled: shape [3,3]: dim 0: got 3, expected N = 2 as in the other tensors of this call");
+  for (const std::int64_t rows : {-1, -2}) {
+    memory = Memory(1);
+    const ferry::Shape negative{rows, 3};
+    memory.inputs[0].shape = negative;
+    memory.outputs[1].shape = negative;
+    const std::string number = std::to_string(rows);
+    expect(memory,
+           "input x: shape [" + number + ",3]: dim 0: got " + number + ", expected N at least 0, at most 1000; give more");
+  }
+  memory = Memory(2);
+  memory.outputs[1].name = "other";
+  expect(memory, "outputs: got [other, label], expected [scaled, label]; give each output by its name once");
   memory = Memory(2);
   std::vector<std::byte> odd(25);
   memory.outputs[1].bytes = std::span(odd).subspan(1);

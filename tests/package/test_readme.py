@@ -86,18 +86,6 @@ def test_the_cpp_example_has_at_most_15_lines_and_runs(project: Path, tmp_path: 
     assert shell(str(program), project) == blocks("text")[2]
 
 
-def test_options_of_which_only_one_is_named_bring_no_warning(tmp_path: Path) -> None:
-    (tmp_path / "options.cpp").write_text(
-        "#include <ferry/batcher.hpp>\n#include <ferry/stream.hpp>\n"
-        "const ferry::TrustOptions trust{.require_signature = true};\n"
-        'const ferry::SessionOptions session{.engine = "c", .isolate = true};\n'
-        "const ferry::BatcherOptions batcher{.keep_bits = false};\n"
-    )
-    flags = ["-std=c++20", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", f"-I{ROOT}/cpp/include"]
-    done = subprocess.run(["g++", *flags, str(tmp_path / "options.cpp")], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-
-
 def test_every_link_leads_somewhere() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert target.startswith("https://") or (ROOT / target).exists(), target

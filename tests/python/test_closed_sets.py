@@ -61,7 +61,7 @@ CPP = {
             "src/dtype.hpp": 2,
             "src/tensor.cpp": 3,
             "src/npy_header.cpp": 1,
-            "src/contract.cpp": 2,
+            "src/contract.cpp": 3,
             "src/compare.cpp": 1,
             "cli/csv_cell.cpp": 1,
             "cli/json_input.cpp": 1,

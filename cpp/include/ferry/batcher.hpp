@@ -27,7 +27,7 @@ struct BatcherOptions {
   bool keep_bits = true;
   // Runs a joined call on a thread of the host: called once for each, from one thread. Empty: the batcher's own thread runs them.
   // A function that is thrown away unrun makes its calls Error(unavailable); one that is kept keeps the batcher's end waiting.
-  std::function<void(std::function<void()>)> executor = {};  // NOLINT(readability-redundant-member-init)
+  std::function<void(std::function<void()>)> executor = {};
 };
 
 // A call whose answer is still to come. One that was moved from, or whose answer was taken, throws Error(usage). One thread may

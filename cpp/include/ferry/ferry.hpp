@@ -7,6 +7,7 @@
 //
 // Every failure is a ferry::Error with the exit code of exported/FORMAT.md section 11; lack of memory is ErrorCode::io.
 // A host program's floating-point mode (flush to zero, rounding) has no effect, and is left as it was found.
+// Every member of a struct has an initializer: without it GCC warns (-Wextra) where a caller names other members only.
 #pragma once
 
 #include <cstddef>
@@ -32,10 +33,9 @@ namespace ferry {
 
 // Whose signature a bundle must carry (FORMAT.md section 13). Nothing is asked by default; then FERRY_TRUST is, where it is set.
 struct TrustOptions {
-  // minisign public key files, or folders of *.pub files and a file `revoked`. Without the initializer GCC warns wherever only
-  // the second member is named.
-  std::vector<std::filesystem::path> keys = {};  // NOLINT(readability-redundant-member-init)
-  bool require_signature = false;                // also where no key is trusted: then nothing opens
+  // minisign public key files, or folders of *.pub files and a file `revoked`.
+  std::vector<std::filesystem::path> keys = {};
+  bool require_signature = false;  // also where no key is trusted: then nothing opens
   bool operator==(const TrustOptions&) const = default;
 };
 
@@ -45,10 +45,10 @@ FERRY_API void set_trust_policy(const TrustOptions& options);
 
 // A signature that lies beside the manifest.
 struct Signature {
-  std::string file;      // "manifest.json.minisig"
-  std::string key_id;    // 16 hex digits, as minisign prints it
-  std::string comment;   // the trusted comment; believe it only where `trusted` holds
-  bool trusted = false;  // a trusted key made it, and it was checked
+  std::string file = {};     // "manifest.json.minisig"
+  std::string key_id = {};   // 16 hex digits, as minisign prints it
+  std::string comment = {};  // the trusted comment; believe it only where `trusted` holds
+  bool trusted = false;      // a trusted key made it, and it was checked
 };
 
 class Container;  // where the files lie; not for users
@@ -123,13 +123,13 @@ FERRY_API void register_engine(const ferry_engine& engine);
 FERRY_API void add_engine_folder(const std::filesystem::path& folder);
 
 struct SessionOptions {
-  std::string engine;          // e.g. "torchscript"
+  std::string engine = {};     // e.g. "torchscript"
   std::string device = "cpu";  // "cpu" or "cuda:N"
   int threads = 1;             // inside one call
   bool allow_native = false;   // run an engine that executes machine code from the bundle: it has all rights of this process
   // Operators, as "aten::as_strided", that TorchScript may use although they may do more than compute; any other such operator is
-  // Error(format). Without the initializer GCC warns wherever only the first members are named.
-  std::vector<std::string> allow_ops = {};  // NOLINT(readability-redundant-member-init)
+  // Error(format).
+  std::vector<std::string> allow_ops = {};
   // Runs the model in a child process that reads the runtime's libraries only, writes nothing, and has no programs, sockets or
   // other processes. A model that crashes or tries more is Error(unavailable), and this process goes on. One call at a time runs;
   // further ones wait. Only on `cpu`, where libferry was built with libseccomp.
@@ -148,8 +148,8 @@ struct SessionOptions {
 
 // The time of one layer as the runtime itself measures it.
 struct LayerTime {
-  std::string name;        // in the artifact: "/net/0/Gemm"; where it has none, the place in a call, from 0: "3"
-  std::string kind;        // the operator: "Gemm", "aten::linear"
+  std::string name = {};   // in the artifact: "/net/0/Gemm"; where it has none, the place in a call, from 0: "3"
+  std::string kind = {};   // the operator: "Gemm", "aten::linear"
   double nanoseconds = 0;  // of one call, on average
 };
 
@@ -201,29 +201,29 @@ class FERRY_API Session {
 // ---- comparison (FORMAT.md sections 6 and 9) ----------------------------------------------------------------------------
 
 struct WorstElement {
-  Shape index;
+  Shape index = {};
   double actual = 0;
   double expected = 0;
 };
 
 struct Verdict {
-  std::string golden_case;
+  std::string golden_case = {};
   std::size_t call = 1;  // of the session with that case, from 1
-  std::string output;
+  std::string output = {};
   bool passed = false;
-  Tolerance tolerance;
+  Tolerance tolerance = {};
   std::size_t compared = 0;
   std::size_t mismatches = 0;
   double max_abs = 0;
   double max_rel = 0;
   double max_ulp = 0;  // a whole number, or infinity
-  std::optional<WorstElement> worst;
-  std::string problem;  // why nothing could be compared, or how the engine mixes samples; else empty
+  std::optional<WorstElement> worst = {};
+  std::string problem = {};  // why nothing could be compared, or how the engine mixes samples; else empty
   // Kind label: goldens whose two best scores are within the bound, the first of them, and the tolerated disagreements.
   std::size_t near_ties = 0;
-  std::vector<Shape> near_tie_indices;
+  std::vector<Shape> near_tie_indices = {};
   std::size_t within_margin = 0;
-  std::optional<double> other_kernels_ulp;  // float steps from the float32 golden, where the session's numerics differ
+  std::optional<double> other_kernels_ulp = {};  // float steps from the float32 golden, where the session's numerics differ
 };
 
 // The golden float64 scores of a label, and their axis of classes, which the label does not have.
@@ -234,12 +234,12 @@ struct Scores {
 
 struct EngineVerdict {
   enum class Status { passed, failed, unavailable };
-  std::string engine;
-  std::string device;
+  std::string engine = {};
+  std::string device = {};
   Status status = Status::unavailable;
-  std::string reason;  // why it is unavailable, or failed without any verdict; else empty
-  std::string numerics;
-  std::vector<Verdict> verdicts;
+  std::string reason = {};  // why it is unavailable, or failed without any verdict; else empty
+  std::string numerics = {};
+  std::vector<Verdict> verdicts = {};
 };
 
 // Compares one output. `actual` may be null: the engine did not give it. `scores` is what kind label needs.

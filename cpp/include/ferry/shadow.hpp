@@ -21,17 +21,17 @@ namespace ferry {
 // One call that was repeated.
 struct ShadowVerdict {
   bool passed = false;
-  std::vector<Verdict> outputs;  // the shadow's against those that were answered, by the sum of both bounds
-  std::string problem;           // why the shadow gave no outputs; else empty
+  std::vector<Verdict> outputs = {};  // the shadow's against those that were answered, by the sum of both bounds
+  std::string problem = {};           // why the shadow gave no outputs; else empty
 };
 
 struct ShadowOptions {
-  std::string engine;         // of the shadow, on the same device
+  std::string engine = {};    // of the shadow, on the same device
   bool allow_native = false;  // as in SessionOptions, for the shadow
   std::size_t every = 100;    // one of so many calls is repeated, the first among them
   std::size_t queue = 16;     // calls that may wait for the shadow; one more is not repeated, and counted
   // Told each verdict, on the shadow's thread. What it throws is dropped.
-  std::function<void(const ShadowVerdict&)> on_verdict = {};  // NOLINT(readability-redundant-member-init)
+  std::function<void(const ShadowVerdict&)> on_verdict = {};
 };
 
 struct ShadowCounts {

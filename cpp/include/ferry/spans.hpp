@@ -13,11 +13,11 @@ namespace ferry {
 
 // One step that has ended, also with an error. The texts live as long as the hook's call.
 struct Span {
-  std::string_view name;    // "bundle.open", "session.open", "session.run", "verify"
-  std::string_view engine;  // of a session; else empty
-  bool failed = false;      // it ended with an exception
-  std::chrono::steady_clock::time_point begin;
-  std::chrono::steady_clock::time_point end;
+  std::string_view name = {};    // "bundle.open", "session.open", "session.run", "verify"
+  std::string_view engine = {};  // of a session; else empty
+  bool failed = false;           // it ended with an exception
+  std::chrono::steady_clock::time_point begin = {};
+  std::chrono::steady_clock::time_point end = {};
 };
 
 using SpanHook = void (*)(const Span& span, void* context) noexcept;

@@ -145,8 +145,8 @@ class FERRY_API Tensor {
 struct TensorView {
   const char* name = nullptr;
   DType dtype = DType::float32;
-  std::span<const std::int64_t> shape;
-  std::span<const std::byte> bytes;
+  std::span<const std::int64_t> shape = {};
+  std::span<const std::byte> bytes = {};
 
   template <typename T>
   [[nodiscard]] static TensorView of(const char* name, std::span<const std::int64_t> shape, std::span<const T> values) {
@@ -158,8 +158,8 @@ struct TensorView {
 struct TensorBuffer {
   const char* name = nullptr;
   DType dtype = DType::float32;
-  std::span<const std::int64_t> shape;
-  std::span<std::byte> bytes;
+  std::span<const std::int64_t> shape = {};
+  std::span<std::byte> bytes = {};
 
   template <typename T>
   [[nodiscard]] static TensorBuffer of(const char* name, std::span<const std::int64_t> shape, std::span<T> values) {

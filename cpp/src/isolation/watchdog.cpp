@@ -55,8 +55,4 @@ Watchdog::Step::~Step() {
   watchdog_->deadlines_.erase(place_);
 }
 
-std::unique_ptr<Watchdog::Step> watch(Watchdog* watchdog) {
-  return watchdog == nullptr ? nullptr : std::make_unique<Watchdog::Step>(*watchdog);
-}
-
 }  // namespace ferry::isolation

@@ -48,6 +48,8 @@ class Watchdog {
 };
 
 // A step where there is a watchdog.
-[[nodiscard]] std::unique_ptr<Watchdog::Step> watch(Watchdog* watchdog);
+[[nodiscard]] inline std::unique_ptr<Watchdog::Step> watch(Watchdog* watchdog) {
+  return watchdog == nullptr ? nullptr : std::make_unique<Watchdog::Step>(*watchdog);
+}
 
 }  // namespace ferry::isolation

@@ -90,7 +90,9 @@ def _texts(array: Array, *, quote: str = '"') -> Texts:
             return array.astype("U32")
         case "float":
             texts = _decimals(array)
-            return np.where(np.isfinite(array), texts, np.char.add(np.char.add(quote, texts), quote)) if quote else texts
+            if not quote or np.isfinite(array).all():  # without np.char, whose import takes as long as thousands of these texts
+                return texts
+            return np.where(np.isfinite(array), texts, np.char.add(np.char.add(quote, texts), quote))
     assert_never(found)
 
 
