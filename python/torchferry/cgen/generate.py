@@ -14,7 +14,7 @@ from torchferry.bundle.contract import Contract
 from torchferry.cgen import reference
 from torchferry.cgen.capture import capture
 from torchferry.cgen.emit.comment import comment, promises, sizes
-from torchferry.cgen.emit.facts import print_facts
+from torchferry.cgen.emit.facts import print_facts, print_meanings
 from torchferry.cgen.emit.functions import describe
 from torchferry.cgen.emit.header import print_header, print_saturations
 from torchferry.cgen.emit.layers import Layer
@@ -22,7 +22,7 @@ from torchferry.cgen.emit.model import Model
 from torchferry.cgen.emit.naming import cmake_target
 from torchferry.cgen.emit.seen import Seen
 from torchferry.cgen.emit.selftest_samples import selftest_samples
-from torchferry.cgen.emit.source import print_body, print_source
+from torchferry.cgen.emit.source import kernels_of, print_body, print_source
 from torchferry.cgen.emit.tables import wrap_code
 from torchferry.cgen.emit.weights import structs
 from torchferry.cgen.int8_losses import with_losses
@@ -108,24 +108,26 @@ def generate_int8(
     metadata: Mapping[str, str] = MappingProxyType({}),
     bounds: Mapping[str, Bound] | None = None,
     limits: Limits = Limits(),
+    separate_weights: bool = False,
 ) -> Generated:
     """Print the C of a model with int8 weights and bytes as activations.
 
     `calibration` are raw inputs [N, ...] by name from the training data, which tell how large each activation becomes; bytes hold
-    `headroom` times that. `io`: the structs have floats, or "bytes" or "int8" for them. Raises FerryError as `generate` does, and:
+    `headroom` times that. `io`: the structs have floats, or "bytes" or "int8" for them. With `separate_weights` all that training and
+    calibration decide is a file of its own. Raises FerryError as `generate` does, and:
     BAD_INPUT for calibration data that are missing, constant or outside the contract, FORMAT for a model without matrix products and
     for products whose sums could leave 32 bits.
     """
     before, ranges = _calibrated(program, contract, calibration, headroom)
     if io == "float":
         after = _in_int8(before, ranges)
-        model = Model.build(name, contract, after)
+        model = Model.build(name, contract, after, separate=separate_weights)
         made = _generated(model, goldens=goldens, provenance=provenance, metadata=metadata, bounds=bounds, limits=limits)
         return replace(made, seen=with_losses(made.seen, before, after, (goldens, calibration)))
     form = quantize_with_io(before, ranges)
-    interface = ByteInterface.of(contract, form, io)
+    interface = ByteInterface.of(contract, form, io, separate=separate_weights)
     graph = pipeline.run(verify(form.signed() if io == "int8" else form.graph, "byte_io"), (join_functions,))
-    model = Model.build(name, interface.contract, graph)
+    model = Model.build(name, interface.contract, graph, separate=separate_weights)
     given = interface.given(goldens)
     made = _generated(
         model, goldens=given, provenance=provenance, metadata=metadata, bounds=None, limits=limits, interface=interface
@@ -190,6 +192,7 @@ def _generated(
     graph, contract = model.graph, model.contract
     size = _checked_sizes(model, limits)
     finite = _finite_samples(graph, goldens)
+    meanings = "" if interface is None else print_meanings(interface, model.weights)  # first of all in separate weights
     body = print_body(model)
     selftest = selftest_samples(
         contract,
@@ -203,7 +206,7 @@ def _generated(
     code = wrap_code(named(print_source(model, "model.h", body, samples, expected), model.prefix))
     promised = [*promises(model, bounds or {}, selftest.about), sizes(model, size, len(outputs[0]))]
     about = comment(model, metadata, provenance, promised, hashlib.sha256(code.encode()).hexdigest())
-    facts = print_facts(contract, metadata, interface) + print_saturations(body.kernels)
+    facts = print_facts(contract, metadata, meanings) + print_saturations(body.kernels)
     files = {
         "model.c": f"{about}{code}",
         "model.h": about + wrap_code(named(print_header(model, body.batch_rows, facts), model.prefix)),
@@ -211,7 +214,7 @@ def _generated(
     }
     weights = None if model.weights is None else _weights(model, body.code, samples, expected)
     return Generated(
-        files, graph, model.prefix, size, f"c: workspace: {memory(model)}", body.seen, weights, body.kernels, interface
+        files, graph, model.prefix, size, f"c: workspace: {memory(model)}", body.seen, weights, kernels_of(body), interface
     )
 
 

@@ -238,6 +238,8 @@ class IndexMap(Step):
         source = self.sources[number]
         if isinstance(source, Constant):
             if source.array.ndim == 0:
+                if self.output.dtype == "uint8":
+                    return scope.number(f"fill{number}", "uint8_t", int(source.array))
                 scope.use(*(() if np.isfinite(source.array) else ("from_bits",)))
                 return literal(float(source.array), self.output.dtype)
             return f"{scope.table(f'constant{number}')}[{place}]"

@@ -131,20 +131,26 @@ def finish_expression(finish: Finish, scope: Scope, sums: str = "sums") -> str:
         case ToBytes():
             scope.use("index")
             multiplier = f"{scope.table('multiplier')}[j]"
-            index = (
-                f"{OWN}index({sums}[j], {multiplier}, INT64_C({finish.offset}), {finish.shift}, {finish.least}, {finish.last}"
-                f"{counted_ends(finish.ends, finish.shift)})"
-            )
+            index = f"{OWN}index({sums}[j], {multiplier}, {', '.join(step_numbers(finish, scope))}{counted_ends(finish.ends, finish.shift, scope)})"
             return f"{scope.table('bytes')}[{index}]" if len(finish.table) else f"(uint8_t){index}"
         case _:
             assert_never(finish)
 
 
-def counted_ends(ends: tuple[int | None, int | None], shift: int, bits: int = 64) -> str:
+def step_numbers(finish: ToBytes, scope: Scope) -> tuple[str, str, str, str]:
+    """Return the C expressions of offset, shift, and the least and the largest index."""
+    numbers = scope.number("offset", "int64_t", finish.offset), scope.number("shift", "int", finish.shift)
+    if len(finish.table):
+        return *numbers, str(finish.least), str(finish.last)  # within the table, whatever the weights say
+    return *numbers, scope.number("least", "int32_t", finish.least), scope.number("most", "int32_t", finish.most)
+
+
+def counted_ends(ends: tuple[int | None, int | None], shift: int, scope: Scope, bits: int = 64) -> str:
     """Return the C arguments, where saturations are counted: the least and the largest sum of `bits` bits that is none."""
-    least = f"INT{bits}_MIN" if ends[0] is None else f"INT{bits}_C({ends[0] << shift})"
-    most = f"INT{bits}_MAX" if ends[1] is None else f"INT{bits}_C({((ends[1] + 1) << shift) - 1})"
-    return f" {OWN}{OWN}IF_COUNTING({least}, {most})"
+    least = -(2 ** (bits - 1)) if ends[0] is None else ends[0] << shift
+    most = 2 ** (bits - 1) - 1 if ends[1] is None else ((ends[1] + 1) << shift) - 1
+    lowest, highest = scope.number("lowest", f"int{bits}_t", least), scope.number("highest", f"int{bits}_t", most)
+    return f" {OWN}{OWN}IF_COUNTING({lowest}, {highest})"
 
 
 def describe_finish(finish: Finish) -> tuple[str, ...]:

@@ -99,6 +99,12 @@ class Scope(Protocol):
     def table(self, kind: str) -> str:
         """Return the name of a table of the node, by its kind."""
 
+    def number(self, kind: str, ctype: str, value: float) -> str:
+        """Return the C of one number that training or calibration decides: itself, or where separate weights have it, by its kind.
+
+        `ctype`: that of the kernel's parameter.
+        """
+
     def singly(self) -> list[str]:
         """Return the lines that run the layer for each of four samples by itself."""
 

@@ -32,8 +32,18 @@ def hex_float(value: float) -> str:
     return f"({text})" if text.startswith("-") else text
 
 
-LEAST = -(2**63)
+LEAST, MOST = -(2**63), 2**63 - 1
 INFINITE = {np.inf: f"{OWN}from_bits(0x7f800000u)", -np.inf: f"{OWN}from_bits(0xff800000u)"}  # kernel from_bits
+
+
+def constant(value: float, ctype: str) -> str:
+    """Write one number as a constant expression of a C type: float, or a type of integers."""
+    if ctype == "float":
+        return hex_float(float(np.float32(value)))
+    if ctype == "int64_t":
+        ends = {LEAST: "INT64_MIN", MOST: "INT64_MAX"}
+        return ends.get(int(value)) or f"INT64_C({int(value)})"
+    return str(int(value))
 
 
 def literal(value: float, dtype: DType) -> str:

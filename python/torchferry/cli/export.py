@@ -18,7 +18,7 @@ from torchferry.packages.write import check_package, package_beside, write_packa
 
 _Value = TypeVar("_Value")
 DEFAULT_FORMATS = ",".join(registry.default_formats())
-
+_PLACES = ("separate", "built-in")
 
 # The options that a trained run, which knows its inputs and weights, does not take.
 _OF_A_MODULE = (
@@ -59,6 +59,7 @@ def export(
     limits, texts = (max_bytes, max_ram, separate_weights, allow_op or []), _named("--metadata", metadata or [])
     target = Target(_formats(to), quantize, out, force, *limits, texts, stress, io)
     _check_formats(target, package, run, name)
+    _check_weights(weights)
     if ":" in run:
         inputs, outputs, pairs = _named("--input", input_ or []), _outputs(output or []), _named("--state", state or [])
         rest = (None if classes is None else _parts(classes), _limits(symbol or [], max_batch), name, seed, pairs)
@@ -76,6 +77,16 @@ def _check_formats(target: Target, package: str | None, run: str, name: str | No
     if package is not None:
         out, separate = target.folder(name_of(run, name)), target.separate_weights
         check_package(package, asked.names, out, separate=separate, with_bytes=target.io != "float")
+
+
+def _check_weights(weights: Path | None) -> None:
+    """Refuse the words of other tools for where the C has its weights. Raises FerryError(USAGE)."""
+    if weights is not None and str(weights) in _PLACES and not weights.exists():
+        raise FerryError(
+            ExitCode.USAGE,
+            f"--weights: got {weights}, expected the file of a state_dict; the weights of the C are in its code, and with "
+            "--separate-weights in model.weights.bin",
+        )
 
 
 def _limits(symbol: Sequence[str], max_batch: int | None) -> dict[str, str]:

@@ -33,7 +33,10 @@ MaxRam = Annotated[
     int | None, typer.Option(help="Most bytes of scratch memory that a call of format c may need.", show_default=False)
 ]
 SeparateWeights = Annotated[
-    bool, typer.Option("--separate-weights", help="Format c with its weights in model.weights.bin, not in the code.")
+    bool,
+    typer.Option(
+        "--separate-weights", help="Format c, in float32 or int8, with its weights in model.weights.bin, not in the code."
+    ),
 ]
 Quantize = Annotated[
     str | None,

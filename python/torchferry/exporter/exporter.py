@@ -300,7 +300,7 @@ def _provenance(name: str, golden: GoldenInputs, training: Training | None) -> s
 def _separate_weights(request: BundleRequest, rows: Sequence[Format]) -> bool:
     if request.separate_weights and not any(row.separates_weights for row in rows):
         formats = ",".join(row.name for row in rows)
-        raise FerryError(ExitCode.USAGE, f"--separate-weights applies to format c in float32 only (got --to {formats})")
+        raise FerryError(ExitCode.USAGE, f"--separate-weights applies to format c only (got --to {formats})")
     return request.separate_weights
 
 

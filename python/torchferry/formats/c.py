@@ -18,7 +18,7 @@ from torchferry.cgen.passes.byte_values import grids_of
 from torchferry.engines.c_build import OBJECT, build, find_compiler, sources_of
 from torchferry.engines.machine import triples
 from torchferry.errors import ExitCode, FerryError
-from torchferry.formats.c_bytes import SOURCES_TEXT, TABLES_TEXT, byte_entry, table
+from torchferry.formats.c_bytes import SOURCES_TEXT, TABLES_TEXT, byte_entry, separate_parts, table
 from torchferry.formats.c_seen import print_rows
 from torchferry.intake.source import ExportSource, Written
 from torchferry.version import VERSION
@@ -81,6 +81,7 @@ def export_int8(source: ExportSource, folder: Path) -> Written:
         metadata=source.metadata,
         bounds=source.bounds,
         limits=_limits(source),
+        separate_weights=source.separate_weights,
     )
     # What the readers allow a bound to be depends on it (FORMAT.md section 6).
     io = {} if source.quantization.io == "float" else {"io": source.quantization.io}
@@ -129,7 +130,7 @@ def _write(source: ExportSource, generated: Generated, folder: Path, **requires:
     texts = {ENTRY: entry, **generated.files}
     files = {name: text.encode() for name, text in texts.items()}
     if generated.weights is not None:
-        files |= {"weights.c": _weights(generated.prefix, generated.weights).encode(), "model.weights.bin": generated.weights}
+        files |= {"weights.c": weights_text(generated.prefix, generated.weights).encode(), "model.weights.bin": generated.weights}
     if find_compiler() is not None:
         triple = triples()[0]
         files[f"{NATIVE_FOLDER}{triple}/{OBJECT}"] = build(sources_of(files), triple)
@@ -141,19 +142,13 @@ def _write(source: ExportSource, generated: Generated, folder: Path, **requires:
 
 
 def _entry(source: ExportSource, generated: Generated) -> str:
-    prefix, separate = generated.prefix, generated.weights is not None
     tables = {"input": source.contract.inputs, "output": source.contract.outputs}
-    parts = {
-        "more": '#include "weights.c"\n' if separate else "",
-        "weights": "ferryWeights, " if separate else "",
-        "check": "  if (@_open(ferryWeights, sizeof ferryWeights) != 0) {\n    return 0;\n  }\n" if separate else "",
-        "alone": "ferryWeights" if separate else "",
-        **{key: table("@", key, specs) for key, specs in tables.items()},
-    }
-    return ENTRY_TEXT.format(**parts).replace("@", prefix) + print_rows(generated.seen)
+    parts = separate_parts(separate=generated.weights is not None)
+    parts |= {key: table("@", key, specs) for key, specs in tables.items()}
+    return ENTRY_TEXT.format(**parts).replace("@", generated.prefix) + print_rows(generated.seen)
 
 
-def _weights(prefix: str, data: bytes) -> str:
+def weights_text(prefix: str, data: bytes) -> str:
     """Return the file of the weights as C, for a session, which builds one object."""
     return (
         "/* model.weights.bin. */\n"

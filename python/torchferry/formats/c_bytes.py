@@ -28,9 +28,20 @@ def byte_entry(contract: Contract, generated: Generated) -> str:
         structs="\n".join([_struct("input", contract.inputs), _struct("output", contract.outputs)]),
         given="\n".join(_each(contract.inputs, interface.inputs, prefix, _to_byte)),
         made="\n".join(_each(contract.outputs, interface.outputs, prefix, _to_float)),
+        **separate_parts(separate=generated.weights is not None),
         input=table(FLOATS, "input", contract.inputs),
         output=table(FLOATS, "output", contract.outputs),
     ).replace("@", prefix)
+
+
+def separate_parts(*, separate: bool) -> dict[str, str]:
+    """Return the parts of an engine's entry that hand separate weights on, empty for those of the code."""
+    return {
+        "more": '#include "weights.c"\n' if separate else "",
+        "weights": "ferryWeights, " if separate else "",
+        "check": "  if (@_open(ferryWeights, sizeof ferryWeights) != 0) {\n    return 0;\n  }\n" if separate else "",
+        "alone": "ferryWeights" if separate else "",
+    }
 
 
 def table(prefix: str, struct: str, specs: tuple[TensorSpec, ...]) -> str:
@@ -116,7 +127,7 @@ ENTRY_TEXT = (
 /* What a session of torchferry's engine `c-int8` calls: it has the contract's floats, and the model's structs have bytes. A firmware
  * needs model.c and model.h only. One translation unit with the model, so that one command builds what a session loads. */
 #include "model.c"
-
+{more}
 {kernels}
 """
     + SOURCES_TEXT
@@ -132,7 +143,7 @@ ENTRY_TEXT = (
     @_input input;
     @_output output;
 {given}
-    const int status = @_run(&input, &output);
+    const int status = @_run({weights}&input, &output);
     if (status != 0) {{
       return status;
     }}
@@ -143,7 +154,7 @@ ENTRY_TEXT = (
 
 int ferrySelftest(void);
 int ferrySelftest(void) {{
-  return @_selftest();
+{check}  return @_selftest({alone});
 }}
 """
 )

@@ -122,6 +122,7 @@ FORMATS: tuple[Format, ...] = (
         bits="own",
         sample_by_sample=True,
         limits_size=True,
+        separates_weights=True,
         excludes=frozenset({"c"}),
         quantizes=("c", "int8", FROM_MODULE),
     ),

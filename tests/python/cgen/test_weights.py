@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +13,11 @@ import torch
 from torch import nn
 
 from builders.contracts import spec
-from builders.generated_c import COMPILERS, Array, Compiled, Subject, address, load, same_bits, subject_of
+from builders.generated_c import COMPILERS, Compiled, Subject, address, load, same_bits, subject_of
 from builders.memory_networks import MEMORY_SUBJECTS
 from builders.networks import deep, fork, image_net, residual
+from builders.separate_weights import aligned, data_of, opened, run, separate
 from builders.spread import spread
-from torchferry.cgen import generate
 from torchferry.cgen.emit.weights import DIGEST_AT, HEADER
 
 OK, NULL, UNALIGNED, TRUNCATED, NO_WEIGHTS, OTHER_MODEL, DAMAGED = 0, 1, 4, 5, 6, 7, 8
@@ -30,44 +29,6 @@ SUBJECTS: dict[str, Callable[[], Subject]] = {
     "deep": lambda: deep(depth=4, width=24),
     **MEMORY_SUBJECTS,
 }
-
-
-def separate(subject: Subject) -> Subject:
-    """The same module with its weights beside the code."""
-    prefix = subject.generated.prefix
-    made = generate(subject.program, subject.contract, name=prefix, goldens=subject.samples, separate_weights=True)
-    return replace(subject, generated=made)
-
-
-def aligned(data: bytes, offset: int = 0) -> Array:
-    """The bytes at `offset` from a multiple of 64."""
-    memory = np.zeros(len(data) + 128, np.uint8)
-    start = -memory.ctypes.data % 64 + offset
-    found: Array = memory[start : start + len(data)]
-    found[:] = np.frombuffer(data, np.uint8)
-    return found
-
-
-def opened(compiled: Compiled, weights: Array | None, size: int | None = None) -> int:
-    count = size if size is not None else 0 if weights is None else len(weights)
-    return int(compiled.function("open")(address(weights), ctypes.c_size_t(count)))
-
-
-def run(compiled: Compiled, weights: Array, arrays: dict[str, Array], *, batch: bool) -> dict[str, Array]:
-    packed = compiled.pack(arrays)
-    outputs, pointer = compiled.empty(len(packed)), address(weights)
-    if batch:
-        code = compiled.function("run_batch")(pointer, address(packed), address(outputs), ctypes.c_size_t(len(packed)), None)
-        assert code == OK
-    else:
-        for i in range(len(packed)):
-            assert compiled.function("run")(pointer, address(packed[i:]), address(outputs[i:])) == OK
-    return compiled.unpack(outputs)
-
-
-def data_of(subject: Subject) -> bytes:
-    assert subject.generated.weights is not None
-    return subject.generated.weights
 
 
 @pytest.mark.parametrize("name", spread(SUBJECTS, 3))

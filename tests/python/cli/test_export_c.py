@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from builders.programs import Program
@@ -167,11 +168,6 @@ REFUSED: dict[str, tuple[tuple[str, ...], int, str]] = {
         r"c: workspace: got \d+ bytes, most in layer \d .*, expected at most 8; raise --max-ram",
     ),
     "a workspace of nothing": (("netcode:net", *INPUT, *OUTPUT, "--max-ram", "0"), ExitCode.USAGE, "--max-ram: got 0"),
-    "weights apart in int8": (
-        ("netcode:net", *INPUT, *OUTPUT, "--separate-weights", "--quantize", "int8"),
-        ExitCode.USAGE,
-        r"--separate-weights applies to format c in float32 only \(got --to c-int8\)",
-    ),
     "a limit of nothing": (("netcode:net", *INPUT, *OUTPUT, "--max-bytes", "0"), ExitCode.USAGE, "--max-bytes: got 0"),
     "an output that is a keyword": (
         ("netcode:net", *INPUT, "--output", "int"),
@@ -230,15 +226,24 @@ def test_the_export_says_what_a_call_needs_and_a_limit_of_that_is_kept(ferry_her
 
 
 @pytest.mark.slow
-def test_separate_weights_lie_beside_the_code_and_the_engine_runs_it(ferry_here: Program, work: Path) -> None:
-    done = ferry_here("export", "netcode:net", "--to", "c", *INPUT, *OUTPUT, "--separate-weights", "--out", "apart")
+@pytest.mark.parametrize(
+    "more", [(), ("--quantize", "int8"), ("--quantize", "int8", "--io", "bytes")], ids=["float32", "int8", "bytes"]
+)
+def test_separate_weights_lie_beside_the_code_and_the_engine_runs_it(
+    more: Sequence[str], ferry_here: Program, work: Path
+) -> None:
+    np.savez(work / "golden.npz", x=np.random.default_rng(0).standard_normal((600, 6)).astype(np.float32))
+    given = ("export", "netcode:net", "--to", "c", *INPUT, *OUTPUT, "--golden", "golden.npz", *more)
+    done = ferry_here(*given, "--separate-weights", "--out", "apart")
     assert done.code == ExitCode.OK, done.stderr
-    assert ferry_here("export", "netcode:net", "--to", "c", *INPUT, *OUTPUT, "--out", "inside").code == ExitCode.OK
-    verdict = ferry_here("verify", "apart", "--engine", "c", "--allow-native")
+    assert ferry_here(*given, "--out", "inside").code == ExitCode.OK
+    verdict = ferry_here("verify", "apart", "--engine", "c-int8" if more else "c", "--allow-native")
     assert (verdict.code, b"PASSED c" in verdict.stdout) == (ExitCode.OK, True), verdict.stderr
     assert (work / "apart" / "model.weights.bin").read_bytes()[:8] == b"FERRYWTS"
-    assert "static const float " in (work / "inside" / "model.c").read_text()
-    assert "static const float " not in (work / "apart" / "model.c").read_text()
+    table = re.compile(r"static const \w+_TABLE ")
+    for folder, found in (("inside", True), ("apart", False)):
+        code = (work / folder / "model.c").read_text().partition("Self-test ---")[0]
+        assert bool(table.search(code)) == found
 
 
 def self_description(ferry_here: Program, work: Path) -> str:

@@ -196,6 +196,12 @@ def test_preprocessing_may_be_a_description_of_what_is_done_to_pictures(ferry_he
         (["usercode:Net", "--weights", "pickled.pt"], 7, "only running code could restore"),
         (["usercode:Net", "--weights", "text.pt"], 7, "--weights text.pt"),
         (["usercode:Net", "--weights", "absent.pt"], 6, "no such file"),
+        (
+            ["usercode:Net", "--weights", "separate"],
+            2,
+            "expected the file of a state_dict; the weights of the C are in its code, and with --separate-weights in",
+        ),
+        (["iris-adaline", "--weights", "built-in"], 2, "--weights: got built-in, expected the file of a state_dict"),
         (["usercode:Net", "--golden", "absent.npz"], 6, "no such file"),
         (["usercode:Net", "--golden", "wrong.npz"], 7, "golden: input image"),
         (["usercode:Net", "--golden", "usercode.py"], 7, "--golden usercode.py"),

@@ -47,12 +47,18 @@ def comment(model: Model, metadata: Mapping[str, str], provenance: str, promised
 
 def promises(model: Model, bounds: Mapping[str, Bound], selftest: str) -> list[str]:
     """Return lines of the comment. `bounds`: of the float outputs, as far as they are known; `selftest`: its samples in words."""
-    return [line for text in (*_bounds(bounds), *_inputs(model), f"Self-test of {selftest}.") for line in _wrapped(text)]
+    texts = (*_own(model), *_bounds(bounds), *_inputs(model), f"Self-test of {selftest}.")
+    return [line for text in texts for line in _wrapped(text)]
 
 
 def _wrapped(text: str) -> list[str]:
     indent = len(text) - len(text.lstrip())
     return textwrap.wrap(text, WIDTH, initial_indent=" * ", subsequent_indent=f" * {' ' * indent}", break_on_hyphens=False)
+
+
+def _own(model: Model) -> Iterator[str]:
+    if model.weights is not None:
+        yield "The weights are a file of their own. Bounds, ranges and samples below are those of the file that was written with this code."
 
 
 def _bounds(bounds: Mapping[str, Bound]) -> Iterator[str]:

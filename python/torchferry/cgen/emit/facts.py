@@ -9,29 +9,29 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-import numpy as np
-
 from torchferry.bundle.contract import Contract, TensorSpec
 from torchferry.bundle.manifest import licence_of
 from torchferry.cgen.emit.tables import c_string, wrap
+from torchferry.cgen.emit.weights import Number, WeightsFile
 from torchferry.cgen.passes.byte_io import ByteInterface
-from torchferry.cgen.text import OWN, hex_float
+from torchferry.cgen.text import OWN, constant
 from torchferry.version import VERSION
 
 _M = OWN + OWN
 _ID = r"[A-Za-z0-9][A-Za-z0-9.-]*\+?"
 _TERM = rf"\(*\s*{_ID}\s*\)*"
 _EXPRESSION = re.compile(rf"{_TERM}(\s+(AND|OR|WITH)\s+{_TERM})*")
+MEANING = "/* A number of the structs means (number - ZERO_POINT) * SCALE"
 _WIDTH = 96  # characters of SPDX's line
 
 
-def print_facts(contract: Contract, metadata: Mapping[str, str], interface: ByteInterface | None = None) -> str:
-    """Print the macros. `metadata`: the bundle's; its `version` is that of the model. `interface`: what bytes mean, where structs have them."""
+def print_facts(contract: Contract, metadata: Mapping[str, str], meanings: str = "") -> str:
+    """Print the macros. `metadata`: the bundle's; its `version` is that of the model. `meanings`: what `print_meanings` says."""
     lines = [
         "/* For the preprocessor: elements of one sample, dims of it without the batch, and the memory of one call. */",
         *_tensors("INPUT", contract.inputs),
         *_tensors("OUTPUT", contract.outputs),
-        *([] if interface is None else _meanings(contract, interface)),
+        *([meanings.rstrip("\n")] if meanings else []),
         *_class_names(contract),
         f"#define {_M}ARENA_BYTES {_M}WORKSPACE_BYTES",
         f"#define {_M}VERSION {c_string(metadata.get('version', ''))} /* `version` of the bundle's metadata */",
@@ -61,13 +61,23 @@ def _tensors(kind: str, specs: Iterable[TensorSpec]) -> Iterator[str]:
             yield f"#define {name}_SHAPE {{{', '.join(map(str, dims))}}}"
 
 
-def _meanings(contract: Contract, interface: ByteInterface) -> Iterator[str]:
-    yield "/* A number of the structs means (number - ZERO_POINT) * SCALE. */"
+def print_meanings(interface: ByteInterface, weights: WeightsFile | None) -> str:
+    """Print what bytes of the structs mean: as numbers, or where separate weights have them, which must be empty yet."""
+    found = dict(_meanings(interface))
+    if weights is None:
+        values = {name: constant(number.value, number.ctype) for name, number in found.items()}
+        lines = "".join(f"#define {name} {f'({text})' if name.endswith('POINT') else text}\n" for name, text in values.items())
+        return f"{MEANING}. */\n{lines}"
+    return f"{MEANING}, which come with the weights. */\n{weights.add_numbers(found, 'weights')}"
+
+
+def _meanings(interface: ByteInterface) -> Iterator[tuple[str, Number]]:
+    contract = interface.contract
     for kind, specs, meanings in (("INPUT", contract.inputs, interface.inputs), ("OUTPUT", contract.outputs, interface.outputs)):
         for name, capital in _capitals(specs):
             if name in meanings:
-                yield f"#define {_M}{kind}_{capital}_SCALE {hex_float(float(np.float32(meanings[name].scale)))}"
-                yield f"#define {_M}{kind}_{capital}_ZERO_POINT ({meanings[name].zero_point})"
+                yield f"{_M}{kind}_{capital}_SCALE", Number("float", meanings[name].scale)
+                yield f"{_M}{kind}_{capital}_ZERO_POINT", Number("int", meanings[name].zero_point)
 
 
 def _capitals(specs: tuple[TensorSpec, ...]) -> list[tuple[str, str]]:

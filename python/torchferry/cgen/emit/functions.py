@@ -10,10 +10,10 @@ from torchferry.cgen.emit.loops import LoopPrinter
 from torchferry.cgen.emit.model import Model, Pointer, in_workspace
 from torchferry.cgen.emit.naming import plain
 from torchferry.cgen.emit.plan import element_type
-from torchferry.cgen.emit.weights import PARAMETER
+from torchferry.cgen.emit.weights import PARAMETER, Number
 from torchferry.cgen.ir import Node
 from torchferry.cgen.target import bytes_of, over_rows, per_sample
-from torchferry.cgen.text import OWN
+from torchferry.cgen.text import OWN, constant
 from torchferry.cgen.values import Value
 
 VECTOR_SIZE = 8  # elements of a loop that is worth a call
@@ -56,6 +56,7 @@ class LayerPrinter:
         self.is_empty = False
         self.table_bytes: dict[str, int] = {}
         self.reads_weights = False  # those that are not part of the code
+        self._numbers: dict[str, Number] = {}
         self._tabled: list[str] = []
         self._loop: list[str] = []
         self._index = index + 1
@@ -65,9 +66,8 @@ class LayerPrinter:
         head, maps = self.layer.head, LoopPrinter(self.model, self.layer, self.name)
         tables, loop, part = self._tables(), maps.print(), self.model.part_of(self.layer)
         lines = [] if head is None else head.emit(self) if part is None else head.emit_part(self)
-        self._tabled = [
-            line.split()[1] for line in "".join([*tables, *maps.tables.values()]).split("\n") if line.startswith("#define")
-        ]
+        named = [*tables, *maps.tables.values(), *self._named_numbers()]
+        self._tabled = [line.split()[1] for line in "".join(named).split("\n") if line.startswith("#define")]
         self._loop = loop
         self.table_bytes |= maps.table_bytes
         self.reads_weights = self._reads_weights([*lines, *loop])
@@ -89,7 +89,13 @@ class LayerPrinter:
             functions.append(self._four(four))
         self.uses = list(dict.fromkeys([*self.uses, *maps.uses]))
         title = f"/* ---- Layer {self._index}: {describe(self.layer)} ---- */\n"
-        return "\n".join([title, *tables, *maps.tables.values(), *functions])
+        return "\n".join([title, *named, *functions])
+
+    def _named_numbers(self) -> list[str]:
+        """Return the C that names the numbers of separate weights, if there are any."""
+        if self.model.weights is None or not self._numbers:
+            return []
+        return [f"/* numbers that training and calibration decide */\n{self.model.weights.add_numbers(self._numbers)}"]
 
     def _reads_weights(self, lines: Sequence[str]) -> bool:
         return any(name in line for name in self._tabled for line in lines)
@@ -142,6 +148,14 @@ class LayerPrinter:
     def table(self, kind: str) -> str:
         """See Scope."""
         return f"{OWN}{self.name}_{kind}"
+
+    def number(self, kind: str, ctype: str, value: float) -> str:
+        """See Scope."""
+        if self.model.weights is None:
+            return constant(value, ctype)
+        name, number = self.table(kind), Number(ctype, value)
+        assert self._numbers.setdefault(name, number) == number, "two numbers of one kind"
+        return name
 
     def singly(self) -> list[str]:
         """See Scope."""

@@ -10,7 +10,7 @@ from torchferry.cgen.emit.layers import Layer, group
 from torchferry.cgen.emit.naming import Names, check_members, prefix
 from torchferry.cgen.emit.plan import Place, Plan, element_type, plan
 from torchferry.cgen.emit.tables import print_table
-from torchferry.cgen.emit.weights import WeightsFile
+from torchferry.cgen.emit.weights import TABLES, WeightsFile
 from torchferry.cgen.ir import Graph
 from torchferry.cgen.target import c_type
 from torchferry.cgen.values import Array, Value
@@ -47,7 +47,7 @@ class Model:
     layers: tuple[Layer, ...]
     plan: Plan
     names: Names
-    weights: WeightsFile | None = None  # its float tables, where they are not part of the code
+    weights: WeightsFile | None = None  # its tables, where they are not part of the code
 
     @classmethod
     def build(cls, name: str, contract: Contract, graph: Graph, *, separate: bool = False) -> Model:
@@ -75,9 +75,9 @@ class Model:
 
     def table(self, ctype: str, name: str, array: Array, comment: str) -> str:
         """Return the C that defines a table of any shape, in the code or as a place in the weights."""
-        if self.weights is None or ctype != "float":
+        if self.weights is None or ctype not in TABLES:
             return print_table(ctype, name, array, comment)
-        return self.weights.add(name, array, comment)
+        return self.weights.add(ctype, name, array, comment)
 
     def part_of(self, layer: Layer) -> int | None:
         """Return the elements of a layer's step that are kept at a time, each time for the loop after it; None: all."""

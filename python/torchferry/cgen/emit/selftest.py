@@ -38,7 +38,7 @@ def print_selftest(model: Model, goldens: Mapping[str, Array], expected: Mapping
         "  return right;",
         "}\n",
     ]
-    kernels = [kernel.text for kernel in with_used(("arithmetic",), printed)]
+    kernels = [kernel.text for kernel in with_used(KERNELS, printed)]
     run = RUN.replace("(VOID)", VOID[separate])
     for read, text in READ_WEIGHTS.items() if separate else ():
         run = run.replace(read, text)
@@ -47,6 +47,7 @@ def print_selftest(model: Model, goldens: Mapping[str, Array], expected: Mapping
     return "\n".join([head, *kernels, *tables, *check, own(with_weights(run, separate=separate))])
 
 
+KERNELS = ("arithmetic",)
 VOID = {False: "(void)", True: "(const void *weights)"}
 IN_CODE = """\
   const size_t goldens = MODEL_GOLDENS;

@@ -12,7 +12,7 @@ from torchferry.cgen.emit.functions import LayerPrinter
 from torchferry.cgen.emit.header import print_header
 from torchferry.cgen.emit.model import Model
 from torchferry.cgen.emit.seen import Seen, seen_values
-from torchferry.cgen.emit.selftest import print_selftest
+from torchferry.cgen.emit.selftest import KERNELS, print_selftest
 from torchferry.cgen.emit.weights import print_open
 from torchferry.cgen.kernels import with_used
 from torchferry.cgen.text import own
@@ -60,6 +60,11 @@ def print_body(model: Model) -> Body:
         return Body(names, text, rows, seen, tables=tables)
     code = hashlib.sha256(f"{text}{print_header(model, rows)}".encode()).digest()
     return Body(names, f"{text}\n{print_open(model.weights, model.contract, code)}", rows, seen, code)
+
+
+def kernels_of(body: Body) -> tuple[str, ...]:
+    """Return the kernels of the whole file, those of the self-test last."""
+    return (*body.kernels, *(kernel.name for kernel in with_used(KERNELS, body.kernels)))
 
 
 def print_source(model: Model, header: str, body: Body, goldens: Mapping[str, Array], expected: Mapping[str, Array]) -> str:

@@ -20,9 +20,31 @@ from torchferry.cgen.values import Array
 
 MAGIC = b"FERRYWTS"
 ORDER = 0x01020304  # reads otherwise where bytes have another order
-HEADER, LINE = 128, 64
+HEADER, LINE, CELL = 128, 64, 8
 DIGEST_AT = 64
 _FIELDS = struct.Struct("<8sIIQQ")  # magic, order, samples, bytes, where the samples begin
+
+
+DATA = {"float": "<f4", "int8_t": "<i1", "uint8_t": "<u1", "int16_t": "<i2", "int32_t": "<i4", "int64_t": "<i8"}
+TABLES = frozenset({"float", "int8_t", "uint8_t", "int32_t"})  # of these types; places, which must lie inside, stay in the code
+
+
+@dataclass(frozen=True)
+class Number:
+    """One number that a C expression of type `ctype` has."""
+
+    ctype: str
+    value: float
+
+    @property
+    def stored(self) -> str:
+        """The type in the file, which is the same on every processor."""
+        return "int32_t" if self.ctype == "int" else self.ctype
+
+    @property
+    def cast(self) -> str:
+        """What makes the expression's type of the stored one."""
+        return "(int)" if self.ctype == "int" else ""
 
 
 @dataclass
@@ -32,12 +54,27 @@ class WeightsFile:
     tables: list[bytes] = field(default_factory=list)
     end: int = HEADER
 
-    def add(self, name: str, array: Array, comment: str) -> str:
-        """Return the C that names a float table of any shape in C order."""
-        start, data = self.end, np.ascontiguousarray(array.astype("<f4")).tobytes()
+    def add(self, ctype: str, name: str, array: Array, comment: str) -> str:
+        """Return the C that names a table of any shape in C order."""
+        start = self._append(np.ascontiguousarray(array.astype(DATA[ctype])).tobytes())
+        return f"/* {comment} */\n#define {name} ((const {ctype} *)(const void *)(weights + {start}))\n"
+
+    def add_numbers(self, numbers: Mapping[str, Number], whole: str = "") -> str:
+        """Return the C that names numbers, each in 8 bytes. `whole`: parameter of the macros, where they are no part of a function."""
+        cells = [np.array(number.value, DATA[number.stored]).tobytes().ljust(CELL, b"\0") for number in numbers.values()]
+        start = self._append(b"".join(cells)) if cells else 0
+        base, given = (f"((const unsigned char *)({whole}))", f"({whole})") if whole else ("weights", "")
+        return "".join(
+            f"#define {name}{given} ({number.cast}*(const {number.stored} *)(const void *)({base} + {start + CELL * index}))\n"
+            for index, (name, number) in enumerate(numbers.items())
+        )
+
+    def _append(self, data: bytes) -> int:
+        """Add bytes, filled up to a line, and return where they begin."""
+        start = self.end
         self.tables.append(_filled(data))
         self.end += len(self.tables[-1])
-        return f"/* {comment} */\n#define {name} ((const float *)(const void *)(weights + {start}))\n"
+        return start
 
     def data(self, model: bytes, inputs: bytes, outputs: bytes, samples: int) -> bytes:
         """Return the file. `model`: SHA-256 of the code that reads it; `inputs` and `outputs`: structs of the samples."""

@@ -62,7 +62,8 @@ class Int16Conv2d(IntegerConv2d):
         """Return one call per place."""
         scope.use("int16_conv2d")
         height, width = self.window.results
-        shape = f"{int(self.x_last)}, {self.zero}, {self.results}, {self.groups}, {self.bits}, row, column"
+        zero, bits = scope.number("zero", "int16_t", self.zero), scope.number("bits", "int", self.bits)
+        shape = f"{int(self.x_last)}, {zero}, {self.results}, {self.groups}, {bits}, row, column"
         given = f"{self.window.expression()}, {shape}, {scope.pointer(self.x)}, {self.table_names(scope)}, patch, sums"
         place = f"(row * {width} + column) * {self.results} + j" if self.y_last else f"(j * {height} + row) * {width} + column"
         return [

@@ -54,7 +54,8 @@ class Int16Linear(IntegerLinear):
     def product(self, scope: Scope, x: str) -> str:
         """Return the call that puts the sums of the int16 at the pointer `x` into `sums`."""
         scope.use("int16_columns")
-        return f"{OWN}int16_columns({self.columns}, {self.results}, {self.bits}, {x}, {panels_of(scope, self.weight)}, sums);"
+        bits = scope.number("bits", "int", self.bits)
+        return f"{OWN}int16_columns({self.columns}, {self.results}, {bits}, {x}, {panels_of(scope, self.weight)}, sums);"
 
 
 def narrowed(sums: Integers, bits: int) -> Integers:

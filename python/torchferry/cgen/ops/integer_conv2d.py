@@ -22,6 +22,7 @@ from torchferry.cgen.scales import (
     finish_sums,
     finish_tables,
     finished_dtype,
+    step_numbers,
 )
 from torchferry.cgen.target import Scope, Scratch, Table
 from torchferry.cgen.text import OWN
@@ -203,7 +204,8 @@ class IntegerConv2d(OneToOne):
         scope.use(kernel, "requantise")
         if not self._is_direct:
             scope.use("fill_byte_lines")
-            lines.append(f"  {OWN}fill_byte_lines({at}, {int(self.x_last)}, {self.zero}, {row}, {source}, lines);")
+            zero = scope.number("zero", "uint8_t", self.zero)
+            lines.append(f"  {OWN}fill_byte_lines({at}, {int(self.x_last)}, {zero}, {row}, {source}, lines);")
             source = "lines"
         shape = "" if self.is_depthwise else f"{self.results}, {self.groups}, "
         how = f"{shape}{int(self._is_direct)}, {row}"
@@ -216,8 +218,8 @@ class IntegerConv2d(OneToOne):
     def _step(self, scope: Scope) -> str:
         """Return the C expression of a pointer to the fixed-point step."""
         assert isinstance(self.finish, ToBytes), "sums are kept for other ones"
-        numbers = f"INT64_C({self.finish.offset}), {self.finish.shift}, {self.finish.least}, {self.finish.most}"
-        ends = counted_ends(self.finish.ends, self.finish.shift)
+        numbers = ", ".join(step_numbers(self.finish, scope))
+        ends = counted_ends(self.finish.ends, self.finish.shift, scope)
         return f"&(const {OWN}step){{{scope.table('multiplier')}, {numbers}{ends}}}"
 
     def _finished(self, scope: Scope, row: str) -> list[str]:

@@ -102,7 +102,7 @@ class IntegerAvgPool2d(OneToOne):
         """Return one call per pixel."""
         scope.use("integer_avg_pool2d")
         pixels, channels = self.window.results[0] * self.window.results[1], self.window.channels
-        numbers = f"row, {self.zero}, {int(self.bias[0])}"
+        numbers = f"row, {scope.number('zero', 'int32_t', self.zero)}, {scope.number('start', 'int32_t', int(self.bias[0]))}"
         return [
             f"  for (size_t row = 0; row < {pixels}; ++row) {{",
             f"    {OWN}integer_avg_pool2d({self.window.expression()}, {numbers}, {scope.pointer(self.x)}, sums);",

@@ -75,7 +75,7 @@ class IntegerReduce(OneToOne):
         """Return one call per `outer`."""
         scope.use("integer_reduce")
         x, y = scope.row(self.x, self.outer, self.count * self.inner), scope.row(self.output, self.outer, self.inner)
-        bias = int(self.bias[0])
+        bias = scope.number("start", "int32_t", int(self.bias[0]))
         body = [
             f"  {OWN}integer_reduce({self.count}, {self.inner}, {bias}, {x}, sums);",
             f"  for (size_t j = 0; j < {self.inner}; ++j) {{",

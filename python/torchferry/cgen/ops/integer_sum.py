@@ -91,8 +91,12 @@ class IntegerSum(Step):
         """Return one call."""
         scope.use("integer_sum")
         a, b, y = (scope.pointer(value) for value in (self.a, self.b, self.output))
-        numbers = ", ".join(map(str, (*self.multipliers, self.offset, self.shift, *self.limits)))
-        ends = counted_ends(self.ends, self.shift, bits=32)
+        shift = scope.number("shift", "int", self.shift)
+        kinds = {"of_a": self.multipliers[0], "of_b": self.multipliers[1], "offset": self.offset}
+        factors = [scope.number(kind, "int32_t", value) for kind, value in kinds.items()]
+        limits = [scope.number(kind, "int32_t", value) for kind, value in zip(("least", "most"), self.limits, strict=True)]
+        numbers = ", ".join((*factors, shift, *limits))
+        ends = counted_ends(self.ends, self.shift, scope, bits=32)
         return [f"  {OWN}integer_sum({self.output.size}, {a}, {b}, {numbers}{ends}, {y});"]
 
 

@@ -12,7 +12,7 @@ from torchferry.cgen.ir import OneToOne
 from torchferry.cgen.lowering import Operator
 from torchferry.cgen.scales import BYTE_MOST, INT16_LEAST, INT16_MOST
 from torchferry.cgen.target import Scope
-from torchferry.cgen.text import OWN, hex_float
+from torchferry.cgen.text import OWN
 from torchferry.cgen.values import Array, Floats, Integers, Value
 
 
@@ -60,7 +60,8 @@ class Quantize(OneToOne):
     def emit(self, scope: Scope) -> list[str]:
         """Return a loop over the elements."""
         scope.use("quantize_int16" if self._is_wide else "quantize")
-        call = nearest_byte(f"{scope.pointer(self.x)}[j]", self.inverse, self.zero, "_int16" if self._is_wide else "")
+        number, kind = f"{scope.pointer(self.x)}[j]", "_int16" if self._is_wide else ""
+        call = nearest_byte(scope, number, self.inverse, self.zero, kernel=kind)
         return [f"  for (size_t j = 0; j < {self.x.size}; ++j) {{", f"    {scope.pointer(self.output)}[j] = {call};", "  }"]
 
 
@@ -82,9 +83,10 @@ def _nearest(x: Floats, inverse: float, zero: int, least: int, most: int) -> Int
     return made
 
 
-def nearest_byte(x: str, inverse: float, zero: int, kind: str = "") -> str:
-    """Return the C expression of the byte of the float `x`, with kernels/quantize.c, or with that of `kind`."""
-    return f"{OWN}quantize{kind}({x}, {hex_float(float(np.float32(inverse)))}, {zero})"
+def nearest_byte(scope: Scope, x: str, inverse: float, zero: int, *, kernel: str = "", of: str = "") -> str:
+    """Return the C expression of the byte of the float `x`, with kernels/quantize.c or quantize`kernel`.c. `of`: begins the numbers' kinds."""
+    numbers = scope.number(f"{of}inverse", "float", inverse), scope.number(f"{of}zero", "int", zero)
+    return f"{OWN}quantize{kernel}({x}, {', '.join(numbers)})"
 
 
 OPERATORS: tuple[Operator, ...] = ()

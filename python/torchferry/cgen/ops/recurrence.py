@@ -256,7 +256,7 @@ class IntegerRecurrence(Recurrence):
         step = f"{self.kind.kernel}_step"
         scope.use("quantize", step)
         h, *_ = states = [scope.pointer(value) for value in self.results[1:]]
-        state, steps = (_byte(f"{h}[j]", kind) for kind in (self.state_bytes, self.steps_bytes))
+        state, steps = _byte(scope, f"{h}[j]", self.state_bytes, "state"), _byte(scope, f"{h}[j]", self.steps_bytes, "steps")
         at = f"{self.steps - 1} - t" if self.reverse else "t"
         y = f"{scope.pointer(self.results[0])}[({at}) * {self.hidden} + j]"
         x = f"{scope.pointer(self.x)} + ({at}) * {len(self.weight)}"
@@ -272,8 +272,8 @@ class IntegerRecurrence(Recurrence):
         ]
 
 
-def _byte(number: str, kind: Bytes | None) -> str:
-    return number if kind is None else nearest_byte(number, 1 / kind.scale, kind.zero)
+def _byte(scope: Scope, number: str, kind: Bytes | None, of: str) -> str:
+    return number if kind is None else nearest_byte(scope, number, 1 / kind.scale, kind.zero, of=f"{of}_")
 
 
 def _each(count: int, *lines: str) -> list[str]:

@@ -95,12 +95,12 @@ class ByteInterface:
     outputs: Mapping[str, Meaning]
 
     @classmethod
-    def of(cls, contract: Contract, form: ByteForm, io: Io) -> ByteInterface:
-        """Return the interface in bytes or int8 of a model whose contract has floats."""
+    def of(cls, contract: Contract, form: ByteForm, io: Io, *, separate: bool = False) -> ByteInterface:
+        """Return the interface in bytes or int8 of a model whose contract has floats. `separate`: weights say what a number means."""
         inputs, outputs = _meanings(contract.inputs, form.inputs, io), _meanings(contract.outputs, form.outputs, io)
         specs = {
-            "inputs": tuple(_spec(spec, inputs.get(spec.name)) for spec in contract.inputs),
-            "outputs": tuple(_spec(spec, outputs.get(spec.name)) for spec in contract.outputs),
+            "inputs": tuple(_spec(spec, inputs.get(spec.name), separate) for spec in contract.inputs),
+            "outputs": tuple(_spec(spec, outputs.get(spec.name), separate) for spec in contract.outputs),
         }
         return cls(contract.model_copy(update=specs), inputs, outputs)
 
@@ -122,10 +122,11 @@ def _meanings(specs: tuple[TensorSpec, ...], kinds: tuple[Bytes | None, ...], io
     }
 
 
-def _spec(spec: TensorSpec, meaning: Meaning | None) -> TensorSpec:
+def _spec(spec: TensorSpec, meaning: Meaning | None, separate: bool) -> TensorSpec:
     if meaning is None:
         return spec
-    text = f"(number - {meaning.zero_point}) * {np.float32(meaning.scale):.8g}" + (f" {spec.unit}" if spec.unit else "")
+    numbers = ("ZERO_POINT", "SCALE") if separate else (meaning.zero_point, f"{np.float32(meaning.scale):.8g}")
+    text = f"(number - {numbers[0]}) * {numbers[1]}" + (f" {spec.unit}" if spec.unit else "")
     return spec.model_copy(update={"dtype": meaning.dtype, "range": None, "unit": text, "allow_nonfinite": False})
 
 
