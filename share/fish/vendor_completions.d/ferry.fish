@@ -41,7 +41,7 @@ complete -c ferry -n '__fish_seen_subcommand_from export' -l data-root -r -F -d 
 complete -c ferry -n '__fish_seen_subcommand_from export' -l max-batch -x -d 'Largest batch in the contract; executorch needs one, 1024 if not given.'
 complete -c ferry -n '__fish_seen_subcommand_from export' -l max-bytes -x -d 'Largest size of the tables of format c; 64 MiB if not given.'
 complete -c ferry -n '__fish_seen_subcommand_from export' -l max-ram -x -d 'Most bytes of scratch memory that a call of format c may need.'
-complete -c ferry -n '__fish_seen_subcommand_from export' -l separate-weights -d 'Format c with its weights in model.weights.bin, not in the code.'
+complete -c ferry -n '__fish_seen_subcommand_from export' -l separate-weights -d 'Format c, in float32 or int8, with its weights in model.weights.bin, not in the code.'
 complete -c ferry -n '__fish_seen_subcommand_from export' -l quantize -r -F -d 'Format c with int8 weights, calibrated on training data (or --calibration); from-module: with the scales that fake quantisation or torchao\'s convert_pt2e left in the module.'
 complete -c ferry -n '__fish_seen_subcommand_from export' -l io -r -F -d 'What the structs of C in int8 have for floats; the header says what a byte means.'
 complete -c ferry -n '__fish_seen_subcommand_from export' -l allow-op -r -F -d 'Let TorchScript use an operator that may do more than compute, e.g. aten::as_strided; may be repeated.'

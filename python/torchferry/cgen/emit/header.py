@@ -118,14 +118,15 @@ enum {
 """
 
 WEIGHTS = """\
-/* The weights are a file, model.weights.bin: in flash, mapped, or read into memory that begins at a multiple of
- * MODEL_WEIGHTS_ALIGNMENT. Its numbers are little-endian. `model_open` reads all of it once. */
+/* The weights, and whatever else training or calibration decides, are a file, model.weights.bin: in flash, mapped, or read
+ * into memory that begins at a multiple of MODEL_WEIGHTS_ALIGNMENT. Its numbers are little-endian. `model_open` reads all
+ * of it once. */
 #define MODEL_WEIGHTS_ALIGNMENT 8
 enum {
   MODEL_UNALIGNED = 4,   /* the weights begin at another address */
   MODEL_TRUNCATED = 5,   /* they end too early */
   MODEL_NO_WEIGHTS = 6,  /* this is no such file, or this processor is not little-endian */
-  MODEL_OTHER_MODEL = 7, /* they are those of a model with other layers, inputs or outputs */
+  MODEL_OTHER_MODEL = 7, /* they are those of a model with other inputs, outputs or layers, as these are listed above */
   MODEL_DAMAGED = 8      /* they are not what was written: SHA-256 */
 };
 
