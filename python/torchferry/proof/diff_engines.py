@@ -92,9 +92,11 @@ def diff_answers(
     return diff_engines(bundle, Pair(engine, second.engine, device=second.device), [(answers, second.run(inputs))])
 
 
-def golden_inputs(bundle: Bundle) -> Iterator[dict[str, Array]]:
-    """Yield the inputs [N, ...] of every golden case that is a single call."""
+def golden_inputs(bundle: Bundle, *, stress: bool = True) -> Iterator[dict[str, Array]]:
+    """Yield the inputs [N, ...] of every golden case that is a single call; without `stress` only what the exporter's user gave."""
     for case in bundle.manifest.golden.calls:
+        if case.origin == "stress" and not stress:
+            continue
         yield dict(read_case(bundle, case).inputs)
 
 

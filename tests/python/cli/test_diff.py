@@ -10,11 +10,15 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import numpy_helper
 
+import torchferry
 from builders.bundles import edit_manifest, reseal
 from builders.programs import ROOT, Program
+from torchferry.engines.c_build import find_compiler
 from torchferry.errors import ExitCode
+from torchferry.preprocess import Standardize
 
 PAIR = "torchscript,onnxruntime"
 
@@ -187,6 +191,21 @@ def drop(bundle: Path, form: str) -> None:
             (bundle / file["path"]).unlink()
 
     edit_manifest(bundle, forget)
+
+
+@pytest.mark.skipif(find_compiler() is None, reason="no C compiler is here")
+def test_int8_is_held_to_the_goldens_and_not_to_the_stress_case_beyond_its_ranges(ferry_here: Program, tmp_path: Path) -> None:
+    """A bundle of int8 has no stress case, since bytes saturate beyond the calibration."""
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(Standardize(torch.zeros(6), torch.full((6,), 16.0)), torch.nn.Linear(6, 8), torch.nn.ReLU(), torch.nn.Linear(8, 3)).eval()
+    x = np.random.default_rng(0).integers(0, 3, (64, 6)).astype(np.uint8)
+    more = {"inputs": {"x": "uint8[N,6]:0..255"}, "outputs": ["y"], "golden": {"x": x}, "name": "net"}
+    torchferry.export(module, **more, to=["onnx"], out=tmp_path / "whole")  # type: ignore[arg-type]
+    torchferry.export(module, **more, to=["c"], quantize="int8", out=tmp_path / "int8", stress=False)  # type: ignore[arg-type]
+    done = ferry_here("diff", tmp_path / "whole", tmp_path / "int8", "--allow-native")
+    assert (tmp_path / "whole/golden/stress.input.x.npy").is_file()
+    assert done.code == ExitCode.OK, done.stdout.decode()
+    assert "may stand for" in done.stdout.decode()
 
 
 def test_unrelated_bundles_are_one_line(ferry_here: Program) -> None:
