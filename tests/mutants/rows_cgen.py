@@ -255,10 +255,24 @@ ROWS = (
     ),
     Mutant(
         f"{_CGEN}/emit/facts.py",
-        "hex_float(float(np.float32(meanings[name].scale)))",
-        "hex_float(float(np.float32(2 * meanings[name].scale)))",
+        'Number("float", meanings[name].scale)',
+        'Number("float", 2 * meanings[name].scale)',
         "tests/python/cgen/test_byte_io.py::test_the_c_gives_what_its_numbers_mean",
         "the header says of a byte that it means twice as much",
+    ),
+    Mutant(
+        f"{_CGEN}/emit/weights.py",
+        "{base} + {start + CELL * index}",
+        "{base} + {start}",
+        "tests/python/cgen/test_int8_weights.py::test_trainings_differ_in_the_weights_only",
+        "separate weights have one number of a layer for all",
+    ),
+    Mutant(
+        f"{_CGEN}/ops/integer_sum.py",
+        'scope.number(kind, "int32_t", value) for kind, value in kinds.items()',
+        "str(value) for value in kinds.values()",
+        "tests/python/cgen/test_int8_weights.py::test_trainings_differ_in_the_weights_only",
+        "what calibration decides of a sum stays in the code of separate weights",
     ),
     Mutant(
         "python/torchferry/formats/c_bytes.py",

@@ -197,7 +197,9 @@ def drop(bundle: Path, form: str) -> None:
 def test_int8_is_held_to_the_goldens_and_not_to_the_stress_case_beyond_its_ranges(ferry_here: Program, tmp_path: Path) -> None:
     """A bundle of int8 has no stress case, since bytes saturate beyond the calibration."""
     torch.manual_seed(0)
-    module = torch.nn.Sequential(Standardize(torch.zeros(6), torch.full((6,), 16.0)), torch.nn.Linear(6, 8), torch.nn.ReLU(), torch.nn.Linear(8, 3)).eval()
+    module = torch.nn.Sequential(
+        Standardize(torch.zeros(6), torch.full((6,), 16.0)), torch.nn.Linear(6, 8), torch.nn.ReLU(), torch.nn.Linear(8, 3)
+    ).eval()
     x = np.random.default_rng(0).integers(0, 3, (64, 6)).astype(np.uint8)
     more = {"inputs": {"x": "uint8[N,6]:0..255"}, "outputs": ["y"], "golden": {"x": x}, "name": "net"}
     torchferry.export(module, **more, to=["onnx"], out=tmp_path / "whole")  # type: ignore[arg-type]
