@@ -24,8 +24,46 @@ _INT8 = "tests/python/cgen/test_int8.py"
 _MEMORY = "tests/python/cgen/test_memory.py tests/python/cgen/test_plan.py"
 _WEIGHTS = "tests/python/cgen/test_weights.py"
 _REFUSALS = "tests/python/cgen/test_refusals.py"
+_TRANSPOSED = "tests/python/cgen/test_transposed.py"
+_OF_ONE = "tests/python/cgen/test_functions_of_one.py"
 
 ROWS = (
+    Mutant(
+        f"{_OPS}/conv_transpose2d.py",
+        "max(before, 0), step, max(-before, 0)",
+        "max(before, 0), step, 0",
+        _TRANSPOSED,
+        "more padding of a transposed convolution than its window reaches",
+    ),
+    Mutant(
+        f"{_OPS}/conv_transpose2d.py",
+        "step = dilation // math.gcd(dilation, stride)",
+        "step = dilation",
+        _TRANSPOSED,
+        "the weights of a phase lie nearer than the dilation",
+    ),
+    Mutant(
+        f"{_OPS}/conv_transpose2d.py",
+        "weight, padding = np.zeros((*weight.shape[:2], 1, 1)), (results[0], 0)",
+        "weight, padding = np.ones((*weight.shape[:2], 1, 1)), (0, 0)",
+        _TRANSPOSED,
+        "results that no weight reaches",
+    ),
+    Mutant(f"{_C}/spread_line.c", "y[j * apart + o * between] =", "y[j * apart + o] =", _TRANSPOSED, "planes of a phase"),
+    Mutant(
+        f"{_PASSES}/functions_of_one.py",
+        'return alike and node.output.dtype == "float32" and',
+        "return",
+        _OF_ONE,
+        "a function that jumps is a table",
+    ),
+    Mutant(
+        f"{_PASSES}/functions_of_one.py",
+        "return read.pop() if len(read) == 1 and",
+        "return read.pop() if",
+        _OF_ONE,
+        "a function of two values is taken for one of the first",
+    ),
     Mutant(
         "python/torchferry/cgen/kernels/product.c",
         "a[(size_t)r * count + k] * value",

@@ -69,6 +69,26 @@ def test_what_jumps_stays_in_float32() -> None:
         assert [node.function.name for node in subject.generated.graph.nodes if isinstance(node, Map)].count("where") >= 2
 
 
+def test_what_others_read_too_is_still_a_table(tmp_path: Path) -> None:
+    class Gates(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b, self.c = nn.Conv2d(2, 4, 3), nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.a(x)
+            gate = torch.sigmoid(y)
+            return self.b(y * gate) + self.c(gate)
+
+    torch.manual_seed(0)
+    samples = {"x": normal(300, 2, 8, 8)}
+    subject = quantized(subject_of(Gates().eval(), (spec("x", shape=("N", 2, 8, 8)),), ("y",), samples))
+    kinds = [type(node).__name__ for node in subject.generated.graph.nodes]
+    assert (kinds.count("ByteFunction"), kinds.count("Map")) == (2, 1)  # the sum of the last products is what is given out
+    (made,) = reference.run(subject.generated.graph, samples)
+    assert same_bits(load(subject, tmp_path, "gcc", "-O2").run(samples), {"y": made})
+
+
 def test_a_sum_of_two_values_is_no_function_of_one(tmp_path: Path) -> None:
     samples = {"x": normal(300, 2, 8, 8)}
     torch.manual_seed(0)

@@ -23,7 +23,6 @@ class _Finder:
     """Finds what lies between a node and the one value that it is a function of; joined nodes stand for the old ones."""
 
     def __init__(self, graph: Graph) -> None:
-        self._readers, self._outputs = graph.readers(), set(graph.outputs)
         self._places = {node: place for place, node in enumerate(graph.nodes)}
         self._producer = graph.producer()
 
@@ -44,11 +43,9 @@ class _Finder:
         return self._places[self._producer[value]]
 
     def _maker(self, value: Value, inside: list[Map]) -> Map | None:
-        """Return the node that gives a value which only nodes inside read, if it is one of a number of each element; else None."""
+        """Return the node that gives a value, if it is a function of each element that is not inside yet; else None."""
         node = self._producer.get(value)
-        if not isinstance(node, Map) or node in inside or value in self._outputs or not _is_plain(node):
-            return None
-        return node if all(reader in inside for reader in self._readers[value]) else None
+        return node if isinstance(node, Map) and node not in inside and _is_plain(node) else None
 
     def _root(self, *inside: Map) -> Value | None:
         """Return the one value that nodes read and do not give; None where there are more, or a node is no function of each element."""
