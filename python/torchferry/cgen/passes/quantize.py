@@ -62,24 +62,23 @@ class _Rewriter:
         self._producer = graph.producer()
         self._readers = graph.readers()
         self._floats: frozenset[Node] = frozenset()  # products whose sums a table would not show
-        self._wanted = self._wanted_of(io)
+        self._wanted = ByteValues.of(graph, outputs=io)
+        self._leave_steep_products(io)
         self._caller = CallerNumbers(self._producer)
         self._sound = sound_of(graph) - self._wanted.values
         self._nodes: list[Node] = []
         self._joined: set[Node] = set()  # maps that a step before them computes
         self._bytes: dict[Value, tuple[Value, Bytes]] = {}
 
-    def _wanted_of(self, io: bool) -> ByteValues:
-        """Return the values that are bytes. A product of which a function is too steep for a table, as log of power, is float32.
+    def _leave_steep_products(self, io: bool) -> None:
+        """Leave in float32 each product of which a function is too steep for a table, as log of power.
 
         What such a function makes of soft and of loud is much the same, and the bytes that the product would read lose the soft.
         """
-        self._wanted = ByteValues.of(self._graph, outputs=io)
         products = [node for node in self._graph.nodes if isinstance(node, Step) and node.int8_form == "product"]
         while found := {node for node in products if any(map(self._is_steep, node.outputs))}:
             self._floats |= found
             self._wanted = ByteValues.of(self._graph, outputs=io, floats=self._floats)
-        return self._wanted
 
     def _is_steep(self, output: Value) -> bool:
         chain = self._chain(output) if output in self._wanted.values else []
