@@ -10,6 +10,7 @@
 
 #include "ferry/engine.hpp"
 #include "library.hpp"
+#include "machine.hpp"
 #include "private_folder.hpp"
 #include "program.hpp"
 
@@ -56,7 +57,10 @@ Words command_for(Words compiler, const std::string& triple) {
     command.emplace_back(option);
   constexpr std::string_view levelled = "x86_64_";
   const auto machine = triple.substr(0, triple.find('-'));
-  if (machine.starts_with(levelled)) command.push_back("-march=x86-64-" + machine.substr(levelled.size()));
+  if (!machine.starts_with(levelled)) return command;
+  const auto level = machine.substr(levelled.size());
+  command.push_back("-march=x86-64-" + level.substr(0, level.find(engines::vnni)));
+  if (level.ends_with(engines::vnni)) command.emplace_back("-mavx512vnni");
   return command;
 }
 

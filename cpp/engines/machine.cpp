@@ -34,6 +34,10 @@ std::vector<std::string> triples() {
 #endif
   constexpr std::array<std::string_view, isa_levels.size()> levels = {"", "_v3", "_v4"};
   std::vector<std::string> found;
+#if defined(__x86_64__)
+  if (own_isa_level() + 1 == isa_levels.size() && __builtin_cpu_supports("avx512vnni"))
+    found.push_back(machine_name() + "_v4" + std::string(vnni) + '-' + system_name() + '-' + library);
+#endif
   for (auto level = own_isa_level() + 1; level-- > 0;)
     found.push_back(machine_name() + std::string(levels.at(level)) + '-' + system_name() + '-' + library);
   return found;

@@ -16,11 +16,11 @@ from builders.bundles import reseal
 from builders.programs import BUILD, Program
 from hostile.refusal import assert_error
 from torchferry.engines.c_build import find_compiler
-from torchferry.engines.machine import triples
+from torchferry.engines.machine import built_for
 from torchferry.errors import ExitCode
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="no C compiler is here")
-OBJECT = f"native/{triples()[0]}/model.so"
+OBJECT = f"native/{built_for(of_bytes=False)}/model.so"
 
 EVIL = """
 #include <stdio.h>

@@ -20,11 +20,11 @@ from builders.programs import BUILD, Program
 from hostile.refusal import assert_error, snapshot
 from torchferry.bundle.reader import open_bundle
 from torchferry.engines.c_build import OPTIONS, build, digest_of, find_compiler, sources_of
-from torchferry.engines.machine import triples
+from torchferry.engines.machine import built_for
 from torchferry.errors import ExitCode
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="no C compiler is here")
-OBJECT = f"native/{triples()[0]}/model.so"
+OBJECT = f"native/{built_for(of_bytes=False)}/model.so"
 ELSEWHERE = "native/riscv128-plan9-other/model.so"
 
 
@@ -170,7 +170,7 @@ def change_a_golden_bit(text: str) -> str:
 
 def test_other_bits_than_those_of_the_export_are_a_mismatch(quick_program: Program, bundle: Path) -> None:
     change_source(bundle, change_a_golden_bit)
-    (bundle / OBJECT).write_bytes(build(sources(bundle), triples()[0]))
+    (bundle / OBJECT).write_bytes(build(sources(bundle), built_for(of_bytes=False)))
     reseal(bundle)
     done = verify(quick_program, bundle, "--allow-native")
     assert done.code == ExitCode.MISMATCH

@@ -20,7 +20,7 @@ from builders.torchscript_archive import archive, archive_bundle, net
 from builders.zoo import Zoo
 from hostile.refusal import assert_error
 from torchferry.engines.c_build import find_compiler
-from torchferry.engines.machine import triples
+from torchferry.engines.machine import built_for
 from torchferry.errors import ExitCode
 
 FAST_S = 2
@@ -183,7 +183,7 @@ __attribute__((constructor)) static void enter(void) {{
 @pytest.mark.skipif(find_compiler() is None, reason="no C compiler is here")
 def test_native_code_that_opens_a_file_and_a_socket_is_contained(ferry_run: Program, c_bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "evil.c").write_text(ENTRY.format(target=tmp_path / "target"))
-    target = c_bundle / "native" / triples()[0] / "model.so"
+    target = c_bundle / "native" / built_for(of_bytes=False) / "model.so"
     subprocess.run(["cc", "-shared", "-fPIC", str(tmp_path / "evil.c"), "-o", str(target)], check=True)
     reseal(c_bundle)
     done = ferry_run("verify", c_bundle, "--engine", "c", "--allow-native")

@@ -145,6 +145,33 @@ def step_numbers(finish: ToBytes, scope: Scope) -> tuple[str, str, str, str]:
     return *numbers, scope.number("least", "int32_t", finish.least), scope.number("most", "int32_t", finish.most)
 
 
+def step_pointer(finish: ToBytes, scope: Scope) -> str:
+    """Return the C expression of a pointer to the fixed-point step."""
+    ends = counted_ends(finish.ends, finish.shift, scope)
+    return f"&(const {OWN}step){{{scope.table('multiplier')}, {', '.join(step_numbers(finish, scope))}{ends}}}"
+
+
+def finished_rows(finish: Finish, scope: Scope, shape: tuple[int, int], y: str, between: int, apart: int = 1) -> list[str]:
+    """Return the lines from `sums` [pixels, columns] = `shape`, which they may overwrite, to elements of `y`.
+
+    `between`: from pixel to pixel, `apart`: from column to column.
+    """
+    pixels, columns = shape
+    if isinstance(finish, ToBytes) and len(finish.table):
+        scope.use("look_up")
+        given = f"{step_pointer(finish, scope)}, {scope.table('bytes')}, {pixels}, {columns}"
+        return [f"  {OWN}look_up({given}, sums, {between}, {apart}, {y});"]
+    made, element = (
+        finish_expression(finish, scope, "sums" if pixels == 1 else f"(sums + i0 * {columns})"),
+        f"({y})" if " " in y else y,
+    )
+    first, place = "" if pixels == 1 else f"i0 * {between} + ", "j" if apart == 1 else f"j * {apart}"
+    lines = [f"  for (size_t j = 0; j < {columns}; ++j) {{", f"    {element}[{first}{place}] = {made};", "  }"]
+    if pixels == 1:
+        return lines
+    return [f"  for (size_t i0 = 0; i0 < {pixels}; ++i0) {{", *(f"  {line}" for line in lines), "  }"]
+
+
 def counted_ends(ends: tuple[int | None, int | None], shift: int, scope: Scope, bits: int = 64) -> str:
     """Return the C arguments, where saturations are counted: the least and the largest sum of `bits` bits that is none."""
     least = -(2 ** (bits - 1)) if ends[0] is None else ends[0] << shift

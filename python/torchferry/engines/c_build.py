@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from torchferry.engines.machine import triples
+from torchferry.engines.machine import VNNI, triples
 from torchferry.engines.private_folder import private_folder
 from torchferry.errors import ExitCode, FerryError
 
@@ -80,8 +80,8 @@ def build(sources: Mapping[str, bytes], triple: str) -> bytes:
 
 
 def _level_option(triple: str) -> list[str]:
-    machine = triple.partition("-")[0]
-    return [f"-march=x86-64-{machine.removeprefix('x86_64_')}"] if machine.startswith("x86_64_v") else []
+    level, vnni, _ = triple.partition("-")[0].removeprefix("x86_64_").partition(VNNI)
+    return [f"-march=x86-64-{level}", *(["-mavx512vnni"] if vnni else [])] if level.startswith("v") else []
 
 
 def _compile(command: Sequence[str], sources: Mapping[str, bytes]) -> tuple[bytes | None, str]:

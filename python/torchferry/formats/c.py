@@ -16,7 +16,7 @@ from torchferry.cgen.generate import DEFAULT_MAX_BYTES, Limits, unjoined_graph
 from torchferry.cgen.ir import Graph, Int8Form, Step
 from torchferry.cgen.passes.byte_values import grids_of
 from torchferry.engines.c_build import OBJECT, build, find_compiler, sources_of
-from torchferry.engines.machine import triples
+from torchferry.engines.machine import built_for
 from torchferry.errors import ExitCode, FerryError
 from torchferry.formats.c_bytes import SOURCES_TEXT, TABLES_TEXT, byte_entry, separate_parts, table
 from torchferry.formats.c_seen import print_rows
@@ -132,7 +132,7 @@ def _write(source: ExportSource, generated: Generated, folder: Path, **requires:
     if generated.weights is not None:
         files |= {"weights.c": weights_text(generated.prefix, generated.weights).encode(), "model.weights.bin": generated.weights}
     if find_compiler() is not None:
-        triple = triples()[0]
+        triple = built_for(of_bytes="quantize" in requires)
         files[f"{NATIVE_FOLDER}{triple}/{OBJECT}"] = build(sources_of(files), triple)
     for name, data in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from builders.programs import Program
 from builders.spread import spread
 from torchferry.bundle.reader import open_bundle
 from torchferry.engines.c_build import find_compiler
-from torchferry.engines.machine import triples
+from torchferry.engines.machine import built_for
 from torchferry.errors import ExitCode
 
 WORKSPACE = r"note: c: workspace: \d+ bytes(, most in layer \d+ .*)?\n"
@@ -92,7 +92,7 @@ def test_the_bundle_has_the_c_and_an_object_for_this_machine(ferry_here: Program
     assert done.code == ExitCode.OK, done.stderr
     assert re.fullmatch(WORKSPACE, done.stderr)
     artifact = open_bundle(work / "bundle").artifact("c")
-    native = [f"native/{triples()[0]}/model.so"] if find_compiler() else []
+    native = [f"native/{built_for(of_bytes=False)}/model.so"] if find_compiler() else []
     assert [file.path for file in artifact.files] == ["engine.c", "model.c", "model.h", "model.cmake", *native]
     header = (work / "bundle" / "model.h").read_text()
     assert "net_run(const net_input *input" in header

@@ -16,13 +16,12 @@ from torchferry.cgen.packing import PANEL_COMMENTS, in_panels, padded
 from torchferry.cgen.scales import (
     Finish,
     ToBytes,
-    counted_ends,
     describe_finish,
-    finish_expression,
     finish_sums,
     finish_tables,
     finished_dtype,
-    step_numbers,
+    finished_rows,
+    step_pointer,
 )
 from torchferry.cgen.target import Scope, Scratch, Table
 from torchferry.cgen.text import OWN
@@ -210,30 +209,19 @@ class IntegerConv2d(OneToOne):
         shape = "" if self.is_depthwise else f"{self.results}, {self.groups}, "
         how = f"{shape}{int(self._is_direct)}, {row}"
         target = f"{scope.pointer(self.output)} + {row} * {window.results[1] * self.results}"
-        to = "NULL, NULL, sums" if self._keeps_sums else f"{self._step(scope)}, {target}, NULL"
+        to = "NULL, NULL, sums"
+        if not self._keeps_sums and isinstance(self.finish, ToBytes):
+            to = f"{step_pointer(self.finish, scope)}, {target}, NULL"
         tables = self.table_names(scope) + ("" if self.is_depthwise else ", patch")
         lines.append(f"  {OWN}{kernel}_row({at}, {how}, {source}, {tables}, {to});")
         return [*lines, *self._finished(scope, row)] if self._keeps_sums else lines
 
-    def _step(self, scope: Scope) -> str:
-        """Return the C expression of a pointer to the fixed-point step."""
-        assert isinstance(self.finish, ToBytes), "sums are kept for other ones"
-        numbers = ", ".join(step_numbers(self.finish, scope))
-        ends = counted_ends(self.finish.ends, self.finish.shift, scope)
-        return f"&(const {OWN}step){{{scope.table('multiplier')}, {numbers}{ends}}}"
-
     def _finished(self, scope: Scope, row: str) -> list[str]:
         """Return the loop from the sums of a row to the output."""
-        (height, width), results = self.window.results, self.results
-        place = f"({row} * {width} + i0) * {results} + j" if self.y_last else f"(j * {height} + {row}) * {width} + i0"
-        made = finish_expression(self.finish, scope, f"(sums + i0 * {results})")
-        return [
-            f"  for (size_t i0 = 0; i0 < {width}; ++i0) {{",
-            f"    for (size_t j = 0; j < {results}; ++j) {{",
-            f"      {scope.pointer(self.output)}[{place}] = {made};",
-            "    }",
-            "  }",
-        ]
+        (height, width), results, y = self.window.results, self.results, scope.pointer(self.output)
+        if self.y_last:
+            return finished_rows(self.finish, scope, (width, results), f"{y} + {row} * {width * results}", results)
+        return finished_rows(self.finish, scope, (width, results), f"{y} + {row} * {width}", 1, height * width)
 
     def table_names(self, scope: Scope) -> str:
         """Return the names of weights and bias; where one of two for the weights is empty the other stands for it."""

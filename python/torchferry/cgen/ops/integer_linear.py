@@ -18,10 +18,10 @@ from torchferry.cgen.scales import (
     Bytes,
     Finish,
     describe_finish,
-    finish_expression,
     finish_sums,
     finish_tables,
     finished_dtype,
+    finished_rows,
 )
 from torchferry.cgen.target import Scope, Scratch, Table, over_rows
 from torchferry.cgen.text import OWN
@@ -99,14 +99,11 @@ class IntegerLinear(MatrixOverRows):
     def emit(self, scope: Scope) -> list[str]:
         """Return one product per row."""
         x, y = scope.row(self.x, self.rows, self.columns), scope.row(self.output, self.rows, self.results)
-        element = f"{y}[j]" if self.rows == 1 else f"({y})[j]"
         return over_rows(
             self.rows,
             [
                 f"  {self.product(scope, x)}",
-                f"  for (size_t j = 0; j < {self.results}; ++j) {{",
-                f"    {element} = {finish_expression(self.finish, scope)};",
-                "  }",
+                *finished_rows(self.finish, scope, (1, self.results), y, self.results),
             ],
         )
 
