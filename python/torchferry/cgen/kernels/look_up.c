@@ -1,7 +1,8 @@
 #ifndef MODEL_KERNEL_LOOK_UP
 #define MODEL_KERNEL_LOOK_UP
 
-#include "requantise.c"
+#include "index.c"
+#include "step.c"
 
 /* Puts the indices of the first sums of `count` columns in their place, as far as there are vectors for it: a bound that is
  * tested number by number is guessed wrong too often. Returns how many. */
