@@ -7,12 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from hypothesis import given
+from hypothesis.strategies import floats
 from torch import nn
 
 from builders.contracts import contract, spec
 from builders.generated_c import Subject, load, quantized, run_tool, same_bits, subject_of, write
 from builders.networks import dense, fork, image_net, residual
 from torchferry.cgen import generate
+from torchferry.cgen.text import decimal_float
 from torchferry.intake.source import ExportSource
 
 
@@ -122,3 +125,11 @@ def test_two_outputs_that_are_one_value_and_an_input_as_output_are_copied(tmp_pa
     subject = subject_of(Copies(), (spec("x", shape=("N", 3)),), ("a", "b", "c", "d", "e"), samples)
     actual = load(subject, tmp_path).run(samples)
     assert same_bits(actual, {name: array.astype(actual[name].dtype) for name, array in subject.float32().items()})
+
+
+@given(floats(width=32, allow_nan=False, allow_infinity=False))
+def test_a_decimal_float_has_the_same_bits(value: float) -> None:
+    text = decimal_float(value)
+    assert text.endswith("f")
+    assert set(text) & {".", "e"}
+    assert np.float32(text[:-1]).tobytes() == np.float32(value).tobytes()
