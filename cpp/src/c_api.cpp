@@ -5,9 +5,11 @@
 #include <memory>
 
 #include "digest.hpp"
+#include "dtype.hpp"
 #include "limits.hpp"
 #include "runner.hpp"
 #include "session_options.hpp"
+#include "shape.hpp"
 #include "text.hpp"
 
 namespace {
@@ -41,14 +43,25 @@ namespace {
 
 // Throws Error(bad_input) for one that cannot be read.
 Tensor copy_of(const ferry_tensor_view& view) {
+  const std::string where = "input " + text::printable(view.name) + ": ";
   const bool is_readable = view.rank >= 0 && view.rank <= limits::max_rank && (view.shape != nullptr || view.rank == 0) &&
                            (view.data != nullptr || view.bytes == 0);
   if (!is_readable)
-    throw Error(ErrorCode::bad_input, "input " + text::printable(view.name) + ": got rank " + std::to_string(view.rank) +
+    throw Error(ErrorCode::bad_input, where + "got rank " + std::to_string(view.rank) +
                                           " with a null pointer or too many dims, expected a shape of at most " +
                                           std::to_string(limits::max_rank) + " dims and its data");
   Shape shape(view.shape, view.shape + view.rank);
-  return Tensor::copy(static_cast<DType>(view.dtype), std::move(shape), {static_cast<const std::byte*>(view.data), view.bytes});
+  const auto dtype = find_dtype(view.dtype);
+  const auto expected = dtype ? byte_count(*dtype, shape) : std::nullopt;
+  if (expected && view.bytes != *expected)
+    throw Error(ErrorCode::bad_input, where + "bytes: got " + std::to_string(view.bytes) + ", expected " +
+                                          std::to_string(*expected) + " for " + std::string(to_string(*dtype)) +
+                                          to_string(shape));
+  try {
+    return Tensor::copy(static_cast<DType>(view.dtype), std::move(shape), {static_cast<const std::byte*>(view.data), view.bytes});
+  } catch (const Error& error) {
+    throw Error(error.code(), where + error.what());
+  }
 }
 
 }  // namespace

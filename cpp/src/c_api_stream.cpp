@@ -38,13 +38,14 @@ extern "C" {
 int32_t ferry_stream_open(const ferry_bundle* bundle, const ferry_session* session, const char* const* inputs,
                           const char* const* outputs, size_t count, int64_t samples, ferry_stream** stream) {
   if (stream != nullptr) *stream = nullptr;
-  if (bundle == nullptr || session == nullptr || inputs == nullptr || outputs == nullptr || stream == nullptr)
+  const bool has_names = inputs != nullptr && outputs != nullptr;
+  const bool has_none = inputs == nullptr && outputs == nullptr && count == 0;
+  if (bundle == nullptr || session == nullptr || (!has_names && !has_none) || stream == nullptr)
     return fail_null("ferry_stream_open");
   return guarded([&] {
-    const auto pairs = pairs_of({inputs, count}, {outputs, count});
-    *stream =
-        std::make_unique<ferry_stream>(ferry_stream{session, ferry::CarriedCalls(bundle->bundle.contract(), pairs, samples)})
-            .release();
+    const auto& contract = bundle->bundle.contract();
+    const auto pairs = has_none ? contract.state : pairs_of({inputs, count}, {outputs, count});
+    *stream = std::make_unique<ferry_stream>(ferry_stream{session, ferry::CarriedCalls(contract, pairs, samples)}).release();
   });
 }
 

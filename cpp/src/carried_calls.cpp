@@ -26,6 +26,22 @@ CarriedState state_of(const Contract& contract, const std::map<std::string, std:
   return {contract, pairs_of(state), samples};
 }
 
+// Holds the caller's inputs to the batch of the stream: in the checks of the call the state, whose batch is right, may come
+// first.
+void require_samples(const Contract& lines, const NamedTensors& inputs, std::int64_t samples) {
+  for (const TensorSpec& spec : lines.inputs) {
+    const Tensor* tensor = inputs.find(spec.name);
+    if (tensor == nullptr || tensor->shape().size() != spec.shape.size()) continue;
+    for (std::size_t axis = 0; axis < spec.shape.size(); ++axis) {
+      const std::int64_t got = tensor->shape()[axis];
+      if (spec.shape[axis] == Dim("N") && got != samples)
+        throw Error(ErrorCode::bad_input, "input " + spec.name + ": shape " + to_string(tensor->shape()) + ": dim " +
+                                              std::to_string(axis) + ": got " + std::to_string(got) +
+                                              ", expected N = " + std::to_string(samples) + ", for which the stream was opened");
+    }
+  }
+}
+
 }  // namespace
 
 CarriedCalls::CarriedCalls(const Contract& contract, const std::map<std::string, std::string>& state, std::int64_t samples)
@@ -38,6 +54,7 @@ NamedTensors CarriedCalls::next(const NamedTensors& inputs, const Run& run) {
   for (const auto& [name, tensor] : all)
     if (carried_.carries(name))
       throw Error(ErrorCode::bad_input, "input " + name + ": got a tensor, expected none: the stream carries it");
+  require_samples(carried_.lines(), inputs, samples_);
   carried_.complete(all, samples_);
   NamedTensors completed;
   for (auto& [name, tensor] : all) completed.add(name, std::move(tensor));

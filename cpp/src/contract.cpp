@@ -70,6 +70,12 @@ std::string_view advice(ErrorCode code) {
   return code == ErrorCode::bad_input ? "clean the data" : "the model does not keep its contract for this input";
 }
 
+// What a caller does about a dtype. Where the engine or a file of the bundle gave it, nobody can.
+std::string_view dtype_advice(std::string_view kind, ErrorCode code) {
+  if (code != ErrorCode::bad_input) return {};
+  return kind == "input" ? "; convert the values before the call" : "; give memory for that dtype";
+}
+
 template <typename Float>
 [[noreturn]] void fail_not_finite(const char* kind, ErrorCode code, const ferry_tensor_view& tensor, const TensorSpec& spec) {
   const std::span values(static_cast<const Float*>(tensor.data), tensor.bytes / sizeof(Float));
@@ -324,7 +330,7 @@ void ContractChecker::check_header(Side side, const CompiledSpec& compiled, DTyp
   const TensorSpec& spec = *compiled.spec;
   if (dtype != spec.dtype) {
     throw Error(side.code, where_of(side.kind, spec) + "dtype: got " + std::string(to_string(dtype)) + ", expected " +
-                               std::string(to_string(spec.dtype)) + "; convert the values before the call");
+                               std::string(to_string(spec.dtype)) + std::string(dtype_advice(side.kind, side.code)));
   }
   if (shape.size() != compiled.dims.size()) {
     throw Error(side.code, where_of(side.kind, spec) + "rank: got " + std::to_string(shape.size()) + " (" + shape_text(shape) +
@@ -403,9 +409,13 @@ void ContractChecker::check_view(Side side, const CompiledSpec& compiled, const 
     throw Error(side.code, where_of(side.kind, spec) + "dtype: got the number " + std::to_string(tensor.dtype) +
                                ", expected one of FERRY_BOOL to FERRY_BFLOAT16");
   }
-  if (tensor.rank < 0 || tensor.rank > limits::max_rank || (tensor.rank > 0 && tensor.shape == nullptr)) {
-    throw Error(side.code,
-                where_of(side.kind, spec) + "rank: got " + std::to_string(tensor.rank) + ", expected 0 to 8 dims in shape");
+  if (tensor.rank < 0 || tensor.rank > limits::max_rank) {
+    throw Error(side.code, where_of(side.kind, spec) + "rank: got " + std::to_string(tensor.rank) + ", expected 0 to " +
+                               std::to_string(limits::max_rank) + " dims in shape");
+  }
+  if (tensor.rank > 0 && tensor.shape == nullptr) {
+    throw Error(side.code, where_of(side.kind, spec) + "shape: got NULL with rank " + std::to_string(tensor.rank) +
+                               ", expected a pointer to as many dims");
   }
   check_header(side, compiled, *dtype, shape_of(tensor), symbols);
   check_storage(side.kind, side.code, tensor, spec);

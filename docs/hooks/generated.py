@@ -66,6 +66,7 @@ def exit_codes() -> str:
 def operators() -> str:
     """Return the page of the operators of format c: the registry of cgen/ops."""
     from torchferry.cgen.ops import words
+    from torchferry.cgen.rewrites import REWRITES
 
     rule = (
         "Each operator of a module, once torch has decomposed it into smaller ones, must be one of these. A module with another "
@@ -76,6 +77,8 @@ def operators() -> str:
         "# What `--to c` takes",
         rule,
         "\n".join(f"- {word}" for word in words()),
+        "## What to write in place of others",
+        "\n".join(["| operator | of `x` and `y` |", "|---|---|", *(f"| {name} | `{text}` |" for name, text in REWRITES.items())]),
     ]
     return "\n\n".join(page) + "\n"
 

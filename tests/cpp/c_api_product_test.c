@@ -60,6 +60,13 @@ static void check_stream(const ferry_bundle* bundle, const ferry_session* sessio
   CHECK(ferry_stream_open(bundle, session, input, output, 2, 1, &stream) == FERRY_USAGE);
   CHECK(strstr(ferry_last_error(), "twice") != NULL);
   CHECK(ferry_stream_open(bundle, session, input, output, 0, 1, &stream) == FERRY_USAGE);
+  CHECK(strstr(ferry_last_error(), "NULL") == NULL);
+  CHECK(ferry_stream_open(bundle, session, NULL, NULL, 1, 1, &stream) == FERRY_USAGE);
+  CHECK(strstr(ferry_last_error(), "NULL") != NULL);
+  CHECK(ferry_stream_open(bundle, session, input, NULL, 0, 1, &stream) == FERRY_USAGE);
+  CHECK(strstr(ferry_last_error(), "NULL") != NULL);
+  CHECK(ferry_stream_open(bundle, session, NULL, NULL, 0, 1, &stream) == FERRY_USAGE); /* the toy's contract has no pairs */
+  CHECK(strstr(ferry_last_error(), "got no state here or in the contract") != NULL);
   CHECK(ferry_stream_open(bundle, NULL, input, output, 1, 1, &stream) == FERRY_USAGE);
   CHECK(ferry_stream_run(NULL, &x, 1, NULL) == FERRY_USAGE && ferry_stream_reset(NULL) == FERRY_USAGE);
   CHECK(ferry_stream_state(NULL, NULL) == FERRY_USAGE);

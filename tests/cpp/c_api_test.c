@@ -72,6 +72,12 @@ static void check_batcher(const ferry_bundle* bundle) {
                                        {"x", FERRY_FLOAT32, 2, NULL, values, 12},
                                        {NULL, FERRY_FLOAT32, 2, one, values, 12}};
   for (int i = 0; i < 3; ++i) CHECK(ferry_batcher_run(batcher, &broken[i], 1, -1, &outputs) == FERRY_BAD_INPUT);
+  const ferry_tensor_view few = {"x", FERRY_FLOAT32, 2, one, values, 11};
+  CHECK(ferry_batcher_run(batcher, &few, 1, -1, &outputs) == FERRY_BAD_INPUT);
+  CHECK(strcmp(ferry_last_error(), "input x: bytes: got 11, expected 12 for float32[1,3]") == 0);
+  const ferry_tensor_view unknown = {"x", 99, 2, one, values, 12};
+  CHECK(ferry_batcher_run(batcher, &unknown, 1, -1, &outputs) == FERRY_BAD_INPUT);
+  CHECK(strstr(ferry_last_error(), "input x: dtype: got the number 99") != NULL);
   CHECK(ferry_batcher_run(NULL, &first, 1, -1, &outputs) == FERRY_USAGE);
   CHECK(ferry_batcher_submit(batcher, &first, 1, -1, NULL) == FERRY_USAGE);
   ferry_batcher_close(batcher);
@@ -107,6 +113,15 @@ static void check_refusals(const ferry_bundle* bundle, const ferry_session* sess
   CHECK(outputs == NULL);
   CHECK(ferry_last_code() == FERRY_BAD_INPUT);
   CHECK(strcmp(ferry_last_error(), "input x: dtype: got float64, expected float32; convert the values before the call") == 0);
+  x.dtype = FERRY_FLOAT32;
+  x.shape = NULL;
+  CHECK(ferry_session_run(session, &x, 1, &outputs) == FERRY_BAD_INPUT);
+  CHECK(strcmp(ferry_last_error(), "input x: shape: got NULL with rank 2, expected a pointer to as many dims") == 0);
+  x.shape = shape;
+  x.rank = 9;
+  CHECK(ferry_session_run(session, &x, 1, &outputs) == FERRY_BAD_INPUT);
+  CHECK(strcmp(ferry_last_error(), "input x: rank: got 9, expected 0 to 8 dims in shape") == 0);
+  x.rank = 2;
   x.name = NULL;
   CHECK(ferry_session_run(session, &x, 1, &outputs) == FERRY_BAD_INPUT);
   CHECK(ferry_session_run(session, NULL, 1, &outputs) == FERRY_USAGE);

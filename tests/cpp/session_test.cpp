@@ -304,7 +304,7 @@ TEST(Session, RefusesMemoryThatDoesNotFit) {
   expect(memory, "output label: bytes: got 8, expected 16 for int64[2]");
   memory = Memory(2);
   memory.outputs[1].dtype = ferry::DType::float64;
-  expect(memory, "output scaled: dtype: got float64, expected float32; convert the values before the call");
+  expect(memory, "output scaled: dtype: got float64, expected float32; give memory for that dtype");
   memory = Memory(2);
   const ferry::Shape other{3, 3};
   memory.outputs[1].shape = other;

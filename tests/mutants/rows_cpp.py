@@ -406,8 +406,8 @@ ROWS = (
     ),
     _row(
         "contract.cpp",
-        "tensor.rank > limits::max_rank ||",
-        "tensor.rank > 100 * limits::max_rank ||",
+        "tensor.rank < 0 || tensor.rank > limits::max_rank",
+        "tensor.rank < 0 || tensor.rank > 100 * limits::max_rank",
         "Contract.*:*ForeignViews*",
         "any rank",
     ),

@@ -94,6 +94,24 @@ def test_the_firmware_of_a_bundle_without_c_is_refused_in_one_line(tmp_path: Pat
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("example", ["firmware", "browser"])
+def test_an_example_whose_weights_are_a_file_is_refused_in_one_line(example: str, tmp_path: Path) -> None:
+    if shutil.which("make") is None:
+        pytest.skip("make is not here")
+    header = tmp_path / "model.h"
+    header.write_text("typedef struct net_input {\n} net_input;\nint net_open(const void *weights, size_t bytes);\n")
+    command = ["make", "-s", "-f", EXAMPLES / example / "Makefile", f"BUNDLE={tmp_path}", f"BUILD={tmp_path / 'build'}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode != 0
+    line, made = done.stderr.splitlines()
+    assert line == (
+        f"error: {header}: got a model whose weights are a file of their own, expected them in the code; "
+        "export it without --separate-weights"
+    )
+    assert made.startswith("make: ***")
+    assert list(tmp_path.iterdir()) == [header]
+
+
 def test_the_comment_has_the_bounds_of_the_manifest(trained: Trained) -> None:
     for form, bundle in (("c", trained.bundle("digits-mlp")), ("c-int8", trained.bundle_for("digits-mlp", "c-int8"))):
         rows = [row for row in open_bundle(bundle).manifest.tolerances if row.engine == form and row.kind == "absolute"]

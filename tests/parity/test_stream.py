@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from ctypes import byref, c_int64, c_size_t, c_void_p
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,15 @@ import torch
 from torch import Tensor, nn
 
 import torchferry
+import torchferry.native as native
 from builders.bundles import edit_manifest
 from builders.programs import BUILD, run_program
 from builders.spread import spread
 from torchferry.bundle.contract import Array
 from torchferry.bundle.reader import Bundle, open_bundle
 from torchferry.errors import ExitCode, FerryError
+from torchferry.native.library import check, libferry
+from torchferry.native.tensors import Outputs, views_of
 
 HOST = BUILD / "tests" / "bin" / "ferry_stream_host"
 STEPS = 30
@@ -103,6 +107,27 @@ def test_a_call_that_fails_leaves_the_state_as_it_was(bundle: Bundle, samples: A
             stream.run(wrong)
         assert caught.value.code == ExitCode.BAD_INPUT
         assert stream.state["state"].tobytes() == before
+
+
+def test_samples_of_another_batch_are_blamed_on_the_caller(bundle: Bundle, samples: Array) -> None:
+    """The state, of which the checks of a call may come first, has the right batch."""
+    stream = torchferry.Stream(torchferry.Session(bundle, "torchscript"), samples=2)
+    expected = r"input sample: shape \[1,3\]: dim 0: got 1, expected N = 2, for which the stream was opened"
+    with pytest.raises(FerryError, match=expected) as caught:
+        stream.run({"sample": samples[0][:1]})
+    assert caught.value.code == ExitCode.BAD_INPUT
+
+
+def test_a_stream_of_c_without_names_has_the_pairs_of_the_contract(bundle: Bundle, samples: Array, expected: Array) -> None:
+    library, opened, stream, answers = libferry(), native.open_bundle(bundle.folder), c_void_p(), []
+    with opened.session("onnxruntime")._handle as session:
+        check(library.ferry_stream_open(opened._handle, session, None, None, c_size_t(0), c_int64(2), byref(stream)))
+        for sample in samples:
+            outputs = c_void_p()
+            check(library.ferry_stream_run(stream, views_of({"sample": sample}), c_size_t(1), byref(outputs)))
+            answers.append(Outputs(outputs).arrays()["answer"].copy())
+        library.ferry_stream_close(stream)
+    assert np.abs(np.stack(answers) - expected).max() < 1e-5
 
 
 @pytest.mark.parametrize(

@@ -181,7 +181,8 @@ FERRY_API int32_t ferry_call_cancel(ferry_call* call);
 FERRY_API void ferry_call_close(ferry_call* call);
 
 /* A model that remembers (ferry/stream.hpp): `inputs[i]` of a call gets `outputs[i]` of the call before it, zeros at first.
- * `samples`: the batch N of every call. One call at a time. The session must be closed after it. */
+ * NULL, NULL and a count of 0: the pairs of the contract. `samples`: the batch N of every call. One call at a time. The session
+ * must be closed after it. */
 FERRY_API int32_t ferry_stream_open(const ferry_bundle* bundle, const ferry_session* session, const char* const* inputs,
                                     const char* const* outputs, size_t count, int64_t samples, ferry_stream** stream);
 FERRY_API void ferry_stream_close(ferry_stream* stream);

@@ -65,7 +65,7 @@ def _check_kind(kind: str, spec: TensorSpec, tensor: Array, code: ExitCode) -> N
     where = f"{kind} {spec.name}"
     if tensor.dtype.name != spec.dtype or not tensor.dtype.isnative:
         got = tensor.dtype.name if tensor.dtype.isnative else f"{tensor.dtype.str} (byte-swapped)"
-        raise FerryError(code, f"{where}: dtype: got {got}, expected {spec.dtype}; convert the values before the call")
+        raise FerryError(code, f"{where}: dtype: got {got}, expected {spec.dtype}{_dtype_advice(code)}")
     if tensor.ndim != len(spec.shape):
         raise FerryError(
             code,
@@ -117,6 +117,11 @@ def _check_bools(kind: str, spec: TensorSpec, tensor: Array, code: ExitCode) -> 
 
 def _advice(code: ExitCode) -> str:
     return "clean the data" if code == ExitCode.BAD_INPUT else "the model does not keep its contract for this input"
+
+
+def _dtype_advice(code: ExitCode) -> str:
+    """Say what a caller does about a dtype; where the engine or a file of the bundle gave it, nobody can."""
+    return "; convert the values before the call" if code == ExitCode.BAD_INPUT else ""
 
 
 def _check_indices(spec: TensorSpec, tensor: Array) -> None:

@@ -14,8 +14,9 @@ from torchferry.cgen.constants import fold
 from torchferry.cgen.ir import Graph
 from torchferry.cgen.layout import first_result, inherit, sample_shape
 from torchferry.cgen.module_values import module_values
-from torchferry.cgen.ops import alike, lowerings, words
+from torchferry.cgen.ops import lowerings, words
 from torchferry.cgen.refusal import refuse
+from torchferry.cgen.rewrites import rewrite_of
 from torchferry.cgen.values import DTYPES, Value, dtype_of
 from torchferry.errors import ExitCode, FerryError
 from torchferry.intake.source import decomposed
@@ -161,8 +162,7 @@ def _require_known(builder: Builder, node: torch.fx.Node) -> None:
 
 
 def _unknown(node: torch.fx.Node) -> FerryError:
-    near = alike(str(node.target))
-    named = f" ({', '.join(near)} are)" if len(near) > 1 else f" ({near[0]} is)" if near else ""
-    return refuse(
-        node, f"operator {node.target}", f"one of the {len(words())} that the documentation lists under `--to c`{named}"
-    )
+    rewrite = rewrite_of(str(node.target))
+    instead = f", as {rewrite} in its place" if rewrite else ""
+    expected = f"one of the {len(words())} of the documentation's page reference/c-operators{instead}"
+    return refuse(node, f"operator {node.target}", expected)

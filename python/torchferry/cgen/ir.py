@@ -36,7 +36,7 @@ class Step(ABC):
 
     label: str  # the path of the user's module
     takes_bytes: ClassVar[bool] = False  # can its first input be uint8 in place of the same numbers in float32
-    notes: ClassVar[tuple[str, ...]] = ()  # lines about its arithmetic in the comment at the top of the C
+    notes: ClassVar[tuple[str, ...]] = ()  # sentences about its arithmetic in the comment at the top of the C
 
     # ---- the graph ----
 

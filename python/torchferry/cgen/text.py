@@ -32,6 +32,12 @@ def hex_float(value: float) -> str:
     return f"({text})" if text.startswith("-") else text
 
 
+def decimal_float(value: float) -> str:
+    """Write a float32 for headers, which C++ older than 17 reads: nine digits, `0.333333343f`, that round to the same bits."""
+    text = f"{np.float32(value):.9g}"
+    return f"{text}f" if "." in text or "e" in text else f"{text}.0f"
+
+
 LEAST, MOST = -(2**63), 2**63 - 1
 INFINITE = {np.inf: f"{OWN}from_bits(0x7f800000u)", -np.inf: f"{OWN}from_bits(0xff800000u)"}  # kernel from_bits
 

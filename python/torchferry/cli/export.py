@@ -58,8 +58,7 @@ def export(
     """Export a trained run, or any module, to a bundle, which is written only if every artifact agrees with eager."""
     limits, texts = (max_bytes, max_ram, separate_weights, allow_op or []), _named("--metadata", metadata or [])
     target = Target(_formats(to), quantize, out, force, *limits, texts, stress, io)
-    _check_formats(target, package, run, name)
-    _check_weights(weights)
+    _check(target, package, run, name, weights)
     if ":" in run:
         inputs, outputs, pairs = _named("--input", input_ or []), _outputs(output or []), _named("--state", state or [])
         rest = (None if classes is None else _parts(classes), _limits(symbol or [], max_batch), name, seed, pairs)
@@ -70,13 +69,14 @@ def export(
     _tell(bundle, package)
 
 
-def _check_formats(target: Target, package: str | None, run: str, name: str | None) -> None:
-    """Refuse formats, and a package of them, before torch is imported. Raises FerryError(USAGE, UNAVAILABLE or IO)."""
+def _check(target: Target, package: str | None, run: str, name: str | None, weights: Path | None) -> None:
+    """Refuse formats, a package of them, and weights, before torch is imported. Raises FerryError(USAGE, UNAVAILABLE or IO)."""
     asked = registry.asked(target.formats, target.quantize, option="--quantize")
     registry.checked_io(target.io, asked.names, option="--io")
     if package is not None:
         out, separate = target.folder(name_of(run, name)), target.separate_weights
         check_package(package, asked.names, out, separate=separate, with_bytes=target.io != "float")
+    _check_weights(weights)
 
 
 def _check_weights(weights: Path | None) -> None:
@@ -97,7 +97,8 @@ def _tell(bundle: Bundle, package: str | None) -> None:
     say(_written(bundle))
     if package is not None:
         folder = package_beside(bundle.folder, package)
-        write_package([bundle], package, folder)
+        for note in write_package([bundle], package, folder):
+            say(f"note: {note}", err=True)
         say(f"wrote {folder}: {package}, {bundle.manifest.name}")
 
 

@@ -32,7 +32,9 @@ def pack(
             show_default=False,
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace an existing file; the folder of a package is never replaced.")
+    ] = False,
     trust: TrustPaths = None,
     require_signature: RequireSignature = False,
 ) -> None:
@@ -42,7 +44,8 @@ def pack(
     name = opened[0].manifest.name
     if package is not None:
         folder = Path(f"{name}-{package}") if out is None else out
-        write_package(opened, package, folder)
+        for note in write_package(opened, package, folder):
+            say(f"note: {note}", err=True)
         say(f"wrote {folder}: {package}, {', '.join(one.manifest.name for one in opened)}")
         return
     target = Path(name + SUFFIX) if out is None else out
@@ -59,4 +62,8 @@ def _check(bundles: list[str], package: str | None, force: bool) -> None:
     if package is not None:
         check_kind(package)
         if force:
-            raise FerryError(ExitCode.USAGE, "--force: got it with --package, expected it without; remove the folder yourself")
+            raise FerryError(
+                ExitCode.USAGE,
+                "--force: got it with --package, expected it without: a package's folder, which may hold files of yours, is never "
+                "replaced; remove it first",
+            )

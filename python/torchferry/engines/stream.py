@@ -29,6 +29,7 @@ class Stream:
                 "stream: got no state here or in the contract, expected at least one input and its output; export with --state INPUT=OUTPUT",
             )
         self._session = session
+        self._samples = samples
         pairs = [f"{name}={source}" for name, source in carried.items()]
         self._carried = CarriedState(session.contract, pairs, samples=samples)
 
@@ -40,9 +41,25 @@ class Stream:
         for name in self._carried.values:
             if name in inputs:
                 raise FerryError(ExitCode.BAD_INPUT, f"input {name}: got a tensor, expected none: the stream carries it")
+        self._require_samples(inputs)
         outputs = self._session.run(self._carried.complete(dict(inputs)))
         self._carried.keep(outputs)
         return outputs
+
+    def _require_samples(self, inputs: Mapping[str, Array]) -> None:
+        """Hold inputs [N, ...] to the batch of the stream: in the checks of the call the state, whose batch is right, may come first."""
+        for spec in self._carried.lines.inputs:
+            shape = getattr(inputs.get(spec.name), "shape", ())
+            if len(shape) != len(spec.shape) or BATCH not in spec.shape:
+                continue
+            axis = spec.shape.index(BATCH)
+            if shape[axis] != self._samples:
+                text = ",".join(map(str, shape))
+                raise FerryError(
+                    ExitCode.BAD_INPUT,
+                    f"input {spec.name}: shape [{text}]: dim {axis}: got {shape[axis]}, expected N = {self._samples}, "
+                    "for which the stream was opened",
+                )
 
     def reset(self) -> None:
         """Begin a new sequence: zeros."""

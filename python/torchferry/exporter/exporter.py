@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -308,8 +309,8 @@ def _size_limit(option: str, limit: int | None, rows: Sequence[Format]) -> int |
     if limit is not None and not any(row.limits_size for row in rows):
         formats = ",".join(row.name for row in rows)
         raise FerryError(ExitCode.USAGE, f"{option} applies to format c only (got --to {formats})")
-    if limit is not None and limit < 1:
-        raise FerryError(ExitCode.USAGE, f"{option}: got {limit}, expected at least 1")
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, Integral) or limit < 1):
+        raise FerryError(ExitCode.USAGE, f"{option}: got {limit}, expected a whole number, at least 1")
     return limit
 
 

@@ -23,6 +23,8 @@ _ARGUMENTS = {
     "--seed": "seed",
     "--name": "name",
     "--golden FILE": "golden",
+    "--input NAME=...": 'inputs={"NAME": ...}',
+    "--output NAME": 'outputs=["NAME"]',
     "--quantize ": "quantize=",
     "--quantize": "quantize",
     "--io ": "io=",

@@ -16,7 +16,8 @@ ENGINES = ("c", "c-int8")  # those whose artifacts are C
 _PREFIX = re.compile(r"^typedef struct (\w+)_input \{", re.MULTILINE)
 _DIGEST = re.compile(r"SHA-256 of model\.c after this comment: [0-9a-f]{64}")
 _URL = re.compile(r"https?://[!-~]{1,200}")
-_NO_URL = "https://example.com"  # of nobody (RFC 2606), where one must stand
+NO_URL = "https://example.com"  # of nobody (RFC 2606), where one must stand
+NO_VERSION = "0.0.0"
 _VERSION = re.compile(r"\d{1,9}\.\d{1,9}\.\d{1,9}")
 
 
@@ -30,10 +31,20 @@ class Sources:
     header: bytes
     weights: bytes | None
     contract: Contract
-    version: str
+    given_version: str  # as the metadata say; empty: not at all
     licence: str
-    url: str
+    given_url: str
     has_bytes: bool  # its structs, for the contract's floats
+
+    @property
+    def version(self) -> str:
+        """MAJOR.MINOR.PATCH, for those who ask for one."""
+        return self.given_version if _VERSION.fullmatch(self.given_version) else NO_VERSION
+
+    @property
+    def url(self) -> str:
+        """An address, for those who ask for one."""
+        return self.given_url if _URL.fullmatch(self.given_url) else NO_URL
 
     @property
     def files(self) -> dict[str, bytes]:
@@ -68,7 +79,6 @@ def _sources(bundle: Bundle) -> Sources:
     body = body.replace('#include "model.h"', f'#include "{prefix}.h"', 1)
     digest = f"SHA-256 of {prefix}.c after this comment: {hashlib.sha256(body.encode()).hexdigest()}"
     weights = files.get("model.weights.bin")
-    version, url = metadata.get("version", ""), metadata.get("url", "")
     return Sources(
         bundle.manifest.name,
         prefix,
@@ -76,9 +86,9 @@ def _sources(bundle: Bundle) -> Sources:
         _DIGEST.sub(digest, header, count=1).encode(),
         None if weights is None else bundle.read(weights),
         bundle.contract,
-        version if _VERSION.fullmatch(version) else "0.0.0",
+        metadata.get("version", ""),
         licence_of(metadata),
-        url if _URL.fullmatch(url) else _NO_URL,
+        metadata.get("url", ""),
         "io" in _artifact(bundle).requires,
     )
 

@@ -55,8 +55,8 @@ def package_beside(bundle: Path, kind: str) -> Path:
     return bundle.with_name(f"{bundle.name}-{kind}")
 
 
-def write_package(bundles: Sequence[Bundle], kind: str, target: Path) -> None:
-    """Write the C of bundles as one package of a kind, in the new folder `target`.
+def write_package(bundles: Sequence[Bundle], kind: str, target: Path) -> list[str]:
+    """Write the C of bundles as one package of a kind, in the new folder `target`; return notes on what it says in place of metadata.
 
     Raises FerryError: USAGE for an unknown kind and for two bundles of one prefix, UNAVAILABLE for a bundle without C or where
     the compiler of WebAssembly is missing, FORMAT for separate weights or bytes in structs where the kind takes none, IO.
@@ -71,6 +71,20 @@ def write_package(bundles: Sequence[Bundle], kind: str, target: Path) -> None:
             _refuse_bytes(kind, one.name)
     files = KINDS[kind](_title(target, sources), sources)
     _publish(files, target)
+    return _notes(kind, sources)
+
+
+def _notes(kind: str, sources: Sequence[Sources]) -> list[str]:
+    notes = []
+    first = sources[0]
+    if kind != "c" and len(sources) == 1 and first.given_version and first.given_version != first.version:
+        notes.append(
+            f"metadata version: got {first.given_version}, expected three numbers as 1.2.0; the package says {first.version}"
+        )
+    if kind == "arduino" and first.given_url != first.url:
+        got = first.given_url or "none"
+        notes.append(f"metadata url: got {got}, expected https://...; library.properties, which must have one, says {first.url}")
+    return notes
 
 
 def _refuse_separate(kind: str, name: str) -> None:

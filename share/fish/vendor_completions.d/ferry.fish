@@ -62,7 +62,7 @@ complete -c ferry -n '__fish_seen_subcommand_from export' -l name -r -F -d 'The 
 complete -c ferry -n '__fish_seen_subcommand_from export' -l seed -x -d 'Of random goldens.'
 complete -c ferry -n '__fish_seen_subcommand_from pack' -l out -r -F -d 'The file, or the package\'s folder; default: NAME.ferry or NAME-KIND here.'
 complete -c ferry -n '__fish_seen_subcommand_from pack' -l package -r -F -d 'Write the C of one or more bundles as a package instead: c, arduino, cmake or npm.'
-complete -c ferry -n '__fish_seen_subcommand_from pack' -l force -d 'Replace an existing file.'
+complete -c ferry -n '__fish_seen_subcommand_from pack' -l force -d 'Replace an existing file; the folder of a package is never replaced.'
 complete -c ferry -n '__fish_seen_subcommand_from pack' -l trust -r -F -d 'Open a bundle only if one of these keys signed it: a .pub file, or a folder of them; instead of FERRY_TRUST. May be repeated.'
 complete -c ferry -n '__fish_seen_subcommand_from pack' -l require-signature -d 'Open no bundle that no key of --trust or FERRY_TRUST signed.'
 complete -c ferry -n '__fish_seen_subcommand_from key' -l no-password -d 'Do not encrypt NAME.key: whoever reads it can sign.'

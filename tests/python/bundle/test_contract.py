@@ -168,3 +168,10 @@ def test_outputs_that_break_the_contract_are_a_mismatch() -> None:
         check_outputs(doubling(), outputs, {"N": 2})
     assert caught.value.code == ExitCode.MISMATCH
     check_outputs(doubling(), {**outputs, "label": np.zeros(2, np.int64)}, {"N": 2})
+
+
+def test_the_dtype_of_an_output_comes_with_no_advice_to_the_caller() -> None:
+    outputs = {"y": np.zeros((2, 2), np.float64), "label": np.zeros(2, np.int64)}
+    with pytest.raises(FerryError) as caught:
+        check_outputs(doubling(), outputs, {"N": 2})
+    assert str(caught.value) == "output y: dtype: got float64, expected float32"

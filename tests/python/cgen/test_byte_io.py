@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from builders.contracts import spec
-from builders.generated_c import Subject, load, same_bits, subject_of
+from builders.generated_c import Subject, load, run_tool, same_bits, subject_of, write
 from builders.networks import normal
 from builders.programs import Program
 from torchferry.cgen import generate_int8, int8_graph, reference
@@ -90,11 +90,40 @@ def test_the_c_gives_what_its_numbers_mean(io: Io, tmp_path: Path) -> None:
         assert scale
         assert zero
         assert (str(found[name].dtype), int(zero[1])) == (DTYPES[io], meaning.zero_point)
-        floats = (found[name].astype(np.float32) - np.float32(int(zero[1]))) * np.float32(float.fromhex(scale[1]))
+        floats = (found[name].astype(np.float32) - np.float32(int(zero[1]))) * np.float32(scale[1])
         assert np.array_equal(floats, expected[name])
         assert np.abs(floats - exact[name]).max() <= 0.03 * np.abs(exact[name]).max()
     assert np.array_equal(found["label"], expected["label"])
     assert (found["label"] == exact["label"]).mean() > 0.9
+
+
+SCALES = """#include <stdio.h>
+#include "model.h"
+int main() {
+  printf("%a %a", double(NET_INPUT_X_SCALE), double(NET_OUTPUT_P_SCALE));
+}
+"""
+
+
+@pytest.mark.parametrize("standard", ["c++11", "c++14", "c++20"])
+def test_a_cpp_program_reads_the_scales_with_their_bits(standard: str, tmp_path: Path) -> None:
+    interface = with_bytes("bytes").generated.interface
+    assert interface is not None
+    write(with_bytes("bytes").generated, tmp_path)
+    (tmp_path / "main.cpp").write_text(SCALES)
+    run_tool(
+        "g++",
+        f"-std={standard}",
+        "-Wall",
+        "-Wextra",
+        "-pedantic-errors",
+        "-Werror",
+        "-o",
+        tmp_path / "main",
+        tmp_path / "main.cpp",
+    )
+    printed = [float.fromhex(text) for text in run_tool(tmp_path / "main").stdout.split()]
+    assert printed == [np.float32(interface.inputs["x"].scale), np.float32(interface.outputs["p"].scale)]
 
 
 def test_both_forms_have_the_same_integers() -> None:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import numpy as np
 import torch
+from hypothesis import given
+from hypothesis.strategies import floats
 from torch import nn
 
 from builders.contracts import contract, spec
 from builders.generated_c import Subject, load, quantized, run_tool, same_bits, subject_of, write
 from builders.networks import dense, fork, image_net, residual
 from torchferry.cgen import generate
+from torchferry.cgen.emit.tables import wrap_code
+from torchferry.cgen.text import decimal_float
 from torchferry.intake.source import ExportSource
 
 
@@ -122,3 +127,54 @@ def test_two_outputs_that_are_one_value_and_an_input_as_output_are_copied(tmp_pa
     subject = subject_of(Copies(), (spec("x", shape=("N", 3)),), ("a", "b", "c", "d", "e"), samples)
     actual = load(subject, tmp_path).run(samples)
     assert same_bits(actual, {name: array.astype(actual[name].dtype) for name, array in subject.float32().items()})
+
+
+@given(floats(width=32, allow_nan=False, allow_infinity=False))
+def test_a_decimal_float_has_the_same_bits(value: float) -> None:
+    text = decimal_float(value)
+    assert text.endswith("f")
+    assert set(text) & {".", "e"}
+    assert np.float32(text[:-1]).tobytes() == np.float32(value).tobytes()
+
+
+def test_a_long_line_of_a_comment_is_broken_as_a_comment() -> None:
+    words = " * " + "one, two " * 20 + "last"
+    lines = wrap_code(words).split("\n")
+    assert [line[:3] for line in lines] == [" * ", " * "]
+    assert " ".join(line[3:] for line in lines) == words[3:]
+    table = " *   of_a_table,          " + "x" * 120
+    assert wrap_code(table) == table
+    assert wrap_code("  f(" + "a, " * 60 + "a);").split("\n")[1].startswith("      a")
+
+
+SYSTEM_HEADERS = ("float", "stddef", "stdint", "immintrin", "emmintrin", "arm_neon", "wasm_simd128", "arm_acle", "arm_mve")
+FLOATS_BETWEEN = "but from a layer that says `to float` to the next `float to bytes`"
+
+
+def test_the_comment_of_int8_says_where_this_model_has_floats() -> None:
+    class Between(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.last = nn.Linear(6, 5), nn.Linear(5, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.last(torch.softmax(self.first(x), 1))
+
+    x = np.random.default_rng(3).standard_normal((40, 6)).astype(np.float32)
+    between = quantized(subject_of(Between(), (spec("x", shape=("N", 6)),), ("y",), {"x": x}))
+    plain = quantized(dense(40, 2, 3))
+    for subject, holds in ((between, True), (plain, False)):
+        comment = " ".join(subject.generated.files["model.h"].partition("*/")[0].replace("\n *", " ").split())
+        assert (FLOATS_BETWEEN in comment) is holds
+        assert ("the float32 behind the layer that says `to float` follows" in comment) is not holds
+        assert "`float to bytes`" not in comment or holds
+
+
+def test_no_file_of_ours_is_named_in_the_code() -> None:
+    torch.manual_seed(0)
+    layers = nn.Sequential(nn.Conv2d(2, 3, 3), nn.ReLU(), nn.Conv2d(3, 3, 3, groups=3))
+    x = np.random.default_rng(3).standard_normal((40, 2, 7, 7)).astype(np.float32)
+    convolutions = subject_of(layers, (spec("x", shape=("N", 2, 7, 7)),), ("y",), {"x": x})
+    for subject in (convolutions, quantized(convolutions)):
+        named = set(re.findall(r"\w+\.[ch]\b", subject.generated.files["model.c"]))
+        assert named <= {"model.c", "model.h", *(f"{name}.h" for name in SYSTEM_HEADERS)}

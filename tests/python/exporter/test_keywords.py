@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from torch import nn
@@ -25,6 +26,8 @@ from torchferry.exporter.keywords import as_keywords
         ("leave out --quantize, or calibrate", "leave out quantize, or calibrate"),
         ("leave executorch out of --to", "leave executorch out of to"),
         ("choose another --out", "choose another out"),
+        ("rename it with --input NAME=...", 'rename it with inputs={"NAME": ...}'),
+        ("rename it with --output NAME, or the bundle with --name", 'rename it with outputs=["NAME"], or the bundle with name'),
         ("leave the case out (--no-stress)", "leave the case out (stress=False)"),
         ("a flag --force-all of another program", "a flag --force-all of another program"),
     ],
@@ -42,6 +45,16 @@ def test_the_same_refusal_names_the_argument_in_python_and_the_option_in_the_she
     assert (caught.value.code, str(caught.value)) == (ExitCode.IO, line.format("force=True"))
     done = run_here("export", "builders.models:Classifier", "--input", "image=uint8[N,4,4]:0..255", "--out", out)
     assert (done.code, done.stderr) == (ExitCode.IO, f"error: {line.format('--force')}\n")
+
+
+@pytest.mark.parametrize("limit", [1.5, True, 0, "9"])
+def test_a_size_that_is_no_whole_number_is_refused(tmp_path: Path, limit: Any) -> None:
+    for sizes in ({"max_ram": limit}, {"max_bytes": limit}):
+        with pytest.raises(
+            FerryError, match=rf"^{next(iter(sizes))}: got {limit}, expected a whole number, at least 1$"
+        ) as caught:
+            torchferry.export(nn.Linear(4, 3).eval(), inputs={"x": "float32[N,4]"}, to=["c"], out=tmp_path / "x", **sizes)
+        assert caught.value.code == ExitCode.USAGE
 
 
 def test_a_size_that_is_too_small_names_the_argument_in_python_and_the_option_in_the_shell(tmp_path: Path) -> None:

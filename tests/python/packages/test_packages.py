@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 import torchferry
+from builders.bundles import edit_manifest
 from builders.programs import ROOT, Finished, Program
 from builders.spread import spread
 from torchferry.bundle.golden import read_case
@@ -128,7 +129,7 @@ def test_what_cannot_be_packed_is_refused_and_nothing_is_written(
     )
     refused(ferry_here("pack", one, one, "--package", "c", "--out", out), 2, "prefix one")
     refused(ferry_here(*pack, "--package", "deb"), 2, "'deb'", "c, arduino, cmake, npm")
-    refused(ferry_here(*pack, "--package", "c", "--force"), 2, "--force")
+    refused(ferry_here(*pack, "--package", "c", "--force"), 2, "--force", "never replaced; remove it first")
     refused(ferry_here("pack", one, bundles["a-b"], "--out", out), 2, "2 bundles", "--package")
     refused(ferry_here("pack", ROOT / "exported" / "iris-adaline", "--package", "c", "--out", out), 5, "without C", "--to c")
     for kind in ("arduino", "npm"):
@@ -140,6 +141,27 @@ def test_what_cannot_be_packed_is_refused_and_nothing_is_written(
     (out / "mine").touch()
     refused(ferry_here(*pack, "--package", "c"), 6, "existing path")
     assert [path.name for path in out.iterdir()] == ["mine"]
+
+
+NO_URL = ", expected https://...; library.properties, which must have one, says https://example.com"
+NO_VERSION = "note: metadata version: got v1, expected three numbers as 1.2.0; the package says 0.0.0"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "notes"),
+    [
+        ({"version": "1.2.3", "url": "https://a.org/b"}, []),
+        ({"version": "v1", "url": "my page\n"}, [NO_VERSION, f"note: metadata url: got my page\\x0a{NO_URL}"]),
+        ({}, [f"note: metadata url: got none{NO_URL}"]),
+    ],
+)
+def test_what_an_arduino_library_says_in_place_of_metadata_is_told(
+    ferry_here: Program, bundles: dict[str, Path], tmp_path: Path, metadata: dict[str, str], notes: list[str]
+) -> None:
+    shutil.copytree(bundles["one"], tmp_path / "one")
+    edit_manifest(tmp_path / "one", lambda manifest: manifest.update(metadata=metadata))
+    done = ferry_here("pack", tmp_path / "one", "--package", "arduino", "--out", tmp_path / "out")
+    assert (done.code, done.stderr.splitlines()) == (0, notes)
 
 
 def test_npm_without_clang_is_refused(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from torchferry.cgen.emit.model import Model
 from torchferry.cgen.emit.weights import struct_dtype
+from torchferry.cgen.ir import Step
 from torchferry.cgen.text import own
 
 ARRAY = 2**15 - 1  # bytes of an array: the difference of two places has a sign
@@ -15,14 +16,16 @@ REFUSAL = """\
 #error "{what}, expected at most {most} on an AVR: {advice}"
 #endif
 """
-SMALLER = "make the model smaller, as by --quantize int8"
+SMALLER = "make the model smaller"
+OF_FLOATS = f"{SMALLER}, as by --quantize int8"
 UNTESTED = "define MODEL_NO_SELFTEST, or make the samples smaller"
 
 
 def avr_refusal(model: Model, tables: Mapping[str, int], samples: int) -> str:
     """Return what stops a compiler for an AVR, empty where all fits. `tables`: bytes of each; `samples`: those of the self-test."""
     structs = {"input": struct_dtype(model.contract.inputs).itemsize, "output": struct_dtype(model.contract.outputs).itemsize}
-    found = _refusal({"workspace": model.plan.bytes, **structs, **tables}, sum(tables.values()), "", SMALLER)
+    advice = SMALLER if any(node.notes for node in model.graph.nodes if isinstance(node, Step)) else OF_FLOATS
+    found = _refusal({"workspace": model.plan.bytes, **structs, **tables}, sum(tables.values()), "", advice)
     if found or model.weights is not None:
         return found
     goldens = {f"the self-test's {kind}s": samples * size for kind, size in structs.items()}

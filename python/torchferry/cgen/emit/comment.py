@@ -36,7 +36,7 @@ def comment(model: Model, metadata: Mapping[str, str], provenance: str, promised
         " *",
         *promised,
         " * No heap, no libm, no stdio, no mutable globals.",
-        *(f" * {note}" for note in dict.fromkeys(note for step in _steps(model) for note in step.notes)),
+        *_integers(model),
         " * Every operation is one IEEE 754 float32 operation in a fixed order, so every processor gives the same bits. Errors against",
         f" * exact arithmetic: exp, tanh, erf and log at most {ulp} ULP; a product of n inputs (n + 1) 2^-24 of the sum of |weight x|.",
         f" * SHA-256 of model.c after this comment: {digest}",
@@ -74,6 +74,24 @@ def _inputs(model: Model) -> Iterator[str]:
         yield NUMBERS
     found = dict.fromkeys(line for step in _steps(model) for line in step.promises(model.graph.inputs))
     yield from sorted(found, key=lambda line: line.startswith(" "))
+
+
+def _integers(model: Model) -> list[str]:
+    """Return what is said of a model with exact sums of integers, and of where between its products there are floats."""
+    notes = dict.fromkeys(note for step in _steps(model) for note in step.notes)
+    if not notes:
+        return []
+    layers = [describe(layer) for layer in model.layers]
+    floats = [index for index, layer in enumerate(layers) if "to float" in layer]
+    back = [index for index, layer in enumerate(layers) if "float to bytes" in layer]
+    between = "Between two products all is integers"
+    if floats and back and floats[0] < back[-1]:
+        between += ", but from a layer that says `to float` to the next `float to bytes`: that float32 follows the rules below."
+    elif floats:
+        between += "; the float32 behind the layer that says `to float` follows the rules below."
+    else:
+        between += "."
+    return _wrapped(" ".join((*notes, between)))
 
 
 def _steps(model: Model) -> list[Step]:

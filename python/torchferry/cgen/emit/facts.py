@@ -14,7 +14,7 @@ from torchferry.bundle.manifest import licence_of
 from torchferry.cgen.emit.tables import c_string, wrap
 from torchferry.cgen.emit.weights import Number, WeightsFile
 from torchferry.cgen.passes.byte_io import ByteInterface
-from torchferry.cgen.text import OWN, constant
+from torchferry.cgen.text import OWN, constant, decimal_float
 from torchferry.version import VERSION
 
 _M = OWN + OWN
@@ -65,10 +65,13 @@ def print_meanings(interface: ByteInterface, weights: WeightsFile | None) -> str
     """Print what bytes of the structs mean: as numbers, or where separate weights have them, which must be empty yet."""
     found = dict(_meanings(interface))
     if weights is None:
-        values = {name: constant(number.value, number.ctype) for name, number in found.items()}
-        lines = "".join(f"#define {name} {f'({text})' if name.endswith('POINT') else text}\n" for name, text in values.items())
+        lines = "".join(f"#define {name} {_printed(number)}\n" for name, number in found.items())
         return f"{MEANING}. */\n{lines}"
     return f"{MEANING}, which come with the weights. */\n{weights.add_numbers(found, 'weights')}"
+
+
+def _printed(number: Number) -> str:
+    return decimal_float(number.value) if number.ctype == "float" else f"({constant(number.value, number.ctype)})"
 
 
 def _meanings(interface: ByteInterface) -> Iterator[tuple[str, Number]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 from typing import Any
 
@@ -28,11 +29,15 @@ def wrap(items: Iterable[str], indent: str = "    ") -> str:
 
 
 def wrap_code(text: str) -> str:
-    """Break lines of code that are too long after a comma, those of macros too. A line with a string literal stays as it is."""
+    """Break lines of code that are too long after a comma, those of macros too; of a comment after a word. One with a string literal stays as it is."""
     return "\n".join(line if len(line) <= WIDTH or '"' in line else _broken(line) for line in text.split("\n"))
 
 
 def _broken(line: str) -> str:
+    if line.startswith(" *   "):  # a table
+        return line
+    if line.startswith(" * "):
+        return "\n".join(textwrap.wrap(line, WIDTH, subsequent_indent=" * ", break_long_words=False, break_on_hyphens=False))
     body, end = (line.removesuffix(" \\"), " \\") if line.endswith(" \\") else (line, "")
     indent, width = " " * (len(body) - len(body.lstrip()) + 4), WIDTH - len(end)
     parts = []

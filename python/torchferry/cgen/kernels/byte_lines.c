@@ -3,8 +3,9 @@
 
 #include "window.c"
 
-/* ---- Rows of an image of bytes, channels last, as windows read them: see image_lines.c ----------------------------
- * Behind each line there are at least three bytes more: runs are read in fours. */
+/* ---- Rows of an image of bytes, channels last, as windows read them -------------------------------------------------
+ * Lines, or the sample itself (`direct`), as of floats. Behind each line there are at least three bytes more: runs are read in
+ * fours. */
 
 /* Bytes from one line to the next. */
 MODEL_INLINE size_t model_byte_line(const model_window *const w) {

@@ -5,7 +5,7 @@
 #include "narrow_vectors.c"
 #include "panel.c"
 
-/* One row of a convolution: windows over the rows of `x`, see image_lines.c. Each sum starts at +0 and takes the positions in
+/* One row of a convolution: windows over the rows of `x`, as above. Each sum starts at +0 and takes the positions in
  * the order row, column, channel; the bias comes last, and with `relu` what is below zero becomes zero. */
 typedef struct {
   int direct, relu;

@@ -4,7 +4,7 @@
 #include "image_lines.c"
 #include "narrow_vectors.c"
 
-/* One row of results; see image_lines.c. */
+/* One row of results: windows over the rows of `x`, as above. */
 typedef struct {
   int direct, relu;
   size_t row;

@@ -8,7 +8,7 @@
 #include "panel.c"
 #include "requantise.c"
 
-/* One row of a convolution of bytes: windows over the rows of `x`, see byte_lines.c. A row of a window is `runs` runs of `run`
+/* One row of a convolution of bytes: windows over the rows of `x`, as above. A row of a window is `runs` runs of `run`
  * neighbours, which are read in fours: weights behind the end of a run are 0. With a step bytes `y`, else the sums. */
 typedef struct {
   int direct;

@@ -5,7 +5,7 @@
 #include "log_of_parts.c"
 #include "to_bits.c"
 
-/* The natural logarithm of any number, at most 2 ULP from the exact value; log.c takes numbers >= 1 only. */
+/* The natural logarithm of any number, at most 2 ULP from the exact value; model_log takes numbers >= 1 only. */
 MODEL_INLINE float model_ln(const float x) {
   const int small = x < 0x1p-126f;
   const uint32_t shifted = model_to_bits(small ? x * 0x1p+23f : x) - 0x3f3504f3u + 0x40000000u;

@@ -8,7 +8,6 @@ the imaginary part.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
@@ -20,9 +19,6 @@ from torchferry.cgen.complex_parts import is_complex
 from torchferry.cgen.lowering import Lowering, Operator
 from torchferry.cgen.refusal import refuse
 from torchferry.cgen.values import Value
-
-CLOSE = 0.65
-"""Of two words: `cumprod` and `prod` are alike by two thirds, `rshift` and `STFT` by 0.6."""
 
 
 def operators() -> Iterator[Operator]:
@@ -76,10 +72,3 @@ def words() -> tuple[str, ...]:
     """Return the words for all that C can express, as the documentation lists them."""
     found = {word for operator in (*operators(), *of_complex()) for word in operator.words}
     return tuple(sorted(found, key=str.casefold))
-
-
-def alike(aten: str) -> list[str]:
-    """Return up to three of the words that look like an ATen name `aten.cumprod.default`."""
-    name = aten.split(".")[1].strip("_") if "." in aten else aten
-    by_letters = {word.casefold().replace("_", ""): word for word in words()}
-    return [by_letters[letters] for letters in get_close_matches(name.casefold().replace("_", ""), by_letters, cutoff=CLOSE)]

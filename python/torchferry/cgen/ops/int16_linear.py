@@ -19,9 +19,10 @@ from torchferry.cgen.text import OWN
 from torchferry.cgen.values import Array, Doubles, Integers
 
 NOTES = (
-    "Products of what is computed of an int16 input are of int16 and int8 weights, with exact sums, which become bytes; later products",
-    "are of unsigned bytes and int8 weights, with one scale per output. Between two of these all is integers, but from a layer that says",
-    "`to float` to the next `float to bytes`: that float32 follows the rules below.",
+    (
+        "Products of what is computed of an int16 input are of int16 and int8 weights, with exact sums, which become bytes; later products "
+        "are of unsigned bytes and int8 weights, with one scale per output."
+    ),
 )
 
 

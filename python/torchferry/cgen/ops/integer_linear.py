@@ -35,10 +35,7 @@ BIAS_MOST = 2**29  # a row whose bias would be more steps gets a coarser step
 SUM_MOST = 2**31 - 1
 
 
-NOTES = (
-    "Products are of unsigned bytes and int8 weights, with one scale per output; their sums are exact. Between two products all is",
-    "integers, but from a layer that says `to float` to the next `float to bytes`: that float32 follows the rules below.",
-)
+NOTES = ("Products are of unsigned bytes and int8 weights, with one scale per output; their sums are exact.",)
 
 
 @dataclass(frozen=True, eq=False)

@@ -125,7 +125,7 @@ def _meanings(specs: tuple[TensorSpec, ...], kinds: tuple[Bytes | None, ...], io
 def _spec(spec: TensorSpec, meaning: Meaning | None, separate: bool) -> TensorSpec:
     if meaning is None:
         return spec
-    numbers = ("ZERO_POINT", "SCALE") if separate else (meaning.zero_point, f"{np.float32(meaning.scale):.8g}")
+    numbers = ("ZERO_POINT", "SCALE") if separate else (meaning.zero_point, f"{np.float32(meaning.scale):.9g}")
     text = f"(number - {numbers[0]}) * {numbers[1]}" + (f" {spec.unit}" if spec.unit else "")
     return spec.model_copy(update={"dtype": meaning.dtype, "range": None, "unit": text, "allow_nonfinite": False})
 
