@@ -32,6 +32,7 @@ DECLARATIONS = {
     "pair",
     "narrow_vectors",
     "unroll",
+    "sums",
 }
 RNG = np.random.default_rng(5)
 X = np.concatenate([RNG.standard_normal(400) * 4, [0.0, -0.0, 0.5, -0.5, 1.5, 1e-40, -1e-40, 87.5, -100.0, 1e30, -1e30]]).astype(
@@ -172,14 +173,14 @@ def test_a_composed_function_is_near_the_exact_value(name: str, tmp_path: Path) 
         assert (np.abs(got - exact(WIDE)) <= 8 * 2.0**-24 * (1 + np.abs(WIDE))).all()
 
 
-@pytest.mark.parametrize("name", ["softmax", "log_softmax", "softmax_sum", "largest", "argmax"])
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "reduce_sum", "largest", "argmax"])
 @pytest.mark.parametrize("width", [1, 7, 8, 33])
 def test_a_row_is_reduced_as_in_float64(name: str, width: int, tmp_path: Path) -> None:
     call = {
         "softmax": "model_softmax(n, x, y)",
         "log_softmax": "model_log_softmax(n, x, y)",
         "argmax": "y[0] = (float)model_argmax(n, x)",
-        "softmax_sum": "y[0] = model_softmax_sum(n, x)",
+        "reduce_sum": "y[0] = model_reduce_sum(n, 1, x)",
         "largest": "y[0] = model_largest(n, x)",
     }[name]
     signature = "void apply(size_t n, const float *x, float *y)"
@@ -192,10 +193,45 @@ def test_a_row_is_reduced_as_in_float64(name: str, width: int, tmp_path: Path) -
         "softmax": soft,
         "log_softmax": np.log(soft),
         "argmax": wide.argmax(),
-        "softmax_sum": wide.sum(),
+        "reduce_sum": wide.sum(),
         "largest": wide.max(),
     }
     assert np.allclose(y if name in ("softmax", "log_softmax") else y[0], exact[name], rtol=1e-6, atol=2e-6)
+
+
+@pytest.mark.parametrize("flags", [("-O3", "-march=x86-64-v3"), ("-O3", "-U__SSE2__"), ("-O2",)], ids=" ".join)
+@pytest.mark.parametrize("compiler", spread(COMPILERS, 1))
+def test_the_largest_is_a_nan_in_the_first_place_and_else_a_number(compiler: str, flags: tuple[str, ...], tmp_path: Path) -> None:
+    """The rule of the definition, whatever lies side by side in a vector."""
+    signature = "float apply(size_t n, const float *x)"
+    library = build("largest", f"{signature};\n{signature} {{ return model_largest(n, x); }}\n", tmp_path, compiler, *flags)
+    library.apply.restype = ctypes.c_float
+    for width in (1, 5, 8, 16, 33, 48):
+        for place in range(width):
+            x = RNG.standard_normal(width).astype(np.float32)
+            x[place] = np.nan
+            expected = x[0] if place == 0 else np.nanmax(x)
+            assert np.array_equal(np.float32(library.apply(ctypes.c_size_t(width), address(x))), expected, equal_nan=True)
+            x[place] = np.inf
+            assert library.apply(ctypes.c_size_t(width), address(x)) == np.inf
+
+
+@pytest.mark.parametrize("flags", [("-O3", "-march=x86-64-v3"), ("-O2",), ("-O2", "-U__SSE2__")], ids=" ".join)
+@pytest.mark.parametrize("compiler", spread(COMPILERS, 1))
+def test_a_root_is_rounded_to_nearest_with_and_without_an_instruction(
+    compiler: str, flags: tuple[str, ...], tmp_path: Path
+) -> None:
+    library = build("sqrt", loop("model_sqrt(x[i])"), tmp_path, compiler, *flags)
+    x = RNG.integers(0, 1 << 32, 1 << 14, dtype=np.uint32).view(np.float32)
+    x[:6] = 0.0, -0.0, np.inf, -np.inf, 1e-45, -1e-45
+    y = np.empty_like(x)
+    library.apply(ctypes.c_size_t(len(x)), address(x), address(y))
+    with np.errstate(invalid="ignore"):
+        expected = np.sqrt(x)
+    numbers = ~np.isnan(expected)
+    assert np.array_equal(np.isnan(y), ~numbers)
+    assert np.array_equal(y[numbers].view(np.uint32), expected[numbers].view(np.uint32))
+    assert (y[x < 0].view(np.uint32) == 0x7FC00000).all()
 
 
 @pytest.mark.parametrize(
@@ -412,6 +448,7 @@ LAYERS = {
         "sort_int64",
         "fft",
     ),
+    *("mish", "softplus"),  # of test_operators.py
     *("reduce_sum", "reduce_squares", "reduce_var", "reduce_prod", "reduce_max", "reduce_min", "cumsum", "normalize", "product"),
     *(
         "conv2d",
@@ -432,7 +469,7 @@ LAYERS = {
 
 
 def test_every_kernel_is_called_by_a_test_or_declares_only() -> None:
-    called = {*UNARY, *COMPOSED, "softmax", "log_softmax", "softmax_sum", "largest", "argmax", "columns", "four_columns", "dot"}
+    called = {*UNARY, *COMPOSED, "softmax", "log_softmax", "exp_below", "largest", "argmax", "columns", "four_columns", "dot"}
     called |= {"integer_columns", "gather_uint8", "gather_float32", "to_floats", "quantize", "index", "four_inputs", "arithmetic"}
     called |= LAYERS
     called |= {"log_of_parts"}  # all of log and of ln but their special values

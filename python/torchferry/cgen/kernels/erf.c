@@ -28,7 +28,7 @@ MODEL_INLINE float model_erf(const float x) {
   p = p * t + (-0x1.444d1ep-1f);
   p = p * t + (-0x1.212626p+0f);
   p = p * t + 0x1.62d89cp-13f;
-  return a < 0x1.d8p-1f ? model_erf_small(x) : model_copysign(1.0f - model_exp(p), x);
+  return a < 0x1.d8p-1f ? model_erf_small(x) : model_copysign(1.0f - model_exp_near(p), x);
 }
 
 #endif

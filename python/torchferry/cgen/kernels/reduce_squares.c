@@ -1,12 +1,26 @@
 #ifndef MODEL_KERNEL_REDUCE_SQUARES
 #define MODEL_KERNEL_REDUCE_SQUARES
 
-#include "compiler.c"
+#include "sums.c"
 
 /* The sum of (x - centre)^2 over `count` elements that lie `stride` apart, ordered as in reduce_sum. */
 MODEL_INLINE float model_reduce_squares(const size_t count, const size_t stride, const float *const x, const float centre) {
   float sums[8] = {0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f};
-  for (size_t j = 0; j < count; ++j) {
+  size_t j = 0;
+#if MODEL_LANES > 1
+  if (stride == 1) {
+    model_sums a[8 / MODEL_SUM_LANES];
+    MODEL_UNROLL for (size_t s = 0; s < 8 / MODEL_SUM_LANES; ++s) { a[s] = (model_sums){0.0f}; }
+    for (; j + 8 <= count; j += 8) {
+      MODEL_UNROLL for (size_t s = 0; s < 8 / MODEL_SUM_LANES; ++s) {
+        const model_sums distance = *(const model_sums *)(x + j + s * MODEL_SUM_LANES) - centre;
+        a[s] += distance * distance;
+      }
+    }
+    MODEL_UNROLL for (size_t s = 0; s < 8 / MODEL_SUM_LANES; ++s) { *(model_sums *)(sums + s * MODEL_SUM_LANES) = a[s]; }
+  }
+#endif
+  for (; j < count; ++j) {
     const float distance = x[j * stride] - centre;
     sums[j % 8] += distance * distance;
   }

@@ -6,7 +6,7 @@
 
 /* x / (1 + e^-x) */
 MODEL_INLINE float model_silu(const float x) {
-  const float power = model_exp(-model_abs(x));
+  const float power = model_exp_falling(-model_abs(x));
   return (x < 0.0f ? x * power : x) / (1.0f + power);
 }
 

@@ -15,7 +15,8 @@ MODEL_INLINE float model_tanh(const float x) {
   p = p * z + 0x1.110726p-3f;
   p = p * z + (-0x1.555532p-2f);
   const float small = x + (x * z) * p;
-  const float large = 1.0f - 2.0f / (model_exp(a + a) + 1.0f);
+  const float t = a + a > 0x1p+6f ? 0x1p+6f : a + a; /* tanh is 1 above */
+  const float large = 1.0f - 2.0f / (model_exp_near(t) + 1.0f);
   return a < 0x1.4p-1f ? small : model_copysign(large, x);
 }
 
