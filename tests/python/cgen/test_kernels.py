@@ -76,6 +76,12 @@ UNARY: dict[str, tuple[str, Callable[[Array], Array], float]] = {
     ),
     "ln": ("model_ln(model_abs(x[i]))", lambda x: np.log(np.abs(x)), transcendental.ULP_BOUND["ln"]),
     "log1p": ("model_log1p(model_abs(x[i]))", lambda x: np.log1p(np.abs(x)), transcendental.ULP_BOUND["log1p"]),
+    "exp_falling": ("model_exp_falling(-model_abs(x[i]))", lambda x: np.exp(-np.abs(x)), elementary.ULP_BOUND["exp"]),
+    "exp_near": (
+        "model_exp_near(x[i] < -87.0f ? -87.0f : x[i] > 87.0f ? 87.0f : x[i])",
+        lambda x: np.exp(np.clip(x, -87, 87)),
+        elementary.ULP_BOUND["exp"],
+    ),
     "sqrt": ("model_sqrt(model_abs(x[i]))", lambda x: np.sqrt(np.abs(x)), 0.5),
     "pow": ("model_pow(model_abs(x[i]), 0.75f)", lambda x: np.abs(x) ** 0.75, power.ULP_BOUND),
     "fmod": ("model_fmod(x[i], 0.7f)", lambda x: np.fmod(x, np.float64(np.float32(0.7))), 0),
@@ -109,7 +115,7 @@ def build(name: str, body: str, folder: Path, compiler: str = "gcc", *flags: str
     source, library = folder / f"{name}_call.c", folder / f"{name}{compiler}{''.join(flags)}.so".replace("/", "")
     extra = (
         '#include "abs.c"\n'
-        if name in ("expm1", "log", "ln", "log1p", "sqrt")
+        if name in ("expm1", "log", "ln", "log1p", "sqrt", "exp_falling")
         else "#include <math.h>\n"
         if name == "exp_reduce"
         else ""
@@ -144,10 +150,10 @@ def test_each_file_compiles_alone_without_a_warning(name: str, compiler: str, tm
 
 
 def test_a_file_that_includes_too_little_does_not_compile(tmp_path: Path) -> None:
-    text = (FOLDER / "exp.c").read_text().replace('#include "exp_reduce.c"\n', "")
-    (tmp_path / "exp.c").write_text(text)
+    text = (FOLDER / "exp_near.c").read_text().replace('#include "exp_reduce.c"\n', "")
+    (tmp_path / "exp_near.c").write_text(text)
     with pytest.raises(AssertionError, match="model_exp_reduce"):
-        run_tool("gcc", *WARNINGS, "-Wno-unused-function", "-I", FOLDER, "-c", "-o", tmp_path / "k.o", tmp_path / "exp.c")
+        run_tool("gcc", *WARNINGS, "-Wno-unused-function", "-I", FOLDER, "-c", "-o", tmp_path / "k.o", tmp_path / "exp_near.c")
 
 
 @pytest.mark.parametrize("name", UNARY)
@@ -449,6 +455,7 @@ LAYERS = {
         "fft",
     ),
     *("mish", "softplus"),  # of test_operators.py
+    *("exp_columns", "softmax_columns", "log_softmax_columns"),  # of test_columns.py
     *("reduce_sum", "reduce_squares", "reduce_var", "reduce_prod", "reduce_max", "reduce_min", "cumsum", "normalize", "product"),
     *(
         "conv2d",

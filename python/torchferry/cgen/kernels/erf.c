@@ -1,7 +1,7 @@
 #ifndef MODEL_KERNEL_ERF
 #define MODEL_KERNEL_ERF
 
-#include "exp.c"
+#include "exp_near.c"
 #include "abs.c"
 #include "copysign.c"
 

@@ -1,7 +1,7 @@
 #ifndef MODEL_KERNEL_EXP_BELOW
 #define MODEL_KERNEL_EXP_BELOW
 
-#include "exp.c"
+#include "exp_falling.c"
 
 /* y = e^(x - largest) of a row with that largest element. */
 MODEL_APART static void model_exp_below(

@@ -1,7 +1,7 @@
 #ifndef MODEL_KERNEL_SIGMOID
 #define MODEL_KERNEL_SIGMOID
 
-#include "exp.c"
+#include "exp_falling.c"
 #include "abs.c"
 
 /* 1 / (1 + e^-x), at most 3 ULP from the exact value. */

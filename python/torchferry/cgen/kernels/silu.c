@@ -1,7 +1,7 @@
 #ifndef MODEL_KERNEL_SILU
 #define MODEL_KERNEL_SILU
 
-#include "exp.c"
+#include "exp_falling.c"
 #include "abs.c"
 
 /* x / (1 + e^-x) */

@@ -1,7 +1,7 @@
 #ifndef MODEL_KERNEL_TANH
 #define MODEL_KERNEL_TANH
 
-#include "exp.c"
+#include "exp_near.c"
 #include "abs.c"
 #include "copysign.c"
 
