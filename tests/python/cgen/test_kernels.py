@@ -32,7 +32,7 @@ DECLARATIONS = {
     "pair",
     "narrow_vectors",
     "unroll",
-    "sums",
+    "eighths",
 }
 RNG = np.random.default_rng(5)
 X = np.concatenate([RNG.standard_normal(400) * 4, [0.0, -0.0, 0.5, -0.5, 1.5, 1e-40, -1e-40, 87.5, -100.0, 1e30, -1e30]]).astype(

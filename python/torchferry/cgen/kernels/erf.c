@@ -4,6 +4,7 @@
 #include "exp_near.c"
 #include "abs.c"
 #include "copysign.c"
+#include "vectors.c"
 
 /* The error function, at most 2 ULP from the exact value. */
 MODEL_INLINE float model_erf_small(const float x) {
@@ -19,6 +20,11 @@ MODEL_INLINE float model_erf_small(const float x) {
 
 MODEL_INLINE float model_erf(const float x) {
   const float a = model_abs(x);
+#if MODEL_LANES == 1 /* vectors compute both */
+  if (a < 0x1.d8p-1f) {
+    return model_erf_small(x);
+  }
+#endif
   const float t = a > 0x1.f8p+1f ? 0x1.f8p+1f : a;
   float p = (-0x1.5d71dp-16f);
   p = p * t + 0x1.c4590cp-12f;

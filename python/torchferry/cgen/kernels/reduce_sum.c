@@ -1,7 +1,7 @@
 #ifndef MODEL_KERNEL_REDUCE_SUM
 #define MODEL_KERNEL_REDUCE_SUM
 
-#include "sums.c"
+#include "eighths.c"
 
 /* The sum of `count` elements that lie `stride` apart: eight partial sums over j mod 8, added pairwise. */
 MODEL_INLINE float model_reduce_sum(const size_t count, const size_t stride, const float *const x) {
@@ -9,14 +9,14 @@ MODEL_INLINE float model_reduce_sum(const size_t count, const size_t stride, con
   size_t j = 0;
 #if MODEL_LANES > 1
   if (stride == 1) {
-    model_sums a[8 / MODEL_SUM_LANES];
-    MODEL_UNROLL for (size_t s = 0; s < 8 / MODEL_SUM_LANES; ++s) { a[s] = (model_sums){0.0f}; }
+    model_eighths a[8 / MODEL_EIGHTHS];
+    MODEL_UNROLL for (size_t s = 0; s < 8 / MODEL_EIGHTHS; ++s) { a[s] = (model_eighths){0.0f}; }
     for (; j + 8 <= count; j += 8) {
-      MODEL_UNROLL for (size_t s = 0; s < 8 / MODEL_SUM_LANES; ++s) {
-        a[s] += *(const model_sums *)(x + j + s * MODEL_SUM_LANES);
+      MODEL_UNROLL for (size_t s = 0; s < 8 / MODEL_EIGHTHS; ++s) {
+        a[s] += *(const model_eighths *)(x + j + s * MODEL_EIGHTHS);
       }
     }
-    MODEL_UNROLL for (size_t s = 0; s < 8 / MODEL_SUM_LANES; ++s) { *(model_sums *)(sums + s * MODEL_SUM_LANES) = a[s]; }
+    MODEL_UNROLL for (size_t s = 0; s < 8 / MODEL_EIGHTHS; ++s) { *(model_eighths *)(sums + s * MODEL_EIGHTHS) = a[s]; }
   }
 #endif
   for (; j < count; ++j) {
