@@ -75,13 +75,17 @@ ROWS = (
     Mutant(f"{_C}/argmax.c", " || (x[j] != x[j] && x[best] == x[best])", "", _FIRST, "NaN is never the largest"),
     Mutant(
         f"{_C}/largest.c",
-        "for (size_t j = 1; j < width; ++j) {",
-        "for (size_t j = 1; j + 1 < width; ++j) {",
+        "for (; j < width; ++j) {",
+        "for (; j + 1 < width; ++j) {",
         _REDUCED,
         "the last element is left out",
     ),
     Mutant(
-        f"{_C}/softmax_sum.c", "sums[j % 8] += e[j];", "sums[j % 8] = e[j];", _REDUCED, "a softmax over more than eight classes"
+        f"{_C}/reduce_sum.c",
+        "sums[j % 8] += x[j * stride];",
+        "sums[j % 8] = x[j * stride];",
+        _REDUCED,
+        "a sum over more than eight elements",
     ),
     Mutant(
         f"{_C}/log_softmax.c",
@@ -188,8 +192,8 @@ ROWS = (
     ),
     Mutant(
         f"{_C}/exp.c",
-        "const float clamped = above > 0x1.64p+6f ? 0x1.64p+6f : above;",
-        "const float clamped = above > 0x1.54p+6f ? 0x1.54p+6f : above;",
+        "model_exp_falling(x > 0x1.64p+6f ? 0x1.64p+6f : x)",
+        "model_exp_falling(x > 0x1.54p+6f ? 0x1.54p+6f : x)",
         _FUNCTION,
         "exp saturates too early",
     ),

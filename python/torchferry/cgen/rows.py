@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from torchferry.cgen.ir import OneToOne
+from torchferry.cgen.ir import OneToOne, Step
 from torchferry.cgen.values import Doubles, Integers, Value
 
 
@@ -32,6 +32,11 @@ class RowsToRows(OverRows):
             yield f"{self.x.dtype} to {self.output.dtype}, expected float32 to float32"
         if self.x.size != self.output.size or self.x.size % self.width:
             yield f"{self.x.size} elements to {self.output.size}, expected as many in rows of {self.width}"
+
+    def over_columns(self, inner: int, x: Value, output: Value) -> Step | None:
+        """Return this step over columns of `inner` beside each other, from x to output; None where it has no such form."""
+        del inner, x, output
+        return None
 
 
 class MatrixOverRows(OneToOne):

@@ -32,6 +32,7 @@ DECLARATIONS = {
     "pair",
     "narrow_vectors",
     "unroll",
+    "eighths",
 }
 RNG = np.random.default_rng(5)
 X = np.concatenate([RNG.standard_normal(400) * 4, [0.0, -0.0, 0.5, -0.5, 1.5, 1e-40, -1e-40, 87.5, -100.0, 1e30, -1e30]]).astype(
@@ -75,6 +76,12 @@ UNARY: dict[str, tuple[str, Callable[[Array], Array], float]] = {
     ),
     "ln": ("model_ln(model_abs(x[i]))", lambda x: np.log(np.abs(x)), transcendental.ULP_BOUND["ln"]),
     "log1p": ("model_log1p(model_abs(x[i]))", lambda x: np.log1p(np.abs(x)), transcendental.ULP_BOUND["log1p"]),
+    "exp_falling": ("model_exp_falling(-model_abs(x[i]))", lambda x: np.exp(-np.abs(x)), elementary.ULP_BOUND["exp"]),
+    "exp_near": (
+        "model_exp_near(x[i] < -87.0f ? -87.0f : x[i] > 87.0f ? 87.0f : x[i])",
+        lambda x: np.exp(np.clip(x, -87, 87)),
+        elementary.ULP_BOUND["exp"],
+    ),
     "sqrt": ("model_sqrt(model_abs(x[i]))", lambda x: np.sqrt(np.abs(x)), 0.5),
     "pow": ("model_pow(model_abs(x[i]), 0.75f)", lambda x: np.abs(x) ** 0.75, power.ULP_BOUND),
     "fmod": ("model_fmod(x[i], 0.7f)", lambda x: np.fmod(x, np.float64(np.float32(0.7))), 0),
@@ -108,7 +115,7 @@ def build(name: str, body: str, folder: Path, compiler: str = "gcc", *flags: str
     source, library = folder / f"{name}_call.c", folder / f"{name}{compiler}{''.join(flags)}.so".replace("/", "")
     extra = (
         '#include "abs.c"\n'
-        if name in ("expm1", "log", "ln", "log1p", "sqrt")
+        if name in ("expm1", "log", "ln", "log1p", "sqrt", "exp_falling")
         else "#include <math.h>\n"
         if name == "exp_reduce"
         else ""
@@ -143,10 +150,10 @@ def test_each_file_compiles_alone_without_a_warning(name: str, compiler: str, tm
 
 
 def test_a_file_that_includes_too_little_does_not_compile(tmp_path: Path) -> None:
-    text = (FOLDER / "exp.c").read_text().replace('#include "exp_reduce.c"\n', "")
-    (tmp_path / "exp.c").write_text(text)
+    text = (FOLDER / "exp_near.c").read_text().replace('#include "exp_reduce.c"\n', "")
+    (tmp_path / "exp_near.c").write_text(text)
     with pytest.raises(AssertionError, match="model_exp_reduce"):
-        run_tool("gcc", *WARNINGS, "-Wno-unused-function", "-I", FOLDER, "-c", "-o", tmp_path / "k.o", tmp_path / "exp.c")
+        run_tool("gcc", *WARNINGS, "-Wno-unused-function", "-I", FOLDER, "-c", "-o", tmp_path / "k.o", tmp_path / "exp_near.c")
 
 
 @pytest.mark.parametrize("name", UNARY)
@@ -172,14 +179,14 @@ def test_a_composed_function_is_near_the_exact_value(name: str, tmp_path: Path) 
         assert (np.abs(got - exact(WIDE)) <= 8 * 2.0**-24 * (1 + np.abs(WIDE))).all()
 
 
-@pytest.mark.parametrize("name", ["softmax", "log_softmax", "softmax_sum", "largest", "argmax"])
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "reduce_sum", "largest", "argmax"])
 @pytest.mark.parametrize("width", [1, 7, 8, 33])
 def test_a_row_is_reduced_as_in_float64(name: str, width: int, tmp_path: Path) -> None:
     call = {
         "softmax": "model_softmax(n, x, y)",
         "log_softmax": "model_log_softmax(n, x, y)",
         "argmax": "y[0] = (float)model_argmax(n, x)",
-        "softmax_sum": "y[0] = model_softmax_sum(n, x)",
+        "reduce_sum": "y[0] = model_reduce_sum(n, 1, x)",
         "largest": "y[0] = model_largest(n, x)",
     }[name]
     signature = "void apply(size_t n, const float *x, float *y)"
@@ -192,10 +199,45 @@ def test_a_row_is_reduced_as_in_float64(name: str, width: int, tmp_path: Path) -
         "softmax": soft,
         "log_softmax": np.log(soft),
         "argmax": wide.argmax(),
-        "softmax_sum": wide.sum(),
+        "reduce_sum": wide.sum(),
         "largest": wide.max(),
     }
     assert np.allclose(y if name in ("softmax", "log_softmax") else y[0], exact[name], rtol=1e-6, atol=2e-6)
+
+
+@pytest.mark.parametrize("flags", [("-O3", "-march=x86-64-v3"), ("-O3", "-U__SSE2__"), ("-O2",)], ids=" ".join)
+@pytest.mark.parametrize("compiler", spread(COMPILERS, 1))
+def test_the_largest_is_a_nan_in_the_first_place_and_else_a_number(compiler: str, flags: tuple[str, ...], tmp_path: Path) -> None:
+    """The rule of the definition, whatever lies side by side in a vector."""
+    signature = "float apply(size_t n, const float *x)"
+    library = build("largest", f"{signature};\n{signature} {{ return model_largest(n, x); }}\n", tmp_path, compiler, *flags)
+    library.apply.restype = ctypes.c_float
+    for width in (1, 5, 8, 16, 33, 48):
+        for place in range(width):
+            x = RNG.standard_normal(width).astype(np.float32)
+            x[place] = np.nan
+            expected = x[0] if place == 0 else np.nanmax(x)
+            assert np.array_equal(np.float32(library.apply(ctypes.c_size_t(width), address(x))), expected, equal_nan=True)
+            x[place] = np.inf
+            assert library.apply(ctypes.c_size_t(width), address(x)) == np.inf
+
+
+@pytest.mark.parametrize("flags", [("-O3", "-march=x86-64-v3"), ("-O2",), ("-O2", "-U__SSE2__")], ids=" ".join)
+@pytest.mark.parametrize("compiler", spread(COMPILERS, 1))
+def test_a_root_is_rounded_to_nearest_with_and_without_an_instruction(
+    compiler: str, flags: tuple[str, ...], tmp_path: Path
+) -> None:
+    library = build("sqrt", loop("model_sqrt(x[i])"), tmp_path, compiler, *flags)
+    x = RNG.integers(0, 1 << 32, 1 << 14, dtype=np.uint32).view(np.float32)
+    x[:6] = 0.0, -0.0, np.inf, -np.inf, 1e-45, -1e-45
+    y = np.empty_like(x)
+    library.apply(ctypes.c_size_t(len(x)), address(x), address(y))
+    with np.errstate(invalid="ignore"):
+        expected = np.sqrt(x)
+    numbers = ~np.isnan(expected)
+    assert np.array_equal(np.isnan(y), ~numbers)
+    assert np.array_equal(y[numbers].view(np.uint32), expected[numbers].view(np.uint32))
+    assert (y[x < 0].view(np.uint32) == 0x7FC00000).all()
 
 
 @pytest.mark.parametrize(
@@ -412,6 +454,8 @@ LAYERS = {
         "sort_int64",
         "fft",
     ),
+    *("mish", "softplus"),  # of test_operators.py
+    *("exp_columns", "softmax_columns", "log_softmax_columns"),  # of test_columns.py
     *("reduce_sum", "reduce_squares", "reduce_var", "reduce_prod", "reduce_max", "reduce_min", "cumsum", "normalize", "product"),
     *(
         "conv2d",
@@ -432,7 +476,7 @@ LAYERS = {
 
 
 def test_every_kernel_is_called_by_a_test_or_declares_only() -> None:
-    called = {*UNARY, *COMPOSED, "softmax", "log_softmax", "softmax_sum", "largest", "argmax", "columns", "four_columns", "dot"}
+    called = {*UNARY, *COMPOSED, "softmax", "log_softmax", "exp_below", "largest", "argmax", "columns", "four_columns", "dot"}
     called |= {"integer_columns", "gather_uint8", "gather_float32", "to_floats", "quantize", "index", "four_inputs", "arithmetic"}
     called |= LAYERS
     called |= {"log_of_parts"}  # all of log and of ln but their special values

@@ -1,9 +1,10 @@
 #ifndef MODEL_KERNEL_TANH
 #define MODEL_KERNEL_TANH
 
-#include "exp.c"
+#include "exp_near.c"
 #include "abs.c"
 #include "copysign.c"
+#include "vectors.c"
 
 /* tanh x, at most 2 ULP from the exact value. */
 MODEL_INLINE float model_tanh(const float x) {
@@ -15,7 +16,13 @@ MODEL_INLINE float model_tanh(const float x) {
   p = p * z + 0x1.110726p-3f;
   p = p * z + (-0x1.555532p-2f);
   const float small = x + (x * z) * p;
-  const float large = 1.0f - 2.0f / (model_exp(a + a) + 1.0f);
+#if MODEL_LANES == 1 /* vectors compute both */
+  if (a < 0x1.4p-1f) {
+    return small;
+  }
+#endif
+  const float t = a + a > 0x1p+6f ? 0x1p+6f : a + a; /* tanh is 1 above */
+  const float large = 1.0f - 2.0f / (model_exp_near(t) + 1.0f);
   return a < 0x1.4p-1f ? small : model_copysign(large, x);
 }
 
