@@ -11,6 +11,7 @@ _PASSES = f"{_CGEN}/passes"
 _KERNELS = "tests/python/cgen/test_kernels.py"
 _REDUCED = f"{_KERNELS}::test_a_row_is_reduced_as_in_float64"
 _FIRST = f"{_KERNELS}::test_the_first_of_equal_scores_is_chosen_and_nan_before_any_number"
+_POOLS = "tests/python/cgen/test_pools.py::test_the_bits_of_the_definition_near_float64"
 _WINDOWS = f"{_KERNELS}::test_a_window_slides_as_in_torch"
 _FUNCTION = f"{_KERNELS}::test_a_function_is_as_near_to_the_exact_value_as_it_says"
 _COMPOSED = f"{_KERNELS}::test_a_composed_function_is_near_the_exact_value"
@@ -96,17 +97,17 @@ ROWS = (
     ),
     Mutant(
         f"{_C}/max_pool2d.c",
-        "largest = value > largest || value != value ? value : largest;",
-        "largest = value > largest ? value : largest;",
+        "return value == value ? larger : value;",
+        "return larger;",
         _WINDOWS + " " + _NAN,
         "a pool drops NaN",
     ),
     Mutant(
         f"{_C}/max_pool2d.c",
-        "if (i < w->sample[0] && at < w->sample[1]) {",
-        "if (i < w->sample[0] && at <= w->sample[1]) {",
-        _WINDOWS,
-        "a pool reads beyond its row",
+        "w->padding[0] >= w->sample[0]) {",
+        "w->padding[0] > w->sample[0]) {",
+        _POOLS,
+        "a pool reads beyond its rows",
     ),
     Mutant(
         f"{_C}/avg_pool2d_count.c",
@@ -116,7 +117,7 @@ ROWS = (
         "a mean counts padding that it must not",
     ),
     Mutant(
-        f"{_C}/fill_lines.c",
+        f"{_C}/fill_line.c",
         "const size_t after = i < w->sample[0] ? end : left;",
         "const size_t after = end;",
         f"{_KERNELS}::test_lines_are_the_rows_of_the_padded_image",

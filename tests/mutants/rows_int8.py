@@ -174,7 +174,7 @@ ROWS = (
         "an int8 convolution sees the rows of the image above once more",
     ),
     Mutant(
-        f"{_C}/requantise.c",
+        f"{_C}/step.c",
         "const __m256i index = _mm256_srai_epi32(upper, s->shift - 32);",
         "const __m256i index = _mm256_srai_epi32(upper, s->shift - 31);",
         _PATHS,

@@ -389,11 +389,11 @@ def test_a_window_slides_as_in_torch(name: str, window: Window, tmp_path: Path) 
 
     counts, kernel, struct = "inside" not in name, name.split()[0], window.expression().replace("§", "model_")
     calls = {
-        "max_pool2d": f"model_max_pool2d({struct}, x, y)",
-        "avg_pool2d": f"model_avg_pool2d({struct}, {int(counts)}, 0, x, y)",
+        "max_pool2d": f"model_max_pool2d({struct}, x, lines, y)",
+        "avg_pool2d": f"model_avg_pool2d({struct}, {int(counts)}, 0, x, lines, y)",
     }
     signature = "void apply(const float *x, float *y)"
-    library = build(kernel, f"{signature};\n{signature} {{ {calls[kernel]}; }}\n", tmp_path)
+    library = build(kernel, f"{signature};\n{signature} {{ float lines[512]; {calls[kernel]}; }}\n", tmp_path)
     x = RNG.standard_normal((window.channels, *window.sample)).astype(np.float32)
     if kernel == "max_pool2d":
         x[0, 2, 3] = np.nan
@@ -480,7 +480,7 @@ def test_every_kernel_is_called_by_a_test_or_declares_only() -> None:
     called |= {"integer_columns", "gather_uint8", "gather_float32", "to_floats", "quantize", "index", "four_inputs", "arithmetic"}
     called |= LAYERS
     called |= {"log_of_parts"}  # all of log and of ln but their special values
-    called |= {"fill_lines", "image_lines", "max_pool2d", "avg_pool2d", "avg_pool2d_count"}
+    called |= {"fill_lines", "fill_line", "image_lines", "line_width", "max_pool2d", "avg_pool2d", "avg_pool2d_count"}
     # tests/python/cgen/test_int8.py and test_int8_images.py: of whole layers.
     called |= {
         "byte_halves",

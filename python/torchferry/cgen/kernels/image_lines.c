@@ -1,16 +1,11 @@
 #ifndef MODEL_KERNEL_IMAGE_LINES
 #define MODEL_KERNEL_IMAGE_LINES
 
-#include "window.c"
+#include "line_width.c"
 
 /* ---- Rows of an image, channels last, as windows read them -------------------------------------------------------
  * `lines` keeps as many rows as the window has, each with the padding beside it. Without them (`direct`) windows read the
  * sample itself: they all lie inside of it, and its channels are last. */
-
-/* Columns that the windows of one row of results reach. */
-MODEL_INLINE size_t model_line_width(const model_window *const w) {
-  return (w->results[1] - 1) * w->stride[1] + (w->size[1] - 1) * w->dilation[1] + 1;
-}
 
 /* Where row `k` of the windows of a row of results begins. */
 MODEL_INLINE const float *model_line_of(

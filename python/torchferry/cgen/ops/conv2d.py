@@ -138,19 +138,27 @@ class Conv2d(Convolution):
     def row_lines(self, scope: Scope, window: Window, row: str, y: str, kinds: Mapping[str, str] | None = None) -> list[str]:
         """Return the calls for one row of results at `y`; `kinds`: what the node calls its tables where it has those of several."""
         at, x, target = window.expression(), scope.pointer(self.x), y if self.y_last else "line"
-        source, lines, kernel = x, [], "depthwise2d" if self.is_depthwise else "conv2d"
-        scope.use(kernel)
+        source, lines = x, []
         if not self._is_direct:
             source = "lines"
             scope.use("fill_lines")
             lines.append(f"  {OWN}fill_lines({at}, {int(self.x_last)}, {row}, {x}, lines);")
-        shape = "" if self.is_depthwise else f"{self.results}, {self.groups}, "
-        how = f"{shape}{int(self._is_direct)}, {int(self.relu)}, {row}"
-        lines.append(f"  {OWN}{kernel}_row({at}, {how}, {source}, {self._table_names(scope, kinds or {})}, {target});")
+        lines.append(self.line_call(scope, window, row, source, target, kinds))
         if not self.y_last:
             scope.use("line_to_planes")
             lines.append(f"  {OWN}line_to_planes({at}, {self.results}, {row}, line, {y});")
         return lines
+
+    def line_call(
+        self, scope: Scope, window: Window, row: str, source: str, target: str, kinds: Mapping[str, str] | None = None
+    ) -> str:
+        """Return the call for one row of results at `target` from the rows at `source`."""
+        kernel = "depthwise2d" if self.is_depthwise else "conv2d"
+        scope.use(kernel)
+        shape = "" if self.is_depthwise else f"{self.results}, {self.groups}, "
+        how = f"{shape}{int(self._is_direct)}, {int(self.relu)}, {row}"
+        tables = self._table_names(scope, kinds or {})
+        return f"  {OWN}{kernel}_row({window.expression()}, {how}, {source}, {tables}, {target});"
 
     def _table_names(self, scope: Scope, kinds: Mapping[str, str]) -> str:
         """Return the names of the tables; where one of two for the weights is empty the other stands for it."""

@@ -29,7 +29,7 @@ from torchferry.cgen.windows import Pair, Window
 
 
 @dataclass(frozen=True)
-class _Reach:
+class Reach:
     """Along one dim, the weights `taps` that reach the results `first`, `first` + stride, ..., from the last weight to the first.
 
     As a convolution of x: `padding` before it, `dilation`, and `skipped` results that lie before the first one.
@@ -43,17 +43,22 @@ class _Reach:
     skipped: int
 
 
-def _reaches(window: Window, axis: int) -> list[_Reach]:
-    """Return the phases along one dim of a window from results to x."""
-    stride, padding, dilation = window.stride[axis], window.padding[axis], window.dilation[axis]
+def reaches(sample: int, size: int, stride: int, padding: int, dilation: int) -> list[Reach]:
+    """Return the phases along one dim: of `sample` results and a window of `size` weights."""
     found = []
-    for first in range(min(stride, window.sample[axis])):
-        count = len(range(first, window.sample[axis], stride))
-        taps = [tap for tap in range(window.size[axis]) if (tap * dilation - first - padding) % stride == 0][::-1]
+    for first in range(min(stride, sample)):
+        count = len(range(first, sample, stride))
+        taps = [tap for tap in range(size) if (tap * dilation - first - padding) % stride == 0][::-1]
         before = (taps[0] * dilation - first - padding) // stride if taps else 0
         step = dilation // math.gcd(dilation, stride)
-        found.append(_Reach(first, count, tuple(taps), max(before, 0), step, max(-before, 0)))
+        found.append(Reach(first, count, tuple(taps), max(before, 0), step, max(-before, 0)))
     return found
+
+
+def _along(window: Window, axis: int) -> list[Reach]:
+    """Return the phases along one dim of a window from results to x."""
+    numbers = (window.sample, window.size, window.stride, window.padding, window.dilation)
+    return reaches(*(pair[axis] for pair in numbers))
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +108,7 @@ class ConvTranspose2d(Convolution):
     @cached_property
     def phases(self) -> tuple[_Phase, ...]:
         """The convolutions whose results lie between each other in the output."""
-        return tuple(self._phase(*pair) for pair in product(_reaches(self.window, 0), _reaches(self.window, 1)))
+        return tuple(self._phase(*pair) for pair in product(_along(self.window, 0), _along(self.window, 1)))
 
     @property
     def alone(self) -> Conv2d | None:
@@ -111,7 +116,7 @@ class ConvTranspose2d(Convolution):
         first = self.phases[0]
         return replace(first.conv, output=self.output) if len(self.phases) == 1 and first.skipped == (0, 0) else None
 
-    def _phase(self, rows: _Reach, columns: _Reach) -> _Phase:
+    def _phase(self, rows: Reach, columns: Reach) -> _Phase:
         weight, (height, width) = self._mirrored(rows.taps, columns.taps), self.window.results
         results = (rows.skipped + rows.count, columns.skipped + columns.count)
         padding, dilation = (rows.padding, columns.padding), (rows.dilation, columns.dilation)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch.fx
 
 from torchferry.cgen.builder import Builder
-from torchferry.cgen.index_map import piece_of
+from torchferry.cgen.index_map import IndexMap
 from torchferry.cgen.ir import Step
 from torchferry.cgen.layout import sample_shape
 from torchferry.cgen.lowering import Operator, arguments, require_dtype
 from torchferry.cgen.ops.conv2d import Conv2d
 from torchferry.cgen.ops.conv3d import Conv3d
 from torchferry.cgen.ops.conv_transpose2d import ConvTranspose2d
+from torchferry.cgen.ops.conv_transpose3d import ConvTranspose3d
 from torchferry.cgen.refusal import module_path, refuse
-from torchferry.cgen.values import Constant, Doubles, Shape, Value
+from torchferry.cgen.values import Doubles, Shape, Value
 from torchferry.cgen.windows import Window, per_dim, plane
 
 
@@ -90,26 +92,18 @@ def _transposed_3d(
     bias: Doubles,
     output: Value,
 ) -> Value:
-    """Add the convolution with mirrored weights of x, whose elements are `stride` apart with zeros between and around them."""
-    stride, padding, dilation, groups = (
-        *(per_dim(given[name], 3) for name in ("stride", "padding", "dilation")),
-        int(given["groups"]),
-    )
-    reach = tuple(d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True))
-    wide = tuple(size + r for size, r in zip(output.shape[1:], reach, strict=True))
-    numbers = np.arange(x.size, dtype=np.int64).reshape(shape)
-    for axis, (r, p, step) in enumerate(zip(reach, padding, stride, strict=True)):
-        at = r - p + step * np.arange(shape[axis + 1])
-        inside = np.flatnonzero((at >= 0) & (at < wide[axis]))
-        target = np.full((*numbers.shape[: axis + 1], wide[axis], *numbers.shape[axis + 2 :]), -1, np.int64)
-        np.moveaxis(target, axis + 1, 0)[at[inside]] = np.moveaxis(numbers, axis + 1, 0)[inside]
-        numbers = target
-    zeros, pieces = Constant(np.zeros(())), (piece_of(1, np.zeros_like(numbers)), piece_of(0, numbers))
-    spread = builder.copy(node, "spread", (x, zeros), pieces, numbers.shape, "float32", f"{node.name}_spread")
-    mirrored = weight.reshape(groups, -1, *weight.shape[1:])[..., ::-1, ::-1, ::-1].swapaxes(1, 2)
-    flat = mirrored.reshape(-1, *mirrored.shape[2:])
-    label, one = module_path(node), (1, 1, 1)
-    builder.nodes.append(Conv3d(spread, groups, flat, bias, output, label, numbers.shape, one, (0, 0, 0), dilation))
+    """Add the convolutions of the phases, and the copy of their results to their places."""
+    stride, padding, dilation = (per_dim(given[name], 3) for name in ("stride", "padding", "dilation"))
+    groups, label = int(given["groups"]), module_path(node)
+    whole = ConvTranspose3d(x, shape, groups, weight, bias, output, label, stride, padding, dilation)
+    convs = [whole.conv(phase) for phase in whole.phases]
+    if len(convs) == 1 and convs[0].output.shape == output.shape:
+        builder.nodes.append(replace(convs[0], output=output))
+        return output
+    builder.nodes.extend(convs)
+    made = tuple(conv.output for conv in convs)
+    pieces = tuple(whole.piece(number, phase, made[number]) for number, phase in enumerate(whole.phases))
+    builder.nodes.append(IndexMap("interleave", made, pieces, output, label))
     return output
 
 

@@ -15,7 +15,7 @@ from torchferry.cgen.lowering import Operator, arguments, require_dtype
 from torchferry.cgen.ops.integer_pool2d import IntegerAvgPool2d, IntegerMaxPool2d
 from torchferry.cgen.refusal import module_path, refuse
 from torchferry.cgen.scales import Bytes
-from torchferry.cgen.target import Scope
+from torchferry.cgen.target import Scope, Scratch
 from torchferry.cgen.text import OWN
 from torchferry.cgen.values import Array, Floats, Value
 from torchferry.cgen.windows import Pair, Window, pair
@@ -55,7 +55,8 @@ class _Pool2d(OneToOne):
     def _emit(self, scope: Scope, name: str, more: str = "") -> list[str]:
         kernel = f"{name}_last" if self.last else name
         scope.use(kernel)
-        places = f"{scope.pointer(self.x)}, {scope.pointer(self.output)}"
+        lines = "" if self.last else "".join(f"{part.name}, " for part in self.scratch()) or "NULL, "
+        places = f"{scope.pointer(self.x)}, {lines}{scope.pointer(self.output)}"
         return [f"  {OWN}{kernel}({self.window.expression()}, {more}{places});"]
 
     def _filled(self, count: int, number: float) -> Floats:
@@ -84,6 +85,10 @@ class MaxPool2d(_Pool2d):
         """Return this pool of bytes."""
         del kind
         return IntegerMaxPool2d(twins[self.x], self.window, twins[self.output], self.label)
+
+    def scratch(self) -> tuple[Scratch, ...]:
+        """Return two lines of the largest of each column; nothing where channels are last."""
+        return () if self.last else (Scratch("lines", "floats", 2 * self.window.line),)
 
     def describe(self) -> str:
         """Name it for the list of layers."""
@@ -121,10 +126,15 @@ class AvgPool2d(_Pool2d):
         return end - np.maximum(start, -beyond)
 
     @property
+    def _count(self) -> int | None:
+        """How many positions count in each window; None where windows differ in that."""
+        counts = [self.counts(axis) for axis in (0, 1)]
+        return None if any(np.ptp(count) for count in counts) else int(counts[0][0] * counts[1][0])
+
+    @property
     def int8_form(self) -> Int8Form:
         """A sum where all windows have one divisor."""
-        is_even = all(np.ptp(self.counts(axis)) == 0 for axis in (0, 1))
-        return "total" if self.last and (self.divisor or is_even) else "none"
+        return "total" if self.last and (self.divisor or self._count) else "none"
 
     def in_integers(self, quantizer: Quantizer) -> None:
         """Add exact sums of bytes. Where positions of the padding count, they are bytes of 0."""
@@ -135,13 +145,18 @@ class AvgPool2d(_Pool2d):
         bias = np.full(channels, -taps * kind.zero)
         quantizer.add(IntegerAvgPool2d(x, self.window, kind.zero, bias, finish, output, self.label))
 
+    def scratch(self) -> tuple[Scratch, ...]:
+        """Return the rows of a plane that windows read, with their padding; nothing where they can read x itself."""
+        direct = self.last or self.window.is_inside
+        return () if direct else (Scratch("lines", "floats", self.window.size[0] * self.window.line),)
+
     def describe(self) -> str:
         """Name it for the list of layers."""
         return f"AvgPool2d {self.window.describe()}"
 
     def emit(self, scope: Scope) -> list[str]:
         """Return one call."""
-        return self._emit(scope, "avg_pool2d", f"{int(self.padded)}, {self.divisor}, ")
+        return self._emit(scope, "avg_pool2d", f"{int(self.padded)}, {self.divisor or self._count or 0}, ")
 
 
 def _window(node: torch.fx.Node, dilation: Pair) -> Window:
