@@ -27,7 +27,7 @@ class _Finder:
         self._producer = graph.producer()
 
     def joined(self, last: Map) -> Map:
-        """Return a node for `last` and what is between; `last` itself where it is no function of one value on two ways."""
+        """Return a node for `last` and what is between; `last` itself where it reads no value on two ways."""
         inside, root = [last], self._root(last)
         while root is None:
             latest = max(
@@ -37,7 +37,7 @@ class _Finder:
                 return last
             inside.append(self._maker(latest, inside))  # type: ignore[arg-type]  # it has one
             root = self._root(*inside)
-        return last if len(inside) == 1 else _node(sorted(inside, key=self._places.__getitem__), root)
+        return last if len(last.inputs) == 1 and len(inside) == 1 else _node(sorted(inside, key=self._places.__getitem__), root)
 
     def _place(self, value: Value) -> int:
         return self._places[self._producer[value]]
