@@ -120,7 +120,8 @@ def test_samples_of_another_batch_are_blamed_on_the_caller(bundle: Bundle, sampl
 
 def test_a_stream_of_c_without_names_has_the_pairs_of_the_contract(bundle: Bundle, samples: Array, expected: Array) -> None:
     library, opened, stream, answers = libferry(), native.open_bundle(bundle.folder), c_void_p(), []
-    with opened.session("onnxruntime")._handle as session:
+    owner = opened.session("onnxruntime")  # its end is that of the handle
+    with owner._handle as session:
         check(library.ferry_stream_open(opened._handle, session, None, None, c_size_t(0), c_int64(2), byref(stream)))
         for sample in samples:
             outputs = c_void_p()

@@ -27,6 +27,7 @@ def _plain(title: str, sources: Sequence[Sources]) -> Files:
 KINDS: Mapping[str, Callable[[str, Sequence[Sources]], Files]] = MappingProxyType(
     {"c": _plain, "arduino": arduino.files, "cmake": cmake.files, "npm": npm.files}
 )
+_WITH_A_VERSION = frozenset({"arduino", "cmake", "npm"})  # kinds whose own files name one
 _IN_CODE = frozenset({"arduino", "npm"})  # kinds that take no weights in a file of their own
 
 
@@ -77,7 +78,7 @@ def write_package(bundles: Sequence[Bundle], kind: str, target: Path) -> list[st
 def _notes(kind: str, sources: Sequence[Sources]) -> list[str]:
     notes = []
     first = sources[0]
-    if kind != "c" and len(sources) == 1 and first.given_version and first.given_version != first.version:
+    if kind in _WITH_A_VERSION and len(sources) == 1 and first.given_version and first.given_version != first.version:
         notes.append(
             f"metadata version: got {first.given_version}, expected three numbers as 1.2.0; the package says {first.version}"
         )
