@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
-from builders.generated_c import Array, Compiled, Subject, address
+from builders.generated_c import COMPILERS, Array, Compiled, Subject, address, load, same_bits
 from torchferry.cgen import generate, generate_int8
 from torchferry.cgen.passes.byte_io import Io
 
-OK = 0
+OK, PASSED = 0, -1
 
 
 def separate(subject: Subject) -> Subject:
@@ -70,3 +71,13 @@ def data_of(subject: Subject) -> bytes:
 def code_of(subject: Subject) -> str:
     """model.c after the comment at its top, which speaks of one training."""
     return subject.generated.files["model.c"].partition(" */\n")[2]
+
+
+def assert_bits(apart: Subject, built_in: dict[str, Array], folder: Path) -> None:
+    """Hold the answers with weights of a file, sample by sample and in a batch, to those of the built-in form, and run its self-test."""
+    for compiler in COMPILERS:
+        compiled, weights = load(apart, folder / compiler, compiler, "-O2"), aligned(data_of(apart))
+        assert opened(compiled, weights) == OK
+        assert same_bits(run(compiled, weights, apart.samples, batch=False), built_in)
+        assert same_bits(run(compiled, weights, apart.samples, batch=True), built_in)
+        assert compiled.function("selftest")(address(weights)) == PASSED

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from builders.contracts import spec
 from builders.edge_inventions import INVENTIONS, invention
-from builders.generated_c import COMPILERS, Array, Subject, address, load, quantized, same_bits, subject_of
+from builders.generated_c import Array, Subject, address, load, quantized, same_bits, subject_of
 from builders.image_nets import every_image_net
 from builders.networks import deep, residual
-from builders.separate_weights import OK, aligned, code_of, data_of, opened, run, separate, separate_int8
+from builders.separate_weights import OK, aligned, assert_bits, code_of, data_of, opened, run, separate, separate_int8
 from builders.sound_nets import every_sound_net
 from builders.spread import spread
 from torchferry.cgen.emit.weights import HEADER
@@ -37,12 +37,7 @@ def test_the_bits_are_those_of_the_built_in_form(name: str, tmp_path: Path) -> N
     subject = SUBJECTS[name]()
     apart = separate_int8(subject)
     built_in = load(quantized(subject), tmp_path / "in", "gcc", "-O2").run(subject.samples)
-    for compiler in COMPILERS:
-        compiled, weights = load(apart, tmp_path / compiler, compiler, "-O2"), aligned(data_of(apart))
-        assert opened(compiled, weights) == OK
-        assert same_bits(run(compiled, weights, subject.samples, batch=False), built_in)
-        assert same_bits(run(compiled, weights, subject.samples, batch=True), built_in)
-        assert compiled.function("selftest")(address(weights)) == PASSED
+    assert_bits(apart, built_in, tmp_path)
 
 
 class Dense(nn.Module):

@@ -11,6 +11,7 @@ from torch import nn
 
 from builders.contracts import spec
 from builders.generated_c import load, quantized, same_bits, subject_of
+from builders.near_float64 import assert_near_float64
 from builders.networks import normal
 from builders.spread import spread
 from torchferry.cgen import reference
@@ -50,14 +51,7 @@ def test_the_bits_of_the_definition_near_float64(name: str, apart: bool, tmp_pat
     geometry, shape = GEOMETRIES[name]
     module, samples = network(geometry, shape[0], apart=apart), {"x": normal(5, *shape)}
     subject = subject_of(module, (spec("x", shape=("N", *shape)),), ("y",), samples)
-    (made,) = reference.run(subject.generated.graph, samples)
-    with torch.no_grad():
-        exact = module.double()(torch.from_numpy(samples["x"]).double()).numpy()
-    module.float()
-    assert made.shape == exact.shape
-    assert np.abs(made - exact).max() <= 64 * 2.0**-24 * (1 + np.abs(exact).max())
-    for compiler, flags in (("gcc", ("-O0",)), ("gcc", ("-O3", "-march=native")), ("clang", ("-O2",))):
-        assert same_bits(load(subject, tmp_path, compiler, *flags).run(samples), {"y": made}), (compiler, flags)
+    assert_near_float64(subject, tmp_path)
 
 
 @pytest.mark.parametrize("name", spread(GEOMETRIES, 3))

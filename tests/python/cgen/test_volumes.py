@@ -5,16 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from builders.contracts import spec
-from builders.generated_c import load, same_bits, subject_of
+from builders.generated_c import subject_of
+from builders.near_float64 import assert_near_float64
 from builders.networks import normal
 from builders.spread import spread
-from torchferry.cgen import reference
 from torchferry.cgen.ops.conv3d import Conv3d
 
 PLAIN: dict[str, tuple[dict[str, Any], tuple[int, ...]]] = {
@@ -51,14 +50,7 @@ def check(module: nn.Module, shape: tuple[int, ...], folder: Path) -> None:
     samples = {"x": normal(3, *shape)}
     subject = subject_of(module.eval(), (spec("x", shape=("N", *shape)),), ("y",), samples)
     assert any(isinstance(node, Conv3d) for node in subject.generated.graph.nodes)
-    (made,) = reference.run(subject.generated.graph, samples)
-    with torch.no_grad():
-        exact = module.double()(torch.from_numpy(samples["x"]).double()).numpy()
-    module.float()
-    assert made.shape == exact.shape
-    assert np.abs(made - exact).max() <= 64 * 2.0**-24 * (1 + np.abs(exact).max())
-    for compiler, flags in (("gcc", ("-O0",)), ("gcc", ("-O3", "-march=native")), ("clang", ("-O2",))):
-        assert same_bits(load(subject, folder, compiler, *flags).run(samples), {"y": made}), (compiler, flags)
+    assert_near_float64(subject, folder)
 
 
 @pytest.mark.parametrize("results", [1, 20])

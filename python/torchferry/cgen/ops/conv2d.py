@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from torchferry.cgen.convolution import Convolution
-from torchferry.cgen.ir import Int8Form, Map, Quantizer
+from torchferry.cgen.ir import Quantizer
 from torchferry.cgen.lowering import Operator
 from torchferry.cgen.ops.elementwise import RELU
 from torchferry.cgen.ops.int16_conv2d import Int16Conv2d
 from torchferry.cgen.ops.int16_linear import in_narrow_steps
 from torchferry.cgen.ops.integer_conv2d import IntegerConv2d
 from torchferry.cgen.ops.integer_linear import in_steps
+from torchferry.cgen.ops.plane_convolution import PlaneConvolution
 from torchferry.cgen.packing import PANEL_COMMENTS, in_panels, padded
 from torchferry.cgen.target import Scope, Scratch, Table
 from torchferry.cgen.text import OWN
-from torchferry.cgen.values import Array, Doubles, Value
+from torchferry.cgen.values import Array, Doubles
 from torchferry.cgen.windows import Window
 
 
 @dataclass(frozen=True, eq=False)
-class Conv2d(Convolution):
+class Conv2d(PlaneConvolution):
     """y = bias + x * weight, from x [channels, height, width] with weight [results, channels / groups, rows, columns].
 
     Each sum starts at +0 and takes the positions inside the sample in the order row, column, channel; the bias comes last. Zeros
@@ -33,11 +33,6 @@ class Conv2d(Convolution):
     """
 
     order = "of each group [row][column][input channel][output channel]"
-
-    window: Window
-    x_last: bool = False
-    y_last: bool = False
-    relu: bool = False
 
     @property
     def results(self) -> int:
@@ -173,11 +168,6 @@ class Conv2d(Convolution):
         """Return weights of results that are `scale` [results] times as large."""
         return self.weight * scale[:, None, None, None]
 
-    @property
-    def int8_form(self) -> Int8Form:
-        """A product."""
-        return "product"
-
     def in_integers(self, quantizer: Quantizer) -> None:
         """Add exact sums of bytes, or of int16, times signed bytes; where the padding is, there are those of 0."""
         assert not self.relu, "the graph that becomes int8 has its functions apart"
@@ -196,23 +186,6 @@ class Conv2d(Convolution):
             x, self.window, self.groups, kind.zero, weight, bias, finish, output, self.label, self.x_last, self.y_last
         )
         quantizer.add(made)
-
-    def finished_by(self, node: Map) -> Conv2d | None:
-        """Return this convolution with a ReLU; None for another function."""
-        return replace(self, relu=True, output=node.output) if node.function is RELU and not self.relu else None
-
-    def with_channels_last(self, twins: Mapping[Value, Value]) -> Conv2d | None:
-        """Return this convolution with either value in either order; None where one is a view with other channels."""
-        channels = {self.x: self.window.channels, self.output: self.results}
-        if any(value in twins and value.shape[0] != count for value, count in channels.items()):
-            return None
-        return replace(
-            self,
-            x=twins.get(self.x, self.x),
-            output=twins.get(self.output, self.output),
-            x_last=self.x in twins,
-            y_last=self.output in twins,
-        )
 
 
 OPERATORS: tuple[Operator, ...] = ()

@@ -8,19 +8,18 @@ layer?, 2016), and its C is the C of these.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
 
 import numpy as np
 
-from torchferry.cgen.convolution import Convolution
 from torchferry.cgen.index_map import IndexMap, piece_of
-from torchferry.cgen.ir import Int8Form, Map, Node, Quantizer, Step
+from torchferry.cgen.ir import Node, Quantizer, Step
 from torchferry.cgen.lowering import Operator
 from torchferry.cgen.ops.conv2d import Conv2d
-from torchferry.cgen.ops.elementwise import RELU
+from torchferry.cgen.ops.plane_convolution import PlaneConvolution
 from torchferry.cgen.scales import Bytes, Finish
 from torchferry.cgen.target import Scope, Scratch, Table
 from torchferry.cgen.text import OWN
@@ -55,6 +54,14 @@ def reaches(sample: int, size: int, stride: int, padding: int, dilation: int) ->
     return found
 
 
+def mirrored(weight: Doubles, groups: int, phase: Sequence[Reach]) -> Doubles:
+    """Return the weights [results, channels / groups, *taps] of a phase, of weights [channels, results / groups, *sizes]."""
+    chosen = weight[np.ix_(*map(range, weight.shape[:2]), *(reach.taps for reach in phase))]
+    channels, results = len(weight) // groups, weight.shape[1]
+    grouped = chosen.reshape(groups, channels, *chosen.shape[1:]).swapaxes(1, 2)
+    return grouped.reshape(groups * results, channels, *chosen.shape[2:])
+
+
 def _along(window: Window, axis: int) -> list[Reach]:
     """Return the phases along one dim of a window from results to x."""
     numbers = (window.sample, window.size, window.stride, window.padding, window.dilation)
@@ -72,7 +79,7 @@ class _Phase:
 
 
 @dataclass(frozen=True, eq=False)
-class ConvTranspose2d(Convolution):
+class ConvTranspose2d(PlaneConvolution):
     """y[result] = bias + sum of x * weight [channels, results / groups, rows, columns] where the windows of the inputs reach it.
 
     The window is that of the convolution from the output to x: `sample` is the output, `results` are x. Each sum starts at +0 and
@@ -82,11 +89,6 @@ class ConvTranspose2d(Convolution):
     """
 
     order = "of each group [row][column][input channel][output channel]"
-
-    window: Window
-    x_last: bool = False
-    y_last: bool = False
-    relu: bool = False
 
     @property
     def results(self) -> int:
@@ -117,7 +119,7 @@ class ConvTranspose2d(Convolution):
         return replace(first.conv, output=self.output) if len(self.phases) == 1 and first.skipped == (0, 0) else None
 
     def _phase(self, rows: Reach, columns: Reach) -> _Phase:
-        weight, (height, width) = self._mirrored(rows.taps, columns.taps), self.window.results
+        weight, (height, width) = mirrored(self.weight, self.groups, (rows, columns)), self.window.results
         results = (rows.skipped + rows.count, columns.skipped + columns.count)
         padding, dilation = (rows.padding, columns.padding), (rows.dilation, columns.dilation)
         if not weight.size:  # no weight reaches these results: a window over the padding alone gives them their +0
@@ -131,13 +133,6 @@ class ConvTranspose2d(Convolution):
             self.x, self.groups, weight, self.bias, output, self.label, window, self.x_last, y_last=self.y_last, relu=self.relu
         )
         return _Phase((rows.first, columns.first), (rows.skipped, columns.skipped), (rows.count, columns.count), conv)
-
-    def _mirrored(self, rows: tuple[int, ...], columns: tuple[int, ...]) -> Doubles:
-        """Return the weights [results, channels / groups, rows, columns] of a phase."""
-        chosen = self.weight[:, :, list(rows)][:, :, :, list(columns)]
-        each = self.window.channels // self.groups
-        grouped = chosen.reshape(self.groups, each, *chosen.shape[1:]).swapaxes(1, 2)
-        return grouped.reshape(self.results, each, len(rows), len(columns))
 
     def _places(self, phase: _Phase) -> tuple[slice, slice]:
         """Return the rows and the columns of the output that are those of a phase."""
@@ -209,11 +204,6 @@ class ConvTranspose2d(Convolution):
         grouped = self.weight.reshape(self.groups, -1, *self.weight.shape[1:]) * scale.reshape(self.groups, 1, -1, 1, 1)
         return grouped.reshape(self.weight.shape)
 
-    @property
-    def int8_form(self) -> Int8Form:
-        """A product."""
-        return "product"
-
     def in_integers(self, quantizer: Quantizer) -> None:
         """Add the integer form of each phase, each with scales of its own, and the copy of their results to their places."""
         own = _OfPhases(quantizer, self.output)
@@ -234,23 +224,6 @@ class ConvTranspose2d(Convolution):
             index = np.full((self.results, *self.window.sample), -1, np.int64)
             index[:, rows, columns] = numbers.reshape(self.results, *results)[:, above:, left:]
         return index
-
-    def finished_by(self, node: Map) -> ConvTranspose2d | None:
-        """Return this convolution with a ReLU; None for another function."""
-        return replace(self, relu=True, output=node.output) if node.function is RELU and not self.relu else None
-
-    def with_channels_last(self, twins: Mapping[Value, Value]) -> ConvTranspose2d | None:
-        """Return this convolution with either value in either order; None where one is a view with other channels."""
-        channels = {self.x: self.window.channels, self.output: self.results}
-        if any(value in twins and value.shape[0] != count for value, count in channels.items()):
-            return None
-        return replace(
-            self,
-            x=twins.get(self.x, self.x),
-            output=twins.get(self.output, self.output),
-            x_last=self.x in twins,
-            y_last=self.output in twins,
-        )
 
 
 def _numbered(kind: str, number: int) -> str:

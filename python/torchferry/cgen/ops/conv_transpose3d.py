@@ -14,7 +14,7 @@ import numpy as np
 from torchferry.cgen.index_map import Axis, Piece
 from torchferry.cgen.lowering import Operator
 from torchferry.cgen.ops.conv3d import Conv3d
-from torchferry.cgen.ops.conv_transpose2d import Reach, reaches
+from torchferry.cgen.ops.conv_transpose2d import Reach, mirrored, reaches
 from torchferry.cgen.values import Doubles, Shape, Value
 
 
@@ -45,13 +45,10 @@ class ConvTranspose3d:
 
     def conv(self, phase: tuple[Reach, ...]) -> Conv3d:
         """Return the plain convolution of a phase; of one that no weight reaches, over the padding alone."""
-        channels = self.shape[0] // self.groups
-        chosen = self.weight[np.ix_(*(range(size) for size in self.weight.shape[:2]), *(reach.taps for reach in phase))]
-        grouped = chosen.reshape(self.groups, channels, *chosen.shape[1:]).swapaxes(1, 2)
-        weight = grouped.reshape(len(self.bias), channels, *grouped.shape[3:])
+        weight = mirrored(self.weight, self.groups, phase)
         results, padding = tuple(r.skipped + r.count for r in phase), tuple(r.padding for r in phase)
         if not weight.size:
-            weight, padding = np.zeros((len(self.bias), channels, 1, 1, 1)), (results[0], 0, 0)
+            weight, padding = np.zeros((*weight.shape[:2], 1, 1, 1)), (results[0], 0, 0)
         name = "_".join((self.output.name, *(str(reach.first) for reach in phase)))
         made, one = Value(name, (len(self.bias), *results), "float32"), (1, 1, 1)
         dilation = tuple(r.dilation for r in phase)
